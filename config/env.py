@@ -1,0 +1,77 @@
+"""Typed reading of the process environment; the only place that touches `os.environ` for configuration.
+
+Precedence: real environment, then `$DATA_DIR/secrets.env` (written once by `manage.py up`), then the default.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# Recognised by `doctor` and the deployment checks: a production install never runs on these.
+INSECURE_SECRET_KEY = "insecure-development-key"
+INSECURE_PEPPER = "00" * 32
+INSECURE_FIELD_KEY = "aW5zZWN1cmUtZGV2ZWxvcG1lbnQtZmllbGQta2V5ISE="
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """Everything the settings read from outside; sizes in bytes, times in seconds."""
+
+    data_dir: Path
+    port: int
+    debug: bool
+    secret_key: str
+    key_peppers: dict[int, bytes]
+    field_encryption_keys: tuple[str, ...]
+    database_url: str
+    database_direct_url: str
+    redis_url: str
+    email_url: str
+    allowed_hosts: tuple[str, ...]
+    csrf_trusted_origins: tuple[str, ...]
+    private_upstreams: tuple[str, ...]
+    console_url: str
+    log_json: bool
+
+
+def embedded_database_url(data_dir: Path) -> str:
+    """URL that the embedded server left in `run/database.url`; empty before the first start."""
+    pointer = data_dir / "run" / "database.url"
+    return pointer.read_text().strip() if pointer.exists() else ""
+
+
+def parse_peppers(text: str) -> dict[int, bytes]:
+    """`"1:hex,2:hex"` → `{1: bytes, 2: bytes}`; the highest version signs new keys."""
+    pairs = (item.split(":", 1) for item in text.split(",") if item.strip())
+    return {int(version): bytes.fromhex(value) for version, value in pairs}
+
+
+def load() -> Env:
+    """Read the environment once. Raises `environ.ImproperlyConfigured` on a malformed value."""
+    env = environ.Env()
+    data_dir = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).absolute()
+    secrets = data_dir / "secrets.env"
+    if os.access(secrets, os.R_OK):
+        env.read_env(str(secrets), overwrite=False)
+    database_url = env.str("DATABASE_URL", default="") or embedded_database_url(data_dir)
+    return Env(
+        data_dir=data_dir,
+        port=env.int("PORT", default=8000),
+        debug=env.bool("DEBUG", default=False),
+        secret_key=env.str("SECRET_KEY", default=INSECURE_SECRET_KEY),
+        key_peppers=parse_peppers(env.str("KEY_PEPPERS", default=f"1:{INSECURE_PEPPER}")),
+        field_encryption_keys=tuple(env.list("FIELD_ENCRYPTION_KEYS", default=[INSECURE_FIELD_KEY])),
+        database_url=database_url,
+        database_direct_url=env.str("DATABASE_DIRECT_URL", default="") or database_url,
+        redis_url=env.str("REDIS_URL", default=""),
+        email_url=env.str("EMAIL_URL", default=""),
+        allowed_hosts=tuple(env.list("ALLOWED_HOSTS", default=["*"])),
+        csrf_trusted_origins=tuple(env.list("CSRF_TRUSTED_ORIGINS", default=[])),
+        private_upstreams=tuple(env.list("GATEWAY_PRIVATE_UPSTREAMS", default=[])),
+        console_url=env.str("CONSOLE_URL", default=""),
+        log_json=env.bool("LOG_JSON", default=False),
+    )

@@ -1,0 +1,103 @@
+"""Closed vocabularies shared by models, the data plane and the API (names as in the ledger contract)."""
+
+from django.db.models import TextChoices
+
+
+class Role(TextChoices):
+    """Roles inside one organization, most powerful first."""
+
+    OWNER = "owner", "Owner"
+    ADMIN = "admin", "Administrator"
+    MANAGER = "manager", "Manager"
+    ANALYST = "analyst", "Analyst"
+    DEVELOPER = "developer", "Developer"
+
+
+class Scope(TextChoices):
+    """What a key may do."""
+
+    INFERENCE = "inference", "Call models"
+    INGEST = "ingest", "Send traces"
+    MANAGE_READ = "manage:read", "Read the management API"
+    MANAGE_WRITE = "manage:write", "Change through the management API"
+
+
+class ProviderKind(TextChoices):
+    """Wire format and vendor of an upstream."""
+
+    OPENAI = "openai", "OpenAI"
+    AZURE = "azure", "Azure OpenAI"
+    ANTHROPIC = "anthropic", "Anthropic"
+    GOOGLE = "google", "Google Gemini"
+    MISTRAL = "mistral", "Mistral"
+    GROQ = "groq", "Groq"
+    TOGETHER = "together", "Together"
+    FIREWORKS = "fireworks", "Fireworks"
+    COHERE = "cohere", "Cohere"
+    DEEPSEEK = "deepseek", "DeepSeek"
+    XAI = "x-ai", "xAI"
+    OPENROUTER = "openrouter", "OpenRouter"
+    VLLM = "vllm", "vLLM"
+    OLLAMA = "ollama", "Ollama"
+    HUGGINGFACE = "huggingface", "Hugging Face"
+    COMPATIBLE = "openai-compatible", "Other OpenAI-compatible"
+
+
+class LineKind(TextChoices):
+    """Kind of a ledger line."""
+
+    ATTEMPT = "attempt", "Attempt"
+    CACHE_HIT = "cache_hit", "Cache hit"
+    DENIED = "denied", "Denied"
+    TRAINING = "training", "Training"
+    HOSTING = "hosting", "Hosting"
+    GRADER = "grader", "Grader"
+    COMMITMENT = "commitment", "Commitment"
+    ADJUSTMENT = "adjustment", "Adjustment"
+
+
+class LineStatus(TextChoices):
+    """How an attempt ended."""
+
+    OK = "ok", "OK"
+    CLIENT_ERROR = "client_error", "Client error"
+    UPSTREAM_ERROR = "upstream_error", "Upstream error"
+    TIMEOUT = "timeout", "Time-out"
+    CANCELLED = "cancelled", "Cancelled"
+    INTERRUPTED = "interrupted", "Interrupted"
+    DENIED = "denied", "Denied"
+
+
+class PriceStatus(TextChoices):
+    """Whether a line could be priced."""
+
+    PRICED = "priced", "Priced"
+    UNPRICED = "unpriced", "No price known"
+    FREE = "free", "Free"
+
+
+class UsageSource(TextChoices):
+    """Where the token counts of a line come from."""
+
+    REPORTED = "reported", "Reported by the vendor"
+    COUNTED = "counted", "Counted by the gateway"
+    ESTIMATED = "estimated", "Estimated"
+    IMPORTED = "imported", "Imported"
+
+
+class Origin(TextChoices):
+    """How a line came into the ledger."""
+
+    GATEWAY = "gateway", "Gateway"
+    IMPORT = "import", "Import"
+    OTLP = "otlp", "OpenTelemetry"
+
+
+class JobStatus(TextChoices):
+    """State of a background job."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"

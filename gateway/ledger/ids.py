@@ -1,0 +1,45 @@
+"""Identity of ledger lines: UUIDv7, its millisecond, and the shard.
+
+Pure; used by the data plane, the writer, the importers and the demo company alike.
+"""
+
+import os
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+from zlib import crc32
+
+SHARDS = 64
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def uuid7(ms: int | None = None, random_bits: int | None = None) -> uuid.UUID:
+    """UUIDv7 (RFC 9562 §5.7) of the Unix millisecond `ms` (now by default).
+
+    `random_bits`: 74 bits to use instead of fresh randomness, for ids that must be derived from a record.
+    """
+    stamp = time.time_ns() // 1_000_000 if ms is None else ms
+    bits = int.from_bytes(os.urandom(10), "big") if random_bits is None else random_bits
+    high, low = (bits >> 62) & 0xFFF, bits & 0x3FFFFFFFFFFFFFFF
+    return uuid.UUID(int=(stamp & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | high << 64 | 0x2 << 62 | low)
+
+
+def uuid7_ms(value: uuid.UUID) -> int:
+    """The Unix millisecond inside a UUIDv7."""
+    return value.int >> 80
+
+
+def started_at(value: uuid.UUID) -> datetime:
+    """`started_at` of a line is derived from its id, so that the same id can never have two keys (rule 7)."""
+    return EPOCH + timedelta(milliseconds=uuid7_ms(value))
+
+
+def ms_of(at: datetime) -> int:
+    """Unix millisecond of an aware time, truncated; exact (no floats)."""
+    delta = at - EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+
+
+def ledger_shard(organization: str, project: str) -> int:
+    """0 … 63, stable across processes and versions: CRC-32 of the two ids (rule 7)."""
+    return crc32(f"{organization}/{project}".encode()) % SHARDS

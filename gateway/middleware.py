@@ -1,0 +1,49 @@
+"""Middleware of the console and management API."""
+
+import re
+import uuid
+from collections.abc import Callable
+
+import structlog
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponse
+
+# A caller's id is kept when it is a sane token; anything else is replaced.
+VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
+
+
+def request_id_from(value: str | None) -> str:
+    """The caller's `X-Request-ID` when valid, else a fresh `req_…` id."""
+    return value if value and VALID_REQUEST_ID.fullmatch(value) else f"req_{uuid.uuid4().hex}"
+
+
+class RequestIdMiddleware:
+    """Gives each request an id (`request.request_id`), binds it to the logs and echoes it in `X-Request-ID`."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if iscoroutinefunction(self):
+            return self._acall(request)  # type: ignore[return-value]
+        self._begin(request)
+        return self._end(request, self.get_response(request))
+
+    async def _acall(self, request: HttpRequest) -> HttpResponse:
+        self._begin(request)
+        return self._end(request, await self.get_response(request))  # type: ignore[misc]
+
+    @staticmethod
+    def _begin(request: HttpRequest) -> None:
+        request.request_id = request_id_from(request.headers.get("X-Request-ID"))  # type: ignore[attr-defined]
+        structlog.contextvars.bind_contextvars(request_id=request.request_id)  # type: ignore[attr-defined]
+
+    @staticmethod
+    def _end(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        return response

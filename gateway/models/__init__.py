@@ -1,0 +1,46 @@
+"""The gateway's tables, one room a subject."""
+
+from gateway.models.audit import AuditEvent, SubjectKey
+from gateway.models.catalog import AllowedUpstream, ConfigChange, ConfigVersion, Model, Provider, Route, RouteTarget
+from gateway.models.identity import Invitation, Membership, Organization, Project, Team, User
+from gateway.models.jobs import Heartbeat, Job, OutboxMessage
+from gateway.models.keys import KeySpend, VirtualKey
+from gateway.models.ledger import (
+    DirtyMark,
+    ImportRun,
+    LedgerLine,
+    QuarantinedLine,
+    RejectedRecord,
+    SecurityEvent,
+    SpoolCursor,
+)
+
+__all__ = [
+    "AllowedUpstream",
+    "AuditEvent",
+    "ConfigChange",
+    "ConfigVersion",
+    "DirtyMark",
+    "Heartbeat",
+    "ImportRun",
+    "Invitation",
+    "Job",
+    "KeySpend",
+    "LedgerLine",
+    "Membership",
+    "Model",
+    "Organization",
+    "OutboxMessage",
+    "Project",
+    "Provider",
+    "QuarantinedLine",
+    "RejectedRecord",
+    "Route",
+    "RouteTarget",
+    "SecurityEvent",
+    "SpoolCursor",
+    "SubjectKey",
+    "Team",
+    "User",
+    "VirtualKey",
+]

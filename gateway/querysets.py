@@ -1,0 +1,125 @@
+"""Chainable reads. Every read on behalf of a person goes through `.visible_to(user)`; no side effects here.
+
+Visibility: superuser everything; owner, admin, analyst their organization; manager the own team; developer what
+is their own (their keys, their usage, the projects of their team). What is not visible does not exist (404).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+from django.db.models import Q
+
+from gateway.choices import Role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.contrib.auth.models import AnonymousUser
+
+    Person = AbstractBaseUser | AnonymousUser
+
+WIDE_ROLES = (Role.OWNER, Role.ADMIN, Role.ANALYST)
+
+
+def memberships_of(user: Person, *roles: str) -> models.QuerySet[Any]:
+    """Active memberships of `user`, narrowed to `roles` when given."""
+    from gateway.models import Membership  # a queryset of another model of the same app: needed at call time only
+
+    rows = Membership.objects.filter(user_id=user.pk, archived_at=None, organization__archived_at=None)
+    return rows.filter(role__in=roles) if roles else rows
+
+
+class VisibleQuerySet(models.QuerySet[Any]):
+    """Base: subclasses say what a plain member sees in `_visible_q`."""
+
+    def visible_to(self, user: Person) -> Self:
+        """Rows that exist for `user`; a person who may not sign in sees none."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if getattr(user, "is_superuser", False):
+            return self
+        return self.filter(self._visible_q(user))
+
+    def _visible_q(self, user: Person) -> Q:
+        raise NotImplementedError
+
+    def active(self) -> Self:
+        return self.filter(archived_at=None)
+
+
+def organizations_of(user: Person, *roles: str) -> models.QuerySet[Any]:
+    return memberships_of(user, *roles).values("organization_id")
+
+
+def teams_of(user: Person) -> models.QuerySet[Any]:
+    return memberships_of(user).exclude(team=None).values("team_id")
+
+
+class OrganizationQuerySet(VisibleQuerySet):
+    def _visible_q(self, user: Person) -> Q:
+        return Q(pk__in=organizations_of(user))
+
+
+class TeamQuerySet(VisibleQuerySet):
+    def _visible_q(self, user: Person) -> Q:
+        return Q(organization__in=organizations_of(user, *WIDE_ROLES)) | Q(pk__in=teams_of(user))
+
+
+class ProjectQuerySet(VisibleQuerySet):
+    def _visible_q(self, user: Person) -> Q:
+        own_keys = Q(keys__user_id=user.pk, organization__in=organizations_of(user))
+        wide = Q(organization__in=organizations_of(user, *WIDE_ROLES)) | Q(team__in=teams_of(user))
+        return wide | Q(pk__in=self.model._default_manager.filter(own_keys).values("pk"))
+
+
+class MembershipQuerySet(VisibleQuerySet):
+    def _visible_q(self, user: Person) -> Q:
+        team = Q(team__in=memberships_of(user, Role.MANAGER).values("team_id"))
+        return Q(organization__in=organizations_of(user, *WIDE_ROLES)) | team | Q(user_id=user.pk)
+
+
+class InvitationQuerySet(VisibleQuerySet):
+    def _visible_q(self, user: Person) -> Q:
+        return Q(organization__in=organizations_of(user, Role.OWNER, Role.ADMIN))
+
+
+class VirtualKeyQuerySet(VisibleQuerySet):
+    def _visible_q(self, user: Person) -> Q:
+        team = Q(project__team__in=memberships_of(user, Role.MANAGER).values("team_id"))
+        own = Q(user_id=user.pk, organization__in=organizations_of(user))
+        return Q(organization__in=organizations_of(user, *WIDE_ROLES)) | team | own
+
+    def usable(self, now: datetime) -> Self:
+        """Neither revoked nor expired at `now`, in a live project and organization."""
+        live = Q(revoked_at=None, project__archived_at=None, organization__archived_at=None)
+        return self.filter(live & (Q(expires_at=None) | Q(expires_at__gt=now)))
+
+
+class CatalogQuerySet(VisibleQuerySet):
+    """Providers, models, routes: every member sees their organization's and the platform's."""
+
+    def _visible_q(self, user: Person) -> Q:
+        return Q(organization__in=organizations_of(user)) | Q(organization=None)
+
+
+class AuditEventQuerySet(VisibleQuerySet):
+    def _visible_q(self, user: Person) -> Q:
+        return Q(organization__in=organizations_of(user, Role.OWNER, Role.ADMIN))
+
+
+class JobQuerySet(VisibleQuerySet):
+    def _visible_q(self, user: Person) -> Q:
+        return Q(organization__in=organizations_of(user, Role.OWNER, Role.ADMIN)) | Q(requested_by_id=user.pk)
+
+
+class LedgerLineQuerySet(VisibleQuerySet):
+    def _visible_q(self, user: Person) -> Q:
+        team = Q(team__in=memberships_of(user, Role.MANAGER).values("team_id"))
+        own = Q(user=user.pk, organization__in=organizations_of(user))
+        return Q(organization__in=organizations_of(user, *WIDE_ROLES)) | team | own
+
+    def in_window(self, start: datetime, end: datetime) -> Self:
+        """Lines that started in `[start, end)`."""
+        return self.filter(started_at__gte=start, started_at__lt=end)

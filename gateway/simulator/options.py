@@ -1,0 +1,57 @@
+"""Options of one simulated provider, shared by `python -m gateway.simulator` and `manage.py simulate_provider`."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(slots=True)
+class SimulatorOptions:
+    """What a running simulator may be told, at start or by `POST /_sim/config`.
+
+    `latency_ms` is the median time to first token and `tokens_per_s` the median output rate of every model;
+    `None` takes each model's own figures from the catalogue, 0 means no delay. `error_rate` is a share in [0, 1].
+    `rpm` and `tpm` limit every API key per minute; 0 means no limit.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 9100
+    latency_ms: float | None = None
+    tokens_per_s: float | None = None
+    error_rate: float = 0.0
+    seed: int = 7
+    rpm: int = 0
+    tpm: int = 0
+    log: str | None = None
+    instant: bool = False
+    any_model: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.error_rate <= 1:
+            raise ValueError("error rate must lie between 0 and 1")
+        for name in ("latency_ms", "tokens_per_s", "rpm", "tpm"):
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"{name} must not be negative")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add every option of the simulator to `parser`."""
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    add("--port", type=int, default=9100, help="TCP port, 0 takes a free one and prints it (default %(default)s)")
+    add("--latency-ms", type=float, help="median time to first token of every model; default: each model's own")
+    add("--tokens-per-s", type=float, help="median output rate of every model, 0 = no delay; default: each model's own")
+    add("--error-rate", type=float, default=0.0, help="share of requests answered by 429, 500 or 503 (default 0)")
+    add("--seed", type=int, default=7, help="seed of texts, token counts, delays and errors (default %(default)s)")
+    add("--rpm", type=int, default=0, help="requests per minute and API key, 0 = no limit (default 0)")
+    add("--tpm", type=int, default=0, help="tokens per minute and API key, 0 = no limit (default 0)")
+    add("--log", metavar="FILE", help="append one JSON line when a request was read and one when it ended")
+    add("--instant", action="store_true", help="no delays and one fixed, precomputed answer (benchmark upstream)")
+    add("--any-model", action="store_true", help="accept model names outside the catalogue")
+
+
+def options_from(values: Mapping[str, Any]) -> SimulatorOptions:
+    """Options out of parsed arguments; other keys are ignored. Raises `ValueError` for a value out of range."""
+    names = {field.name for field in fields(SimulatorOptions)}
+    return SimulatorOptions(**{name: value for name, value in values.items() if name in names})
