@@ -1,0 +1,104 @@
+"""Test run bootstrap: one throw-away PostgreSQL for the whole run, secrets for tests, counted skips.
+
+Django is set up here, on import, so that the conftests and fixture modules below may import models.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from config.embedded.postgres import EmbeddedPostgres  # noqa: E402
+
+SHARED = ROOT.parent / "shared"
+SHARED_ABSENT = "../shared is absent"
+CHROMIUM_ABSENT = "no Chromium on this machine"
+_PREFIX = f"llmgateway-tests-{os.geteuid()}-"
+
+
+def _sweep() -> None:
+    """Remove what a killed run left; the directory's name ends with the process id of its run."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        pid = path.name.removeprefix(_PREFIX)
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            EmbeddedPostgres(path).remove()
+
+
+def _cluster() -> EmbeddedPostgres | None:
+    """The run's own server, not started yet; None in workers and when DATABASE_URL names another one."""
+    if "PYTEST_XDIST_WORKER" in os.environ or os.environ.get("DATABASE_URL"):
+        return None
+    _sweep()
+    directory = Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}"
+    directory.mkdir(mode=0o755)
+    return EmbeddedPostgres(directory, ephemeral=True, say=lambda line: print(line, file=sys.stderr))
+
+
+def _set_environment(cluster: EmbeddedPostgres | None) -> None:
+    if cluster is not None:
+        os.environ["DATABASE_URL"] = cluster.url
+        os.environ.pop("DATABASE_DIRECT_URL", None)
+        os.environ["DATA_DIR"] = str(cluster.data_dir)
+    os.environ.pop("REDIS_URL", None)
+    os.environ.pop("EMAIL_URL", None)
+    os.environ["SECRET_KEY"] = "test-secret-key-" + "x" * 40
+    os.environ["KEY_PEPPERS"] = "1:" + "11" * 32 + ",2:" + "22" * 32
+    os.environ["FIELD_ENCRYPTION_KEYS"] = "dGVzdHMtb25seS1maWVsZC1lbmNyeXB0aW9uLWtleSE="
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+
+
+CLUSTER = _cluster()
+_set_environment(CLUSTER)
+
+import django  # noqa: E402
+
+django.setup()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start the server before workers and tests want it; collecting alone does not need one."""
+    if CLUSTER is not None and not session.config.option.collectonly:
+        CLUSTER.start()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop and delete the server; a killed run's server is ended by the kernel and swept by the next run."""
+    if CLUSTER is not None:
+        CLUSTER.remove()
+
+
+def chromium() -> str | None:
+    """Path of the browser for page tests."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, and so count, what this machine cannot run."""
+    shared, browser = SHARED.is_dir(), chromium() is not None
+    for item in items:
+        if not shared and item.get_closest_marker("needs_shared"):
+            item.add_marker(pytest.mark.skip(reason=SHARED_ABSENT))
+        if not browser and item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.skip(reason=CHROMIUM_ABSENT))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests this machine could not run, even when it is none."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason in (SHARED_ABSENT, CHROMIUM_ABSENT):
+        count = sum(reason in str(report.longrepr) for report in skipped)
+        terminalreporter.write_line(f"skipped because {reason}: {count}")
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """`../shared`; use with the marker `needs_shared`."""
+    return SHARED
