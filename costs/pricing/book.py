@@ -1,0 +1,109 @@
+"""The price book: overrides before the imported list, resolved to one card per call and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from typing import NamedTuple
+
+from . import meters as m
+from .cards import UNPRICED, Priced, RateCard, price_with
+from .listing import BEGINNING, END, PriceList, canonical_provider
+from .overrides import Override
+
+NO_CONTEXT: Mapping[str, str] = {}
+MAX_REMEMBERED = 4096
+MAX_SPANS = 32
+
+
+class _Span(NamedTuple):
+    start: datetime
+    end: datetime
+    card: RateCard | None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBook:
+    """Resolves the price of a call: the organization's override, else the platform's, else the imported list.
+
+    Immutable but for a bounded memory of resolved cards (oldest out first); ``with_overrides`` makes a new book that
+    shares the list. Safe to read from several threads: a race costs a second resolution, never a wrong card.
+    """
+
+    price_list: PriceList = field(default_factory=PriceList)
+    overrides: tuple[Override, ...] = ()
+    _cards: dict[Hashable, tuple[_Span, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def with_overrides(self, overrides: Iterable[Override]) -> PriceBook:
+        """A book with exactly these overrides over the same list."""
+        return PriceBook(self.price_list, tuple(overrides))
+
+    def resolve(
+        self,
+        provider: str,
+        model: str,
+        at: datetime,
+        context: Mapping[str, str] = NO_CONTEXT,
+        organization: Hashable | None = None,
+    ) -> RateCard | None:
+        """The card for a call that started at ``at`` (aware), or None when nobody states a price for the model.
+
+        ``context`` holds the tier that was *served*: ``processing`` (batch), ``service_tier`` (flex, priority, …),
+        ``speed``; empty values mean standard. A value that no price answers for is flagged on the card.
+        """
+        key = (provider, model, organization, tuple(sorted(context.items())) if context else None)
+        for span in self._cards.get(key, ()):
+            if span.start <= at < span.end:
+                return span.card
+        span = self._resolve(provider, model, at, context, organization)
+        self._remember(key, span)
+        return span.card
+
+    def price(
+        self,
+        usage: m.Usage,
+        *,
+        provider: str,
+        model: str,
+        at: datetime | date,
+        context: Mapping[str, str] = NO_CONTEXT,
+        organization: Hashable | None = None,
+    ) -> Priced:
+        """Price ``usage`` (see ``meters``). ``at``: when the request started; naive times and dates are UTC.
+
+        Raises ValueError for a count that is not a finite number; a price that is not known is never an error but a
+        result whose ``total`` is None.
+        """
+        card = self.resolve(provider, model, _aware(at), context, organization)
+        return UNPRICED if card is None else price_with(card, usage)
+
+    def _remember(self, key: Hashable, span: _Span) -> None:
+        if key not in self._cards and len(self._cards) >= MAX_REMEMBERED:
+            self._cards.pop(next(iter(self._cards)), None)
+        self._cards[key] = (span, *self._cards.get(key, ())[: MAX_SPANS - 1])
+
+    def _resolve(
+        self, provider: str, model: str, at: datetime, context: Mapping[str, str], organization: Hashable | None
+    ) -> _Span:
+        listed = self.price_list.card_at(provider, model, at, context)
+        kind = canonical_provider(provider)
+        candidates = [
+            override
+            for override in self.overrides
+            if override.organization in (None, organization) and override.covers(kind, model)
+        ]
+        active = [override for override in candidates if override.active(at)]
+        edges = [edge for override in candidates for edge in (override.valid_from, override.valid_to or END)]
+        start = max([listed.start, *(edge for edge in edges if edge <= at)], default=BEGINNING)
+        end = min([listed.end, *(edge for edge in edges if edge > at)], default=END)
+        if not active:
+            return _Span(start, end, listed.card)
+        chosen = max(active, key=lambda o: (o.organization is not None, o.specificity, o.valid_from))
+        return _Span(start, end, chosen.card(kind, model, context, listed.card))
+
+
+def _aware(at: datetime | date) -> datetime:
+    if not isinstance(at, datetime):
+        return datetime.combine(at, time.min, UTC)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
