@@ -1,6 +1,7 @@
 """Typed reading of the process environment; the only place that touches `os.environ` for configuration.
 
-Precedence: real environment, then `$DATA_DIR/secrets.env` (written once by `manage.py up`), then the default.
+Precedence: real environment, then `.env` in the checkout, then `$DATA_DIR/secrets.env` (written once by
+`manage.py up`), then the default.
 """
 
 import os
@@ -34,6 +35,7 @@ class Env:
     allowed_hosts: tuple[str, ...]
     csrf_trusted_origins: tuple[str, ...]
     private_upstreams: tuple[str, ...]
+    console_socket: Path
     console_url: str
     log_json: bool
 
@@ -42,6 +44,13 @@ def embedded_database_url(data_dir: Path) -> str:
     """URL that the embedded server left in `run/database.url`; empty before the first start."""
     pointer = data_dir / "run" / "database.url"
     return pointer.read_text().strip() if pointer.exists() else ""
+
+
+def read_dotenv() -> None:
+    """Add the checkout's `.env` to the environment; what is set already stays."""
+    path = BASE_DIR / ".env"
+    if os.access(path, os.R_OK):
+        environ.Env.read_env(str(path), overwrite=False)
 
 
 def parse_peppers(text: str) -> dict[int, bytes]:
@@ -53,6 +62,7 @@ def parse_peppers(text: str) -> dict[int, bytes]:
 def load() -> Env:
     """Read the environment once. Raises `environ.ImproperlyConfigured` on a malformed value."""
     env = environ.Env()
+    read_dotenv()
     data_dir = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).absolute()
     secrets = data_dir / "secrets.env"
     if os.access(secrets, os.R_OK):
@@ -72,6 +82,7 @@ def load() -> Env:
         allowed_hosts=tuple(env.list("ALLOWED_HOSTS", default=["*"])),
         csrf_trusted_origins=tuple(env.list("CSRF_TRUSTED_ORIGINS", default=[])),
         private_upstreams=tuple(env.list("GATEWAY_PRIVATE_UPSTREAMS", default=[])),
+        console_socket=Path(env.str("CONSOLE_SOCKET", default="") or data_dir / "run" / "console.sock"),
         console_url=env.str("CONSOLE_URL", default=""),
         log_json=env.bool("LOG_JSON", default=False),
     )

@@ -231,7 +231,7 @@ FIELD_ENCRYPTION_KEYS = list(ENV.field_encryption_keys)
 CONSOLE_URL = ENV.console_url or f"http://127.0.0.1:{ENV.port}"
 GATEWAY_PRIVATE_UPSTREAMS = list(ENV.private_upstreams)
 SPOOL_DIR = DATA_DIR / "spool"
-CONSOLE_SOCKET = DATA_DIR / "run" / "console.sock"
+CONSOLE_SOCKET = ENV.console_socket
 # The stages a request passes, in order (architecture: "The way of one request").
 GATEWAY_STAGES = [
     "gateway.dataplane.stages.authenticate",

@@ -45,10 +45,10 @@ def _cluster() -> EmbeddedPostgres | None:
 def _set_environment(cluster: EmbeddedPostgres | None) -> None:
     if cluster is not None:
         os.environ["DATABASE_URL"] = cluster.url
-        os.environ.pop("DATABASE_DIRECT_URL", None)
+        os.environ["DATABASE_DIRECT_URL"] = cluster.url
         os.environ["DATA_DIR"] = str(cluster.data_dir)
-    os.environ.pop("REDIS_URL", None)
-    os.environ.pop("EMAIL_URL", None)
+    for name in ("REDIS_URL", "EMAIL_URL", "GATEWAY_PRIVATE_UPSTREAMS"):
+        os.environ[name] = ""  # set, so that a developer's `.env` does not reach the tests
     os.environ["SECRET_KEY"] = "test-secret-key-" + "x" * 40
     os.environ["KEY_PEPPERS"] = "1:" + "11" * 32 + ",2:" + "22" * 32
     os.environ["FIELD_ENCRYPTION_KEYS"] = "dGVzdHMtb25seS1maWVsZC1lbmNyeXB0aW9uLWtleSE="

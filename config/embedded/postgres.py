@@ -284,11 +284,12 @@ class EmbeddedPostgres:
     def wait_ready(self, timeout: float = 30.0, alive: Callable[[], bool] = lambda: True) -> None:
         """Return when the server takes connections. Raises EmbeddedError when it ended or `timeout` s passed."""
         log = self.data_dir / "log" / "postgres.log"
-        if not processes.wait_until(lambda: self._answers() or not alive(), timeout) or not alive():
+        if not processes.wait_until(lambda: self.answers() or not alive(), timeout) or not alive():
             why = _last_line(log.read_text(errors="replace")) if log.exists() else "no log"
             raise EmbeddedError(f"PostgreSQL did not start: {why} (log: {log}).")
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Does it take connections now?"""
         if not (self.socket_dir / SOCKET_NAME).exists():
             return False
         try:

@@ -15,7 +15,7 @@ import psutil
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
-Output = int | IO[bytes]
+Output = int | IO[bytes] | None  # None: the parent's own
 
 
 def die_with_parent(death_signal: int) -> Callable[[], None]:
