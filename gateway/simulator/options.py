@@ -3,7 +3,10 @@
 import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
+
+READY_PREFIX = "Simulated provider listening on "  # printed with the URL once it accepts connections
+Down = Literal["", "503", "close"]
 
 
 @dataclass(slots=True)
@@ -26,6 +29,7 @@ class SimulatorOptions:
     log: str | None = None
     instant: bool = False
     any_model: bool = False
+    until_eof: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.error_rate <= 1:
@@ -49,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--log", metavar="FILE", help="append one JSON line when a request was read and one when it ended")
     add("--instant", action="store_true", help="no delays and one fixed, precomputed answer (benchmark upstream)")
     add("--any-model", action="store_true", help="accept model names outside the catalogue")
+    add("--until-eof", action="store_true", help="stop when standard input closes, so that a killed parent ends it")
 
 
 def options_from(values: Mapping[str, Any]) -> SimulatorOptions:

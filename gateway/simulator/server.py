@@ -12,7 +12,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import httptools
 
@@ -135,8 +135,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's class is no subclass
 
     def data_received(self, data: bytes) -> None:
         """Parse; a request that is not HTTP gets a 400 and the connection closes."""
@@ -255,6 +254,9 @@ class Connection(asyncio.Protocol):
                 exchange.respond(500, b'{"error":{"message":"simulator defect, see its stderr"}}')
 
     def _refuse(self, status: int, text: bytes) -> None:
+        if self._current is not None:  # an answer is under way: nothing sensible can be put in its middle
+            self.close()
+            return
         exchange = Exchange(self, b"GET", b"/")
         exchange.keep_alive = False
         exchange.respond(status, b'{"error":{"message":"%s","type":"invalid_request_error"}}' % text)
