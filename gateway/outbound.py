@@ -1,0 +1,189 @@
+"""The one synchronous HTTP client for calls out of the console and the background work.
+
+Resolves once, refuses every address that is not public unless it is on the allow-list, dials the address it checked
+(no second resolution to rebind), keeps the original name for TLS and `Host`, follows no redirect, and caps size and
+time. The data plane has its own asynchronous client with the same rules.
+"""
+
+import ipaddress
+import json
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+
+from gateway.models import AllowedUpstream
+
+CONNECT_TIMEOUT_S = 5.0
+TOTAL_TIMEOUT_S = 15.0
+MAX_BYTES = 4 * 1024 * 1024
+_CHUNK = 64 * 1024
+_PORTS = {"http": 80, "https": 443}
+_SHARED = ipaddress.ip_network("100.64.0.0/10")  # carrier-grade NAT; cloud metadata lives there too
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class OutboundError(Exception):
+    """The call could not be made or finished. `code` is stable, the text is safe to show: it holds no credential."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, headers with lower-case names, body; `elapsed_ms` from dialling to the last byte."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    elapsed_ms: float
+
+    def json(self) -> Any:
+        """The body as JSON; raises `OutboundError` (`upstream_not_json`)."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise OutboundError("upstream_not_json", "The upstream did not answer with JSON.") from None
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address may be dialled without being on the allow-list (SSRF guard)."""
+    ip = ipaddress.ip_address(address.split("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        embedded = ip.ipv4_mapped or ip.sixtofour or (_embedded(ip) if ip in _NAT64 else None)
+        if embedded is not None:
+            return is_public(str(embedded))
+    elif ip in _SHARED:
+        return False
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+
+
+def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address:
+    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+
+
+def split(url: str) -> tuple[SplitResult, str, int]:
+    """`(parts, host, port)`; raises `OutboundError` (`url_invalid`) for anything but plain http(s) to a host."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        raise OutboundError("url_invalid", "The address is not a valid URL.") from None
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise OutboundError("url_invalid", "The address must begin with http:// or https:// and name a host.")
+    if parts.username is not None or parts.password is not None:
+        raise OutboundError("url_invalid", "The address must not contain a user name or password.")
+    if any(character <= " " or character == "\x7f" for character in url):
+        raise OutboundError("url_invalid", "The address must not contain spaces or control characters.")
+    return parts, parts.hostname, port
+
+
+def addresses_of(host: str, port: int) -> list[str]:
+    """Every address of a host; raises `OutboundError` (`host_unknown`)."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise OutboundError("host_unknown", f"The host {host} cannot be resolved.") from None
+    return list(dict.fromkeys(str(item[4][0]) for item in found))
+
+
+def is_allowed(host: str, port: int) -> bool:
+    """Whether a private upstream is on the allow-list (environment or table). One query."""
+    if f"{host}:{port}" in settings.GATEWAY_PRIVATE_UPSTREAMS:
+        return True
+    return AllowedUpstream.objects.filter(host=host, port=port).exists()
+
+
+def pinned_address(host: str, port: int) -> str:
+    """The address to dial. Every address of the host must be public, or `host:port` allowed; else `OutboundError`."""
+    addresses = addresses_of(host, port)
+    if not all(is_public(address) for address in addresses) and not is_allowed(host, port):
+        raise OutboundError(
+            "address_not_allowed", f"{host}:{port} is not a public address and is not on the list of allowed upstreams."
+        )
+    return addresses[0]
+
+
+def is_private(host: str, port: int) -> bool:
+    """Whether a host resolves to anything not public. A host that cannot be resolved now counts as public: dialling
+    it checks again."""
+    try:
+        return not all(is_public(address) for address in addresses_of(host, port))
+    except OutboundError:
+        return False
+
+
+class _PinnedConnection(HTTPConnection):
+    def __init__(self, host: str, port: int, address: str) -> None:
+        super().__init__(host, port, timeout=CONNECT_TIMEOUT_S)
+        self._address = address
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection((self._address, self.port), CONNECT_TIMEOUT_S)
+
+
+class _PinnedTLSConnection(HTTPSConnection):
+    def __init__(self, host: str, port: int, address: str) -> None:
+        self._tls = ssl.create_default_context()
+        super().__init__(host, port, timeout=CONNECT_TIMEOUT_S, context=self._tls)
+        self._address = address
+
+    def connect(self) -> None:
+        raw = socket.create_connection((self._address, self.port), CONNECT_TIMEOUT_S)
+        self.sock = self._tls.wrap_socket(raw, server_hostname=self.host)
+
+
+def request(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    timeout_s: float = TOTAL_TIMEOUT_S,
+) -> Answer:
+    """Make one call. Raises `OutboundError`; redirects are returned, not followed."""
+    parts, host, port = split(url)
+    address = pinned_address(host, port)
+    kind = _PinnedTLSConnection if parts.scheme == "https" else _PinnedConnection
+    connection = kind(host, port, address)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    started = time.monotonic()
+    try:
+        connection.request(method, target, body=body, headers={"Accept-Encoding": "identity", **(headers or {})})
+        return _read(connection, started, started + timeout_s)
+    except TimeoutError:
+        raise OutboundError("upstream_timeout", f"{host}:{port} did not answer in time.") from None
+    except (OSError, HTTPException, ValueError) as error:
+        raise OutboundError("upstream_unreachable", f"{host}:{port}: {type(error).__name__}.") from None
+    finally:
+        connection.close()
+
+
+def _read(connection: HTTPConnection, started: float, deadline: float) -> Answer:
+    """Read head and body under one deadline; each wait is at most what is left of it."""
+    sock = connection.sock
+    sock.settimeout(max(0.001, deadline - time.monotonic()))
+    response = connection.getresponse()
+    body = bytearray()
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        sock.settimeout(left)
+        chunk = response.read1(_CHUNK)
+        if not chunk:
+            break
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise OutboundError("upstream_too_large", f"The answer is larger than {MAX_BYTES} bytes.")
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    return Answer(response.status, headers, bytes(body), (time.monotonic() - started) * 1000)
