@@ -207,6 +207,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"analytics.roll*": {"queue": "rollup"}, "gateway.ledger_*": {"queue": "ledger"}}
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"  # editable in the admin
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
 # ---- cache, mail -------------------------------------------------------------------------------------------------

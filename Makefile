@@ -1,0 +1,42 @@
+# Needs Python >= 3.11 with venv, git and make; everything else is installed into .venv.
+SHELL := /bin/bash
+PY := .venv/bin/python
+CHECK := scripts/check.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-all bench doctor lint format types imports migrations openapi suite lock venv venv-dev clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+venv:
+	@scripts/venv.sh
+venv-dev:
+	@scripts/venv.sh dev
+
+run: venv  ## start the whole gateway here (ARGS="--port 8001 --no-demo")
+	@exec $(PY) manage.py up $(ARGS)
+
+test: venv-dev  ## lint, types, import rules, migrations, OpenAPI, and the suite without the slow tests
+	@$(CHECK) lint types imports migrations openapi suite
+
+test-all: venv-dev  ## the same with the slow tests
+	@$(CHECK) lint types imports migrations openapi suite-all
+
+lint types imports migrations openapi suite: venv-dev  ## one step of `make test`
+	@$(CHECK) $@
+
+format: venv-dev  ## rewrite the sources in the house format
+	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format .
+
+bench: venv-dev  ## every benchmark, a table of ratios
+	@$(PY) -m bench $(ARGS)
+
+doctor: venv  ## check every dependency of this installation
+	@$(PY) manage.py doctor $(ARGS)
+
+lock: venv-dev  ## compile requirements*.in to hash-pinned requirements*.txt with uv
+	@scripts/lock.sh
+
+clean:  ## remove the environment and caches; the data in var/ stays
+	rm -rf .venv .venv.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,79 @@
+"""`manage.py run_background`: Celery's worker and beat in one process (rule 22).
+
+Without REDIS_URL the memory broker does not cross processes, so both live here; with it any number may run. What
+must happen once is a claimed `Job` row, so several schedulers have one effect.
+"""
+
+import os
+import socket
+import threading
+from typing import Any
+
+from celery import signals
+from celery.beat import Service
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from config.celery import app
+from gateway.models import Heartbeat
+
+HEARTBEAT_S = 10.0
+
+
+class Command(BaseCommand):
+    help = "Runs the background work: Celery worker and beat in one process."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--concurrency", type=int, default=4, help="worker threads (default %(default)s)")
+        parser.add_argument("--no-beat", action="store_true", help="worker only; another process schedules")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        ended = threading.Event()
+        beat = None if options["no_beat"] else Service(app)
+        threads = [threading.Thread(target=_beat_heart, args=(ended, options), name="heartbeat", daemon=True)]
+        if beat is not None:
+            threads.append(threading.Thread(target=beat.start, name="beat", daemon=True))
+
+        def start_threads(**kwargs: Any) -> None:
+            for thread in threads:
+                thread.start()
+
+        # Beat begins when the worker listens: a message sent before would wait in the broker for the first poll.
+        signals.worker_ready.connect(start_threads, weak=False)
+        try:
+            _worker(options["concurrency"]).start()
+        finally:
+            ended.set()
+            if beat is not None:
+                beat.stop(wait=False)
+
+
+def _worker(concurrency: int) -> Any:
+    """A worker of threads on every queue that the routes name."""
+    app.conf.worker_enable_remote_control = False
+    queues = {app.conf.task_default_queue, *(route["queue"] for route in app.conf.task_routes.values())}
+    return app.Worker(
+        pool="threads",
+        concurrency=concurrency,
+        queues=sorted(queues),
+        hostname=f"background@{socket.gethostname()}",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        loglevel="INFO",
+        quiet=True,
+    )
+
+
+def _beat_heart(ended: threading.Event, options: dict[str, Any]) -> None:
+    """Leave a sign of life every 10 s; a database that is away for a while is no reason to end."""
+    while True:
+        try:
+            close_old_connections()
+            info = {"pid": os.getpid(), "host": socket.gethostname(), "concurrency": options["concurrency"]}
+            Heartbeat.objects.update_or_create(name="background", defaults={"at": timezone.now(), "info": info})
+        except DatabaseError:
+            pass
+        if ended.wait(HEARTBEAT_S):
+            return
