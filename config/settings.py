@@ -195,7 +195,7 @@ SPECTACULAR_SETTINGS = {
 
 # ---- background work ---------------------------------------------------------------------------------------------
 REDIS_URL = ENV.redis_url
-CELERY_BROKER_URL = ENV.redis_url or "memory://"
+CELERY_BROKER_URL = ENV.redis_url or "memory://localhost/"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -13,7 +13,7 @@ from config import installation
 
 class Command(BaseCommand):
     help = "Brings database and data directory to this release; can be repeated."
-    requires_system_checks = ()  # they would cost half of a fast start; `check` and the tests run them
+    requires_system_checks = []  # they would cost half of a fast start; `check` and the tests run them
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--demo", action="store_true", help="make the demo organization and a key")

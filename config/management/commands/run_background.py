@@ -7,10 +7,12 @@ must happen once is a claimed `Job` row, so several schedulers have one effect.
 import os
 import socket
 import threading
+import warnings
 from typing import Any
 
 from celery import signals
 from celery.beat import Service
+from celery.exceptions import SecurityWarning
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
@@ -51,6 +53,8 @@ class Command(BaseCommand):
 
 def _worker(concurrency: int) -> Any:
     """A worker of threads on every queue that the routes name."""
+    # Celery warns against root because of pickled messages; only JSON is accepted here.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     app.conf.worker_enable_remote_control = False
     queues = {app.conf.task_default_queue, *(route["queue"] for route in app.conf.task_routes.values())}
     return app.Worker(

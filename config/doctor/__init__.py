@@ -1,0 +1,42 @@
+"""What `manage.py doctor` checks: every dependency of an installation, each failure with its remedy.
+
+A check is a function of no arguments that returns one `Finding`; it raises nothing and changes nothing.
+"""
+
+from config.doctor import data, host
+from config.doctor.finding import Check, Finding, Outcome
+
+CHECKS: tuple[Check, ...] = (
+    host.python_version,
+    host.packages,
+    host.secrets,
+    host.data_directory,
+    host.spool_directory,
+    host.vendored_files,
+    data.embedded_programs,
+    data.database,
+    data.migrations,
+    data.clock,
+    host.redis_server,
+    host.mail_server,
+    host.public_port,
+    data.ledger_writer,
+    data.background,
+    data.quarantine,
+)
+
+
+def examine() -> list[Finding]:
+    """Run every check in order; a check that itself breaks is a failed finding, not the end of the examination."""
+    return [_guarded(check) for check in CHECKS]
+
+
+def _guarded(check: Check) -> Finding:
+    try:
+        return check()
+    except Exception as error:
+        name = check.__name__.replace("_", " ")
+        return Finding(name, Outcome.FAILED, f"{type(error).__name__}: {error}", "Run `manage.py doctor` again.")
+
+
+__all__ = ["CHECKS", "Check", "Finding", "Outcome", "examine"]

@@ -1,0 +1,47 @@
+"""The shape of an answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """`failed` alone makes the command fail."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the answer; `remedy` is empty when all is well."""
+
+    name: str
+    outcome: Outcome
+    detail: str
+    remedy: str = ""
+
+
+Check = Callable[[], Finding]
+
+
+def ok(name: str, detail: str) -> Finding:
+    """All is well."""
+    return Finding(name, Outcome.OK, detail)
+
+
+def warning(name: str, detail: str, remedy: str) -> Finding:
+    """Works, but someone should look."""
+    return Finding(name, Outcome.WARNING, detail, remedy)
+
+
+def failed(name: str, detail: str, remedy: str) -> Finding:
+    """Does not work."""
+    return Finding(name, Outcome.FAILED, detail, remedy)
+
+
+def skipped(name: str, detail: str) -> Finding:
+    """Nothing to check here."""
+    return Finding(name, Outcome.SKIPPED, detail)

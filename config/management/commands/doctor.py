@@ -1,0 +1,35 @@
+"""`manage.py doctor`: every dependency checked, each failure with its remedy."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from config.doctor import Outcome, examine
+
+MARKS = {Outcome.OK: "ok", Outcome.WARNING: "warning", Outcome.FAILED: "FAILED", Outcome.SKIPPED: "-"}
+
+
+class Command(BaseCommand):
+    help = "Checks every dependency; exit status 1 when one fails."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="machine-readable answer")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        findings = examine()
+        if options["json"]:
+            self.stdout.write(json.dumps({"findings": [asdict(finding) for finding in findings]}, indent=2))
+        else:
+            for finding in findings:
+                self.stdout.write(f"  {finding.name:<21}{MARKS[finding.outcome]:<9}{finding.detail}")
+                if finding.remedy:
+                    self.stdout.write(f"  {'':<21}{'':<9}→ {finding.remedy}")
+        failures = sum(finding.outcome is Outcome.FAILED for finding in findings)
+        if failures:
+            if not options["json"]:
+                self.stderr.write(f"{failures} of {len(findings)} checks failed.")
+            sys.exit(1)
