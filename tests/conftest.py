@@ -62,6 +62,25 @@ import django  # noqa: E402
 
 django.setup()
 
+from django.db import connection  # noqa: E402
+from django.test import TransactionTestCase  # noqa: E402
+
+_flush = TransactionTestCase._fixture_teardown
+
+
+def _flush_guarded_tables(case: TransactionTestCase) -> None:
+    """Empty the tables between tests that commit: the audit trail refuses TRUNCATE, the ledger is unmanaged."""
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE gateway_ledgerline")
+        cursor.execute("ALTER TABLE gateway_auditevent DISABLE TRIGGER audit_guard_truncate")
+        try:
+            _flush(case)
+        finally:
+            cursor.execute("ALTER TABLE gateway_auditevent ENABLE TRIGGER audit_guard_truncate")
+
+
+TransactionTestCase._fixture_teardown = _flush_guarded_tables  # type: ignore[method-assign]
+
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Start the server before workers and tests want it; collecting alone does not need one."""
