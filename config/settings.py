@@ -8,6 +8,7 @@ from csp.constants import NONE, SELF, UNSAFE_INLINE
 
 from config import env as env_module
 from config.env import BASE_DIR
+from config.schedules import SCHEDULES
 
 ENV = env_module.load()
 DATA_DIR = ENV.data_dir
@@ -111,6 +112,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_LOCKOUT_CALLABLE = "gateway.api.problems.locked_out"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -169,6 +171,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "gateway.api.problems.problem_response",
     "DEFAULT_VERSIONING_CLASS": None,
     "COERCE_DECIMAL_TO_STRING": True,
+    "NUM_PROXIES": 0,  # throttles count by REMOTE_ADDR; a forwarded header of the caller never names the bucket
+    "DEFAULT_THROTTLE_RATES": {"sign_in": "30/min", "mail": "10/min"},
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SIMPLE_JWT = {
@@ -177,6 +181,7 @@ SIMPLE_JWT = {
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
     "UPDATE_LAST_LOGIN": False,
+    "CHECK_REVOKE_TOKEN": True,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "LLM Gateway management API",
@@ -207,6 +212,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"analytics.roll*": {"queue": "rollup"}, "gateway.ledger_*": {"queue": "ledger"}}
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = SCHEDULES
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"  # editable in the admin
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
@@ -240,6 +246,7 @@ GATEWAY_STAGES = [
     "gateway.dataplane.stages.route",
 ]
 GATEWAY_ADAPTERS = {"openai": "gateway.dataplane.adapters.openai.OpenAIAdapter"}
+GATEWAY_OUTBOX_HANDLERS = {"mail": "gateway.services.outbox.deliver_mail"}
 GATEWAY_PRICER = "costs.pricer.BookPricer"
 ANALYTICS_PROVIDERS: list[str] = []
 

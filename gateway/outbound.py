@@ -2,10 +2,9 @@
 
 Resolves once, refuses every address that is not public unless it is on the allow-list, dials the address it checked
 (no second resolution to rebind), keeps the original name for TLS and `Host`, follows no redirect, and caps size and
-time. The data plane has its own asynchronous client with the same rules.
+time. The data plane has its own asynchronous client under the same rules.
 """
 
-import ipaddress
 import json
 import socket
 import ssl
@@ -18,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
+from gateway.dataplane.addresses import is_public
 from gateway.models import AllowedUpstream
 
 CONNECT_TIMEOUT_S = 5.0
@@ -25,8 +25,6 @@ TOTAL_TIMEOUT_S = 15.0
 MAX_BYTES = 4 * 1024 * 1024
 _CHUNK = 64 * 1024
 _PORTS = {"http": 80, "https": 443}
-_SHARED = ipaddress.ip_network("100.64.0.0/10")  # carrier-grade NAT; cloud metadata lives there too
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class OutboundError(Exception):
@@ -53,22 +51,6 @@ class Answer:
             return json.loads(self.body)
         except ValueError:
             raise OutboundError("upstream_not_json", "The upstream did not answer with JSON.") from None
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address may be dialled without being on the allow-list (SSRF guard)."""
-    ip = ipaddress.ip_address(address.split("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        embedded = ip.ipv4_mapped or ip.sixtofour or (_embedded(ip) if ip in _NAT64 else None)
-        if embedded is not None:
-            return is_public(str(embedded))
-    elif ip in _SHARED:
-        return False
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
-
-
-def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address:
-    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
 
 
 def split(url: str) -> tuple[SplitResult, str, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
@@ -49,7 +50,12 @@ class VisibleQuerySet(models.QuerySet[Any]):
         return self.filter(archived_at=None)
 
 
-def organizations_of(user: Person, *roles: str) -> models.QuerySet[Any]:
+def organizations_of(user: Person, *roles: str) -> models.QuerySet[Any] | list[UUID]:
+    """Organizations where `user` has one of `roles` (any when none is given). A management key acts as
+    administrator of its own organization (`gateway.api.authentication.KeyPrincipal`)."""
+    own: UUID | None = getattr(user, "key_organization_id", None)
+    if own is not None:
+        return [own] if not roles or Role.ADMIN in roles else []
     return memberships_of(user, *roles).values("organization_id")
 
 
@@ -92,9 +98,10 @@ class VirtualKeyQuerySet(VisibleQuerySet):
         return Q(organization__in=organizations_of(user, *WIDE_ROLES)) | team | own
 
     def usable(self, now: datetime) -> Self:
-        """Neither revoked nor expired at `now`, in a live project and organization."""
+        """Neither revoked nor expired at `now`, in a live project and organization, of no one or an active person."""
         live = Q(revoked_at=None, project__archived_at=None, organization__archived_at=None)
-        return self.filter(live & (Q(expires_at=None) | Q(expires_at__gt=now)))
+        person = Q(user=None) | Q(user__is_active=True)
+        return self.filter(live & person & (Q(expires_at=None) | Q(expires_at__gt=now)))
 
 
 class CatalogQuerySet(VisibleQuerySet):

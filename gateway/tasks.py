@@ -2,10 +2,16 @@
 
 from celery import shared_task
 
-from gateway.services import audit
+from gateway.services import audit, outbox
 
 
 @shared_task(name="gateway.audit_seal")
 def audit_seal() -> int:
     """Link new audit events into their chains; returns how many."""
     return audit.seal()
+
+
+@shared_task(name="gateway.outbox_relay")
+def outbox_relay() -> int:
+    """Deliver due messages; returns how many arrived."""
+    return outbox.relay().delivered

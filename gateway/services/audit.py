@@ -93,7 +93,7 @@ class _SubjectCipher:
         fresh = SubjectKey(subject_id=subject_id, key=credentials.encrypt(Fernet.generate_key().decode()))
         SubjectKey.objects.bulk_create([fresh], ignore_conflicts=True)
         stored = SubjectKey.objects.get(subject_id=subject_id)
-        self._fernet = Fernet(credentials.decrypt(stored.key))
+        self._fernet = Fernet(credentials.decrypt(bytes(stored.key)))
 
     def __call__(self, value: Any) -> dict[str, str]:
         text = json.dumps(_plain(value))
@@ -144,7 +144,7 @@ def reveal(events: Iterable[AuditEvent]) -> list[tuple[dict[str, Any] | None, di
     found = list(events)
     subjects = {item for event in found for item in _subjects(event)}
     keys = SubjectKey.objects.in_bulk(subjects) if subjects else {}
-    ciphers = {str(pk): Fernet(credentials.decrypt(row.key)) for pk, row in keys.items()}
+    ciphers = {str(pk): Fernet(credentials.decrypt(bytes(row.key))) for pk, row in keys.items()}
     return [(_revealed(event.before, ciphers), _revealed(event.after, ciphers)) for event in found]
 
 
@@ -225,12 +225,18 @@ def _seal_chain(organization_id: uuid.UUID | None) -> int:
     return total
 
 
+def _chain(organization_id: uuid.UUID | None) -> models.QuerySet[AuditEvent]:
+    if organization_id is None:
+        return AuditEvent.objects.filter(organization=None)
+    return AuditEvent.objects.filter(organization_id=organization_id)
+
+
 @transaction.atomic
 def _seal_batch(organization_id: uuid.UUID | None) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"audit-chain {organization_id}"])
     # The head is read in a statement after the lock was granted, so it includes what the previous holder linked.
-    chain = AuditEvent.objects.filter(organization_id=organization_id)
+    chain = _chain(organization_id)
     head = chain.exclude(sequence=None).order_by("-sequence").only("sequence", "hash").first()
     sequence, previous = (head.sequence, bytes(head.hash)) if head else (0, GENESIS)
     events = list(chain.filter(sequence=None).order_by("id")[:BATCH])
@@ -245,14 +251,14 @@ def _seal_batch(organization_id: uuid.UUID | None) -> int:
 def verify(organization: Organization | None) -> AuditVerification:
     """Walk a chain from its first event (None: the platform's chain). Reads only, in batches."""
     organization_id = organization.pk if organization else None
-    chain = AuditEvent.objects.filter(organization_id=organization_id)
+    chain = _chain(organization_id)
     previous, broken_at, problem = GENESIS, None, ""
     for expected, event in enumerate(_walk(chain), start=1):
         problem = _fault(event, expected, previous)
         if problem:
             broken_at = expected
             break
-        previous = bytes(event.hash)
+        previous = bytes(event.hash or b"")
     return AuditVerification(
         organization=organization_id,
         is_intact=not problem,

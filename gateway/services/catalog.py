@@ -41,15 +41,20 @@ class ProviderFields(TypedDict, total=False):
     credential: str
 
 
-class ModelFields(TypedDict, total=False):
-    """What may be changed on a model."""
+class ModelTraits(TypedDict, total=False):
+    """What a model is, apart from its public name."""
 
-    name: str
     upstream_name: str
     capabilities: Sequence[str]
     context_tokens: int | None
     max_output_tokens: int | None
     is_enabled: bool
+
+
+class ModelFields(ModelTraits, total=False):
+    """What may be changed on a model."""
+
+    name: str
 
 
 class RouteFields(TypedDict, total=False):
@@ -219,14 +224,14 @@ def delete_model(*, model: Model, actor: Actor) -> None:
 
 @transaction.atomic
 def add_model(
-    *, organization: Organization | None, actor: Actor, provider: Provider, name: str, **fields: Unpack[ModelFields]
+    *, organization: Organization | None, actor: Actor, provider: Provider, name: str, **fields: Unpack[ModelTraits]
 ) -> Upserted:
     """Create or update by (organization, provider, name)."""
     existing = Model.objects.filter(organization=organization, provider=provider, name=name).first()
     if existing:
         return Upserted(update_model(model=existing, actor=actor, **fields), False)
-    fields["name"] = name
-    return Upserted(create_model(organization=organization, actor=actor, provider=provider, **fields), True)
+    model = create_model(organization=organization, actor=actor, provider=provider, name=name, **fields)
+    return Upserted(model, True)
 
 
 # ---- routes ------------------------------------------------------------------------------------------------------

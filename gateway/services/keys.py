@@ -3,7 +3,7 @@
 The secret exists in memory while it is shown once; what is stored is its keyed HMAC-SHA-256.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple, TypedDict, Unpack
@@ -31,15 +31,20 @@ class IssuedKey(NamedTuple):
 
 
 class KeyLimits(TypedDict, total=False):
-    """What may be changed on a key. Limits of None mean unlimited; `allowed_models` empty means all."""
+    """What limits a key. None means unlimited; `allowed_models` empty means all."""
 
-    name: str
     scopes: Sequence[str]
     allowed_models: Sequence[str]
     rpm_limit: int | None
     tpm_limit: int | None
     budget_amount: Decimal | None
     expires_at: datetime | None
+
+
+class KeyChanges(KeyLimits, total=False):
+    """What may be changed on a key."""
+
+    name: str
 
 
 @transaction.atomic
@@ -66,7 +71,7 @@ def create_key(
 
 
 @transaction.atomic
-def update_limits(*, key: VirtualKey, actor: Actor, **limits: Unpack[KeyLimits]) -> VirtualKey:
+def update_limits(*, key: VirtualKey, actor: Actor, **limits: Unpack[KeyChanges]) -> VirtualKey:
     """Change name, limits, scopes or expiry. Raises `Invalid`, `Conflict` when the key is revoked."""
     locked = _locked(key.pk)
     if locked.revoked_at:
@@ -167,8 +172,8 @@ def _locked(pk: UUID) -> VirtualKey:
     return VirtualKey.objects.select_for_update(of=("self",)).select_related("organization").get(pk=pk)
 
 
-def _fields(limits: KeyLimits) -> dict[str, Any]:
-    fields: dict[str, Any] = {name: limits[name] for name in LIMIT_FIELDS if name in limits}  # type: ignore[literal-required]
+def _fields(limits: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {name: limits[name] for name in LIMIT_FIELDS if name in limits}
     for name in ("scopes", "allowed_models"):
         if name in fields:
             fields[name] = _unique(fields[name])
@@ -179,7 +184,7 @@ def _unique(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(str(value) for value in values))
 
 
-def _check_limits(limits: KeyLimits) -> None:
+def _check_limits(limits: Mapping[str, Any]) -> None:
     scopes = limits.get("scopes")
     if scopes is not None and (not scopes or not set(scopes) <= set(Scope.values)):
         raise Invalid("scope_unknown", f"Scopes are one or more of {', '.join(Scope.values)}.", field="scopes")

@@ -56,8 +56,8 @@ def _provider(organization: Organization | None, slug: str) -> Provider:
     return found
 
 
-def _fields(options: dict[str, Any]) -> catalog.ModelFields:
-    fields: catalog.ModelFields = {}
+def _fields(options: dict[str, Any]) -> catalog.ModelTraits:
+    fields: catalog.ModelTraits = {}
     if options["upstream"]:
         fields["upstream_name"] = options["upstream"]
     if options["context"] is not None:

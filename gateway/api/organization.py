@@ -1,0 +1,84 @@
+"""Which organization a request is about, and what the caller may do in it."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from rest_framework.request import Request
+
+from gateway.api.authentication import KeyPrincipal
+from gateway.choices import Role
+from gateway.models import Organization
+from gateway.querysets import memberships_of
+from gateway.services.errors import Invalid, NotFound
+
+HEADER = "X-Organization"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The caller's place in one organization. `organization` None: a superuser who chose none, who then sees the
+    whole platform. `role` None: a superuser without a membership."""
+
+    organization: Organization | None
+    role: Role | None
+    team_id: UUID | None = None
+    is_superuser: bool = False
+
+    @property
+    def is_admin(self) -> bool:
+        return self.is_superuser or self.role in (Role.OWNER, Role.ADMIN)
+
+    @property
+    def may_grant_owner(self) -> bool:
+        return self.is_superuser or self.role == Role.OWNER
+
+
+def access_of(request: Request) -> Access:
+    """Resolve once per request. Raises `Invalid` (`organization_required`) or `NotFound`. One query at most."""
+    http: Any = request._request
+    if not hasattr(http, "gateway_access"):
+        http.gateway_access = _resolve(request)
+    return http.gateway_access
+
+
+def _resolve(request: Request) -> Access:
+    slug = request.headers.get(HEADER, "").strip()
+    user = request.user
+    if isinstance(user, KeyPrincipal):
+        return _of_key(user, slug)
+    mine = list(memberships_of(user).select_related("organization").order_by("organization__name"))
+    if user.is_superuser:
+        return _of_superuser(mine, slug)
+    if slug:
+        mine = [row for row in mine if row.organization.slug == slug]
+        if not mine:
+            raise NotFound("organization_not_found", f"No organization {slug!r}.")
+    if len(mine) != 1:
+        choices = ", ".join(row.organization.slug for row in mine) or "none: you are a member of no organization"
+        raise Invalid("organization_required", f"Name one in the {HEADER} header ({choices}).")
+    return Access(mine[0].organization, Role(mine[0].role), mine[0].team_id)
+
+
+def _of_key(user: KeyPrincipal, slug: str) -> Access:
+    organization = user.key.organization
+    if slug not in ("", organization.slug):
+        raise NotFound("organization_not_found", f"No organization {slug!r}.")
+    return Access(organization, Role.ADMIN)
+
+
+def _of_superuser(mine: list[Any], slug: str) -> Access:
+    if slug:
+        found = Organization.objects.filter(slug=slug).first()
+        if found is None:
+            raise NotFound("organization_not_found", f"No organization {slug!r}.")
+        return Access(found, None, is_superuser=True)
+    return Access(mine[0].organization if len(mine) == 1 else None, None, is_superuser=True)
+
+
+def required_organization(request: Request) -> Organization:
+    """The organization of the request; raises `Invalid` when a superuser chose none."""
+    organization = access_of(request).organization
+    if organization is None:
+        raise Invalid("organization_required", f"Name the organization in the {HEADER} header.")
+    return organization

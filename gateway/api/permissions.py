@@ -1,0 +1,66 @@
+"""Default deny: an action that its view does not name in `roles` is refused to everybody.
+
+Roles decide here, per action; which rows exist for the caller is decided by `visible_to`, so a row out of sight is a
+404 and a 403 never confirms that something exists.
+"""
+
+from typing import Any
+
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+
+from gateway.api.authentication import KeyPrincipal
+from gateway.api.organization import access_of
+from gateway.choices import Role
+
+ANYONE = "anyone"
+SIGNED_IN = "signed in"
+PEOPLE = "people"  # signed in, and not as a key
+SUPERUSER: frozenset[Role] = frozenset()
+OWNERS = frozenset({Role.OWNER})
+ADMINS = OWNERS | {Role.ADMIN}
+KEY_MAKERS = ADMINS | {Role.MANAGER, Role.DEVELOPER}
+MEMBERS = frozenset(Role)
+
+Who = str | frozenset[Role]
+
+
+class RolePermission(BasePermission):
+    """`view.roles: dict[action, ANYONE | SIGNED_IN | PEOPLE | frozenset[Role]]`; superusers pass every role set."""
+
+    message = "Your role does not allow this."
+    code = "role_required"
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if request.method not in view.allowed_methods:
+            return True  # the answer is 405, which tells nobody anything
+        who = required(request, view)
+        if who == ANYONE:
+            return True
+        if not request.user or not request.user.is_authenticated:
+            return False
+        if isinstance(request.user, KeyPrincipal) and not self._key_may(request, who):
+            return False
+        if isinstance(who, str):
+            return who in (SIGNED_IN, PEOPLE)
+        access = access_of(request)
+        return access.is_superuser or access.role in who
+
+    def _key_may(self, request: Request, who: Who | None) -> bool:
+        if who == PEOPLE:
+            self.message, self.code = "This is for people, not for keys.", "person_required"
+            return False
+        if request.method not in SAFE_METHODS and not request.user.can_write:
+            self.message, self.code = "The key has no manage:write scope.", "key_scope_missing"
+            return False
+        return True
+
+
+def required(request: Request, view: Any) -> Who | None:
+    """What the view asks for this action; None (deny) when it says nothing. OPTIONS describes, so it asks for what
+    reading asks for."""
+    roles: dict[str, Who] = getattr(view, "roles", {})
+    action = getattr(view, "action", None) or (request.method or "").lower()
+    if action in ("metadata", "options"):
+        return SIGNED_IN
+    return roles.get(action)

@@ -1,0 +1,76 @@
+"""JWT pairs of the management API: issue, rotate, revoke. A refresh token works once."""
+
+from typing import NamedTuple
+
+from django.db import transaction
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.utils import get_md5_hash_password
+
+from gateway.models import User
+from gateway.services.errors import ServiceError
+
+CLAIM = "hash_password"  # simplejwt's REVOKE_TOKEN_CLAIM: a changed password ends every token made before
+
+
+class InvalidToken(ServiceError):
+    """The refresh token is malformed, expired, used, revoked, or its person may no longer sign in."""
+
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__("token_invalid", "The refresh token is not valid any more; sign in again.")
+
+
+class Pair(NamedTuple):
+    """An access token (minutes) and the refresh token (days) that renews it once."""
+
+    access: str
+    refresh: str
+
+
+def issue(*, user: User) -> Pair:
+    """A fresh pair for a person who has just proved who they are."""
+    refresh = RefreshToken.for_user(user)
+    return Pair(str(refresh.access_token), str(refresh))
+
+
+@transaction.atomic
+def rotate(*, refresh: str) -> Pair:
+    """Trade a refresh token for a new pair. Of two trades at the same time one wins. Raises `InvalidToken`."""
+    token, row = _locked(refresh)
+    user = User.objects.filter(pk=row.user_id, is_active=True).first()
+    if user is None or token.get(CLAIM) != get_md5_hash_password(user.password):
+        raise InvalidToken
+    BlacklistedToken.objects.create(token=row)
+    return issue(user=user)
+
+
+@transaction.atomic
+def revoke(*, refresh: str) -> None:
+    """End a refresh token; one that has ended already stays ended. Raises `InvalidToken` for anything else."""
+    try:
+        _, row = _locked(refresh)
+    except InvalidToken:
+        return
+    BlacklistedToken.objects.get_or_create(token=row)
+
+
+def revoke_all(*, user: User) -> int:
+    """End every refresh token of a person; returns how many there were."""
+    rows = OutstandingToken.objects.filter(user=user, blacklistedtoken=None)
+    ended = BlacklistedToken.objects.bulk_create([BlacklistedToken(token=row) for row in rows], ignore_conflicts=True)
+    return len(ended)
+
+
+def _locked(refresh: str) -> tuple[RefreshToken, OutstandingToken]:
+    """The verified token with its row locked, so that its state cannot change before we commit."""
+    try:
+        token = RefreshToken(refresh)  # type: ignore[arg-type]  # the stub wants a Token, the library takes text
+    except TokenError:
+        raise InvalidToken from None
+    row = OutstandingToken.objects.select_for_update().filter(jti=token["jti"]).first()
+    if row is None or BlacklistedToken.objects.filter(token=row).exists():
+        raise InvalidToken
+    return token, row
