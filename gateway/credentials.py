@@ -59,3 +59,15 @@ def keyed_hash(purpose: str, data: bytes, size: int = 16) -> bytes:
     """Keyed BLAKE2b for values that must be comparable but not readable (IP addresses, request bodies)."""
     pepper = settings.KEY_PEPPERS[min(settings.KEY_PEPPERS)]
     return hashlib.blake2b(data, digest_size=size, key=pepper, person=purpose.encode()[:16]).digest()
+
+
+def prefix_hashes(data: bytes, ends: range) -> bytes:
+    """8 bytes for each prefix `data[:end]`, concatenated; computed in one pass."""
+    pepper = settings.KEY_PEPPERS[min(settings.KEY_PEPPERS)]
+    running = hashlib.blake2b(digest_size=8, key=pepper, person=b"prefix")
+    found, start = [], 0
+    for end in ends:
+        running.update(data[start:end])
+        found.append(running.copy().digest())
+        start = end
+    return b"".join(found)

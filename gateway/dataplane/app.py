@@ -1,0 +1,225 @@
+"""The data plane: a plain ASGI callable. No Django handler, middleware or ORM on the way of a call."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from django.conf import settings
+
+from gateway.dataplane import call as call_module
+from gateway.dataplane.call import Call, Endpoint
+from gateway.dataplane.console import ConsoleRelay
+from gateway.dataplane.errors import ApiError, Denied
+from gateway.dataplane.relay import Receive, Relay, Send
+from gateway.dataplane.runtime import Runtime
+from gateway.dataplane.settle import deny
+from gateway.ledger.spool import SpoolFullError
+
+logger = logging.getLogger(__name__)
+BODY_LIMIT_BYTES = 20 * 1024 * 1024
+DISCARD_LIMIT_BYTES = 256 * 1024 * 1024
+BODY_TIMEOUT_S = 30.0
+SINGLE_HEADERS = frozenset({b"authorization", b"x-api-key", b"content-length", b"content-type", b"x-request-id"})
+ENDPOINTS = {
+    endpoint.path: endpoint
+    for endpoint in (
+        Endpoint("/v1/chat/completions", "/chat/completions", True, "messages", (list,)),
+        Endpoint("/v1/embeddings", "/embeddings", False, "input", (str, list)),
+    )
+}
+DATA_PLANE_PREFIXES = ("/v1/", "/otlp/")
+
+
+class DataPlane:
+    """ASGI application; `runtime` exists between lifespan start and stop."""
+
+    def __init__(self) -> None:
+        self.runtime: Runtime | None = None
+        self.console: ConsoleRelay | None = None
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self.runtime = Runtime()
+                self.console = ConsoleRelay(self.runtime.client, str(settings.CONSOLE_SOCKET))
+                await self.runtime.start()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                if self.runtime is not None:
+                    await self.runtime.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _http(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        assert self.runtime is not None
+        assert self.console is not None
+        endpoint = ENDPOINTS.get(path)
+        if endpoint is not None and scope["method"] == "POST":
+            await self._model_call(endpoint, scope, receive, send)
+        elif path.startswith(DATA_PLANE_PREFIXES) or path == "/v1":
+            await self._other(scope, path, send)
+        elif path in ("/healthz", "/readyz", "/metrics"):
+            await self._operations(path, send)
+        else:
+            await self.console(scope, receive, send)
+
+    async def _model_call(self, endpoint: Endpoint, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        runtime = self.runtime
+        assert runtime is not None
+        headers = dict(scope["headers"])
+        call = call_module.new_call(endpoint, headers, (scope.get("client") or ("", 0))[0])
+        runtime.metrics.active += 1
+        relay: Relay | None = None
+        try:
+            _refuse_repeated(scope["headers"])
+            body = await read_body(headers, receive)
+            if body is None:
+                return
+            _authenticate_first(call, runtime)
+            call_module.parse(call, body)
+            for stage in runtime.stages[1:]:
+                result = stage(call, runtime)
+                if result is not None:
+                    await result
+            relay = Relay(call, runtime, receive, send)
+            await relay.run()
+        except ApiError as error:
+            await self._refuse(call, error, send)
+        except Exception:
+            logger.exception("call %s failed", call.request_id)
+            if relay is None or not relay.has_started:
+                error = ApiError(500, "internal_error", "The gateway failed to handle the call.", kind="api_error")
+                await answer_error(send, error, call.request_id)
+        finally:
+            runtime.metrics.active -= 1
+
+    async def _refuse(self, call: Call, error: ApiError, send: Send) -> None:
+        assert self.runtime is not None
+        if isinstance(error, Denied):
+            try:
+                deny(call, error.code, error.status, self.runtime)
+            except SpoolFullError:
+                logger.error("no room to record the denial of %s", call.request_id)
+        await answer_error(send, error, call.request_id, call.response_headers)
+
+    async def _other(self, scope: dict[str, Any], path: str, send: Send) -> None:
+        """`GET /v1/models`, `GET /v1/models/{id}`; anything else under /v1 is a clear 404 or 405."""
+        runtime = self.runtime
+        assert runtime is not None
+        call = call_module.new_call(Endpoint(path, "", False, "", ()), dict(scope["headers"]), "")
+        try:
+            if path in ENDPOINTS:
+                raise ApiError(405, "method_not_allowed", f"{path} takes POST.", headers={"Allow": "POST"})
+            if path != "/v1/models" and not path.startswith("/v1/models/"):
+                raise ApiError(404, "unknown_url", f"Unknown request URL: {scope['method']} {path}.")
+            if scope["method"] not in ("GET", "HEAD"):
+                raise ApiError(405, "method_not_allowed", f"{path} takes GET.", headers={"Allow": "GET"})
+            _authenticate_first(call, runtime)
+            body = _models(call, runtime, path.removeprefix("/v1/models").lstrip("/"))
+            await answer(send, 200, body, call.request_id)
+        except ApiError as error:
+            await answer_error(send, error, call.request_id)
+
+    async def _operations(self, path: str, send: Send) -> None:
+        runtime = self.runtime
+        assert runtime is not None
+        if path == "/metrics":
+            await answer(send, 200, runtime.metrics.as_prometheus(runtime).encode(), "", b"text/plain; version=0.0.4")
+        elif path == "/healthz":
+            await answer(send, 200, b'{"status": "ok"}', "")
+        else:
+            state = {
+                "status": "ready" if runtime.is_ready else "not ready",
+                "snapshot_age_s": round(runtime.snapshot_age(), 3) if runtime.snapshot.version >= 0 else None,
+                "spool_writable": runtime.spool.is_writable,
+            }
+            await answer(send, 200 if runtime.is_ready else 503, orjson.dumps(state), "")
+
+
+def _authenticate_first(call: Call, runtime: Runtime) -> None:
+    """Before the body is parsed: a stranger learns nothing from our parser."""
+    runtime.stages[0](call, runtime)
+
+
+def _models(call: Call, runtime: Runtime, name: str) -> bytes:
+    """OpenAI's list of models: exactly what this key may ask for, aliases included."""
+    key = call.key
+    assert key is not None
+    found = {
+        public: {"id": public, "object": "model", "created": target.created, "owned_by": target.provider.slug}
+        for public, target in runtime.snapshot.catalog.names_for(key.organization).items()
+        if key.may_use(public)
+    }
+    if not name:
+        return orjson.dumps({"object": "list", "data": [found[public] for public in sorted(found)]})
+    if name not in found:
+        message = f"The model '{name}' does not exist or you do not have access to it."
+        raise ApiError(404, "model_not_found", message, param="model")
+    return orjson.dumps(found[name])
+
+
+def _refuse_repeated(headers: list[tuple[bytes, bytes]]) -> None:
+    """Two different values of a header that decides something: readers on the way may disagree."""
+    seen: set[bytes] = set()
+    for name, _ in headers:
+        if name in SINGLE_HEADERS:
+            if name in seen:
+                raise ApiError(400, "duplicate_header", f"The header '{name.decode()}' was sent twice.")
+            seen.add(name)
+
+
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes | None:
+    """The request body; None when the client left. Raises 413 past the limit, 408 for a body that trickles in."""
+    parts, size = [], 0
+    too_large = int(headers.get(b"content-length", b"0") or 0) > BODY_LIMIT_BYTES
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
+                piece = message.get("body", b"")
+                size += len(piece)
+                too_large = too_large or size > BODY_LIMIT_BYTES
+                if not too_large:
+                    parts.append(piece)
+                if not message.get("more_body", False) or size > DISCARD_LIMIT_BYTES:
+                    break
+    except TimeoutError as error:
+        raise ApiError(408, "request_timeout", "The request body did not arrive in time.",
+                       headers={"Connection": "close"}) from error  # fmt: skip
+    if too_large:  # read to its end and discarded, so that the client sees this answer and not a broken pipe
+        limit = BODY_LIMIT_BYTES // 1024 // 1024
+        raise ApiError(413, "request_too_large", f"The request body is larger than {limit} MiB.")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def answer(send: Send, status: int, body: bytes, request_id: str, kind: bytes = b"application/json") -> None:
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    if request_id:
+        headers.append((b"x-request-id", request_id.encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def answer_error(
+    send: Send, error: ApiError, request_id: str, extra: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    body = error.body()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers.append((b"x-request-id", request_id.encode()))
+    headers += [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers + (extra or [])})
+    await send({"type": "http.response.body", "body": body})

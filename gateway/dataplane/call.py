@@ -1,0 +1,181 @@
+"""One client call on its way through the stages: what was asked, by whom, and where it goes."""
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from gateway import credentials
+from gateway.dataplane import jsonsplice
+from gateway.dataplane.errors import ApiError
+from gateway.dataplane.views import KeyView, Target
+from gateway.middleware import request_id_from
+
+MAX_TAGS = 20
+MAX_TAG_CHARS = 120
+MAX_NAME_CHARS = 200
+PREFIX_BLOCK_BYTES = 2048  # about 512 tokens of text at 4 bytes a token
+MAX_PREFIXES = 64
+VOLATILE = ("stream", "stream_options", "user", "metadata", "store", "safety_identifier", "prompt_cache_key")
+_UNCLEAN = re.compile("[\x00\ud800-\udfff]")
+_ESCAPED_LETTER = re.compile(rb"\\u00[46]")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A data-plane path that calls a model."""
+
+    path: str
+    upstream_path: str
+    streams: bool
+    required: str
+    required_types: tuple[type, ...]
+
+
+@dataclass(slots=True)
+class Call:
+    """Filled from left to right: parse, stages, attempts. Times are `time.time_ns` and `perf_counter` based."""
+
+    endpoint: Endpoint
+    headers: Mapping[bytes, bytes]
+    client_ip: str
+    request_id: str
+    started_ns: int
+    clock: float
+    body: bytes = b""
+    fields: dict[str, Any] = field(default_factory=dict)
+    model: str = ""
+    is_stream: bool = False
+    key: KeyView | None = None
+    targets: tuple[Target, ...] = ()
+    route: str | None = None
+    response_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    attempts: int = 0
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether the client itself asked for the usage chunk of a stream."""
+        options = self.fields.get("stream_options")
+        return isinstance(options, dict) and bool(options.get("include_usage"))
+
+    @property
+    def max_tokens(self) -> int | None:
+        for name in ("max_completion_tokens", "max_tokens"):
+            if isinstance(value := self.fields.get(name), int):
+                return value
+        return None
+
+
+def new_call(endpoint: Endpoint, headers: Mapping[bytes, bytes], client_ip: str) -> Call:
+    caller_id = headers.get(b"x-request-id")
+    request_id = request_id_from(caller_id.decode("latin-1") if caller_id else None)
+    return Call(endpoint, headers, client_ip, request_id, time.time_ns(), time.perf_counter())
+
+
+def new_id(ms: int) -> str:
+    """UUIDv7 as text, without building a `UUID` object (RFC 9562 §5.7)."""
+    random = int.from_bytes(os.urandom(10), "big")
+    tail = f"{0x8000000000000000 | (random & 0x3FFFFFFFFFFFFFFF):016x}"
+    head = f"{ms:012x}"
+    return f"{head[:8]}-{head[8:]}-7{random >> 68:03x}-{tail[:4]}-{tail[4:]}"
+
+
+def parse(call: Call, body: bytes) -> None:
+    """Read the fields the gateway needs; the body itself is forwarded as bytes. Raises `ApiError` (400)."""
+    fields = _object(body)
+    _refuse_ambiguity(body)
+    model = fields.get("model")
+    if not isinstance(model, str) or not model:
+        raise _invalid("you must provide a model parameter" if model is None else "model must be a string", "model")
+    if len(model) > MAX_NAME_CHARS:
+        raise _invalid(f"model is longer than {MAX_NAME_CHARS} characters", "model")
+    required = call.endpoint.required
+    if not isinstance(fields.get(required), call.endpoint.required_types):
+        names = " or ".join("array" if kind is list else "string" for kind in call.endpoint.required_types)
+        raise _invalid(f"'{required}' is required and must be: {names}", required)
+    if required == "messages" and not all(isinstance(message, dict) for message in fields["messages"]):
+        raise _invalid("each element of 'messages' must be an object", "messages")
+    stream = fields.get("stream")
+    if stream is not None and not isinstance(stream, bool):
+        raise _invalid("'stream' must be a boolean", "stream")
+    call.body, call.fields, call.model = body, fields, model
+    call.is_stream = bool(stream) and call.endpoint.streams
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ApiError(400, "invalid_json", f"The body is not valid JSON: {error}.") from error
+    if not isinstance(fields, dict):
+        raise ApiError(400, "invalid_json", "The body must be a JSON object.")
+    return fields
+
+
+def _refuse_ambiguity(body: bytes) -> None:
+    """A repeated key would let the provider read another model than the one priced."""
+    if body.count(b'"model"') == 1 and not _ESCAPED_LETTER.search(body, 0, 4096):
+        return
+    try:
+        jsonsplice.top_level(body)
+    except jsonsplice.DuplicateKeyError as error:
+        raise ApiError(400, "duplicate_key", f"The body has the key {error} twice.", param=str(error)) from error
+
+
+def _invalid(message: str, param: str) -> ApiError:
+    return ApiError(400, "invalid_request", message, param=param)
+
+
+# ---- what a line says of the request ---------------------------------------------------------------------------------
+def clean(text: str, limit: int) -> str:
+    """Text as the database takes it: no NUL, no lone surrogate, bounded (rule 10)."""
+    return _UNCLEAN.sub("�", text)[:limit]
+
+
+def tags(call: Call) -> dict[str, str] | None:
+    """`X-Gateway-Tags: k=v,…` → map, bounded; None without one."""
+    raw = call.headers.get(b"x-gateway-tags")
+    if not raw:
+        return None
+    pairs = (item.partition("=") for item in raw.decode("latin-1").split(",")[:MAX_TAGS])
+    found = {clean(k.strip(), MAX_TAG_CHARS): clean(v.strip(), MAX_TAG_CHARS) for k, sep, v in pairs if sep}
+    return found or None
+
+
+def end_user(call: Call) -> str | None:
+    header = call.headers.get(b"x-gateway-end-user")
+    value = header.decode("latin-1") if header else call.fields.get("user")
+    return clean(value, MAX_NAME_CHARS) if isinstance(value, str) and value else None
+
+
+@lru_cache(maxsize=1024)
+def sdk_of(user_agent: bytes, gateway_sdk: bytes | None) -> str | None:
+    """Name and version of the caller's library: `X-Gateway-SDK`, else the first product of the user agent."""
+    text = (gateway_sdk or user_agent).decode("latin-1").strip()
+    if not text:
+        return None
+    product = re.match(r"OpenAI/(\w+) ([\w.\-]+)", text)
+    return clean(f"openai-{product[1].lower()}/{product[2]}" if product else text.split(" ")[0], 80)
+
+
+@lru_cache(maxsize=4096)
+def ip_hash(address: str) -> str:
+    return credentials.keyed_hash("client-ip", address.encode()).hex()
+
+
+def fingerprints(call: Call) -> dict[str, str]:
+    """Keyed hashes of the canonical request and of its successive prompt prefixes; no body is stored."""
+    stable = {key: value for key, value in call.fields.items() if key not in VOLATILE}
+    canonical = orjson.dumps(stable, option=orjson.OPT_SORT_KEYS)
+    found = {"request_hmac": credentials.keyed_hash("request", canonical).hex()}
+    if call.endpoint.required == "messages" and len(call.body) > PREFIX_BLOCK_BYTES:
+        prompt = orjson.dumps([call.fields.get("tools"), call.fields["messages"]])
+        ends = range(PREFIX_BLOCK_BYTES, len(prompt) + 1, PREFIX_BLOCK_BYTES)[:MAX_PREFIXES]
+        if len(ends):
+            found["prefix_hmacs"] = credentials.prefix_hashes(prompt, ends).hex()
+    return found

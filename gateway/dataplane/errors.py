@@ -1,0 +1,56 @@
+"""Errors of the data plane, in OpenAI's wire format: `{"error": {message, type, param, code}}`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+
+class ApiError(Exception):
+    """An answer that is not the model's. `status` is the HTTP status; `code` is stable and documented."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        kind: str = "invalid_request_error",
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.kind = kind
+        self.param = param
+        self.headers = dict(headers or {})
+
+    def body(self) -> bytes:
+        error: dict[str, Any] = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
+        return orjson.dumps({"error": error})
+
+
+class Denied(ApiError):
+    """A refusal of an authenticated caller (402, 403, unknown model, 429): it leaves a zero-cost ledger line."""
+
+
+class UpstreamError(Exception):
+    """The upstream could not answer. `reason` is the ledger's `error_type`; `sent`: it may have seen the request."""
+
+    def __init__(self, reason: str, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.sent = sent
+
+
+TIMEOUT_REASONS = frozenset({"connect_timeout", "first_byte_timeout", "idle_timeout", "total_timeout"})
+
+
+def upstream_failure(error: UpstreamError) -> ApiError:
+    """What the client is told: 504 for time-outs, 502 otherwise; never the upstream's address or credential."""
+    if error.reason in TIMEOUT_REASONS:
+        return ApiError(504, "upstream_timeout", f"The provider did not answer in time ({error.reason}).",
+                        kind="upstream_error")  # fmt: skip
+    return ApiError(502, "upstream_error", f"The provider could not be reached ({error.reason}).", kind="upstream_error")

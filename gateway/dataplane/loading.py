@@ -1,0 +1,121 @@
+"""SQL that reads the configuration for the snapshot. Plain psycopg: the data plane has no ORM."""
+
+import logging
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+from cryptography.fernet import InvalidToken
+from django.conf import settings
+
+from gateway import credentials
+from gateway.dataplane.upstream import Origin, Timeouts
+from gateway.dataplane.views import PLATFORM, Catalog, KeyView, ProviderView, Target
+
+logger = logging.getLogger(__name__)
+Connection = psycopg.Connection[Any]
+
+KEYS_SQL = """
+SELECT k.digest, k.id::text, k.organization_id::text, k.project_id::text, p.team_id::text, k.user_id::text,
+       k.scopes, k.allowed_models, k.rpm_limit, k.tpm_limit, k.budget_amount, k.expires_at
+FROM gateway_virtualkey k
+JOIN gateway_project p ON p.id = k.project_id
+JOIN gateway_organization o ON o.id = k.organization_id
+LEFT JOIN gateway_user u ON u.id = k.user_id
+WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+  AND p.archived_at IS NULL AND o.archived_at IS NULL AND (u.id IS NULL OR u.is_active)
+"""
+PROVIDERS_SQL = """
+SELECT id::text, slug, kind, price_list, base_url, credential, connect_timeout_ms, first_byte_timeout_ms,
+       idle_timeout_ms, total_timeout_ms
+FROM gateway_provider WHERE is_enabled
+"""
+MODELS_SQL = """
+SELECT id::text, coalesce(organization_id::text, ''), name, upstream_name, provider_id::text,
+       extract(epoch FROM created_at)::bigint, max_output_tokens
+FROM gateway_model WHERE is_enabled ORDER BY id
+"""
+ROUTES_SQL = """
+SELECT coalesce(r.organization_id::text, ''), r.alias, t.model_id::text, t.priority, t.weight
+FROM gateway_route r JOIN gateway_routetarget t ON t.route_id = r.id
+WHERE r.is_enabled ORDER BY t.priority, t.weight DESC, t.id
+"""
+
+
+def version(connection: Connection) -> int:
+    row = connection.execute("SELECT version FROM gateway_configversion WHERE id = 1").fetchone()
+    return row[0] if row else 0
+
+
+def changes(connection: Connection, since: int, limit: int) -> list[tuple[str, str]]:
+    """`(entity, id)` of every change after version `since`."""
+    rows = connection.execute(
+        "SELECT entity, entity_id FROM gateway_configchange WHERE version > %s ORDER BY version LIMIT %s",
+        [since, limit],
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def spent(connection: Connection) -> dict[str, Decimal]:
+    """Booked spend of the keys that have a budget."""
+    rows = connection.execute(
+        "SELECT s.key_id::text, s.spent FROM gateway_keyspend s JOIN gateway_virtualkey k ON k.id = s.key_id "
+        "WHERE k.budget_amount IS NOT NULL"
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def keys(connection: Connection, column: str = "", ids: Sequence[str] = ()) -> list[tuple[bytes, KeyView]]:
+    """Usable keys; `column` (one of the keeper's constants) and `ids` narrow them."""
+    narrow = f" AND {column} = ANY(%s::uuid[])" if column else ""
+    rows = connection.execute(KEYS_SQL + narrow, [list(ids)] if column else None)
+    return [(bytes(row[0]), _key(row)) for row in rows]
+
+
+def key_ids(connection: Connection, column: str, ids: Sequence[str]) -> list[str]:
+    rows = connection.execute(
+        f"SELECT k.id::text FROM gateway_virtualkey k WHERE {column} = ANY(%s::uuid[])", [list(ids)]
+    )
+    return [row[0] for row in rows]
+
+
+def _key(row: Sequence[Any]) -> KeyView:
+    scopes, models = frozenset(row[6]), frozenset(row[7])
+    return KeyView(row[1], row[2], row[3], row[4], row[5], scopes, models, row[8], row[9], row[10], row[11])
+
+
+def allowed_upstreams(connection: Connection) -> frozenset[str]:
+    rows = connection.execute("SELECT host, port FROM gateway_allowedupstream")
+    return frozenset([*(f"{row[0]}:{row[1]}" for row in rows), *settings.GATEWAY_PRIVATE_UPSTREAMS])
+
+
+def catalog(connection: Connection) -> Catalog:
+    """Enabled models and routes whose provider is enabled and readable."""
+    providers = {row[0]: view for row in connection.execute(PROVIDERS_SQL) if (view := _provider(row))}
+    found = Catalog()
+    by_id: dict[str, Target] = {}
+    for identity, owner, name, upstream_name, provider, created, max_output in connection.execute(MODELS_SQL):
+        if provider in providers:
+            target = Target(name, upstream_name, providers[provider], created, max_output)
+            by_id[identity] = target
+            found.models[(owner or PLATFORM, name)] = (*found.models.get((owner or PLATFORM, name), ()), target)
+    for owner, alias, model, priority, weight in connection.execute(ROUTES_SQL):
+        if base := by_id.get(model):
+            target = Target(base.name, base.upstream_name, base.provider, base.created, base.max_output_tokens,
+                            priority, weight)  # fmt: skip
+            key = (owner or PLATFORM, alias)
+            found.routes[key] = (*found.routes.get(key, ()), target)
+    return found
+
+
+def _provider(row: Sequence[Any]) -> ProviderView | None:
+    identity, slug, kind, price_list, base_url, credential, *timeouts = row
+    try:
+        origin, prefix = Origin.of(base_url)
+        secret = credentials.decrypt(credential) if credential else ""
+    except (ValueError, InvalidToken):
+        logger.error("provider %s is unusable: its URL or credential cannot be read", slug)
+        return None
+    seconds = Timeouts(*(value / 1000 for value in timeouts))
+    return ProviderView(identity, slug, kind, price_list or kind, origin, prefix, secret, seconds)

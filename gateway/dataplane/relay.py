@@ -1,0 +1,242 @@
+"""Attempts: send a call to its targets in order, relay the answer, settle each attempt before its last byte leaves."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gateway.dataplane import failures, usage
+from gateway.dataplane.call import Call
+from gateway.dataplane.connection import Exchange
+from gateway.dataplane.errors import ApiError, UpstreamError
+from gateway.dataplane.failures import Failure
+from gateway.dataplane.settle import Attempt, Outcome, begin, settle
+from gateway.dataplane.sse import StreamWatcher, chunks_of
+from gateway.dataplane.views import Target
+from gateway.ledger.spool import SpoolFullError
+
+if TYPE_CHECKING:
+    from gateway.dataplane.adapters import Adapter
+    from gateway.dataplane.runtime import Runtime
+
+Message = Mapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
+ERROR_LIMIT_BYTES = 1024 * 1024
+PASSED_HEADERS = frozenset({b"content-type", b"openai-processing-ms", b"openai-version"})
+STREAM_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
+_FINISH = re.compile(rb'"finish_reason"\s*:\s*"(\w{1,40})"')
+CLIENT_GONE = "client_gone"
+
+
+class Relay:
+    """One call's way through its targets."""
+
+    def __init__(self, call: Call, runtime: "Runtime", receive: Receive, send: Send) -> None:
+        self.call = call
+        self.runtime = runtime
+        self.receive = receive
+        self.send = send
+        self.targets = list(call.targets)
+        self.stale_retries = 1
+        self.exchange: Exchange | None = None
+        self.is_client_gone = False
+        self.has_started = False
+        self._watch: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Answer the client, or raise `ApiError` when no target could and nothing was sent yet."""
+        if self.call.is_stream:
+            self._watch = asyncio.get_running_loop().create_task(self._watch_client())
+        try:
+            failure = None
+            while self.targets and not self.is_client_gone:
+                failure = await self._try(self.targets.pop(0))
+                if failure is None:
+                    return
+            if failure is not None and not self.is_client_gone:
+                raise failure.error
+        finally:
+            if self._watch is not None:
+                self._watch.cancel()
+
+    async def _watch_client(self) -> None:
+        """A stream's client that leaves ends the upstream exchange: nobody pays for tokens nobody reads."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        self.is_client_gone = True
+        if self.exchange is not None:
+            self.exchange.abort(UpstreamError(CLIENT_GONE, "the client closed the connection"))
+
+    async def _try(self, target: Target) -> Failure | None:
+        """One attempt; None when the client has its answer, else the failure that stands if no other target helps."""
+        adapter = self.runtime.adapters.get(target.provider.kind)
+        if adapter is None:
+            message = f"Providers of kind '{target.provider.kind}' cannot serve this endpoint."
+            raise ApiError(501, "not_supported", message, kind="api_error")
+        attempt = self._begin(target)
+        try:
+            await self._exchange(adapter.request(self.call, target, attempt.id), target)
+            assert self.exchange is not None
+            if self.exchange.status >= 300:
+                return self._fail(attempt, await self._refusal(target))
+            if self.call.is_stream and b"event-stream" in (self.exchange.header(b"content-type") or b""):
+                await self._stream(attempt, adapter)
+            else:
+                await self._answer(attempt, adapter)
+            return None
+        except UpstreamError as error:
+            if error.reason == CLIENT_GONE:
+                self._settle_gone(attempt)
+                return None
+            if error.reason == "stale_connection" and self.stale_retries:
+                self.stale_retries -= 1
+                self.targets.insert(0, target)  # the provider closed an idle connection: once more, fresh
+            return self._fail(attempt, failures.of_exception(error))
+        finally:
+            if self.exchange is not None:
+                self.exchange.release()
+                self.exchange = None
+
+    def _begin(self, target: Target) -> Attempt:
+        try:
+            return begin(self.call, target, self.runtime)
+        except SpoolFullError as error:
+            raise ApiError(503, "ledger_unavailable", "The gateway cannot record calls right now.", kind="api_error",
+                           headers={"Retry-After": "5"}) from error  # fmt: skip
+
+    async def _exchange(self, request: bytes, target: Target) -> None:
+        provider = target.provider
+        self.exchange = await self.runtime.client.pool(provider.origin).start(request, provider.timeouts)
+        if self.is_client_gone:
+            raise UpstreamError(CLIENT_GONE, "the client closed the connection")
+        await self.exchange.head()
+
+    # ---- failures ----------------------------------------------------------------------------------------------
+    async def _refusal(self, target: Target) -> Failure:
+        assert self.exchange is not None
+        body = await self.exchange.read(ERROR_LIMIT_BYTES)
+        retry_after = self.exchange.header(b"retry-after")
+        return failures.of_status(self.exchange.status, body, retry_after, target.provider.credential)
+
+    def _fail(self, attempt: Attempt, failure: Failure) -> Failure:
+        """Settle a failed attempt; it is the request's outcome when nothing is left to try."""
+        if not failure.retryable:
+            self.targets.clear()
+        used = usage.Usage({"input_tokens": usage.guessed(self.call)["input_tokens"]}, "estimated")
+        outcome = Outcome(failure.status, failure.http_status, failure.reason, is_final=not self.targets)
+        outcome.usage = used if failure.may_have_consumed else None
+        settle(attempt, outcome, self.runtime)
+        return failure
+
+    def _settle_gone(self, attempt: Attempt) -> None:
+        used = usage.Usage({"input_tokens": usage.guessed(self.call)["input_tokens"]}, "estimated")
+        settle(attempt, Outcome("cancelled", None, CLIENT_GONE, used), self.runtime)
+
+    # ---- whole answers -----------------------------------------------------------------------------------------
+    async def _answer(self, attempt: Attempt, adapter: "Adapter") -> None:
+        assert self.exchange is not None
+        exchange = self.exchange
+        body = await exchange.read(ANSWER_LIMIT_BYTES)
+        try:
+            answer = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise UpstreamError("invalid_answer", "the provider's answer is not valid JSON") from error
+        if not isinstance(answer, dict):
+            raise UpstreamError("invalid_answer", "the provider's answer is not a JSON object")
+        used = adapter.usage(answer)
+        if used is None:
+            texts = usage.texts_of_answer(answer)
+            used = await asyncio.to_thread(usage.counted, self.call, attempt.target.upstream_name, texts)
+        outcome = Outcome("ok", exchange.status, usage=used, finish_reason=usage.finish_reason(answer))
+        outcome.tool_calls = usage.tool_call_count(answer)
+        line = settle(attempt, outcome, self.runtime)
+        headers = [header for header in exchange.headers if header[0] in PASSED_HEADERS]
+        headers += self._gateway_headers(attempt)
+        if line["cost"] is not None:
+            headers.append((b"x-gateway-cost", line["cost"].encode()))
+        headers.append((b"content-length", str(len(body)).encode()))
+        self.has_started = True
+        await self.send({"type": "http.response.start", "status": exchange.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+    def _gateway_headers(self, attempt: Attempt) -> list[tuple[bytes, bytes]]:
+        return [
+            (b"x-request-id", self.call.request_id.encode()),
+            (b"x-gateway-provider", attempt.target.provider.slug.encode()),
+            (b"x-gateway-model", attempt.target.name.encode("utf-8")),
+            (b"x-gateway-cache", b"bypass"),
+            (b"x-gateway-attempts", str(self.call.attempts).encode()),
+            *self.call.response_headers,
+        ]
+
+    # ---- streams -----------------------------------------------------------------------------------------------
+    async def _stream(self, attempt: Attempt, adapter: "Adapter") -> None:
+        assert self.exchange is not None
+        watcher = adapter.watcher(self.call)
+        headers = STREAM_HEADERS + self._gateway_headers(attempt)
+        self.has_started = True
+        await self.send({"type": "http.response.start", "status": self.exchange.status, "headers": headers})
+        first_byte, error = None, None
+        try:
+            while piece := await self.exchange.next_piece():
+                out = watcher.feed(piece)
+                if out:
+                    first_byte = first_byte or time.perf_counter()
+                    await self.send({"type": "http.response.body", "body": out, "more_body": True})
+        except UpstreamError as caught:
+            error = caught
+        rest = watcher.finish()
+        outcome = await self._stream_outcome(watcher, attempt, adapter, error)
+        outcome.first_byte_clock = first_byte
+        line = settle(attempt, outcome, self.runtime)
+        if not self.is_client_gone:
+            closing = rest + _closing(line, outcome, self.call.request_id) + watcher.tail
+            await self.send({"type": "http.response.body", "body": closing})
+
+    async def _stream_outcome(
+        self, watcher: StreamWatcher, attempt: Attempt, adapter: "Adapter", error: UpstreamError | None
+    ) -> Outcome:
+        status, reason = "ok", None
+        finish = _last_finish(watcher)
+        if error is not None:
+            failure = failures.of_exception(error)
+            status, reason = failure.status, failure.reason
+            if reason == CLIENT_GONE:
+                status = "cancelled"
+        elif watcher.has_error:
+            status, reason = "upstream_error", "stream_error"
+        elif not watcher.is_done and finish is None:
+            status, reason = "upstream_error", "incomplete_stream"
+        used = adapter.usage(watcher.last_chunk) if watcher.last_chunk is not None else None
+        if used is None:
+            texts = usage.texts_of_chunks(chunks_of(watcher.kept))
+            used = await asyncio.to_thread(usage.counted, self.call, attempt.target.upstream_name, texts)
+            if status != "ok":  # what arrived is counted; what the provider generated beyond it is unknown
+                used = usage.Usage(used.tokens, "estimated")
+        return Outcome(status, 200, reason, used, finish_reason=finish)
+
+
+def _last_finish(watcher: StreamWatcher) -> str | None:
+    """The last finish reason that passed, looked for in the last pieces only."""
+    found = _FINISH.findall(b"".join(watcher.kept[-8:]))
+    return found[-1].decode() if found else None
+
+
+def _closing(line: Mapping[str, Any], outcome: Outcome, request_id: str) -> bytes:
+    """An error event when the stream broke, then the comment with cost and request id."""
+    parts = b""
+    if outcome.status not in ("ok", "cancelled") and outcome.error_type != "stream_error":
+        error = {"message": f"The provider's stream ended early ({outcome.error_type}).", "type": "upstream_error",
+                 "param": None, "code": "stream_interrupted"}  # fmt: skip
+        parts = b"data: " + orjson.dumps({"error": error}) + b"\n\n"
+    note = orjson.dumps({"cost": line["cost"], "request_id": request_id})
+    return parts + b": gateway " + note + b"\n\n"

@@ -1,0 +1,122 @@
+"""What one data-plane process holds: snapshot, spool, client, pricer, limits, counters."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from gateway import credentials
+from gateway.dataplane.adapters import OPENAI_COMPATIBLE, Adapter
+from gateway.dataplane.addresses import Resolver
+from gateway.dataplane.call import Call, new_id
+from gateway.dataplane.keeper import Keeper
+from gateway.dataplane.limits import Limiter, SpendTally
+from gateway.dataplane.protocols import Pricer
+from gateway.dataplane.upstream import Client
+from gateway.dataplane.views import Snapshot, Target
+from gateway.ledger.spool import Spool
+
+STALE_AFTER_S = 60.0
+Stage = Callable[[Call, "Runtime"], Any]
+
+
+@dataclass(slots=True)
+class Metrics:
+    """Counters since the process started."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    active: int = 0
+    tokens: int = 0
+
+    def settled(self, status: str, line: Mapping[str, Any]) -> None:
+        self.outcomes[status] += 1
+        self.tokens += line.get("input_tokens", 0) + line.get("output_tokens", 0)
+
+    def as_prometheus(self, runtime: "Runtime") -> str:
+        lines = ["# TYPE gateway_attempts_total counter"]
+        lines += [f'gateway_attempts_total{{status="{name}"}} {count}' for name, count in sorted(self.outcomes.items())]
+        lines += [
+            "# TYPE gateway_unauthenticated_total counter",
+            f"gateway_unauthenticated_total {sum(self.refused.values())}",
+            "# TYPE gateway_tokens_total counter",
+            f"gateway_tokens_total {self.tokens}",
+            "# TYPE gateway_active_requests gauge",
+            f"gateway_active_requests {self.active}",
+            "# TYPE gateway_spool_open_attempts gauge",
+            f"gateway_spool_open_attempts {runtime.spool.open_attempts}",
+            "# TYPE gateway_snapshot_age_seconds gauge",
+            f"gateway_snapshot_age_seconds {runtime.snapshot_age():.3f}",
+        ]
+        return "\n".join(lines) + "\n"
+
+
+class Runtime:
+    """Built when the process starts, closed when it stops."""
+
+    def __init__(self) -> None:
+        pricer: Pricer = import_string(settings.GATEWAY_PRICER)()
+        settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
+        self.id = new_id(time.time_ns() // 1_000_000)
+        self.pricer = pricer
+        self.snapshot = Snapshot()
+        self.spool = Spool(settings.SPOOL_DIR, self.id)
+        self.client = Client(Resolver(settings.GATEWAY_PRIVATE_UPSTREAMS))
+        self.limiter = Limiter()
+        self.tally = SpendTally()
+        self.metrics = Metrics()
+        self.stages: list[Stage] = [import_string(path) for path in settings.GATEWAY_STAGES]
+        self.adapters = _adapters()
+        self.keeper = Keeper(self.snapshot, settings.DATABASE_DIRECT_URL, pricer, self.id, self._report)
+        self.keeper.on_allowed = self.client.resolver.set_allowed
+        self._random = random.Random()
+
+    async def start(self) -> None:
+        """Load the configuration before the first call; a database that is away is waited for in the background."""
+        self.keeper.start(asyncio.get_running_loop())
+        deadline = time.monotonic() + 10
+        while not self.keeper.loaded.is_set() and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        self.keeper.stop()
+        await self.client.close()
+        self.spool.close()
+
+    def snapshot_age(self) -> float:
+        """Seconds since the configuration was last confirmed by the database."""
+        return time.monotonic() - self.snapshot.confirmed_at
+
+    @property
+    def is_ready(self) -> bool:
+        return self.keeper.loaded.is_set() and self.snapshot_age() < STALE_AFTER_S and self.spool.is_writable
+
+    def order(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+        """Targets by priority, shuffled by weight within one priority."""
+        if len(targets) == 1:
+            return targets
+        found: list[Target] = []
+        for _, group in groupby(sorted(targets, key=lambda t: t.priority), key=lambda t: t.priority):
+            # Efraimidis & Spirakis (2006): sorting by u^(1/w) draws without replacement by weight
+            found += sorted(group, key=lambda t: self._random.random() ** (1 / t.weight) if t.weight else -1, reverse=True)
+        return tuple(found)
+
+    def count_refused(self, call: Call, secret: str) -> None:
+        """An unknown key is counted, never logged; the prefix shows an owner a mistyped key."""
+        self.metrics.refused[credentials.prefix_of(secret) if secret.startswith(credentials.KEY_MARK) else ""] += 1
+
+    def _report(self) -> dict[str, Any]:
+        return {"active": self.metrics.active, "open_attempts": self.spool.open_attempts}
+
+
+def _adapters() -> dict[str, Adapter]:
+    """Adapter by provider kind: the settings' own, and OpenAI's for every compatible kind."""
+    found: dict[str, Adapter] = {kind: import_string(path)() for kind, path in settings.GATEWAY_ADAPTERS.items()}
+    return {**dict.fromkeys(OPENAI_COMPATIBLE, found["openai"]), **found}

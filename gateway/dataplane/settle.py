@@ -1,0 +1,172 @@
+"""From an attempt's outcome to its ledger line. Synchronous: settle and journal happen with no await between."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gateway.dataplane import call as call_module
+from gateway.dataplane.call import Call
+from gateway.dataplane.usage import Usage, guessed
+from gateway.dataplane.views import Target
+
+if TYPE_CHECKING:
+    from gateway.dataplane.runtime import Runtime
+
+NOTHING = Usage({}, "reported")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How an attempt ended. Clocks are `perf_counter` seconds; `usage` None means nothing was consumed."""
+
+    status: str
+    http_status: int | None = None
+    error_type: str | None = None
+    usage: Usage | None = None
+    is_final: bool = True
+    first_byte_clock: float | None = None
+    finish_reason: str | None = None
+    tool_calls: int = 0
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One upstream try of a call, from its begin frame on."""
+
+    id: str
+    call: Call
+    target: Target
+    ms: int
+    clock: float
+    line: dict[str, Any]
+
+
+def request_columns(call: Call) -> dict[str, Any]:
+    """Columns known as soon as the stages are passed; shared by all lines of the request."""
+    key, headers = call.key, call.headers
+    assert key is not None
+    fields = call.fields
+    messages, tools = fields.get("messages"), fields.get("tools")
+    line: dict[str, Any] = {
+        "request_id": call.request_id,
+        "organization": key.organization,
+        "team": key.team,
+        "project": key.project,
+        "api_key": key.id,
+        "user": key.user,
+        "end_user": call_module.end_user(call),
+        "tag_set": call_module.tags(call),
+        "endpoint": call.endpoint.path,
+        "is_stream": call.is_stream,
+        "model_requested": call_module.clean(call.model, 200),
+        "route": call.route,
+        "max_tokens": call.max_tokens if (call.max_tokens or 0) < 2**62 else None,
+        "message_count": len(messages) if isinstance(messages, list) else None,
+        "tool_count": len(tools) if isinstance(tools, list) else None,
+        "sdk": call_module.sdk_of(headers.get(b"user-agent", b""), headers.get(b"x-gateway-sdk")),
+        "client_ip_hash": call_module.ip_hash(call.client_ip),
+    }
+    tier = fields.get("service_tier")
+    if isinstance(tier, str):
+        line["service_tier_requested"] = call_module.clean(tier, 30)
+    return {name: value for name, value in line.items() if value is not None}
+
+
+def begin(call: Call, target: Target, runtime: "Runtime") -> Attempt:
+    """Journal the attempt; raises `SpoolFullError` before anything was sent."""
+    ms = time.time_ns() // 1_000_000
+    call.attempts += 1
+    attempt_id = call_module.new_id(ms)
+    line = {**request_columns(call), "kind": "attempt", "provider": target.provider.slug, "model_served": target.name}
+    if len(call.targets) > 1 or call.route:
+        line["route_decision"] = {"attempt": call.attempts, "targets": [t.provider.slug for t in call.targets[:8]]}
+    begun = line | {
+        "estimate": guessed(call),
+        "pricing": {"price_list": target.provider.price_list, "model": target.upstream_name},
+    }
+    runtime.spool.begin(attempt_id, orjson.dumps(begun))
+    return Attempt(attempt_id, call, target, ms, time.perf_counter(), line)
+
+
+def settle(attempt: Attempt, outcome: Outcome, runtime: "Runtime") -> Mapping[str, Any]:
+    """Price, journal, and feed limits back; returns the line. Never raises for an unknown price."""
+    call, line = attempt.call, attempt.line
+    usage = outcome.usage or NOTHING
+    _add_outcome(attempt, outcome, usage)
+    line |= _price(attempt, usage, runtime)
+    if outcome.status == "ok":
+        line |= call_module.fingerprints(call)
+    runtime.spool.settle(attempt.id, orjson.dumps(line))
+    key = call.key
+    assert key is not None
+    if key.tpm_limit is not None:
+        tokens = usage.tokens.get("input_tokens", 0) + usage.tokens.get("output_tokens", 0)
+        runtime.limiter.add_tokens(key.id, tokens)
+    if key.budget_amount is not None and line["cost"] is not None:
+        runtime.tally.settle(key.id, Decimal(line["cost"]))
+    runtime.metrics.settled(outcome.status, line)
+    return line
+
+
+def _add_outcome(attempt: Attempt, outcome: Outcome, usage: Usage) -> None:
+    line, now = attempt.line, time.perf_counter()
+    line |= usage.tokens
+    line |= {
+        "id": attempt.id,
+        "is_final": outcome.is_final,
+        "status": outcome.status,
+        "usage_source": usage.source,
+        "duration_ms": round((now - attempt.clock) * 1000, 3),
+    }
+    if outcome.first_byte_clock is not None:
+        line["ttft_ms"] = round((outcome.first_byte_clock - attempt.clock) * 1000, 3)
+        line["output_ms"] = round((now - outcome.first_byte_clock) * 1000, 3)
+    optional = {
+        "http_status": outcome.http_status,
+        "error_type": outcome.error_type,
+        "finish_reason": outcome.finish_reason,
+        "tool_calls": outcome.tool_calls or None,
+        "service_tier_served": usage.service_tier and call_module.clean(usage.service_tier, 30),
+    }
+    line |= {name: value for name, value in optional.items() if value is not None}
+
+
+def _price(attempt: Attempt, usage: Usage, runtime: "Runtime") -> Mapping[str, Any]:
+    if not usage.tokens:  # refused, or failed before anything was consumed: nothing to pay for
+        return {"cost": "0", "list_cost": "0", "price_status": "free"}
+    provider = attempt.target.provider
+    context = {"service_tier": usage.service_tier} if usage.service_tier else {}
+    key = attempt.call.key
+    assert key is not None
+    return runtime.pricer.price(
+        usage.tokens,
+        price_list=provider.price_list,
+        model=attempt.target.upstream_name,
+        at=datetime.fromtimestamp(attempt.ms / 1000, UTC),
+        organization=key.organization,
+        context=context,
+    )
+
+
+def deny(call: Call, code: str, status: int, runtime: "Runtime") -> None:
+    """A refused call of an authenticated caller: one zero-cost line."""
+    line_id = call_module.new_id(time.time_ns() // 1_000_000)
+    line = request_columns(call) | {
+        "id": line_id,
+        "kind": "denied",
+        "status": "denied",
+        "http_status": status,
+        "error_type": code,
+        "usage_source": "reported",
+        "cost": "0",
+        "list_cost": "0",
+        "price_status": "free",
+        "duration_ms": round((time.perf_counter() - call.clock) * 1000, 3),
+    }
+    runtime.spool.line(line_id, orjson.dumps(line))
+    runtime.metrics.settled("denied", line)

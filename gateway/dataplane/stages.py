@@ -1,0 +1,101 @@
+"""The stages a call passes before its first attempt. Each takes `(call, runtime)`, returns nothing, or raises.
+
+They read memory only. The list is `settings.GATEWAY_STAGES`; an app adds its own by dotted path.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from math import ceil
+from typing import TYPE_CHECKING
+
+from gateway import credentials
+from gateway.choices import Scope
+from gateway.dataplane.call import Call
+from gateway.dataplane.errors import ApiError, Denied
+
+if TYPE_CHECKING:
+    from gateway.dataplane.runtime import Runtime
+
+
+@lru_cache(maxsize=8192)
+def _digests(secret: str) -> tuple[bytes, ...]:
+    return tuple(credentials.candidate_digests(secret))
+
+
+def presented_secret(call: Call) -> str:
+    """The key from `Authorization: Bearer …` or `x-api-key`. Raises 401 without one."""
+    header = call.headers.get(b"authorization")
+    if header is not None:
+        scheme, _, secret = header.decode("latin-1").partition(" ")
+        if scheme.lower() == "bearer" and secret.strip():
+            return secret.strip()
+    elif api_key := call.headers.get(b"x-api-key"):
+        return api_key.decode("latin-1").strip()
+    raise _unauthorized("No API key was given. Send it as 'Authorization: Bearer <key>'.")
+
+
+def _unauthorized(message: str) -> ApiError:
+    return ApiError(401, "invalid_api_key", message, kind="authentication_error",
+                    headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
+
+
+def authenticate(call: Call, runtime: "Runtime") -> None:
+    """Find the key; unknown, revoked, expired and foreign keys look the same to the caller (401)."""
+    secret = presented_secret(call)
+    for digest in _digests(secret):
+        key = runtime.snapshot.keys.get(digest)
+        if key is not None and (key.expires_at is None or key.expires_at > datetime.now(UTC)):
+            break
+    else:
+        runtime.count_refused(call, secret)
+        raise _unauthorized("The API key is not valid. It may be mistyped, expired or revoked.")
+    call.key = key
+    if Scope.INFERENCE.value not in key.scopes:
+        raise Denied(403, "scope_missing", "This key may not call models (scope 'inference').", kind="permission_error")
+
+
+def limit(call: Call, runtime: "Runtime") -> None:
+    """Requests and tokens per minute, then the key's settled budget."""
+    key = call.key
+    assert key is not None
+    if key.rpm_limit is not None or key.tpm_limit is not None:
+        _enforce_windows(call, runtime)
+    if key.budget_amount is not None:
+        spent = runtime.tally.spent(key.id, runtime.snapshot.spent.get(key.id, Decimal(0)))
+        if spent >= key.budget_amount:
+            raise Denied(402, "budget_exceeded", f"The budget of this key ({key.budget_amount:f}) is used up.",
+                         kind="insufficient_quota")  # fmt: skip
+
+
+def _enforce_windows(call: Call, runtime: "Runtime") -> None:
+    key = call.key
+    assert key is not None
+    window = runtime.limiter.window(key.id)
+    resets_in = runtime.limiter.resets_in(window)
+    over_requests = key.rpm_limit is not None and window.requests >= key.rpm_limit
+    over_tokens = key.tpm_limit is not None and window.tokens >= key.tpm_limit
+    if not over_requests and not over_tokens:
+        window.requests += 1
+    for name, cap, used in (("requests", key.rpm_limit, window.requests), ("tokens", key.tpm_limit, window.tokens)):
+        if cap is not None:
+            values = {"limit": str(cap), "remaining": str(max(0, cap - used)), "reset": f"{resets_in:.3f}s"}
+            call.response_headers += [(f"x-ratelimit-{k}-{name}".encode(), v.encode()) for k, v in values.items()]
+    if over_requests or over_tokens:
+        what = f"{key.rpm_limit} requests" if over_requests else f"{key.tpm_limit} tokens"
+        raise Denied(429, "rate_limit_exceeded", f"Rate limit of {what} per minute reached for this key.",
+                     kind="rate_limit_error", headers={"Retry-After": str(max(1, ceil(resets_in)))})  # fmt: skip
+
+
+def route(call: Call, runtime: "Runtime") -> None:
+    """Name → targets the key may use."""
+    key = call.key
+    assert key is not None
+    targets, alias = runtime.snapshot.catalog.find(key.organization, call.model)
+    if not targets:
+        raise Denied(404, "model_not_found", f"The model '{call.model}' does not exist or you do not have access to it.",
+                     param="model")  # fmt: skip
+    if not key.may_use(call.model):
+        raise Denied(403, "model_not_allowed", f"This key may not use the model '{call.model}'.",
+                     kind="permission_error", param="model")  # fmt: skip
+    call.targets, call.route = runtime.order(targets), alias

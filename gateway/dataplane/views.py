@@ -1,0 +1,107 @@
+"""What the hot path knows of the configuration: immutable rows in memory, refreshed by the keeper."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from gateway.dataplane.upstream import Origin, Timeouts
+
+PLATFORM = ""
+"""Organization id of platform-wide catalog rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """A usable virtual key with the ids every line needs."""
+
+    id: str
+    organization: str
+    project: str
+    team: str | None
+    user: str | None
+    scopes: frozenset[str]
+    allowed_models: frozenset[str]
+    rpm_limit: int | None
+    tpm_limit: int | None
+    budget_amount: Decimal | None
+    expires_at: datetime | None
+
+    def may_use(self, model: str) -> bool:
+        return not self.allowed_models or model in self.allowed_models
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderView:
+    """An enabled upstream. `authorization` is the ready header value, empty without a credential."""
+
+    id: str
+    slug: str
+    kind: str
+    price_list: str
+    origin: Origin
+    path_prefix: str
+    credential: str
+    timeouts: Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One model at one provider: where an attempt goes."""
+
+    name: str
+    upstream_name: str
+    provider: ProviderView
+    created: int = 0
+    max_output_tokens: int | None = None
+    priority: int = 0
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """`(organization or PLATFORM, name)` → targets in order; aliases are routes, other names models."""
+
+    models: dict[tuple[str, str], tuple[Target, ...]] = field(default_factory=dict)
+    routes: dict[tuple[str, str], tuple[Target, ...]] = field(default_factory=dict)
+
+    def find(self, organization: str, name: str) -> tuple[tuple[Target, ...], str | None]:
+        """`(targets, route alias or None)`; the organization's own rows win over the platform's, routes over models."""
+        for owner in (organization, PLATFORM):
+            if targets := self.routes.get((owner, name)):
+                return targets, name
+            if targets := self.models.get((owner, name)):
+                return targets, None
+        return (), None
+
+    def names_for(self, organization: str) -> dict[str, Target]:
+        """Every name an organization may ask for, with its first target."""
+        found: dict[str, Target] = {}
+        for owner in (PLATFORM, organization):
+            for table in (self.models, self.routes):
+                found |= {name: targets[0] for (holder, name), targets in table.items() if holder == owner}
+        return found
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """The process's configuration. Entries are replaced, never changed."""
+
+    keys: dict[bytes, KeyView] = field(default_factory=dict)
+    digests: dict[str, bytes] = field(default_factory=dict)
+    catalog: Catalog = field(default_factory=Catalog)
+    spent: dict[str, Decimal] = field(default_factory=dict)
+    allowed_upstreams: frozenset[str] = frozenset()
+    version: int = -1
+    confirmed_at: float = 0.0
+
+    def put_key(self, digest: bytes, key: KeyView) -> None:
+        former = self.digests.get(key.id)
+        if former is not None and former != digest:
+            self.keys.pop(former, None)
+        self.digests[key.id] = digest
+        self.keys[digest] = key
+
+    def drop_key(self, key_id: str) -> None:
+        digest = self.digests.pop(key_id, None)
+        if digest is not None:
+            self.keys.pop(digest, None)

@@ -1,0 +1,195 @@
+"""The ledger writer: moves every spool into the ledger, exactly once, and adopts the spools of dead owners.
+
+Runs as its own process (`manage.py write_ledger`) on each host that has spools. Any number may run: the cursor row
+is locked and compared in the transaction that books (rule 9).
+"""
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from gateway.ledger import spool
+from gateway.ledger.booking import Booked, book
+from gateway.ledger.partitions import ensure_partitions
+from gateway.ledger.reader import SpoolReader, Step, interrupted_line
+
+logger = logging.getLogger(__name__)
+BATCH_LINES = 5_000
+IDLE_S = 0.1
+BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
+HEARTBEAT_S = 2.0
+
+PriceInterrupted = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+"""`(line, begun) → price columns` for an interrupted attempt's estimated usage."""
+
+
+class StaleCursorError(Exception):
+    """Another writer moved this spool on; read its position again."""
+
+
+@dataclass(slots=True)
+class Writer:
+    """One writer over all spools under `root`. `price` prices the estimates of interrupted attempts."""
+
+    root: Path
+    conninfo: str
+    price: PriceInterrupted
+    batch_lines: int = BATCH_LINES
+    _connection: psycopg.Connection[Any] | None = None
+    _readers: dict[str, SpoolReader] = field(default_factory=dict)
+    _months: set[str] = field(default_factory=set)
+    _beat: float = 0.0
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Book until `stopping()`; a lost database is waited for, the spools keep what comes meanwhile."""
+        failures = 0
+        while not stopping():
+            try:
+                moved = self.run_once()
+                failures = 0
+            except psycopg.OperationalError as error:
+                self._disconnect()
+                pause = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
+                failures += 1
+                logger.warning("database away, next try in %.1f s: %s", pause, str(error).strip().split("\n")[0])
+                time.sleep(pause)
+                continue
+            if not moved:
+                time.sleep(IDLE_S)
+        self._disconnect()
+
+    def run_once(self) -> int:
+        """One pass over all spools; returns how many steps were committed."""
+        connection = self._connect()
+        steps = 0
+        for folder in sorted(path for path in self.root.glob("*") if path.is_dir()):
+            steps += self._drain(connection, folder)
+        self._heartbeat(connection)
+        return steps
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            options = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+            self._connection = psycopg.connect(self.conninfo, autocommit=True, connect_timeout=5, options=options)
+            self._readers.clear()
+            self._months.clear()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+        self._readers.clear()
+
+    # ---- one spool ---------------------------------------------------------------------------------------------
+    def _drain(self, connection: psycopg.Connection[Any], folder: Path) -> int:
+        reader = self._reader(connection, folder)
+        if reader is None:
+            return 0
+        steps = 0
+        try:
+            while step := reader.read(self.batch_lines):
+                self._commit(connection, reader, step)
+                steps += 1
+            steps += self._adopt_if_orphaned(connection, reader)
+        except StaleCursorError:
+            self._readers.pop(folder.name, None)
+        return steps
+
+    def _reader(self, connection: psycopg.Connection[Any], folder: Path) -> SpoolReader | None:
+        if folder.name not in self._readers:
+            row = connection.execute(
+                "INSERT INTO gateway_spoolcursor (spool_id, segment, \"offset\", lines, registered_at) "
+                "VALUES (%s, 0, 0, 0, now()) ON CONFLICT (spool_id) DO UPDATE SET spool_id = excluded.spool_id "
+                "RETURNING segment, \"offset\", closed_at",
+                [folder.name],
+            ).fetchone()
+            assert row is not None
+            if row[2] is not None:  # booked and closed, but the folder outlived a crash
+                shutil.rmtree(folder, ignore_errors=True)
+                return None
+            self._readers[folder.name] = SpoolReader(folder, row[0], row[1])
+        return self._readers[folder.name]
+
+    def _commit(self, connection: psycopg.Connection[Any], reader: SpoolReader, step: Step) -> Booked:
+        """Lines and cursor in one transaction; fenced by the cursor's old value."""
+        self._ensure_partitions(connection, step.lines)
+        name = reader.folder.name
+        with connection.transaction():
+            row = connection.execute(
+                'SELECT segment, "offset" FROM gateway_spoolcursor WHERE spool_id = %s AND closed_at IS NULL FOR UPDATE',
+                [name],
+            ).fetchone()
+            if row is None or (row[0] or 1, row[1]) != (reader.segment, reader.offset):
+                raise StaleCursorError(name)
+            booked = book(connection, step.lines, source=f"spool:{name}", positions=step.positions)
+            connection.execute(
+                'UPDATE gateway_spoolcursor SET segment = %s, "offset" = %s, lines = lines + %s, booked_at = now() '
+                "WHERE spool_id = %s",
+                [step.segment, step.offset, len(booked.inserted), name],
+            )
+        reader.accept(step)
+        if booked.quarantined:
+            logger.error("quarantined %d lines of spool %s", booked.quarantined, name)
+        return booked
+
+    def _ensure_partitions(self, connection: psycopg.Connection[Any], lines: list[dict[str, Any]]) -> None:
+        times = {datetime.fromtimestamp(uuid7_ms_of(line) / 1000, UTC) for line in lines}
+        missing = [at for at in times if f"{at:%Y-%m}" not in self._months]
+        if missing or not self._months:
+            ensure_partitions(connection, missing)
+            self._months |= {f"{at:%Y-%m}" for at in missing} | {f"{datetime.now(UTC):%Y-%m}"}
+
+    # ---- a dead owner's spool ----------------------------------------------------------------------------------
+    def _adopt_if_orphaned(self, connection: psycopg.Connection[Any], reader: SpoolReader) -> int:
+        """When the owner is gone: book what it still wrote, then its open attempts as `interrupted`, then close."""
+        lock = spool.try_adopt(reader.folder)
+        if lock is None:
+            return 0
+        try:
+            steps = 0
+            while step := reader.read(self.batch_lines):  # written between our last look and its death
+                self._commit(connection, reader, step)
+                steps += 1
+            self._close(connection, reader)
+            return steps + 1
+        finally:
+            os.close(lock)
+
+    def _close(self, connection: psycopg.Connection[Any], reader: SpoolReader) -> None:
+        name = reader.folder.name
+        attempts = [self._interrupted(attempt, begun) for attempt, begun in reader.open_attempts.items()]
+        step = Step(reader.segment, reader.offset, {}, attempts, [f"interrupted:{line['id']}" for line in attempts])
+        with connection.transaction():
+            self._commit(connection, reader, step)
+            connection.execute("UPDATE gateway_spoolcursor SET closed_at = now() WHERE spool_id = %s", [name])
+        self._readers.pop(name, None)
+        shutil.rmtree(reader.folder, ignore_errors=True)
+        logger.info("adopted spool %s: %d interrupted attempts", name, len(attempts))
+
+    def _interrupted(self, attempt_id: str, begun: Mapping[str, Any]) -> dict[str, Any]:
+        line = interrupted_line(attempt_id, begun)
+        return line | dict(self.price(line, begun))
+
+    def _heartbeat(self, connection: psycopg.Connection[Any]) -> None:
+        if time.monotonic() - self._beat < HEARTBEAT_S:
+            return
+        self._beat = time.monotonic()
+        connection.execute(
+            "INSERT INTO gateway_heartbeat (name, at, info) VALUES ('writer', now(), %s::jsonb) "
+            "ON CONFLICT (name) DO UPDATE SET at = excluded.at, info = excluded.info",
+            [f'{{"pid": {os.getpid()}, "spools": {len(self._readers)}}}'],
+        )
+
+
+def uuid7_ms_of(line: Mapping[str, Any]) -> int:
+    """Unix millisecond of a line's id given as text."""
+    return int(str(line["id"]).replace("-", "")[:12], 16)
