@@ -51,7 +51,7 @@ def answer_control(simulator: Simulator, exchange: Exchange) -> None:
 def _log_since(simulator: Simulator, query: bytes) -> dict[str, Any]:
     """Records with `seq` above `since`, oldest first; the last 50,000 are kept."""
     since = int(parse_qs(query.decode("latin-1")).get("since", ["0"])[-1])
-    return {"last_seq": simulator.log.seq, "records": [asdict(r) for r in simulator.log.records if r.seq > since]}
+    return {"last_seq": simulator.log.seq, "records": [r.as_dict() for r in simulator.log.records if r.seq > since]}
 
 
 def _config(simulator: Simulator) -> dict[str, Any]:

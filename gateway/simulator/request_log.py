@@ -5,8 +5,9 @@ a single `write(2)` on an `O_APPEND` descriptor, so a kill of the simulator lose
 """
 
 import os
+import time
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -16,16 +17,19 @@ Outcome = Literal["completed", "cut", "client_gone", "error"]
 KEPT_RECORDS = 50_000
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+def _iso(at: float | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
 
 
 @dataclass(slots=True)
 class Record:
-    """One request as the provider saw it; `usage` is what a vendor would bill, whatever the answer reported."""
+    """One request as the provider saw it; `usage` is what a vendor would bill, whatever the answer reported.
+
+    `at` and `ended_at` are Unix seconds here and ISO 8601 in UTC wherever they are shown.
+    """
 
     seq: int
-    at: str
+    at: float
     attempt_id: str | None
     request_id: str | None
     path: str
@@ -35,17 +39,21 @@ class Record:
     status: int | None = None
     outcome: Outcome | None = None
     usage: dict[str, Any] | None = None
-    ended_at: str | None = None
+    ended_at: float | None = None
 
     def begin_line(self) -> dict[str, Any]:
         """The line written before answering."""
-        names = ("at", "attempt_id", "request_id", "path", "model", "stream", "seq")
-        return {"event": "begin"} | {name: getattr(self, name) for name in names}
+        names = ("attempt_id", "request_id", "path", "model", "stream", "seq")
+        return {"event": "begin", "at": _iso(self.at)} | {name: getattr(self, name) for name in names}
 
     def end_line(self) -> dict[str, Any]:
         """The line written when the answer is over."""
         names = ("attempt_id", "request_id", "seq", "status", "outcome", "fault", "usage")
-        return {"event": "end", "at": self.ended_at} | {name: getattr(self, name) for name in names}
+        return {"event": "end", "at": _iso(self.ended_at)} | {name: getattr(self, name) for name in names}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every field, times as ISO 8601."""
+        return asdict(self) | {"at": _iso(self.at), "ended_at": _iso(self.ended_at)}
 
 
 @dataclass(slots=True)
@@ -75,7 +83,7 @@ class RequestLog:
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         self.by_path[path] += 1
-        record = Record(self.seq, _now(), attempt_id, request_id, path, model, stream)
+        record = Record(self.seq, time.time(), attempt_id, request_id, path, model, stream)
         self.records.append(record)
         if self._fd >= 0:
             self._write(record.begin_line())
@@ -84,7 +92,7 @@ class RequestLog:
     def end(self, record: Record, outcome: Outcome) -> None:
         """Count the end of a request and write its second line."""
         self.in_flight -= 1
-        record.outcome, record.ended_at = outcome, _now()
+        record.outcome, record.ended_at = outcome, time.time()
         self.by_outcome[outcome] += 1
         if record.status is not None:
             self.by_status[record.status] += 1

@@ -30,12 +30,18 @@ async def serve(options: SimulatorOptions) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopped.set)
     if options.until_eof:
-        loop.add_reader(sys.stdin.fileno(), lambda: os.read(sys.stdin.fileno(), 4_096) or stopped.set())
+        loop.add_reader(sys.stdin.fileno(), _stop_at_eof, stopped)
     port = server.sockets[0].getsockname()[1]
     host = f"[{options.host}]" if ":" in options.host else options.host
     print(f"{READY_PREFIX}http://{host}:{port}", flush=True)
     await stopped.wait()
     server.close()
+
+
+def _stop_at_eof(stopped: asyncio.Event) -> None:
+    """Read standard input away; its end means the parent is gone."""
+    if not os.read(sys.stdin.fileno(), 4_096):
+        stopped.set()
 
 
 def _raise_file_limit() -> None:

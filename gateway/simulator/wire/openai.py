@@ -1,6 +1,7 @@
 """OpenAI's endpoints: chat completions, embeddings, models."""
 
 import time
+from urllib.parse import unquote
 
 import orjson
 
@@ -103,7 +104,7 @@ async def embeddings(turn: Turn) -> Outcome:
 
 async def models(turn: Turn) -> Outcome:
     """`GET /v1/models` and `GET /v1/models/{id}`; an id may contain slashes."""
-    name = turn.exchange.path.removeprefix(MODELS_PATH).removeprefix(b"/").decode("utf-8", "replace")
+    name = unquote(turn.exchange.path.removeprefix(MODELS_PATH).removeprefix(b"/").decode("latin-1"))
     if name:
         body = responses.model_object(require_model(name, None, any_model=turn.options.any_model))
     else:
