@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from django.conf import settings
@@ -37,6 +38,8 @@ DEFAULT_PROVIDER = "openai"
 UNKNOWN_MODEL = "unknown"
 REASON_CHARS = 300
 
+Pair = tuple[Item, dict[str, Any] | None]
+"""An item and its line; a rejection has none."""
 Progress = Callable[[int], None]
 """Called with the number of the last line that is done."""
 
@@ -95,13 +98,16 @@ class Lines:
         known = sorted(rows, key=lambda row: row.organization_id is not None)
         return {row.slug: row.price_list or row.kind for row in known}
 
-    def line(self, record: UsageRecord) -> dict[str, Any]:
+    def identify(self, record: UsageRecord) -> UUID:
         """Must be called for every record in order: an id depends on the equal records before it."""
-        identity = self._identifier.identify(record)
+        return self._identifier.identify(record)
+
+    def line(self, record: UsageRecord, identity: UUID) -> dict[str, Any]:
+        """The priced line of one record."""
         status = record.values.get("status", LineStatus.OK.value)
         line: dict[str, Any] = {
             **self._ids,
-            "id": str(identity),
+            "id": identity,
             "request_id": str(identity),
             "kind": "attempt",
             "is_final": True,
@@ -154,10 +160,10 @@ def import_file(
                 progress(item.line)
             return summary
         run = _open_run(project, source, identity, content)
-        loader = _Loader(connection, run, summary, progress)
+        loader = _Loader(connection, run, lines, summary, progress)
         try:
             for item in _items(source):
-                loader.add(item, lines.line(item) if isinstance(item, UsageRecord) else None)
+                loader.add(item)
                 if len(loader.waiting) >= batch_records:
                     loader.commit()
             loader.commit()
@@ -193,7 +199,7 @@ def _tally(summary: Summary, item: Item, lines: Lines) -> None:
     if isinstance(item, Rejection):
         _reject(summary, item)
     else:
-        _count(summary, lines.line(item))
+        _count(summary, lines.line(item, lines.identify(item)))
 
 
 def _reject(summary: Summary, item: Rejection) -> None:
@@ -242,24 +248,28 @@ class _Loader:
     """Collects items and commits them batch by batch."""
 
     def __init__(
-        self, connection: psycopg.Connection[Any], run: ImportRun, summary: Summary, progress: Progress
+        self, connection: psycopg.Connection[Any], run: ImportRun, lines: Lines, summary: Summary, progress: Progress
     ) -> None:
-        self.waiting: list[tuple[Item, dict[str, Any] | None]] = []
+        self.waiting: list[Pair] = []
         self._connection = connection
         self._run = run
+        self._lines = lines
         self._summary = summary
         self._progress = progress
         self._committed = run.line
         self._months: set[datetime] = set()
 
-    def add(self, item: Item, line: dict[str, Any] | None) -> None:
+    def add(self, item: Item) -> None:
+        """Take the next item of the file; what an earlier call committed is counted alone."""
         self._summary.records += 1
-        if item.line > self._committed:
-            self.waiting.append((item, line))
-        elif line is None:
-            self._summary.rejected += 1
+        identity = self._lines.identify(item) if isinstance(item, UsageRecord) else None
+        if item.line <= self._committed:
+            self._summary.rejected += identity is None
+            self._summary.duplicates += identity is not None
+        elif isinstance(item, UsageRecord) and identity is not None:
+            self.waiting.append((item, self._lines.line(item, identity)))
         else:
-            self._summary.duplicates += 1
+            self.waiting.append((item, None))
 
     def commit(self) -> None:
         """Book what waits. Records that another process committed since are counted as duplicates."""
@@ -281,7 +291,7 @@ class _Loader:
         self._report(batch, todo, effect)
         self._progress(self._committed)
 
-    def _book(self, todo: list[tuple[Item, dict[str, Any] | None]], last: int) -> tuple[list[dict[str, Any]], int, int]:
+    def _book(self, todo: list[Pair], last: int) -> tuple[list[dict[str, Any]], int, int]:
         lines = [line for _, line in todo if line is not None]
         rejections = [item for item, _ in todo if isinstance(item, Rejection)]
         positions = [str(item.line) for item, line in todo if line is not None]
@@ -304,12 +314,7 @@ class _Loader:
         )
         return booked.inserted, booked.duplicates, booked.quarantined
 
-    def _report(
-        self,
-        batch: list[tuple[Item, dict[str, Any] | None]],
-        todo: list[tuple[Item, dict[str, Any] | None]],
-        effect: tuple[list[dict[str, Any]], int, int],
-    ) -> None:
+    def _report(self, batch: list[Pair], todo: list[Pair], effect: tuple[list[dict[str, Any]], int, int]) -> None:
         inserted, duplicates, quarantined = effect
         for line in inserted:
             _count(self._summary, line)
