@@ -18,6 +18,8 @@ if str(ROOT) not in sys.path:
 
 from config.embedded.postgres import EmbeddedPostgres  # noqa: E402
 
+pytest_plugins = ["tests.fixtures_simulator"]
+
 SHARED = ROOT.parent / "shared"
 SHARED_ABSENT = "../shared is absent"
 CHROMIUM_ABSENT = "no Chromium on this machine"

@@ -221,12 +221,9 @@ def test_refused_keys(simulator, authorization, code):
     assert json.loads(body)["error"]["code"] == code
 
 
-def test_refused_key_in_the_client(simulator):
-    with (
-        openai.OpenAI(base_url=simulator.base_url, api_key="sk-invalid", max_retries=0) as client,
-        pytest.raises(openai.AuthenticationError),
-    ):
-        client.models.list()
+def test_refused_key_in_the_client(openai_client):
+    with pytest.raises(openai.AuthenticationError):
+        openai_client.with_options(api_key="sk-invalid").models.list()
 
 
 def test_rate_limit_of_a_key(fresh_simulator):
