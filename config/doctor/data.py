@@ -2,23 +2,28 @@
 
 import time
 from datetime import timedelta
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import psycopg
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from config import env
 from config.doctor.finding import Finding, failed, ok, skipped, warning
 from config.embedded.binaries import MAJOR, PACKAGE
-from gateway.models import Heartbeat
+from gateway.models import Heartbeat, QuarantinedLine
 
 OLDEST = 150_000  # server_version_num of PostgreSQL 15
 SKEW_WARNING_S = 1.0
 SKEW_FAILED_S = 5.0
 FRESH = timedelta(seconds=30)
 LAG_WARNING_S = 30.0
+CONNECT_S = 3
+SILENT_DATABASE = "the database does not answer"
 START = "Start it with `make run` (or `manage.py {}`)."
 
 
@@ -34,20 +39,17 @@ def embedded_programs() -> Finding:
 
 
 def _is_embedded() -> bool:
-    pointer = settings.DATA_DIR / "run" / "database.url"
-    url = pointer.read_text().strip() if pointer.exists() else ""
-    return bool(url) and url == settings.DATABASE_DIRECT_URL
+    url = settings.DATABASE_DIRECT_URL
+    return not url or url == env.embedded_database_url(settings.DATA_DIR)
 
 
 def database() -> Finding:
     """Answers, is new enough and speaks UTF-8."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('server_version_num')::int, current_setting('server_encoding')")
-            number, encoding = cursor.fetchone()
-    except DatabaseError as error:
-        reason = str(error).strip().splitlines()[0]
+    if reason := unreachable():
         return failed("Database", reason, "Start it with `make run`, or correct DATABASE_URL.")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version_num')::int, current_setting('server_encoding')")
+        number, encoding = cursor.fetchone()
     version = f"PostgreSQL {number // 10_000}.{number % 10_000}"
     if number < OLDEST:
         return failed("Database", version, "Use PostgreSQL 15 or newer.")
@@ -56,13 +58,24 @@ def database() -> Finding:
     return ok("Database", version)
 
 
+@lru_cache(maxsize=1)
+def unreachable() -> str:
+    """Why the database does not answer; empty when it does. Asked once per run, past the pool, which waits longer."""
+    if not settings.DATABASE_DIRECT_URL:
+        return "none is configured, and the embedded one was never started"
+    try:
+        psycopg.connect(settings.DATABASE_DIRECT_URL, connect_timeout=CONNECT_S).close()
+    except psycopg.Error as error:
+        return str(error).strip().splitlines()[0]
+    return ""
+
+
 def migrations() -> Finding:
     """None is missing."""
-    try:
-        executor = MigrationExecutor(connection)
-        missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-    except DatabaseError:
-        return skipped("Migrations", "the database does not answer")
+    if unreachable():
+        return skipped("Migrations", SILENT_DATABASE)
+    executor = MigrationExecutor(connection)
+    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if missing:
         return failed("Migrations", f"{missing} not applied", "Run `manage.py prepare` (or `manage.py migrate`).")
     return ok("Migrations", "all applied")
@@ -70,14 +83,13 @@ def migrations() -> Finding:
 
 def clock() -> Finding:
     """Host and database agree on the time; half of the round trip is the error of the measurement."""
-    try:
-        with connection.cursor() as cursor:
-            before = time.time()
-            cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
-            there = cursor.fetchone()[0]
-            after = time.time()
-    except DatabaseError:
-        return skipped("Clock", "the database does not answer")
+    if unreachable():
+        return skipped("Clock", SILENT_DATABASE)
+    with connection.cursor() as cursor:
+        before = time.time()
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+        there = cursor.fetchone()[0]
+        after = time.time()
     skew = there - (before + after) / 2
     detail = f"database {skew * 1000:+.0f} ms from this host (± {(after - before) * 500:.0f} ms)"
     remedy = "Synchronise both clocks (NTP): budgets and rate windows follow the database's time."
@@ -99,10 +111,9 @@ def background() -> Finding:
 
 
 def _heartbeat(label: str, name: str, remedy: str) -> Finding:
-    try:
-        beat = Heartbeat.objects.filter(name=name).first()
-    except DatabaseError:
-        return skipped(label, "the database does not answer")
+    if unreachable():
+        return skipped(label, SILENT_DATABASE)
+    beat = Heartbeat.objects.filter(name=name).first()
     if beat is None:
         return warning(label, "never ran", remedy)
     age = timezone.now() - beat.at
@@ -116,12 +127,8 @@ def _heartbeat(label: str, name: str, remedy: str) -> Finding:
 
 def quarantine() -> Finding:
     """No line was put aside as unreadable."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM gateway_quarantinedline")
-            (count,) = cursor.fetchone()
-    except DatabaseError:
-        return skipped("Quarantine", "the database does not answer")
-    if count:
+    if unreachable():
+        return skipped("Quarantine", SILENT_DATABASE)
+    if count := QuarantinedLine.objects.count():
         return warning("Quarantine", f"{count} ledger lines were put aside", "Read the reasons in the console.")
     return ok("Quarantine", "empty")

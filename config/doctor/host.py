@@ -118,9 +118,7 @@ def redis_server() -> Finding:
     try:
         client.ping()
     except (redis.RedisError, OSError) as error:
-        return failed(
-            "Redis", str(error), "Start Redis, correct REDIS_URL, or unset it: one host needs none."
-        )
+        return failed("Redis", str(error), "Start Redis, correct REDIS_URL, or unset it: one host needs none.")
     finally:
         client.close()
     return ok("Redis", "answers")

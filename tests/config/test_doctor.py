@@ -1,0 +1,147 @@
+"""`doctor`: what is wrong is said with its remedy, and the exit status tells."""
+
+import json
+import socket
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from config import doctor, env
+from config.doctor import Outcome, data, host
+from gateway.models import Heartbeat
+
+
+@pytest.fixture(autouse=True)
+def _ask_again() -> None:
+    data.unreachable.cache_clear()
+
+
+@pytest.fixture
+def healthy(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Directories exist and the configured port is free."""
+    settings.DATA_DIR = tmp_path
+    settings.SPOOL_DIR = tmp_path / "spool"
+    settings.SPOOL_DIR.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        monkeypatch.setenv("PORT", str(free.getsockname()[1]))
+    return settings
+
+
+def answer(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, dict[str, Any]]]:
+    status = 0
+    try:
+        call_command("doctor", "--json")
+    except SystemExit as end:
+        status = int(str(end.code))
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    return status, {finding["name"]: finding for finding in findings}
+
+
+@pytest.mark.django_db
+def test_all_is_well(healthy: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("writer", "background"):
+        Heartbeat.objects.create(name=name, at=timezone.now(), info={"lag_s": 0.1})
+
+    status, findings = answer(capsys)
+
+    assert status == 0
+    assert {name for name, finding in findings.items() if finding["outcome"] == "failed"} == set()
+    assert findings["Database"]["detail"].startswith("PostgreSQL 18.")
+    assert findings["Migrations"]["detail"] == "all applied"
+    assert findings["Ledger writer"]["outcome"] == "ok"
+    assert len(findings) == len(doctor.CHECKS)
+
+
+@pytest.mark.django_db
+def test_silent_writer_and_lagging_background(healthy: Settings) -> None:
+    Heartbeat.objects.create(name="writer", at=timezone.now() - timedelta(minutes=5), info={})
+    Heartbeat.objects.create(name="background", at=timezone.now(), info={"lag_s": 90.0})
+
+    writer, background = data.ledger_writer(), data.background()
+
+    assert (writer.outcome, writer.detail) == (Outcome.FAILED, "silent for 300 s")
+    assert "write_ledger" in writer.remedy
+    assert (background.outcome, background.detail) == (Outcome.WARNING, "90 s behind")
+
+
+def test_database_that_does_not_answer(healthy: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    healthy.DATABASE_DIRECT_URL = f"postgresql://gateway@/gateway?host={tmp_path}"
+
+    status, findings = answer(capsys)
+
+    assert status == 1
+    assert findings["Database"]["outcome"] == "failed"
+    assert findings["Database"]["remedy"] == "Start it with `make run`, or correct DATABASE_URL."
+    assert {findings[name]["outcome"] for name in ("Migrations", "Clock", "Quarantine")} == {"skipped"}
+
+
+def test_public_default_secrets_fail(healthy: Settings) -> None:
+    healthy.SECRET_KEY = env.INSECURE_SECRET_KEY
+
+    finding = host.secrets()
+
+    assert finding.outcome is Outcome.FAILED
+    assert finding.detail == "SECRET_KEY: public development default"
+
+
+def test_secrets_file_open_to_others_fails(healthy: Settings, tmp_path: Path) -> None:
+    (tmp_path / "secrets.env").write_text("")
+    (tmp_path / "secrets.env").chmod(0o644)
+
+    assert host.secrets().remedy == f"chmod 600 {tmp_path / 'secrets.env'}"
+
+
+def test_missing_spool_fails(healthy: Settings) -> None:
+    healthy.SPOOL_DIR.rmdir()
+
+    assert host.spool_directory().outcome is Outcome.FAILED
+
+
+def test_redis_that_is_not_there(healthy: Settings) -> None:
+    healthy.REDIS_URL = "redis://127.0.0.1:1/0"
+
+    finding = host.redis_server()
+
+    assert finding.outcome is Outcome.FAILED
+    assert "REDIS_URL" in finding.remedy
+
+
+def test_port_of_another_program(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.settimeout(0)
+        monkeypatch.setenv("PORT", str(other.getsockname()[1]))
+        monkeypatch.setattr(host, "TIMEOUT_S", 0.2)
+
+        finding = host.public_port()
+
+    assert finding.outcome is Outcome.FAILED
+    assert "taken by something else" in finding.detail
+
+
+def test_a_check_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> doctor.Finding:
+        raise ZeroDivisionError("x")
+
+    monkeypatch.setattr(doctor, "CHECKS", (broken,))
+
+    assert [(finding.outcome, finding.detail) for finding in doctor.examine()] == [
+        (Outcome.FAILED, "ZeroDivisionError: x")
+    ]
+
+
+def test_remedies_are_printed(healthy: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    healthy.SPOOL_DIR.rmdir()
+    healthy.DATABASE_DIRECT_URL = ""
+
+    with pytest.raises(SystemExit) as end:
+        call_command("doctor")
+
+    out = capsys.readouterr().out
+    assert end.value.code == 1
+    assert f"{healthy.SPOOL_DIR} does not exist" in out
+    assert "→ Start with `make run` once" in out
