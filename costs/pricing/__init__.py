@@ -13,7 +13,7 @@ from functools import cache
 from .book import NO_CONTEXT, PriceBook
 from .cards import Charge, Priced, Rate, RateCard, RateTier, price_with, upper_bound
 from .meters import METERS, TOKEN_METERS, UNIT_METERS, USAGE_KEYS, Usage
-from .overrides import Override
+from .overrides import Override, parse_prices
 
 __all__ = (
     "METERS",
@@ -29,6 +29,7 @@ __all__ = (
     "RateTier",
     "Usage",
     "default_book",
+    "parse_prices",
     "price",
     "price_with",
     "upper_bound",

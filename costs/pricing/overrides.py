@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from . import meters as m
 from .cards import EXACT, Rate, RateCard, RateTier
@@ -120,3 +120,18 @@ class Override:
         if self.discount_percent is None:
             return unit_price
         return EXACT.multiply(unit_price, EXACT.scaleb(EXACT.subtract(HUNDRED, self.discount_percent), -2))
+
+
+def parse_prices(stored: object) -> dict[str, Decimal]:
+    """Decimal prices from the stored map of decimal strings. Raises ValueError for anything else."""
+    if not isinstance(stored, Mapping):
+        raise ValueError("prices must map meters to decimal strings")
+    prices = {}
+    for meter, text in stored.items():
+        if not isinstance(text, str):
+            raise ValueError(f"the price of {meter} must be a decimal string, not {text!r}")
+        try:
+            prices[meter] = Decimal(text)
+        except InvalidOperation:
+            raise ValueError(f"the price of {meter} is not a decimal: {text!r}") from None
+    return prices

@@ -1,0 +1,96 @@
+"""Prices in the console's model admin: read, state, end. Writing goes through the services."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+
+from costs.models import PriceOverride
+from costs.services import close_price_override, set_price_override
+from gateway.models import User
+from gateway.services.errors import ServiceError
+
+KEPT_AFTER_A_REFUSAL = ("organization", "provider", "model", "prices", "currency", "discount_percent", "source", "note")
+
+
+@admin.register(PriceOverride)
+class PriceOverrideAdmin(admin.ModelAdmin):
+    """Rows are never changed or removed here: a new price closes the one before it."""
+
+    list_display = ("provider", "model", "organization", "currency", "discount_percent", "valid_from", "valid_to")
+    list_filter = ("provider", "currency", "organization")
+    list_select_related = ("organization",)
+    search_fields = ("provider", "model", "source", "note")
+    date_hierarchy = "valid_from"
+    actions = ("end_now",)
+    fields = (
+        "organization",
+        "provider",
+        "model",
+        "prices",
+        "discount_percent",
+        "currency",
+        "valid_from",
+        "valid_to",
+        "source",
+        "note",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PriceOverride]:
+        return PriceOverride.objects.visible_to(request.user)
+
+    def has_change_permission(self, request: HttpRequest, obj: PriceOverride | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: PriceOverride | None = None) -> bool:
+        return False
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            return super().add_view(request, form_url, extra_context)
+        except ServiceError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            kept = {name: request.POST[name] for name in KEPT_AFTER_A_REFUSAL if request.POST.get(name)}
+            return HttpResponseRedirect(f"{request.path}?{urlencode(kept)}")
+
+    def save_model(
+        self, request: HttpRequest, obj: PriceOverride, form: ModelForm[PriceOverride], change: bool
+    ) -> None:
+        stated = set_price_override(
+            organization=obj.organization,
+            provider=obj.provider,
+            model=obj.model,
+            actor=_actor(request),
+            valid_from=obj.valid_from,
+            valid_to=obj.valid_to,
+            prices=obj.prices,
+            currency=obj.currency,
+            discount_percent=obj.discount_percent,
+            source=obj.source,
+            note=obj.note,
+        )
+        obj.pk = stated.pk
+
+    @admin.action(description="End the selected prices now", permissions=["add"])
+    def end_now(self, request: HttpRequest, queryset: QuerySet[PriceOverride]) -> None:
+        now = timezone.now()
+        for override in queryset:
+            try:
+                close_price_override(override=override, actor=_actor(request), valid_to=now)
+            except ServiceError as error:
+                self.message_user(request, f"{override}: {error.message}", messages.ERROR)
+            else:
+                self.message_user(request, f"{override}: ended.", messages.SUCCESS)
+
+
+def _actor(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user

@@ -1,0 +1,103 @@
+"""The price book as the gateway's `Pricer`: overrides from the database, list prices from the imported list.
+
+Runs inside the data plane, so it imports no models and needs no app registry.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+
+from costs.pricing import Charge, Override, PriceBook, Priced, default_book, parse_prices
+from costs.pricing.cards import UNPRICED
+from gateway.dataplane.protocols import PriceColumns
+
+logger = logging.getLogger(__name__)
+
+OVERRIDES_SQL = """
+SELECT id::text, organization_id::text, provider, model, valid_from, valid_to, prices, currency, discount_percent
+FROM costs_priceoverride ORDER BY id
+"""
+
+
+class BookPricer:
+    """Implements `gateway.dataplane.protocols.Pricer`. One book at a time; a reload swaps it in one assignment."""
+
+    def __init__(self) -> None:
+        self.book: PriceBook = default_book()
+
+    def reload(self, connection: psycopg.Connection[Any]) -> None:
+        """Read every override through `connection` (one query) and the imported list on the first call."""
+        base = default_book()
+        base.price_list.load()
+        rows = connection.execute(OVERRIDES_SQL).fetchall()
+        self.book = base.with_overrides(override for row in rows if (override := _override(row)) is not None)
+
+    def price(
+        self,
+        usage: Mapping[str, int],
+        *,
+        price_list: str,
+        model: str,
+        at: datetime,
+        organization: str,
+        context: Mapping[str, str],
+    ) -> PriceColumns:
+        """Price columns of a ledger line; an unknown price is `unpriced` with a cost of None. Never raises."""
+        try:
+            priced = self.book.price(
+                usage, provider=price_list, model=model, at=at, context=context, organization=organization
+            )
+        except ValueError as error:
+            # Settling must not fail a call that was made: usage that is no number leaves a line without a price.
+            logger.warning("Usage of %s/%s cannot be priced: %s", price_list, model, error)
+            priced = UNPRICED
+        return _columns(priced)
+
+
+def _override(row: tuple[Any, ...]) -> Override | None:
+    identity, organization, provider, model, valid_from, valid_to, prices, currency, discount = row
+    try:
+        return Override(
+            id=identity,
+            organization=organization,
+            provider=provider,
+            model=model,
+            valid_from=valid_from,
+            valid_to=valid_to,
+            prices=parse_prices(prices),
+            currency=currency,
+            discount_percent=discount,
+        )
+    except ValueError as error:
+        # One bad row, written around the services, must not take every other price away.
+        logger.error("The price override %s is left out, it cannot be billed: %s", identity, error)
+        return None
+
+
+def _columns(priced: Priced) -> PriceColumns:
+    return {
+        "charges": [_charge(line) for line in priced.lines],
+        "cost": _text(priced.total),
+        "list_cost": _text(priced.list_total),
+        "currency": priced.currency,
+        "price_status": priced.status,
+    }
+
+
+def _charge(line: Charge) -> dict[str, str]:
+    return {
+        "meter": line.meter,
+        "rate_id": line.rate_id,
+        "quantity": str(line.quantity),
+        "unit_price": format(line.unit_price, "f"),
+        "cost": format(line.cost, "f"),
+        "currency": line.currency,
+    }
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else format(amount, "f")

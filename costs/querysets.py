@@ -1,0 +1,30 @@
+"""Chainable reads of costs. Every read on behalf of a person goes through `.visible_to(user)`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.db.models import Q
+
+from gateway.querysets import WIDE_ROLES, VisibleQuerySet, organizations_of
+
+if TYPE_CHECKING:
+    from gateway.querysets import Person
+
+
+class PriceOverrideQuerySet(VisibleQuerySet):
+    """Contract prices: owners, administrators and analysts of the organization; the platform's are open to members."""
+
+    def _visible_q(self, user: Person) -> Q:
+        own = Q(organization__in=organizations_of(user, *WIDE_ROLES))
+        return own | Q(organization=None)
+
+    def overlapping(self, start: datetime, end: datetime | None) -> Self:
+        """Rows whose `[valid_from, valid_to)` meets `[start, end)`; an `end` of None is open."""
+        later = Q(valid_to=None) | Q(valid_to__gt=start)
+        return self.filter(later) if end is None else self.filter(later, valid_from__lt=end)
+
+    def current(self, at: datetime) -> Self:
+        """Rows in force at `at`."""
+        return self.filter(Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at)
