@@ -112,6 +112,8 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_LOCKOUT_CALLABLE = "analytics.console.errors.locked_out"
+CSRF_FAILURE_VIEW = "analytics.console.errors.csrf_failure"
 AXES_LOCKOUT_CALLABLE = "gateway.api.problems.locked_out"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

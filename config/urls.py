@@ -1,10 +1,22 @@
 """Routes of the console process."""
 
 from django.contrib import admin
+from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
+from analytics.console.forms import ResetForm
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/password_reset/", auth.PasswordResetView.as_view(form_class=ResetForm), name="admin_password_reset"),
+    path("admin/password_reset/done/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),
+    path("admin/reset/<uidb64>/<token>/", auth.PasswordResetConfirmView.as_view(), name="password_reset_confirm"),
+    path("admin/reset/done/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="admin:index")),
 ]
+
+handler400 = "analytics.console.errors.bad_request"
+handler403 = "analytics.console.errors.forbidden"
+handler404 = "analytics.console.errors.not_found"
+handler500 = "analytics.console.errors.server_error"

@@ -1,0 +1,60 @@
+"""Error pages of the console: what happened, what to do, the request id. They ask nothing of the database."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+TEXTS = {
+    400: ("This request could not be understood", "The address or the form is not valid. Go back and try again."),
+    403: ("You may not open this page", "Your role does not allow it. An owner or administrator can change your role."),
+    404: (
+        "This page does not exist",
+        "It may have been removed, or it belongs to an organization you are not a member of.",
+    ),
+    429: ("Too many attempts", "Signing in is locked for 15 minutes after 10 failed attempts. Wait, then try again."),
+    500: (
+        "Something went wrong on our side",
+        "The error has been logged. Try again; if it stays, pass on the request id.",
+    ),
+}
+
+
+def error_page(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
+    """A self-contained page for `status`; `detail` replaces the general advice."""
+    title, advice = TEXTS[status]
+    context = {
+        "status": status,
+        "phrase": HTTPStatus(status).phrase,
+        "title": title,
+        "advice": detail or advice,
+        "request_id": getattr(request, "request_id", ""),
+    }
+    return HttpResponse(render_to_string("console/error.html", context), status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(request, 400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(request, 403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(request, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return error_page(request, 500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return error_page(request, 403, "The form is older than your session. Go back, reload the page and send it again.")
+
+
+def locked_out(request: HttpRequest, response: HttpResponse | None = None, credentials: object = None) -> HttpResponse:
+    """Answer of the login throttle."""
+    return error_page(request, 429)

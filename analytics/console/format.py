@@ -1,0 +1,139 @@
+"""Numbers, money, durations and changes as people read them. Pure: no Django, no query; None is shown as a dash."""
+
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from zoneinfo import ZoneInfo
+
+DASH = "—"
+SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+NARROW = "\u202f"  # narrow no-break space between a number and its unit
+
+Number = int | float | Decimal
+
+
+def number(value: Number | None) -> str:
+    """`1234567` → `1,234,567`; fractions keep up to two places."""
+    if value is None:
+        return DASH
+    whole = Decimal(str(value))
+    return f"{int(whole):,}" if whole == whole.to_integral_value() else f"{whole:,.2f}"
+
+
+def compact(value: Number | None) -> str:
+    """`1234567` → `1.23 M`: at most three significant digits beyond ten thousand, exact below."""
+    if value is None:
+        return DASH
+    size = Decimal(str(value))
+    for unit, factor in (("T", 10**12), ("B", 10**9), ("M", 10**6), ("k", 10**3)):
+        if abs(size) >= (factor if factor > 1000 else 10_000) * Decimal("0.9995"):
+            return f"{_three_digits(size / factor)}{NARROW}{unit}"
+    return number(size)
+
+
+def money(value: Number | None, currency: str = "USD") -> str:
+    """`1234.5` → `$1,234.50`; amounts below a cent keep three significant digits and are never written as 2e-7."""
+    if value is None:
+        return DASH
+    amount = Decimal(str(value))
+    if amount == 0 or abs(amount) >= Decimal("0.01"):
+        places = 4 if 0 < abs(amount) < 1 else 2
+        text = f"{abs(amount):,.{places}f}"
+    else:
+        step = Decimal(1).scaleb(amount.adjusted() - 2)
+        text = f"{abs(amount).quantize(step, ROUND_HALF_EVEN).normalize():f}"
+    return _with_currency(text, currency, negative=amount < 0)
+
+
+def money_short(value: Number | None, currency: str = "USD") -> str:
+    """Like `money`, and compact from a hundred thousand on: `$1.23 M`."""
+    if value is None or abs(Decimal(str(value))) < 100_000:
+        return money(value, currency)
+    amount = Decimal(str(value))
+    return _with_currency(compact(abs(amount)), currency, negative=amount < 0)
+
+
+def exact_money(value: Decimal | str | None, currency: str = "USD") -> str:
+    """Every digit that is stored, without trailing zeros: `$0.0000125`."""
+    if value is None:
+        return DASH
+    amount = Decimal(str(value))
+    text = f"{abs(amount).normalize():,f}"
+    whole, _, fraction = text.partition(".")
+    return _with_currency(f"{whole}.{fraction.ljust(2, '0')}", currency, negative=amount < 0)
+
+
+def duration(ms: Number | None) -> str:
+    """Milliseconds → `842 ms`, `1.24 s`, `2 min 5 s`."""
+    if ms is None:
+        return DASH
+    value = float(ms)
+    if value < 999.5:
+        return f"{value:.0f}{NARROW}ms" if value >= 10 or value == 0 else f"{value:.1f}{NARROW}ms"
+    seconds = value / 1000
+    if seconds < 59.95:
+        return f"{seconds:.2f}{NARROW}s" if seconds < 10 else f"{seconds:.1f}{NARROW}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}{NARROW}min {rest}{NARROW}s"
+
+
+def percent(ratio: Number | None) -> str:
+    """`0.0213` → `2.13 %`."""
+    if ratio is None:
+        return DASH
+    value = Decimal(str(ratio)) * 100
+    places = 0 if value == 0 or abs(value) >= 99.95 else 1 if abs(value) >= 10 else 2
+    return f"{value:.{places}f}{NARROW}%"
+
+
+def lag(seconds: float | None) -> str:
+    """Age of the rollups in words: `3 s`, `4 min`, `2 h`."""
+    if seconds is None:
+        return "unknown"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f}{NARROW}{unit}"
+    return f"{max(seconds, 0):.0f}{NARROW}s"
+
+
+def local(at: datetime, zone: str = "UTC") -> datetime:
+    """`at` in the IANA zone; an unknown zone is UTC."""
+    try:
+        return at.astimezone(ZoneInfo(zone))
+    except (KeyError, ValueError, OSError):
+        return at.astimezone(UTC)
+
+
+def change_words(change: Number | None, compared_with: str, *, more: str = "more", less: str = "less") -> str:
+    """A relative change as a sentence part: `0.12` → `12 % more than the 7 days before`."""
+    if change is None:
+        return f"nothing to compare with in {compared_with}"
+    value = Decimal(str(change)) * 100
+    if abs(value) < Decimal("0.5"):
+        return f"about the same as {compared_with}"
+    if value >= 900:
+        return f"{number(round(value / 100 + 1))} times {compared_with}"
+    return f"{abs(value):.0f}{NARROW}% {more if value > 0 else less} than {compared_with}"
+
+
+def points_words(difference: Number | None, compared_with: str) -> str:
+    """A difference of two ratios in percentage points: `0.004` → `0.4 points higher than the 7 days before`."""
+    if difference is None:
+        return f"nothing to compare with in {compared_with}"
+    value = Decimal(str(difference)) * 100
+    if abs(value) < Decimal("0.005"):
+        return f"about the same as {compared_with}"
+    places = 1 if abs(value) >= Decimal("0.1") else 2
+    word = "points higher" if value > 0 else "points lower"
+    return f"{abs(value):.{places}f} {word} than {compared_with}"
+
+
+def _three_digits(value: Decimal) -> str:
+    places = 2 if abs(value) < Decimal("9.995") else 1 if abs(value) < Decimal("99.95") else 0
+    text = f"{value:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _with_currency(text: str, currency: str, *, negative: bool) -> str:
+    sign = "−" if negative else ""
+    symbol = SYMBOLS.get(currency)
+    return f"{sign}{symbol}{text}" if symbol else f"{sign}{text}{NARROW}{currency}"

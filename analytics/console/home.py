@@ -1,0 +1,253 @@
+"""What the home page shows, read through `analytics.query`; a part that cannot be read says so and the rest stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import structlog
+from django.db.models import Q
+from django.utils.safestring import SafeString
+
+from analytics.console import charts, colors, format
+from analytics.console.periods import Period
+from analytics.console.sparkline import sparkline
+from analytics.query import Query, Result, run
+from gateway.models import Model, Organization, Project, User
+
+log = structlog.get_logger(__name__)
+
+TOP_MODELS = 8
+TOP_PROJECTS = 8
+Value = Decimal | int | float | None
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How one KPI is shown. `good`: the direction that is good news (`up`, `down`, empty for neither)."""
+
+    name: str
+    label: str
+    text: Callable[[Value, str], str]
+    more: str = "more"
+    less: str = "less"
+    good: str = ""
+    is_ratio: bool = False
+
+
+MEASURES = (
+    Measure("requests", "Requests", lambda v, _: format.compact(v)),
+    Measure("total_tokens", "Tokens", lambda v, _: format.compact(v)),
+    Measure("cost", "Cost", lambda v, currency: format.money_short(v, currency), good="down"),
+    Measure("error_rate", "Error rate", lambda v, _: format.percent(v), "higher", "lower", "down", is_ratio=True),
+    Measure("latency_p95", "Latency p95", lambda v, _: format.duration(v), "slower", "faster", "down"),
+    Measure("ttft_p95", "First token p95", lambda v, _: format.duration(v), "slower", "faster", "down"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """One tile: texts ready to print; `tone` is good, bad or neutral, `arrow` up, down or empty."""
+
+    label: str
+    value: str
+    exact: str
+    change: str
+    tone: str
+    arrow: str
+    spark: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class Kpis:
+    """The strip, when it was computed and how far behind the rollups are."""
+
+    tiles: tuple[Kpi, ...]
+    as_of: datetime
+    lag: str
+    stale: bool
+    unpriced: str
+    is_empty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRow:
+    """One row of "Top projects"; `share` 0–1 of the organization's cost, `id` empty for the rest bucket."""
+
+    id: str
+    name: str
+    cost: str
+    share: float
+    share_text: str
+    requests: str
+    change: str
+    arrow: str
+
+
+def attempt(part: str, load: Callable[[], T]) -> T | None:
+    """`load()`, or None when it fails: one broken part of a page must not take the page down. The error is logged."""
+    try:
+        return load()
+    except Exception:
+        log.exception("console_part_failed", part=part)
+        return None
+
+
+def load_kpis(user: User, organization: Organization, period: Period) -> Kpis:
+    """Totals with change against the window before, and a series for each sparkline."""
+    names = [measure.name for measure in MEASURES]
+    result = run(user, _query(organization, period, [*names, "unpriced_requests"], compare_to="previous_period"))
+    series = run(user, _query(organization, period, names, granularity=period.spark_granularity))
+    return Kpis(
+        tiles=tuple(_kpi(measure, result, series, period) for measure in MEASURES),
+        as_of=format.local(result.generated_at, period.zone),
+        lag=format.lag(result.rollup_lag_s),
+        stale=result.stale,
+        unpriced=format.number(result.totals.get("unpriced_requests") or 0),
+        is_empty=not result.totals.get("requests"),
+    )
+
+
+def load_cost_chart(user: User, organization: Organization, period: Period) -> charts.Chart:
+    """Cost per bucket stacked by the model that served, beyond the dearest eight as `Other`."""
+    query = _query(
+        organization, period, ["cost"], dimensions=["model"], granularity=period.granularity, limit=TOP_MODELS
+    )
+    result = run(user, query)
+    times = sorted({point.time for point in result.series})
+    places = {at: place for place, at in enumerate(times)}
+    costs: dict[str, list[Decimal]] = {}
+    for point in result.series:
+        values = costs.setdefault(_name(point.dimensions, "model"), [Decimal(0)] * len(times))
+        values[places[point.time]] += Decimal(point.measures.get("cost") or 0)
+    ranked = sorted(costs, key=lambda name: (name == colors.OTHER, -sum(costs[name]), name))
+    return charts.cost_by_model(
+        charts.StackedCosts(
+            times=times,
+            costs={name: costs[name] for name in ranked if any(costs[name])},
+            slots=model_slots(user, organization, ranked),
+            granularity=period.granularity,
+            zone=period.zone,
+            currency=result.currency,
+        )
+    )
+
+
+def load_projects(user: User, organization: Organization, period: Period) -> list[ProjectRow]:
+    """The dearest projects of the window with their share and change."""
+    now = run(user, _projects_query(organization, period.start, period.end, period, limit=TOP_PROJECTS))
+    before = run(user, _projects_query(organization, period.start - period.length, period.start, period, limit=500))
+    earlier = {_name(group.dimensions, "project"): Decimal(group.measures.get("cost") or 0) for group in before.groups}
+    wanted = {_name(group.dimensions, "project") for group in now.groups} - {colors.OTHER}
+    names = {
+        str(pk): name for pk, name in Project.objects.visible_to(user).filter(pk__in=wanted).values_list("pk", "name")
+    }
+    rows = [_project_row(group, earlier, names, now, period) for group in now.groups]
+    return [row for row in rows if row is not None]
+
+
+def model_slots(user: User, organization: Organization, names: Sequence[str]) -> dict[str, int]:
+    """Colour slots that are the same on every page of the organization: catalogue order, oldest first. One query."""
+    catalogue = Model.objects.visible_to(user).filter(Q(organization=organization) | Q(organization=None))
+    known = catalogue.order_by("created_at", "id").values_list("name", flat=True)[:500]
+    return colors.slots(names, known)
+
+
+def _query(organization: Organization, period: Period, measures: Sequence[str], **more: Any) -> Query:
+    return Query(
+        measures=list(measures),
+        start=period.start,
+        end=period.end,
+        timezone=period.zone,
+        organization=organization,
+        **more,
+    )
+
+
+def _projects_query(organization: Organization, start: datetime, end: datetime, period: Period, *, limit: int) -> Query:
+    return Query(
+        measures=["cost", "requests"],
+        dimensions=["project"],
+        start=start,
+        end=end,
+        timezone=period.zone,
+        organization=organization,
+        limit=limit,
+    )
+
+
+def _kpi(measure: Measure, result: Result, series: Result, period: Period) -> Kpi:
+    value, change = result.totals.get(measure.name), result.change.get(measure.name)
+    before = (result.previous_totals or {}).get(measure.name)
+    if measure.is_ratio:
+        change = None if value is None or before is None else Decimal(str(value)) - Decimal(str(before))
+        words = format.points_words(change, period.before)
+    else:
+        words = format.change_words(change, period.before, more=measure.more, less=measure.less)
+    points = [point.measures.get(measure.name) for point in series.series]
+    arrow = _arrow(words, change)
+    return Kpi(
+        label=measure.label,
+        value=measure.text(value, result.currency),
+        exact=_exact(measure, value, result.currency),
+        change=words,
+        tone=_tone(measure, arrow),
+        arrow=arrow,
+        spark=sparkline(
+            [None if point is None else float(point) for point in points], f"{measure.label}, {period.label}"
+        ),
+    )
+
+
+def _exact(measure: Measure, value: Value, currency: str) -> str:
+    if value is None:
+        return "nothing measured in this period"
+    if measure.name == "cost":
+        return format.exact_money(Decimal(str(value)), currency)
+    return measure.text(value, currency) if measure.is_ratio else f"{Decimal(str(value)):,f}"
+
+
+def _arrow(words: str, change: Value) -> str:
+    if change is None or words.startswith("about"):
+        return ""
+    return "up" if change > 0 else "down"
+
+
+def _tone(measure: Measure, arrow: str) -> str:
+    if not arrow or not measure.good:
+        return "neutral"
+    return "good" if arrow == measure.good else "bad"
+
+
+def _project_row(
+    group: Any, earlier: Mapping[str, Decimal], names: Mapping[str, str], now: Result, period: Period
+) -> ProjectRow | None:
+    key = _name(group.dimensions, "project")
+    cost = Decimal(group.measures.get("cost") or 0)
+    total = Decimal(now.totals.get("cost") or 0)
+    if not group.measures.get("requests") and not cost:
+        return None
+    share = float(cost / total) if total else 0.0
+    before = earlier.get(key)
+    change = (cost - before) / before if before else None
+    new = "new in this period" if before is None and key != colors.OTHER else ""
+    words = new or ("" if change is None else format.change_words(change, period.before))
+    return ProjectRow(
+        id="" if key == colors.OTHER else key,
+        name="Other projects" if key == colors.OTHER else names.get(key, f"Project {key[:8]}"),
+        cost=format.money_short(cost, now.currency),
+        share=share,
+        share_text=format.percent(share),
+        requests=format.compact(group.measures.get("requests")),
+        change=words,
+        arrow=_arrow(words, change),
+    )
+
+
+def _name(dimensions: Mapping[str, Any], dimension: str) -> str:
+    value = dimensions.get(dimension)
+    return "(none)" if value is None else str(value)

@@ -1,0 +1,330 @@
+"""Requests as rows, straight from the ledger through `visible_to`: newest first, by keyset, never counted."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from analytics.console import explain, format
+from analytics.console.periods import Period
+from gateway.choices import LineKind, LineStatus, PriceStatus
+from gateway.ledger.ids import started_at
+from gateway.models import LedgerLine, Organization, Project, Team, User, VirtualKey
+
+REQUEST_KINDS = (LineKind.ATTEMPT, LineKind.CACHE_HIT, LineKind.DENIED)
+PAGE_SIZE = 50
+RECENT = 12
+MOST_LINES = 100
+TONES = {"ok": "ok", "cancelled": "muted", "denied": "warn"}
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the list is narrowed to; empty strings are no filter. Ids are kept as the text of the URL."""
+
+    status: str = ""
+    model: str = ""
+    project: str = ""
+    key: str = ""
+
+    @classmethod
+    def read(cls, params: Mapping[str, str]) -> Filters:
+        return cls(*(params.get(name, "").strip() for name in ("status", "model", "project", "key")))
+
+    @property
+    def query(self) -> dict[str, str]:
+        pairs = {"status": self.status, "model": self.model, "project": self.project, "key": self.key}
+        return {name: value for name, value in pairs.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """One request as a table row, texts ready to print."""
+
+    id: str
+    request_id: str
+    at: datetime
+    project: str
+    model: str
+    asked_for: str
+    status: str
+    status_label: str
+    tone: str
+    tokens: str
+    tokens_exact: str
+    ttft: str
+    duration: str
+    cost: str
+    cost_exact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of rows with the cursors to its neighbours (empty at the ends)."""
+
+    rows: list[RequestRow]
+    newer: str
+    older: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """An attempt on the timeline; offsets and widths in percent of the request."""
+
+    left: float
+    wait: float
+    output: float
+
+    @property
+    def output_left(self) -> float:
+        return self.left + self.wait
+
+
+@dataclass(frozen=True, slots=True)
+class LineDetail:
+    """One ledger line explained."""
+
+    line: LedgerLine
+    title: str
+    tone: str
+    status_text: str
+    started: datetime
+    duration: str
+    ttft: str
+    output_rate: str
+    bar: Bar | None
+    tokens: list[explain.TokenClass]
+    charges: list[explain.ChargeLine]
+    cost: str
+    list_cost: str
+    price_text: str
+    usage_text: str
+    decision: list[tuple[str, str]]
+    tags: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDetail:
+    """A request with all its lines, oldest first; `truncated` when it has more than `MOST_LINES`."""
+
+    request_id: str
+    organization: Organization
+    project: str
+    team: str
+    key: str
+    final: LineDetail
+    lines: list[LineDetail]
+    cost: str
+    unpriced: bool
+    length: str
+    truncated: bool
+
+
+def recent(user: User, organization: Organization, zone: str) -> tuple[list[RequestRow], str]:
+    """The newest requests and a fingerprint of what is shown. Two queries (index `ledgerline_by_organization`)."""
+    lines = list(_requests(user, organization)[:RECENT])
+    digest = blake2b("".join(str(line.id) for line in lines).encode() + organization.pk.bytes, digest_size=12)
+    return _rows(user, lines, zone), digest.hexdigest()
+
+
+def page(user: User, organization: Organization, period: Period, filters: Filters, params: Mapping[str, str]) -> Page:
+    """One page of the list: `before`/`after` are ids of lines. Two queries; no count."""
+    lines = _narrow(
+        _requests(user, organization).filter(started_at__gte=period.start, started_at__lt=period.end), filters
+    )
+    before, after = _cursor(params.get("before")), _cursor(params.get("after"))
+    if after is not None:
+        at = started_at(after)
+        newer = lines.filter(Q(started_at__gte=at) & (Q(started_at__gt=at) | Q(id__gt=after)))
+        found = list(newer.order_by("started_at", "id")[: PAGE_SIZE + 1])
+        more_newer, shown, more_older = len(found) > PAGE_SIZE, found[:PAGE_SIZE][::-1], True
+    else:
+        if before is not None:
+            at = started_at(before)
+            lines = lines.filter(Q(started_at__lte=at) & (Q(started_at__lt=at) | Q(id__lt=before)))
+        found = list(lines[: PAGE_SIZE + 1])
+        more_newer, shown, more_older = before is not None, found[:PAGE_SIZE], len(found) > PAGE_SIZE
+    return Page(
+        rows=_rows(user, shown, period.zone),
+        newer=str(shown[0].id) if shown and more_newer else "",
+        older=str(shown[-1].id) if shown and more_older else "",
+    )
+
+
+def detail(user: User, request_id: str, organization: Organization | None, zone: str) -> RequestDetail | None:
+    """All lines of a request that `user` may see; None when there are none. Up to five queries.
+
+    Callers choose their request ids, so the same id may exist in several organizations: the chosen one wins.
+    """
+    lines = list(
+        LedgerLine.objects.visible_to(user).filter(request_id=request_id).order_by("started_at", "id")[: MOST_LINES + 1]
+    )
+    own = [line for line in lines if organization is not None and line.organization == organization.pk]
+    lines = own or [line for line in lines if line.organization == lines[-1].organization]
+    if not lines:
+        return None
+    place = Organization.objects.visible_to(user).get(pk=lines[0].organization)
+    details = [_line_detail(line, lines, zone) for line in lines[:MOST_LINES]]
+    final = next((item for item in reversed(details) if item.line.is_final), details[-1])
+    costs = [line.cost for line in lines if line.cost is not None]
+    return RequestDetail(
+        request_id=request_id,
+        organization=place,
+        project=_one(Project, user, final.line.project),
+        team=_one(Team, user, final.line.team),
+        key=_one(VirtualKey, user, final.line.api_key),
+        final=final,
+        lines=details,
+        cost=format.exact_money(sum(costs), final.line.currency) if costs else format.DASH,
+        unpriced=any(line.price_status == PriceStatus.UNPRICED for line in lines),
+        length=format.duration(_span_ms(lines)),
+        truncated=len(lines) > MOST_LINES,
+    )
+
+
+def exists(user: User, request_id: str) -> bool:
+    """Whether `user` can see a request of this id. One query (index `ledgerline_by_request`)."""
+    return LedgerLine.objects.visible_to(user).filter(request_id=request_id).exists()
+
+
+def _requests(user: User, organization: Organization) -> QuerySet[LedgerLine]:
+    lines = LedgerLine.objects.visible_to(user).filter(
+        organization=organization.pk, is_final=True, kind__in=REQUEST_KINDS
+    )
+    return lines.order_by("-started_at", "-id").defer("charges", "route_decision", "prefix_hmacs", "tag_set")
+
+
+def _narrow(lines: QuerySet[LedgerLine], filters: Filters) -> QuerySet[LedgerLine]:
+    if filters.status == "failed":
+        lines = lines.exclude(status__in=(LineStatus.OK, LineStatus.CANCELLED, LineStatus.DENIED))
+    elif filters.status == PriceStatus.UNPRICED:
+        lines = lines.filter(price_status=PriceStatus.UNPRICED)
+    elif filters.status:
+        lines = lines.filter(status=filters.status)
+    if filters.model:
+        lines = lines.filter(Q(model_served=filters.model) | Q(model_requested=filters.model))
+    for column, text in (("project", filters.project), ("api_key", filters.key)):
+        if text:
+            identifier = _cursor(text)
+            lines = lines.filter(**{column: identifier}) if identifier else lines.none()
+    return lines
+
+
+def _rows(user: User, lines: Sequence[LedgerLine], zone: str) -> list[RequestRow]:
+    wanted = {line.project for line in lines}
+    names = dict(Project.objects.visible_to(user).filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
+    return [_row(line, names, zone) for line in lines]
+
+
+def _row(line: LedgerLine, names: Mapping[Any, str], zone: str) -> RequestRow:
+    model = line.model_served or line.model_requested
+    tokens = line.input_tokens + line.output_tokens
+    return RequestRow(
+        id=str(line.id),
+        request_id=line.request_id,
+        at=format.local(line.started_at, zone),
+        project=names.get(line.project, str(line.project)[:8]),
+        model=model,
+        asked_for="" if line.model_requested == model else line.model_requested,
+        status=line.status,
+        status_label=_status_label(line),
+        tone=TONES.get(line.status, "bad"),
+        tokens=format.compact(tokens),
+        tokens_exact=f"{format.number(line.input_tokens)} in, {format.number(line.output_tokens)} out",
+        ttft=format.duration(line.ttft_ms),
+        duration=format.duration(line.duration_ms),
+        cost="no price" if line.cost is None else format.money(line.cost, line.currency),
+        cost_exact="No price known" if line.cost is None else format.exact_money(line.cost, line.currency),
+    )
+
+
+def _status_label(line: LedgerLine) -> str:
+    if line.kind == LineKind.CACHE_HIT:
+        return "OK, from cache"
+    label = line.get_status_display()
+    return f"{label} {line.http_status}" if line.http_status and line.status != LineStatus.OK else label
+
+
+def _line_detail(line: LedgerLine, lines: Sequence[LedgerLine], zone: str) -> LineDetail:
+    started = format.local(line.started_at, zone)
+    model = line.model_served or line.model_requested
+    rate = None
+    if line.output_ms and line.output_tokens:
+        rate = line.output_tokens * 1000 / line.output_ms
+    return LineDetail(
+        line=line,
+        title=_title(line, lines),
+        tone=TONES.get(line.status, "bad"),
+        status_text=explain.STATUSES.get(line.status, ""),
+        started=started,
+        duration=format.duration(line.duration_ms),
+        ttft=format.duration(line.ttft_ms),
+        output_rate=f"{rate:.0f}{format.NARROW}tokens/s" if rate else format.DASH,
+        bar=_bar(line, lines),
+        tokens=explain.token_classes(line),
+        charges=explain.charge_lines(line.charges),
+        cost="unknown" if line.cost is None else format.exact_money(line.cost, line.currency),
+        list_cost=format.exact_money(line.list_cost, line.currency),
+        price_text=explain.price_words(line.price_status, model, line.provider, f"{started:%-d %b %Y}"),
+        usage_text=explain.USAGE_SOURCES.get(line.usage_source, ""),
+        decision=_pairs(line.route_decision),
+        tags=_pairs(line.tag_set),
+    )
+
+
+def _title(line: LedgerLine, lines: Sequence[LedgerLine]) -> str:
+    if line.kind != LineKind.ATTEMPT:
+        return line.get_kind_display()
+    attempts = [other for other in lines if other.kind == LineKind.ATTEMPT]
+    return f"Attempt {attempts.index(line) + 1} of {len(attempts)}"
+
+
+def _span_ms(lines: Sequence[LedgerLine]) -> float | None:
+    timed = [line for line in lines if line.duration_ms is not None and line.kind != LineKind.ADJUSTMENT]
+    if not timed:
+        return None
+    first = min(line.started_at for line in timed)
+    return max((line.started_at - first).total_seconds() * 1000 + (line.duration_ms or 0) for line in timed)
+
+
+def _bar(line: LedgerLine, lines: Sequence[LedgerLine]) -> Bar | None:
+    span = _span_ms(lines)
+    if not span or line.duration_ms is None or line.kind == LineKind.ADJUSTMENT:
+        return None
+    first = min(other.started_at for other in lines if other.duration_ms is not None)
+    wait = line.ttft_ms if line.ttft_ms is not None else line.duration_ms
+    left = (line.started_at - first).total_seconds() * 1000
+    output = max(line.duration_ms - wait, 0.0)
+    return Bar(*(round(100 * part / span, 3) for part in (left, min(wait, line.duration_ms), output)))
+
+
+def _pairs(values: Any) -> list[tuple[str, str]]:
+    if not isinstance(values, dict):
+        return []
+    return [(key.replace("_", " ").capitalize(), _plain(value)) for key, value in values.items()]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    return ", ".join(map(_plain, value)) if isinstance(value, list) else str(value)
+
+
+def _one(model: Any, user: User, pk: uuid.UUID | None) -> str:
+    if pk is None:
+        return ""
+    found = model.objects.visible_to(user).filter(pk=pk).first()
+    return str(found) if found else str(pk)
+
+
+def _cursor(text: str | None) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,91 @@
+"""Is the machinery alive? Heartbeats of the background processes, in words, for the dot in the header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import Error
+from django.utils import timezone
+
+from analytics.console.format import lag
+from gateway.choices import JobStatus
+from gateway.models import Heartbeat, Job, Organization
+
+FRESH = timedelta(seconds=30)
+SILENT = timedelta(minutes=5)
+PROCESSES = {"writer": "Ledger writer", "background": "Background work"}
+DATAPLANE = "dataplane:"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process: `state` is ok, warn or bad."""
+
+    name: str
+    state: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SystemStatus:
+    """The worst of its parts, with one sentence."""
+
+    state: str
+    summary: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeedProgress:
+    """How far the demo history is built; `percent` 0–100."""
+
+    percent: int
+    failed: bool
+    error: str
+
+
+def system_status(now: datetime | None = None) -> SystemStatus:
+    """One query. A database that does not answer is itself a status, never an error page."""
+    now = now or timezone.now()
+    try:
+        beats = {beat.name: beat for beat in Heartbeat.objects.all()[:100]}
+    except Error:
+        return SystemStatus("bad", "The database does not answer", ())
+    parts = [_process(label, beats.get(name), now) for name, label in PROCESSES.items()]
+    planes = [beat for name, beat in beats.items() if name.startswith(DATAPLANE) and now - beat.at < SILENT]
+    newest = max(planes, key=lambda beat: beat.at, default=None)
+    parts.insert(0, _process("Data plane", newest, now))
+    return SystemStatus(*_overall(parts), tuple(parts))
+
+
+def seed_progress(organization: Organization | None) -> SeedProgress | None:
+    """Progress of the demo history while it is being built (or failed); None when there is nothing to say. One query."""
+    if organization is None or not organization.is_demo:
+        return None
+    job = Job.objects.filter(kind="seed_demo", organization=organization).order_by("-created_at").first()
+    if job is None or job.status in (JobStatus.SUCCEEDED, JobStatus.CANCELLED):
+        return None
+    return SeedProgress(int(min(max(job.progress, 0.0), 1.0) * 100), job.status == JobStatus.FAILED, job.error)
+
+
+def _process(label: str, beat: Heartbeat | None, now: datetime) -> Part:
+    if beat is None:
+        return Part(label, "warn", "not running")
+    age = now - beat.at
+    ledger_lag = beat.info.get("lag_s") if isinstance(beat.info, dict) else None
+    if age > SILENT:
+        return Part(label, "bad", f"silent for {lag(age.total_seconds())}")
+    if age > FRESH:
+        return Part(label, "warn", f"last seen {lag(age.total_seconds())} ago")
+    if isinstance(ledger_lag, int | float):
+        return Part(label, "ok" if ledger_lag < FRESH.total_seconds() else "warn", f"lag {lag(ledger_lag)}")
+    return Part(label, "ok", "running")
+
+
+def _overall(parts: list[Part]) -> tuple[str, str]:
+    troubled = [part for part in parts if part.state != "ok"]
+    if not troubled:
+        return "ok", "All systems running"
+    state = "bad" if any(part.state == "bad" for part in troubled) else "warn"
+    return state, "; ".join(f"{part.name} {part.text}" for part in troubled)

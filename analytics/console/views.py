@@ -1,0 +1,170 @@
+"""Console pages. Each view gathers, renders, and answers a fragment of itself when htmx asks for one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.conf import settings as django_settings
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotModified
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from analytics.console import checklist, ledger
+from analytics.console import home as home_data
+from analytics.console.periods import LABELS, Period, read_period
+from analytics.console.status import SeedProgress
+from gateway.choices import LineStatus
+from gateway.models import Model, Organization, Project, User, VirtualKey
+
+if TYPE_CHECKING:
+    from analytics.console.site import ConsoleSite
+
+OPTIONS = 200
+
+
+@require_safe
+def home(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """The home page; with `?part=kpis` the strip alone."""
+    context = site.each_context(request)
+    organization = context["console"].scope.current
+    if organization is None:
+        return render(request, "console/no_organization.html", {**context, "title": "Home"})
+    period = read_period(request.GET, timezone.now(), organization.reporting_timezone)
+    user = _user(request)
+    context |= {"title": "Home", "organization": organization, "period": period, "ranges": LABELS.items()}
+    context["kpis"] = home_data.attempt("kpis", lambda: home_data.load_kpis(user, organization, period))
+    if request.GET.get("part") == "kpis":
+        return render(request, "console/home/kpis.html", context)
+    context |= _home_body(user, organization, period, is_empty=context["kpis"] is not None and context["kpis"].is_empty)
+    return render(request, "console/home.html", context)
+
+
+def _home_body(user: User, organization: Organization, period: Period, *, is_empty: bool) -> dict[str, Any]:
+    recent = home_data.attempt("recent", lambda: ledger.recent(user, organization, period.zone))
+    body: dict[str, Any] = {"recent": recent and recent[0], "recent_tag": recent and recent[1]}
+    body["rows_url"] = f"{reverse('admin:requests')}?{urlencode(period.query)}"
+    if recent is not None and not recent[0]:
+        body["checklist"] = checklist.first_steps(user, organization)
+        body["gateway_url"] = f"{django_settings.CONSOLE_URL}/v1"
+        body["key_command"] = f"python manage.py create_key --organization {organization.slug} --json"
+    elif not is_empty:
+        body["chart"] = home_data.attempt("cost chart", lambda: home_data.load_cost_chart(user, organization, period))
+        body["projects"] = home_data.attempt("projects", lambda: home_data.load_projects(user, organization, period))
+    return body
+
+
+@require_safe
+def recent_requests(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """The live table of the home page; 304 while nothing is new. Weak ETag over ids, organization and zone."""
+    organization = site.each_context(request)["console"].scope.current
+    if organization is None:
+        raise Http404
+    rows, tag = ledger.recent(_user(request), organization, organization.reporting_timezone)
+    etag = f'W/"{tag}"'
+    if request.headers.get("If-None-Match") == etag:
+        response: HttpResponse = HttpResponseNotModified()
+    else:
+        response = render(request, "console/requests/rows.html", {"rows": rows, "compact": True})
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@require_safe
+def requests(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """The request list; a pasted request id leads straight to its page."""
+    context = site.each_context(request)
+    organization = context["console"].scope.current
+    if organization is None:
+        return render(request, "console/no_organization.html", {**context, "title": "Requests"})
+    user, wanted = _user(request), request.GET.get("q", "").strip().replace("\0", "")[:128]
+    if wanted and ledger.exists(user, wanted):
+        return redirect("admin:request", wanted)
+    period = read_period(request.GET, timezone.now(), organization.reporting_timezone)
+    filters = ledger.Filters.read(request.GET)
+    page = home_data.attempt("requests", lambda: ledger.page(user, organization, period, filters, request.GET))
+    context |= {
+        "title": "Requests",
+        "organization": organization,
+        "period": period,
+        "ranges": LABELS.items(),
+        "filters": filters,
+        "page": page,
+        "wanted": wanted,
+        "options": _options(user, organization),
+        "gateway_url": f"{django_settings.CONSOLE_URL}/v1",
+        "base_query": urlencode({**period.query, **filters.query}),
+    }
+    return render(request, "console/requests.html", context)
+
+
+@require_safe
+def request_detail(request: HttpRequest, site: ConsoleSite, request_id: str) -> HttpResponse:
+    """Everything the ledger knows about one request."""
+    context = site.each_context(request)
+    organization = context["console"].scope.current
+    zone = organization.reporting_timezone if organization else "UTC"
+    found = ledger.detail(_user(request), request_id, organization, zone)
+    if found is None:
+        raise Http404
+    return render(request, "console/request.html", {**context, "title": "Request", "detail": found, "zone": zone})
+
+
+@require_safe
+def settings(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """Every model page the person may open, by application."""
+    context = site.each_context(request)
+    return render(
+        request, "console/settings.html", {**context, "title": "Settings", "apps": site.get_app_list(request)}
+    )
+
+
+@require_safe
+def system_status(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """The status dot, refreshed while the page is open."""
+    return render(request, "console/frame/status.html", site.each_context(request))
+
+
+@require_safe
+def demo_progress(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """The banner while the demo history is being built; when it is complete the banner goes and the page reloads."""
+    context = site.each_context(request)
+    progress: SeedProgress | None = context["console"].seed
+    response = render(request, "console/frame/seed_banner.html", context)
+    if progress is None:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@require_POST
+def set_theme(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """Remember the person's theme."""
+    theme, user = request.POST.get("theme", ""), _user(request)
+    if theme not in {value for value, _ in User._meta.get_field("theme").choices or ()}:
+        return HttpResponseBadRequest("theme must be auto, light or dark")
+    User.objects.filter(pk=user.pk).update(theme=theme)
+    return HttpResponse(status=204)
+
+
+def _options(user: User, organization: Organization) -> dict[str, Any]:
+    """Choices of the filter bar, at most `OPTIONS` each. Three queries."""
+    models = Model.objects.visible_to(user).filter(Q(organization=organization) | Q(organization=None))
+    projects = Project.objects.visible_to(user).filter(organization=organization)
+    keys = VirtualKey.objects.visible_to(user).filter(organization=organization)
+    return {
+        "statuses": [("failed", "All failures"), *LineStatus.choices, ("unpriced", "No price known")],
+        "models": models.order_by("name").values_list("name", flat=True).distinct()[:OPTIONS],
+        "projects": [(str(pk), name) for pk, name in projects.values_list("pk", "name")[:OPTIONS]],
+        "keys": [
+            (str(pk), f"{name} ({prefix}…)") for pk, name, prefix in keys.values_list("pk", "name", "prefix")[:OPTIONS]
+        ],
+    }
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user

@@ -1,0 +1,47 @@
+"""Template tags of the console: icons, URLs that keep the page's state."""
+
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, size: int = 16) -> SafeString:
+    """An icon of `static/img/icons.svg`, decorative: the text beside it says what it means."""
+    return format_html(
+        '<svg class="icon" width="{}" height="{}" aria-hidden="true"><use href="{}#{}"></use></svg>',
+        size, size, static("img/icons.svg"), name,
+    )  # fmt: skip
+
+
+@register.simple_tag(takes_context=True)
+def with_query(context: dict[str, Any], **changes: Any) -> str:
+    """The page's own query string with `changes`; a change to None or "" removes the parameter."""
+    request: HttpRequest = context["request"]
+    query = request.GET.copy()
+    for name in ("part", "before", "after"):
+        query.pop(name, None)
+    for name, value in changes.items():
+        query.pop(name.rstrip("_"), None)
+        if value not in (None, ""):
+            query[name.rstrip("_")] = str(value)
+    text = query.urlencode()
+    return f"?{text}" if text else request.path
+
+
+@register.filter
+def percent_of(share: float) -> str:
+    """`0.347` → `34.7%` for a width in CSS, which wants a point whatever the language."""
+    return f"{min(max(float(share), 0.0), 1.0) * 100:.2f}%"
+
+
+@register.filter
+def unlocalized(value: float) -> str:
+    """A number for CSS: a point and no grouping, whatever the language."""
+    return f"{value:.3f}"

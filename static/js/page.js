@@ -1,0 +1,66 @@
+// Small behaviours that need no framework: copy buttons, menus that close, filters that apply themselves.
+
+document.addEventListener("click", async (event) => {
+  const target = /** @type {Element} */ (event.target);
+  const button = target.closest("[data-copy], [data-copy-from]");
+  if (button instanceof HTMLElement) await copy(button);
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    if (!menu.contains(target)) menu.removeAttribute("open");
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    menu.removeAttribute("open");
+    menu.querySelector("summary")?.focus();
+  }
+});
+
+document.addEventListener("change", (event) => {
+  const field = /** @type {Element} */ (event.target);
+  const form = field.closest("form[data-auto]");
+  if (form instanceof HTMLFormElement && field instanceof HTMLSelectElement) form.requestSubmit();
+});
+
+// An empty field is no filter: it stays out of the URL.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || !form.matches("[data-auto]")) return;
+  for (const field of form.elements) {
+    if ((field instanceof HTMLInputElement || field instanceof HTMLSelectElement) && field.value === "") field.disabled = true;
+  }
+});
+addEventListener("pageshow", () => {
+  for (const field of document.querySelectorAll("form[data-auto] :disabled")) field.removeAttribute("disabled");
+});
+
+/** @param {HTMLElement} button */
+async function copy(button) {
+  const source = button.dataset.copyFrom ? document.getElementById(button.dataset.copyFrom)?.textContent : button.dataset.copy;
+  try {
+    await navigator.clipboard.writeText((source ?? "").trim());
+  } catch {
+    fallback((source ?? "").trim());
+  }
+  button.dataset.done = "";
+  const label = button.getAttribute("aria-label") ?? "";
+  button.setAttribute("aria-label", "Copied");
+  setTimeout(() => {
+    delete button.dataset.done;
+    button.setAttribute("aria-label", label);
+  }, 1500);
+}
+
+/**
+ * Plain-HTTP pages have no clipboard API.
+ * @param {string} text
+ */
+function fallback(text) {
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
