@@ -1,0 +1,1 @@
+"""From ledger to rollups: declared cubes, generated SQL, refresh by dirty marks."""

@@ -1,0 +1,302 @@
+"""Rollup tables and the bookkeeping of their refresh. Rows are written by `analytics.rollups` alone, in SQL.
+
+Columns follow `analytics.rollups.cubes`; ids are plain UUIDs as in the ledger. Shown by console pages, not the admin.
+"""
+
+from typing import Any, ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from gateway.ledger.ids import uuid7
+
+
+class ExactField(models.DecimalField):
+    """`numeric` without a declared scale: a sum keeps every digit of its parts."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_digits", 60)
+        kwargs.setdefault("decimal_places", 20)
+        super().__init__(*args, **kwargs)
+
+    def db_type(self, connection: Any) -> str:
+        return "numeric"
+
+
+class Sums(models.Model):
+    """Abstract: the additive figures of one bucket and one combination of dimensions."""
+
+    id = models.BigAutoField(primary_key=True)
+    bucket = models.DateTimeField(help_text="Start of the bucket, UTC.")
+    lines = models.BigIntegerField()
+    requests = models.BigIntegerField()
+    attempts = models.BigIntegerField()
+    successes = models.BigIntegerField()
+    errors = models.BigIntegerField()
+    unavailable = models.BigIntegerField()
+    cancelled = models.BigIntegerField()
+    denied = models.BigIntegerField()
+    unpriced_requests = models.BigIntegerField()
+    cache_hits = models.BigIntegerField()
+    retries = models.BigIntegerField()
+    input_tokens = models.BigIntegerField()
+    cache_read_tokens = models.BigIntegerField()
+    cache_write_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+    reasoning_tokens = models.BigIntegerField()
+    duration_count = models.BigIntegerField()
+    duration_us = models.BigIntegerField()
+    ttft_count = models.BigIntegerField()
+    ttft_us = models.BigIntegerField()
+    apdex_satisfied = models.BigIntegerField()
+    apdex_tolerating = models.BigIntegerField()
+    cost = ExactField()
+    list_cost = ExactField()
+    input_cost = ExactField()
+    output_cost = ExactField()
+    cache_cost = ExactField()
+    estimated_cost = ExactField()
+    retry_cost = ExactField()
+    failed_cost = ExactField()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self._meta.model_name} {self.bucket:%Y-%m-%d %H:%M}"
+
+
+class Histograms(models.Model):
+    """Abstract: sparse histograms (bucket ascending, count), see `analytics.histogram`."""
+
+    latency_b = ArrayField(models.SmallIntegerField())
+    latency_n = ArrayField(models.IntegerField())
+    ttft_b = ArrayField(models.SmallIntegerField())
+    ttft_n = ArrayField(models.IntegerField())
+    output_rate_b = ArrayField(models.SmallIntegerField())
+    output_rate_n = ArrayField(models.IntegerField())
+
+    class Meta:
+        abstract = True
+
+
+class ModelCube(Sums, Histograms):
+    """Abstract: by organization, provider, model served."""
+
+    organization = models.UUIDField()
+    provider = models.TextField(null=True)
+    model = models.TextField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class ProjectCube(Sums, Histograms):
+    """Abstract: by organization, team, project, provider, model served."""
+
+    organization = models.UUIDField()
+    team = models.UUIDField(null=True)
+    project = models.UUIDField()
+    provider = models.TextField(null=True)
+    model = models.TextField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class KeyCube(Sums, Histograms):
+    """Abstract: by organization, team, project, key, owner."""
+
+    organization = models.UUIDField()
+    team = models.UUIDField(null=True)
+    project = models.UUIDField()
+    api_key = models.UUIDField(null=True)
+    user = models.UUIDField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class WideCube(Sums):
+    """Abstract: by every dimension of low cardinality; no histograms (rule 13)."""
+
+    organization = models.UUIDField()
+    team = models.UUIDField(null=True)
+    project = models.UUIDField()
+    api_key = models.UUIDField(null=True)
+    user = models.UUIDField(null=True)
+    provider = models.TextField(null=True)
+    model = models.TextField(null=True)
+    model_requested = models.TextField()
+    endpoint = models.TextField()
+    kind = models.TextField()
+    status = models.TextField()
+    error_type = models.TextField(null=True)
+    http_status = models.SmallIntegerField(null=True)
+    is_stream = models.BooleanField()
+    cache_status = models.TextField(null=True)
+    route = models.TextField(null=True)
+    sdk = models.TextField(null=True)
+    origin = models.TextField()
+
+    class Meta:
+        abstract = True
+
+
+class ModelQuarterHour(ModelCube):
+    class Meta:
+        db_table = "analytics_model_quarter_hour"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="model_quarter_window")
+        ]
+
+
+class ModelDay(ModelCube):
+    class Meta:
+        db_table = "analytics_model_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="model_day_window")
+        ]
+
+
+class ProjectQuarterHour(ProjectCube):
+    class Meta:
+        db_table = "analytics_project_quarter_hour"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="project_quarter_window")
+        ]
+
+
+class ProjectDay(ProjectCube):
+    class Meta:
+        db_table = "analytics_project_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="project_day_window")
+        ]
+
+
+class KeyQuarterHour(KeyCube):
+    class Meta:
+        db_table = "analytics_key_quarter_hour"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="key_quarter_window")
+        ]
+
+
+class KeyDay(KeyCube):
+    class Meta:
+        db_table = "analytics_key_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="key_day_window")
+        ]
+
+
+class WideQuarterHour(WideCube):
+    class Meta:
+        db_table = "analytics_wide_quarter_hour"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="wide_quarter_window")
+        ]
+
+
+class WideDay(WideCube):
+    class Meta:
+        db_table = "analytics_wide_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="wide_day_window")
+        ]
+
+
+class LiveMinute(Sums, Histograms):
+    """The last 48 hours by organization, model served and status, for real-time pages."""
+
+    organization = models.UUIDField()
+    model = models.TextField(null=True)
+    status = models.TextField()
+
+    class Meta:
+        db_table = "analytics_live_minute"
+        indexes: ClassVar = [
+            # real-time queries and pruning: an organization's last hours
+            models.Index(fields=["organization", "bucket"], name="live_minute_window")
+        ]
+
+
+class ChargeRollup(models.Model):
+    """Quarter-hourly charges by meter and rate, so that quantity × unit price = cost in every row (rule 6)."""
+
+    id = models.BigAutoField(primary_key=True)
+    bucket = models.DateTimeField(help_text="Start of the bucket, UTC.")
+    organization = models.UUIDField()
+    team = models.UUIDField(null=True)
+    project = models.UUIDField()
+    api_key = models.UUIDField(null=True)
+    provider = models.TextField(null=True)
+    model = models.TextField(null=True)
+    meter = models.TextField()
+    rate_id = models.TextField(null=True)
+    currency = models.TextField()
+    unit_price = ExactField(null=True)
+    quantity = ExactField()
+    cost = ExactField()
+
+    class Meta:
+        db_table = "analytics_charge_quarter_hour"
+        indexes: ClassVar = [
+            # statements: an organization's window
+            models.Index(fields=["organization", "bucket"], name="charge_quarter_window")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.meter} {self.bucket:%Y-%m-%d %H:%M}"
+
+
+class RollupState(models.Model):
+    """How current an organization's rollups are; `version` grows with every refresh and keys the result cache."""
+
+    organization = models.UUIDField(primary_key=True)
+    version = models.BigIntegerField(default=0)
+    refreshed_at = models.DateTimeField()
+    open_refreshed_at = models.DateTimeField(null=True, help_text="When the bucket still filling was last rolled up.")
+
+    def __str__(self) -> str:
+        return f"{self.organization} version {self.version}"
+
+
+class LedgerHorizon(models.Model):
+    """One row: the ledger is complete from here on. What retention detached is never recomputed (rule 14)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    complete_from = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"complete from {self.complete_from:%Y-%m-%d}"
+
+
+class Reconciliation(models.Model):
+    """Result of one comparison of ledger and rollups, to the last decimal."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    lines = models.BigIntegerField(help_text="Ledger lines compared.")
+    cost = ExactField(help_text="Their cost.")
+    differences = models.IntegerField(help_text="Groups that differ in any cube.")
+    sample = models.JSONField(default=list, help_text="The first differences, as text.")
+
+    class Meta:
+        indexes: ClassVar = [
+            # the latest result
+            models.Index(fields=["-finished_at"], name="reconciliation_latest")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.finished_at:%Y-%m-%d %H:%M}: {self.differences} differences"

@@ -1,0 +1,6 @@
+"""The one way to figures: measures × dimensions × filters × time over the smallest covering cube, as a person sees it."""
+
+from analytics.query.run import run
+from analytics.query.shapes import Filter, Group, Note, Point, Query, QueryError, Result, Value
+
+__all__ = ["Filter", "Group", "Note", "Point", "Query", "QueryError", "Result", "Value", "run"]

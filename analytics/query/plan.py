@@ -1,0 +1,200 @@
+"""From question to plan: checked names, the smallest covering cube, the grains. No SQL text, no rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from analytics.metrics import DIMENSIONS, MEASURES, Measure
+from analytics.query import window as windows
+from analytics.query.scope import Scope
+from analytics.query.shapes import Filter, Note, Query, QueryError
+from analytics.query.values import Condition, conditions
+from analytics.query.window import Buckets, Range
+from analytics.rollups import cubes
+from analytics.rollups.cubes import Cube, Grain
+
+MAX_LIMIT = 10_000
+MAX_POINTS = 200_000
+MONEY_CHECK = "unpriced_requests"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Rank of groups: by a measure or by a dimension's value."""
+
+    measure: Measure | None
+    dimension: str | None
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that the SQL and the answer need. `asked`: index 0 is the window, index 1 the one compared to."""
+
+    query: Query
+    scope: Scope
+    cube: Cube
+    measures: tuple[Measure, ...]
+    dimensions: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    window: Range
+    previous: Range | None
+    buckets: Buckets
+    segments: tuple[dict[Grain, list[Range]], ...]
+    order: Order
+    zone: ZoneInfo
+    notes: tuple[Note, ...]
+
+    @property
+    def sums(self) -> tuple[str, ...]:
+        """Stored sums to read, in declared order; money also reads the unpriced count for its note."""
+        wanted = set().union(*(measure.sums for measure in self._all_measures))
+        if any(measure.is_money for measure in self._all_measures):
+            wanted.add(MONEY_CHECK)
+        return tuple(name for name in cubes.SUM_NAMES if name in wanted)
+
+    @property
+    def quantiles(self) -> tuple[Measure, ...]:
+        return tuple(m for m in self._all_measures if m.kind == "quantile")
+
+    @property
+    def distincts(self) -> tuple[Measure, ...]:
+        return tuple(m for m in self._all_measures if m.kind == "distinct")
+
+    @property
+    def _all_measures(self) -> tuple[Measure, ...]:
+        by = self.order.measure
+        return self.measures if by is None or by in self.measures else (*self.measures, by)
+
+
+def make_plan(query: Query, scope: Scope, now: datetime) -> Plan:
+    """Raises QueryError for anything unknown or that no cube covers; may look up slugs in one statement each."""
+    measures = tuple(_measure(name) for name in dict.fromkeys(query.measures))
+    if not measures:
+        raise QueryError("no_measure", "Name at least one measure.")
+    dimensions = tuple(dict.fromkeys(_dimension(name) for name in query.dimensions))
+    if not 1 <= query.limit <= MAX_LIMIT:
+        raise QueryError("limit_out_of_range", f"limit is between 1 and {MAX_LIMIT:,}.")
+    order = _order(query, measures, dimensions)
+    needed = {*dimensions, *(f.dimension for f in query.filters), *scope.dimensions}
+    for name in needed:
+        _dimension(name)
+    ordered = measures if order.measure is None else (*measures, order.measure)
+    needed |= {m.column for m in ordered if m.column}
+    histograms = any(m.kind == "quantile" for m in ordered)
+    live = _is_live(query, needed, now)
+    cube = cubes.LIVE if live else _cube(needed, histograms)
+    window, previous = _windows(query, windows.MINUTE if live else windows.QUARTER_HOUR)
+    zone = windows.zone(query.timezone)
+    buckets = windows.buckets(window, query.granularity, zone)
+    if dimensions and query.granularity and len(buckets.names) * query.limit > MAX_POINTS:
+        raise QueryError("too_many_points", "Take a coarser granularity, a shorter window or a lower limit.")
+    return Plan(
+        query=query,
+        scope=scope,
+        cube=cube,
+        measures=measures,
+        dimensions=dimensions,
+        conditions=conditions(query.filters, scope),
+        window=window,
+        previous=previous,
+        buckets=buckets,
+        segments=_segments(buckets, previous, live=live),
+        order=order,
+        zone=zone,
+        notes=_notes(query, window),
+    )
+
+
+def _measure(name: str) -> Measure:
+    try:
+        return MEASURES[name]
+    except KeyError:
+        raise QueryError("unknown_measure", f"No measure {name!r}; there are {', '.join(MEASURES)}.") from None
+
+
+def _dimension(name: str) -> str:
+    if name not in DIMENSIONS:
+        raise QueryError("unknown_dimension", f"No dimension {name!r}; there are {', '.join(DIMENSIONS)}.")
+    return name
+
+
+def _order(query: Query, measures: Sequence[Measure], dimensions: Sequence[str]) -> Order:
+    if query.order is None:
+        return Order(measures[0], None, descending=True)
+    name, descending = query.order.removeprefix("-"), query.order.startswith("-")
+    if name in dimensions:
+        return Order(None, name, descending)
+    if name in DIMENSIONS:
+        raise QueryError("unknown_order", f"Order by {name!r} needs it among the dimensions.")
+    return Order(_measure(name), None, descending)
+
+
+def _cube(needed: set[str], histograms: bool) -> Cube:
+    for cube in cubes.STORED:
+        if cube.covers(needed, histograms=histograms, grain=Grain.DAY):
+            return cube
+    names = ", ".join(sorted(needed - {"organization"}))
+    raise QueryError("not_covered", f"Percentiles are not kept by {names} together; ask them by fewer dimensions.")
+
+
+def _is_live(query: Query, needed: set[str], now: datetime) -> bool:
+    """Whether the minute cube answers: asked by the minute, or a window of the last hours that cuts quarter-hours."""
+    kept = query.start >= now - timedelta(hours=cubes.MINUTES_KEPT_H)
+    covered = cubes.LIVE.covers(needed, histograms=True, grain=Grain.MINUTE)
+    if query.granularity == "minute":
+        if not (kept and covered):
+            message = f"Minutes are kept {cubes.MINUTES_KEPT_H} hours, by organization, model and status alone."
+            raise QueryError("not_covered", message)
+        return True
+    ragged = windows.align(query.start, query.end, windows.QUARTER_HOUR) != windows.align(
+        query.start, query.end, windows.MINUTE
+    )
+    return kept and covered and ragged and query.granularity is None
+
+
+def _windows(query: Query, step: timedelta) -> tuple[Range, Range | None]:
+    start, end = windows.align(query.start, query.end, step)
+    match query.compare_to:
+        case "none":
+            return (start, end), None
+        case "previous_period":
+            return (start, end), (start - (end - start), start)
+        case "previous_year":
+            return (start, end), (_year_before(start), _year_before(end))
+        case (datetime() as first, datetime() as last):
+            return (start, end), windows.align(first, last, step)
+    raise QueryError("unknown_comparison", f"compare_to is none, previous_period, previous_year or a window.")
+
+
+def _year_before(at: datetime) -> datetime:
+    try:
+        return at.replace(year=at.year - 1)
+    except ValueError:  # 29 February
+        return at.replace(year=at.year - 1, day=28)
+
+
+def _segments(buckets: Buckets, previous: Range | None, *, live: bool) -> tuple[dict[Grain, list[Range]], ...]:
+    """Per compared window: which ranges each grain answers for."""
+    whole = [(buckets.edges[0], buckets.edges[-1]), *([previous] if previous else [])]
+    if live:
+        return tuple({Grain.MINUTE: [part]} for part in whole)
+    edges = [buckets.edges, *([previous] if previous else [])]
+    return tuple(windows.segments(tuple(item)) for item in edges)
+
+
+def _notes(query: Query, window: Range) -> tuple[Note, ...]:
+    if window == (query.start.astimezone(UTC), query.end.astimezone(UTC)):
+        return ()
+    text = f"Figures are kept by quarter-hour; the window was widened to {window[0]:%Y-%m-%d %H:%M} – {window[1]:%Y-%m-%d %H:%M} UTC."
+    return (Note("window_aligned", text),)
+
+
+def filters_as_given(filters: Sequence[Filter]) -> list[dict[str, object]]:
+    """Filters as JSON-ready maps."""
+    return [{"dimension": f.dimension, "op": f.op, "values": [_plain(v) for v in f.values]} for f in filters]
+
+
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)

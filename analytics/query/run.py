@@ -1,0 +1,198 @@
+"""Answering a question: scope, plan, one statement, and the rows made into the common result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+
+from analytics import cache, histogram
+from analytics.metrics import DIMENSIONS, Measure
+from analytics.query import sql
+from analytics.query.plan import MONEY_CHECK, Plan, filters_as_given, make_plan
+from analytics.query.scope import scope_of
+from analytics.query.shapes import OTHER, DimensionValue, Group, Note, Point, Query, QueryError, Result, Value
+
+if TYPE_CHECKING:
+    from gateway.querysets import Person
+
+Row = Mapping[str, Any]
+ALL = -1
+
+
+def run(user: Person, query: Query) -> Result:
+    """The answer as `user` may see it; at most 3 statements (2, and 1 per dimension filtered by slug).
+
+    Raises QueryError. A result is shared by everyone with the same view: do not change its maps.
+    """
+    now = datetime.now(UTC)
+    scope = scope_of(user, query)
+    plan = make_plan(query, scope, now)
+    result = cache.get(_cache_key(plan), lambda: answer(plan, now))
+    return replace(result, rollup_lag_s=scope.lag_s)
+
+
+def _cache_key(plan: Plan) -> str:
+    return cache.key(plan.scope.key(), plan.query.measures, as_understood(plan), plan.conditions)
+
+
+def answer(plan: Plan, now: datetime) -> Result:
+    """Run the statement and shape its rows. One snapshot for all grains and both windows."""
+    rows = _fetch(plan)
+    minutes = _minutes(plan.buckets.edges[0], plan.buckets.edges[-1], now)
+    total = rows.get((0, ALL, ALL), {})
+    totals = _values(plan, total, minutes)
+    previous = None
+    if plan.previous:
+        previous = _values(plan, rows.get((1, ALL, ALL), {}), _minutes(*plan.previous, now))
+    groups = _groups(plan, rows, totals, minutes)
+    return Result(
+        generated_at=now,
+        data_version=plan.scope.version,
+        rollup_lag_s=plan.scope.lag_s,
+        currency=plan.scope.currency,
+        timezone=plan.query.timezone,
+        query=as_understood(plan),
+        totals=totals,
+        previous_totals=previous,
+        change={} if previous is None else {m.name: _change(totals[m.name], previous[m.name]) for m in plan.measures},
+        series=_series(plan, rows, groups, now),
+        groups=[group for _, group in groups],
+        notes=[*plan.notes, *_unpriced(total)],
+    )
+
+
+def _fetch(plan: Plan) -> dict[tuple[int, int, int], Row]:
+    """Rows by (period, t, g); ALL where a row is not about one bucket or one group."""
+    text, parameters = sql.statement(plan)
+    with connection.cursor() as cursor:
+        cursor.execute(text, parameters)
+        names = [column.name for column in cursor.description or ()]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return {(row["period"], row["t"], row["g"]): row for row in rows}
+
+
+def _minutes(start: datetime, end: datetime, now: datetime) -> float:
+    """Elapsed minutes of a window: what has not happened yet does not count."""
+    return max(0.0, (min(end, now) - start).total_seconds() / 60)
+
+
+def _values(plan: Plan, row: Row, minutes: float) -> dict[str, Value]:
+    return {measure.name: _value(plan, measure, row, minutes) for measure in plan.measures}
+
+
+def _value(plan: Plan, measure: Measure, row: Row, minutes: float) -> Value:
+    match measure.kind:
+        case "quantile":
+            bucket = row.get(f"q{plan.quantiles.index(measure)}")
+            return None if bucket is None or measure.scale is None else histogram.value_of(bucket, measure.scale)
+        case "distinct":
+            return int(row.get(f"c{plan.distincts.index(measure)}") or 0)
+        case "per_minute":
+            return float(_weighted(measure.numerator, row)) / minutes if minutes else None
+        case "sum":
+            total = _weighted(measure.numerator, row)
+            return total if measure.is_money else int(total)
+    below = _weighted(measure.denominator, row)
+    if not below:
+        return None
+    ratio = Decimal(str(measure.factor)) * _weighted(measure.numerator, row) / below
+    return ratio if measure.is_money else float(ratio)
+
+
+def _weighted(weights: Mapping[str, int | float], row: Row) -> Decimal:
+    return sum((Decimal(str(weight)) * (row.get(name) or 0) for name, weight in weights.items()), Decimal(0))
+
+
+def _change(now: Value, before: Value) -> float | None:
+    """Relative change; None where there was nothing to compare with."""
+    if now is None or not before:
+        return None
+    return float((Decimal(str(now)) - Decimal(str(before))) / abs(Decimal(str(before))))
+
+
+def _groups(
+    plan: Plan, rows: Mapping[tuple[int, int, int], Row], totals: Mapping[str, Value], minutes: float
+) -> list[tuple[int, Group]]:
+    """Groups in rank order with their number, the rest bucket (0) last."""
+    if not plan.dimensions:
+        return []
+    numbers = sorted(g for period, t, g in rows if period == 0 and t == ALL and g > 0)
+    if (0, ALL, 0) in rows:
+        numbers.append(0)
+    found = []
+    for g in numbers:
+        row = rows[0, ALL, g]
+        values = _values(plan, row, minutes)
+        found.append((g, Group(_names(plan, row, g), values, _share(plan, values, totals), is_other=g == 0)))
+    return found
+
+
+def _share(plan: Plan, values: Mapping[str, Value], totals: Mapping[str, Value]) -> float | None:
+    by = plan.order.measure or plan.measures[0]
+    part, whole = values.get(by.name), totals.get(by.name)
+    if not by.is_additive or part is None or not whole:
+        return None
+    return float(Decimal(str(part)) / Decimal(str(whole)))
+
+
+def _names(plan: Plan, row: Row, g: int) -> dict[str, DimensionValue]:
+    if g == 0:
+        return dict.fromkeys(plan.dimensions, OTHER)
+    return {name: _named(name, row[f"d{i}"]) for i, name in enumerate(plan.dimensions)}
+
+
+def _named(dimension: str, text: str) -> DimensionValue:
+    if text == sql.NULL:
+        return None
+    kind = DIMENSIONS[dimension].kind
+    if kind == "integer":
+        return int(text)
+    return text == "true" if kind == "boolean" else text
+
+
+def _series(
+    plan: Plan, rows: Mapping[tuple[int, int, int], Row], groups: Sequence[tuple[int, Group]], now: datetime
+) -> list[Point]:
+    """Every bucket of every group, in time order, empty ones as zeros (or None where nothing was measured)."""
+    if plan.query.granularity is None:
+        return []
+    edges = plan.buckets.edges
+    lines = [(g, group.dimensions) for g, group in groups] if plan.dimensions else [(ALL, {})]
+    return [
+        Point(name, dimensions, _values(plan, rows.get((0, t, g), {}), _minutes(edges[t], edges[t + 1], now)))
+        for t, name in enumerate(plan.buckets.names)
+        for g, dimensions in lines
+    ]
+
+
+def _unpriced(total: Row) -> list[Note]:
+    count = int(total.get(MONEY_CHECK) or 0)
+    if not count:
+        return []
+    return [Note("unpriced", f"The price of {count:,} requests is not known; cost leaves them out.")]
+
+
+def as_understood(plan: Plan) -> dict[str, object]:
+    """The question with its defaults filled in, JSON-ready."""
+    query = plan.query
+    compared = query.compare_to if isinstance(query.compare_to, str) else [at.isoformat() for at in query.compare_to]
+    return {
+        "start": plan.window[0].isoformat(),
+        "end": plan.window[1].isoformat(),
+        "granularity": query.granularity,
+        "timezone": query.timezone,
+        "measures": [measure.name for measure in plan.measures],
+        "group_by": list(plan.dimensions),
+        "filters": filters_as_given(query.filters),
+        "compare_to": compared,
+        "order": query.order or f"-{plan.measures[0].name}",
+        "limit": query.limit,
+    }
+
+
+__all__ = ["QueryError", "answer", "as_understood", "run"]

@@ -1,0 +1,139 @@
+"""Who asks and what they may see, as predicates over the cubes; the rules are those of `gateway.querysets`.
+
+Owner, admin, analyst: the organization. Manager: the own team, and own usage elsewhere. Developer: own usage.
+Superuser: everything. What is not visible does not exist. One statement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+
+from analytics.models import RollupState
+from analytics.query.shapes import Query, QueryError
+from gateway.choices import Role
+from gateway.models import DirtyMark, Membership, Organization, VirtualKey
+from gateway.querysets import WIDE_ROLES
+
+if TYPE_CHECKING:
+    from gateway.querysets import Person
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Organizations in question and the visible part of each: all of it, some teams, or lines of `user`."""
+
+    organizations: tuple[UUID, ...]
+    wide: tuple[UUID, ...]
+    teams: tuple[UUID, ...]
+    own: tuple[UUID, ...]
+    user: UUID | None
+    currency: str
+    version: int
+    lag_s: float
+
+    @property
+    def dimensions(self) -> set[str]:
+        """Columns that the predicate needs."""
+        needed = {"organization"}
+        if self.teams:
+            needed.add("team")
+        if self.own:
+            needed.add("user")
+        return needed
+
+    def predicate(self) -> tuple[str, dict[str, object]]:
+        """SQL condition over a cube's columns, and its named parameters."""
+        parameters: dict[str, object] = {"organizations": list(self.organizations)}
+        parts = []
+        if self.wide:
+            parts.append("organization = ANY(%(wide)s::uuid[])")
+            parameters["wide"] = list(self.wide)
+        if self.teams:
+            parts.append("team = ANY(%(teams)s::uuid[])")
+            parameters["teams"] = list(self.teams)
+        if self.own:
+            parts.append('("user" = %(me)s AND organization = ANY(%(own)s::uuid[]))')
+            parameters |= {"me": self.user, "own": list(self.own)}
+        visible = " OR ".join(parts) or "false"
+        return f"organization = ANY(%(organizations)s::uuid[]) AND ({visible})", parameters
+
+    def key(self) -> tuple[object, ...]:
+        """What the answer depends on, for the cache."""
+        return (self.organizations, self.wide, self.teams, self.own, self.user if self.own else None, self.version)
+
+
+def scope_of(user: Person, query: Query) -> Scope:
+    """The visible part of the asked organization. Raises QueryError `unknown_organization`, `organization_required`."""
+    if not user.is_authenticated or not user.is_active:
+        raise QueryError("unknown_organization", "No such organization.")
+    rows = list(_rows(user, query))
+    if not rows:
+        raise QueryError("unknown_organization", "No such organization.")
+    superuser = getattr(user, "is_superuser", False)
+    if len(rows) > 1 and not superuser:
+        raise QueryError("organization_required", "Say which organization: you belong to several.")
+    wide = tuple(row["pk"] for row in rows if superuser or row["role"] in WIDE_ROLES)
+    narrow = [row for row in rows if row["pk"] not in wide]
+    currencies = {row["currency"] for row in rows}
+    return Scope(
+        organizations=tuple(row["pk"] for row in rows),
+        wide=wide,
+        teams=tuple(row["team"] for row in narrow if row["role"] == Role.MANAGER),
+        own=tuple(row["pk"] for row in narrow if row["role"] != Role.MANAGER or row["has_keys_elsewhere"]),
+        user=user.pk,
+        currency=currencies.pop() if len(currencies) == 1 else "USD",
+        version=sum(row["version"] or 0 for row in rows),
+        lag_s=max(_age(row["oldest_mark"]) for row in rows),
+    )
+
+
+def _age(at: datetime | None) -> float:
+    return 0.0 if at is None else max(0.0, (datetime.now(UTC) - at).total_seconds())
+
+
+def _rows(user: Person, query: Query) -> QuerySet[Any, dict[str, Any]]:
+    if getattr(user, "is_superuser", False):
+        organizations = Organization.objects.filter(**_named(query.organization, "")).annotate(role=F("slug"))
+        return _annotated(organizations, "pk").values("pk", "currency", "role", "version", "oldest_mark")
+    elsewhere = VirtualKey.objects.filter(user_id=user.pk, organization=OuterRef("organization")).exclude(
+        project__team=OuterRef("team")
+    )
+    memberships = Membership.objects.filter(
+        user_id=user.pk,
+        archived_at=None,
+        organization__archived_at=None,
+        **_named(query.organization, "organization__"),
+    ).annotate(has_keys_elsewhere=Exists(elsewhere))
+    return _annotated(memberships, "organization").values(
+        "role",
+        "team",
+        "version",
+        "oldest_mark",
+        "has_keys_elsewhere",
+        pk=F("organization"),
+        currency=F("organization__currency"),
+    )
+
+
+def _annotated(rows: QuerySet[Any, Any], organization: str) -> QuerySet[Any, Any]:
+    states = RollupState.objects.filter(organization=OuterRef(organization))
+    marks = DirtyMark.objects.filter(organization=OuterRef(organization)).order_by("pk")
+    return rows.annotate(
+        version=Subquery(states.values("version")[:1]), oldest_mark=Subquery(marks.values("created_at")[:1])
+    ).order_by(organization)
+
+
+def _named(organization: Organization | UUID | str | None, prefix: str) -> dict[str, object]:
+    if organization is None:
+        return {}
+    if isinstance(organization, Organization):
+        return {f"{prefix}pk": organization.pk}
+    try:
+        return {f"{prefix}pk": UUID(str(organization))}
+    except ValueError:
+        return {f"{prefix}slug": organization}

@@ -1,0 +1,100 @@
+"""What is asked and what is answered: the shapes of one analytics question. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from gateway.models import Organization
+
+Granularity = Literal["minute", "quarter_hour", "hour", "day", "week", "month"]
+Operator = Literal["eq", "in", "ne", "not_in", "contains", "gt", "lt"]
+Value = Decimal | float | int | None
+"""Money is Decimal, counts int, ratios and times float; None where nothing was measured (never 0 for unknown)."""
+DimensionValue = str | int | bool | None
+
+OTHER = "Other"
+
+
+class QueryError(ValueError):
+    """A question that has no answer as asked. `code` is stable, `message` says what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Narrow to lines whose `dimension` compares to `values`; None among the values means "not set"."""
+
+    dimension: str
+    op: Operator
+    values: Sequence[object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One question about `[start, end)`. `order`: a measure or dimension, `-` in front for descending."""
+
+    measures: Sequence[str]
+    start: datetime
+    end: datetime
+    dimensions: Sequence[str] = ()
+    filters: Sequence[Filter] = ()
+    granularity: Granularity | None = None
+    timezone: str = "UTC"
+    compare_to: str | tuple[datetime, datetime] = "none"
+    order: str | None = None
+    limit: int = 100
+    organization: "Organization | UUID | str | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One bucket (named by its start, in the asked time zone) of one group."""
+
+    time: datetime
+    dimensions: Mapping[str, DimensionValue]
+    measures: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One combination of dimension values; `share` of the total of the ordering measure when that adds up."""
+
+    dimensions: Mapping[str, DimensionValue]
+    measures: Mapping[str, Value]
+    share: float | None
+    is_other: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the reader must know about the figures."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer; maps are keyed by measure name. `query` is the question as understood, JSON-ready."""
+
+    generated_at: datetime
+    data_version: int
+    rollup_lag_s: float
+    currency: str
+    timezone: str
+    query: Mapping[str, object]
+    totals: Mapping[str, Value]
+    previous_totals: Mapping[str, Value] | None = None
+    change: Mapping[str, float | None] = field(default_factory=dict)
+    series: Sequence[Point] = ()
+    groups: Sequence[Group] = ()
+    notes: Sequence[Note] = ()
+    stale: bool = False

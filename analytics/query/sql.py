@@ -1,0 +1,188 @@
+"""One statement for one question: every grain, both windows, totals, series, groups and quantiles in one snapshot.
+
+Stages (CTEs): `src` visible rows of the covering cube with their bucket number `t` and window number `period`;
+`ranked` the groups in order, `g` = rank or 0 for the rest bucket; `cells` sums by grouping sets; `merged` and
+`quantiles` histograms merged per cell and read at their nearest rank; `counted` distinct counts. In the result
+t = -1 means the whole window and g = -1 every group.
+"""
+
+from analytics import histogram
+from analytics.metrics import Measure
+from analytics.query.plan import Plan
+from analytics.rollups import cubes
+from analytics.rollups.sql import quote
+
+NULL = "\x01"
+"""Stands for "not set" while groups are compared as text."""
+
+
+def statement(plan: Plan) -> tuple[str, dict[str, object]]:
+    """SQL and named parameters. Columns: period, t, g, sums, quantile buckets q0…, distinct counts c0…, d0…."""
+    source, parameters = _source(plan)
+    stages = [f"src AS ({source})"]
+    if plan.dimensions:
+        stages.append(f"ranked AS ({_ranked(plan)})")
+        parameters["limit"] = plan.query.limit
+    stages.append(f"cells AS ({_cells(plan)})")
+    columns = ["cells.*"]
+    joins = ""
+    if plan.quantiles:
+        stages += [f"merged AS ({_merged(plan)})", f"quantiles AS ({_quantiles(plan)})"]
+        columns += [f"quantiles.q{i}" for i in range(len(plan.quantiles))]
+        joins += " LEFT JOIN quantiles USING (period, t, g)"
+    if plan.distincts:
+        stages.append(f"counted AS ({_counted(plan)})")
+        columns += [f"counted.c{i}" for i in range(len(plan.distincts))]
+        joins += " LEFT JOIN counted USING (period, t, g)"
+    if plan.dimensions:
+        columns += [f"ranked.d{i}" for i in range(len(plan.dimensions))]
+        joins += " LEFT JOIN ranked ON ranked.r = cells.g AND cells.g > 0"
+    return f"WITH {', '.join(stages)} SELECT {', '.join(columns)} FROM cells{joins}", parameters
+
+
+def _source(plan: Plan) -> tuple[str, dict[str, object]]:
+    """Rows of the cube, one branch per window and grain."""
+    where, parameters = plan.scope.predicate()
+    for condition in plan.conditions:
+        where += f" AND {condition.sql}"
+        parameters |= condition.parameters
+    parameters["edges"] = list(plan.buckets.edges[:-1])
+    branches = []
+    for period, segments in enumerate(plan.segments):
+        for grain, ranges in segments.items():
+            name = f"p{period}_{grain}"
+            parts = []
+            for i, (start, end) in enumerate(ranges):
+                parts.append(f"(bucket >= %({name}_{i}a)s AND bucket < %({name}_{i}b)s)")
+                parameters |= {f"{name}_{i}a": start, f"{name}_{i}b": end}
+            at = "width_bucket(bucket, %(edges)s::timestamptz[]) - 1" if period == 0 else "0"
+            branches.append(
+                f"SELECT {period} AS period, {at} AS t, {_columns(plan)} FROM {plan.cube.table(grain)} "
+                f"WHERE {where} AND ({' OR '.join(parts)})"
+            )
+    return " UNION ALL ".join(branches), parameters
+
+
+def _columns(plan: Plan) -> str:
+    columns = [f"coalesce({quote(name)}::text, E'\\x01') AS d{i}" for i, name in enumerate(plan.dimensions)]
+    columns += [quote(name) for name in plan.sums]
+    columns += [f"{quote(str(m.column))} AS x{i}, requests AS xr{i}" for i, m in enumerate(plan.distincts)]
+    for name in _histograms(plan):
+        columns += [f"{name}_b", f"{name}_n"]
+    return ", ".join(columns) or "1"
+
+
+def _histograms(plan: Plan) -> list[str]:
+    wanted = {m.scale.name for m in plan.quantiles if m.scale}
+    return [name for name in cubes.HISTOGRAMS if name in wanted]
+
+
+def _keys(plan: Plan) -> str:
+    return ", ".join(f"d{i}" for i in range(len(plan.dimensions)))
+
+
+def _ranked(plan: Plan) -> str:
+    """Groups of the asked window with rank `r` from 1; those beyond the limit are the rest bucket, `g` 0."""
+    keys, order = _keys(plan), plan.order
+    direction = "DESC" if order.descending else "ASC"
+    if order.measure is None:
+        place = f"d{plan.dimensions.index(str(order.dimension))} {direction}"
+        values = f"SELECT {keys}, 0 AS v FROM src WHERE period = 0 GROUP BY {keys}"
+    else:
+        place = f"v {direction} NULLS LAST"
+        values = _values_by_group(plan, order.measure)
+    numbered = f"SELECT {keys}, row_number() OVER (ORDER BY {place}, {keys}) AS r FROM ({values}) v"
+    return f"SELECT {keys}, r, CASE WHEN r <= %(limit)s THEN r ELSE 0 END AS g FROM ({numbered}) n"
+
+
+def _values_by_group(plan: Plan, measure: Measure) -> str:
+    keys = _keys(plan)
+    if measure.kind == "distinct":
+        i = plan.distincts.index(measure)
+        return f"SELECT {keys}, {_distinct(i)} AS v FROM src WHERE period = 0 GROUP BY {keys}"
+    if measure.kind != "quantile":
+        return f"SELECT {keys}, {_value(measure)} AS v FROM src WHERE period = 0 GROUP BY {keys}"
+    name, q = measure.scale.name if measure.scale else "", measure.q or 0
+    merged = (
+        f"SELECT {keys}, u.b, sum(u.n) AS n FROM src, unnest({name}_b, {name}_n) u(b, n) "
+        f"WHERE period = 0 GROUP BY {keys}, u.b"
+    )
+    running = (
+        f"SELECT {keys}, b, sum(n) OVER (PARTITION BY {keys} ORDER BY b) AS upto, "
+        f"sum(n) OVER (PARTITION BY {keys}) AS total FROM ({merged}) m"
+    )
+    return f"SELECT {keys}, min(b) FILTER (WHERE upto >= {histogram.rank_sql(q, 'total')}) AS v FROM ({running}) o GROUP BY {keys}"
+
+
+def _value(measure: Measure) -> str:
+    """A sum or ratio over `src` rows, for ranking."""
+    top = _weighted(measure.numerator)
+    if measure.kind == "ratio":
+        return f"{top}::numeric / nullif({_weighted(measure.denominator)}, 0)"
+    return top
+
+
+def _weighted(weights: object) -> str:
+    items = dict(weights) if isinstance(weights, dict) else {}
+    return "(" + " + ".join(f"{weight} * sum({quote(name)})" for name, weight in items.items()) + ")"
+
+
+def _sets(plan: Plan, extra: str = "") -> str:
+    """GROUP BY for the whole window, the series, the groups and their series."""
+    has_t, has_g = plan.query.granularity is not None, bool(plan.dimensions)
+    sets = ["period"]
+    if has_g:
+        sets.append("period, g")
+    if has_t and has_g:
+        sets.append("period, t, g")
+    elif has_t:
+        sets.append("period, t")
+    return "GROUP BY GROUPING SETS (" + ", ".join(f"({item}{extra})" for item in sets) + ")"
+
+
+def _grouped(plan: Plan) -> str:
+    """`src` with the group number; a group that only the compared window has belongs to the rest."""
+    if not plan.dimensions:
+        return "(SELECT src.*, 0 AS g FROM src)"
+    return f"(SELECT src.*, coalesce(ranked.g, 0) AS g FROM src LEFT JOIN ranked USING ({_keys(plan)}))"
+
+
+def _cell(plan: Plan) -> str:
+    """Key columns of a cell; what a grouping set leaves out is -1."""
+    t = "coalesce(t, -1)" if plan.query.granularity is not None else "-1"
+    g = "coalesce(g, -1)" if plan.dimensions else "-1"
+    return f"period, {t} AS t, {g} AS g"
+
+
+def _cells(plan: Plan) -> str:
+    sums = "".join(f", sum({quote(name)}) AS {quote(name)}" for name in plan.sums)
+    return f"SELECT {_cell(plan)}{sums} FROM {_grouped(plan)} s {_sets(plan)}"
+
+
+def _merged(plan: Plan) -> str:
+    pairs = " UNION ALL ".join(
+        f"SELECT {i}, u.b, u.n FROM unnest({name}_b, {name}_n) u(b, n)" for i, name in enumerate(_histograms(plan))
+    )
+    rows = f"{_grouped(plan)} s CROSS JOIN LATERAL ({pairs}) v(which, b, n)"
+    return f"SELECT {_cell(plan)}, which, b, sum(n) AS n FROM {rows} {_sets(plan, ', which, b')}"
+
+
+def _quantiles(plan: Plan) -> str:
+    cell = "PARTITION BY period, t, g, which"
+    running = f"SELECT *, sum(n) OVER ({cell} ORDER BY b) AS upto, sum(n) OVER ({cell}) AS total FROM merged"
+    places = {name: i for i, name in enumerate(_histograms(plan))}
+    columns = ", ".join(
+        f"min(b) FILTER (WHERE which = {places[m.scale.name if m.scale else '']} "
+        f"AND upto >= {histogram.rank_sql(m.q or 0, 'total')}) AS q{i}"
+        for i, m in enumerate(plan.quantiles)
+    )
+    return f"SELECT period, t, g, {columns} FROM ({running}) o GROUP BY period, t, g"
+
+
+def _distinct(i: int) -> str:
+    return f"count(DISTINCT x{i}) FILTER (WHERE xr{i} > 0)"
+
+
+def _counted(plan: Plan) -> str:
+    columns = ", ".join(f"{_distinct(i)} AS c{i}" for i in range(len(plan.distincts)))
+    return f"SELECT {_cell(plan)}, {columns} FROM {_grouped(plan)} s {_sets(plan)}"

@@ -1,0 +1,143 @@
+"""The rollup tables, declared once: which dimensions each cube keeps and what every stored sum means. Pure.
+
+A new sum or dimension is one entry here plus its column in `analytics.models` (a test compares the two).
+SQL expressions read the columns of `sql.LINES`: the ledger's own, plus `final`, `duration_ms`, `ttft_ms`,
+`output_rate` (cleaned), and the cost split `input_cost`, `output_cost`, `cache_cost`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from analytics import histogram
+
+APDEX_TARGET_MS = 5_000
+"""Apdex T of a whole answer; tolerated up to 4 T (Apdex Technical Specification 1.1, §3)."""
+MINUTES_KEPT_H = 48
+
+INPUT_METERS = ("input", "audio_input")
+CACHE_METERS = ("cache_read", "cache_write_5m", "cache_write_1h")
+OUTPUT_METERS = ("output", "reasoning", "audio_output")
+
+ERROR_STATUSES = ("client_error", "upstream_error", "timeout", "interrupted")
+UNAVAILABLE_STATUSES = ("upstream_error", "timeout", "interrupted")
+REQUEST_KINDS = ("attempt", "cache_hit")
+
+
+class Grain(StrEnum):
+    """Time grains that are stored; everything else is a sum of them."""
+
+    MINUTE = "minute"
+    QUARTER_HOUR = "quarter_hour"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A stored additive figure: `expression` is its SQL aggregate over ledger lines."""
+
+    name: str
+    expression: str
+    is_money: bool = False
+
+
+def quoted(values: tuple[str, ...]) -> str:
+    """`('a', 'b')` for SQL; the values are constants of this module."""
+    return "(" + ", ".join(f"'{value}'" for value in values) + ")"
+
+
+def _count(name: str, condition: str) -> Sum:
+    return Sum(name, f"count(*) FILTER (WHERE {condition})")
+
+
+def _total(name: str, expression: str) -> Sum:
+    return Sum(name, f"coalesce(sum({expression}), 0)")
+
+
+def _money(name: str, condition: str = "") -> Sum:
+    column = name if not condition else "cost"
+    where = f" FILTER (WHERE {condition})" if condition else ""
+    return Sum(name, f"coalesce(sum({column}){where}, 0)", is_money=True)
+
+
+_FAILED = f"status IN {quoted(ERROR_STATUSES)}"
+SUMS: tuple[Sum, ...] = (
+    Sum("lines", "count(*)"),
+    _count("requests", "final"),
+    _count("attempts", "kind = 'attempt'"),
+    _count("successes", "final AND status = 'ok'"),
+    _count("errors", f"final AND {_FAILED}"),
+    _count("unavailable", f"final AND status IN {quoted(UNAVAILABLE_STATUSES)}"),
+    _count("cancelled", "final AND status = 'cancelled'"),
+    _count("denied", "kind = 'denied'"),
+    _count("unpriced_requests", "final AND price_status = 'unpriced'"),
+    _count("cache_hits", "kind = 'cache_hit'"),
+    _count("retries", "kind = 'attempt' AND NOT is_final"),
+    _total("input_tokens", "input_tokens"),
+    _total("cache_read_tokens", "cache_read_tokens"),
+    _total("cache_write_tokens", "cache_write_5m_tokens + cache_write_1h_tokens"),
+    _total("output_tokens", "output_tokens"),
+    _total("reasoning_tokens", "reasoning_tokens"),
+    Sum("duration_count", "count(duration_ms) FILTER (WHERE final)"),
+    Sum("duration_us", "coalesce(sum(round(duration_ms * 1000)::bigint) FILTER (WHERE final), 0)"),
+    Sum("ttft_count", "count(ttft_ms) FILTER (WHERE final)"),
+    Sum("ttft_us", "coalesce(sum(round(ttft_ms * 1000)::bigint) FILTER (WHERE final), 0)"),
+    _count("apdex_satisfied", f"final AND status = 'ok' AND duration_ms <= {APDEX_TARGET_MS}"),
+    _count(
+        "apdex_tolerating",
+        f"final AND status = 'ok' AND duration_ms > {APDEX_TARGET_MS} AND duration_ms <= {4 * APDEX_TARGET_MS}",
+    ),
+    _money("cost"),
+    _money("list_cost"),
+    _money("input_cost"),
+    _money("output_cost"),
+    _money("cache_cost"),
+    _money("estimated_cost", "usage_source = 'estimated'"),
+    _money("retry_cost", "kind = 'attempt' AND NOT is_final"),
+    _money("failed_cost", f"kind = 'attempt' AND {_FAILED}"),
+)
+SUM_NAMES = tuple(item.name for item in SUMS)
+HISTOGRAMS = tuple(scale.name for scale in histogram.SCALES)
+
+
+@dataclass(frozen=True, slots=True)
+class Cube:
+    """One family of rollup tables. `source`: the cube it is summed from, None for the ledger itself."""
+
+    name: str
+    dimensions: tuple[str, ...]
+    has_histograms: bool
+    grains: tuple[Grain, ...] = (Grain.QUARTER_HOUR, Grain.DAY)
+    source: str | None = None
+
+    def table(self, grain: Grain) -> str:
+        return f"analytics_{self.name}_{grain}"
+
+    def covers(self, dimensions: set[str], *, histograms: bool, grain: Grain) -> bool:
+        """Whether a question about these dimensions can be answered from this cube."""
+        kept = dimensions <= set(self.dimensions)
+        return kept and (self.has_histograms or not histograms) and grain in self.grains
+
+
+# Smallest first: a query takes the first that covers it.
+CUBES: tuple[Cube, ...] = (
+    Cube("model", ("organization", "provider", "model"), True, source="project"),
+    Cube("project", ("organization", "team", "project", "provider", "model"), True),
+    Cube("key", ("organization", "team", "project", "api_key", "user"), True),
+    Cube(
+        "wide",
+        (
+            "organization", "team", "project", "api_key", "user", "provider", "model", "model_requested", "endpoint",
+            "kind", "status", "error_type", "http_status", "is_stream", "cache_status", "route", "sdk", "origin",
+        ),
+        False,
+    ),
+    Cube("live", ("organization", "model", "status"), True, grains=(Grain.MINUTE,)),
+)  # fmt: skip
+CUBE_BY_NAME = {cube.name: cube for cube in CUBES}
+STORED = tuple(cube for cube in CUBES if Grain.DAY in cube.grains)
+LIVE = CUBE_BY_NAME["live"]
+
+CHARGE_TABLE = "analytics_charge_quarter_hour"
+CHARGE_DIMENSIONS = (
+    "organization", "team", "project", "api_key", "provider", "model", "meter", "rate_id", "currency", "unit_price",
+)  # fmt: skip

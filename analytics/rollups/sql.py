@@ -1,0 +1,161 @@
+"""SQL of the rollups, generated from the declared cubes. Pure: strings in, strings out, nothing is executed here.
+
+Every name in the SQL is a constant of `cubes`; values are bound as named parameters by the caller. A `window` is a
+condition over the ledger alias `l`, or over a rollup table's `organization` and `bucket`.
+"""
+
+from analytics import histogram
+from analytics.rollups import cubes
+from analytics.rollups.cubes import Cube, Grain
+from gateway.ledger.schema import TABLE as LEDGER
+
+WIDTHS = {Grain.MINUTE: "1 minute", Grain.QUARTER_HOUR: "15 minutes", Grain.DAY: "1 day"}
+_LONGEST_MS = 30 * 86_400_000
+_TOKENS = (
+    "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
+    "reasoning_tokens",
+)  # fmt: skip
+_ARRAYS = tuple(f"{name}_{part}" for name in cubes.HISTOGRAMS for part in ("b", "n"))
+
+
+def quote(name: str) -> str:
+    """Quoted identifier; `user` is a reserved word."""
+    return f'"{name}"'
+
+
+def names(columns: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(map(quote, columns))
+
+
+def bucket_of(column: str, grain: Grain) -> str:
+    return f"date_bin('{WIDTHS[grain]}', {column}, timestamptz 'epoch')"
+
+
+def _cleaned(column: str) -> str:
+    """Milliseconds in [0, 30 days], NaN as the longest: one absurd value must not stop a rollup."""
+    return f"CASE WHEN l.{column} IS NOT NULL THEN least(greatest(l.{column}, 0), {_LONGEST_MS}) END"
+
+
+def lines(grain: Grain, window: str) -> str:
+    """SELECT of the ledger lines in `window` as the sums and histograms read them."""
+    dimensions = [c for c in cubes.CUBE_BY_NAME["wide"].dimensions if c != "model"]
+    rate = (
+        "CASE WHEN l.status = 'ok' AND l.output_ms > 0 AND l.output_tokens > 0 "
+        "THEN l.output_tokens * 1000 / l.output_ms END"
+    )
+    parts = ", ".join(
+        f"sum(c.cost) FILTER (WHERE c.meter IN {cubes.quoted(meters)}) AS {name}"
+        for name, meters in (
+            ("input_cost", cubes.INPUT_METERS),
+            ("output_cost", cubes.OUTPUT_METERS),
+            ("cache_cost", cubes.CACHE_METERS),
+        )
+    )
+    measured = {"latency": "duration_ms", "ttft": "ttft_ms", "output_rate": "output_rate"}
+    at = ", ".join(
+        f"CASE WHEN final THEN {histogram.bucket_sql(measured[s.name], s)} END AS {s.name}_at" for s in histogram.SCALES
+    )
+    return f"""SELECT i.*, {at} FROM (
+  SELECT {bucket_of("l.started_at", grain)} AS bucket, {", ".join(f'l."{c}"' for c in dimensions)},
+    l.model_served AS model, l.is_final, l.is_final AND l.kind IN {cubes.quoted(cubes.REQUEST_KINDS)} AS final,
+    l.price_status, l.usage_source, {", ".join(f"l.{c}" for c in _TOKENS)}, l.cost, l.list_cost,
+    {_cleaned("duration_ms")} AS duration_ms, {_cleaned("ttft_ms")} AS ttft_ms, {rate} AS output_rate,
+    c.input_cost, c.output_cost, c.cache_cost
+  FROM {LEDGER} l LEFT JOIN LATERAL (
+    SELECT {parts} FROM jsonb_to_recordset(l.charges) AS c(meter text, cost numeric)) c ON true
+  WHERE {window}) i"""
+
+
+def _histograms_of(pairs: str, source: str, keys: str, count: str) -> str:
+    """One row per key with all sparse arrays; `pairs`: FROM item that yields (which, at[, n])."""
+    arrays = ", ".join(
+        f"array_agg(at ORDER BY at) FILTER (WHERE which = {i}) AS {name}_b, "
+        f"array_agg(n ORDER BY at) FILTER (WHERE which = {i}) AS {name}_n"
+        for i, name in enumerate(cubes.HISTOGRAMS)
+    )
+    return (
+        f"SELECT {keys}, {arrays} FROM (SELECT {keys}, which, at, {count}::integer AS n "
+        f"FROM {source} CROSS JOIN LATERAL {pairs} GROUP BY {keys}, which, at) h GROUP BY {keys}"
+    )
+
+
+def _with_histograms(keys: str, sums: str, histograms: str) -> str:
+    """Sums and histograms of the same keys in one row. Keys may be NULL, so they are united, not joined."""
+    zeros = ", ".join("0" for _ in cubes.SUM_NAMES)
+    empty = ", ".join(f"NULL::{'smallint' if name.endswith('_b') else 'integer'}[] AS {name}" for name in _ARRAYS)
+    added = ", ".join(f"sum({quote(name)})" for name in cubes.SUM_NAMES)
+    arrays = ", ".join(f"coalesce(max({name}), '{{}}')" for name in _ARRAYS)
+    return (
+        f"SELECT {keys}, {added}, {arrays} FROM ("
+        f"SELECT {keys}, {names(cubes.SUM_NAMES)}, {empty} FROM ({sums}) s "
+        f"UNION ALL SELECT {keys}, {zeros}, {names(_ARRAYS)} FROM ({histograms}) a) u GROUP BY {keys}"
+    )
+
+
+def columns_of(cube: Cube) -> str:
+    """Column list of a cube's tables in the order the SELECTs below produce."""
+    arrays = _ARRAYS if cube.has_histograms else ()
+    return names(["bucket", *cube.dimensions, *cubes.SUM_NAMES, *arrays])
+
+
+def from_lines(cube: Cube) -> str:
+    """Rows of `cube` from a relation `lines` made by `lines()`."""
+    keys = names(["bucket", *cube.dimensions])
+    figures = ", ".join(f"{item.expression} AS {item.name}" for item in cubes.SUMS)
+    sums = f"SELECT {keys}, {figures} FROM lines GROUP BY {keys}"
+    if not cube.has_histograms:
+        return sums
+    at = ", ".join(f"({i}, {name}_at)" for i, name in enumerate(cubes.HISTOGRAMS))
+    pairs = f"(SELECT which, at FROM (VALUES {at}) v(which, at) WHERE at IS NOT NULL) v"
+    return _with_histograms(keys, sums, _histograms_of(pairs, "lines", keys, "count(*)"))
+
+
+def from_rollup(cube: Cube) -> str:
+    """Rows of `cube` from a relation `source` that has its columns at a finer grain or with more dimensions."""
+    keys = names(["bucket", *cube.dimensions])
+    figures = ", ".join(f"sum({quote(name)}) AS {quote(name)}" for name in cubes.SUM_NAMES)
+    sums = f"SELECT {keys}, {figures} FROM source GROUP BY {keys}"
+    if not cube.has_histograms:
+        return sums
+    unnested = " UNION ALL ".join(
+        f"SELECT {i}, u.b, u.n FROM unnest({name}_b, {name}_n) u(b, n)" for i, name in enumerate(cubes.HISTOGRAMS)
+    )
+    pairs = f"({unnested}) v(which, at, part)"
+    return _with_histograms(keys, sums, _histograms_of(pairs, "source", keys, "sum(part)"))
+
+
+def charges(window: str) -> str:
+    """Rows of the charge rollup from the ledger lines in `window`."""
+    keys = names(["bucket", *cubes.CHARGE_DIMENSIONS])
+    return f"""SELECT {keys}, sum(quantity), sum(cost) FROM (
+  SELECT {bucket_of("l.started_at", Grain.QUARTER_HOUR)} AS bucket, l.organization, l.team, l.project, l.api_key,
+    l.provider, l.model_served AS model, c.meter, c.rate_id, coalesce(c.currency, l.currency) AS currency,
+    c.unit_price, coalesce(c.quantity, 0) AS quantity, coalesce(c.cost, 0) AS cost
+  FROM {LEDGER} l, jsonb_to_recordset(l.charges)
+    AS c(meter text, rate_id text, quantity numeric, unit_price numeric, cost numeric, currency text)
+  WHERE {window}) c GROUP BY {keys}"""
+
+
+def insert_from_ledger(grain: Grain, window: str) -> str:
+    """One statement, hence one snapshot, for every cube of `grain` that reads the ledger. Returns the line count."""
+    targets = [cube for cube in cubes.CUBES if grain in cube.grains and cube.source is None]
+    inserts = [
+        f"{cube.name}_rows AS (INSERT INTO {cube.table(grain)} ({columns_of(cube)}) {from_lines(cube)})"
+        for cube in targets
+    ]
+    if grain == Grain.QUARTER_HOUR:
+        into = f"{cubes.CHARGE_TABLE} ({names(['bucket', *cubes.CHARGE_DIMENSIONS])}, quantity, cost)"
+        inserts.append(f"charge_rows AS (INSERT INTO {into} {charges(window)})")
+    source = f"WITH lines AS MATERIALIZED ({lines(grain, window)})"
+    return ",\n".join([source, *inserts]) + "\nSELECT count(*) FROM lines"
+
+
+def insert_derived(cube: Cube, grain: Grain, window: str) -> str:
+    """A cube's table from a finer one: another cube at the same grain, or its own quarter-hours for days."""
+    if grain == Grain.DAY:
+        table = cube.table(Grain.QUARTER_HOUR)
+    else:
+        table = cubes.CUBE_BY_NAME[cube.source or cube.name].table(grain)
+    kept = names([*cube.dimensions, *cubes.SUM_NAMES, *(_ARRAYS if cube.has_histograms else ())])
+    source = f"SELECT {bucket_of('bucket', grain)} AS bucket, {kept} FROM {table} WHERE {window}"
+    return f"WITH source AS ({source}) INSERT INTO {cube.table(grain)} ({columns_of(cube)}) {from_rollup(cube)}"
