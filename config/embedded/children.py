@@ -1,4 +1,4 @@
-"""The processes of `up`, in the order they start; they stop in the reverse order (rule 20)."""
+"""The processes of `up`: how each is started, and the order in which they stop (rule 20)."""
 
 import hashlib
 import os
@@ -14,6 +14,8 @@ from config.embedded.postgres import EmbeddedPostgres
 from config.embedded.runtime import UNIX_PATH_LIMIT
 from config.embedded.supervisor import Child
 
+# First who takes requests, then who works on what they left, the database last.
+STOP_ORDER = ("dataplane", "console", "simulator", "demo", "background", "writer", "postgres")
 BASE_DIR = Path(__file__).resolve().parents[2]
 DRAIN = 10  # seconds that running requests get when the data plane stops
 
@@ -108,16 +110,21 @@ def database(postgres: EmbeddedPostgres) -> Child:
     )
 
 
-def services(plan: Plan) -> list[Child]:
-    """Everything beside the database, in the order of start."""
-    workers = [
+def front(plan: Plan) -> list[Child]:
+    """What a first page and a first call need."""
+    children = [_console(plan), _dataplane(plan)]
+    if plan.simulator_port is not None:
+        argv = [sys.executable, "-m", "gateway.simulator", "--port", str(plan.simulator_port)]
+        children.insert(0, Child("simulator", argv, plan.env, port=plan.simulator_port))
+    return children
+
+
+def behind(plan: Plan) -> list[Child]:
+    """What may come a second later: calls made meanwhile wait in the spool."""
+    return [
         Child("writer", manage("write_ledger"), plan.env, patience=15.0),
         Child("background", manage("run_background"), plan.env, patience=15.0),
     ]
-    if plan.simulator_port is not None:
-        argv = manage("simulate_provider", "--port", str(plan.simulator_port))
-        workers.append(Child("simulator", argv, plan.env, port=plan.simulator_port))
-    return [*workers, _console(plan), _dataplane(plan)]
 
 
 def _serve(app: str, listener: socket.socket, drain: int) -> list[str]:

@@ -20,6 +20,7 @@ from config.embedded.runtime import StartError, StateFile
 FIRST_DELAY = 0.2  # seconds before the first restart; doubles with every death in quick succession
 LONGEST_DELAY = 10.0
 STEADY = 20.0  # a child that lived this long begins again with the first delay
+SAME_SIGNAL = 0.5  # seconds within which a second signal is the echo of the first
 EARLY_DEATHS = 3  # so many deaths before it was ever ready, and the start has failed
 
 
@@ -52,7 +53,7 @@ class _Running:
 
 
 class Supervisor:
-    """Owns the children; `start()` each, then `run()` until a signal, then everything stops in reverse order."""
+    """Owns the children; `start()` each, then `run()` until a signal, then `stop()`."""
 
     def __init__(self, state: StateFile, logs: LogPump, say: Callable[[str], None]) -> None:
         self.state = state
@@ -60,6 +61,7 @@ class Supervisor:
         self.say = say
         self._running: dict[str, _Running] = {}
         self._signals = 0
+        self._last_signal = float("-inf")
         self._wake_r, wake_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda signum, frame: None)
@@ -68,7 +70,11 @@ class Supervisor:
                 signal.signal(number, self._on_signal)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
-        self._signals += 1
+        """Count people's signals: one that a tool sends to the process and to its group is one."""
+        now = time.monotonic()
+        if now - self._last_signal > SAME_SIGNAL:
+            self._signals += 1
+        self._last_signal = now
 
     @property
     def stopping(self) -> bool:
@@ -187,12 +193,12 @@ class Supervisor:
         return task.returncode
 
     # ---- stopping -----------------------------------------------------------------------------------------------
-    def stop(self) -> None:
-        """Stop in reverse order of start, each within its patience; a further signal kills what is left."""
+    def stop(self, order: Sequence[str]) -> None:
+        """Stop the children named in `order`, each within its patience; a further signal kills what is left."""
         already = self._signals
-        for running in reversed(self._running.values()):
-            running.due = None
-            self._stop_one(running, already)
+        for name in [*(self._running.keys() - set(order)), *order]:
+            if name in self._running:
+                self._stop_one(self._running[name], already)
         self.state.remove()
 
     def _stop_one(self, running: _Running, already: int) -> None:

@@ -26,6 +26,7 @@ from config.embedded.secretfile import ensure_secrets
 from config.embedded.supervisor import Supervisor
 
 READY_TIMEOUT = 60.0
+LOGIN = "/admin/login/"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +84,7 @@ class _Up:
         finally:
             if self.supervisor.stopping:
                 say("\nStopping. Ctrl-C again kills.")  # the terminal shows ^C at the start of the line
-            self.supervisor.stop()
+            self.supervisor.stop(children.STOP_ORDER)
         say("Stopped.")
 
     def _claim(self) -> UpLock:
@@ -117,13 +118,15 @@ class _Up:
         report = database_ready and self._prepare()
         if not report:
             return False
-        services = children.services(self.plan)
-        for child in services:
+        front = children.front(self.plan)
+        for child in front:
             self.supervisor.start(child)
-        names = [child.name for child in services]
+        names = [child.name for child in front]
         if not self.supervisor.wait_for(self._ready, names=names, timeout=READY_TIMEOUT):
             return False
-        if report.get("demo_pending"):
+        for child in children.behind(self.plan):
+            self.supervisor.start(child)
+        if report["demo_pending"]:
             self.supervisor.start(children.demo_seeding(self.plan))
         say(f"Ready after {time.monotonic() - self.began:.1f} s\n")
         say("\n".join(summary(self.plan, report)) + "\n")
@@ -158,12 +161,15 @@ class _Up:
         return report
 
     def _ready(self) -> bool:
-        """Do the data plane and, through it, the console's first page answer?"""
-        return all(_answers(self.plan, path) for path in ("/readyz", "/admin/login/"))
+        """Do the provider, the data plane and, through it, the console's first page answer?"""
+        paths = [(self.plan.connect_host, self.plan.port, "/readyz"), (self.plan.connect_host, self.plan.port, LOGIN)]
+        if self.plan.simulator_port is not None:
+            paths.insert(0, ("127.0.0.1", self.plan.simulator_port, "/healthz"))
+        return all(_answers(host, port, path) for host, port, path in paths)
 
 
-def _answers(plan: Plan, path: str) -> bool:
-    connection = http.client.HTTPConnection(plan.connect_host, plan.port, timeout=5)
+def _answers(host: str, port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == 200

@@ -18,9 +18,10 @@ from config.embedded.childlogs import RotatingLog
 from config.embedded.children import console_socket_path
 from config.embedded.runtime import StartError, UpLock, listen_tcp, listen_unix, port_is_free
 from config.embedded.secretfile import MAKERS, ensure_secrets
+from config.embedded.supervisor import SAME_SIGNAL
 
 ROOT = Path(__file__).resolve().parents[2]
-# Two children: `first` starts first and so stops last; each writes its end to `order`.
+# Two children: `second` is to stop first; each writes its end to `order`.
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -50,7 +51,7 @@ for name in ("first", "second"):
 sup.wait_for(lambda: all("up" in sup.logs.last_line(n) for n in ("first", "second")), names=["first"], timeout=20)
 print("running", flush=True)
 sup.run()
-sup.stop()
+sup.stop(["second", "first"])
 print("stopped", flush=True)
 """
 
@@ -120,7 +121,7 @@ def test_killed_child_is_started_again_within_half_a_second(start: Starter) -> N
     assert running.read_until("second ended").startswith("second ended (signal SIGKILL); starting it again in 0.2 s.")
 
 
-def test_term_stops_in_reverse_order_and_removes_the_state(start: Starter, tmp_path: Path) -> None:
+def test_term_stops_in_the_given_order_and_removes_the_state(start: Starter, tmp_path: Path) -> None:
     running = start()
 
     running.process.send_signal(signal.SIGTERM)
@@ -131,12 +132,22 @@ def test_term_stops_in_reverse_order_and_removes_the_state(start: Starter, tmp_p
     assert not (tmp_path / "run" / "state.json").exists()
 
 
+def test_signal_sent_to_process_and_group_counts_once(start: Starter, tmp_path: Path) -> None:
+    running = start()
+
+    running.process.send_signal(signal.SIGINT)
+    running.process.send_signal(signal.SIGTERM)
+
+    assert running.process.wait(10) == 0
+    assert (tmp_path / "order").read_text() == "second first "
+
+
 def test_second_interrupt_kills_children_that_do_not_obey(start: Starter) -> None:
     running = start("stubborn")
     pids = [running.pid("first"), running.pid("second")]
 
     running.process.send_signal(signal.SIGINT)
-    time.sleep(0.3)  # two signals of one number sent at once are one
+    time.sleep(SAME_SIGNAL + 0.1)
     running.process.send_signal(signal.SIGINT)
 
     assert running.process.wait(10) == 0
