@@ -160,7 +160,7 @@ def _assemble(card: RateCard, usage: m.Usage, lines: tuple[Charge, ...], flags: 
     cost = ZERO
     for line in lines:
         cost = _add(cost, line.cost)
-    complete = not any(flag.startswith(m.FLAG_UNPRICED) for flag in flags)
+    complete = not flags or not any(flag.startswith(m.FLAG_UNPRICED) for flag in flags)
     if complete and card.is_free:
         flags.append(m.FLAG_FREE)
     total = cost if complete else None
