@@ -147,7 +147,8 @@ def _summary(data: StackedCosts, unit: str) -> str:
     when = f"{at:%-d %b, %H:%M}" if unit == "hour" else f"{at:%A, %-d %B}"
     return (
         f"{money(total, data.currency)} in total; {dearest} is the dearest model with "
-        f"{percent(named[dearest] / total)} of it; the dearest {unit} was {when} with {money(buckets[peak], data.currency)}."
+        f"{percent(named[dearest] / total)} of it; the dearest {unit} was {when} "
+        f"with {money(buckets[peak], data.currency)}."
     )
 
 

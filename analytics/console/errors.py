@@ -7,23 +7,27 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+from gateway.api import problems
+
 TEXTS = {
     400: ("This request could not be understood", "The address or the form is not valid. Go back and try again."),
     403: ("You may not open this page", "Your role does not allow it. An owner or administrator can change your role."),
     404: (
         "This page does not exist",
-        "It may have been removed, or it belongs to an organization you are not a member of.",
+        "It was removed, or it belongs to an organization you are not a member of.",
     ),
     429: ("Too many attempts", "Signing in is locked for 15 minutes after 10 failed attempts. Wait, then try again."),
     500: (
         "Something went wrong on our side",
-        "The error has been logged. Try again; if it stays, pass on the request id.",
+        "The error is in the log. Try again; if it stays, pass on the request id.",
     ),
 }
 
 
 def error_page(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
-    """A self-contained page for `status`; `detail` replaces the general advice."""
+    """A self-contained page for `status` (a problem document under `/api/`); `detail` replaces the general advice."""
+    if problems.is_api(request):
+        return problems.plain_problem(request, status)
     title, advice = TEXTS[status]
     context = {
         "status": status,

@@ -26,8 +26,8 @@ METERS = {
 UNIT_METERS = {"request": "request", "image": "image", "tool_call": "call", "web_search": "search"}
 USAGE_SOURCES = {
     "reported": "The vendor reported these token counts with the answer.",
-    "counted": "The vendor reported no usage, so the gateway counted the tokens of the request and of the answer itself.",
-    "estimated": "The call ended before its usage was known; the counts are an estimate and are corrected when the truth turns up.",
+    "counted": "The vendor reported no usage, so the gateway counted request and answer itself.",
+    "estimated": "The call ended before its usage was known; the counts are an estimate until the truth turns up.",
     "imported": "The counts came with an imported record; the gateway did not see the call.",
 }
 STATUSES = {
@@ -91,7 +91,7 @@ def _charge_line(charge: Mapping[str, Any]) -> ChargeLine:
 
 
 def rate_source(rate_id: str) -> str:
-    """Where a rate stands, in words: `genai-prices@0.2.3:openai/gpt-4o:input:…` → `genai-prices 0.2.3, openai/gpt-4o`."""
+    """Where a rate stands: `genai-prices@0.2.3:openai/gpt-4o:input:` → `genai-prices 0.2.3, openai/gpt-4o`."""
     origin, _, rest = rate_id.partition(":")
     if origin == "override":
         return "your own price"
@@ -111,7 +111,10 @@ def price_words(price_status: str, model: str, provider: str | None, day: str) -
         )
     if price_status == "free":
         return "Free: nothing was billed for this line."
-    return f"Priced with the rates in force on {day}, when the call started. Each charge is rounded to 10 decimals and then summed."
+    return (
+        f"Priced with the rates in force on {day}, when the call started. "
+        "Each charge is rounded to 10 decimals, then they are summed."
+    )
 
 
 def token_classes(line: Any) -> list[TokenClass]:

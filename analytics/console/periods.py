@@ -65,7 +65,7 @@ class Period:
 
 
 def read_period(params: Mapping[str, str], now: datetime, zone: str = "UTC", default: str = DEFAULT) -> Period:
-    """The window named by `range`, `from` and `to` (days in `zone`, both included); anything unreadable is `default`."""
+    """The window named by `range`, `from` and `to` (days in `zone`, both included), else `default`."""
     tz = zone_or_utc(zone)
     key = params.get("range", default)
     if key == CUSTOM:

@@ -30,7 +30,7 @@ class ConsoleSite(AdminSite):
     site_url = None
     enable_nav_sidebar = False
     login_form = SignInForm
-    password_change_template = "registration/password_change_form.html"
+    password_change_template = "registration/password_change_form.html"  # noqa: S105  (a path)
 
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.is_authenticated

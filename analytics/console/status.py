@@ -60,7 +60,7 @@ def system_status(now: datetime | None = None) -> SystemStatus:
 
 
 def seed_progress(organization: Organization | None) -> SeedProgress | None:
-    """Progress of the demo history while it is being built (or failed); None when there is nothing to say. One query."""
+    """Progress of the demo history while it is built (or failed); None when there is nothing to say. One query."""
     if organization is None or not organization.is_demo:
         return None
     job = Job.objects.filter(kind="seed_demo", organization=organization).order_by("-created_at").first()
