@@ -114,7 +114,6 @@ AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_LOCKOUT_CALLABLE = "analytics.console.errors.locked_out"
 CSRF_FAILURE_VIEW = "analytics.console.errors.csrf_failure"
-AXES_LOCKOUT_CALLABLE = "gateway.api.problems.locked_out"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -197,6 +196,12 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ProviderKindEnum": "gateway.choices.ProviderKind",
+        "LineKindEnum": "gateway.choices.LineKind",
+        "LineStatusEnum": "gateway.choices.LineStatus",
+    },
+    "PREPROCESSING_HOOKS": ["gateway.api.openapi.strip_slashes"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 

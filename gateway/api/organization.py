@@ -76,6 +76,15 @@ def _of_superuser(mine: list[Any], slug: str) -> Access:
     return Access(mine[0].organization if len(mine) == 1 else None, None, is_superuser=True)
 
 
+def access_of_organization(user: Any, organization: Organization) -> Access:
+    """The caller's place in an organization that the path names. One query at most."""
+    if isinstance(user, KeyPrincipal):
+        return Access(organization, Role.ADMIN if user.key_organization_id == organization.pk else None)
+    row = memberships_of(user).filter(organization=organization).first()
+    role, team_id = (Role(row.role), row.team_id) if row else (None, None)
+    return Access(organization, role, team_id, is_superuser=bool(user.is_superuser))
+
+
 def required_organization(request: Request) -> Organization:
     """The organization of the request; raises `Invalid` when a superuser chose none."""
     organization = access_of(request).organization

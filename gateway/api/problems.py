@@ -6,10 +6,8 @@
 import http
 from typing import Any, TypedDict
 
-import structlog
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.views import defaults
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -17,7 +15,6 @@ from rest_framework.views import set_rollback
 from gateway.services.errors import ServiceError
 
 MEDIA_TYPE = "application/problem+json"
-log = structlog.get_logger(__name__)
 
 
 class FieldError(TypedDict):
@@ -128,56 +125,25 @@ def _first(errors: list[FieldError]) -> str:
 
 # ---- what Django answers outside of a view ---------------------------------------------------------------------
 
+_OUTSIDE = {
+    400: ("bad_request", "The request is malformed."),
+    403: ("permission_denied", "You may not do this."),
+    404: ("not_found", "There is nothing here, or not for you."),
+    429: ("locked_out", "Too many failed attempts to sign in; try again in 15 minutes."),
+    500: ("server_error", "Something went wrong on our side; the request id finds it in the logs."),
+}
 
-def _wants_problem(request: HttpRequest) -> bool:
+
+def is_api(request: HttpRequest) -> bool:
+    """Whether the caller is a program that wants a problem document, not a page."""
     return request.path.startswith("/api/")
 
 
-def _plain(request: HttpRequest, status: int, code: str, detail: str) -> JsonResponse:
+def plain_problem(request: HttpRequest, status: int) -> JsonResponse:
+    """The answer of Django's own error handlers under `/api/`; it says nothing about the cause."""
+    code, detail = _OUTSIDE[status]
     body = problem(status, code, detail, getattr(request, "request_id", ""))
-    return JsonResponse(body, status=status, content_type=MEDIA_TYPE)
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler400."""
-    if not _wants_problem(request):
-        return defaults.bad_request(request, exception)
-    if isinstance(exception, RequestDataTooBig):
-        return _plain(request, 413, "body_too_large", "The request body is too large.")
-    detail = "The request is malformed." if isinstance(exception, SuspiciousOperation) else "Bad request."
-    return _plain(request, 400, "bad_request", detail)
-
-
-def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler403."""
-    if not _wants_problem(request):
-        return defaults.permission_denied(request, exception)
-    return _plain(request, 403, "permission_denied", "You may not do this.")
-
-
-def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler404."""
-    if not _wants_problem(request):
-        return defaults.page_not_found(request, exception)
-    return _plain(request, 404, "not_found", "There is nothing here, or not for you.")
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500: says nothing about the cause; the id finds it in the logs."""
-    if not _wants_problem(request):
-        return defaults.server_error(request)
-    return _plain(
-        request, 500, "server_error", "Something went wrong on our side; the request id finds it in the logs."
-    )
-
-
-def locked_out(request: HttpRequest, credentials: dict[str, Any] | None = None, *args: Any) -> HttpResponse:
-    """AXES_LOCKOUT_CALLABLE: too many wrong passwords for this name from this address."""
-    detail = "Too many failed attempts to sign in; try again in 15 minutes."
-    response: HttpResponse
-    if _wants_problem(request):
-        response = _plain(request, 429, "locked_out", detail)
-    else:
-        response = HttpResponse(detail, status=429, content_type="text/plain; charset=utf-8")
-    response["Retry-After"] = "900"
+    response = JsonResponse(body, status=status, content_type=MEDIA_TYPE)
+    if status == 429:
+        response["Retry-After"] = "900"
     return response

@@ -277,7 +277,7 @@ def request_password_reset(*, email: str) -> None:
     if user is None or not user.is_active or not user.has_usable_password():
         return
     uid = urlsafe_base64_encode(force_bytes(user.pk))
-    link = f"{settings.CONSOLE_URL}/password-reset/{uid}/{default_token_generator.make_token(user)}/"
+    link = f"{settings.CONSOLE_URL}/admin/reset/{uid}/{default_token_generator.make_token(user)}/"
     hours = settings.PASSWORD_RESET_TIMEOUT // 3600
     outbox.enqueue_mail(
         to=user.email,

@@ -1,0 +1,82 @@
+"""Filters of the large read-only lists."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import django_filters
+from django.db.models import Q
+from django.utils import timezone
+from rest_framework.exceptions import ValidationError
+
+from gateway.choices import LineKind, LineStatus, Origin, PriceStatus, UsageSource
+from gateway.ledger.ids import started_at
+from gateway.models import AuditEvent, LedgerLine
+
+DEFAULT_DAYS = 7
+
+
+class UsageFilter(django_filters.FilterSet):
+    """Always a window: `[start, end)`, by default the last seven days, so that no list walks the whole ledger."""
+
+    start = django_filters.IsoDateTimeFilter(
+        method="ignore", help_text="From, inclusive. Default: 7 days before `end`."
+    )
+    end = django_filters.IsoDateTimeFilter(method="ignore", help_text="To, exclusive. Default: now.")
+    before = django_filters.UUIDFilter(
+        method="ignore", help_text="Only records older than the one with this id: pages of any depth at the same cost."
+    )
+    request_id = django_filters.CharFilter()
+    project = django_filters.UUIDFilter()
+    team = django_filters.UUIDFilter()
+    api_key = django_filters.UUIDFilter()
+    user = django_filters.UUIDFilter()
+    end_user = django_filters.CharFilter()
+    provider = django_filters.CharFilter()
+    model = django_filters.CharFilter(field_name="model_served", help_text="Model served.")
+    model_requested = django_filters.CharFilter()
+    route = django_filters.CharFilter()
+    endpoint = django_filters.CharFilter()
+    kind = django_filters.ChoiceFilter(choices=LineKind.choices)
+    status = django_filters.ChoiceFilter(choices=LineStatus.choices)
+    http_status = django_filters.NumberFilter()
+    price_status = django_filters.ChoiceFilter(choices=PriceStatus.choices)
+    usage_source = django_filters.ChoiceFilter(choices=UsageSource.choices)
+    origin = django_filters.ChoiceFilter(choices=Origin.choices)
+    is_final = django_filters.BooleanFilter()
+
+    class Meta:
+        model = LedgerLine
+        fields: tuple[str, ...] = ()
+
+    def ignore(self, rows: Any, name: str, value: Any) -> Any:
+        """`start`, `end` and `before` work together, in `filter_queryset`."""
+        return rows
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        given = self.form.cleaned_data
+        end = given.get("end") or timezone.now()
+        start = given.get("start") or end - timedelta(days=DEFAULT_DAYS)
+        if start >= end:
+            raise ValidationError({"start": "start must lie before end."}, code="window_empty")
+        rows = super().filter_queryset(queryset.in_window(start, end))
+        before: UUID | None = given.get("before")
+        if before is None:
+            return rows
+        if before.version != 7:
+            raise ValidationError({"before": "Not the id of a record."}, code="invalid")
+        at = started_at(before)
+        return rows.filter(Q(started_at__lt=at) | Q(started_at=at, id__lt=before))
+
+
+class AuditFilter(django_filters.FilterSet):
+    """By object, verb, actor and time."""
+
+    start = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", help_text="From, inclusive.")
+    end = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt", help_text="To, exclusive.")
+    actor = django_filters.UUIDFilter(field_name="actor_id")
+    actor_key = django_filters.UUIDFilter(field_name="actor_key_id")
+
+    class Meta:
+        model = AuditEvent
+        fields = ("verb", "object_type", "object_id", "request_id")

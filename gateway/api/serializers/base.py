@@ -1,0 +1,59 @@
+"""What every serializer shares: unknown fields are refused, references reach only what the caller sees."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Q
+from rest_framework import serializers
+
+from gateway.api.organization import access_of
+
+
+class Strict:
+    """Mixin: a field that does not exist is an error, so that a typo or a hopeful `is_superuser` never passes
+    unnoticed. Fields that exist but are read-only are ignored, so what was read can be sent back."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        fields = self.fields  # type: ignore[attr-defined]
+        if isinstance(data, Mapping):
+            unknown = sorted(set(data) - set(fields) - {"csrfmiddlewaretoken"})
+            if unknown:
+                raise serializers.ValidationError(
+                    {name: serializers.ErrorDetail("There is no such field.", code="unknown_field") for name in unknown}
+                )
+        return super().to_internal_value(data)  # type: ignore[misc]
+
+
+class Input(Strict, serializers.Serializer):
+    """A plain request body."""
+
+
+class Record(Strict, serializers.ModelSerializer):
+    """A resource. Uniqueness is left to the services, which decide it without a race and answer 409."""
+
+
+class Scoped(serializers.PrimaryKeyRelatedField):
+    """An id of something the caller sees in the organization of the request (`platform`: or platform-wide)."""
+
+    def __init__(self, *, platform: bool = False, **kwargs: Any) -> None:
+        self.platform = platform
+        super().__init__(**kwargs)
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        request = self.context.get("request")
+        if rows is None or request is None:
+            return rows
+        rows = rows.visible_to(request.user)
+        organization = access_of(request).organization
+        if organization is None:
+            return rows
+        scope = Q(organization=organization)
+        return rows.filter(scope | Q(organization=None) if self.platform else scope)
+
+
+class Money(serializers.DecimalField):
+    """A decimal string with up to ten places."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_digits": 20, "decimal_places": 10, **kwargs})

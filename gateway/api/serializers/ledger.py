@@ -1,0 +1,211 @@
+"""Usage records (ledger lines) and audit events: read-only, typed, explained."""
+
+import json
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from gateway.api.openapi import examples
+from gateway.api.serializers.base import Money
+from gateway.api.serializers.catalog import NoteSerializer
+from gateway.api.serializers.identity import ID
+from gateway.models import AuditEvent, LedgerLine
+from gateway.services.explanation import explain
+
+REQUEST_ID = "req_3f1c2d9a8b7e4f60a1b2c3d4e5f60718"
+_CHARGES = [
+    {"meter": "input_tokens", "rate_id": "genai-prices:openai/gpt-4o-mini:input_tokens:base", "quantity": "1200",
+     "unit_price": "0.00000015", "cost": "0.0001800000", "currency": "USD"},
+    {"meter": "output_tokens", "rate_id": "genai-prices:openai/gpt-4o-mini:output_tokens:base", "quantity": "310",
+     "unit_price": "0.0000006", "cost": "0.0001860000", "currency": "USD"},
+]  # fmt: skip
+_TEXT = (
+    "1,200 input tokens × 0.00000015 USD = 0.00018 USD (rate genai-prices:openai/gpt-4o-mini:input_tokens:base). "
+    "310 output tokens × 0.0000006 USD = 0.000186 USD (rate genai-prices:openai/gpt-4o-mini:output_tokens:base). "
+    "Together 0.000366 USD. Token counts are the vendor's own."
+)
+_LINE = {
+    "id": ID, "request_id": REQUEST_ID, "kind": "attempt", "is_final": True, "corrects": None, "organization": ID,
+    "team": ID, "project": ID, "api_key": ID, "user": ID, "end_user": None,
+    "tags": [{"key": "feature", "value": "search"}], "started_at": "2026-11-02T09:30:00.123000Z",
+    "booked_at": "2026-11-02T09:30:01.400000Z", "duration_ms": 842.1, "ttft_ms": 210.4, "output_ms": 631.7,
+    "endpoint": "chat/completions", "is_stream": True, "provider": "openai", "model_requested": "fast",
+    "model_served": "gpt-4o-mini", "route": "fast", "route_decision": {"attempt": 1, "targets": ["openai", "mistral"]},
+    "status": "ok", "http_status": 200, "error_type": None, "input_tokens": 1200, "cache_read_tokens": 0,
+    "cache_write_5m_tokens": 0, "cache_write_1h_tokens": 0, "output_tokens": 310, "reasoning_tokens": 0,
+    "audio_input_tokens": 0, "audio_output_tokens": 0, "image_units": 0, "tool_calls": 0, "usage_source": "reported",
+    "charges": _CHARGES, "cost": "0.0003660000", "list_cost": "0.0003660000", "currency": "USD",
+    "price_status": "priced", "service_tier_requested": None, "service_tier_served": "default", "cache_status": "miss",
+    "max_tokens": 1000, "finish_reason": "stop", "message_count": 4, "tool_count": None, "sdk": "openai-python/3.54.0",
+    "origin": "gateway", "explanation": _TEXT,
+}  # fmt: skip
+_HIDDEN = frozenset({"pk", "ledger_shard", "tag_set", "client_ip_hash", "request_hmac", "prefix_hmacs"})
+
+
+class ChargeSerializer(serializers.Serializer):
+    """quantity × unit_price = cost, for one meter."""
+
+    meter = serializers.CharField()
+    rate_id = serializers.CharField(help_text="Which price of which list, version and tier.")
+    quantity = serializers.CharField(help_text="Decimal string.")
+    unit_price = serializers.CharField(help_text="Decimal string, per unit of the meter.")
+    cost = serializers.CharField(help_text="Decimal string, rounded once.")
+    currency = serializers.CharField()
+
+
+class TagSerializer(serializers.Serializer):
+    """A free cost dimension the caller sent."""
+
+    key = serializers.CharField()
+    value = serializers.CharField()
+
+
+class RouteDecisionSerializer(serializers.Serializer):
+    """Which try this was, and the providers in the order they were to be tried."""
+
+    attempt = serializers.IntegerField()
+    targets = serializers.ListField(child=serializers.CharField())
+
+
+@examples(response=_LINE)
+class UsageRecordSerializer(serializers.ModelSerializer):
+    """One ledger line. `cost` null means that no price is known, never that it was free."""
+
+    charges = ChargeSerializer(many=True)
+    tags = serializers.SerializerMethodField()
+    route_decision = RouteDecisionSerializer(allow_null=True)
+    explanation = serializers.SerializerMethodField(help_text="The cost in words.")
+
+    class Meta:
+        model = LedgerLine
+        fields = (*(f.name for f in LedgerLine._meta.get_fields() if f.name not in _HIDDEN), "tags", "explanation")
+
+    @extend_schema_field(TagSerializer(many=True))
+    def get_tags(self, line: LedgerLine) -> list[dict[str, str]]:
+        return [{"key": str(key), "value": str(value)} for key, value in sorted((line.tag_set or {}).items())]
+
+    def get_explanation(self, line: LedgerLine) -> str:
+        return explain(line)
+
+
+@examples(response={**_LINE, "total_cost": "0.0003660000", "lines": [_LINE]})
+class UsageRecordDetailSerializer(UsageRecordSerializer):
+    """The final line of a request with every line of it: retries, fallbacks, adjustments."""
+
+    total_cost = Money(read_only=True, allow_null=True, help_text="Sum of the known costs of all lines.")
+    lines = UsageRecordSerializer(many=True, read_only=True)
+
+    class Meta(UsageRecordSerializer.Meta):
+        fields: Any = (*UsageRecordSerializer.Meta.fields, "total_cost", "lines")
+
+
+class LineCostSerializer(serializers.Serializer):
+    """The cost of one line."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    status = serializers.CharField()
+    provider = serializers.CharField(allow_null=True)
+    model_served = serializers.CharField(allow_null=True)
+    service_tier = serializers.CharField(source="service_tier_served", allow_null=True)
+    price_status = serializers.CharField()
+    usage_source = serializers.CharField()
+    cost = Money(allow_null=True)
+    list_cost = Money(allow_null=True)
+    charges = ChargeSerializer(many=True)
+    explanation = serializers.SerializerMethodField()
+
+    def get_explanation(self, line: LedgerLine) -> str:
+        return explain(line)
+
+
+@examples(
+    response={
+        "request_id": REQUEST_ID, "currency": "USD", "total_cost": "0.0003660000", "is_complete": True,
+        "lines": [{"id": ID, "kind": "attempt", "status": "ok", "provider": "openai", "model_served": "gpt-4o-mini",
+                   "service_tier": "default", "price_status": "priced", "usage_source": "reported",
+                   "cost": "0.0003660000", "list_cost": "0.0003660000", "charges": _CHARGES, "explanation": _TEXT}],
+        "notes": [],
+    },
+)  # fmt: skip
+class CostExplanationSerializer(serializers.Serializer):
+    """Quantity × rate, line by line. `is_complete` is false when a line has no known price."""
+
+    request_id = serializers.CharField()
+    currency = serializers.CharField()
+    total_cost = Money(allow_null=True)
+    is_complete = serializers.BooleanField()
+    lines = LineCostSerializer(many=True)
+    notes = NoteSerializer(many=True)
+
+
+# ---- audit ---------------------------------------------------------------------------------------------------------
+
+
+class ChangeSerializer(serializers.Serializer):
+    """One field of a change. Values are text; lists and mappings are JSON text; null: there was none."""
+
+    field = serializers.CharField()
+    before = serializers.CharField(allow_null=True)
+    after = serializers.CharField(allow_null=True)
+
+
+@examples(
+    response={
+        "id": ID, "organization": ID, "at": "2026-11-02T09:30:00.123456Z", "actor": ID, "actor_key": None,
+        "verb": "key.update", "object_type": "virtualkey", "object_id": ID,
+        "changes": [{"field": "rpm_limit", "before": "600", "after": "300"}], "request_id": REQUEST_ID,
+        "sequence": 4711, "hash": "9f2c4e0d1b3a58677c6f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a09",
+    },
+)  # fmt: skip
+class AuditEventSerializer(serializers.ModelSerializer):
+    """One change. `sequence` and `hash` follow within seconds of the change."""
+
+    actor = serializers.UUIDField(source="actor_id", allow_null=True, help_text="Person; null: a key or the operator.")
+    actor_key = serializers.UUIDField(source="actor_key_id", allow_null=True)
+    changes = serializers.SerializerMethodField()
+    hash = serializers.SerializerMethodField(help_text="SHA-256, hexadecimal; null until sealed.")
+
+    class Meta:
+        model = AuditEvent
+        fields = (
+            "id", "organization", "at", "actor", "actor_key", "verb", "object_type", "object_id", "changes",
+            "request_id", "sequence", "hash",
+        )  # fmt: skip
+
+    @extend_schema_field(ChangeSerializer(many=True))
+    def get_changes(self, event: AuditEvent) -> list[dict[str, str | None]]:
+        before, after = self.context["revealed"][event.pk]
+        names = dict.fromkeys([*(before or {}), *(after or {})])
+        return [
+            {"field": name, "before": _text((before or {}).get(name)), "after": _text((after or {}).get(name))}
+            for name in names
+        ]
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_hash(self, event: AuditEvent) -> str | None:
+        return bytes(event.hash).hex() if event.hash else None
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@examples(
+    response={
+        "organization": ID, "is_intact": True, "sealed": 4711, "unsealed": 2,
+        "head_hash": "9f2c4e0d1b3a58677c6f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a09", "broken_at": None,
+        "problem": "",
+    },
+)  # fmt: skip
+class AuditVerificationSerializer(serializers.Serializer):
+    """Outcome of walking the chain. Keep `head_hash` elsewhere: it shows if the end of the trail is ever cut off."""
+
+    organization = serializers.UUIDField(allow_null=True)
+    is_intact = serializers.BooleanField()
+    sealed = serializers.IntegerField()
+    unsealed = serializers.IntegerField()
+    head_hash = serializers.CharField()
+    broken_at = serializers.IntegerField(allow_null=True)
+    problem = serializers.CharField(allow_blank=True)

@@ -1,0 +1,44 @@
+"""Paths of the management API under `/api/v1/`; a slash at the end is optional."""
+
+from django.urls import URLPattern, URLResolver, re_path
+from rest_framework.routers import APIRootView, DefaultRouter
+
+from gateway.api.permissions import ANYONE
+from gateway.api.views import account, catalog, identity, keys, ledger
+
+
+class RootView(APIRootView):
+    """Management API of the LLM Gateway."""
+
+    roles = {"get": ANYONE}
+    schema = None
+
+
+router = DefaultRouter(trailing_slash="/?")
+router.include_format_suffixes = False
+router.APIRootView = RootView
+router.register("organizations", identity.OrganizationViewSet, "organization")
+router.register("teams", identity.TeamViewSet, "team")
+router.register("projects", identity.ProjectViewSet, "project")
+router.register("memberships", identity.MembershipViewSet, "membership")
+router.register("invitations", identity.InvitationViewSet, "invitation")
+router.register("api-keys", keys.KeyViewSet, "api-key")
+router.register("providers", catalog.ProviderViewSet, "provider")
+router.register("models", catalog.ModelViewSet, "model")
+router.register("routes", catalog.RouteViewSet, "route")
+router.register("usage-records", ledger.UsageRecordViewSet, "usage-record")
+router.register("audit-events", ledger.AuditEventViewSet, "audit-event")
+
+app_name = "api"
+urlpatterns: list[URLPattern | URLResolver] = [
+    re_path(r"^auth/token/?$", account.TokenView.as_view(), name="token"),
+    re_path(r"^auth/token/refresh/?$", account.TokenRefreshView.as_view(), name="token-refresh"),
+    re_path(r"^auth/token/revoke/?$", account.TokenRevokeView.as_view(), name="token-revoke"),
+    re_path(r"^auth/password-reset/?$", account.PasswordResetView.as_view(), name="password-reset"),
+    re_path(
+        r"^auth/password-reset/confirm/?$", account.PasswordResetConfirmView.as_view(), name="password-reset-confirm"
+    ),
+    re_path(r"^me/?$", account.MeView.as_view(), name="me"),
+    re_path(r"^me/password/?$", account.MyPasswordView.as_view(), name="my-password"),
+    *router.urls,
+]

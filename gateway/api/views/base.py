@@ -1,0 +1,82 @@
+"""What every resource shares."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet
+
+from gateway.api.authentication import actor_of
+from gateway.api.organization import Access, access_of, required_organization
+from gateway.api.permissions import Who
+from gateway.models import Organization
+from gateway.services.audit import Actor
+
+ID_PATTERN = "[0-9a-fA-F-]{36}"
+
+
+class Resource(GenericViewSet):
+    """`roles` names who may do what; an action without an entry is refused.
+
+    `is_platform_visible`: platform-wide rows (organization null) belong in the list.
+    """
+
+    roles: dict[str, Who] = {}
+    lookup_value_regex = ID_PATTERN
+    is_organization_scoped = True
+    is_platform_visible = False
+    request: Request
+
+    @property
+    def actor(self) -> Actor:
+        return actor_of(self.request.user)
+
+    @property
+    def access(self) -> Access:
+        return access_of(self.request)
+
+    @property
+    def organization(self) -> Organization:
+        """The organization of the request, which must be one."""
+        return required_organization(self.request)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows: Any = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return rows.none()
+        rows = rows.visible_to(self.request.user)
+        if not self.is_organization_scoped or self.access.organization is None:
+            return rows
+        scope = Q(organization=self.access.organization)
+        return rows.filter(scope | Q(organization=None) if self.is_platform_visible else scope)
+
+    def answer(self, instance: Any, status: int = 200, serializer: type[BaseSerializer] | None = None) -> Response:
+        """The resource as it is now."""
+        kind = serializer or self.get_serializer_class()
+        return Response(kind(instance, context=self.get_serializer_context()).data, status=status)
+
+    def validated(self, serializer: type[BaseSerializer], instance: Any = None) -> dict[str, Any]:
+        """The checked body; raises DRF's ValidationError. With an instance, a partial one."""
+        context = self.get_serializer_context()
+        bound = serializer(instance, data=self.request.data, partial=instance is not None, context=context)
+        bound.is_valid(raise_exception=True)
+        return bound.validated_data
+
+
+class ReadableResource(ListModelMixin, RetrieveModelMixin, Resource):
+    """List and read."""
+
+
+def archive_action(description: str) -> Any:
+    """Decorator of a `POST {id}/archive` action: no body in, the resource out."""
+
+    def decorate(method: Any) -> Any:
+        documented = extend_schema(request=None, description=description)(method)
+        return action(detail=True, methods=["post"])(documented)
+
+    return decorate

@@ -1,0 +1,127 @@
+"""Usage records and audit events: read-only."""
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from gateway.api.filters import AuditFilter, UsageFilter
+from gateway.api.pagination import CappedPagination
+from gateway.api.permissions import ADMINS, MEMBERS
+from gateway.api.serializers import ledger as shapes
+from gateway.api.views.base import ReadableResource
+from gateway.choices import PriceStatus, UsageSource
+from gateway.ledger.ids import started_at
+from gateway.models import AuditEvent, LedgerLine
+from gateway.services import audit, explanation
+
+_LINE_OR_REQUEST = OpenApiParameter(
+    "id", OpenApiTypes.STR, OpenApiParameter.PATH, description="Id of a line, or the request id that the caller got."
+)
+
+
+class UsageRecordViewSet(ReadableResource):
+    """Ledger lines: developers their own, managers their team's, analysts and administrators all."""
+
+    queryset = LedgerLine.objects.all()
+    serializer_class = shapes.UsageRecordSerializer
+    pagination_class = CappedPagination
+    filterset_class = UsageFilter
+    filter_backends = ReadableResource.filter_backends[:1]  # newest first, always: the order of the index
+    roles = {"list": MEMBERS, "retrieve": MEMBERS, "cost_explanation": MEMBERS}
+    lookup_value_regex = r"[A-Za-z0-9._:\-]{1,128}"
+    lookup_url_kwarg = "id"
+
+    def get_queryset(self) -> Any:
+        rows = LedgerLine.objects.all()
+        if getattr(self, "swagger_fake_view", False):
+            return rows.none()
+        rows = rows.visible_to(self.request.user)
+        organization = self.access.organization
+        # Ids in the ledger are plain columns: the base class's relation filter does not fit.
+        return rows.filter(organization=organization.pk) if organization else rows
+
+    @extend_schema(parameters=[_LINE_OR_REQUEST], responses=shapes.UsageRecordDetailSerializer)
+    def retrieve(self, request: Request, id: str) -> Response:
+        """A request with all its lines."""
+        lines = self._lines(id)
+        final = next((line for line in reversed(lines) if line.is_final), lines[-1])
+        final.lines, final.total_cost = lines, explanation.total(lines)  # type: ignore[attr-defined]
+        return self.answer(final, 200, shapes.UsageRecordDetailSerializer)
+
+    @extend_schema(parameters=[_LINE_OR_REQUEST], responses=shapes.CostExplanationSerializer)
+    @action(detail=True, methods=["get"], url_path="cost-explanation")
+    def cost_explanation(self, request: Request, id: str) -> Response:
+        """Why the request cost what it cost: quantity × rate, line by line."""
+        lines = self._lines(id)
+        body = {
+            "request_id": lines[0].request_id, "currency": lines[0].currency, "lines": lines,
+            "total_cost": explanation.total(lines), "notes": _notes(lines),
+            "is_complete": all(line.price_status != PriceStatus.UNPRICED for line in lines),
+        }  # fmt: skip
+        return Response(shapes.CostExplanationSerializer(body).data)
+
+    def _lines(self, value: str) -> list[LedgerLine]:
+        """Every visible line of the request, oldest first. Two index look-ups."""
+        rows = self.get_queryset()
+        line_id = _uuid7(value)
+        if line_id is not None:
+            known = rows.filter(started_at=started_at(line_id), id=line_id).values_list("request_id", flat=True).first()
+            value = known or value
+        found = list(rows.filter(Q(request_id=value)).order_by("started_at", "id")[:500])
+        if not found:
+            raise Http404
+        return found
+
+
+def _uuid7(value: str) -> UUID | None:
+    try:
+        parsed = UUID(value)
+    except ValueError:
+        return None
+    return parsed if parsed.version == 7 else None
+
+
+def _notes(lines: list[LedgerLine]) -> list[dict[str, str]]:
+    notes = []
+    if any(line.price_status == PriceStatus.UNPRICED for line in lines):
+        message = "At least one line has no known price; the total leaves it out."
+        notes.append({"code": "unpriced", "message": message})
+    if any(line.usage_source == UsageSource.ESTIMATED for line in lines):
+        notes.append({"code": "estimated", "message": "At least one line is an estimate; a correction may follow."})
+    if len({line.currency for line in lines}) > 1:
+        notes.append({"code": "currencies", "message": "The lines have several currencies; the total adds them up."})
+    return notes
+
+
+class AuditEventViewSet(ReadableResource):
+    """The audit trail of the organization; without one, a superuser sees the platform's too."""
+
+    queryset = AuditEvent.objects.all()
+    serializer_class = shapes.AuditEventSerializer
+    filterset_class = AuditFilter
+    pagination_class = CappedPagination
+    roles = {"list": ADMINS, "retrieve": ADMINS, "verify": ADMINS}
+    search_fields = ("verb", "object_id")
+    ordering_fields = ("at",)
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        """Personal values of the whole page are decrypted with one query."""
+        context = kwargs.setdefault("context", self.get_serializer_context())
+        shown = args[0] if args else None
+        events = [shown] if isinstance(shown, AuditEvent) else list(shown or ())
+        context["revealed"] = dict(zip((event.pk for event in events), audit.reveal(events), strict=True))
+        return super().get_serializer(*args, **kwargs)
+
+    @extend_schema(responses=shapes.AuditVerificationSerializer)
+    @action(detail=False, methods=["get"], filter_backends=(), pagination_class=None)
+    def verify(self, request: Request) -> Response:
+        """Walk the hash chain from its first event."""
+        return Response(shapes.AuditVerificationSerializer(asdict(audit.verify(self.access.organization))).data)
