@@ -1,0 +1,42 @@
+import uuid
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.dataplane.call import new_id
+from gateway.ledger import ids
+
+
+def test_uuid7_matches_the_example_of_rfc_9562() -> None:
+    # RFC 9562, appendix A.6: 2022-02-22 14:22:22.00 GMT-05:00, rand_a 0xCC3, rand_b 0x18C4DC0C0C07398F
+    random_bits = 0xCC3 << 62 | 0x18C4DC0C0C07398F
+
+    value = ids.uuid7(0x017F22E279B0, random_bits)
+
+    assert str(value) == "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
+    assert ids.started_at(value) == datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
+
+
+@given(st.integers(0, 2**48 - 1))
+def test_the_millisecond_survives(ms: int) -> None:
+    assert ids.uuid7_ms(ids.uuid7(ms)) == ms
+
+
+@given(st.integers(0, 2**47))
+def test_the_hot_paths_id_is_a_valid_uuid7(ms: int) -> None:
+    value = uuid.UUID(new_id(ms))
+
+    assert (value.version, value.variant, ids.uuid7_ms(value)) == (7, uuid.RFC_4122, ms)
+
+
+@given(st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2200, 1, 1), timezones=st.just(UTC)))
+def test_ms_of_truncates_exactly(at: datetime) -> None:
+    ms = ids.ms_of(at)
+
+    assert ids.started_at(ids.uuid7(ms)) == at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def test_shards_are_stable_and_spread() -> None:
+    assert ids.ledger_shard("a", "b") == 28
+    assert {ids.ledger_shard("org", str(n)) for n in range(1000)} == set(range(64))

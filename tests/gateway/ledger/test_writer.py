@@ -1,0 +1,173 @@
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from gateway.ledger import spool
+from gateway.ledger.ids import uuid7
+from gateway.ledger.spool import Spool
+from gateway.ledger.writer import Writer
+from tests.gateway.ledger.lines import line
+
+Ledger = psycopg.Connection[Any]
+
+
+def priced(found: Any, begun: Any) -> dict[str, Any]:
+    cost = Decimal(found["output_tokens"]) / 1000
+    return {"cost": str(cost), "list_cost": str(cost), "charges": [], "currency": "USD", "price_status": "priced"}
+
+
+@pytest.fixture
+def writer(tmp_path: Path, conninfo: str) -> Writer:
+    return Writer(tmp_path, conninfo, priced)
+
+
+def begin(journal: Spool, **changes: Any) -> dict[str, Any]:
+    attempt = line(**changes)
+    begun = {name: value for name, value in attempt.items() if name not in ("charges", "cost", "list_cost")}
+    begun |= {"estimate": {"input_tokens": 7, "output_tokens": 250}, "pricing": {"price_list": "openai", "model": "m"}}
+    journal.begin(attempt["id"], json.dumps(begun).encode())
+    return attempt
+
+
+def settle(journal: Spool, attempt: dict[str, Any]) -> None:
+    journal.settle(attempt["id"], json.dumps(attempt).encode())
+
+
+def ledger_rows(ledger: Ledger) -> list[tuple[Any, ...]]:
+    return ledger.execute(
+        "SELECT id::text, status, usage_source, output_tokens, cost FROM gateway_ledgerline ORDER BY id"
+    ).fetchall()
+
+
+def test_settled_attempts_are_booked_and_open_ones_wait_for_their_owner(
+    tmp_path: Path, writer: Writer, ledger: Ledger
+) -> None:
+    journal = Spool(tmp_path, "s")
+    done, running = begin(journal), begin(journal)
+    settle(journal, done)
+
+    writer.run_once()
+
+    assert ledger_rows(ledger) == [(done["id"], "ok", "reported", 20, Decimal("0.00045"))]
+    settle(journal, running)
+    writer.run_once()
+    assert [row[0] for row in ledger_rows(ledger)] == sorted([done["id"], running["id"]])
+    journal.close()
+
+
+def test_a_dead_owners_open_attempts_become_interrupted_once(tmp_path: Path, writer: Writer, ledger: Ledger) -> None:
+    journal = Spool(tmp_path, "s")
+    attempt = begin(journal)
+    writer.run_once()
+    journal.close()  # releases the lock as a kill would
+
+    writer.run_once()
+    writer.run_once()
+
+    assert ledger_rows(ledger) == [(attempt["id"], "interrupted", "estimated", 250, Decimal("0.25"))]
+    assert not (tmp_path / "s").exists()
+    closed = ledger.execute("SELECT lines, closed_at IS NOT NULL FROM gateway_spoolcursor").fetchall()
+    assert closed == [(1, True)]
+
+
+def test_a_writer_that_died_between_commit_and_clean_up_changes_nothing(
+    tmp_path: Path, conninfo: str, ledger: Ledger
+) -> None:
+    journal = Spool(tmp_path, "s")
+    attempt = begin(journal)
+    settle(journal, attempt)
+    first = Writer(tmp_path, conninfo, priced)
+    first.run_once()
+    first._disconnect()
+
+    second = Writer(tmp_path, conninfo, priced)  # a new process: reads the committed position
+    second.run_once()
+
+    assert len(ledger_rows(ledger)) == 1
+    assert ledger.execute("SELECT lines FROM gateway_spoolcursor").fetchall() == [(1,)]
+    journal.close()
+
+
+def test_two_writers_over_one_spool_book_each_line_once(tmp_path: Path, conninfo: str, ledger: Ledger) -> None:
+    journal = Spool(tmp_path, "s")
+    writers = [Writer(tmp_path, conninfo, priced, batch_lines=3) for _ in range(2)]
+    for _ in range(10):
+        for writer in writers:
+            settle(journal, begin(journal))
+            writer.run_once()
+
+    for writer in writers:
+        writer.run_once()
+
+    assert ledger.execute("SELECT count(*), count(DISTINCT id) FROM gateway_ledgerline").fetchall() == [(20, 20)]
+    assert ledger.execute("SELECT lines FROM gateway_spoolcursor").fetchall() == [(20,)]
+    journal.close()
+
+
+def test_attempts_survive_segment_changes_and_restarts(tmp_path: Path, conninfo: str, ledger: Ledger) -> None:
+    journal = Spool(tmp_path, "s", segment_bytes=12 * spool.MAX_FRAME_BYTES)
+    long_running = begin(journal)
+    for _ in range(200):
+        journal._prepare_next()
+        settle(journal, begin(journal))
+        if len(spool.segments_of(tmp_path / "s")) > 3:
+            Writer(tmp_path, conninfo, priced).run_once()
+    Writer(tmp_path, conninfo, priced).run_once()
+    assert ledger.execute("SELECT count(*) FROM gateway_ledgerline").fetchall() == [(200,)]
+    journal.close()
+
+    Writer(tmp_path, conninfo, priced).run_once()
+
+    assert ledger.execute(
+        "SELECT id::text FROM gateway_ledgerline WHERE status = 'interrupted'"
+    ).fetchall() == [(long_running["id"],)]
+    assert ledger.execute("SELECT count(*) FROM gateway_ledgerline").fetchall() == [(201,)]
+
+
+def test_a_poisonous_frame_is_quarantined_with_its_place(tmp_path: Path, writer: Writer, ledger: Ledger) -> None:
+    journal = Spool(tmp_path, "s")
+    poison = begin(journal)
+    settle(journal, {**poison, "end_user": "a\0b"})
+    good = begin(journal)
+    settle(journal, good)
+
+    writer.run_once()
+
+    assert [row[0] for row in ledger_rows(ledger)] == [good["id"]]
+    source, position = ledger.execute("SELECT source, position FROM gateway_quarantinedline").fetchall()[0]
+    assert source == "spool:s"
+    assert position.startswith("1:")
+    journal.close()
+
+
+def test_a_line_of_any_month_finds_its_partition(tmp_path: Path, writer: Writer, ledger: Ledger) -> None:
+    journal = Spool(tmp_path, "s")
+    old = line(at=1_600_000_000_000)
+    journal.line(old["id"], json.dumps(old).encode())
+
+    writer.run_once()
+
+    assert ledger.execute("SELECT tableoid::regclass::text FROM gateway_ledgerline").fetchall() == [
+        ("gateway_ledgerline_2020_09",)
+    ]
+    journal.close()
+
+
+def test_a_truth_after_adoption_is_an_adjustment(tmp_path: Path, writer: Writer, ledger: Ledger) -> None:
+    journal = Spool(tmp_path, "s")
+    attempt = begin(journal)
+    journal.close()
+    writer.run_once()
+    late = Spool(tmp_path, "late")
+    truth = {**attempt, "cost": "0.1"}
+    late.line(str(uuid7()), json.dumps(truth).encode())
+
+    writer.run_once()
+
+    found = ledger.execute("SELECT kind, cost FROM gateway_ledgerline ORDER BY kind").fetchall()
+    assert found == [("adjustment", Decimal("-0.15")), ("attempt", Decimal("0.25"))]
+    late.close()
