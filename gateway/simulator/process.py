@@ -24,8 +24,8 @@ class SimulatorProcess:
     """
 
     def __init__(self, *, port: int = 0, log: Path | str | None = None, **options: Any) -> None:
-        self.log_path = Path(log) if log is not None else None
-        arguments = [*_flags({"port": port, "log": log, **options})]
+        self.log_path = Path(log).absolute() if log is not None else None
+        arguments = [*_flags({"port": port, "log": self.log_path, **options})]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "gateway.simulator", "--until-eof", *arguments],
             cwd=_ROOT,

@@ -81,13 +81,13 @@ def test_hang_sends_nothing_until_the_client_leaves(fresh_simulator):
 def test_slow_headers_delay_the_head_and_slow_first_byte_the_body(simulator, stream):
     with open_socket(simulator) as sock:
         sock.settimeout(0.15)
-        sock.sendall(request_bytes(fault("slow-headers@400", stream=stream)))
+        sock.sendall(request_bytes(fault("slow-headers@1500", stream=stream)))
         with pytest.raises(TimeoutError):
             sock.recv(1)
     with open_socket(simulator) as sock:
-        sock.settimeout(0.15)
-        sock.sendall(request_bytes(fault("slow-first-byte@400", stream=stream)))
+        sock.sendall(request_bytes(fault("slow-first-byte@1500", stream=stream)))
         assert sock.recv(65_536).endswith(b"\r\n\r\n")
+        sock.settimeout(0.15)
         with pytest.raises(TimeoutError):
             sock.recv(1)
         sock.settimeout(5)
