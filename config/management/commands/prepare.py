@@ -6,9 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
+from django.db import DatabaseError
 
 from config import installation
+from config.doctor.data import unreachable
 
 
 class Command(BaseCommand):
@@ -21,11 +22,13 @@ class Command(BaseCommand):
         parser.add_argument("--report", help="write what `up` needs to know to this file, as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if reason := unreachable():
+            raise CommandError(f"The database does not answer ({reason}): check DATABASE_URL.")
         try:
             report = self._prepare(demo=options["demo"], simulator_url=options["simulator_url"])
-        except OperationalError as error:
+        except DatabaseError as error:
             reason = str(error).strip().splitlines()[0]
-            raise CommandError(f"The database does not answer ({reason}): check DATABASE_URL.") from None
+            raise CommandError(f"The database refused a step ({reason}): see log/postgres.log.") from error
         if options["report"]:
             Path(options["report"]).write_text(json.dumps(report))
 
