@@ -124,17 +124,20 @@ def _recompute(organization: UUID, ranges: Sequence[Range]) -> int:
     day, day_at = within("bucket", days, "day")
     own = {"organization": organization, **quarter_at, **day_at}
     quarter, day = f"organization = %(organization)s AND {quarter}", f"organization = %(organization)s AND {day}"
-    derived = [cube for cube in cubes.STORED if cube.source]
+    # a cube that is summed from another comes after it
+    ordered = sorted(cubes.STORED, key=lambda cube: cube.source is not None)
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL work_mem = '64MB'")
+        # memoize only costs: no two lines have the same charges
+        cursor.execute("SET LOCAL work_mem = '64MB'; SET LOCAL enable_memoize = off")
         for table in (*(cube.table(Grain.QUARTER_HOUR) for cube in cubes.STORED), cubes.CHARGE_TABLE):
             cursor.execute(f"DELETE FROM {table} WHERE {quarter}", own)
         for cube in cubes.STORED:
             cursor.execute(f"DELETE FROM {cube.table(Grain.DAY)} WHERE {day}", own)
         cursor.execute(sql.insert_from_ledger(Grain.QUARTER_HOUR, f"l.organization = %(organization)s AND {line}"), own)
         lines = int(cursor.fetchone()[0])
-        for cube in derived:
-            cursor.execute(sql.insert_derived(cube, Grain.QUARTER_HOUR, quarter), own)
-        for cube in cubes.STORED:
+        for cube in ordered:
+            if cube.source:
+                cursor.execute(sql.insert_derived(cube, Grain.QUARTER_HOUR, quarter), own)
+        for cube in ordered:
             cursor.execute(sql.insert_derived(cube, Grain.DAY, day), own)
     return lines

@@ -10,6 +10,8 @@ from analytics.rollups.cubes import Cube, Grain
 from gateway.ledger.schema import TABLE as LEDGER
 
 WIDTHS = {Grain.MINUTE: "1 minute", Grain.QUARTER_HOUR: "15 minutes", Grain.DAY: "1 day"}
+SHORT = 32
+"""Histograms of up to this many entries are stored as they come: unsorted, a bucket possibly more than once."""
 _LONGEST_MS = 30 * 86_400_000
 _TOKENS = (
     "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
@@ -66,30 +68,18 @@ def lines(grain: Grain, window: str) -> str:
   WHERE {window}) i"""
 
 
-def _histograms_of(pairs: str, source: str, keys: str, count: str) -> str:
-    """One row per key with all sparse arrays; `pairs`: FROM item that yields (which, at[, n])."""
-    arrays = ", ".join(
-        f"array_agg(at ORDER BY at) FILTER (WHERE which = {i}) AS {name}_b, "
-        f"array_agg(n ORDER BY at) FILTER (WHERE which = {i}) AS {name}_n"
-        for i, name in enumerate(cubes.HISTOGRAMS)
-    )
-    return (
-        f"SELECT {keys}, {arrays} FROM (SELECT {keys}, which, at, {count}::integer AS n "
-        f"FROM {source} CROSS JOIN LATERAL {pairs} GROUP BY {keys}, which, at) h GROUP BY {keys}"
-    )
-
-
-def _with_histograms(keys: str, sums: str, histograms: str) -> str:
-    """Sums and histograms of the same keys in one row. Keys may be NULL, so they are united, not joined."""
-    zeros = ", ".join("0" for _ in cubes.SUM_NAMES)
-    empty = ", ".join(f"NULL::{'smallint' if name.endswith('_b') else 'integer'}[] AS {name}" for name in _ARRAYS)
-    added = ", ".join(f"sum({quote(name)})" for name in cubes.SUM_NAMES)
-    arrays = ", ".join(f"coalesce(max({name}), '{{}}')" for name in _ARRAYS)
-    return (
-        f"SELECT {keys}, {added}, {arrays} FROM ("
-        f"SELECT {keys}, {names(cubes.SUM_NAMES)}, {empty} FROM ({sums}) s "
-        f"UNION ALL SELECT {keys}, {zeros}, {names(_ARRAYS)} FROM ({histograms}) a) u GROUP BY {keys}"
-    )
+def _compacted(rows: str, keys: str) -> str:
+    """Rows with each histogram sorted and its equal buckets added up; short ones stay as they are, which is cheaper."""
+    sums, laterals, arrays = names(cubes.SUM_NAMES), [], []
+    for name in cubes.HISTOGRAMS:
+        pair = f"r.{name}_b, r.{name}_n"
+        dense = f"cardinality(r.{name}_b) > {SHORT}"
+        laterals.append(
+            f"CROSS JOIN LATERAL (SELECT b, n FROM analytics_compact({pair}) WHERE {dense} "
+            f"UNION ALL SELECT {pair} WHERE NOT {dense}) {name}"
+        )
+        arrays += [f"{name}.b", f"{name}.n"]
+    return f"SELECT {keys}, {sums}, {', '.join(arrays)} FROM ({rows}) r {' '.join(laterals)}"
 
 
 def columns_of(cube: Cube) -> str:
@@ -99,29 +89,27 @@ def columns_of(cube: Cube) -> str:
 
 
 def from_lines(cube: Cube) -> str:
-    """Rows of `cube` from a relation `lines` made by `lines()`."""
+    """Rows of `cube` from a relation `lines` made by `lines()`. A histogram begins as the list of its buckets."""
     keys = names(["bucket", *cube.dimensions])
     figures = ", ".join(f"{item.expression} AS {item.name}" for item in cubes.SUMS)
-    sums = f"SELECT {keys}, {figures} FROM lines GROUP BY {keys}"
     if not cube.has_histograms:
-        return sums
-    at = ", ".join(f"({i}, {name}_at)" for i, name in enumerate(cubes.HISTOGRAMS))
-    pairs = f"(SELECT which, at FROM (VALUES {at}) v(which, at) WHERE at IS NOT NULL) v"
-    return _with_histograms(keys, sums, _histograms_of(pairs, "lines", keys, "count(*)"))
+        return f"SELECT {keys}, {figures} FROM lines GROUP BY {keys}"
+    arrays = ", ".join(
+        f"coalesce(array_agg({name}_at) FILTER (WHERE {name}_at IS NOT NULL), '{{}}') AS {name}_b"
+        for name in cubes.HISTOGRAMS
+    )
+    ones = ", ".join(f"array_fill(1, ARRAY[cardinality({name}_b)]) AS {name}_n" for name in cubes.HISTOGRAMS)
+    return _compacted(f"SELECT *, {ones} FROM (SELECT {keys}, {figures}, {arrays} FROM lines GROUP BY {keys}) a", keys)
 
 
 def from_rollup(cube: Cube) -> str:
     """Rows of `cube` from a relation `source` that has its columns at a finer grain or with more dimensions."""
     keys = names(["bucket", *cube.dimensions])
     figures = ", ".join(f"sum({quote(name)}) AS {quote(name)}" for name in cubes.SUM_NAMES)
-    sums = f"SELECT {keys}, {figures} FROM source GROUP BY {keys}"
     if not cube.has_histograms:
-        return sums
-    unnested = " UNION ALL ".join(
-        f"SELECT {i}, u.b, u.n FROM unnest({name}_b, {name}_n) u(b, n)" for i, name in enumerate(cubes.HISTOGRAMS)
-    )
-    pairs = f"({unnested}) v(which, at, part)"
-    return _with_histograms(keys, sums, _histograms_of(pairs, "source", keys, "sum(part)"))
+        return f"SELECT {keys}, {figures} FROM source GROUP BY {keys}"
+    arrays = ", ".join(f"analytics_concat({name}) AS {name}" for name in _ARRAYS)
+    return _compacted(f"SELECT {keys}, {figures}, {arrays} FROM source GROUP BY {keys}", keys)
 
 
 def charges(window: str) -> str:
@@ -151,11 +139,8 @@ def insert_from_ledger(grain: Grain, window: str) -> str:
 
 
 def insert_derived(cube: Cube, grain: Grain, window: str) -> str:
-    """A cube's table from a finer one: another cube at the same grain, or its own quarter-hours for days."""
-    if grain == Grain.DAY:
-        table = cube.table(Grain.QUARTER_HOUR)
-    else:
-        table = cubes.CUBE_BY_NAME[cube.source or cube.name].table(grain)
+    """A cube's table from a wider cube at the same grain, or from its own quarter-hours for days."""
+    table = cubes.CUBE_BY_NAME[cube.source].table(grain) if cube.source else cube.table(Grain.QUARTER_HOUR)
     kept = names([*cube.dimensions, *cubes.SUM_NAMES, *(_ARRAYS if cube.has_histograms else ())])
     source = f"SELECT {bucket_of('bucket', grain)} AS bucket, {kept} FROM {table} WHERE {window}"
     return f"WITH source AS ({source}) INSERT INTO {cube.table(grain)} ({columns_of(cube)}) {from_rollup(cube)}"
