@@ -1,12 +1,14 @@
-"""ASGI entry of the data plane: `/v1/*` served here, everything else relayed to the console."""
+"""ASGI entry of the data plane: `/v1/*` served here, everything else relayed to the console.
+
+Uses the settings but never `django.setup()`: no app registry, no ORM, no admin in this process.
+"""
 
 import os
 
-import django
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-django.setup(set_prefix=False)
 
-from gateway.dataplane.app import DataPlane  # noqa: E402  (settings first)
+from config import logs  # noqa: E402  (settings first)
+from gateway.dataplane.app import DataPlane  # noqa: E402
 
+logs.configure()
 app = DataPlane()
