@@ -87,7 +87,7 @@ def reaches(run_as: RunAs, path: Path) -> bool:
     if not run_as.switch:
         return os.access(path, os.X_OK)
     argv = ["/bin/sh", "-c", 'cd -- "$1"', "sh", str(path)]
-    return subprocess.run(argv, cwd="/", capture_output=True, **run_as.popen_args()).returncode == 0  # type: ignore[call-overload, no-any-return]
+    return subprocess.run(argv, cwd="/", capture_output=True, **run_as.popen_args()).returncode == 0  # type: ignore[call-overload]
 
 
 def find_programs(run_as: RunAs) -> Path:

@@ -341,7 +341,7 @@ class EmbeddedPostgres:
     def _run(self, argv: list[str]) -> subprocess.CompletedProcess[str]:
         env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
         extra = self._account().popen_args()
-        return subprocess.run(argv, cwd="/", env=env, capture_output=True, text=True, **extra)  # type: ignore[call-overload, no-any-return]
+        return subprocess.run(argv, cwd="/", env=env, capture_output=True, text=True, **extra)  # type: ignore[call-overload]
 
 
 def _has_roomy_shm() -> bool:
