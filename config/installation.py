@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
+from config.demo.seed import seed
 from config.embedded.secretfile import write_private
 from gateway.choices import JobStatus
 from gateway.models import Job, Model, Organization, Provider, User
@@ -102,7 +103,7 @@ def ensure_demo(simulator_url: str, say: Say) -> bool:
         _point_demo_at(simulator_url)
     else:
         began = time.monotonic()
-        call_command("seed_demo", days=DEMO_FIRST_DAYS, seed=DEMO_SEED, simulator_url=simulator_url)
+        seed(days=DEMO_DAYS, days_first=DEMO_FIRST_DAYS, seed=DEMO_SEED, simulator_url=simulator_url)
         say("Demo company", f"{DEMO_FIRST_DAYS} days made in {time.monotonic() - began:.1f} s")
     return not Job.objects.filter(kind="seed_demo", status=JobStatus.SUCCEEDED).exists()
 

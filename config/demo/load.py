@@ -1,0 +1,93 @@
+"""Days of the demo company into the ledger: COPY, key spend, dirty marks and the note of the day, one transaction.
+
+This is `gateway.ledger.booking.book` for lines known to be new: the same tables move in the same transaction. That
+they are new is settled by the `Job` row, which lists the days that are in; it is locked while a day is loaded.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import numpy as np
+from django.db import connection, transaction
+
+from analytics.rollups.refresh import refresh
+from config.demo.company import Company
+from config.demo.prices import to_decimal
+from config.demo.rows import DayLines
+from gateway.ledger.booking import MINUTE_MARKS_FOR
+from gateway.ledger.copyformat import COLUMN_LIST
+from gateway.ledger.ids import EPOCH
+from gateway.ledger.schema import TABLE
+from gateway.models import DirtyMark, Job
+
+QUARTER_MS, MINUTE_MS = 900_000, 60_000
+BLOCK_ROWS = 2_000
+
+
+def load_day(job_id: UUID, company: Company, before: int, lines: DayLines) -> int:
+    """Book a day; returns how many lines, 0 when it was there already. Partitions must exist."""
+    name = company.calendar.day(before).isoformat()
+    with transaction.atomic():
+        job = Job.objects.select_for_update().get(pk=job_id)
+        result = job.result or {"days": {}}
+        if name in result["days"]:
+            return 0
+        _copy(lines.rows)
+        _book_spend(company, lines)
+        _mark_dirty(company.organization, lines)
+        result["days"][name] = len(lines.rows)
+        job.result = result
+        job.progress = min(1.0, len(result["days"]) / job.parameters["days"])
+        job.save(update_fields=["result", "progress", "updated_at"])
+    return len(lines.rows)
+
+
+def refresh_days(company: Company, first: date, last: date) -> None:
+    """Bring the rollups of these days up to date, unless the background process did it already."""
+    start = datetime.combine(first, datetime.min.time(), UTC)
+    end = datetime.combine(last, datetime.min.time(), UTC) + timedelta(days=1)
+    marks = DirtyMark.objects.filter(organization=company.organization, grain="quarter_hour")
+    if marks.filter(bucket__gte=start, bucket__lt=end).exists():
+        refresh(company.organization, start, end)
+
+
+def _copy(rows: list[str]) -> None:
+    with connection.cursor() as cursor, cursor.copy(f"COPY {TABLE} ({COLUMN_LIST}) FROM STDIN") as copy:
+        for start in range(0, len(rows), BLOCK_ROWS):
+            copy.write("".join(rows[start : start + BLOCK_ROWS]))
+
+
+def _book_spend(company: Company, lines: DayLines) -> None:
+    """As `booking._book_spend`: keys in one global order, so that writers never deadlock (rule 3)."""
+    spend = sorted((str(company.key(company.keys[index])), entry) for index, entry in lines.spend.items())
+    if not spend:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO gateway_keyspend AS s (key_id, spent, requests, last_used_at) "
+            "SELECT * FROM unnest(%s::uuid[], %s::numeric[], %s::bigint[], %s::timestamptz[]) "
+            "ON CONFLICT (key_id) DO UPDATE SET spent = s.spent + excluded.spent, "
+            "requests = s.requests + excluded.requests, "
+            "last_used_at = greatest(s.last_used_at, excluded.last_used_at)",
+            [
+                [key for key, _ in spend],
+                [to_decimal(entry.cost) for _, entry in spend],
+                [entry.requests for _, entry in spend],
+                [_at(entry.last_ms) for _, entry in spend],
+            ],
+        )
+
+
+def _mark_dirty(organization: UUID, lines: DayLines) -> None:
+    recent = int((datetime.now(UTC) - MINUTE_MARKS_FOR).timestamp() * 1000)
+    quarters = np.unique(lines.ms // QUARTER_MS * QUARTER_MS).tolist()
+    minutes = np.unique(lines.ms[lines.ms > recent] // MINUTE_MS * MINUTE_MS).tolist()
+    DirtyMark.objects.bulk_create(
+        DirtyMark(organization=organization, grain=grain, bucket=_at(bucket))
+        for grain, buckets in (("quarter_hour", quarters), ("minute", minutes))
+        for bucket in buckets
+    )
+
+
+def _at(ms: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=ms)

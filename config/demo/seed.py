@@ -1,0 +1,183 @@
+"""Seeding: the company once, then its days, newest first, each exactly once whoever asks and however often."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.db import IntegrityError, transaction
+
+from config.demo import setup
+from config.demo.company import FOUNDED, Company
+from config.demo.load import load_day, refresh_days
+from config.demo.rows import DayLines, day_lines
+from config.demo.story import DAYS, Calendar
+from gateway.choices import JobStatus
+from gateway.ledger.connect import connect
+from gateway.ledger.partitions import ensure_partitions
+from gateway.models import DirtyMark, Job, Organization
+
+KIND = "seed_demo"
+SLUG = "demo"
+SEED = 7
+SIMULATOR_URL = "http://127.0.0.1:9100/v1"
+DAYS_PER_REFRESH = 7
+AHEAD = 3
+"""Days generated while the database is busy with earlier ones."""
+
+Progress = Callable[[int, int], None]
+"""Called with the days that are in and the days wanted."""
+
+
+class DemoError(Exception):
+    """The demo cannot be made as asked; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """What a call added, and how much of the demo is there now."""
+
+    slug: str
+    until: datetime
+    added_days: int
+    added_lines: int
+    days: int
+    wanted_days: int
+
+    @property
+    def is_complete(self) -> bool:
+        return self.days >= self.wanted_days
+
+
+def seed(
+    *,
+    days: int = DAYS,
+    seed: int = SEED,
+    until: datetime | None = None,
+    slug: str = SLUG,
+    simulator_url: str = SIMULATOR_URL,
+    days_first: int | None = None,
+    pause_s: float = 0.0,
+    progress: Progress = lambda done, wanted: None,
+) -> Seeded:
+    """Load the last `days` days before `until` that are not there yet, rollups included.
+
+    `until` (aware; None: the current quarter-hour, or what the first call used) and `seed` are fixed by the first
+    call. `days_first`: stop after the newest so many days; a later call goes on. `pause_s`: rest between days, for a
+    background run. Raises `DemoError`.
+    """
+    if not 1 <= days <= FOUNDED:
+        raise DemoError(f"--days must lie between 1 and {FOUNDED}.")
+    job, company = _ensure(days, seed, until, slug, simulator_url)
+    wanted = job.parameters["days"]
+    names = set((job.result or {"days": {}})["days"])
+    todo = [before for before in range(wanted) if company.calendar.day(before).isoformat() not in names]
+    now = [before for before in todo if days_first is None or before < days_first]
+    _set_status(job, JobStatus.RUNNING if todo else JobStatus.SUCCEEDED)
+    added_days = added_lines = 0
+    done = wanted - len(todo)
+    try:
+        _settle_marks(company)
+        for count in _load(job, company, now, pause_s):
+            added_days += count > 0
+            added_lines += count
+            done += 1
+            progress(done, wanted)
+    except Exception as error:
+        _set_status(job, JobStatus.FAILED, f"{type(error).__name__}: {error}")
+        raise
+    if done >= wanted:
+        _set_status(job, JobStatus.SUCCEEDED)
+    return Seeded(slug, company.calendar.until, added_days, added_lines, done, wanted)
+
+
+def _ensure(days: int, seed: int, until: datetime | None, slug: str, simulator_url: str) -> tuple[Job, Company]:
+    """The job and company of `slug`, made when missing; the first call's seed and end stay."""
+    try:
+        with transaction.atomic():
+            job = Job.objects.select_for_update().filter(kind=KIND, period=slug).first()
+            if job is None:
+                return _create(days, seed, until or _quarter_hour(), slug, simulator_url)
+            company = _checked(job, seed, until, slug)
+            if days > job.parameters["days"]:
+                job.parameters["days"] = days
+                job.save(update_fields=["parameters", "updated_at"])
+            return job, company
+    except IntegrityError:  # somebody else made it a moment ago
+        if Job.objects.filter(kind=KIND, period=slug).exists():
+            return _ensure(days, seed, until, slug, simulator_url)
+        raise
+
+
+def _create(days: int, seed: int, until: datetime, slug: str, simulator_url: str) -> tuple[Job, Company]:
+    if Organization.objects.filter(slug=slug).exists():
+        raise DemoError(f"The organization {slug!r} exists and is no demo; choose another with --organization.")
+    company = Company(slug, seed, Calendar(until.astimezone(UTC)))
+    organization = setup.create(company, simulator_url)
+    parameters = {"days": days, "seed": seed, "until": company.calendar.until.isoformat()}
+    job = Job.objects.create(kind=KIND, period=slug, organization=organization, parameters=parameters)
+    return job, company
+
+
+def _checked(job: Job, seed: int, until: datetime | None, slug: str) -> Company:
+    known, end = job.parameters["seed"], datetime.fromisoformat(job.parameters["until"])
+    if (seed, until or end) != (known, end):
+        raise DemoError(
+            f"The demo {slug!r} was made with --seed {known} --until {end.isoformat()}. The ledger only grows: "
+            "make another one with --organization SLUG."
+        )
+    return Company(slug, known, Calendar(end))
+
+
+def _quarter_hour() -> datetime:
+    now = datetime.now(UTC)
+    return now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
+
+
+def _load(job: Job, company: Company, todo: Sequence[int], pause_s: float) -> Iterator[int]:
+    """Load days in the order given; yields the lines added by each (0: it was there). Rollups follow each week."""
+    with connect() as own:
+        ensure_partitions(own, [company.calendar.midnight(before) for before in todo])
+    week: list[int] = []
+    for before, lines in _generated(company, todo):
+        added = load_day(job.pk, company, before, lines)
+        week.append(before)
+        if len(week) == DAYS_PER_REFRESH or before == todo[-1]:
+            refresh_days(company, company.calendar.day(max(week)), company.calendar.day(min(week)))
+            week.clear()
+        yield added
+        time.sleep(pause_s)
+
+
+def _generated(company: Company, todo: Sequence[int]) -> Iterator[tuple[int, DayLines]]:
+    """Days, made in a thread while the database works on earlier ones."""
+    waiting: deque[tuple[int, Future[DayLines]]] = deque()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="demo") as pool:
+        try:
+            for before in todo:
+                waiting.append((before, pool.submit(day_lines, company, before)))
+                if len(waiting) > AHEAD:
+                    day, future = waiting.popleft()
+                    yield day, future.result()
+            while waiting:
+                day, future = waiting.popleft()
+                yield day, future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _settle_marks(company: Company) -> None:
+    """Rollups of days that an earlier, killed call loaded and did not come to."""
+    marks = DirtyMark.objects.filter(organization=company.organization, grain="quarter_hour")
+    buckets = marks.order_by("bucket").values_list("bucket", flat=True)
+    if first := buckets.first():
+        refresh_days(company, first.astimezone(UTC).date(), marks.latest("bucket").bucket.astimezone(UTC).date())
+
+
+def _set_status(job: Job, status: JobStatus, error: str = "") -> None:
+    now = datetime.now(UTC)
+    times = {"finished_at": now} if status in (JobStatus.SUCCEEDED, JobStatus.FAILED) else {"started_at": now}
+    progress = {"progress": 1.0} if status == JobStatus.SUCCEEDED else {}
+    Job.objects.filter(pk=job.pk).update(status=status, error=error, **times, **progress)

@@ -1,0 +1,105 @@
+"""What each project of the demo company sends: figures of its distributions. Pure; explained in docs/demo-data.md."""
+
+from dataclasses import dataclass
+
+CHAT = "/v1/chat/completions"
+EMBEDDINGS = "/v1/embeddings"
+
+# Share of a day's requests by UTC hour; each row is normalised when used.
+PROFILES: dict[str, tuple[float, ...]] = {
+    "office": (1, 1, 1, 1, 1, 3, 10, 30, 62, 80, 84, 72, 58, 76, 88, 84, 74, 58, 40, 24, 14, 8, 4, 2),
+    "consumer": (14, 9, 6, 5, 6, 10, 20, 36, 52, 60, 64, 68, 70, 66, 62, 62, 66, 74, 84, 90, 82, 64, 42, 24),
+    "night": (8, 90, 100, 82, 20, *(0.4,) * 19),
+    "flat": (1.0,) * 24,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One project's traffic. Token figures are medians and sigmas of lognormal distributions.
+
+    `daily`: requests on a working day at the end of the 90 days; `weekend`: factor on Saturday and Sunday.
+    `shared_blocks`: 512-token blocks at the start of the prompt that are equal in all requests; `cached`: share of
+    requests whose shared blocks are read from the vendor's cache; `writes`: share that writes them (vendors that bill
+    writes). `repeats`: share of requests that repeat an earlier one of the week byte for byte. `tags`: JSON texts.
+    """
+
+    project: str
+    daily: float
+    model: str
+    profile: str
+    weekend: float
+    input: tuple[float, float]
+    output: tuple[float, float]
+    endpoint: str = CHAT
+    route: str = ""
+    stream: float = 0.0
+    reasoning: float = 0.0
+    shared_blocks: int = 0
+    cached: float = 0.0
+    writes: float = 0.0
+    repeats: float = 0.0
+    max_tokens: int | None = None
+    end_users: int = 0
+    tools: int = 0
+    sdk: str = "openai-python/1.109.1"
+    tags: tuple[str, ...] = ()
+
+
+WORKLOADS: tuple[Workload, ...] = (
+    Workload(
+        "support-assistant", 1_190, "gpt-5.4-mini", "consumer", 0.6, (2_300, 0.5), (210, 0.6),
+        route="support-chat", stream=0.95, reasoning=120, shared_blocks=2, cached=0.6, max_tokens=1_024, end_users=420,
+        tools=4, sdk="openai-js/6.8.0", tags=('{"feature": "chat"}', '{"feature": "order-status"}'),
+    ),
+    Workload(
+        "ticket-triage", 790, "gpt-5.4", "office", 0.35, (620, 0.45), (3, 0.5),
+        max_tokens=16, tags=('{"queue": "email"}', '{"queue": "web"}'),
+    ),
+    Workload(
+        "voice-of-customer", 145, "claude-haiku-4-5", "office", 0.3, (3_600, 0.5), (1_650, 0.45), max_tokens=8_192,
+    ),
+    Workload(
+        "code-review", 330, "claude-opus-5-5", "office", 0.08, (9_200, 0.6), (720, 0.6),
+        shared_blocks=8, cached=0.55, writes=0.2, max_tokens=4_096, tools=6,
+        tags=('{"repo": "fleet-core"}', '{"repo": "atlas-web"}'),
+    ),
+    Workload(
+        "dev-copilot", 980, "gpt-5.4", "office", 0.12, (5_200, 0.55), (340, 0.7),
+        stream=1.0, reasoning=160, shared_blocks=6, cached=0.82, max_tokens=4_096, tools=9, sdk="openai-js/6.8.0",
+    ),
+    Workload("ci-evals", 150, "gpt-5.4", "flat", 0.9, (2_600, 0.4), (480, 0.5), max_tokens=2_048),
+    Workload(
+        "docs-search", 1_180, "text-embedding-3-small", "consumer", 0.5, (420, 0.7), (0, 0.0),
+        endpoint=EMBEDDINGS, repeats=0.42,
+    ),
+    Workload(
+        "answer-search", 490, "claude-haiku-4-5", "consumer", 0.5, (7_400, 0.18), (260, 0.5),
+        stream=0.9, shared_blocks=12, max_tokens=1_024, end_users=160, repeats=0.03,
+    ),
+    Workload(
+        "product-copy", 330, "mistral-large-2512", "office", 0.1, (850, 0.5), (250, 0.5), max_tokens=16_384,
+        tags=('{"market": "eu"}', '{"market": "us"}'),
+    ),
+    Workload("translation", 630, "gemini-2.5-flash", "consumer", 0.75, (1_150, 0.6), (1_050, 0.6), max_tokens=8_192),
+    Workload(
+        "contract-extraction", 490, "gpt-5.4-mini", "night", 0.9, (11_500, 0.5), (620, 0.5),
+        reasoning=180, max_tokens=4_096, sdk="openai-python/2.7.1",
+    ),
+    Workload(
+        "fleet-telemetry", 790, "gpt-4o-mini", "flat", 1.0, (780, 0.35), (95, 0.4), max_tokens=256,
+        sdk="python-httpx/0.28.1",
+    ),
+)  # fmt: skip
+
+# Base latency of a model: milliseconds to the first token (median) and tokens per second (median).
+SPEED: dict[str, tuple[float, float]] = {
+    "gpt-5.4": (620, 75),
+    "gpt-5.4-mini": (420, 140),
+    "gpt-4o-mini": (330, 110),
+    "text-embedding-3-small": (90, 1e9),
+    "claude-opus-5-5": (1_100, 55),
+    "claude-haiku-4-5": (380, 130),
+    "gemini-2.5-flash": (350, 170),
+    "mistral-large-2512": (480, 60),
+}
