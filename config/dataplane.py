@@ -7,8 +7,8 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from config import logs  # noqa: E402  (settings first)
-from gateway.dataplane.app import DataPlane  # noqa: E402
+from config import logs
+from gateway.dataplane.app import DataPlane
 
 logs.configure()
 app = DataPlane()
