@@ -27,6 +27,7 @@ class StackedCosts:
     granularity: str
     zone: str
     currency: str
+    has_partial_ends: bool = False
 
     @property
     def totals(self) -> dict[str, Decimal]:
@@ -117,6 +118,7 @@ def _layout(data: StackedCosts) -> Figure:
             "automargin": True,
             "showgrid": False,
             "fixedrange": True,
+            "tickangle": 0,
             "hoverformat": "%a %-d %b, %H:%M" if data.granularity == "hour" else "%a %-d %b %Y",
             "tickformat": "%H:%M\n%-d %b" if data.granularity == "hour" else "%-d %b",
             "dtick": step if len(data.times) <= 10 and data.granularity == "day" else None,
@@ -128,6 +130,7 @@ def _layout(data: StackedCosts) -> Figure:
             "fixedrange": True,
             "tickprefix": "$" if data.currency == "USD" else "",
             "ticksuffix": "" if data.currency == "USD" else f" {data.currency}",
+            "tickformat": ",.2f" if max(data.bucket_totals, default=Decimal(0)) < 10 else ",.0f",
             "nticks": 5,
             "zeroline": True,
         },
@@ -145,10 +148,11 @@ def _summary(data: StackedCosts, unit: str) -> str:
     peak = max(range(len(buckets)), key=buckets.__getitem__)
     at = local(data.times[peak], data.zone)
     when = f"{at:%-d %b, %H:%M}" if unit == "hour" else f"{at:%A, %-d %B}"
+    partial = f" The first and the last {unit} are not complete." if data.has_partial_ends else ""
     return (
         f"{money(total, data.currency)} in total; {dearest} is the dearest model with "
         f"{percent(named[dearest] / total)} of it; the dearest {unit} was {when} "
-        f"with {money(buckets[peak], data.currency)}."
+        f"with {money(buckets[peak], data.currency)}.{partial}"
     )
 
 

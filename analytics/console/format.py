@@ -31,17 +31,24 @@ def compact(value: Number | None) -> str:
 
 
 def money(value: Number | None, currency: str = "USD") -> str:
-    """`1234.5` → `$1,234.50`; amounts below a cent keep three significant digits and are never written as 2e-7."""
+    """`1234.5` → `$1,234.50`; amounts below ten cents keep three significant digits and are never written as 2e-7."""
     if value is None:
         return DASH
     amount = Decimal(str(value))
-    if amount == 0 or abs(amount) >= Decimal("0.01"):
-        places = 4 if 0 < abs(amount) < 1 else 2
-        text = f"{abs(amount):,.{places}f}"
+    if amount == 0 or abs(amount) >= Decimal("0.1"):
+        text = f"{abs(amount):,.2f}"
     else:
         step = Decimal(1).scaleb(amount.adjusted() - 2)
         text = f"{abs(amount).quantize(step, ROUND_HALF_EVEN).normalize():f}"
     return _with_currency(text, currency, negative=amount < 0)
+
+
+def money_column(value: Number | None, currency: str = "USD") -> str:
+    """Like `money`, with six decimals below one unit so that the digits of a column stand under each other."""
+    if value is None or not Decimal("0.000001") <= abs(Decimal(str(value))) < 1:
+        return money(value, currency)
+    amount = Decimal(str(value))
+    return _with_currency(f"{abs(amount):.6f}", currency, negative=amount < 0)
 
 
 def money_short(value: Number | None, currency: str = "USD") -> str:

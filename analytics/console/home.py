@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
+from uuid import UUID
 
 import structlog
+from django.core.cache import cache
 from django.db.models import Q
 from django.utils.safestring import SafeString
 
 from analytics.console import charts, colors, format
-from analytics.console.periods import Period
+from analytics.console.periods import CUSTOM, Period
 from analytics.console.sparkline import sparkline
 from analytics.query import Query, Result, run
-from gateway.models import Model, Organization, Project, User
+from gateway.models import Model, Organization, User
 
 log = structlog.get_logger(__name__)
 
@@ -99,11 +101,11 @@ def attempt(part: str, load: Callable[[], T]) -> T | None:
 
 def load_kpis(user: User, organization: Organization, period: Period) -> Kpis:
     """Totals with change against the window before, and a series for each sparkline."""
-    names = [measure.name for measure in MEASURES]
-    result = run(user, _query(organization, period, [*names, "unpriced_requests"], compare_to="previous_period"))
-    series = run(user, _query(organization, period, names, granularity=period.spark_granularity))
+    names = [*(measure.name for measure in MEASURES), "unpriced_requests"]
+    more = {"granularity": period.spark_granularity, "compare_to": "previous_period"}
+    result = run(user, _query(organization, period, names, **more))
     return Kpis(
-        tiles=tuple(_kpi(measure, result, series, period) for measure in MEASURES),
+        tiles=tuple(_kpi(measure, result, period) for measure in MEASURES),
         as_of=format.local(result.generated_at, period.zone),
         lag=format.lag(result.rollup_lag_s),
         stale=result.stale,
@@ -129,32 +131,36 @@ def load_cost_chart(user: User, organization: Organization, period: Period) -> c
         charts.StackedCosts(
             times=times,
             costs={name: costs[name] for name in ranked if any(costs[name])},
-            slots=model_slots(user, organization, ranked),
+            slots=model_slots(organization, ranked),
             granularity=period.granularity,
             zone=period.zone,
             currency=result.currency,
+            has_partial_ends=period.key != CUSTOM,
         )
     )
 
 
-def load_projects(user: User, organization: Organization, period: Period) -> list[ProjectRow]:
-    """The dearest projects of the window with their share and change."""
+def load_projects(
+    user: User, organization: Organization, period: Period, names: Mapping[UUID, str]
+) -> list[ProjectRow]:
+    """The dearest projects of the window with their share and change; `names` by project id."""
     now = run(user, _projects_query(organization, period.start, period.end, period, limit=TOP_PROJECTS))
     before = run(user, _projects_query(organization, period.start - period.length, period.start, period, limit=500))
     earlier = {_name(group.dimensions, "project"): Decimal(group.measures.get("cost") or 0) for group in before.groups}
-    wanted = {_name(group.dimensions, "project") for group in now.groups} - {colors.OTHER}
-    names = {
-        str(pk): name for pk, name in Project.objects.visible_to(user).filter(pk__in=wanted).values_list("pk", "name")
-    }
-    rows = [_project_row(group, earlier, names, now, period) for group in now.groups]
+    labels = {str(pk): name for pk, name in names.items()}
+    rows = [_project_row(group, earlier, labels, now, period) for group in now.groups]
     return [row for row in rows if row is not None]
 
 
-def model_slots(user: User, organization: Organization, names: Sequence[str]) -> dict[str, int]:
-    """Colour slots that are the same on every page of the organization: catalogue order, oldest first. One query."""
-    catalogue = Model.objects.visible_to(user).filter(Q(organization=organization) | Q(organization=None))
-    known = catalogue.order_by("created_at", "id").values_list("name", flat=True)[:500]
-    return colors.slots(names, known)
+def model_slots(organization: Organization, names: Sequence[str]) -> dict[str, int]:
+    """Colour slots that are the same on every page of the organization: catalogue order, oldest first. One query a
+    minute: only names that the answer already shows are looked up, so a shared list reveals nothing."""
+
+    def catalogue() -> list[str]:
+        models = Model.objects.filter(Q(organization=organization) | Q(organization=None))
+        return list(models.order_by("created_at", "id").values_list("name", flat=True)[:500])
+
+    return colors.slots(names, cache.get_or_set(f"console:models:{organization.pk}", catalogue, 60) or [])
 
 
 def _query(organization: Organization, period: Period, measures: Sequence[str], **more: Any) -> Query:
@@ -180,7 +186,7 @@ def _projects_query(organization: Organization, start: datetime, end: datetime, 
     )
 
 
-def _kpi(measure: Measure, result: Result, series: Result, period: Period) -> Kpi:
+def _kpi(measure: Measure, result: Result, period: Period) -> Kpi:
     value, change = result.totals.get(measure.name), result.change.get(measure.name)
     before = (result.previous_totals or {}).get(measure.name)
     if measure.is_ratio:
@@ -188,7 +194,8 @@ def _kpi(measure: Measure, result: Result, series: Result, period: Period) -> Kp
         words = format.points_words(change, period.before)
     else:
         words = format.change_words(change, period.before, more=measure.more, less=measure.less)
-    points = [point.measures.get(measure.name) for point in series.series]
+    points = [point.measures.get(measure.name) for point in result.series]
+    label = f"{measure.label}, {period.label}"
     arrow = _arrow(words, change)
     return Kpi(
         label=measure.label,
@@ -197,9 +204,7 @@ def _kpi(measure: Measure, result: Result, series: Result, period: Period) -> Kp
         change=words,
         tone=_tone(measure, arrow),
         arrow=arrow,
-        spark=sparkline(
-            [None if point is None else float(point) for point in points], f"{measure.label}, {period.label}"
-        ),
+        spark=sparkline([None if point is None else float(point) for point in points], label),
     )
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 from django.http import HttpRequest
 
-from gateway.models import Organization
+from gateway.choices import Role
+from gateway.models import Job, Membership, Organization
 
+SEED_JOB = "seed_demo"
 SESSION_KEY = "console_organization"
 MANY = 200
 
@@ -21,8 +26,8 @@ class Scope:
 
     @cached_property
     def organizations(self) -> list[Organization]:
-        """Visible, live organizations, oldest first; at most `MANY`."""
-        return list(Organization.objects.visible_to(self.request.user).active().order_by("created_at")[:MANY])
+        """Visible, live organizations, oldest first, at most `MANY`; with the person's role and the demo's progress."""
+        return list(_annotated(self.request)[:MANY])
 
     @cached_property
     def current(self) -> Organization | None:
@@ -35,3 +40,22 @@ class Scope:
             return by_slug[asked]
         remembered = by_slug.get(self.request.session.get(SESSION_KEY, ""))
         return remembered or next(iter(self.organizations), None)
+
+    @property
+    def role(self) -> str:
+        """The person's role in the chosen organization, in words; empty when there is none."""
+        role = getattr(self.current, "role", None)
+        return Role(role).label if role else ""
+
+    @property
+    def seed_job(self) -> dict[str, Any] | None:
+        """`{status, progress, error}` of the newest job that builds the chosen organization's demo history."""
+        return getattr(self.current, "seed_job", None)
+
+
+def _annotated(request: HttpRequest) -> QuerySet[Organization]:
+    own = Membership.objects.filter(organization=OuterRef("pk"), user_id=request.user.pk, archived_at=None)
+    job = Job.objects.filter(kind=SEED_JOB, organization=OuterRef("pk")).order_by("-created_at")
+    about = JSONObject(status="status", progress="progress", error="error")
+    organizations = Organization.objects.visible_to(request.user).active().order_by("created_at")
+    return organizations.annotate(role=Subquery(own.values("role")[:1]), seed_job=Subquery(job.values(about=about)[:1]))

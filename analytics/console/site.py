@@ -93,16 +93,13 @@ class ConsoleContext:
 
     @cached_property
     def seed(self) -> status.SeedProgress | None:
-        return status.seed_progress(self.scope.current)
+        return status.seed_progress(self.scope.seed_job)
 
-    @cached_property
+    @property
     def role(self) -> str:
-        """The person's role in words; one query for plain members."""
-        if getattr(self.user, "is_superuser", False):
-            return "Platform administrator"
-        organization = self.scope.current
-        membership = organization and organization.memberships.filter(user_id=self.user.pk, archived_at=None).first()
-        return membership.get_role_display() if membership else "No role yet"
+        """The person's role in words."""
+        platform = "Platform administrator" if getattr(self.user, "is_superuser", False) else "No role yet"
+        return self.scope.role or platform
 
     def _may_view(self, label: str) -> bool:
         admin = self._site._registry.get(apps.get_model(label))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import Error
 from django.utils import timezone
 
 from analytics.console.format import lag
 from gateway.choices import JobStatus
-from gateway.models import Heartbeat, Job, Organization
+from gateway.models import Heartbeat
 
 FRESH = timedelta(seconds=30)
 SILENT = timedelta(minutes=5)
@@ -59,14 +61,11 @@ def system_status(now: datetime | None = None) -> SystemStatus:
     return SystemStatus(*_overall(parts), tuple(parts))
 
 
-def seed_progress(organization: Organization | None) -> SeedProgress | None:
-    """Progress of the demo history while it is built (or failed); None when there is nothing to say. One query."""
-    if organization is None or not organization.is_demo:
+def seed_progress(job: Mapping[str, Any] | None) -> SeedProgress | None:
+    """Progress of the demo history while it is built (or failed); None when there is nothing to say. No query."""
+    if job is None or job["status"] in (JobStatus.SUCCEEDED, JobStatus.CANCELLED):
         return None
-    job = Job.objects.filter(kind="seed_demo", organization=organization).order_by("-created_at").first()
-    if job is None or job.status in (JobStatus.SUCCEEDED, JobStatus.CANCELLED):
-        return None
-    return SeedProgress(int(min(max(job.progress, 0.0), 1.0) * 100), job.status == JobStatus.FAILED, job.error)
+    return SeedProgress(int(min(max(job["progress"], 0.0), 1.0) * 100), job["status"] == JobStatus.FAILED, job["error"])
 
 
 def _process(label: str, beat: Heartbeat | None, now: datetime) -> Part:

@@ -44,16 +44,21 @@ def home(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
 
 
 def _home_body(user: User, organization: Organization, period: Period, *, is_empty: bool) -> dict[str, Any]:
-    recent = home_data.attempt("recent", lambda: ledger.recent(user, organization, period.zone))
-    body: dict[str, Any] = {"recent": recent and recent[0], "recent_tag": recent and recent[1]}
-    body["rows_url"] = f"{reverse('admin:requests')}?{urlencode(period.query)}"
-    if recent is not None and not recent[0]:
+    lines = home_data.attempt("recent", lambda: ledger.recent_lines(user, organization, timezone.now()))
+    names = home_data.attempt("names", lambda: ledger.project_names(user, organization=organization)) or {}
+    body: dict[str, Any] = {"rows_url": f"{reverse('admin:requests')}?{urlencode(period.query)}", "recent": None}
+    if lines is not None:
+        body["recent"] = ledger.rows_of(lines, names, period.zone)
+        body["recent_tag"] = ledger.fingerprint(lines, period.zone)
+    if lines == []:
         body["checklist"] = checklist.first_steps(user, organization)
         body["gateway_url"] = f"{django_settings.CONSOLE_URL}/v1"
         body["key_command"] = f"python manage.py create_key --organization {organization.slug} --json"
     elif not is_empty:
         body["chart"] = home_data.attempt("cost chart", lambda: home_data.load_cost_chart(user, organization, period))
-        body["projects"] = home_data.attempt("projects", lambda: home_data.load_projects(user, organization, period))
+        body["projects"] = home_data.attempt(
+            "projects", lambda: home_data.load_projects(user, organization, period, names)
+        )
     return body
 
 
@@ -63,12 +68,14 @@ def recent_requests(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     organization = site.each_context(request)["console"].scope.current
     if organization is None:
         raise Http404
-    rows, tag = ledger.recent(_user(request), organization, organization.reporting_timezone)
-    etag = f'W/"{tag}"'
+    user, zone = _user(request), organization.reporting_timezone
+    lines = ledger.recent_lines(user, organization, timezone.now())
+    etag = f'W/"{ledger.fingerprint(lines, zone)}"'
     if request.headers.get("If-None-Match") == etag:
         response: HttpResponse = HttpResponseNotModified()
     else:
-        response = render(request, "console/requests/rows.html", {"rows": rows, "compact": True})
+        rows = ledger.rows_of(lines, ledger.project_names(user, lines), zone)
+        response = render(request, "console/requests/rows.html", {"rows": rows})
     response["ETag"] = etag
     response["Cache-Control"] = "private, no-cache"
     return response

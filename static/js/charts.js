@@ -2,6 +2,7 @@
 // Colours in a figure are names of CSS properties, so that a theme change only redraws.
 
 const CONFIG = { displayModeBar: false, displaylogo: false, responsive: true, doubleClick: false, showTips: false };
+const NARROW_PX = 520;
 const probe = document.createElement("span");
 probe.hidden = true;
 document.body.append(probe);
@@ -16,12 +17,16 @@ function css(name) {
   return getComputedStyle(probe).color;
 }
 
-/** @param {any} figure */
-function themed(figure) {
+/**
+ * @param {any} figure
+ * @param {boolean} narrow
+ */
+function themed(figure, narrow) {
   const text = css("--text-2");
   const line = css("--border");
   const axis = { gridcolor: line, linecolor: line, zerolinecolor: css("--border-strong"), tickfont: { color: text, size: 12 } };
   const layout = structuredClone(figure.layout);
+  if (narrow) Object.assign(layout.xaxis, { dtick: null, nticks: 4 });
   return {
     data: figure.data.map((/** @type {any} */ trace) => ({
       ...trace,
@@ -44,7 +49,7 @@ function draw() {
   for (const element of document.querySelectorAll("[data-chart]")) {
     const source = document.getElementById(`fig-${element.getAttribute("data-chart")}`);
     if (!source?.textContent) continue;
-    const { data, layout } = themed(JSON.parse(source.textContent));
+    const { data, layout } = themed(JSON.parse(source.textContent), element.clientWidth < NARROW_PX);
     /** @type {any} */ (window).Plotly.react(element, data, layout, CONFIG);
     element.removeAttribute("data-pending");
   }

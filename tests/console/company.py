@@ -232,7 +232,8 @@ def traffic(company: Company, days: int, per_day: int, until: datetime, seed: in
         at = until - timedelta(days=back)
         if rng.random() > 0.35 + 0.65 * max(0.0, 1 - abs(at.hour - 14) / 9):
             at = at.replace(hour=9 + at.minute % 9)
-        at = min(at.replace(microsecond=at.microsecond // 1000 * 1000), until - timedelta(seconds=1))
+        if at >= until:
+            at -= timedelta(days=1)
         lines.extend(_ending(company, at, rng))
     return lines
 
