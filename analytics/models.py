@@ -264,6 +264,7 @@ class RollupState(models.Model):
 
     organization = models.UUIDField(primary_key=True)
     version = models.BigIntegerField(default=0)
+    live_version = models.BigIntegerField(default=0, db_default=0, help_text="The same for the minute cube.")
     refreshed_at = models.DateTimeField()
     open_refreshed_at = models.DateTimeField(null=True, help_text="When the bucket still filling was last rolled up.")
 

@@ -5,4 +5,8 @@ from typing import Any
 SCHEDULES: dict[str, dict[str, Any]] = {
     "audit-seal": {"task": "gateway.audit_seal", "schedule": 2.0},
     "outbox-relay": {"task": "gateway.outbox_relay", "schedule": 5.0},
+    "analytics-rollup-marks": {"task": "analytics.rollup_marks", "schedule": 2.0},
+    "analytics-prune-minutes": {"task": "analytics.prune_minutes", "schedule": 900.0},
+    # offered hourly, claimed once a day: a machine that slept through the night does it in the morning
+    "analytics-reconcile": {"task": "analytics.reconcile", "schedule": 3600.0},
 }

@@ -47,6 +47,11 @@ class Plan:
     notes: tuple[Note, ...]
 
     @property
+    def data_version(self) -> int:
+        """Version of the rows that are read; a refresh makes it another."""
+        return self.scope.live_version if self.cube is cubes.LIVE else self.scope.version
+
+    @property
     def sums(self) -> tuple[str, ...]:
         """Stored sums to read, in declared order; money also reads the unpriced count for its note."""
         wanted = set().union(*(measure.sums for measure in self._all_measures))
@@ -165,7 +170,7 @@ def _windows(query: Query, step: timedelta) -> tuple[Range, Range | None]:
             return (start, end), (_year_before(start), _year_before(end))
         case (datetime() as first, datetime() as last):
             return (start, end), windows.align(first, last, step)
-    raise QueryError("unknown_comparison", f"compare_to is none, previous_period, previous_year or a window.")
+    raise QueryError("unknown_comparison", "compare_to is none, previous_period, previous_year or a window.")
 
 
 def _year_before(at: datetime) -> datetime:

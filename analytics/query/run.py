@@ -37,7 +37,7 @@ def run(user: Person, query: Query) -> Result:
 
 
 def _cache_key(plan: Plan) -> str:
-    return cache.key(plan.scope.key(), plan.query.measures, as_understood(plan), plan.conditions)
+    return cache.key(plan.scope.key(), plan.cube.name, plan.data_version, as_understood(plan), plan.conditions)
 
 
 def answer(plan: Plan, now: datetime) -> Result:
@@ -52,7 +52,7 @@ def answer(plan: Plan, now: datetime) -> Result:
     groups = _groups(plan, rows, totals, minutes)
     return Result(
         generated_at=now,
-        data_version=plan.scope.version,
+        data_version=plan.data_version,
         rollup_lag_s=plan.scope.lag_s,
         currency=plan.scope.currency,
         timezone=plan.query.timezone,

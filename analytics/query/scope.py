@@ -22,6 +22,8 @@ from gateway.querysets import WIDE_ROLES
 if TYPE_CHECKING:
     from gateway.querysets import Person
 
+_STATE = ("version", "live_version", "oldest_mark")
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -34,6 +36,7 @@ class Scope:
     user: UUID | None
     currency: str
     version: int
+    live_version: int
     lag_s: float
 
     @property
@@ -63,8 +66,8 @@ class Scope:
         return f"organization = ANY(%(organizations)s::uuid[]) AND ({visible})", parameters
 
     def key(self) -> tuple[object, ...]:
-        """What the answer depends on, for the cache."""
-        return (self.organizations, self.wide, self.teams, self.own, self.user if self.own else None, self.version)
+        """Whose view it is, for the cache."""
+        return (self.organizations, self.wide, self.teams, self.own, self.user if self.own else None)
 
 
 def scope_of(user: Person, query: Query) -> Scope:
@@ -88,6 +91,7 @@ def scope_of(user: Person, query: Query) -> Scope:
         user=user.pk,
         currency=currencies.pop() if len(currencies) == 1 else "USD",
         version=sum(row["version"] or 0 for row in rows),
+        live_version=sum(row["live_version"] or 0 for row in rows),
         lag_s=max(_age(row["oldest_mark"]) for row in rows),
     )
 
@@ -99,7 +103,7 @@ def _age(at: datetime | None) -> float:
 def _rows(user: Person, query: Query) -> QuerySet[Any, dict[str, Any]]:
     if getattr(user, "is_superuser", False):
         organizations = Organization.objects.filter(**_named(query.organization, "")).annotate(role=F("slug"))
-        return _annotated(organizations, "pk").values("pk", "currency", "role", "version", "oldest_mark")
+        return _annotated(organizations, "pk").values("pk", "currency", "role", *_STATE)
     elsewhere = VirtualKey.objects.filter(user_id=user.pk, organization=OuterRef("organization")).exclude(
         project__team=OuterRef("team")
     )
@@ -112,8 +116,7 @@ def _rows(user: Person, query: Query) -> QuerySet[Any, dict[str, Any]]:
     return _annotated(memberships, "organization").values(
         "role",
         "team",
-        "version",
-        "oldest_mark",
+        *_STATE,
         "has_keys_elsewhere",
         pk=F("organization"),
         currency=F("organization__currency"),
@@ -124,7 +127,9 @@ def _annotated(rows: QuerySet[Any, Any], organization: str) -> QuerySet[Any, Any
     states = RollupState.objects.filter(organization=OuterRef(organization))
     marks = DirtyMark.objects.filter(organization=OuterRef(organization)).order_by("pk")
     return rows.annotate(
-        version=Subquery(states.values("version")[:1]), oldest_mark=Subquery(marks.values("created_at")[:1])
+        version=Subquery(states.values("version")[:1]),
+        live_version=Subquery(states.values("live_version")[:1]),
+        oldest_mark=Subquery(marks.values("created_at")[:1]),
     ).order_by(organization)
 
 

@@ -54,22 +54,35 @@ def days_between(start: datetime, end: datetime) -> Iterator[datetime]:
 def refresh(organization: UUID, start: datetime, end: datetime) -> Refreshed:
     """Recompute all rollups of the UTC days that `[start, end)` touches, and settle their dirty marks."""
     done = Refreshed()
-    days = days_between(start, end)
-    while chunk := list(islice(days, DAYS_PER_TRANSACTION)):
-        done += refresh_days(organization, chunk, [(day, day + DAY) for day in chunk])
+    for days in chunks(start, end):
+        done += refresh_days(organization, days, [(day, day + DAY) for day in days])
     return done
 
 
-def refresh_days(organization: UUID, days: Sequence[datetime], dirty: Iterable[Range]) -> Refreshed:
-    """Recompute the quarter-hours in `dirty` (all inside `days`) and the day rows of `days`, in one transaction."""
+def chunks(start: datetime, end: datetime) -> Iterator[list[datetime]]:
+    """The UTC days that `[start, end)` touches, a transaction's worth at a time."""
+    days = days_between(start, end)
+    while chunk := list(islice(days, DAYS_PER_TRANSACTION)):
+        yield chunk
+
+
+def refresh_days(
+    organization: UUID, days: Sequence[datetime], dirty: Iterable[Range], *, only_marked: bool = False
+) -> Refreshed:
+    """Recompute the quarter-hours in `dirty` (all inside `days`) and the day rows of `days`, in one transaction.
+
+    `only_marked`: do nothing when another worker has settled the marks meanwhile.
+    """
     with transaction.atomic():
         _lock(organization, days)
         complete = state.complete_days(days)
         ranges = coalesce(part for part in dirty if day_of(part[0]) in complete)
         kept = [day for day in days if day not in complete]
+        marks = _marks(organization, [*ranges, *((day, day + DAY) for day in kept)])
+        if only_marked and not marks:
+            return Refreshed()
         for day in kept:
             log.warning("rollup_kept", organization=str(organization), day=day.isoformat(), reason="ledger incomplete")
-        marks = _marks(organization, [*ranges, *((day, day + DAY) for day in kept)])
         lines = _recompute(organization, ranges) if ranges else 0
         state.delete_marks(marks)
         state.bump(organization, opened=_covers_now(ranges))
@@ -77,15 +90,24 @@ def refresh_days(organization: UUID, days: Sequence[datetime], dirty: Iterable[R
 
 
 def coalesce(ranges: Iterable[Range]) -> list[Range]:
-    """Sorted disjoint ranges; many scattered ones become the one that covers them (more work, same result)."""
+    """Sorted disjoint ranges. Many scattered ones become one for each UTC day: more work, same result."""
+    merged = _merged(ranges)
+    if len(merged) <= RANGES_PER_STATEMENT:
+        return merged
+    days: dict[datetime, Range] = {}
+    for start, end in merged:
+        first, _ = days.get(day_of(start), (start, end))
+        days[day_of(start)] = (first, end)
+    return _merged(days.values())
+
+
+def _merged(ranges: Iterable[Range]) -> list[Range]:
     merged: list[Range] = []
     for start, end in sorted(ranges):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         else:
             merged.append((start, end))
-    if len(merged) > RANGES_PER_STATEMENT:
-        return [(merged[0][0], merged[-1][1])]
     return merged
 
 

@@ -28,14 +28,25 @@ def delete_marks(ids: Sequence[int]) -> None:
 
 
 def bump(organization: UUID, *, opened: bool) -> None:
-    """New data version of the organization, last in the refreshing transaction."""
+    """New data version of the organization, last in the refreshing transaction. `opened`: the open bucket too."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO analytics_rollupstate AS s (organization, version, refreshed_at, open_refreshed_at) "
-            "VALUES (%s, 1, clock_timestamp(), CASE WHEN %s THEN clock_timestamp() END) "
+            "INSERT INTO analytics_rollupstate AS s (organization, version, live_version, refreshed_at, "
+            "open_refreshed_at) VALUES (%s, 1, 0, clock_timestamp(), CASE WHEN %s THEN clock_timestamp() END) "
             "ON CONFLICT (organization) DO UPDATE SET version = s.version + 1, refreshed_at = excluded.refreshed_at, "
             "open_refreshed_at = coalesce(excluded.open_refreshed_at, s.open_refreshed_at)",
             [organization, opened],
+        )
+
+
+def bump_live(organization: UUID) -> None:
+    """New version of the minute cube alone: answers over quarter-hours stay valid."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO analytics_rollupstate AS s (organization, version, live_version, refreshed_at) "
+            "VALUES (%s, 0, 1, clock_timestamp()) "
+            "ON CONFLICT (organization) DO UPDATE SET live_version = s.live_version + 1",
+            [organization],
         )
 
 

@@ -1,0 +1,58 @@
+"""Claims on `Job` rows: one effect for each kind and period, however many schedulers fire (rule 22).
+
+job = claim("analytics.reconcile", "2026-11-22", lease_s=600)
+if job:
+    with transaction.atomic():
+        ...the effect...
+        finish(job, {"rows": 3})
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import JSONField, Q, Value
+
+from gateway.choices import JobStatus
+from gateway.models import Job
+
+
+class ClaimLost(RuntimeError):
+    """The lease ran out and someone else took the job: the caller's transaction must not commit."""
+
+
+def claim(kind: str, period: str, lease_s: float) -> Job | None:
+    """The job of this kind and period if it is free to run, else None.
+
+    Free is: new, queued, or claimed by someone whose lease has run out. Failed and finished jobs stay as they are.
+    """
+    Job.objects.bulk_create([Job(kind=kind, period=period)], ignore_conflicts=True)
+    now = datetime.now(UTC)
+    with transaction.atomic():
+        job = Job.objects.select_for_update(skip_locked=True).filter(_free(now), kind=kind, period=period).first()
+        if job is None:
+            return None
+        job.status, job.fence = JobStatus.RUNNING, job.fence + 1
+        job.claimed_until, job.started_at = now + timedelta(seconds=lease_s), now
+        job.save(update_fields=["status", "fence", "claimed_until", "started_at", "updated_at"])
+    return job
+
+
+def _free(now: datetime) -> Q:
+    return Q(status=JobStatus.QUEUED) | Q(status=JobStatus.RUNNING, claimed_until__lt=now)
+
+
+def finish(job: Job, result: dict[str, object] | None = None) -> None:
+    """Mark the claim done; call it in the transaction of the effect. Raises ClaimLost if the claim was taken over."""
+    _end(job, JobStatus.SUCCEEDED, result=Value(result or {}, JSONField()), progress=1)
+
+
+def fail(job: Job, error: str) -> None:
+    """Mark the claim failed with what happened. Raises ClaimLost if the claim was taken over."""
+    _end(job, JobStatus.FAILED, error=error)
+
+
+def _end(job: Job, status: JobStatus, **changes: object) -> None:
+    now = datetime.now(UTC)
+    mine = Job.objects.filter(pk=job.pk, fence=job.fence, status=JobStatus.RUNNING)
+    if not mine.update(status=status, finished_at=now, claimed_until=None, updated_at=now, **changes):
+        raise ClaimLost(f"{job.kind} {job.period}: the claim with fence {job.fence} is not current any more")
