@@ -16,6 +16,8 @@ from gateway.credentials import KEY_MARK
 from gateway.models import Membership, Organization, Project, Team, User, VirtualKey
 from gateway.services import audit, catalog
 
+CREDENTIAL = "sk-simulated"  # the simulated provider takes any; without one it refuses, as the real ones do
+
 
 def create(company: Company, simulator_url: str) -> Organization:
     """Everything at once, in the caller's transaction. Ids derive from the seed; nobody can sign in or call with what
@@ -109,7 +111,7 @@ def _catalogue(organization: Organization, simulator_url: str) -> None:
     for slug, (name, kind, price_list) in data.PROVIDERS.items():
         providers[slug] = catalog.set_provider(
             organization=organization, actor=None, slug=slug, name=name, kind=kind, price_list=price_list,
-            base_url=simulator_url, is_enabled=True,
+            base_url=simulator_url, is_enabled=True, credential=CREDENTIAL,
         ).row  # fmt: skip
     models = {}
     for name, (provider, capabilities, context, longest) in data.MODELS.items():

@@ -20,6 +20,7 @@ from config.embedded.runtime import StartError, StateFile
 FIRST_DELAY = 0.2  # seconds before the first restart; doubles with every death in quick succession
 LONGEST_DELAY = 10.0
 STEADY = 20.0  # a child that lived this long begins again with the first delay
+LOUD_DEATHS = 10  # so many are told one by one, then every tenth
 SAME_SIGNAL = 0.5  # seconds within which a second signal is the echo of the first
 EARLY_DEATHS = 3  # so many deaths before it was ever ready, and the start has failed
 
@@ -135,18 +136,20 @@ class Supervisor:
                 self._restart(running)
 
     def _note_death(self, running: _Running, status: int) -> None:
-        if not running.child.keep and status == 0:
-            running.finished = True
-            self._write_state()
-            return
+        log = self.logs.path(running.child.name)
         if time.monotonic() - running.started >= STEADY:
             running.deaths = 0
+        if not running.child.keep and (status == 0 or running.deaths + 1 >= EARLY_DEATHS):
+            running.finished = True
+            self._write_state()
+            if status != 0:
+                self.say(f"{running.child.name} failed {EARLY_DEATHS} times ({_how(status)}); given up. Log: {log}")
+            return
         delay = min(LONGEST_DELAY, FIRST_DELAY * 2**running.deaths)
         running.deaths += 1
         running.due = time.monotonic() + delay
         self._write_state()
-        if not self.stopping:
-            log = self.logs.path(running.child.name)
+        if not self.stopping and (running.deaths <= LOUD_DEATHS or running.deaths % LOUD_DEATHS == 0):
             self.say(f"{running.child.name} ended ({_how(status)}); starting it again in {delay:.1f} s. Log: {log}")
 
     def _restart(self, running: _Running) -> None:

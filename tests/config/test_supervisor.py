@@ -241,3 +241,26 @@ def test_secrets_are_made_once_and_private(tmp_path: Path, monkeypatch: pytest.M
     assert (tmp_path / "secrets.env").read_text() == text
     assert "SECRET_KEY" not in text
     assert (tmp_path / "secrets.env").stat().st_mode & 0o777 == 0o600
+
+
+def test_task_that_fails_is_tried_three_times_and_one_that_succeeds_once(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from config.embedded.childlogs import LogPump; from config.embedded.runtime import StateFile\n"
+        "from config.embedded.supervisor import Child, Supervisor\n"
+        "where = Path(sys.argv[1]); (where / 'run').mkdir()\n"
+        "sup = Supervisor(StateFile(where), LogPump(where / 'log'), print)\n"
+        "for name, status in (('good', 0), ('bad', 4)):\n"
+        "    code = f'print(1); raise SystemExit({status})'\n"
+        "    sup.start(Child(name, [sys.executable, '-c', code], keep=False))\n"
+        "while sup.state.values['children']: sup.poll(1)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("bad failed 3 times (exit status 4); given up.")
+    assert processes.wait_until(lambda: (tmp_path / "log" / "bad.log").read_text() == "1\n1\n1\n", 5)
+    assert (tmp_path / "log" / "good.log").read_text() == "1\n"

@@ -123,6 +123,24 @@ def test_from_nothing_to_a_page_and_back(data_dir: Path, port: int) -> None:
     assert "Traceback" not in "".join(path.read_text() for path in (data_dir / "log").iterdir())
 
 
+def test_printed_curl_works_when_pasted(data_dir: Path, port: int) -> None:
+    up = Up(data_dir, port)
+    try:
+        up.wait_for("Ctrl-C stops everything.", timeout=240)
+        command = up.output[up.output.index("curl ") : up.output.index("Ctrl-C stops")]
+
+        pasted = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+
+        answer = json.loads(pasted.stdout)
+        assert answer["object"] == "chat.completion", answer
+        assert answer["usage"]["total_tokens"] > 0
+        assert (data_dir / "demo-key").stat().st_mode & 0o777 == 0o600
+        assert {*CHILDREN, "simulator", "demo"} >= set(up.children()) >= {*CHILDREN, "simulator"}
+        assert up.end() == 0
+    finally:
+        up.process.kill()
+
+
 def test_survives_kills_of_its_children_and_of_itself(data_dir: Path, port: int) -> None:
     up = Up(data_dir, port, "--no-demo")
     again = None
