@@ -38,6 +38,7 @@ class Env:
     console_socket: Path
     console_url: str
     log_json: bool
+    body_timeout_s: float
 
 
 def embedded_database_url(data_dir: Path) -> str:
@@ -85,4 +86,5 @@ def load() -> Env:
         console_socket=Path(env.str("CONSOLE_SOCKET", default="") or data_dir / "run" / "console.sock"),
         console_url=env.str("CONSOLE_URL", default=""),
         log_json=env.bool("LOG_JSON", default=False),
+        body_timeout_s=env.float("GATEWAY_BODY_TIMEOUT_S", default=30.0),
     )

@@ -32,9 +32,7 @@ def configure() -> None:
         redact,
     ]
     renderer = (
-        structlog.processors.JSONRenderer()
-        if settings.ENV.log_json
-        else structlog.dev.ConsoleRenderer(colors=False)
+        structlog.processors.JSONRenderer() if settings.ENV.log_json else structlog.dev.ConsoleRenderer(colors=False)
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

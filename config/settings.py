@@ -254,6 +254,7 @@ GATEWAY_STAGES = [
 ]
 GATEWAY_ADAPTERS = {"openai": "gateway.dataplane.adapters.openai.OpenAIAdapter"}
 GATEWAY_OUTBOX_HANDLERS = {"mail": "gateway.services.outbox.deliver_mail"}
+GATEWAY_BODY_TIMEOUT_S = ENV.body_timeout_s
 GATEWAY_PRICER = "costs.pricer.BookPricer"
 ANALYTICS_PROVIDERS: list[str] = []
 

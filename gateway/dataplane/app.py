@@ -20,7 +20,6 @@ from gateway.ledger.spool import SpoolFullError
 logger = logging.getLogger(__name__)
 BODY_LIMIT_BYTES = 20 * 1024 * 1024
 DISCARD_LIMIT_BYTES = 256 * 1024 * 1024
-BODY_TIMEOUT_S = 30.0
 SINGLE_HEADERS = frozenset({b"authorization", b"x-api-key", b"content-length", b"content-type", b"x-request-id"})
 ENDPOINTS = {
     endpoint.path: endpoint
@@ -185,7 +184,7 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes |
     parts, size = [], 0
     too_large = int(headers.get(b"content-length", b"0") or 0) > BODY_LIMIT_BYTES
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(settings.GATEWAY_BODY_TIMEOUT_S):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":

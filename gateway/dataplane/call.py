@@ -1,5 +1,6 @@
 """One client call on its way through the stages: what was asked, by whom, and where it goes."""
 
+import json
 import os
 import re
 import time
@@ -23,6 +24,8 @@ PREFIX_BLOCK_BYTES = 2048  # about 512 tokens of text at 4 bytes a token
 MAX_PREFIXES = 64
 VOLATILE = ("stream", "stream_options", "user", "metadata", "store", "safety_identifier", "prompt_cache_key")
 _UNCLEAN = re.compile("[\x00\ud800-\udfff]")
+_last_ms = 0
+_counter = 0
 _ESCAPED_LETTER = re.compile(rb"\\u00[46]")
 
 
@@ -78,11 +81,14 @@ def new_call(endpoint: Endpoint, headers: Mapping[bytes, bytes], client_ip: str)
 
 
 def new_id(ms: int) -> str:
-    """UUIDv7 as text, without building a `UUID` object (RFC 9562 §5.7)."""
+    """UUIDv7 as text, without building a `UUID` object; ascending within a millisecond (RFC 9562 §5.7, §6.2)."""
+    global _last_ms, _counter
     random = int.from_bytes(os.urandom(10), "big")
+    _counter = (_counter + 1) & 0xFFF if ms == _last_ms else random >> 69  # starts in the lower half of 12 bits
+    _last_ms = ms
     tail = f"{0x8000000000000000 | (random & 0x3FFFFFFFFFFFFFFF):016x}"
     head = f"{ms:012x}"
-    return f"{head[:8]}-{head[8:]}-7{random >> 68:03x}-{tail[:4]}-{tail[4:]}"
+    return f"{head[:8]}-{head[8:]}-7{_counter:03x}-{tail[:4]}-{tail[4:]}"
 
 
 def parse(call: Call, body: bytes) -> None:
@@ -111,10 +117,22 @@ def _object(body: bytes) -> dict[str, Any]:
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise ApiError(400, "invalid_json", f"The body is not valid JSON: {error}.") from error
+        fields = _slowly(body, error)
     if not isinstance(fields, dict):
         raise ApiError(400, "invalid_json", "The body must be a JSON object.")
     return fields
+
+
+def _slowly(body: bytes, error: ValueError) -> object:
+    """Valid JSON that the fast parser refuses (a number beyond a double); anything else is the caller's mistake."""
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise ApiError(400, "invalid_json", f"The body is not valid JSON: {error}.") from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
 
 
 def _refuse_ambiguity(body: bytes) -> None:
@@ -171,7 +189,10 @@ def ip_hash(address: str) -> str:
 def fingerprints(call: Call) -> dict[str, str]:
     """Keyed hashes of the canonical request and of its successive prompt prefixes; no body is stored."""
     stable = {key: value for key, value in call.fields.items() if key not in VOLATILE}
-    canonical = orjson.dumps(stable, option=orjson.OPT_SORT_KEYS)
+    try:
+        canonical = orjson.dumps(stable, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # numbers or text that only the slow parser took: the body as it came identifies it
+        return {"request_hmac": credentials.keyed_hash("request", call.body).hex()}
     found = {"request_hmac": credentials.keyed_hash("request", canonical).hex()}
     if call.endpoint.required == "messages" and len(call.body) > PREFIX_BLOCK_BYTES:
         prompt = orjson.dumps([call.fields.get("tools"), call.fields["messages"]])

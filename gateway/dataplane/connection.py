@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gateway.dataplane.upstream import Pool
 
 HIGH_WATER_BYTES = 256 * 1024
+STALE_WITHIN_S = 1.0
 NO_BODY = frozenset({204, 304})
 MAX_HEAD_HEADERS = 200
 
@@ -115,6 +116,7 @@ class Connection(asyncio.Protocol):
         self.exchange: Exchange | None = None
         self.idle_since = 0.0
         self.uses = 0
+        self.sent_at = 0.0
         self.phase_deadline = 0.0
         self.total_deadline = 0.0
         self.phase = ""
@@ -131,6 +133,7 @@ class Connection(asyncio.Protocol):
         self._until_close = False
         self._keep_alive = True
         self.uses += 1
+        self.sent_at = self.pool.now()
         self.exchange = Exchange(self)
         self.transport.write(request)
         return self.exchange
@@ -181,7 +184,8 @@ class Connection(asyncio.Protocol):
             exchange.complete = True
             exchange.wake()
             return
-        stale = self.uses > 1 and not exchange.started
+        # closed while idle, noticed when written to; after a second the provider was at work on it
+        stale = self.uses > 1 and not exchange.started and self.pool.now() - self.sent_at < STALE_WITHIN_S
         reason = "stale_connection" if stale else "connection_lost"
         exchange.fail(UpstreamError(reason, "the provider closed the connection before the answer was complete"))
 

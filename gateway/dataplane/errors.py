@@ -6,6 +6,11 @@ from typing import Any
 import orjson
 
 
+def _encodable(text: str) -> str:
+    """The caller's words may hold lone surrogates, which no answer can."""
+    return text.encode("utf-8", "replace").decode()
+
+
 class ApiError(Exception):
     """An answer that is not the model's. `status` is the HTTP status; `code` is stable and documented."""
 
@@ -22,9 +27,9 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
         self.code = code
-        self.message = message
+        self.message = _encodable(message)
         self.kind = kind
-        self.param = param
+        self.param = _encodable(param) if param is not None else None
         self.headers = dict(headers or {})
 
     def body(self) -> bytes:
@@ -53,4 +58,6 @@ def upstream_failure(error: UpstreamError) -> ApiError:
     if error.reason in TIMEOUT_REASONS:
         return ApiError(504, "upstream_timeout", f"The provider did not answer in time ({error.reason}).",
                         kind="upstream_error")  # fmt: skip
-    return ApiError(502, "upstream_error", f"The provider could not be reached ({error.reason}).", kind="upstream_error")
+    return ApiError(
+        502, "upstream_error", f"The provider could not be reached ({error.reason}).", kind="upstream_error"
+    )

@@ -101,6 +101,10 @@ class Relay:
                 self.stale_retries -= 1
                 self.targets.insert(0, target)  # the provider closed an idle connection: once more, fresh
             return self._fail(attempt, failures.of_exception(error))
+        except Exception:
+            if not attempt.is_settled:  # a defect of ours must not leave the attempt open until the process ends
+                self._fail(attempt, failures.of_exception(UpstreamError("internal_error", "the gateway failed")))
+            raise
         finally:
             if self.exchange is not None:
                 self.exchange.release()

@@ -105,7 +105,9 @@ class Runtime:
         found: list[Target] = []
         for _, group in groupby(sorted(targets, key=lambda t: t.priority), key=lambda t: t.priority):
             # Efraimidis & Spirakis (2006): sorting by u^(1/w) draws without replacement by weight
-            found += sorted(group, key=lambda t: self._random.random() ** (1 / t.weight) if t.weight else -1, reverse=True)
+            found += sorted(
+                group, key=lambda t: self._random.random() ** (1 / t.weight) if t.weight else -1, reverse=True
+            )
         return tuple(found)
 
     def count_refused(self, call: Call, secret: str) -> None:

@@ -44,6 +44,7 @@ class Attempt:
     ms: int
     clock: float
     line: dict[str, Any]
+    is_settled: bool = False
 
 
 def request_columns(call: Call) -> dict[str, Any]:
@@ -102,6 +103,7 @@ def settle(attempt: Attempt, outcome: Outcome, runtime: "Runtime") -> Mapping[st
     if outcome.status == "ok":
         line |= call_module.fingerprints(call)
     runtime.spool.settle(attempt.id, orjson.dumps(line))
+    attempt.is_settled = True
     key = call.key
     assert key is not None
     if key.tpm_limit is not None:

@@ -18,7 +18,6 @@ def _text(value: object) -> str:
     return str(value).translate(_ESCAPES)
 
 
-
 def _boolean(value: object) -> str:
     return "t" if value else "f"
 

@@ -107,9 +107,9 @@ class Writer:
     def _reader(self, connection: psycopg.Connection[Any], folder: Path) -> SpoolReader | None:
         if folder.name not in self._readers:
             row = connection.execute(
-                "INSERT INTO gateway_spoolcursor (spool_id, segment, \"offset\", lines, registered_at) "
+                'INSERT INTO gateway_spoolcursor (spool_id, segment, "offset", lines, registered_at) '
                 "VALUES (%s, 0, 0, 0, now()) ON CONFLICT (spool_id) DO UPDATE SET spool_id = excluded.spool_id "
-                "RETURNING segment, \"offset\", closed_at",
+                'RETURNING segment, "offset", closed_at',
                 [folder.name],
             ).fetchone()
             assert row is not None

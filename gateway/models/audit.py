@@ -36,7 +36,9 @@ class AuditEvent(models.Model):
     class Meta:
         ordering: ClassVar = ["-at", "-id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["organization", "sequence"], name="audit_sequence_unique", nulls_distinct=True)
+            models.UniqueConstraint(
+                fields=["organization", "sequence"], name="audit_sequence_unique", nulls_distinct=True
+            )
         ]
         indexes: ClassVar = [
             # the sealer's work list

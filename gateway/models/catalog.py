@@ -36,9 +36,7 @@ class Provider(Record):
     class Meta:
         ordering: ClassVar = ["slug"]
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["organization", "slug"], name="provider_slug_unique", nulls_distinct=False
-            )
+            models.UniqueConstraint(fields=["organization", "slug"], name="provider_slug_unique", nulls_distinct=False)
         ]
 
     def __str__(self) -> str:

@@ -24,7 +24,10 @@ class User(AbstractUser):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                Lower("email"), name="user_email_unique", condition=~models.Q(email=""), violation_error_message="E-mail address in use."
+                Lower("email"),
+                name="user_email_unique",
+                condition=~models.Q(email=""),
+                violation_error_message="E-mail address in use.",
             )
         ]
 

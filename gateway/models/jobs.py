@@ -35,9 +35,7 @@ class Job(Record):
         constraints: ClassVar = [models.UniqueConstraint(fields=["kind", "period"], name="job_unique_per_period")]
         indexes: ClassVar = [
             # claiming: open jobs, oldest first
-            models.Index(
-                fields=["created_at"], name="job_open", condition=models.Q(status__in=["queued", "running"])
-            )
+            models.Index(fields=["created_at"], name="job_open", condition=models.Q(status__in=["queued", "running"]))
         ]
 
     def __str__(self) -> str:

@@ -99,9 +99,7 @@ def test_a_truth_after_an_interrupted_estimate_becomes_an_adjustment(ledger: Led
     again = booked(ledger, truth)
 
     assert (first.adjusted, again.adjusted) == (1, 0)
-    kinds = rows(
-        ledger, "SELECT kind, is_final, cost, output_tokens, corrects FROM gateway_ledgerline ORDER BY kind"
-    )
+    kinds = rows(ledger, "SELECT kind, is_final, cost, output_tokens, corrects FROM gateway_ledgerline ORDER BY kind")
     assert kinds == [
         ("adjustment", False, Decimal("-0.3"), -160, UUID(estimate["id"])),
         ("attempt", True, Decimal("0.5"), 250, None),
@@ -165,6 +163,4 @@ def test_two_writers_with_the_same_keys_neither_deadlock_nor_lose(ledger: Ledger
 def test_spend_is_the_keys_own(ledger: Ledger) -> None:
     booked(ledger, line(), line(api_key=None), line(kind="denied", status="denied", cost="0", price_status="free"))
 
-    assert rows(ledger, "SELECT key_id::text, spent, requests FROM gateway_keyspend") == [
-        (KEY, Decimal("0.00045"), 1)
-    ]
+    assert rows(ledger, "SELECT key_id::text, spent, requests FROM gateway_keyspend") == [(KEY, Decimal("0.00045"), 1)]

@@ -40,3 +40,9 @@ def test_ms_of_truncates_exactly(at: datetime) -> None:
 def test_shards_are_stable_and_spread() -> None:
     assert ids.ledger_shard("a", "b") == 28
     assert {ids.ledger_shard("org", str(n)) for n in range(1000)} == set(range(64))
+
+
+def test_ids_made_within_a_millisecond_ascend() -> None:
+    made = [new_id(1_700_000_000_000) for _ in range(1000)]
+
+    assert made == sorted(made)

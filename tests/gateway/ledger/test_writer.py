@@ -122,9 +122,9 @@ def test_attempts_survive_segment_changes_and_restarts(tmp_path: Path, conninfo:
 
     Writer(tmp_path, conninfo, priced).run_once()
 
-    assert ledger.execute(
-        "SELECT id::text FROM gateway_ledgerline WHERE status = 'interrupted'"
-    ).fetchall() == [(long_running["id"],)]
+    assert ledger.execute("SELECT id::text FROM gateway_ledgerline WHERE status = 'interrupted'").fetchall() == [
+        (long_running["id"],)
+    ]
     assert ledger.execute("SELECT count(*) FROM gateway_ledgerline").fetchall() == [(201,)]
 
 

@@ -1,0 +1,205 @@
+"""Is the ledger consistent with itself and the books kept beside it? Reads only, in one snapshot.
+
+The gateway's part of `manage.py verify_ledger`. Every problem comes with examples, so that somebody can look.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from gateway.ledger.ids import SHARDS, ledger_shard
+from gateway.ledger.reader import SpoolReader
+from gateway.ledger.schema import TABLE
+from gateway.ledger.spool import segments_of, try_adopt
+
+EXAMPLES = 5
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: how many things it looked at, how many are wrong, and some of them in words.
+
+    `is_warning`: worth a look, but the ledger is not wrong because of it.
+    """
+
+    name: str
+    looked_at: int
+    problems: int = 0
+    examples: tuple[str, ...] = ()
+    is_warning: bool = False
+
+    @property
+    def is_fine(self) -> bool:
+        return self.problems == 0 or self.is_warning
+
+
+# name → condition that is true for a wrong line; `charged` and `off` come from the line's charges
+LINE_RULES: dict[str, str] = {
+    "cost = sum of charges": "l.cost IS NOT NULL AND l.cost <> coalesce(c.charged, 0)",
+    "charge = quantity x unit price": "coalesce(c.off, false)",
+    "unknown price has no cost": "(l.price_status = 'unpriced') <> (l.cost IS NULL)",
+    "free lines and denials cost nothing": "(l.price_status = 'free' OR l.kind = 'denied') AND l.cost <> 0",
+    "started_at is the id's": "l.started_at <> gateway_uuid7_at(l.id)",
+    "line lies in its month's partition": (
+        f"l.tableoid::regclass::text <> '{TABLE}_' || to_char(l.started_at AT TIME ZONE 'UTC', 'YYYY_MM')"
+    ),
+    "tokens add up": (
+        "l.kind <> 'adjustment' AND (least(l.input_tokens, l.output_tokens, l.cache_read_tokens, "
+        "l.cache_write_5m_tokens, l.cache_write_1h_tokens, l.reasoning_tokens) < 0 OR l.reasoning_tokens + "
+        "l.audio_output_tokens > l.output_tokens OR l.cache_read_tokens + l.cache_write_5m_tokens "
+        "+ l.cache_write_1h_tokens + l.audio_input_tokens > l.input_tokens)"
+    ),
+}
+# Vendors do report parts above their whole; the line keeps what was said, so this is not the ledger's fault.
+WARNING_RULES = frozenset({"tokens add up"})
+HALF_QUANTUM = "0.00000000005"
+
+
+def verify(
+    connection: psycopg.Connection[Any], *, organization: UUID | None = None, spools: Path | None = None
+) -> list[Check]:
+    """Every check, over one organization or all. `connection`: autocommit, psycopg's own types.
+
+    `spools`: this host's spool folder; None leaves the spools out. Seven statements in one REPEATABLE READ snapshot.
+    """
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        connection.execute("SET LOCAL work_mem = '64MB'")
+        checks = [
+            *_lines(connection, organization),
+            _shards(connection, organization),
+            _adjustments(connection, organization),
+            _key_spend(connection, organization),
+            _quarantine(connection),
+        ]
+        cursors = _cursors(connection) if spools is not None else []
+    if spools is not None:
+        checks += _spools(spools, cursors)
+    return checks
+
+
+def _where(organization: UUID | None, column: str) -> tuple[str, list[Any]]:
+    return ("", []) if organization is None else (f"WHERE {column} = %s", [organization])
+
+
+def _lines(connection: psycopg.Connection[Any], organization: UUID | None) -> Iterator[Check]:
+    """All rules in one scan."""
+    where, parameters = _where(organization, "l.organization")
+    counts = ", ".join(
+        f"count(*) FILTER (WHERE {rule}), (array_agg(l.id) FILTER (WHERE {rule}))[1:{EXAMPLES}]"
+        for rule in LINE_RULES.values()
+    )
+    row = connection.execute(
+        f"SELECT count(*), {counts} FROM {TABLE} l LEFT JOIN LATERAL ("
+        "SELECT sum((e ->> 'cost')::numeric) AS charged, "
+        "bool_or(abs((e ->> 'quantity')::numeric * (e ->> 'unit_price')::numeric - (e ->> 'cost')::numeric) "
+        f"> {HALF_QUANTUM}) AS off FROM jsonb_array_elements(l.charges) e) c ON true {where}",
+        parameters,
+    ).fetchone()
+    assert row is not None
+    for index, name in enumerate(LINE_RULES):
+        problems, ids = row[1 + 2 * index], row[2 + 2 * index] or []
+        yield Check(name, row[0], problems, tuple(f"line {line}" for line in ids), name in WARNING_RULES)
+
+
+def _shards(connection: psycopg.Connection[Any], organization: UUID | None) -> Check:
+    where, parameters = _where(organization, "organization")
+    rows = connection.execute(
+        f"SELECT organization, project, ledger_shard, count(*) FROM {TABLE} {where} GROUP BY 1, 2, 3", parameters
+    ).fetchall()
+    wrong = [row for row in rows if ledger_shard(str(row[0]), str(row[1])) != row[2]]
+    texts = (f"project {project} has lines in shard {shard} of {SHARDS}" for _, project, shard, _ in wrong)
+    return Check("shard = hash of organization and project", len(rows), len(wrong), _examples(texts))
+
+
+def _adjustments(connection: psycopg.Connection[Any], organization: UUID | None) -> Check:
+    where, parameters = _where(organization, "a.organization")
+    rows = connection.execute(
+        f"SELECT a.id, a.corrects, EXISTS (SELECT FROM {TABLE} o WHERE o.ledger_shard = a.ledger_shard "
+        f"AND o.started_at = a.started_at AND o.id = a.corrects) FROM {TABLE} a "
+        f"{where or 'WHERE true'} AND a.kind = 'adjustment'",
+        parameters,
+    ).fetchall()
+    lost = [row for row in rows if not row[2]]
+    return Check(
+        "adjustments point at a line", len(rows), len(lost), _examples(f"{row[0]} corrects {row[1]}" for row in lost)
+    )
+
+
+def _key_spend(connection: psycopg.Connection[Any], organization: UUID | None) -> Check:
+    """`KeySpend` moves in the transactions that book the lines, so one snapshot shows both equal."""
+    where, parameters = _where(organization, "organization")
+    own = "WHERE key_id IN (SELECT id FROM gateway_virtualkey WHERE organization_id = %s)" if parameters else ""
+    rows = connection.execute(
+        "SELECT coalesce(s.key_id, l.api_key), coalesce(s.spent, 0), coalesce(l.cost, 0), coalesce(s.requests, 0), "
+        f"coalesce(l.requests, 0) FROM (SELECT * FROM gateway_keyspend {own}) s FULL JOIN ("
+        "SELECT api_key, sum(coalesce(cost, 0)) AS cost, "
+        "count(*) FILTER (WHERE is_final AND kind IN ('attempt', 'cache_hit')) AS requests "
+        f"FROM {TABLE} {where or 'WHERE true'} AND api_key IS NOT NULL GROUP BY 1) l ON l.api_key = s.key_id",
+        [*parameters, *parameters],
+    ).fetchall()
+    wrong = [row for row in rows if (row[1], row[3]) != (row[2], row[4])]
+    texts = (
+        f"key {key}: booked {spent} in {requests} requests, its lines say {cost} in {counted}"
+        for key, spent, cost, requests, counted in wrong
+    )
+    return Check("spend of keys = their lines", len(rows), len(wrong), _examples(texts))
+
+
+def _quarantine(connection: psycopg.Connection[Any]) -> Check:
+    rows = connection.execute(
+        "SELECT source, position, reason FROM gateway_quarantinedline WHERE resolved_at IS NULL ORDER BY created_at"
+    ).fetchall()
+    texts = (f"{source} {position}: {reason.splitlines()[0]}" for source, position, reason in rows)
+    return Check("nothing in quarantine", len(rows), len(rows), _examples(texts), is_warning=True)
+
+
+def _cursors(connection: psycopg.Connection[Any]) -> list[Row]:
+    return connection.execute(
+        'SELECT spool_id, segment, "offset", closed_at IS NOT NULL FROM gateway_spoolcursor ORDER BY spool_id'
+    ).fetchall()
+
+
+# ---- spools --------------------------------------------------------------------------------------------------------
+def _spools(root: Path, cursors: Sequence[Row]) -> list[Check]:
+    """A closed spool has nothing left to book; a segment that is not booked is still there; nobody is forgotten."""
+    lost, waiting, known = [], [], {cursor[0] for cursor in cursors}
+    for name, segment, offset, is_closed in cursors:
+        folder = root / name
+        if not folder.is_dir():
+            continue  # closed and removed, or of another host
+        present = segments_of(folder)
+        if segment and present and present[0] > segment:
+            lost.append(f"spool {name}: segment {segment} is gone, booked only to byte {offset}")
+        elif is_closed and _has_more(folder, segment, offset):
+            lost.append(f"spool {name} is closed, but holds lines behind {segment}:{offset}")
+        elif not is_closed and _is_orphan(folder):
+            waiting.append(f"spool {name}: its owner is gone, the writer will close it")
+    folders = sorted(path.name for path in root.glob("*") if path.is_dir()) if root.is_dir() else []
+    waiting += [f"spool {name} was not read by a writer yet" for name in folders if name not in known]
+    return [
+        Check("closed spools are fully booked", len(cursors), len(lost), _examples(iter(lost))),
+        Check("no spool waits for a writer", len(folders), len(waiting), _examples(iter(waiting)), is_warning=True),
+    ]
+
+
+def _has_more(folder: Path, segment: int, offset: int) -> bool:
+    reader = SpoolReader(folder, segment, offset)
+    return reader.read(1) is not None
+
+
+def _is_orphan(folder: Path) -> bool:
+    lock = try_adopt(folder)
+    if lock is not None:
+        os.close(lock)
+    return lock is not None
+
+
+def _examples(texts: Iterator[str]) -> tuple[str, ...]:
+    return tuple(text for _, text in zip(range(EXAMPLES), texts, strict=False))

@@ -1,0 +1,202 @@
+"""An upstream that misbehaves in every way the simulated provider knows: right status, right ledger line, no leak."""
+
+import socket
+import time
+from typing import Any
+
+import openai
+import pytest
+
+from tests.gateway.dataplane.conftest import World
+from tests.gateway.dataplane.stack import CREDENTIAL
+
+
+def only_line(world: World, request_id: str) -> dict[str, Any]:
+    (line,) = world.stack.lines(request_id)
+    return line
+
+
+# fault → HTTP status, error code, ledger status, error type, usage source
+WHOLE = {
+    "error-400": (400, None, "client_error", "upstream_400", "reported"),
+    "error-401": (502, "upstream_authentication", "upstream_error", "upstream_authentication", "reported"),
+    "error-404": (404, None, "client_error", "upstream_404", "reported"),
+    "error-429": (429, None, "upstream_error", "upstream_rate_limit", "reported"),
+    "error-500": (502, "upstream_error", "upstream_error", "upstream_500", "reported"),
+    "error-503": (502, "upstream_error", "upstream_error", "upstream_503", "reported"),
+    "hang": (504, "upstream_timeout", "timeout", "first_byte_timeout", "estimated"),
+    "slow-first-byte": (504, "upstream_timeout", "timeout", "idle_timeout", "estimated"),
+    "hang-after-first": (504, "upstream_timeout", "timeout", "idle_timeout", "estimated"),
+    "cut-body": (502, "upstream_error", "upstream_error", "connection_lost", "estimated"),
+    "lying-length": (502, "upstream_error", "upstream_error", "invalid_answer", "estimated"),
+    "bad-json": (502, "upstream_error", "upstream_error", "invalid_answer", "estimated"),
+    "empty-body": (502, "upstream_error", "upstream_error", "invalid_answer", "estimated"),
+    "reset": (502, "upstream_error", "upstream_error", "connection_lost", "estimated"),
+    "no-usage": (200, None, "ok", None, "counted"),
+    "close-idle": (200, None, "ok", None, "reported"),
+}
+
+
+@pytest.mark.parametrize("fault", sorted(WHOLE))
+def test_whole_answers(world: World, fault: str) -> None:
+    status, code, ledger_status, error_type, source = WHOLE[fault]
+
+    answer = world.stack.chat(world.secret, f"sim-fault-{fault}", max_tokens=20)
+
+    assert answer.status == status
+    if code:
+        assert answer.error_code == code
+    assert CREDENTIAL.encode() not in answer.body
+    *retried, line = world.stack.lines(answer.headers["x-request-id"])
+    assert (line["status"], line["error_type"], line["usage_source"]) == (ledger_status, error_type, source)
+    assert [other["error_type"] for other in retried] in ([], ["stale_connection"])
+    assert fault == "reset" or not retried
+
+
+# fault → ledger status, error type, usage source, does the client see the stream fail
+STREAMED = {
+    "cut-stream": ("upstream_error", "connection_lost", "estimated", True),
+    "hang-after-first": ("timeout", "idle_timeout", "estimated", True),
+    "error-in-stream": ("upstream_error", "stream_error", "estimated", True),
+    "no-usage": ("ok", None, "counted", False),
+    "usage-in-last-choice-chunk": ("ok", None, "reported", False),
+    "duplicate-usage": ("ok", None, "reported", False),
+    "running-usage": ("ok", None, "reported", False),
+    "crlf-lines": ("ok", None, "reported", False),
+    "split-utf8": ("ok", None, "reported", False),
+}
+
+
+@pytest.mark.parametrize("fault", sorted(STREAMED))
+def test_streams(world: World, fault: str) -> None:
+    status, error_type, source, fails = STREAMED[fault]
+    client = openai.OpenAI(base_url=f"http://127.0.0.1:{world.stack.port}/v1", api_key=world.secret, max_retries=0)
+    request_id = f"stream-{fault}"
+    stream = client.chat.completions.create(
+        model=f"sim-fault-{fault}", messages=[{"role": "user", "content": "hello"}], max_tokens=12, stream=True,
+        extra_headers={"X-Request-ID": request_id},
+    )  # fmt: skip
+
+    if fails:
+        with pytest.raises(openai.APIError):
+            list(stream)
+    else:
+        assert all(chunk.usage is None or chunk.choices for chunk in stream)
+
+    line = only_line(world, request_id)
+    assert (line["status"], line["error_type"], line["usage_source"]) == (status, error_type, source)
+    assert line["input_tokens"] > 0
+    assert line["output_tokens"] > 0
+
+
+def test_a_malformed_chunk_passes_and_the_stream_still_settles(world: World) -> None:
+    answer = world.stack.chat(world.secret, "sim-fault-malformed-chunk", stream=True, max_tokens=6)
+
+    assert answer.body.endswith(b"data: [DONE]\n\n")
+    line = only_line(world, answer.headers["x-request-id"])
+    assert (line["status"], line["usage_source"], line["output_tokens"]) == ("ok", "reported", 6)
+
+
+def test_a_stream_without_usage_is_counted_from_what_passed(world: World) -> None:
+    answer = world.stack.chat(world.secret, "sim-fault-no-usage", stream=True, max_tokens=10)
+
+    line = only_line(world, answer.headers["x-request-id"])
+    assert line["usage_source"] == "counted"
+    assert line["input_tokens"] == 9  # 3 a message, 1 for the role, 5 bytes at 4 a token = 2, 3 to begin the answer
+    assert line["output_tokens"] > 0
+
+
+def test_a_stale_connection_is_replaced_and_both_tries_are_recorded(world: World) -> None:
+    first = world.stack.chat(world.secret, "sim-fault-stale-idle", max_tokens=3)
+    second = world.stack.chat(world.secret, "gpt-4o", max_tokens=3)
+
+    assert (first.status, second.status) == (200, 200)
+    lines = world.stack.lines(second.headers["x-request-id"])
+    found = [(line["status"], line["error_type"], line["is_final"], line["cost"] == 0) for line in lines]
+    assert found[-1] == ("ok", None, True, False)
+    assert found[:-1] in ([], [("upstream_error", "stale_connection", False, True)])
+    assert second.headers["x-gateway-attempts"] == str(len(lines))
+
+
+def test_the_next_target_answers_when_the_first_fails(world: World) -> None:
+    provider = world.stack.provider("backup")
+    broken = world.stack.model(provider, "broken", "sim-fault-error-500")
+    healthy = world.stack.model(provider, "healthy", "gpt-4o")
+    world.stack.route("resilient", [broken, healthy])
+    world.stack.wait_until_current()
+
+    answer = world.stack.chat(world.secret, "resilient", max_tokens=4)
+
+    assert (answer.status, answer.headers["x-gateway-attempts"]) == (200, "2")
+    lines = world.stack.lines(answer.headers["x-request-id"])
+    assert [(line["model_served"], line["status"], line["is_final"], line["route"]) for line in lines] == [
+        ("broken", "upstream_error", False, "resilient"),
+        ("healthy", "ok", True, "resilient"),
+    ]
+
+
+def test_a_callers_mistake_is_not_tried_elsewhere(world: World) -> None:
+    provider = world.stack.provider("mistakes")
+    refusing = world.stack.model(provider, "refusing", "sim-fault-error-400")
+    other = world.stack.model(provider, "other", "gpt-4o")
+    world.stack.route("careful", [refusing, other])
+    world.stack.wait_until_current()
+
+    answer = world.stack.chat(world.secret, "careful")
+
+    assert (answer.status, len(world.stack.lines(answer.headers["x-request-id"]))) == (400, 1)
+
+
+def test_a_client_that_leaves_ends_the_upstream_stream(world: World) -> None:
+    request_id = "leaver-1"
+    with socket.create_connection(("127.0.0.1", world.stack.port)) as peer:
+        body = b'{"model":"sim-paced-50x5","messages":[{"role":"user","content":"x"}],"stream":true}'
+        body = body.replace(b"50x5", b"3x400")
+        peer.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer "
+            + world.secret.encode() + b"\r\nx-request-id: " + request_id.encode()
+            + b"\r\ncontent-length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+        )  # fmt: skip
+        received = b""
+        while b"sim_sent_at" not in received:
+            received += peer.recv(65536)
+
+    deadline = time.monotonic() + 5
+    while not (lines := world.stack.lines(request_id)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    (line,) = lines
+    assert (line["status"], line["error_type"], line["usage_source"]) == ("cancelled", "client_gone", "estimated")
+    ends = [
+        e for e in world.stack.simulator.log_lines() if e.get("attempt_id") == str(line["id"]) and e["event"] == "end"
+    ]
+    assert [end["outcome"] for end in ends] == ["client_gone"]
+
+
+def test_an_upstream_at_a_private_address_is_refused(world: World) -> None:
+    provider = world.stack.provider("metadata", base_url="http://169.254.169.254/v1")
+    world.stack.model(provider, "stolen")
+    world.stack.wait_until_current()
+
+    answer = world.stack.chat(world.secret, "stolen")
+
+    assert answer.status == 502
+    assert b"169.254" not in answer.body
+    line = only_line(world, answer.headers["x-request-id"])
+    assert (line["error_type"], line["cost"]) == ("address_refused", 0)
+
+
+def test_a_refused_connection_costs_nothing(world: World) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        world.stack.insert("gateway_allowedupstream", host="127.0.0.1", port=port, note="")
+        provider = world.stack.provider("closed", base_url=f"http://127.0.0.1:{port}/v1")
+        world.stack.model(provider, "closed")
+        world.stack.wait_until_current()
+
+        answer = world.stack.chat(world.secret, "closed")
+
+    assert (answer.status, answer.error_code) == (502, "upstream_error")
+    line = only_line(world, answer.headers["x-request-id"])
+    assert (line["error_type"], line["cost"], line["price_status"]) == ("connect_error", 0, "free")
