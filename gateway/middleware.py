@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -28,15 +29,16 @@ class RequestIdMiddleware:
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if iscoroutinefunction(self):
-            return self._acall(request)  # type: ignore[return-value]
+    def __call__(self, request: HttpRequest) -> Any:
+        if iscoroutinefunction(self.get_response):
+            return self._acall(request)
         self._begin(request)
         return self._end(request, self.get_response(request))
 
     async def _acall(self, request: HttpRequest) -> HttpResponse:
         self._begin(request)
-        return self._end(request, await self.get_response(request))  # type: ignore[misc]
+        response: HttpResponse = await self.get_response(request)  # type: ignore[misc]
+        return self._end(request, response)
 
     @staticmethod
     def _begin(request: HttpRequest) -> None:

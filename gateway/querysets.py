@@ -28,7 +28,8 @@ def memberships_of(user: Person, *roles: str) -> models.QuerySet[Any]:
     """Active memberships of `user`, narrowed to `roles` when given."""
     from gateway.models import Membership  # a queryset of another model of the same app: needed at call time only
 
-    rows = Membership.objects.filter(user_id=user.pk, archived_at=None, organization__archived_at=None)
+    identity: Any = user.pk  # None for nobody: matches no row
+    rows = Membership.objects.filter(user_id=identity, archived_at=None, organization__archived_at=None)
     return rows.filter(role__in=roles) if roles else rows
 
 

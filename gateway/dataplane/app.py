@@ -99,8 +99,8 @@ class DataPlane:
         except Exception:
             logger.exception("call %s failed", call.request_id)
             if relay is None or not relay.has_started:
-                error = ApiError(500, "internal_error", "The gateway failed to handle the call.", kind="api_error")
-                await answer_error(send, error, call.request_id)
+                failed = ApiError(500, "internal_error", "The gateway failed to handle the call.", kind="api_error")
+                await answer_error(send, failed, call.request_id)
         finally:
             runtime.metrics.active -= 1
 

@@ -79,7 +79,8 @@ async def _until_gone(receive: Any, exchange: Exchange) -> None:
 
 
 async def _body(receive: Any) -> bytes | None:
-    parts, size, more = [], 0, True
+    parts: list[bytes] = []
+    size, more = 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":

@@ -76,13 +76,13 @@ class Runtime:
         self.adapters = _adapters()
         self.keeper = Keeper(self.snapshot, settings.DATABASE_DIRECT_URL, pricer, self.id, self._report)
         self.keeper.on_allowed = self.client.resolver.set_allowed
-        self._random = random.Random()
+        self._random = random.Random()  # noqa: S311  (spreads load, guards nothing)
 
     async def start(self) -> None:
         """Load the configuration before the first call; a database that is away is waited for in the background."""
         self.keeper.start(asyncio.get_running_loop())
         deadline = time.monotonic() + 10
-        while not self.keeper.loaded.is_set() and time.monotonic() < deadline:
+        while not self.keeper.loaded.is_set() and time.monotonic() < deadline:  # noqa: ASYNC110  (set by a thread)
             await asyncio.sleep(0.02)
 
     async def close(self) -> None:

@@ -93,8 +93,8 @@ def route(call: Call, runtime: "Runtime") -> None:
     assert key is not None
     targets, alias = runtime.snapshot.catalog.find(key.organization, call.model)
     if not targets:
-        raise Denied(404, "model_not_found", f"The model '{call.model}' does not exist or you do not have access to it.",
-                     param="model")  # fmt: skip
+        message = f"The model '{call.model}' does not exist or you do not have access to it."
+        raise Denied(404, "model_not_found", message, param="model")
     if not key.may_use(call.model):
         raise Denied(403, "model_not_allowed", f"This key may not use the model '{call.model}'.",
                      kind="permission_error", param="model")  # fmt: skip

@@ -83,9 +83,9 @@ class Pool:
                 connection.transport.close()
         return None
 
-    async def _open(self, timeout: float) -> Connection:
+    async def _open(self, within_s: float) -> Connection:
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within_s):
                 return await self._dial()
         except TimeoutError as error:
             raise UpstreamError("connect_timeout", "no connection in time", sent=False) from error

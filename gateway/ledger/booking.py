@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,11 +15,13 @@ from uuid import UUID
 import psycopg
 
 from gateway.ledger import copyformat
-from gateway.ledger.ids import ledger_shard, started_at, uuid7, uuid7_ms
+from gateway.ledger.ids import ledger_shard, started_at_text, uuid7, uuid7_ms
 from gateway.ledger.schema import TABLE
 
 Line = Mapping[str, Any]
 MINUTE_MARKS_FOR = timedelta(hours=49)
+COPY_LINES = 200  # encoded while the server works on what was sent before
+_CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 TOKEN_COLUMNS = (
     "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
     "reasoning_tokens", "audio_input_tokens", "audio_output_tokens", "image_units", "tool_calls",
@@ -63,21 +66,23 @@ def book(
     if not lines:
         return Booked()
     where = positions or [str(index) for index in range(len(lines))]
-    result = Booked()
-    _insert(connection, Batch([_prepared(line) for line in lines], where, source), result)
+    result, now = Booked(), datetime.now(UTC).isoformat()
+    _insert(connection, Batch([_prepared(line, now) for line in lines], where, source), result)
     _book_spend(connection, result.inserted)
     _mark_dirty(connection, result.inserted)
     return result
 
 
-def _prepared(line: Line) -> dict[str, Any]:
-    prepared = dict(line)
-    identity = prepared["id"] if isinstance(prepared["id"], UUID) else UUID(prepared["id"])
-    prepared["started_at"] = started_at(identity).isoformat()
-    if prepared.get("ledger_shard") is None:
-        prepared["ledger_shard"] = ledger_shard(str(prepared["organization"]), str(prepared["project"]))
-    if prepared.get("booked_at") is None:
-        prepared["booked_at"] = datetime.now(UTC).isoformat()
+def _prepared(line: Line, booked_at: str) -> dict[str, Any]:
+    """A copy with the columns that are ours to derive. Raises `ValueError` for an id that is no UUID."""
+    identity = line["id"]
+    if identity.__class__ is not str or not _CANONICAL(identity):
+        identity = str(UUID(str(identity)))
+    prepared = {"booked_at": booked_at, **line, "started_at": started_at_text(identity)}
+    if line.get("ledger_shard") is None:
+        prepared["ledger_shard"] = ledger_shard(str(line["organization"]), str(line["project"]))
+    if prepared["booked_at"] is None:
+        prepared["booked_at"] = booked_at
     return prepared
 
 
@@ -104,7 +109,8 @@ def _isolate(connection: psycopg.Connection[Any], batch: Batch, result: Booked, 
 
 def _copy(connection: psycopg.Connection[Any], lines: Sequence[Line]) -> None:
     with connection.cursor().copy(f"COPY {TABLE} ({copyformat.COLUMN_LIST}) FROM STDIN") as copy:
-        copy.write(copyformat.copy_block(lines))
+        for start in range(0, len(lines), COPY_LINES):
+            copy.write(copyformat.copy_block(lines[start : start + COPY_LINES]))
 
 
 def _insert_ignoring_known(connection: psycopg.Connection[Any], batch: Batch, result: Booked) -> None:
@@ -207,14 +213,13 @@ def _book_spend(connection: psycopg.Connection[Any], lines: Sequence[Line]) -> N
 
 
 def _mark_dirty(connection: psycopg.Connection[Any], lines: Sequence[Line]) -> None:
-    recent = (datetime.now(UTC) - MINUTE_MARKS_FOR).isoformat()
+    recent = (datetime.now(UTC) - MINUTE_MARKS_FOR).isoformat()[:16]
     marks: set[tuple[str, str, str]] = set()
-    for line in lines:
-        organization, at = str(line["organization"]), line["started_at"]
-        quarter = int(at[14:16]) // 15 * 15
-        marks.add((organization, "quarter_hour", f"{at[:14]}{quarter:02d}:00+00:00"))
-        if at > recent:
-            marks.add((organization, "minute", f"{at[:16]}:00+00:00"))
+    for organization, minute in {(str(line["organization"]), line["started_at"][:16]) for line in lines}:
+        quarter = int(minute[14:]) // 15 * 15
+        marks.add((organization, "quarter_hour", f"{minute[:14]}{quarter:02d}:00+00:00"))
+        if minute >= recent:
+            marks.add((organization, "minute", f"{minute}:00+00:00"))
     if marks:
         columns = [list(column) for column in zip(*sorted(marks), strict=True)]
         connection.execute(

@@ -4,6 +4,7 @@ Format: PostgreSQL documentation, "COPY", section "Text Format".
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -11,11 +12,19 @@ import orjson
 from gateway.ledger.schema import COLUMNS, DEFAULTS
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\v": "\\v"})
+_NUMBERS = frozenset({int, float})
 COLUMN_LIST = ", ".join(f'"{name}"' for name in COLUMNS)
 
 
 def _text(value: object) -> str:
-    return str(value).translate(_ESCAPES)
+    text = value if value.__class__ is str else str(value)
+    # what is printable and has no backslash needs no escape, and that is nearly everything
+    return text if text.isprintable() and "\\" not in text else text.translate(_ESCAPES)
+
+
+def _number(value: object) -> str:
+    """A malformed number goes through `_text`: it must not break out of its field."""
+    return str(value) if value.__class__ in _NUMBERS else _text(value)
 
 
 def _boolean(value: object) -> str:
@@ -27,27 +36,26 @@ def _json(value: object) -> str:
 
 
 def _bytes(value: object) -> str:
-    return "\\\\x" + bytes(value).hex()  # type: ignore[call-overload, no-any-return]
+    return "\\\\x" + bytes(value).hex()  # type: ignore[call-overload]
 
 
 def _encoder(sql_type: str) -> Callable[[object], str]:
     kind = sql_type.split()[0]
-    special = {"text": _text, "jsonb": _json, "bytea": _bytes, "boolean": _boolean, "uuid": _text}
-    # numbers and times go through `_text` as well: a malformed one must not break out of its field
+    special = {"jsonb": _json, "bytea": _bytes, "boolean": _boolean, "smallint": _number, "integer": _number,
+               "bigint": _number, "double": _number}  # fmt: skip
     return special.get(kind, _text)
 
 
-_ENCODERS = [(name, DEFAULTS.get(name), _encoder(kind)) for name, kind in COLUMNS.items()]
+_ENCODERS = [_encoder(kind) for kind in COLUMNS.values()]
+_BLANK = dict.fromkeys(COLUMNS) | DEFAULTS
+_values = itemgetter(*COLUMNS)
 JSON_BYTES = frozenset(name for name, kind in COLUMNS.items() if kind.startswith("bytea"))
 
 
 def copy_row(line: Mapping[str, Any]) -> str:
     """One line of COPY text, newline included; missing keys take the column's default or NULL."""
-    get = line.get
-    fields = []
-    for name, default, encode in _ENCODERS:
-        value = get(name, default)
-        fields.append("\\N" if value is None else encode(value))
+    values = _values({**_BLANK, **line})
+    fields = ["\\N" if value is None else encode(value) for value, encode in zip(values, _ENCODERS, strict=True)]
     return "\t".join(fields) + "\n"
 
 

@@ -7,6 +7,7 @@ import os
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zlib import crc32
 
 SHARDS = 64
@@ -40,6 +41,18 @@ def ms_of(at: datetime) -> int:
     return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
 
 
+@lru_cache(maxsize=4096)
+def _second(seconds: int) -> str:
+    return (EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+
+
+def started_at_text(identity: str) -> str:
+    """`started_at(UUID(identity)).isoformat()` for an id in its canonical text form. Raises `ValueError`."""
+    seconds, ms = divmod(int(identity[:8] + identity[9:13], 16), 1000)
+    return f"{_second(seconds)}.{ms:03d}000+00:00" if ms else f"{_second(seconds)}+00:00"
+
+
+@lru_cache(maxsize=4096)
 def ledger_shard(organization: str, project: str) -> int:
     """0 … 63, stable across processes and versions: CRC-32 of the two ids (rule 7)."""
     return crc32(f"{organization}/{project}".encode()) % SHARDS

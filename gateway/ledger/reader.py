@@ -19,11 +19,11 @@ READ_BYTES = 8 * 1024 * 1024
 
 @dataclass(slots=True)
 class Step:
-    """A proposal: book `lines`, then stand at (`segment`, `offset`) with `open_attempts`."""
+    """A proposal: book `lines`, then stand at (`segment`, `offset`) with `open_attempts` (bodies of begin frames)."""
 
     segment: int
     offset: int
-    open_attempts: dict[str, dict[str, Any]]
+    open_attempts: dict[str, bytes]
     lines: list[dict[str, Any]] = field(default_factory=list)
     positions: list[str] = field(default_factory=list)
 
@@ -39,7 +39,7 @@ def decode_body(body: bytes) -> dict[str, Any]:
 def take(frame: spool.Frame, step: Step) -> None:
     """Fold one frame into a step."""
     if frame.kind in (spool.BEGIN, spool.CARRY):
-        step.open_attempts[frame.attempt_id] = decode_body(frame.body)
+        step.open_attempts[frame.attempt_id] = frame.body  # decoded only when it becomes an `interrupted` line
         return
     step.open_attempts.pop(frame.attempt_id, None)
     step.lines.append(decode_body(frame.body))
@@ -53,7 +53,7 @@ class SpoolReader:
         self.folder = folder
         self.segment = segment or 1
         self.offset = offset
-        self.open_attempts: dict[str, dict[str, Any]] = {}
+        self.open_attempts: dict[str, bytes] = {}
         self._replay()
 
     def _replay(self) -> None:
@@ -85,9 +85,9 @@ class SpoolReader:
 
     def _read_segment(self, step: Step, max_lines: int) -> bool:
         base, moved = step.offset, False
-        for frame in spool.read_frames(self._data(step.segment, base, READ_BYTES), 0):
-            take(spool.Frame(frame.kind, frame.payload, base + frame.offset, base + frame.end), step)
-            step.offset, moved = base + frame.end, True
+        for frame in spool.read_frames(self._data(step.segment, base, READ_BYTES), base):
+            take(frame, step)
+            step.offset, moved = frame.end, True
             if len(step.lines) >= max_lines:
                 break
         return moved

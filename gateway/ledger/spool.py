@@ -20,8 +20,8 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 HEADER = struct.Struct("<IIBB")
 VERSION = 1
@@ -36,8 +36,7 @@ class SpoolFullError(Exception):
     """No room is left that running calls have not reserved; admit nothing new (503)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame read back; `end` is the offset behind it. `payload` starts with the attempt id (36 characters)."""
 
     kind: int
@@ -193,19 +192,19 @@ class Spool:
 
 
 # ---- the reader's side ---------------------------------------------------------------------------------------------
-def read_frames(data: bytes, offset: int) -> Iterator[Frame]:
-    """Whole frames of `data` (a segment from its start) beginning at `offset`; stops at the end or a torn frame."""
-    size = len(data)
-    while offset + HEADER.size <= size:
-        length, crc, version, kind = HEADER.unpack_from(data, offset)
-        end = offset + HEADER.size + length
+def read_frames(data: bytes, base: int) -> Iterator[Frame]:
+    """Whole frames of `data`, which stands at offset `base` of its segment; stops at the end or a torn frame."""
+    size, start = len(data), HEADER.size
+    while start <= size:
+        length, crc, version, kind = HEADER.unpack_from(data, start - HEADER.size)
+        end = start + length
         if length == 0 or end > size or version != VERSION:
             return
-        payload = data[offset + HEADER.size : end]
+        payload = data[start:end]
         if zlib.crc32(payload) != crc:
             return
-        yield Frame(kind, payload, offset, end)
-        offset = end
+        yield Frame(kind, payload, base + start - HEADER.size, base + end)
+        start = end + HEADER.size
 
 
 def segments_of(folder: Path) -> list[int]:

@@ -19,13 +19,14 @@ import psycopg
 from gateway.ledger import spool
 from gateway.ledger.booking import Booked, book
 from gateway.ledger.partitions import ensure_partitions
-from gateway.ledger.reader import SpoolReader, Step, interrupted_line
+from gateway.ledger.reader import SpoolReader, Step, decode_body, interrupted_line
 
 logger = logging.getLogger(__name__)
 BATCH_LINES = 5_000
 IDLE_S = 0.1
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
 HEARTBEAT_S = 2.0
+DAY_MS = 86_400_000
 
 PriceInterrupted = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 """`(line, begun) → price columns` for an interrupted attempt's estimated usage."""
@@ -125,7 +126,8 @@ class Writer:
         name = reader.folder.name
         with connection.transaction():
             row = connection.execute(
-                'SELECT segment, "offset" FROM gateway_spoolcursor WHERE spool_id = %s AND closed_at IS NULL FOR UPDATE',
+                'SELECT segment, "offset" FROM gateway_spoolcursor '
+                "WHERE spool_id = %s AND closed_at IS NULL FOR UPDATE",
                 [name],
             ).fetchone()
             if row is None or (row[0] or 1, row[1]) != (reader.segment, reader.offset):
@@ -142,7 +144,8 @@ class Writer:
         return booked
 
     def _ensure_partitions(self, connection: psycopg.Connection[Any], lines: list[dict[str, Any]]) -> None:
-        times = {datetime.fromtimestamp(uuid7_ms_of(line) / 1000, UTC) for line in lines}
+        days = {uuid7_ms_of(line) // DAY_MS for line in lines}
+        times = [datetime.fromtimestamp(day * DAY_MS / 1000, UTC) for day in days]
         missing = [at for at in times if f"{at:%Y-%m}" not in self._months]
         if missing or not self._months:
             ensure_partitions(connection, missing)
@@ -166,7 +169,7 @@ class Writer:
 
     def _close(self, connection: psycopg.Connection[Any], reader: SpoolReader) -> None:
         name = reader.folder.name
-        attempts = [self._interrupted(attempt, begun) for attempt, begun in reader.open_attempts.items()]
+        attempts = [self._interrupted(attempt, decode_body(body)) for attempt, body in reader.open_attempts.items()]
         step = Step(reader.segment, reader.offset, {}, attempts, [f"interrupted:{line['id']}" for line in attempts])
         with connection.transaction():
             self._commit(connection, reader, step)

@@ -23,7 +23,8 @@ class OpenAIAdapter:
         provider = target.provider
         body = self._body(call, target)
         head = (
-            f"POST {provider.path_prefix}{call.endpoint.upstream_path} HTTP/1.1\r\nhost: {provider.origin.authority}\r\n"
+            f"POST {provider.path_prefix}{call.endpoint.upstream_path} HTTP/1.1\r\n"
+            f"host: {provider.origin.authority}\r\n"
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
             f"x-client-request-id: {attempt_id}\r\nx-request-id: {call.request_id}\r\n"
             f"accept: {'text/event-stream' if call.is_stream else 'application/json'}\r\n"

@@ -137,8 +137,8 @@ class Stack:
 
             def is_current() -> bool:
                 row = connection.execute(
-                    "SELECT (SELECT version FROM gateway_configversion) AS wanted, (SELECT max((info->>'version')::int) "
-                    "FROM gateway_heartbeat WHERE name LIKE 'dataplane:%') AS seen"
+                    "SELECT (SELECT version FROM gateway_configversion) AS wanted, "
+                    "(SELECT max((info->>'version')::int) FROM gateway_heartbeat WHERE name LIKE 'dataplane:%') AS seen"
                 ).fetchone()
                 assert row is not None
                 return row["wanted"] == row["seen"]

@@ -75,7 +75,7 @@ def test_room_for_the_end_of_running_calls_is_reserved(tmp_path: Path) -> None:
         os.close(journal._next_fd)
         journal._next_fd = None
     begun = []
-    with pytest.raises(SpoolFullError):
+    with pytest.raises(SpoolFullError):  # noqa: PT012
         for n in range(100):
             attempt = f"01a20672-2e0e-7bb4-a6bd-{n:012d}"
             journal.begin(attempt, b"x" * 200)
@@ -97,7 +97,7 @@ def test_a_full_disk_refuses_new_calls_and_recovers(tmp_path: Path, monkeypatch:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(SpoolFullError):
+    with pytest.raises(SpoolFullError):  # noqa: PT012
         for _ in range(100):
             journal.line(A, b"x" * 4000)
     monkeypatch.setattr(os, "posix_fallocate", real)
