@@ -68,7 +68,8 @@ def _of(exc: Exception) -> tuple[Problem, dict[str, str]] | None:
     match exc:
         case ServiceError():
             errors = [FieldError(field=exc.field, code=exc.code, message=exc.message)] if exc.field else None
-            return problem(exc.status, exc.code, exc.message, errors=errors), {}
+            headers = {"WWW-Authenticate": 'Bearer realm="management"'} if exc.status == 401 else {}
+            return problem(exc.status, exc.code, exc.message, errors=errors), headers
         case Http404():
             return problem(404, "not_found", "There is nothing here, or not for you."), {}
         case PermissionDenied():

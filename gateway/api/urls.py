@@ -14,7 +14,8 @@ class RootView(APIRootView):
     schema = None
 
 
-router = DefaultRouter(trailing_slash="/?")
+router = DefaultRouter()
+router.trailing_slash = "/?"  # the constructor knows only with and without
 router.include_format_suffixes = False
 router.APIRootView = RootView
 router.register("organizations", identity.OrganizationViewSet, "organization")

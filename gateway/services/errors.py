@@ -17,6 +17,12 @@ class Invalid(ServiceError):
     """The input cannot be accepted."""
 
 
+class Unauthorized(ServiceError):
+    """Who the caller is could not be established."""
+
+    status = 401
+
+
 class Forbidden(ServiceError):
     """The caller's role does not allow this."""
 

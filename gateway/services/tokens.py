@@ -9,15 +9,13 @@ from rest_framework_simplejwt.tokens import RefreshToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from gateway.models import User
-from gateway.services.errors import ServiceError
+from gateway.services.errors import Unauthorized
 
 CLAIM = "hash_password"  # simplejwt's REVOKE_TOKEN_CLAIM: a changed password ends every token made before
 
 
-class InvalidToken(ServiceError):
+class InvalidToken(Unauthorized):
     """The refresh token is malformed, expired, used, revoked, or its person may no longer sign in."""
-
-    status = 401
 
     def __init__(self) -> None:
         super().__init__("token_invalid", "The refresh token is not valid any more; sign in again.")
@@ -40,7 +38,7 @@ def issue(*, user: User) -> Pair:
 def rotate(*, refresh: str) -> Pair:
     """Trade a refresh token for a new pair. Of two trades at the same time one wins. Raises `InvalidToken`."""
     token, row = _locked(refresh)
-    user = User.objects.filter(pk=row.user_id, is_active=True).first()
+    user = User.objects.filter(outstandingtoken=row, is_active=True).first()
     if user is None or token.get(CLAIM) != get_md5_hash_password(user.password):
         raise InvalidToken
     BlacklistedToken.objects.create(token=row)

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib.auth import authenticate, update_session_auth_hash
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
@@ -13,6 +12,7 @@ from rest_framework.views import APIView
 from gateway.api.permissions import ANYONE, PEOPLE
 from gateway.api.serializers import identity as shapes
 from gateway.services import people, tokens
+from gateway.services.errors import Unauthorized
 
 
 class AccountView(APIView):
@@ -53,7 +53,7 @@ class TokenView(OpenView):
         # axes marks Django's request, so it must be handed that one.
         user: Any = authenticate(request=request._request, **fields)
         if user is None:
-            raise AuthenticationFailed("No active account has this user name and password.", code="credentials_wrong")
+            raise Unauthorized("credentials_wrong", "No active account has this user name and password.")
         return Response(tokens.issue(user=user)._asdict())
 
 

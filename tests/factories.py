@@ -1,0 +1,242 @@
+"""The people and things of the tests: Acme with everybody in it, and Globex, where mallory is the owner.
+
+Factories make single rows without audit events; `acme()` makes the whole company through the services.
+"""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import factory
+from django.db import connection, transaction
+
+from gateway.choices import Role, Scope
+from gateway.ledger.booking import book
+from gateway.ledger.ids import ms_of, uuid7
+from gateway.ledger.partitions import ensure_partitions
+from gateway.models import (
+    AuditEvent,
+    Invitation,
+    Membership,
+    Model,
+    Organization,
+    Project,
+    Provider,
+    Route,
+    Team,
+    User,
+    VirtualKey,
+)
+from gateway.services import catalog, identity, keys, people
+
+PASSWORD = "correct horse battery staple"
+UPSTREAM = "https://192.0.2.10/v1"  # TEST-NET-1: never answers, resolves without DNS
+
+
+class UserFactory(factory.django.DjangoModelFactory):
+    """A person without a password; `with_password=True` gives them PASSWORD (slow: argon2)."""
+
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    username = factory.Sequence(lambda n: f"person{n}@example.com")
+    email = factory.SelfAttribute("username")
+    first_name = factory.Faker("first_name")
+    password = "!"
+
+
+class OrganizationFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Organization
+
+    slug = factory.Sequence(lambda n: f"organization-{n}")
+    name = factory.LazyAttribute(lambda o: o.slug.title())
+
+
+class TeamFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Team
+
+    organization = factory.SubFactory(OrganizationFactory)
+    slug = factory.Sequence(lambda n: f"team-{n}")
+    name = factory.LazyAttribute(lambda o: o.slug.title())
+
+
+class ProjectFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Project
+
+    organization = factory.SubFactory(OrganizationFactory)
+    slug = factory.Sequence(lambda n: f"project-{n}")
+    name = factory.LazyAttribute(lambda o: o.slug.title())
+
+
+class MembershipFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Membership
+
+    organization = factory.SubFactory(OrganizationFactory)
+    user = factory.SubFactory(UserFactory)
+    role = Role.DEVELOPER
+
+
+class ProviderFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Provider
+
+    slug = factory.Sequence(lambda n: f"provider-{n}")
+    name = factory.LazyAttribute(lambda o: o.slug.title())
+    base_url = UPSTREAM
+
+
+class ModelFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Model
+
+    provider = factory.SubFactory(ProviderFactory)
+    name = factory.Sequence(lambda n: f"model-{n}")
+    upstream_name = factory.SelfAttribute("name")
+
+
+@dataclass
+class Acme:
+    """The company. `secrets`: of the keys `bob`, `ads`, `read`, `write`."""
+
+    organization: Organization
+    globex: Organization
+    people: dict[str, User] = field(default_factory=dict)
+    members: dict[str, Membership] = field(default_factory=dict)
+    search: Team = None  # type: ignore[assignment]
+    ads: Team = None  # type: ignore[assignment]
+    assistant: Project = None  # type: ignore[assignment]
+    banner: Project = None  # type: ignore[assignment]
+    keys: dict[str, VirtualKey] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    provider: Provider = None  # type: ignore[assignment]
+    shared_provider: Provider = None  # type: ignore[assignment]
+    model: Model = None  # type: ignore[assignment]
+    route: Route = None  # type: ignore[assignment]
+    invitation: Invitation = None  # type: ignore[assignment]
+    globex_project: Project = None  # type: ignore[assignment]
+    globex_team: Team = None  # type: ignore[assignment]
+
+    @property
+    def event(self) -> AuditEvent:
+        return AuditEvent.objects.filter(organization=self.organization).order_by("id")[0]
+
+
+def acme() -> Acme:
+    """Alice owns, Adam administrates, Dave manages the team Search, Carol analyses, Bob develops in Search; root is a
+    platform superuser; Mallory owns Globex."""
+    company = Acme(
+        identity.create_organization(actor=None, slug="acme", name="Acme"),
+        identity.create_organization(actor=None, slug="globex", name="Globex"),
+    )
+    company.search = identity.create_team(organization=company.organization, actor=None, slug="search", name="Search")
+    company.ads = identity.create_team(organization=company.organization, actor=None, slug="ads", name="Ads")
+    _add_people(company)
+    _add_projects(company)
+    _add_keys(company)
+    _add_catalog(company)
+    alice = company.people["alice"]
+    company.invitation = people.invite(
+        organization=company.organization, actor=alice, email="eve@example.com", role=Role.ANALYST
+    )
+    return company
+
+
+def _add_people(company: Acme) -> None:
+    roles = {
+        "alice": Role.OWNER,
+        "adam": Role.ADMIN,
+        "dave": Role.MANAGER,
+        "carol": Role.ANALYST,
+        "bob": Role.DEVELOPER,
+    }
+    for name, role in roles.items():
+        company.people[name] = UserFactory(username=f"{name}@acme.example", first_name=name.title())
+        team = company.search if name in ("dave", "bob") else None
+        company.members[name] = people.add_member(
+            organization=company.organization, actor=None, user=company.people[name], role=role, team=team,
+            may_grant_owner=True,
+        )  # fmt: skip
+    company.people["root"] = UserFactory(username="root@platform.example", is_superuser=True, is_staff=True)
+    company.people["mallory"] = UserFactory(username="mallory@globex.example", first_name="Mallory")
+    company.members["mallory"] = people.add_member(
+        organization=company.globex, actor=None, user=company.people["mallory"], role=Role.OWNER, may_grant_owner=True
+    )
+
+
+def _add_projects(company: Acme) -> None:
+    own = company.organization
+    company.assistant = identity.create_project(
+        organization=own, actor=None, slug="assistant", name="Assistant", team=company.search
+    )
+    company.banner = identity.create_project(
+        organization=own, actor=None, slug="banner", name="Banner", team=company.ads
+    )
+    company.globex_team = identity.create_team(organization=company.globex, actor=None, slug="lab", name="Lab")
+    company.globex_project = identity.create_project(
+        organization=company.globex, actor=None, slug="lab", name="Lab", team=company.globex_team
+    )
+
+
+def _add_keys(company: Acme) -> None:
+    wanted: dict[str, tuple[Project, User | None, list[str]]] = {
+        "bob": (company.assistant, company.people["bob"], [Scope.INFERENCE]),
+        "ads": (company.banner, None, [Scope.INFERENCE]),
+        "read": (company.banner, None, [Scope.MANAGE_READ]),
+        "write": (company.banner, None, [Scope.MANAGE_READ, Scope.MANAGE_WRITE]),
+    }
+    for name, (project, user, scopes) in wanted.items():
+        company.keys[name], company.secrets[name] = keys.create_key(
+            organization=company.organization, project=project, actor=None, name=f"{name} key", user=user, scopes=scopes
+        )
+
+
+def _add_catalog(company: Acme) -> None:
+    company.provider = ProviderFactory(organization=company.organization, slug="upstream")
+    company.shared_provider = ProviderFactory(organization=None, slug="shared")
+    company.model = ModelFactory(organization=company.organization, provider=company.provider, name="gpt-4o")
+    company.route = catalog.create_route(
+        organization=company.organization, actor=None, alias="fast", targets=[catalog.Target(company.model)]
+    )
+
+
+def line(
+    company: Acme, *, project: Project | None = None, at: datetime | None = None, **columns: Any
+) -> dict[str, Any]:
+    """A priced attempt of the assistant (by bob's key), a minute ago; `columns` replace what they name."""
+    where = project or company.assistant
+    started = at or datetime.now(UTC) - timedelta(minutes=1)
+    key = company.keys["bob"] if where == company.assistant else company.keys["ads"]
+    return {
+        "id": uuid7(ms_of(started)), "request_id": f"req_{uuid.uuid4().hex}", "organization": where.organization_id,
+        "project": where.pk, "team": where.team_id, "api_key": key.pk, "user": key.user_id, "kind": "attempt",
+        "endpoint": "chat/completions", "provider": "upstream", "model_requested": "gpt-4o", "model_served": "gpt-4o",
+        "status": "ok", "http_status": 200, "duration_ms": 800.0, "ttft_ms": 200.0, "input_tokens": 1000,
+        "output_tokens": 100, "usage_source": "reported", "price_status": "priced", "cost": Decimal("0.0035"),
+        "list_cost": Decimal("0.0035"),
+        "charges": [
+            {"meter": "input_tokens", "rate_id": "book:in", "quantity": "1000", "unit_price": "0.0000025",
+             "cost": "0.0025", "currency": "USD"},
+            {"meter": "output_tokens", "rate_id": "book:out", "quantity": "100", "unit_price": "0.00001",
+             "cost": "0.0010", "currency": "USD"},
+        ],
+        **columns,
+    }  # fmt: skip
+
+
+def book_lines(*lines: dict[str, Any]) -> list[dict[str, Any]]:
+    """Put lines into the ledger as the writer does; returns them."""
+    connection.ensure_connection()
+    raw: Any = connection.connection
+    times = {datetime.fromtimestamp((item["id"].int >> 80) / 1000, UTC) for item in lines}
+    with transaction.atomic():
+        ensure_partitions(raw, times)
+        booked = book(raw, lines)
+    assert len(booked.inserted) == len(lines)
+    return list(lines)

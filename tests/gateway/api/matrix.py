@@ -1,0 +1,134 @@
+"""Who may do what: every path × method × caller, with the status it must answer. Read it as a table.
+
+Callers: anon nobody · dev bob · ana carol · man dave (team Search) · adm adam · own alice · sup root with
+`X-Organization: acme` · kr and kw management keys of Acme with manage:read and manage:write · mal mallory, owner of
+Globex, who must not learn that anything of Acme exists.
+
+`{key}` is bob's key in Search, `{ads_key}` a service key of the team Ads, `{manage_key}` a management key.
+A route without a row fails the test; a method without a row must be 405.
+"""
+
+from dataclasses import dataclass
+
+CALLERS = {
+    "anon": "anonymous", "dev": "developer", "ana": "analyst", "man": "manager", "adm": "admin", "own": "owner",
+    "sup": "superuser", "kr": "key_read", "kw": "key_write", "mal": "mallory",
+}  # fmt: skip
+
+TABLE = """
+method path                                    anon dev ana man adm own sup kr  kw  mal
+GET    ''                                       200 200 200 200 200 200 200 200 200 200
+POST   auth/token                               401 401 401 401 401 401 401 401 401 401
+POST   auth/token/refresh                       401 401 401 401 401 401 401 401 401 401
+POST   auth/token/revoke                        204 204 204 204 204 204 204 204 204 204
+POST   auth/password-reset                      204 204 204 204 204 204 204 204 204 204
+POST   auth/password-reset/confirm              404 404 404 404 404 404 404 404 404 404
+GET    me                                       401 200 200 200 200 200 200 403 403 200
+PATCH  me                                       401 200 200 200 200 200 200 403 403 200
+POST   me/password                              401 400 400 400 400 400 400 403 403 400
+
+GET    organizations                            401 200 200 200 200 200 200 200 200 200
+POST   organizations                            401 403 403 403 403 403 201 403 403 403
+GET    organizations/{organization}             401 200 200 200 200 200 200 200 200 404
+PATCH  organizations/{organization}             401 403 403 403 200 200 200 403 200 404
+POST   organizations/{organization}/archive     401 403 403 403 403 200 200 403 403 404
+
+GET    teams                                    401 200 200 200 200 200 200 200 200 200
+POST   teams                                    401 403 403 403 201 201 201 403 201 201
+GET    teams/{team}                             401 200 200 200 200 200 200 200 200 404
+GET    teams/{ads_team}                         401 404 200 404 200 200 200 200 200 404
+PATCH  teams/{team}                             401 403 403 403 200 200 200 403 200 404
+POST   teams/{team}/archive                     401 403 403 403 409 409 409 403 409 404
+
+GET    projects                                 401 200 200 200 200 200 200 200 200 200
+POST   projects                                 401 403 403 403 201 201 201 403 201 400
+GET    projects/{project}                       401 200 200 200 200 200 200 200 200 404
+GET    projects/{ads_project}                   401 404 200 404 200 200 200 200 200 404
+PATCH  projects/{project}                       401 403 403 403 200 200 200 403 200 404
+POST   projects/{project}/archive               401 403 403 403 200 200 200 403 200 404
+
+GET    memberships                              401 200 200 200 200 200 200 200 200 200
+POST   memberships                              401 403 403 403 409 409 409 403 409 400
+GET    memberships/{bob}                        401 200 200 200 200 200 200 200 200 404
+GET    memberships/{alice}                      401 404 200 404 200 200 200 200 200 404
+PATCH  memberships/{bob}                        401 403 403 403 200 200 200 403 200 404
+PATCH  memberships/{alice}                      401 403 403 403 403 409 409 403 403 404
+POST   memberships/{bob}/archive                401 403 403 403 200 200 200 403 200 404
+POST   memberships/{alice}/archive              401 403 403 403 403 409 409 403 403 404
+
+GET    invitations                              401 403 403 403 200 200 200 200 200 200
+POST   invitations                              401 403 403 403 201 201 201 403 201 201
+GET    invitations/{invitation}                 401 403 403 403 200 200 200 200 200 404
+DELETE invitations/{invitation}                 401 403 403 403 204 204 204 403 204 404
+POST   invitations/accept                       404 404 404 404 404 404 404 403 403 404
+
+GET    api-keys                                 401 200 200 200 200 200 200 200 200 200
+POST   api-keys                                 401 201 403 201 201 201 201 403 201 400
+GET    api-keys/{key}                           401 200 200 200 200 200 200 200 200 404
+GET    api-keys/{ads_key}                       401 404 200 404 200 200 200 200 200 404
+PATCH  api-keys/{key}                           401 200 403 200 200 200 200 403 200 404
+PATCH  api-keys/{ads_key}                       401 404 403 404 200 200 200 403 200 404
+PATCH  api-keys/{manage_key}                    401 404 403 404 200 200 200 403 200 404
+POST   api-keys/{key}/rotate                    401 201 403 201 201 201 201 403 201 404
+POST   api-keys/{ads_key}/rotate                401 404 403 404 201 201 201 403 201 404
+POST   api-keys/{key}/revoke                    401 200 403 200 200 200 200 403 200 404
+POST   api-keys/{ads_key}/revoke                401 404 403 404 200 200 200 403 200 404
+
+GET    providers                                401 200 200 200 200 200 200 200 200 200
+POST   providers                                401 403 403 403 201 201 201 403 201 201
+GET    providers/{provider}                     401 200 200 200 200 200 200 200 200 404
+PATCH  providers/{provider}                     401 403 403 403 200 200 200 403 200 404
+DELETE providers/{provider}                     401 403 403 403 409 409 409 403 409 404
+POST   providers/{provider}/test                401 403 403 403 200 200 200 403 200 404
+GET    providers/{provider}/health              401 403 200 200 200 200 200 200 200 404
+GET    providers/{shared_provider}              401 200 200 200 200 200 200 200 200 200
+PATCH  providers/{shared_provider}              401 403 403 403 403 403 200 403 403 403
+DELETE providers/{shared_provider}              401 403 403 403 403 403 204 403 403 403
+
+GET    models                                   401 200 200 200 200 200 200 200 200 200
+POST   models                                   401 403 403 403 201 201 201 403 201 400
+GET    models/{model}                           401 200 200 200 200 200 200 200 200 404
+PATCH  models/{model}                           401 403 403 403 200 200 200 403 200 404
+DELETE models/{model}                           401 403 403 403 409 409 409 403 409 404
+POST   models/discover                          401 403 403 403 502 502 502 403 502 400
+
+GET    routes                                   401 200 200 200 200 200 200 200 200 200
+POST   routes                                   401 403 403 403 201 201 201 403 201 400
+GET    routes/{route}                           401 200 200 200 200 200 200 200 200 404
+PATCH  routes/{route}                           401 403 403 403 200 200 200 403 200 404
+DELETE routes/{route}                           401 403 403 403 204 204 204 403 204 404
+POST   routes/{route}/simulate                  401 403 403 403 200 200 200 403 200 404
+
+GET    usage-records                            401 200 200 200 200 200 200 200 200 200
+GET    usage-records/{request}                  401 200 200 200 200 200 200 200 200 404
+GET    usage-records/{line}                     401 200 200 200 200 200 200 200 200 404
+GET    usage-records/{ads_request}              401 404 200 404 200 200 200 200 200 404
+GET    usage-records/{request}/cost-explanation 401 200 200 200 200 200 200 200 200 404
+
+GET    audit-events                             401 403 403 403 200 200 200 200 200 200
+GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404
+GET    audit-events/verify                      401 403 403 403 200 200 200 200 200 200
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One path and method; `expected`: caller → status."""
+
+    method: str
+    path: str
+    expected: dict[str, int]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def rows() -> list[Row]:
+    """The table, parsed."""
+    lines = [line.split() for line in TABLE.splitlines() if line.strip()]
+    head, found = lines[0], []
+    for method, path, *statuses in lines[1:]:
+        assert len(statuses) == len(CALLERS), f"{method} {path}"
+        expected = {CALLERS[name]: int(status) for name, status in zip(head[2:], statuses, strict=True)}
+        found.append(Row(method, path.strip("'"), expected))
+    return found

@@ -1,0 +1,164 @@
+"""The permission matrix, executed: every route × method × caller, on real rows, with real credentials."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.urls import URLPattern, resolve
+
+from gateway.api import urls
+from tests import factories
+from tests.gateway.api.conftest import Caller
+from tests.gateway.api.matrix import CALLERS, Row, rows
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ROWS = rows()
+
+
+def places(company: factories.Acme, lines: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """What the placeholders of the table stand for."""
+    return {
+        "organization": company.organization.pk, "team": company.search.pk, "ads_team": company.ads.pk,
+        "project": company.assistant.pk, "ads_project": company.banner.pk, "bob": company.members["bob"].pk,
+        "alice": company.members["alice"].pk, "invitation": company.invitation.pk, "key": company.keys["bob"].pk,
+        "ads_key": company.keys["ads"].pk, "manage_key": company.keys["write"].pk, "provider": company.provider.pk,
+        "shared_provider": company.shared_provider.pk, "model": company.model.pk, "route": company.route.pk,
+        "request": lines["bob"]["request_id"], "line": lines["bob"]["id"], "ads_request": lines["ads"]["request_id"],
+        "event": company.event.pk,
+    }  # fmt: skip
+
+
+def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
+    """A valid body for the rows that take one."""
+    target = {"model": str(company.model.pk)}
+    passwords = {"current_password": "wrong", "new_password": "an entirely new one"}
+    bodies: dict[str, dict[str, Any]] = {
+        "POST auth/token": {"username": "bob@acme.example", "password": "wrong"},
+        "POST auth/token/refresh": {"refresh": "x.y.z"},
+        "POST auth/token/revoke": {"refresh": "x.y.z"},
+        "POST auth/password-reset": {"email": "nobody@example.com"},
+        "POST auth/password-reset/confirm": {"uid": "eA", "token": "x-y", "new_password": "an entirely new one"},
+        "PATCH me": {"theme": "dark"},
+        "POST me/password": passwords,
+        "POST organizations": {"slug": "initech", "name": "Initech"},
+        "PATCH organizations/{organization}": {"name": "Acme Ltd"},
+        "POST teams": {"slug": "core", "name": "Core"},
+        "PATCH teams/{team}": {"name": "Finders"},
+        "POST projects": {"slug": "core", "name": "Core", "team": str(company.search.pk)},
+        "PATCH projects/{project}": {"name": "Helper"},
+        "POST memberships": {"email": "carol@acme.example", "role": "developer"},
+        "PATCH memberships/{bob}": {"role": "analyst"},
+        "PATCH memberships/{alice}": {"role": "analyst"},
+        "POST invitations": {"email": "frank@example.com", "role": "developer"},
+        "POST invitations/accept": {"token": "unknown"},
+        "POST api-keys": {"project": str(company.assistant.pk), "name": "new"},
+        "PATCH api-keys/{key}": {"rpm_limit": 7},
+        "PATCH api-keys/{ads_key}": {"rpm_limit": 7},
+        "PATCH api-keys/{manage_key}": {"rpm_limit": 7},
+        "POST providers": {"slug": "vendor", "name": "Vendor", "base_url": "https://93.184.216.34/v1"},
+        "PATCH providers/{provider}": {"name": "Renamed"},
+        "PATCH providers/{shared_provider}": {"name": "Renamed"},
+        "POST models": {"provider": str(company.provider.pk), "name": "gpt-5"},
+        "PATCH models/{model}": {"context_tokens": 128000},
+        "POST models/discover": {"provider": str(company.provider.pk)},
+        "POST routes": {"alias": "slow", "targets": [target]},
+        "PATCH routes/{route}": {"description": "Quick answers."},
+    }
+    return bodies.get(str(row))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_every_caller_gets_what_the_table_says(row: Row, company: factories.Acme, caller: Caller) -> None:
+    bob, ads = factories.book_lines(factories.line(company), factories.line(company, project=company.banner))
+    path = f"/api/v1/{row.path.format(**places(company, {'bob': bob, 'ads': ads}))}"
+
+    answered = {}
+    for role in CALLERS.values():
+        with transaction.atomic():  # each caller meets the same company
+            response = caller(role).generic(
+                row.method, path, **_content(body(company, row)), HTTP_ACCEPT="application/json"
+            )
+            answered[role] = response.status_code
+            transaction.set_rollback(True)
+
+    assert answered == row.expected
+
+
+def _content(data: dict[str, Any] | None) -> dict[str, Any]:
+    if data is None:
+        return {}
+    import json
+
+    return {"data": json.dumps(data), "content_type": "application/json"}
+
+
+def patterns() -> Iterator[tuple[str, URLPattern]]:
+    for pattern in urls.urlpatterns:
+        assert isinstance(pattern, URLPattern)
+        yield str(pattern.name), pattern
+
+
+def allowed(pattern: URLPattern) -> set[str]:
+    """Methods that the view of a pattern answers."""
+    actions = getattr(pattern.callback, "actions", None)
+    view = pattern.callback.view_class if actions is None else None  # type: ignore[attr-defined]
+    return {method for method in METHODS if (method.lower() in actions if actions else hasattr(view, method.lower()))}
+
+
+def test_every_route_and_method_has_a_row() -> None:
+    sample = dict.fromkeys(_placeholders(), "0192f0c4-0000-7000-8000-000000000000")
+    covered = {(row.method, resolve(f"/api/v1/{row.path.format(**sample)}").url_name) for row in ROWS}
+
+    missing = {(method, name) for name, pattern in patterns() for method in allowed(pattern)} - covered
+
+    assert missing == set()
+
+
+def _placeholders() -> set[str]:
+    return {part[1:-1] for row in ROWS for part in row.path.split("/") if part.startswith("{")}
+
+
+def test_what_has_no_row_is_not_allowed(company: factories.Acme, caller: Caller) -> None:
+    bob, ads = factories.book_lines(factories.line(company), factories.line(company, project=company.banner))
+    known = {(row.method, row.path) for row in ROWS}
+    owner = caller("owner")
+
+    for path in sorted({row.path for row in ROWS}):
+        for method in METHODS:
+            if (method, path) not in known and not _other_row(method, path):
+                url = f"/api/v1/{path.format(**places(company, {'bob': bob, 'ads': ads}))}"
+                assert owner.generic(method, url).status_code == 405, f"{method} {path}"
+
+
+def _other_row(method: str, path: str) -> bool:
+    """The same route with another object has a row for this method."""
+    sample = dict.fromkeys(_placeholders(), "0192f0c4-0000-7000-8000-000000000000")
+    name = resolve(f"/api/v1/{path.format(**sample)}").url_name
+    return any(
+        row.method == method and resolve(f"/api/v1/{row.path.format(**sample)}").url_name == name for row in ROWS
+    )
+
+
+@pytest.mark.parametrize("path", sorted({row.path for row in ROWS if row.method == "GET" and "{" not in row.path}))
+def test_mallory_cannot_name_a_foreign_organization(path: str, caller: Caller) -> None:
+    mallory = caller("mallory")
+    mallory.credentials(HTTP_X_ORGANIZATION="acme")
+
+    response = mallory.get(f"/api/v1/{path}")
+
+    if path in ("", "me", "organizations"):  # not about one organization
+        assert b"acme" not in response.content.lower().replace(b"globex", b"")
+    else:
+        assert response.status_code == 404
+        assert response.json()["code"] == "organization_not_found"
+
+
+@pytest.mark.parametrize("path", sorted({row.path for row in ROWS if row.method == "GET" and "{" not in row.path}))
+def test_lists_show_mallory_nothing_of_acme(path: str, company: factories.Acme, caller: Caller) -> None:
+    factories.book_lines(factories.line(company))
+
+    text = caller("mallory").get(f"/api/v1/{path}").content.decode()
+
+    assert str(company.organization.pk) not in text
+    assert "@acme.example" not in text
