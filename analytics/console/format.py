@@ -24,10 +24,12 @@ def compact(value: Number | None) -> str:
     if value is None:
         return DASH
     size = Decimal(str(value))
-    for unit, factor in (("T", 10**12), ("B", 10**9), ("M", 10**6), ("k", 10**3)):
-        if abs(size) >= (factor if factor > 1000 else 10_000) * Decimal("0.9995"):
+    if abs(size) < 10_000:
+        return number(size)
+    for unit, factor in (("T", 10**12), ("B", 10**9), ("M", 10**6)):
+        if abs(size) >= factor * Decimal("0.9995"):
             return f"{_three_digits(size / factor)}{NARROW}{unit}"
-    return number(size)
+    return f"{_three_digits(size / 1000)}{NARROW}k"
 
 
 def money(value: Number | None, currency: str = "USD") -> str:

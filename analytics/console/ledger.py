@@ -20,6 +20,7 @@ from gateway.models import LedgerLine, Organization, Project, Team, User, Virtua
 REQUEST_KINDS = (LineKind.ATTEMPT, LineKind.CACHE_HIT, LineKind.DENIED)
 PAGE_SIZE = 50
 RECENT = 12
+RECENT_WINDOWS = (timedelta(days=2), timedelta(days=92), None)
 MOST_LINES = 100
 MOST_PROJECTS = 1000
 Names = Mapping[uuid.UUID, str]
@@ -128,14 +129,17 @@ class RequestDetail:
     truncated: bool
 
 
-def recent_lines(user: User, organization: Organization, now: datetime) -> list[LedgerLine]:
-    """The newest requests. One query for a busy organization (index `ledgerline_by_organization`), three for an idle
-    one: the window widens from a day, so that even without statistics only a little is read."""
+def recent_lines(user: User, organization: Organization, now: datetime, *, sees_all: bool) -> list[LedgerLine]:
+    """The newest requests. One query, or up to three when there is little (index `ledgerline_by_organization`).
+
+    The window widens step by step, so that even without statistics only a little is read; who sees but a part of
+    the organization (`sees_all` false) starts wide at once.
+    """
     lines: list[LedgerLine] = []
-    for window in (timedelta(days=1), timedelta(days=31), None):
+    for window in RECENT_WINDOWS if sees_all else RECENT_WINDOWS[1:]:
         requests = _requests(user, organization)
         lines = list((requests if window is None else requests.filter(started_at__gte=now - window))[:RECENT])
-        if len(lines) == RECENT:
+        if len(lines) == RECENT or (lines and window != RECENT_WINDOWS[0]):
             break
     return lines
 

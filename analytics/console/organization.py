@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from gateway.choices import Role
 from gateway.models import Job, Membership, Organization
+from gateway.querysets import WIDE_ROLES
 
 SEED_JOB = "seed_demo"
 SESSION_KEY = "console_organization"
@@ -46,6 +47,11 @@ class Scope:
         """The person's role in the chosen organization, in words; empty when there is none."""
         role = getattr(self.current, "role", None)
         return Role(role).label if role else ""
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the person sees every line of the chosen organization, not only a team's or their own."""
+        return getattr(self.request.user, "is_superuser", False) or getattr(self.current, "role", None) in WIDE_ROLES
 
     @property
     def seed_job(self) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from analytics.console import checklist, ledger
 from analytics.console import home as home_data
+from analytics.console.organization import Scope
 from analytics.console.periods import LABELS, Period, read_period
 from analytics.console.status import SeedProgress
 from gateway.choices import LineStatus
@@ -39,12 +41,17 @@ def home(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     context["kpis"] = home_data.attempt("kpis", lambda: home_data.load_kpis(user, organization, period))
     if request.GET.get("part") == "kpis":
         return render(request, "console/home/kpis.html", context)
-    context |= _home_body(user, organization, period, is_empty=context["kpis"] is not None and context["kpis"].is_empty)
+    context |= _home_body(
+        context["console"].scope, period, is_empty=context["kpis"] is not None and context["kpis"].is_empty
+    )
     return render(request, "console/home.html", context)
 
 
-def _home_body(user: User, organization: Organization, period: Period, *, is_empty: bool) -> dict[str, Any]:
-    lines = home_data.attempt("recent", lambda: ledger.recent_lines(user, organization, timezone.now()))
+def _home_body(scope: Scope, period: Period, *, is_empty: bool) -> dict[str, Any]:
+    user, organization = _user(scope.request), scope.current
+    assert organization is not None
+    recent = partial(ledger.recent_lines, user, organization, timezone.now(), sees_all=scope.sees_all)
+    lines = home_data.attempt("recent", recent)
     names = home_data.attempt("names", lambda: ledger.project_names(user, organization=organization)) or {}
     body: dict[str, Any] = {"rows_url": f"{reverse('admin:requests')}?{urlencode(period.query)}", "recent": None}
     if lines is not None:
@@ -65,11 +72,12 @@ def _home_body(user: User, organization: Organization, period: Period, *, is_emp
 @require_safe
 def recent_requests(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """The live table of the home page; 304 while nothing is new. Weak ETag over ids, organization and zone."""
-    organization = site.each_context(request)["console"].scope.current
+    scope = site.each_context(request)["console"].scope
+    organization = scope.current
     if organization is None:
         raise Http404
     user, zone = _user(request), organization.reporting_timezone
-    lines = ledger.recent_lines(user, organization, timezone.now())
+    lines = ledger.recent_lines(user, organization, timezone.now(), sees_all=scope.sees_all)
     etag = f'W/"{ledger.fingerprint(lines, zone)}"'
     if request.headers.get("If-None-Match") == etag:
         response: HttpResponse = HttpResponseNotModified()
