@@ -80,6 +80,15 @@ class Histograms(models.Model):
         abstract = True
 
 
+class TotalCube(Sums, Histograms):
+    """Abstract: by organization alone."""
+
+    organization = models.UUIDField()
+
+    class Meta:
+        abstract = True
+
+
 class ModelCube(Sums, Histograms):
     """Abstract: by organization, provider, model served."""
 
@@ -141,6 +150,24 @@ class WideCube(Sums):
 
     class Meta:
         abstract = True
+
+
+class TotalQuarterHour(TotalCube):
+    class Meta:
+        db_table = "analytics_total_quarter_hour"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="total_quarter_window")
+        ]
+
+
+class TotalDay(TotalCube):
+    class Meta:
+        db_table = "analytics_total_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="total_day_window")
+        ]
 
 
 class ModelQuarterHour(ModelCube):

@@ -1,4 +1,4 @@
-"""The one way to figures: measures × dimensions × filters × time over the smallest covering cube, as a person sees it."""
+"""The one way to figures: measures × dimensions × filters × time over the smallest covering cube."""
 
 from analytics.query.run import run
 from analytics.query.shapes import Filter, Group, Note, Point, Query, QueryError, Result, Value

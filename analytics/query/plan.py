@@ -192,8 +192,8 @@ def _segments(buckets: Buckets, previous: Range | None, *, live: bool) -> tuple[
 def _notes(query: Query, window: Range) -> tuple[Note, ...]:
     if window == (query.start.astimezone(UTC), query.end.astimezone(UTC)):
         return ()
-    text = f"Figures are kept by quarter-hour; the window was widened to {window[0]:%Y-%m-%d %H:%M} – {window[1]:%Y-%m-%d %H:%M} UTC."
-    return (Note("window_aligned", text),)
+    start, end = (f"{at:%Y-%m-%d %H:%M}" for at in window)
+    return (Note("window_aligned", f"The window was widened to whole quarter-hours: {start} to {end} UTC."),)
 
 
 def filters_as_given(filters: Sequence[Filter]) -> list[dict[str, object]]:

@@ -111,7 +111,8 @@ def _values_by_group(plan: Plan, measure: Measure) -> str:
         f"SELECT {keys}, b, sum(n) OVER (PARTITION BY {keys} ORDER BY b) AS upto, "
         f"sum(n) OVER (PARTITION BY {keys}) AS total FROM ({merged}) m"
     )
-    return f"SELECT {keys}, min(b) FILTER (WHERE upto >= {histogram.rank_sql(q, 'total')}) AS v FROM ({running}) o GROUP BY {keys}"
+    reached = f"upto >= {histogram.rank_sql(q, 'total')}"
+    return f"SELECT {keys}, min(b) FILTER (WHERE {reached}) AS v FROM ({running}) o GROUP BY {keys}"
 
 
 def _value(measure: Measure) -> str:

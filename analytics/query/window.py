@@ -6,6 +6,7 @@ at 18:15 UTC); all offsets in use are multiples of 15 minutes, so quarter-hours 
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from analytics.query.shapes import Granularity, QueryError
@@ -94,7 +95,7 @@ def buckets(window: Range, granularity: Granularity | None, where: tzinfo) -> Bu
 def segments(edges: tuple[datetime, ...]) -> dict[Grain, list[Range]]:
     """Disjoint ranges by grain: whole UTC days inside one bucket by day rows, the ragged rest by quarter-hours."""
     found: dict[Grain, list[Range]] = {Grain.DAY: [], Grain.QUARTER_HOUR: []}
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         first, last = _up(start), _down(end)
         if first >= last:
             _append(found[Grain.QUARTER_HOUR], (start, end))

@@ -120,6 +120,7 @@ class Cube:
 
 # Smallest first: a query takes the first that covers it.
 CUBES: tuple[Cube, ...] = (
+    Cube("total", ("organization",), True, source="model"),
     Cube("model", ("organization", "provider", "model"), True, source="project"),
     Cube("project", ("organization", "team", "project", "provider", "model"), True),
     Cube("key", ("organization", "team", "project", "api_key", "user"), True),
@@ -141,3 +142,12 @@ CHARGE_TABLE = "analytics_charge_quarter_hour"
 CHARGE_DIMENSIONS = (
     "organization", "team", "project", "api_key", "provider", "model", "meter", "rate_id", "currency", "unit_price",
 )  # fmt: skip
+
+
+def depth(cube: Cube) -> int:
+    """How many cubes lie between this one and the ledger; a cube is refreshed after the one it is summed from."""
+    return 0 if cube.source is None else 1 + depth(CUBE_BY_NAME[cube.source])
+
+
+REFRESHED = tuple(sorted(STORED, key=depth))
+"""The stored cubes in an order that has every source before what is summed from it."""

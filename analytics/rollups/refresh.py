@@ -146,8 +146,6 @@ def _recompute(organization: UUID, ranges: Sequence[Range]) -> int:
     day, day_at = within("bucket", days, "day")
     own = {"organization": organization, **quarter_at, **day_at}
     quarter, day = f"organization = %(organization)s AND {quarter}", f"organization = %(organization)s AND {day}"
-    # a cube that is summed from another comes after it
-    ordered = sorted(cubes.STORED, key=lambda cube: cube.source is not None)
     with connection.cursor() as cursor:
         # memoize only costs: no two lines have the same charges
         cursor.execute("SET LOCAL work_mem = '64MB'; SET LOCAL enable_memoize = off")
@@ -157,9 +155,9 @@ def _recompute(organization: UUID, ranges: Sequence[Range]) -> int:
             cursor.execute(f"DELETE FROM {cube.table(Grain.DAY)} WHERE {day}", own)
         cursor.execute(sql.insert_from_ledger(Grain.QUARTER_HOUR, f"l.organization = %(organization)s AND {line}"), own)
         lines = int(cursor.fetchone()[0])
-        for cube in ordered:
+        for cube in cubes.REFRESHED:
             if cube.source:
                 cursor.execute(sql.insert_derived(cube, Grain.QUARTER_HOUR, quarter), own)
-        for cube in ordered:
+        for cube in cubes.REFRESHED:
             cursor.execute(sql.insert_derived(cube, Grain.DAY, day), own)
     return lines

@@ -138,9 +138,21 @@ def insert_from_ledger(grain: Grain, window: str) -> str:
     return ",\n".join([source, *inserts]) + "\nSELECT count(*) FROM lines"
 
 
-def insert_derived(cube: Cube, grain: Grain, window: str) -> str:
-    """A cube's table from a wider cube at the same grain, or from its own quarter-hours for days."""
-    table = cubes.CUBE_BY_NAME[cube.source].table(grain) if cube.source else cube.table(Grain.QUARTER_HOUR)
+def source_of(cube: Cube, grain: Grain) -> tuple[str, Grain]:
+    """Table and grain that a derived row is summed from: a wider cube, or the cube's own quarter-hours for days."""
+    if cube.source:
+        return cubes.CUBE_BY_NAME[cube.source].table(grain), grain
+    return cube.table(Grain.QUARTER_HOUR), Grain.QUARTER_HOUR
+
+
+def source(cube: Cube, grain: Grain, window: str) -> str:
+    """SELECT of the rows that `from_rollup` sums, at the bucket of `grain`."""
     kept = names([*cube.dimensions, *cubes.SUM_NAMES, *(_ARRAYS if cube.has_histograms else ())])
-    source = f"SELECT {bucket_of('bucket', grain)} AS bucket, {kept} FROM {table} WHERE {window}"
-    return f"WITH source AS ({source}) INSERT INTO {cube.table(grain)} ({columns_of(cube)}) {from_rollup(cube)}"
+    table, _ = source_of(cube, grain)
+    return f"SELECT {bucket_of('bucket', grain)} AS bucket, {kept} FROM {table} WHERE {window}"
+
+
+def insert_derived(cube: Cube, grain: Grain, window: str) -> str:
+    """A cube's rows of `grain` from a finer or wider table."""
+    into = f"INSERT INTO {cube.table(grain)} ({columns_of(cube)})"
+    return f"WITH source AS ({source(cube, grain, window)}) {into} {from_rollup(cube)}"
