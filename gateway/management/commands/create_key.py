@@ -49,7 +49,7 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def _issue(self, options: dict[str, Any]) -> keys.IssuedKey:
-        organization = organization_of(options["organization"])
+        organization = self._organization(options["organization"])
         expires = options["expires_days"]
         return keys.create_key(
             organization=organization,
@@ -64,6 +64,14 @@ class Command(BaseCommand):
             budget_amount=_amount(options["budget"]),
             expires_at=timezone.now() + timedelta(days=expires) if expires is not None else None,
         )
+
+
+    def _organization(self, slug: str) -> Organization:
+        """A fresh installation's first key makes its organization too; later a slug must exist (it may be mistyped)."""
+        if Organization.objects.exists():
+            return organization_of(slug)
+        self.stderr.write(f"Made the organization {slug!r}: it is the first one.")
+        return identity.create_organization(actor=None, slug=slug, name=slug.replace("-", " ").capitalize())
 
 
 def organization_of(slug: str) -> Organization:
