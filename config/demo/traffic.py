@@ -27,7 +27,7 @@ RETRY_MARGIN_MS = 200_000
 """Requests keep this distance from midnight, so that their earlier attempts fall on the same day."""
 # Shares of requests that do not simply succeed, on a normal day.
 RETRIED, REFUSED, TIMED_OUT, LEFT = 0.009, 0.006, 0.0015, 0.004
-ANONYMOUS_REPEATS = 4_000
+REPEATED_POOL = 600
 """Size of the pool that a week's repeated requests are drawn from."""
 
 Generator = np.random.Generator
@@ -181,7 +181,7 @@ def _fingerprints(company: Company, workload: Workload, before: int, count: int,
     if not workload.repeats:
         return fresh
     week = company.calendar.day(before).isocalendar()
-    pool = (week.year * 100 + week.week) * 1_000_000 + (ANONYMOUS_REPEATS * rng.random(count) ** 3).astype(np.int64)
+    pool = (week.year * 100 + week.week) * 1_000_000 + (REPEATED_POOL * rng.random(count) ** 3).astype(np.int64)
     return np.where(rng.random(count) < workload.repeats, pool, fresh)
 
 

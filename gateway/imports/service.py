@@ -29,7 +29,7 @@ from gateway.imports.records import Item, Rejection, UnreadableFileError, UsageR
 from gateway.ledger.booking import book
 from gateway.ledger.connect import connect
 from gateway.ledger.partitions import ensure_partitions, month_of
-from gateway.models import ImportRun, Organization, Project, Provider
+from gateway.models import ImportRun, Project, Provider
 from gateway.services import audit
 
 BATCH_RECORDS = 5_000
@@ -172,12 +172,6 @@ def import_file(
             raise
         loader.finish(content.lines)
     return summary
-
-
-def default_project(organization: Organization) -> Project:
-    """The project that takes what names none, made when missing."""
-    project, _ = Project.objects.get_or_create(organization=organization, slug="default", defaults={"name": "Default"})
-    return project
 
 
 def _pricer(connection: psycopg.Connection[Any]) -> Pricer:

@@ -14,8 +14,9 @@ from tqdm import tqdm
 from gateway.imports.formats import FORMATS
 from gateway.imports.lines import inspect
 from gateway.imports.records import BadValueError, UnreadableFileError
-from gateway.imports.service import Source, Summary, default_project, import_file
+from gateway.imports.service import Source, Summary, import_file
 from gateway.models import DirtyMark, Organization, Project
+from gateway.services.identity import ensure_default_project
 
 SHOWN_REJECTIONS = 20
 POLL_S = 0.2
@@ -73,7 +74,7 @@ class Command(BaseCommand):
             known = ", ".join(Organization.objects.active().values_list("slug", flat=True)) or "none yet"
             raise CommandError(f"no organization {organization_slug!r}; there are: {known}")
         if project_slug is None:
-            return default_project(organization)
+            return ensure_default_project(organization=organization, actor=None)
         project = Project.objects.active().filter(organization=organization, slug=project_slug).first()
         if project is None:
             known = ", ".join(organization.projects.active().values_list("slug", flat=True)) or "none yet"

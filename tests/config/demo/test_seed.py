@@ -1,0 +1,201 @@
+"""The loader: each day once, whoever loads it; books beside the ledger agree; rollups follow."""
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from analytics.verify import compare_rollups
+from config.demo import load
+from config.demo import seed as seeding
+from config.demo.company import Company
+from config.demo.rows import day_lines
+from config.demo.seed import DemoError, seed
+from config.demo.story import Calendar
+from costs.models import PriceOverride
+from gateway.choices import JobStatus
+from gateway.ledger.connect import connect
+from gateway.ledger.verify import verify
+from gateway.models import (
+    AllowedUpstream,
+    DirtyMark,
+    Job,
+    KeySpend,
+    LedgerLine,
+    Membership,
+    Model,
+    Organization,
+    Project,
+    Provider,
+    Route,
+    Team,
+    User,
+    VirtualKey,
+)
+from gateway.services import audit
+
+pytestmark = pytest.mark.django_db(transaction=True)
+UNTIL = datetime(2026, 11, 2, tzinfo=UTC)
+SMALL = datetime(2026, 11, 1, 3, tzinfo=UTC)  # three hours of a Sunday: a few hundred lines
+
+
+def expected(until: datetime, days: int) -> set[str]:
+    company = Company("demo", 7, Calendar(until))
+    return {row[:32] for before in range(days) for row in day_lines(company, before).rows}
+
+
+def stored() -> set[str]:
+    return {identity.hex for identity in LedgerLine.objects.values_list("id", flat=True)}
+
+
+def test_two_days_and_everything_around_them():
+    done = seed(days=2, until=UNTIL)
+
+    assert stored() == expected(UNTIL, 2)
+    assert (done.added_days, done.added_lines, done.is_complete) == (2, LedgerLine.objects.count(), True)
+    assert {model: model.objects.count() for model in (Team, Project, VirtualKey, Provider, Model, Route)} == {
+        Team: 5, Project: 12, VirtualKey: 40, Provider: 4, Model: 8, Route: 2,
+    }  # fmt: skip
+    assert (Membership.objects.count(), PriceOverride.objects.count()) == (24, 1)
+    assert not any(user.has_usable_password() for user in User.objects.all())
+    assert {(row.host, row.port) for row in AllowedUpstream.objects.all()} == {("127.0.0.1", 9100)}
+    organization = Organization.objects.get()
+    assert (organization.slug, organization.is_demo) == ("demo", True)
+    job = Job.objects.get(kind="seed_demo")
+    assert (job.status, job.progress, job.organization) == (JobStatus.SUCCEEDED, 1.0, organization)
+    with connect() as plain:
+        assert [check for check in verify(plain) if check.problems] == []
+    assert compare_rollups() == []
+    audit.seal(organization)
+    assert audit.verify(organization).is_intact
+
+
+def test_a_second_run_adds_nothing_and_a_longer_one_the_rest():
+    first = seed(days=2, until=SMALL, days_first=1)
+    again = seed(days=2, days_first=1)
+    spend = {row.key_id: (row.spent, row.requests) for row in KeySpend.objects.all()}
+    rest = seed(days=2)
+    done = seed(days=2, until=SMALL)
+
+    assert (first.added_days, first.is_complete, again.added_lines) == (1, False, 0)
+    assert (rest.added_days, rest.is_complete, done.added_lines) == (1, True, 0)
+    assert spend != {row.key_id: (row.spent, row.requests) for row in KeySpend.objects.all()}
+    assert stored() == expected(SMALL, 2)
+
+
+def test_a_killed_day_leaves_nothing_and_the_next_run_goes_on(monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def die(*args: object) -> None:
+        raise Killed
+
+    seed(days=2, until=SMALL, days_first=1)
+    before = stored()
+    with monkeypatch.context() as patch:
+        patch.setattr(load, "_mark_dirty", die)  # behind COPY and key spend
+        with pytest.raises(Killed):
+            seed(days=2)
+    after_kill = stored()
+    seed(days=2)
+
+    assert after_kill == before == expected(SMALL, 1)
+    assert stored() == expected(SMALL, 2)
+    with connect() as plain:
+        assert [check for check in verify(plain) if check.problems] == []
+
+
+def test_rollups_of_a_day_that_was_loaded_by_a_killed_run(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(seeding, "refresh_days", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            seed(days=1, until=SMALL)
+    job = Job.objects.get()
+    assert (job.status, job.error) == (JobStatus.FAILED, "ZeroDivisionError: division by zero")
+    assert DirtyMark.objects.filter(grain="quarter_hour").exists()
+
+    seed(days=1)
+
+    assert not DirtyMark.objects.filter(grain="quarter_hour").exists()
+    assert Job.objects.get().status == JobStatus.SUCCEEDED
+
+
+def test_two_runs_at_once_load_each_day_once():
+    start, errors = threading.Barrier(2), []
+
+    def work() -> None:
+        try:
+            start.wait()
+            seed(days=3, until=SMALL)
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+    assert stored() == expected(SMALL, 3)
+    assert LedgerLine.objects.count() == len(expected(SMALL, 3))
+    assert Organization.objects.count() == 1
+    with connect() as plain:
+        assert [check for check in verify(plain) if check.problems] == []
+
+
+def test_another_seed_or_end_is_refused():
+    seed(days=1, until=SMALL)
+
+    with pytest.raises(DemoError, match="was made with --seed 7 --until 2026-11-01T03:00:00"):
+        seed(days=1, until=SMALL, seed=8)
+    with pytest.raises(DemoError, match="make another one with --organization SLUG"):
+        seed(days=1, until=UNTIL)
+    with pytest.raises(DemoError, match="--days must lie between 1 and 120"):
+        seed(days=121)
+
+    other = seed(days=1, until=UNTIL - timedelta(hours=22), seed=8, slug="second")
+    assert other.added_lines > 0
+    assert Organization.objects.count() == 2
+
+
+def test_an_organization_of_that_name_is_left_alone():
+    Organization.objects.create(slug="demo", name="Ours")
+
+    with pytest.raises(DemoError, match="is no demo"):
+        seed(days=1, until=SMALL)
+
+
+def test_without_an_end_it_goes_up_to_the_current_quarter_hour(time_machine_now):
+    done = seed(days=1)
+
+    assert done.until == datetime(2026, 10, 20, 4, 30, tzinfo=UTC)
+    newest = LedgerLine.objects.latest("started_at").started_at
+    assert timedelta(0) < done.until - newest < timedelta(minutes=5)
+    assert DirtyMark.objects.filter(grain="minute").exists()
+
+
+@pytest.fixture
+def time_machine_now():
+    import time_machine
+
+    with time_machine.travel(datetime(2026, 10, 20, 4, 37, 12, tzinfo=UTC), tick=True):
+        yield
+
+
+def test_the_command(capsys):
+    call_command("seed_demo", "--days", "2", "--days-first", "1", "--until", "2026-11-01T03:00", "--json")
+    first = json.loads(capsys.readouterr().out)
+    call_command("seed_demo", "--days", "2", "--background")
+    text = capsys.readouterr().out
+
+    assert (first["until"], first["days"], first["wanted_days"]) == ("2026-11-01T03:00:00+00:00", 1, 2)
+    assert first["added_lines"] == len(expected(SMALL, 1))
+    assert "2 of 2 days are there, until 2026-11-01 03:00 UTC" in text
+    with pytest.raises(CommandError, match="--days must lie between"):
+        call_command("seed_demo", "--days", "0")
