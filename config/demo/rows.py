@@ -46,7 +46,9 @@ class DayLines:
 def day_lines(company: Company, before: int) -> DayLines:
     """Every line that starts on the day `before` days before the last, and whose request ends before `until`."""
     prices, until = Prices.of(company, before), ms_of(company.calendar.until)
-    lines, starts, rows = DayLines(), [], []
+    lines = DayLines()
+    starts: list[Ints] = []
+    rows: list[str] = []
     for workload in WORKLOADS:
         calls = _before(day_calls(company, workload, before), until)
         starts.append(calls.ms)

@@ -165,7 +165,8 @@ def _latency(model: int, ms: Ints, output: Ints, streamed: c.Flags, rng: Generat
     load = 1 + 0.25 * np.exp(-(((hour - 13.5) / 4.5) ** 2))
     ttft = _lognormal(rng, first, 0.32, len(ms)) * load
     total = ttft + output * 1000 / (_lognormal(rng, rate, 0.22, len(ms)) / load)
-    return np.round(total, 1), np.round(np.where(streamed, ttft, total - 0.4), 1)
+    first_byte: Floats = np.where(streamed, ttft, total - 0.4)
+    return np.round(total, 1), np.round(first_byte, 1)
 
 
 def _end_users(workload: Workload, count: int, rng: Generator) -> Ints:

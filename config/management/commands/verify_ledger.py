@@ -60,7 +60,7 @@ class Command(BaseCommand):
 def _checks(organization: Organization | None) -> Iterator[Check]:
     with connect() as connection:
         spools = settings.SPOOL_DIR if organization is None else None
-        yield from verify(connection, organization=organization and organization.pk, spools=spools)
+        yield from verify(connection, organization=organization.pk if organization else None, spools=spools)
     yield _rollups(organization)
     yield _audit_chains(organization)
 
