@@ -86,7 +86,8 @@ def bucket_sql(value: str, scale: Scale) -> str:
     """SQL of `buckets` for a double precision expression; NULL stays NULL."""
     scaled = f"({value}) * {scale.units:.1f}::float8"
     index = f"least(greatest(ceil(ln({scaled}) / {LOG_GAMMA!r}::float8) + 1, 1), {LAST_BUCKET})"
-    return f"(CASE WHEN {scaled} < 0.5 THEN {ZERO_BUCKET} ELSE {index} END)::smallint"
+    # greatest and least pass over NULL, hence the second condition
+    return f"(CASE WHEN {scaled} < 0.5 THEN {ZERO_BUCKET} WHEN {scaled} IS NOT NULL THEN {index} END)::smallint"
 
 
 def rank_sql(q: float, total: str) -> str:
