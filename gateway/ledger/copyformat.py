@@ -4,7 +4,6 @@ Format: PostgreSQL documentation, "COPY", section "Text Format".
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -46,17 +45,20 @@ def _encoder(sql_type: str) -> Callable[[object], str]:
     return special.get(kind, _text)
 
 
-_ENCODERS = [_encoder(kind) for kind in COLUMNS.values()]
-_BLANK = dict.fromkeys(COLUMNS) | DEFAULTS
-_values = itemgetter(*COLUMNS)
+NULL = "\\N"
+_ENCODERS = {name: _encoder(kind) for name, kind in COLUMNS.items()}
+_BLANK = {name: encode(DEFAULTS[name]) if name in DEFAULTS else NULL for name, encode in _ENCODERS.items()}
 JSON_BYTES = frozenset(name for name, kind in COLUMNS.items() if kind.startswith("bytea"))
 
 
 def copy_row(line: Mapping[str, Any]) -> str:
     """One line of COPY text, newline included; missing keys take the column's default or NULL."""
-    values = _values({**_BLANK, **line})
-    fields = ["\\N" if value is None else encode(value) for value, encode in zip(values, _ENCODERS, strict=True)]
-    return "\t".join(fields) + "\n"
+    fields = _BLANK.copy()
+    for name, value in line.items():
+        encode = _ENCODERS.get(name)
+        if encode is not None:
+            fields[name] = NULL if value is None else encode(value)
+    return "\t".join(fields.values()) + "\n"
 
 
 def copy_block(lines: Iterable[Mapping[str, Any]]) -> bytes:

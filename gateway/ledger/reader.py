@@ -31,8 +31,9 @@ class Step:
 def decode_body(body: bytes) -> dict[str, Any]:
     """Frame body → line; binary columns travel as hexadecimal text."""
     line: dict[str, Any] = orjson.loads(body)
-    for name in JSON_BYTES & line.keys():
-        line[name] = bytes.fromhex(line[name])
+    for name in JSON_BYTES:
+        if name in line:
+            line[name] = bytes.fromhex(line[name])
     return line
 
 
@@ -71,16 +72,21 @@ class SpoolReader:
         except FileNotFoundError:
             return b""
 
-    def read(self, max_lines: int) -> Step | None:
-        """The next step, or None when nothing new is there."""
-        step = Step(self.segment, self.offset, dict(self.open_attempts))
+    def read(self, max_lines: int, after: Step | None = None) -> Step | None:
+        """The next step, or None when nothing new is there.
+
+        `after` is a step that is proposed but not accepted yet: reading on while it is booked. It changes nothing
+        here, so that it may run in another thread.
+        """
+        at = after or Step(self.segment, self.offset, self.open_attempts)
+        step = Step(at.segment, at.offset, dict(at.open_attempts))
         if self._read_segment(step, max_lines):
             return step
-        if not self._has_rolled():
+        if not self._has_rolled(step.segment):
             return None
         if self._read_segment(step, max_lines):  # frames that came between the first look and the roll
             return step
-        step = Step(self.segment + 1, 0, {})  # its carried frames repeat what is open
+        step = Step(step.segment + 1, 0, {})  # its carried frames repeat what is open
         return step if self._read_segment(step, max_lines) else None
 
     def _read_segment(self, step: Step, max_lines: int) -> bool:
@@ -92,8 +98,8 @@ class SpoolReader:
                 break
         return moved
 
-    def _has_rolled(self) -> bool:
-        return next(spool.read_frames(self._data(self.segment + 1, 0, spool.MAX_FRAME_BYTES), 0), None) is not None
+    def _has_rolled(self, segment: int) -> bool:
+        return next(spool.read_frames(self._data(segment + 1, 0, spool.MAX_FRAME_BYTES), 0), None) is not None
 
     def accept(self, step: Step) -> None:
         """The step is committed; segments behind it are no longer needed."""

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from gateway.ledger.interrupted import price_interrupted
-from gateway.ledger.writer import Writer
+from gateway.ledger.writer import Writer, calm_collector
 
 
 class Command(BaseCommand):
@@ -22,5 +22,6 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, on_signal)
         signal.signal(signal.SIGINT, on_signal)
+        calm_collector()
         settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
         Writer(settings.SPOOL_DIR, settings.DATABASE_DIRECT_URL, price_interrupted).run(lambda: stop)
