@@ -1,0 +1,1 @@
+"""The data plane under load, beside two peers in the same run."""

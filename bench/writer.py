@@ -1,0 +1,150 @@
+"""Lines per second that the ledger writer moves from a spool into PostgreSQL, durable settings as shipped.
+
+One writer process, one spool, lines as the data plane settles them: begun and settled, priced, with fingerprints.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+
+from bench import common
+from bench.common import ROOT, Report
+from config.embedded.postgres import EmbeddedPostgres
+from gateway.ledger.ids import uuid7
+from gateway.ledger.spool import Spool
+from gateway.ledger.writer import Writer, calm_collector
+
+PRICES = (("input_tokens", "0.15"), ("cache_read_tokens", "0.075"), ("output_tokens", "0.6"))
+MODELS = ("gpt-4o-mini", "gpt-4o", "o4-mini", "gpt-4.1")
+SPAN_MS = 60_000
+
+
+def run(options: argparse.Namespace) -> Report:
+    with _database() as (directory, url):
+        root = directory / "spool"
+        root.mkdir()
+        spool = Spool(root, str(uuid7()))
+        began = time.monotonic()
+        _fill(spool, options.lines)
+        filled = time.monotonic() - began
+        spool.close()
+        figures = _drain(root, url)
+    report = Report("writer", f"{options.lines:,} lines of one spool, fsync and synchronous_commit on")
+    report.add("spool: begin and settle frames appended", options.lines / filled, "lines/s")
+    report.add("ledger writer", options.lines / figures["wall"], "lines/s", at_least=20_000)
+    report.add("processor time of the writer", figures["cpu"] / options.lines * 1e6, "µs/line")
+    report.add("lines lost, doubled or quarantined", abs(figures["rows"] - options.lines), "", at_most=0)
+    return report
+
+
+@contextmanager
+def _database() -> Iterator[tuple[Path, str]]:
+    """An embedded server as shipped, migrated, in a directory of its own."""
+    directory = Path(tempfile.mkdtemp(prefix="llmgateway-bench-"))
+    directory.chmod(0o755)
+    postgres = EmbeddedPostgres(directory, say=lambda line: print(line, file=sys.stderr))
+    try:
+        postgres.start()
+        env = os.environ | dict.fromkeys(("DATABASE_URL", "DATABASE_DIRECT_URL"), postgres.url)
+        env["DATA_DIR"] = str(directory)
+        subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity=0"], cwd=ROOT, env=env, check=True)
+        yield directory, postgres.url
+    finally:
+        postgres.remove()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _fill(spool: Spool, lines: int) -> None:
+    """Begin and settle `lines` attempts of the last minute; the spool rolls its segments over as it does in service."""
+    rng = random.Random(7)
+    keys = [_key(rng) for _ in range(40)]
+    now = time.time_ns() // 1_000_000
+    for number in range(lines):
+        identity = str(uuid7(now - SPAN_MS + number * SPAN_MS // lines, rng.getrandbits(74)))
+        line = _line(identity, rng, keys[number % len(keys)])
+        begun = {name: line[name] for name in _BEGIN_COLUMNS} | _ESTIMATE
+        while not spool.is_writable:
+            time.sleep(0.001)
+        spool.begin(identity, orjson.dumps(begun))
+        spool.settle(identity, orjson.dumps(line))
+
+
+def _key(rng: random.Random) -> dict[str, str]:
+    names = ("organization", "team", "project", "api_key")
+    fixed = {"organization": UUID(int=rng.randrange(4) + 1)}
+    return {name: str(fixed.get(name) or UUID(int=rng.getrandbits(128))) for name in names}
+
+
+_BEGIN_COLUMNS = (
+    "request_id", "organization", "team", "project", "api_key", "endpoint", "is_stream", "model_requested",
+    "max_tokens", "message_count", "sdk", "client_ip_hash", "tag_set", "kind", "provider", "model_served",
+)  # fmt: skip
+_ESTIMATE = {
+    "estimate": {"input_tokens": 160, "output_tokens": 250},
+    "pricing": {"price_list": "openai", "model": "gpt-4o-mini"},
+}
+
+
+def _line(identity: str, rng: random.Random, key: dict[str, str]) -> dict[str, Any]:
+    """A settled line with the columns that `gateway.dataplane.settle` writes."""
+    model, tokens = rng.choice(MODELS), {"input_tokens": rng.randint(50, 4000), "output_tokens": rng.randint(5, 900)}
+    tokens["cache_read_tokens"] = tokens["input_tokens"] // 4
+    charges = [_charge(meter, price, tokens[meter], model) for meter, price in PRICES]
+    cost = format(sum(Decimal(charge["cost"]) for charge in charges), "f")
+    duration = rng.lognormvariate(7, 0.5)
+    return {
+        **key, **tokens, "id": identity, "request_id": f"req_{rng.getrandbits(96):024x}", "kind": "attempt",
+        "endpoint": "/v1/chat/completions", "is_stream": rng.random() < 0.5, "model_requested": model,
+        "model_served": model, "provider": "openai", "max_tokens": 1024, "message_count": 2,
+        "sdk": "openai-python/2.8.0", "client_ip_hash": rng.randbytes(32).hex(), "tag_set": {"feature": "search"},
+        "is_final": True, "status": "ok", "http_status": 200, "usage_source": "reported",
+        "duration_ms": round(duration, 3), "ttft_ms": round(duration / 5, 3), "output_ms": round(duration * 0.8, 3),
+        "finish_reason": "stop", "service_tier_served": "default", "charges": charges, "cost": cost, "list_cost": cost,
+        "currency": "USD", "price_status": "priced", "request_hmac": rng.randbytes(32).hex(),
+    }  # fmt: skip
+
+
+def _charge(meter: str, price: str, quantity: int, model: str) -> dict[str, str]:
+    cost = Decimal(price) * quantity / 1_000_000
+    return {
+        "meter": meter.removesuffix("_tokens"), "rate_id": f"genai-prices/openai/{model}/2024-07-18", "currency": "USD",
+        "quantity": str(quantity), "unit_price": price, "cost": format(cost, "f"),
+    }  # fmt: skip
+
+
+def _drain(root: Path, url: str) -> dict[str, float]:
+    """Run the shipped writer in this process until every line is booked."""
+
+    def no_price(line: Any, begun: Any) -> dict[str, Any]:
+        raise AssertionError("no attempt was interrupted")
+
+    calm_collector()
+    writer = Writer(root, url, no_price)
+    cpu, began = time.process_time(), time.monotonic()
+    while next(root.iterdir(), None) is not None:
+        writer.run_once()
+    wall, used = time.monotonic() - began, time.process_time() - cpu
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT count(*) FROM gateway_ledgerline").fetchone()
+    assert row is not None
+    return {"wall": wall, "cpu": used, "rows": float(row[0])}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m bench.writer", description=__doc__)
+    parser.add_argument("--lines", type=int, default=200_000, help="lines to book (default %(default)s)")
+    common.main("writer", run, parser)
