@@ -16,6 +16,7 @@ import psycopg
 from gateway.dataplane import loading
 from gateway.dataplane.protocols import Pricer
 from gateway.dataplane.views import Catalog, KeyView, Snapshot
+from gateway.ledger.ids import uuid7
 
 logger = logging.getLogger(__name__)
 POLL_S = 1.0
@@ -45,6 +46,7 @@ class Keeper:
     ) -> None:
         self.snapshot = snapshot
         self.loaded = threading.Event()
+        self.take_refused: Callable[[], dict[tuple[str, str], int]] = dict
         self.on_allowed: Callable[[frozenset[str]], None] = lambda _allowed: None
         self._conninfo = conninfo
         self._pricer = pricer
@@ -78,6 +80,7 @@ class Keeper:
             while not self._stop.is_set():
                 self._hand_over(self._poll(connection))
                 self._beat(connection)
+                self._store_refused(connection)
                 for _ in connection.notifies(timeout=POLL_S, stop_after=1):
                     pass
 
@@ -127,6 +130,16 @@ class Keeper:
             [f"dataplane:{self._name}", orjson.dumps(info).decode()],
         )
         connection.execute("UPDATE gateway_spoolcursor SET owner_seen_at = now() WHERE spool_id = %s", [self._name])
+
+    def _store_refused(self, connection: psycopg.Connection[Any]) -> None:
+        """Unauthenticated calls since the last poll, one row a prefix and address (never one a request)."""
+        rows = [(uuid7(), prefix, bytes.fromhex(ip), count) for (prefix, ip), count in self.take_refused().items()]
+        if rows:
+            connection.cursor().executemany(
+                "INSERT INTO gateway_securityevent (id, at, kind, prefix, client_ip_hash, count) "
+                "VALUES (%s, now(), 'invalid_key', %s, %s, %s)",
+                rows,
+            )
 
     # ---- the event loop --------------------------------------------------------------------------------------------
     def _hand_over(self, delta: Delta) -> None:

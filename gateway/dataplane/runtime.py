@@ -13,6 +13,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from gateway import credentials
+from gateway.dataplane import call as call_module
 from gateway.dataplane.adapters import OPENAI_COMPATIBLE, Adapter
 from gateway.dataplane.addresses import Resolver
 from gateway.dataplane.call import Call, new_id
@@ -24,6 +25,7 @@ from gateway.dataplane.views import Snapshot, Target
 from gateway.ledger.spool import Spool
 
 STALE_AFTER_S = 60.0
+MAX_REFUSED_KINDS = 1_000
 Stage = Callable[[Call, "Runtime"], Any]
 
 
@@ -32,7 +34,8 @@ class Metrics:
     """Counters since the process started."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    refused_total: int = 0
     active: int = 0
     tokens: int = 0
 
@@ -45,7 +48,7 @@ class Metrics:
         lines += [f'gateway_attempts_total{{status="{name}"}} {count}' for name, count in sorted(self.outcomes.items())]
         lines += [
             "# TYPE gateway_unauthenticated_total counter",
-            f"gateway_unauthenticated_total {sum(self.refused.values())}",
+            f"gateway_unauthenticated_total {self.refused_total}",
             "# TYPE gateway_tokens_total counter",
             f"gateway_tokens_total {self.tokens}",
             "# TYPE gateway_active_requests gauge",
@@ -75,6 +78,7 @@ class Runtime:
         self.stages: list[Stage] = [import_string(path) for path in settings.GATEWAY_STAGES]
         self.adapters = _adapters()
         self.keeper = Keeper(self.snapshot, settings.DATABASE_DIRECT_URL, pricer, self.id, self._report)
+        self.keeper.take_refused = self._take_refused
         self.keeper.on_allowed = self.client.resolver.set_allowed
         self._random = random.Random()  # noqa: S311  (spreads load, guards nothing)
 
@@ -111,8 +115,18 @@ class Runtime:
         return tuple(found)
 
     def count_refused(self, call: Call, secret: str) -> None:
-        """An unknown key is counted, never logged; the prefix shows an owner a mistyped key."""
-        self.metrics.refused[credentials.prefix_of(secret) if secret.startswith(credentials.KEY_MARK) else ""] += 1
+        """An unknown key is counted by prefix and address, never logged; the keeper stores the counts."""
+        counts, prefix = self.metrics.refused, ""
+        if secret.startswith(credentials.KEY_MARK):
+            prefix = call_module.clean(credentials.prefix_of(secret), 16)
+        who = (prefix, call_module.ip_hash(call.client_ip))
+        counts[who if len(counts) < MAX_REFUSED_KINDS or who in counts else ("", "")] += 1
+        self.metrics.refused_total += 1
+
+    def _take_refused(self) -> dict[tuple[str, str], int]:
+        """The counts since the last call; called by the keeper's thread."""
+        taken, self.metrics.refused = self.metrics.refused, Counter()
+        return taken
 
     def _report(self) -> dict[str, Any]:
         return {"active": self.metrics.active, "open_attempts": self.spool.open_attempts}

@@ -81,8 +81,9 @@ class Stack:
         return psycopg.connect(self.url, autocommit=True, row_factory=dict_row)
 
     def insert(self, table: str, **values: Any) -> str:
-        values = {"id": str(uuid7()), "created_at": datetime.now().astimezone(), **values}
-        if table != "gateway_auditevent":
+        values = {"id": str(uuid7()), **values}
+        if table != "gateway_user":
+            values.setdefault("created_at", datetime.now().astimezone())
             values.setdefault("updated_at", values["created_at"])
         names = ", ".join(f'"{name}"' for name in values)
         with self.connect() as connection:

@@ -233,3 +233,34 @@ def test_everything_else_goes_to_the_console_which_may_be_starting(world: World)
 
     assert answer.status == 503
     assert b"starting" in answer.body
+
+
+def test_unknown_keys_are_counted_by_prefix_not_logged(world: World) -> None:
+    secret = "gw-mistyped" + "x" * 30
+    for _ in range(3):
+        world.stack.chat(secret, "gpt-4o")
+
+    def counted() -> int:
+        with world.stack.connect() as connection:
+            row = connection.execute(
+                "SELECT coalesce(sum(count), 0) AS n FROM gateway_securityevent WHERE prefix = %s", [secret[:11]]
+            ).fetchone()
+        assert row is not None
+        return int(row["n"])
+
+    world.stack.wait_for(lambda: counted() == 3, timeout_s=5)
+    assert secret not in (world.stack.data_dir / "dataplane.log").read_text()
+
+
+def test_a_deactivated_owner_takes_the_keys_along(world: World) -> None:
+    stack = world.stack
+    owner = stack.insert(
+        "gateway_user", username="leaver", email="leaver@example.com", password="!", is_active=True, is_staff=False,
+        is_superuser=False, first_name="", last_name="", theme="auto", shortcuts_enabled=True,
+        date_joined=datetime.now(UTC),
+    )  # fmt: skip
+    secret, _ = stack.key(world.organization, world.project, user_id=owner)
+    with stack.connect() as connection:
+        connection.execute("UPDATE gateway_user SET is_active = false WHERE id = %s", [owner])
+
+    stack.wait_for(lambda: stack.get("/v1/models", secret).status == 401, timeout_s=2)
