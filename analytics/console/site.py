@@ -28,6 +28,7 @@ class ConsoleSite(AdminSite):
     site_title = "LLM Gateway"
     index_title = "Home"
     site_url = None
+    _empty_value_display = "—"
     enable_nav_sidebar = False
     login_form = SignInForm
     password_change_template = "registration/password_change_form.html"  # noqa: S105  (a path)

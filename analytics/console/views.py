@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from analytics.console.site import ConsoleSite
 
 OPTIONS = 200
+OWN_APPS = ("gateway", "costs", "analytics")
 
 
 @require_safe
@@ -57,6 +58,7 @@ def _home_body(scope: Scope, period: Period, *, is_empty: bool) -> dict[str, Any
     if lines is not None:
         body["recent"] = ledger.rows_of(lines, names, period.zone)
         body["recent_tag"] = ledger.fingerprint(lines, period.zone)
+        body["is_behind"] = is_empty and any(period.start <= line.started_at < period.end for line in lines)
     if lines == []:
         body["checklist"] = checklist.first_steps(user, organization)
         body["gateway_url"] = f"{django_settings.CONSOLE_URL}/v1"
@@ -134,7 +136,7 @@ def settings(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """Every model page the person may open, by application."""
     context = site.each_context(request)
     return render(
-        request, "console/settings.html", {**context, "title": "Settings", "apps": site.get_app_list(request)}
+        request, "console/settings.html", {**context, "title": "Settings", "apps": sorted(site.get_app_list(request), key=_own_apps_first)}
     )
 
 
@@ -163,6 +165,10 @@ def set_theme(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
         return HttpResponseBadRequest("theme must be auto, light or dark")
     User.objects.filter(pk=user.pk).update(theme=theme)
     return HttpResponse(status=204)
+
+
+def _own_apps_first(app: dict[str, Any]) -> tuple[bool, str]:
+    return app["app_label"] not in OWN_APPS, app["name"].lower()
 
 
 def _options(user: User, organization: Organization) -> dict[str, Any]:
