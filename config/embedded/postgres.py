@@ -319,7 +319,8 @@ class EmbeddedPostgres:
     def remove(self) -> None:
         """Stop and delete everything, sockets included; for throw-away clusters."""
         self.stop()
-        for path in (self.socket_dir, self.cluster, self.data_dir):
+        moved = [self.cluster.parent] if STATE_ROOT in self.cluster.parents else []
+        for path in (self.socket_dir, self.cluster, *moved, self.data_dir):
             shutil.rmtree(path, ignore_errors=True)
 
     # ---- helpers ------------------------------------------------------------------------------------------------
