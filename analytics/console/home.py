@@ -187,7 +187,8 @@ def _projects_query(organization: Organization, start: datetime, end: datetime, 
 
 
 def _kpi(measure: Measure, result: Result, period: Period) -> Kpi:
-    value, change = result.totals.get(measure.name), result.change.get(measure.name)
+    value = result.totals.get(measure.name)
+    change: Value = result.change.get(measure.name)
     before = (result.previous_totals or {}).get(measure.name)
     if measure.is_ratio:
         change = None if value is None or before is None else Decimal(str(value)) - Decimal(str(before))

@@ -60,7 +60,7 @@ class Scope:
 
 
 def _annotated(request: HttpRequest) -> QuerySet[Organization]:
-    own = Membership.objects.filter(organization=OuterRef("pk"), user_id=request.user.pk, archived_at=None)
+    own = Membership.objects.filter(organization=OuterRef("pk"), user=request.user.pk, archived_at=None)
     job = Job.objects.filter(kind=SEED_JOB, organization=OuterRef("pk")).order_by("-created_at")
     about = JSONObject(status="status", progress="progress", error="error")
     organizations = Organization.objects.visible_to(request.user).active().order_by("created_at")

@@ -11,7 +11,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
 
-from analytics.console import status, views
+from analytics.console import status as machinery
+from analytics.console import views
 from analytics.console.forms import SignInForm
 from analytics.console.navigation import NavSection, navigation
 from analytics.console.organization import Scope
@@ -28,7 +29,7 @@ class ConsoleSite(AdminSite):
     site_title = "LLM Gateway"
     index_title = "Home"
     site_url = None
-    _empty_value_display = "—"
+    empty_value_display = "—"
     enable_nav_sidebar = False
     login_form = SignInForm
     password_change_template = "registration/password_change_form.html"  # noqa: S105  (a path)
@@ -57,7 +58,9 @@ class ConsoleSite(AdminSite):
         inner.__name__ = view.__name__
         return self.admin_view(inner, cacheable)
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(  # type: ignore[override]  # the stubs want a TemplateResponse; the site only needs a response
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         return views.home(request, self)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
@@ -99,12 +102,12 @@ class ConsoleContext:
         return navigation(self.request, self._may_view)
 
     @cached_property
-    def status(self) -> status.SystemStatus:
-        return status.system_status()
+    def status(self) -> machinery.SystemStatus:
+        return machinery.system_status()
 
     @cached_property
-    def seed(self) -> status.SeedProgress | None:
-        return status.seed_progress(self.scope.seed_job)
+    def seed(self) -> machinery.SeedProgress | None:
+        return machinery.seed_progress(self.scope.seed_job)
 
     @property
     def role(self) -> str:

@@ -135,9 +135,8 @@ def request_detail(request: HttpRequest, site: ConsoleSite, request_id: str) -> 
 def settings(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """Every model page the person may open, by application."""
     context = site.each_context(request)
-    return render(
-        request, "console/settings.html", {**context, "title": "Settings", "apps": sorted(site.get_app_list(request), key=_own_apps_first)}
-    )
+    context |= {"title": "Settings", "apps": sorted(site.get_app_list(request), key=_own_apps_first)}
+    return render(request, "console/settings.html", context)
 
 
 @require_safe

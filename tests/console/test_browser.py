@@ -1,0 +1,216 @@
+"""Every page in real Chromium: no violation of the policy, no console error, no sideways scroll, both themes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.conftest import chromium
+from tests.console.company import PASSWORD
+from tests.console.server import ConsoleServer
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+pytestmark = pytest.mark.browser
+PAGES = (
+    "/admin/",
+    "/admin/?range=24h",
+    "/admin/?organization=newcomer",
+    "/admin/?organization=acme&range=30d",
+    "/admin/requests/",
+    "/admin/requests/?status=failed&range=30d",
+    "/admin/requests/?q=unknown",
+    "/admin/settings/",
+    "/admin/gateway/virtualkey/",
+    "/admin/gateway/virtualkey/add/",
+    "/admin/gateway/provider/",
+    "/admin/gateway/model/",
+    "/admin/gateway/route/add/",
+    "/admin/gateway/auditevent/",
+    "/admin/password_change/",
+    "/api/docs/",
+    "/api/redoc/",
+)
+WATCH = """
+window.violations = [];
+document.addEventListener('securitypolicyviolation', (event) => {
+  window.violations.push(event.violatedDirective + ' ' + event.blockedURI);
+});
+"""
+
+
+@dataclass
+class Watched:
+    """A page together with everything it complained about."""
+
+    page: "playwright.Page"
+    complaints: list[str] = field(default_factory=list)
+
+    def check(self, path: str) -> None:
+        violations = self.page.evaluate("window.violations")
+        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert (path, self.complaints, violations, wide) == (path, [], [], 0)
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleServer]:
+    server = ConsoleServer(tmp_path_factory.mktemp("console"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["playwright.Browser"]:
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def watched(browser: "playwright.Browser") -> Iterator[Watched]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.add_init_script(WATCH)
+    watched = Watched(context.new_page())
+    watched.page.on("console", lambda message: message.type == "error" and watched.complaints.append(message.text))
+    watched.page.on("pageerror", lambda error: watched.complaints.append(str(error)))
+    yield watched
+    context.close()
+
+
+@pytest.fixture
+def signed_in(watched: Watched, console: ConsoleServer) -> Watched:
+    page = watched.page
+    page.goto(f"{console.url}/admin/login/?next=/admin/settings/")
+    watched.check("/admin/login/")
+    page.fill("#id_username", "root@example.com")
+    page.fill("#id_password", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url("**/admin/settings/")
+    return watched
+
+
+@pytest.mark.parametrize("width", [1440, 375])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_clean(signed_in: Watched, console: ConsoleServer, theme: str, width: int) -> None:
+    page = signed_in.page
+    page.click(f"[data-theme-choice={theme}]")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{console.url}/admin/requests/?organization=acme")
+    detail = page.locator("a.row-link").first.get_attribute("href")
+
+    for path in (*PAGES, detail):
+        answer = page.goto(f"{console.url}{path}", wait_until="networkidle")
+        assert answer is not None
+        assert (path, answer.status) == (path, 200)
+        if path.startswith("/admin"):
+            assert page.locator("html").get_attribute("data-theme") == theme
+            signed_in.check(path)
+        else:
+            assert (path, signed_in.complaints, page.evaluate("window.violations")) == (path, [], [])
+
+
+def test_chart_is_drawn_and_follows_the_theme(signed_in: Watched, console: ConsoleServer) -> None:
+    page = signed_in.page
+    page.goto(f"{console.url}/admin/?organization=acme", wait_until="networkidle")
+
+    bars = page.locator("#cost-title >> xpath=../.. >> .bars .point path")
+    assert bars.count() > 7
+    colour = "getComputedStyle(document.querySelector('.bars .point path')).fill"
+    page.click("[data-theme-choice=light]")
+    light = page.evaluate(colour)
+    page.click("[data-theme-choice=dark]")
+    assert page.evaluate(colour) != light
+    assert page.evaluate("document.querySelector('[data-chart]').hasAttribute('data-pending')") is False
+    signed_in.check("/admin/")
+
+
+def test_theme_is_kept_without_a_flash(signed_in: Watched, console: ConsoleServer) -> None:
+    page = signed_in.page
+    with page.expect_response("**/admin/theme/") as stored:
+        page.click("[data-theme-choice=dark]")
+
+    assert stored.value.status == 204
+    html = page.request.get(f"{console.url}/admin/").text()
+    assert 'data-theme="dark"' in html  # from the server: nothing to correct after the first paint
+    page.click("[data-menu]:has(.avatar) summary")
+    page.click("#logout-form button")
+    page.goto(f"{console.url}/admin/login/")
+    assert page.locator("html").get_attribute("data-theme") == "dark"  # from the browser's own memory
+
+
+def test_recent_requests_refresh_and_pause(signed_in: Watched, console: ConsoleServer) -> None:
+    page = signed_in.page
+    page.goto(f"{console.url}/admin/?organization=acme", wait_until="networkidle")
+
+    with page.expect_response("**/admin/requests/recent/", timeout=15_000) as answered:
+        pass
+    assert answered.value.status == 304
+    page.click("[data-pause=recent]")
+    assert page.locator("#recent[data-paused]").count() == 1
+    assert page.locator("[data-pause=recent]").get_attribute("aria-pressed") == "true"
+    signed_in.check("/admin/")
+
+
+def test_filters_apply_themselves_and_stay_in_the_url(signed_in: Watched, console: ConsoleServer) -> None:
+    page = signed_in.page
+    page.goto(f"{console.url}/admin/requests/?organization=acme")
+
+    page.select_option("#model", "gpt-4o")
+    page.wait_for_url("**/admin/requests/?range=7d&model=gpt-4o")
+
+    assert set(page.locator("tbody tr td:nth-child(3)").all_inner_texts()) == {"gpt-4o"}
+    page.reload()
+    assert page.locator("#model").input_value() == "gpt-4o"
+    signed_in.check("/admin/requests/")
+
+
+def test_navigation_opens_on_a_phone(signed_in: Watched, console: ConsoleServer) -> None:
+    page = signed_in.page
+    page.set_viewport_size({"width": 375, "height": 812})
+    page.goto(f"{console.url}/admin/")
+
+    assert not page.locator("#side").is_visible()
+    page.click("[popovertarget=side].head-menu")
+    assert page.locator("#side").is_visible()
+    page.click("#side >> text=Requests")
+    page.wait_for_url("**/admin/requests/")
+    signed_in.check("/admin/requests/")
+
+
+def test_copy_buttons_copy(signed_in: Watched, console: ConsoleServer) -> None:
+    page = signed_in.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{console.url}/admin/requests/?organization=acme")
+    page.locator("a.row-link").first.click()
+
+    page.locator("h1 + .copy").click()
+
+    page.wait_for_selector(".copy[data-done]")
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("h1").inner_text()
+
+
+def test_nothing_is_loaded_from_elsewhere(signed_in: Watched, console: ConsoleServer) -> None:
+    elsewhere: list[str] = []
+    page = signed_in.page
+    ours = (console.url, "data:", "blob:")
+    page.on("request", lambda request: request.url.startswith(ours) or elsewhere.append(request.url))
+
+    for path in PAGES:
+        page.goto(f"{console.url}{path}", wait_until="networkidle")
+
+    assert elsewhere == []
+
+
+def test_home_prints_without_the_frame(signed_in: Watched, console: ConsoleServer) -> None:
+    page = signed_in.page
+    page.goto(f"{console.url}/admin/?organization=acme", wait_until="networkidle")
+
+    page.emulate_media(media="print")
+
+    assert not page.locator(".side").is_visible()
+    assert page.locator(".kpis").is_visible()
+    assert len(page.pdf()) > 10_000
