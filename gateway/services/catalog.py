@@ -184,6 +184,12 @@ def allow_upstream(*, actor: Actor, host: str, port: int, note: str = "") -> All
     return allowed
 
 
+@transaction.atomic
+def forbid_upstream(*, allowed: AllowedUpstream, actor: Actor) -> None:
+    """Take a private address off the list; calls to it are refused from then on."""
+    _delete(allowed, actor, "allowed_upstream.delete", {"host": allowed.host, "port": allowed.port})
+
+
 # ---- models ------------------------------------------------------------------------------------------------------
 
 
@@ -324,7 +330,7 @@ def _fill(row: models.Model, fields: Any, names: Sequence[str]) -> None:
 
 
 def _lock(row: Any) -> Any:
-    return type(row)._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
+    return row.__class__._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
 
 
 def _insert(row: models.Model, code: str, message: str, *, field: str) -> None:

@@ -150,8 +150,8 @@ def check_team(team: Team | None, organization: Organization) -> None:
 
 
 def lock(row: Any) -> Any:
-    """The row as it is now, locked until the transaction ends."""
-    return type(row)._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
+    """The row as it is now, locked until the transaction ends. (`__class__`: `request.user` is a lazy proxy.)"""
+    return row.__class__._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
 
 
 def _check_organization(organization: Organization) -> None:

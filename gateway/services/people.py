@@ -28,7 +28,7 @@ from gateway.services.identity import check_team, lock
 
 INVITATION_DAYS = 7
 PROFILE_FIELDS = ("first_name", "last_name", "theme", "shortcuts_enabled")
-_PERSONAL = ("email", "username", "first_name", "last_name")
+PERSONAL = ("email", "username", "first_name", "last_name")
 
 
 class ProfileFields(TypedDict, total=False):
@@ -206,14 +206,14 @@ def _new_person(email: str, password: str, first_name: str, last_name: str) -> U
     if person_by_email(email) is not None:
         raise Conflict("account_exists", "There is an account with this address; sign in and accept again.")
     person = User(username=email.lower(), email=email, first_name=first_name, last_name=last_name)
-    _set_password(person, password)
+    set_password(person, password)
     try:
         with transaction.atomic():
             person.save(force_insert=True)
     except IntegrityError:
         raise Conflict("account_exists", "There is an account with this address; sign in and accept again.") from None
     facts = {"email": email, "username": person.username, "first_name": first_name, "last_name": last_name}
-    audit.record(organization=None, actor=person, verb="user.create", target=person, after=facts, personal=_PERSONAL)
+    audit.record(organization=None, actor=person, verb="user.create", target=person, after=facts, personal=PERSONAL)
     return person
 
 
@@ -256,7 +256,7 @@ def update_profile(*, user: User, **fields: Unpack[ProfileFields]) -> User:
             target=locked,
             before=old,
             after=new,
-            personal=_PERSONAL,
+            personal=PERSONAL,
         )
     return locked
 
@@ -274,8 +274,14 @@ def change_password(*, user: User, current: str, new: str) -> User:
 def request_password_reset(*, email: str) -> None:
     """Mail a link when an active account has this address; says nothing either way, and takes one query more then."""
     user = person_by_email(email)
-    if user is None or not user.is_active or not user.has_usable_password():
+    if user is None or not user.is_active:
         return
+    send_password_link(user=user)
+
+
+@transaction.atomic
+def send_password_link(*, user: User) -> None:
+    """Mail a person a link that sets their password once."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     link = f"{settings.CONSOLE_URL}/admin/reset/{uid}/{default_token_generator.make_token(user)}/"
     hours = settings.PASSWORD_RESET_TIMEOUT // 3600
@@ -309,14 +315,15 @@ def reset_password(*, uid: str, token: str, new: str) -> User:
 
 
 def _replace_password(user: User, password: str, actor: Actor, verb: str) -> User:
-    _set_password(user, password)
+    set_password(user, password)
     user.save(update_fields=["password"])
     tokens.revoke_all(user=user)
     audit.record(organization=None, actor=actor, verb=verb, target=user)
     return user
 
 
-def _set_password(user: User, password: str) -> None:
+def set_password(user: User, password: str) -> None:
+    """Set a password on an unsaved change of `user`; raises `Invalid` when it is too weak."""
     try:
         password_validation.validate_password(password, user)
     except ValidationError as error:
@@ -377,5 +384,5 @@ def _audit(
         target=row,
         before=before,
         after=after,
-        personal=_PERSONAL,
+        personal=PERSONAL,
     )

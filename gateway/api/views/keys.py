@@ -10,15 +10,13 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from gateway.api import keypolicy
 from gateway.api.permissions import KEY_MAKERS, MEMBERS
 from gateway.api.serializers import keys as shapes
 from gateway.api.views.base import ReadableResource
-from gateway.choices import Role, Scope
 from gateway.models import KeySpend, Project, User, VirtualKey
 from gateway.services import keys
-from gateway.services.errors import Forbidden
 
-MANAGE = frozenset({Scope.MANAGE_READ.value, Scope.MANAGE_WRITE.value})
 _MONEY: Any = DecimalField(max_digits=20, decimal_places=10)
 
 
@@ -54,7 +52,7 @@ class KeyViewSet(ReadableResource):
         fields = self.validated(shapes.KeySerializer)
         project: Project = fields.pop("project")
         user = self._owner(fields, project)
-        self._check_scopes(fields.get("scopes", ()))
+        keypolicy.check_scopes(self.access, fields.get("scopes", ()))
         issued = keys.create_key(organization=organization, project=project, actor=self.actor, user=user, **fields)
         return self._issued(issued)
 
@@ -63,8 +61,8 @@ class KeyViewSet(ReadableResource):
         """Change name, limits, scopes or expiry."""
         key = self._changeable()
         fields = self.validated(shapes.KeyLimitsSerializer, key)
-        self._check_scopes(fields.get("scopes", ()))
-        keys.update_limits(key=key, actor=self.actor, **fields)  # type: ignore[typeddict-item]
+        keypolicy.check_scopes(self.access, fields.get("scopes", ()))
+        keys.update_limits(key=key, actor=self.actor, **fields)
         return self.answer(self.get_object())
 
     @extend_schema(request=shapes.RotateSerializer, responses={201: shapes.IssuedKeySerializer})
@@ -82,26 +80,14 @@ class KeyViewSet(ReadableResource):
         return self.answer(self.get_object())
 
     def _changeable(self) -> VirtualKey:
-        """A management key acts as administrator, so its secret and its limits are for administrators alone."""
         key: VirtualKey = self.get_object()
-        self._check_scopes(key.scopes)
+        keypolicy.check_scopes(self.access, key.scopes)
         return key
 
-    def _check_scopes(self, scopes: Any) -> None:
-        if not self.access.is_admin and not MANAGE.isdisjoint(scopes):
-            raise Forbidden("role_required", "Only administrators handle keys with manage:* scopes.", field="scopes")
-
     def _owner(self, fields: dict[str, Any], project: Project) -> User | None:
-        """Left out: the caller (none for a key). Developers make keys for themselves, managers in their team."""
         caller = self.actor if isinstance(self.actor, User) else None
-        is_stated, owner = "user" in fields, fields.pop("user", None)
-        if self.access.is_admin:
-            return owner if is_stated or self.access.role is None else caller
-        if self.access.role == Role.MANAGER and project.team_id == self.access.team_id:
-            return owner if is_stated else caller
-        if is_stated and owner != caller:
-            raise Forbidden("own_keys_only", "You may make keys for yourself only.", field="user")
-        return caller
+        is_stated = "user" in fields
+        return keypolicy.owner_of_new(self.access, project, caller, is_stated=is_stated, owner=fields.pop("user", None))
 
     def _issued(self, issued: keys.IssuedKey) -> Response:
         row = with_spend(VirtualKey.objects.filter(pk=issued.key.pk)).get()

@@ -1,0 +1,8 @@
+"""The admin of all configuration. Forms and actions call services, so every change has its audit row.
+
+Importing the package registers everything.
+"""
+
+from gateway.admin import catalog, identity, keys, operations
+
+__all__ = ["catalog", "identity", "keys", "operations"]

@@ -1,0 +1,166 @@
+"""What every admin page shares: rows through `visible_to`, writes through services, rights by role."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from gateway.choices import Role
+from gateway.querysets import memberships_of
+from gateway.services.errors import ServiceError
+
+ADMINS = frozenset({Role.OWNER, Role.ADMIN})
+MEMBERS = frozenset(Role)
+NOBODY: frozenset[Role] = frozenset()  # superusers alone
+
+
+class RoleAdmin(admin.ModelAdmin):
+    """Read-only until a subclass says more. `view_roles` and `change_roles` are roles in an organization of the
+    person; a superuser has every right. Django's own permission tables play no part."""
+
+    view_roles: frozenset[Role] = NOBODY
+    change_roles: frozenset[Role] = NOBODY
+    can_add = False
+    can_change = False
+    can_delete = False
+    list_per_page = 50
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: Any = super().get_queryset(request)
+        return rows.visible_to(request.user) if hasattr(rows, "visible_to") else rows
+
+    def _has_role(self, request: HttpRequest, roles: frozenset[Role], row: Any = None) -> bool:
+        user: Any = request.user
+        if user.is_superuser:
+            return True
+        if not roles:
+            return False
+        held = self._roles(request)
+        if row is None:
+            return any(role in roles for role in held.values())
+        return held.get(organization_id(row)) in roles
+
+    @staticmethod
+    def _roles(request: HttpRequest) -> dict[Any, str]:
+        """Role by organization of the person; one query a request."""
+        if not hasattr(request, "gateway_roles"):
+            rows = memberships_of(request.user).values_list("organization_id", "role")
+            request.gateway_roles = dict(rows)  # type: ignore[attr-defined]
+        return request.gateway_roles  # type: ignore[attr-defined]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self._has_role(request, self.view_roles)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._has_role(request, self.view_roles)  # which rows, `get_queryset` says
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.can_add and self._has_role(request, self.change_roles)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.can_change and self._has_role(request, self.change_roles, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.can_delete and self._has_role(request, self.change_roles, obj)
+
+    def has_alter_permission(self, request: HttpRequest) -> bool:
+        """For actions (`permissions=["alter"]`); each row is checked again by `apply`."""
+        return self._has_role(request, self.change_roles)
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
+        """Choices are what the person sees."""
+        rows: Any = db_field.remote_field.model._default_manager.get_queryset()
+        if hasattr(rows, "visible_to"):
+            rows = rows.visible_to(request.user)
+            if db_field.name == "organization" and not request.user.is_superuser:  # type: ignore[union-attr]
+                held = [pk for pk, role in self._roles(request).items() if role in self.change_roles]
+                rows = rows.filter(pk__in=held)
+            kwargs["queryset"] = rows
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def apply(self, request: HttpRequest, rows: QuerySet[Any], verb: Callable[[Any], Any], done: str) -> None:
+        """Run a service on every selected row, and say how it went. `done`: "revoked"."""
+        count = 0
+        for row in rows:
+            if not self._has_role(request, self.change_roles, row):
+                messages.error(request, f"{row}: your role does not allow this.")
+                continue
+            try:
+                verb(row)
+                count += 1
+            except ServiceError as error:
+                messages.error(request, f"{row}: {error.message}")
+        if count:
+            messages.success(request, f"{count} {done}.")
+
+
+class ServiceAdmin(RoleAdmin):
+    """Forms whose saving is a service call. The audit trail is the log, so Django's own log stays empty."""
+
+    can_add = True
+    can_change = True
+
+    def create(self, request: HttpRequest, data: dict[str, Any]) -> Model:
+        """Make the row; `data` is the whole form."""
+        raise NotImplementedError
+
+    def update(self, request: HttpRequest, row: Any, data: dict[str, Any]) -> Model:
+        """Change the row; `data` is what the form changed."""
+        raise NotImplementedError
+
+    def remove(self, request: HttpRequest, row: Any) -> None:
+        """Delete the row."""
+        raise NotImplementedError
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        data = form.cleaned_data
+        if change:
+            changed = {name: data[name] for name in form.changed_data if name in data}
+            made = self.update(request, self.model._default_manager.get(pk=obj.pk), changed)
+        else:
+            made = self.create(request, data)
+        obj.__dict__.update(made.__dict__)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Nothing: the service wrote what belongs to the row."""
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.remove(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self.apply(request, queryset, lambda row: self.remove(request, row), "deleted")
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._explained(request, lambda: super(ServiceAdmin, self).changeform_view(request, *args, **kwargs))
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._explained(request, lambda: super(ServiceAdmin, self).delete_view(request, *args, **kwargs))
+
+    def _explained(self, request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
+        """A service's refusal as a message on the same page. The page's transaction is rolled back by then."""
+        try:
+            return view()
+        except ServiceError as error:
+            where = f"{error.field}: " if error.field else ""
+            messages.error(request, f"{where}{error.message}")
+            return HttpResponseRedirect(request.get_full_path())
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return None
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return None
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        return None
+
+
+def organization_id(row: Any) -> Any:
+    """The organization a row belongs to (itself, for one)."""
+    return row.pk if row._meta.model_name == "organization" else getattr(row, "organization_id", None)

@@ -1,0 +1,133 @@
+"""What the operators watch: the audit trail, jobs, the outbox, the quarantine. Read-only but for a few actions."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from gateway.admin.base import ADMINS, RoleAdmin
+from gateway.models import (
+    AuditEvent,
+    Heartbeat,
+    ImportRun,
+    Job,
+    OutboxMessage,
+    QuarantinedLine,
+    SecurityEvent,
+    SpoolCursor,
+)
+from gateway.services import accounts, audit, outbox
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(RoleAdmin):
+    """The trail of the organization, newest first."""
+
+    view_roles = ADMINS
+    list_display = ("at", "verb", "object_type", "object_id", "who", "organization", "sequence")
+    list_select_related = ("organization", "actor")
+    list_filter = ("object_type",)
+    search_fields = ("verb", "object_id", "request_id")
+    fields = (
+        "at", "organization", "who", "verb", "object_type", "object_id", "shown_before", "shown_after", "request_id",
+        "sequence", "shown_hash",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    @admin.display(description="Actor")
+    def who(self, event: AuditEvent) -> str:
+        return str(event.actor) if event.actor else f"key {event.actor_key_id}" if event.actor_key_id else "operator"
+
+    @admin.display(description="Before")
+    def shown_before(self, event: AuditEvent) -> str:
+        return _pretty(audit.reveal([event])[0][0])
+
+    @admin.display(description="After")
+    def shown_after(self, event: AuditEvent) -> str:
+        return _pretty(audit.reveal([event])[0][1])
+
+    @admin.display(description="Hash")
+    def shown_hash(self, event: AuditEvent) -> str:
+        return bytes(event.hash).hex() if event.hash else "not sealed yet"
+
+
+@admin.register(Job)
+class JobAdmin(RoleAdmin):
+    """Background work."""
+
+    view_roles = ADMINS
+    list_display = ("kind", "period", "organization", "status", "progress", "created_at", "finished_at")
+    list_select_related = ("organization",)
+    list_filter = ("status", "kind")
+    search_fields = ("kind", "period")
+
+
+@admin.register(OutboxMessage)
+class OutboxMessageAdmin(RoleAdmin):
+    """Mail and other effects on their way; payloads are encrypted and not shown."""
+
+    list_display = ("topic", "dedupe_key", "attempts", "due_at", "delivered_at", "dead_at")
+    list_filter = ("topic", ("dead_at", admin.EmptyFieldListFilter), ("delivered_at", admin.EmptyFieldListFilter))
+    fields = ("topic", "dedupe_key", "attempts", "due_at", "delivered_at", "dead_at", "last_error", "created_at")
+    readonly_fields = fields
+    actions = ("retry",)
+
+    @admin.action(description="Try the selected messages again now", permissions=["alter"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> None:
+        self.apply(request, queryset, lambda row: outbox.retry(message=row), "offered again")
+
+
+@admin.register(QuarantinedLine)
+class QuarantinedLineAdmin(RoleAdmin):
+    """Ledger lines the database refused; an open one is an alarm."""
+
+    list_display = ("created_at", "source", "position", "reason", "resolved_at")
+    list_filter = (("resolved_at", admin.EmptyFieldListFilter),)
+    fields = ("created_at", "source", "position", "reason", "shown_payload", "resolved_at")
+    readonly_fields = fields
+    actions = ("resolve",)
+
+    @admin.display(description="Payload")
+    def shown_payload(self, line: QuarantinedLine) -> str:
+        return bytes(line.payload).decode("utf-8", "backslashreplace")
+
+    @admin.action(description="Mark as resolved", permissions=["alter"])
+    def resolve(self, request: HttpRequest, queryset: QuerySet[QuarantinedLine]) -> None:
+        actor: Any = request.user
+        self.apply(request, queryset, lambda row: accounts.resolve_quarantined(line=row, actor=actor), "resolved")
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(RoleAdmin):
+    """Last signs of life."""
+
+    list_display = ("name", "at")
+
+
+@admin.register(SpoolCursor)
+class SpoolCursorAdmin(RoleAdmin):
+    """How far each spool is booked."""
+
+    list_display = ("spool_id", "segment", "offset", "lines", "booked_at", "owner_seen_at", "closed_at")
+
+
+@admin.register(SecurityEvent)
+class SecurityEventAdmin(RoleAdmin):
+    """Refused authentications."""
+
+    list_display = ("at", "kind", "organization", "prefix", "count")
+    list_filter = ("kind",)
+    fields = ("at", "kind", "organization", "api_key", "prefix", "count")
+
+
+@admin.register(ImportRun)
+class ImportRunAdmin(RoleAdmin):
+    """Imports and how far they got."""
+
+    list_display = ("file_name", "format", "status", "line", "imported", "duplicates", "rejected", "created_at")
+
+
+def _pretty(values: dict[str, Any] | None) -> str:
+    return json.dumps(values, indent=2, ensure_ascii=False) if values else "—"

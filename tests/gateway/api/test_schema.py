@@ -1,0 +1,121 @@
+"""The OpenAPI document: valid, typed to the leaves, with a true example of every operation."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from django.core.management import call_command
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return json.loads(json.dumps(SchemaGenerator().get_schema(request=None, public=True)))
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield f"{method.upper()} {path}", item[method]
+
+
+def bodies(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+        if kind == "application/json":
+            yield "request", content
+    for status, response in operation["responses"].items():
+        for content in response.get("content", {}).values():
+            yield status, content
+
+
+def test_the_document_is_valid_and_warns_of_nothing(tmp_path: Any, document: dict[str, Any]) -> None:
+    validate_schema(document)
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yml"))
+
+
+def test_every_body_has_an_example(document: dict[str, Any]) -> None:
+    without = [
+        f"{name} {where}"
+        for name, operation in operations(document)
+        for where, content in bodies(operation)
+        if not content.get("examples")
+    ]
+
+    assert without == []
+
+
+def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
+    wrong = []
+    for name, operation in operations(document):
+        for where, content in bodies(operation):
+            schema = {**content["schema"], "components": document["components"]}
+            check = jsonschema_rs.Draft202012Validator(schema)
+            for example in content["examples"].values():
+                wrong += [f"{name} {where}: {error.message}" for error in check.iter_errors(example["value"])]
+
+    assert wrong == []
+
+
+def test_there_are_no_untyped_objects(document: dict[str, Any]) -> None:
+    assert list(_untyped(document["components"]["schemas"], "components")) == []
+    assert list(_untyped(document["paths"], "paths")) == []
+
+
+def _untyped(node: Any, where: str) -> Iterator[str]:
+    """Schemas that say `object` without properties, or nothing at all."""
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from _untyped(item, f"{where}.{index}")
+    if not isinstance(node, dict):
+        return
+    is_object = node.get("type") == "object" and not node.get("properties")
+    if is_object or node.get("additionalProperties") not in (None, False) or node.get("items") == {}:
+        yield where
+    for key, value in node.items():
+        if key not in ("example", "examples"):
+            if key == "properties":
+                yield from (
+                    f"{where}.{name}" for name, schema in value.items() if set(schema) <= {"description", "readOnly"}
+                )
+            yield from _untyped(value, f"{where}.{key}")
+
+
+def test_every_operation_says_what_it_does_and_how_it_fails(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        assert operation.get("description"), name
+        assert operation["operationId"], name
+    names = [operation["operationId"] for _, operation in operations(document)]
+    assert len(set(names)) == len(names)
+
+
+def test_paths_are_shown_without_a_slash_at_the_end(document: dict[str, Any]) -> None:
+    assert [path for path in document["paths"] if path.endswith("/")] == []
+
+
+def test_secrets_are_write_only(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+
+    shown = {name for name, schema in schemas.items() for field in schema.get("properties", {}) if field in SECRET}
+
+    assert shown == {
+        "AcceptInvitationRequest", "ChangePasswordRequest", "CredentialsRequest", "IssuedKey",
+        "PasswordResetConfirmRequest", "PatchedProviderRequest", "ProviderRequest",
+    }  # fmt: skip
+
+
+SECRET = frozenset({"secret", "credential", "password", "new_password", "digest", "token_digest", "current_password"})
+
+
+def test_the_command_writes_the_same_bytes_twice(tmp_path: Any) -> None:
+    for name in ("one", "two"):
+        call_command("export_openapi", "--output", str(tmp_path / name))
+
+    first = (tmp_path / "one").read_bytes()
+    assert first == (tmp_path / "two").read_bytes()
+    assert json.loads(first)["openapi"].startswith("3.1")
