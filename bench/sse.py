@@ -7,6 +7,7 @@ import re
 import time
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 from urllib.parse import urlsplit
 
 PATIENCE_S = 60.0
@@ -45,8 +46,7 @@ class StreamCall(asyncio.Protocol):
         self.began_ns = 0
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: Any) -> None:  # uvloop's is no asyncio.Transport
         self.began_ns = time.monotonic_ns()
         transport.write(self.request)
 

@@ -14,6 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
@@ -69,14 +72,54 @@ def end(process: subprocess.Popen[bytes], death: int = signal.SIGTERM, patience:
         process.wait()
 
 
+def manage(env: Mapping[str, str], *arguments: str) -> str:
+    """Run a management command to its end; its standard output. Raises RuntimeError with its words."""
+    command = [sys.executable, "manage.py", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=dict(env), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"manage.py {' '.join(arguments)}:\n{done.stderr}")
+    return done.stdout
+
+
+def scratch() -> Path:
+    """A new directory that PostgreSQL's own account can enter; the caller deletes it."""
+    directory = Path(tempfile.mkdtemp(prefix="llmgateway-bench-"))
+    directory.chmod(0o755)
+    return directory
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A migrated database: its data directory, URL, and the environment of commands that use it."""
+
+    directory: Path
+    url: str
+    env: Mapping[str, str]
+
+
+@contextmanager
+def database() -> Iterator[Database]:
+    """An embedded server as shipped (durable), migrated, in a directory of its own, without the other processes."""
+    directory = scratch()
+    postgres = EmbeddedPostgres(directory, say=lambda line: print(line, file=sys.stderr))
+    try:
+        postgres.start()
+        env = os.environ | dict.fromkeys(("DATABASE_URL", "DATABASE_DIRECT_URL"), postgres.url)
+        env["DATA_DIR"] = str(directory)
+        manage(env, "migrate", "--verbosity=0")
+        yield Database(directory, postgres.url, env)
+    finally:
+        postgres.remove()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 class Stack:
     """Context manager. `url` is the public root, `key` a virtual key, `dataplane_pid` the measured process."""
 
     def __init__(self, upstream: str, *, models: tuple[str, ...] = (MODEL,), upstream_models: tuple[str, ...] = ()):
         self.upstream = upstream
         self.models = dict(zip(models, upstream_models or models, strict=True))
-        self.directory = Path(tempfile.mkdtemp(prefix="llmgateway-bench-"))
-        self.directory.chmod(0o755)
+        self.directory = scratch()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.env = os.environ | {"DATA_DIR": str(self.directory), "DATABASE_URL": "", "DATABASE_DIRECT_URL": ""}
@@ -127,12 +170,8 @@ class Stack:
         return self.pid("dataplane")
 
     def manage(self, *arguments: str) -> str:
-        """Run a management command to its end; its standard output. Raises RuntimeError with its words."""
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise RuntimeError(f"manage.py {' '.join(arguments)}:\n{done.stderr}")
-        return done.stdout
+        """A management command on this installation."""
+        return manage(self.env, *arguments)
 
     def _configure(self) -> None:
         """Organization, provider, models and a key without limits, through the product's own verbs."""

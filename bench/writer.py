@@ -4,15 +4,8 @@ One writer process, one spool, lines as the data plane settles them: begun and s
 """
 
 import argparse
-import os
 import random
-import shutil
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,8 +15,8 @@ import orjson
 import psycopg
 
 from bench import common
-from bench.common import ROOT, Report
-from config.embedded.postgres import EmbeddedPostgres
+from bench.common import Report
+from bench.stack import database
 from gateway.ledger.ids import uuid7
 from gateway.ledger.spool import Spool
 from gateway.ledger.writer import Writer, calm_collector
@@ -34,38 +27,21 @@ SPAN_MS = 60_000
 
 
 def run(options: argparse.Namespace) -> Report:
-    with _database() as (directory, url):
-        root = directory / "spool"
+    with database() as server:
+        root = server.directory / "spool"
         root.mkdir()
         spool = Spool(root, str(uuid7()))
         began = time.monotonic()
         _fill(spool, options.lines)
         filled = time.monotonic() - began
         spool.close()
-        figures = _drain(root, url)
+        figures = _drain(root, server.url)
     report = Report("writer", f"{options.lines:,} lines of one spool, fsync and synchronous_commit on")
     report.add("spool: begin and settle frames appended", options.lines / filled, "lines/s")
     report.add("ledger writer", options.lines / figures["wall"], "lines/s", at_least=20_000)
     report.add("processor time of the writer", figures["cpu"] / options.lines * 1e6, "µs/line")
     report.add("lines lost, doubled or quarantined", abs(figures["rows"] - options.lines), "", at_most=0)
     return report
-
-
-@contextmanager
-def _database() -> Iterator[tuple[Path, str]]:
-    """An embedded server as shipped, migrated, in a directory of its own."""
-    directory = Path(tempfile.mkdtemp(prefix="llmgateway-bench-"))
-    directory.chmod(0o755)
-    postgres = EmbeddedPostgres(directory, say=lambda line: print(line, file=sys.stderr))
-    try:
-        postgres.start()
-        env = os.environ | dict.fromkeys(("DATABASE_URL", "DATABASE_DIRECT_URL"), postgres.url)
-        env["DATA_DIR"] = str(directory)
-        subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity=0"], cwd=ROOT, env=env, check=True)
-        yield directory, postgres.url
-    finally:
-        postgres.remove()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _fill(spool: Spool, lines: int) -> None:

@@ -1,0 +1,54 @@
+"""`python -m bench.report`: write `bench/RESULTS.md` from the last result of every benchmark."""
+
+import json
+from typing import Any
+
+from bench.common import RESULTS, ROOT, number
+
+ORDER = ("dataplane", "latency", "streams", "writer", "import_usage", "home", "start")
+TARGET = ROOT / "bench" / "RESULTS.md"
+HEAD = """# Results
+
+Written by `python -m bench.report` from the last run of every benchmark; `make bench` runs them all and writes it again.
+Machine: {cores} shared cores. Each benchmark's module says what it measures and how. Read ratios before absolute numbers:
+they come from one run on the same core.
+"""
+
+
+def write() -> None:
+    """One section for every benchmark that has a result."""
+    found = [json.loads(path.read_text()) for name in ORDER if (path := RESULTS / f"{name}.json").exists()]
+    if not found:
+        raise SystemExit("No results yet: run `make bench` first.")
+    sections = [HEAD.format(cores=found[0]["cores"]), *map(_section, found)]
+    missing = [name for name in ORDER if name not in {each["benchmark"] for each in found}]
+    if missing:
+        sections.append("Not run yet: " + ", ".join(f"`python -m bench.{name}`" for name in missing) + ".\n")
+    TARGET.write_text("\n".join(sections))
+    print(f"wrote {TARGET.relative_to(ROOT)}")
+
+
+def _section(result: dict[str, Any]) -> str:
+    lines = [f"## {result['benchmark']}", "", f"`{result['command']}` — {result['setting']}.", ""]
+    if result["skipped"]:
+        return "\n".join([*lines, f"Skipped: {result['skipped']}.", ""])
+    lines += ["| figure | value | target | |", "|---|---|---|---|", *map(_row, result["figures"]), ""]
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    state = f"load average {result['load_before']} before the run, which took {result['seconds']:.0f} s"
+    lines += [f"{result['at'][:16].replace('T', ' ')} UTC, commit {result['commit']}, {state}. {versions}.", ""]
+    return "\n".join(lines)
+
+
+def _row(figure: dict[str, Any]) -> str:
+    value, target = figure["value"], figure["target"]
+    if target is None:
+        return f"| {figure['name']} | {number(value)} {figure['unit']} | | |"
+    holds = value >= target if figure["at_least"] else value <= target
+    sign = "≥" if figure["at_least"] else "≤"
+    return (
+        f"| {figure['name']} | {number(value)} {figure['unit']} | {sign} {target:,g} | {'ok' if holds else 'missed'} |"
+    )
+
+
+if __name__ == "__main__":
+    write()
