@@ -39,6 +39,7 @@ class Env:
     console_url: str
     log_json: bool
     body_timeout_s: float
+    stale_after_s: float
 
 
 def embedded_database_url(data_dir: Path) -> str:
@@ -87,4 +88,5 @@ def load() -> Env:
         console_url=env.str("CONSOLE_URL", default=""),
         log_json=env.bool("LOG_JSON", default=False),
         body_timeout_s=env.float("GATEWAY_BODY_TIMEOUT_S", default=30.0),
+        stale_after_s=env.float("GATEWAY_STALE_AFTER_S", default=60.0),
     )

@@ -255,6 +255,7 @@ GATEWAY_STAGES = [
 ]
 GATEWAY_ADAPTERS = {"openai": "gateway.dataplane.adapters.openai.OpenAIAdapter"}
 GATEWAY_OUTBOX_HANDLERS = {"mail": "gateway.services.outbox.deliver_mail"}
+GATEWAY_STALE_AFTER_S = ENV.stale_after_s
 GATEWAY_BODY_TIMEOUT_S = ENV.body_timeout_s
 GATEWAY_PRICER = "costs.pricer.BookPricer"
 ANALYTICS_PROVIDERS: list[str] = []

@@ -25,7 +25,7 @@ class OrganizationAdmin(ServiceAdmin):
     view_roles, change_roles = MEMBERS, ADMINS
     list_display = ("name", "slug", "currency", "reporting_timezone", "is_demo", "archived_at")
     search_fields = ("name", "slug")
-    fields = ("slug", "name", "currency", "reporting_timezone")
+    fields = ("slug", "name", "currency", "reporting_timezone", "fails_closed")
     actions = ("archive",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -212,7 +212,7 @@ class UserAdmin(ServiceAdmin):
 
     @admin.action(description="Archive: end sessions, tokens and keys", permissions=["alter"])
     def archive(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        if queryset.filter(pk=request.user.pk).exists():
+        if queryset.filter(pk=_person(request).pk).exists():
             messages.error(request, "You cannot archive yourself.")
             return
         actor = _person(request)

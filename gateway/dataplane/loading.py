@@ -18,7 +18,8 @@ Connection = psycopg.Connection[Any]
 
 KEYS_SQL = """
 SELECT k.digest, k.id::text, k.organization_id::text, k.project_id::text, p.team_id::text, k.user_id::text,
-       k.scopes, k.allowed_models, k.rpm_limit, k.tpm_limit, k.budget_amount, k.expires_at
+       k.scopes, k.allowed_models, k.rpm_limit, k.tpm_limit, k.budget_amount, k.expires_at,
+       o.fails_closed
 FROM gateway_virtualkey k
 JOIN gateway_project p ON p.id = k.project_id
 JOIN gateway_organization o ON o.id = k.organization_id
@@ -82,7 +83,7 @@ def key_ids(connection: Connection, column: str, ids: Sequence[str]) -> list[str
 
 def _key(row: Sequence[Any]) -> KeyView:
     scopes, models = frozenset(row[6]), frozenset(row[7])
-    return KeyView(row[1], row[2], row[3], row[4], row[5], scopes, models, row[8], row[9], row[10], row[11])
+    return KeyView(row[1], row[2], row[3], row[4], row[5], scopes, models, row[8], row[9], row[10], row[11], row[12])
 
 
 def allowed_upstreams(connection: Connection) -> frozenset[str]:

@@ -24,7 +24,6 @@ from gateway.dataplane.upstream import Client
 from gateway.dataplane.views import Snapshot, Target
 from gateway.ledger.spool import Spool
 
-STALE_AFTER_S = 60.0
 MAX_REFUSED_KINDS = 1_000
 Stage = Callable[[Call, "Runtime"], Any]
 
@@ -75,6 +74,7 @@ class Runtime:
         self.limiter = Limiter()
         self.tally = SpendTally()
         self.metrics = Metrics()
+        self.stale_after_s = settings.GATEWAY_STALE_AFTER_S
         self.stages: list[Stage] = [import_string(path) for path in settings.GATEWAY_STAGES]
         self.adapters = _adapters()
         self.keeper = Keeper(self.snapshot, settings.DATABASE_DIRECT_URL, pricer, self.id, self._report)
@@ -100,7 +100,7 @@ class Runtime:
 
     @property
     def is_ready(self) -> bool:
-        return self.keeper.loaded.is_set() and self.snapshot_age() < STALE_AFTER_S and self.spool.is_writable
+        return self.keeper.loaded.is_set() and self.snapshot_age() < self.stale_after_s and self.spool.is_writable
 
     def order(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
         """Targets by priority, shuffled by weight within one priority."""

@@ -51,6 +51,9 @@ def authenticate(call: Call, runtime: "Runtime") -> None:
         runtime.count_refused(call, secret)
         raise _unauthorized("The API key is not valid. It may be mistyped, expired or revoked.")
     call.key = key
+    if key.fails_closed and runtime.snapshot_age() > runtime.stale_after_s:
+        message = "The gateway cannot confirm its configuration, and this organization refuses calls then."
+        raise ApiError(503, "configuration_stale", message, kind="api_error", headers={"Retry-After": "5"})
     if Scope.INFERENCE.value not in key.scopes:
         raise Denied(403, "scope_missing", "This key may not call models (scope 'inference').", kind="permission_error")
 

@@ -25,6 +25,7 @@ class KeyView:
     tpm_limit: int | None
     budget_amount: Decimal | None
     expires_at: datetime | None
+    fails_closed: bool = False
 
     def may_use(self, model: str) -> bool:
         return not self.allowed_models or model in self.allowed_models

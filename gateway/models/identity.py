@@ -42,6 +42,12 @@ class Organization(Record):
     name = models.CharField(max_length=120)
     currency = models.CharField(max_length=3, default="USD", help_text="ISO 4217 reporting currency.")
     reporting_timezone = models.CharField(max_length=64, default="UTC", help_text="IANA zone of daily figures.")
+    fails_closed = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Refuse new calls (503) while the gateway cannot confirm its configuration for 60 s; else serve them "
+        "with what it last knew.",
+    )
     is_demo = models.BooleanField(default=False)
     archived_at = models.DateTimeField(null=True, blank=True)
 

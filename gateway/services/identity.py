@@ -12,7 +12,7 @@ from gateway.services import audit
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Invalid
 
-ORGANIZATION_FIELDS = ("slug", "name", "currency", "reporting_timezone")
+ORGANIZATION_FIELDS = ("slug", "name", "currency", "reporting_timezone", "fails_closed")
 TEAM_FIELDS = ("slug", "name")
 PROJECT_FIELDS = ("slug", "name", "team")
 DEFAULT_PROJECT = "default"
@@ -25,6 +25,7 @@ class OrganizationFields(TypedDict, total=False):
     name: str
     currency: str
     reporting_timezone: str
+    fails_closed: bool
 
 
 class TeamFields(TypedDict, total=False):

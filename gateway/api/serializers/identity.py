@@ -17,7 +17,7 @@ TIMES = {"created_at": "2026-11-02T09:30:00Z", "updated_at": "2026-11-02T09:30:0
 @examples(
     response={
         "id": ID, "slug": "acme", "name": "Acme", "currency": "USD", "reporting_timezone": "Europe/Vienna",
-        "is_demo": False, "archived_at": None, **TIMES,
+        "fails_closed": False, "is_demo": False, "archived_at": None, **TIMES,
     },
     request={"slug": "acme", "name": "Acme", "currency": "USD", "reporting_timezone": "Europe/Vienna"},
 )  # fmt: skip
@@ -27,11 +27,11 @@ class OrganizationSerializer(Record):
     class Meta:
         model = Organization
         fields = (
-            "id", "slug", "name", "currency", "reporting_timezone", "is_demo", "archived_at", "created_at",
-            "updated_at",
+            "id", "slug", "name", "currency", "reporting_timezone", "fails_closed", "is_demo", "archived_at",
+            "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("id", "is_demo", "archived_at")
-        extra_kwargs = {"slug": {"validators": []}}
+        extra_kwargs: dict[str, Any] = {"slug": {"validators": []}}
 
 
 @examples(

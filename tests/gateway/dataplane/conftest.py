@@ -100,7 +100,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, simulator: SimulatorProcess)
     url = base.replace("/gateway?", f"/{name}?")
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     subprocess.run(migrate, cwd=ROOT, env={**os.environ, "DATABASE_URL": url}, check=True)
-    stack = Stack(Path(data_dir), url, simulator, {"GATEWAY_BODY_TIMEOUT_S": "2"})
+    stack = Stack(Path(data_dir), url, simulator, {"GATEWAY_BODY_TIMEOUT_S": "2", "GATEWAY_STALE_AFTER_S": "3"})
     stack.start()
     yield stack
     stack.close()
