@@ -48,6 +48,12 @@ class Scope:
         role = getattr(self.current, "role", None)
         return Role(role).label if role else ""
 
+    def share_roles(self) -> None:
+        """Hand the roles just read to the model pages (`gateway.admin`), which would ask for them again."""
+        if not hasattr(self.request, "gateway_roles") and len(self.organizations) < MANY:
+            roles = {organization.pk: getattr(organization, "role", None) for organization in self.organizations}
+            self.request.gateway_roles = {pk: role for pk, role in roles.items() if role}  # type: ignore[attr-defined]
+
     @property
     def sees_all(self) -> bool:
         """Whether the person sees every line of the chosen organization, not only a team's or their own."""

@@ -116,5 +116,6 @@ class ConsoleContext:
         return self.scope.role or platform
 
     def _may_view(self, label: str) -> bool:
+        self.scope.share_roles()
         admin = self._site._registry.get(apps.get_model(label))
         return admin is not None and admin.has_view_permission(self.request)

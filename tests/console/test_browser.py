@@ -29,7 +29,6 @@ PAGES = (
     "/admin/gateway/auditevent/",
     "/admin/password_change/",
     "/api/docs/",
-    "/api/redoc/",
 )
 WATCH = """
 window.violations = [];
