@@ -158,15 +158,15 @@ def _tokens(workload: Workload, count: int, rng: Generator) -> dict[str, Ints]:
 
 
 def _latency(model: int, ms: Ints, output: Ints, streamed: c.Flags, rng: Generator) -> tuple[Floats, Floats]:
-    """Total and first-byte milliseconds; a quarter slower at midday than at night. Without a stream the first byte
-    comes with the whole answer."""
+    """Total and first-token milliseconds; a quarter slower at midday than at night. Without a stream there is no first
+    token to time (NaN), as on the data plane."""
     first, rate = SPEED[MODEL_NAMES[model]]
     hour = (ms % DAY_MS) / 3_600_000
     load = 1 + 0.25 * np.exp(-(((hour - 13.5) / 4.5) ** 2))
     ttft = _lognormal(rng, first, 0.32, len(ms)) * load
     total = ttft + output * 1000 / (_lognormal(rng, rate, 0.22, len(ms)) / load)
-    first_byte: Floats = np.where(streamed, ttft, total - 0.4)
-    return np.round(total, 1), np.round(first_byte, 1)
+    first_token: Floats = np.where(streamed, ttft, np.nan)
+    return np.round(total, 1), np.round(first_token, 1)
 
 
 def _end_users(workload: Workload, count: int, rng: Generator) -> Ints:
@@ -211,7 +211,7 @@ def _ended(calls: Calls, which: c.Flags, status: int, duration: float) -> Calls:
         **mixed,
         status=np.where(which, status, calls.status),
         duration=np.where(which, duration, calls.duration),
-        ttft=np.where(which, duration, calls.ttft),
+        ttft=np.where(which, np.nan, calls.ttft),
     )
 
 
@@ -232,7 +232,7 @@ def _cancelled(calls: Calls, which: c.Flags, rng: Generator) -> Calls:
 def _failed_before(calls: Calls, attempt: int, lead_ms: int) -> Calls:
     """Attempts that failed `lead_ms` before the given ones, of the same requests."""
     return calls.without_usage().changed(
-        ms=calls.ms - lead_ms, final=False, attempt=attempt, status=c.UPSTREAM_ERROR, duration=180.0, ttft=180.0
+        ms=calls.ms - lead_ms, final=False, attempt=attempt, status=c.UPSTREAM_ERROR, duration=180.0, ttft=np.nan
     )
 
 
@@ -261,7 +261,7 @@ def _outage(calls: Calls, down: c.Flags, workload: Workload) -> list[Calls]:
         hit = hit.changed(served=MODEL_NAMES.index(FALLBACK), attempt=3, reasoning=0, cached=0)
         last = hit.changed(output=np.maximum(1, hit.output))
     else:
-        last = hit.without_usage().changed(status=c.UPSTREAM_ERROR, attempt=3, duration=180.0, ttft=180.0)
+        last = hit.without_usage().changed(status=c.UPSTREAM_ERROR, attempt=3, duration=180.0, ttft=np.nan)
     failed = calls.take(down)
     return [calls.take(~down), last, _failed_before(failed, 1, 2_900), _failed_before(failed, 2, 2_100)]
 
@@ -307,7 +307,7 @@ def _retry_storm(company: Company, workload: Workload, before: int) -> Calls:
     given_up = [
         plain.changed(
             ms=ms - (5 - attempt) * 2_500, final=False, attempt=attempt, status=c.TIMEOUT, duration=2_000.0,
-            ttft=2_000.0, finish=c.NO_FINISH,
+            ttft=np.nan, finish=c.NO_FINISH,
         )
         for attempt in range(1, 5)
     ]  # fmt: skip
