@@ -9,9 +9,9 @@ ORDER = ("dataplane", "latency", "streams", "writer", "import_usage", "home", "s
 TARGET = ROOT / "bench" / "RESULTS.md"
 HEAD = """# Results
 
-Written by `python -m bench.report` from the last run of every benchmark; `make bench` runs them all and writes it again.
-Machine: {cores} shared cores. Each benchmark's module says what it measures and how. Read ratios before absolute numbers:
-they come from one run on the same core.
+Written by `python -m bench.report` from the last run of every benchmark; `make bench` runs them all and ends with it.
+Machine: {cores} shared cores. Each benchmark's module says what it measures and how. Read ratios before absolute
+numbers: they come from one run on the same core.
 """
 
 
@@ -44,10 +44,8 @@ def _row(figure: dict[str, Any]) -> str:
     if target is None:
         return f"| {figure['name']} | {number(value)} {figure['unit']} | | |"
     holds = value >= target if figure["at_least"] else value <= target
-    sign = "≥" if figure["at_least"] else "≤"
-    return (
-        f"| {figure['name']} | {number(value)} {figure['unit']} | {sign} {target:,g} | {'ok' if holds else 'missed'} |"
-    )
+    wanted = f"{'≥' if figure['at_least'] else '≤'} {target:,g}"
+    return f"| {figure['name']} | {number(value)} {figure['unit']} | {wanted} | {'ok' if holds else 'missed'} |"
 
 
 if __name__ == "__main__":

@@ -89,7 +89,8 @@ async def stream(base_url: str, key: str, model: str) -> Answer:
     parts = urlsplit(base_url)
     loop = asyncio.get_running_loop()
     made = request(base_url, key, model)
-    transport, call = await loop.create_connection(lambda: StreamCall(made), parts.hostname, parts.port)
+    assert parts.hostname is not None
+    transport, call = await loop.create_connection(lambda: StreamCall(made), parts.hostname, parts.port or 80)
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):

@@ -93,7 +93,7 @@ def litellm(upstream: str, scratch: Path) -> Iterator[Target]:
     )
     env = {
         "LITELLM_MODE": "PRODUCTION", "LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-        "LITELLM_TELEMETRY": "False", "NO_PROXY": "*", "DATABASE_URL": "",
+        "LITELLM_TELEMETRY": "False", "NO_PROXY": "*",
     }  # fmt: skip
     command = [str(program), "--config", str(configuration), "--host", "127.0.0.1", "--port", str(port)]
     command += ["--num_workers", "1", "--telemetry", "False"]
@@ -112,7 +112,8 @@ def litellm_version(program: Path) -> str:
 def _running(command: list[str], env: Mapping[str, str], port: int, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """A peer on the core it is measured on; started on the other one's time."""
     with log.open("wb") as output:
-        process = spawn(command, output=output, env=os.environ | dict(env), cwd=log.parent)
+        around = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        process = spawn(command, output=output, env=around | dict(env), cwd=log.parent)
     try:
         wait_for(lambda: process.poll() is not None or _listens(port), START_TIMEOUT_S, command[0])
         if process.poll() is not None:
