@@ -113,7 +113,7 @@ def vendored_files() -> Finding:
 def redis_server() -> Finding:
     """Answers a ping, when there is one."""
     if not settings.REDIS_URL:
-        return skipped("Redis", "REDIS_URL is not set; limits and cache are per process")
+        return skipped("Redis", "REDIS_URL is not set; background work and cache stay on this host")
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
     try:
         client.ping()
