@@ -182,7 +182,7 @@ def _run(statement: str, window: Mapping[str, object]) -> list[Difference]:
         cursor.execute(statement, window)
         for table, is_ledger, text in cursor.fetchall():
             row = json.loads(text, parse_float=Decimal)
-            key = json.dumps({name: row[name] for name in row if name not in _FIGURES})
+            key = repr([(name, row[name]) for name in sorted(row) if name not in _FIGURES])
             sides.setdefault((table, key), ({}, {}))[0 if is_ledger else 1].update(row)
     return [_paired(table, window, *pair) for (table, _), pair in sides.items()]
 

@@ -42,7 +42,7 @@ def lines(grain: Grain, window: str) -> str:
     """SELECT of the ledger lines in `window` as the sums and histograms read them."""
     dimensions = [c for c in cubes.CUBE_BY_NAME["wide"].dimensions if c != "model"]
     rate = (
-        "CASE WHEN l.status = 'ok' AND l.output_ms > 0 AND l.output_tokens > 0 "
+        "CASE WHEN l.status = 'ok' AND l.output_ms >= 0.001 AND l.output_tokens > 0 "
         "THEN l.output_tokens * 1000 / l.output_ms END"
     )
     parts = ", ".join(
