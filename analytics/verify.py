@@ -32,9 +32,9 @@ class Difference:
     table: str
     organization: UUID
     bucket: datetime
-    group: Mapping[str, object]
-    ledger: Mapping[str, object]
-    rollup: Mapping[str, object]
+    group: Mapping[str, Any]
+    ledger: Mapping[str, Any]
+    rollup: Mapping[str, Any]
 
     def __str__(self) -> str:
         where = ", ".join(f"{name}={value}" for name, value in self.group.items() if value is not None)
@@ -175,7 +175,7 @@ def _difference(check: _Check) -> str:
     return f"(SELECT '{check.table}', side > 0, to_jsonb(d) - 'side' FROM ({unequal} LIMIT {MAX_PER_TABLE}) d)"
 
 
-def _run(statement: str, window: Mapping[str, object]) -> list[Difference]:
+def _run(statement: str, window: Mapping[str, Any]) -> list[Difference]:
     """Both sides of each differing group, narrowed to the figures that differ."""
     sides: dict[tuple[str, str], tuple[_Row, _Row]] = {}
     with connection.cursor() as cursor:
@@ -187,7 +187,7 @@ def _run(statement: str, window: Mapping[str, object]) -> list[Difference]:
     return [_paired(table, window, *pair) for (table, _), pair in sides.items()]
 
 
-def _paired(table: str, window: Mapping[str, object], ledger: _Row, rollup: _Row) -> Difference:
+def _paired(table: str, window: Mapping[str, Any], ledger: _Row, rollup: _Row) -> Difference:
     known = ledger or rollup
     changed = [name for name in known if name in _FIGURES and ledger.get(name) != rollup.get(name)]
     return Difference(

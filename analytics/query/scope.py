@@ -49,9 +49,9 @@ class Scope:
             needed.add("user")
         return needed
 
-    def predicate(self) -> tuple[str, dict[str, object]]:
+    def predicate(self) -> tuple[str, dict[str, Any]]:
         """SQL condition over a cube's columns, and its named parameters."""
-        parameters: dict[str, object] = {"organizations": list(self.organizations)}
+        parameters: dict[str, Any] = {"organizations": list(self.organizations)}
         parts = []
         if self.wide:
             parts.append("organization = ANY(%(wide)s::uuid[])")
@@ -101,14 +101,15 @@ def _age(at: datetime | None) -> float:
 
 
 def _rows(user: Person, query: Query) -> QuerySet[Any, dict[str, Any]]:
+    person: Any = user.pk
     if getattr(user, "is_superuser", False):
         organizations = Organization.objects.filter(**_named(query.organization, "")).annotate(role=F("slug"))
         return _annotated(organizations, "pk").values("pk", "currency", "role", *_STATE)
-    elsewhere = VirtualKey.objects.filter(user_id=user.pk, organization=OuterRef("organization")).exclude(
+    elsewhere = VirtualKey.objects.filter(user_id=person, organization=OuterRef("organization")).exclude(
         project__team=OuterRef("team")
     )
     memberships = Membership.objects.filter(
-        user_id=user.pk,
+        user_id=person,
         archived_at=None,
         organization__archived_at=None,
         **_named(query.organization, "organization__"),
@@ -133,7 +134,7 @@ def _annotated(rows: QuerySet[Any, Any], organization: str) -> QuerySet[Any, Any
     ).order_by(organization)
 
 
-def _named(organization: Organization | UUID | str | None, prefix: str) -> dict[str, object]:
+def _named(organization: Organization | UUID | str | None, prefix: str) -> dict[str, Any]:
     if organization is None:
         return {}
     if isinstance(organization, Organization):

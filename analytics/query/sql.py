@@ -6,6 +6,8 @@ Stages (CTEs): `src` visible rows of the covering cube with their bucket number 
 t = -1 means the whole window and g = -1 every group.
 """
 
+from typing import Any
+
 from analytics import histogram
 from analytics.metrics import Measure
 from analytics.query.plan import Plan
@@ -16,7 +18,7 @@ NULL = "\x01"
 """Stands for "not set" while groups are compared as text."""
 
 
-def statement(plan: Plan) -> tuple[str, dict[str, object]]:
+def statement(plan: Plan) -> tuple[str, dict[str, Any]]:
     """SQL and named parameters. Columns: period, t, g, sums, quantile buckets q0…, distinct counts c0…, d0…."""
     source, parameters = _source(plan)
     stages = [f"src AS ({source})"]
@@ -40,7 +42,7 @@ def statement(plan: Plan) -> tuple[str, dict[str, object]]:
     return f"WITH {', '.join(stages)} SELECT {', '.join(columns)} FROM cells{joins}", parameters
 
 
-def _source(plan: Plan) -> tuple[str, dict[str, object]]:
+def _source(plan: Plan) -> tuple[str, dict[str, Any]]:
     """Rows of the cube, one branch per window and grain."""
     where, parameters = plan.scope.predicate()
     for condition in plan.conditions:

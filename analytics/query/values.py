@@ -22,7 +22,7 @@ class Condition:
     """SQL over a cube's columns; `%(…)s` names are unique within a query."""
 
     sql: str
-    parameters: dict[str, object]
+    parameters: dict[str, Any]
 
 
 def conditions(filters: Sequence[Filter], scope: Scope) -> tuple[Condition, ...]:
@@ -112,5 +112,5 @@ def _named(dimension: str, names: list[str], scope: Scope) -> QuerySet[Any, Any]
     if dimension == "api_key":
         keys = VirtualKey.objects.filter(prefix__in=names, organization__in=organizations)
         return keys.values_list("pk", "prefix")
-    model = {"team": Team, "project": Project}[dimension]
-    return model.objects.filter(slug__in=names, organization__in=organizations).values_list("pk", "slug")
+    rows = Team.objects.all() if dimension == "team" else Project.objects.all()
+    return rows.filter(slug__in=names, organization__in=organizations).values_list("pk", "slug")

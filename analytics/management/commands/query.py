@@ -38,11 +38,11 @@ class Command(BaseCommand):
             result = run(operator(), Query(**fields))
         except QueryError as error:
             raise CommandError(f"{error.message} ({error.code})") from None
-        answer = {"totals": _plain(result.totals), "rows": _rows(result)}
+        totals, rows = _plain(result.totals), _rows(result)
         if as_json:
-            self.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False))
+            self.stdout.write(json.dumps({"totals": totals, "rows": rows}, indent=2, ensure_ascii=False))
             return
-        for row in [*answer["rows"], {"total": "", **answer["totals"]}]:  # type: ignore[list-item,dict-item]
+        for row in [*rows, {"total": "", **totals}]:
             self.stdout.write("  ".join(f"{name}={value}" for name, value in _flat(row).items()))
         for note in result.notes:
             self.stderr.write(note.message)
