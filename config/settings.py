@@ -223,6 +223,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = SCHEDULES
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"  # editable in the admin
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # RequestIdMiddleware has checked or made it
 
 # ---- cache, mail -------------------------------------------------------------------------------------------------
 CACHES = {

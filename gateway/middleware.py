@@ -42,7 +42,10 @@ class RequestIdMiddleware:
 
     @staticmethod
     def _begin(request: HttpRequest) -> None:
-        request.request_id = request_id_from(request.headers.get("X-Request-ID"))  # type: ignore[attr-defined]
+        request.request_id = request_id_from(request.META.get("HTTP_X_REQUEST_ID"))  # type: ignore[attr-defined]
+        # The logging middleware reads the header; without it, it would make and bind an id of its own.
+        request.__dict__.pop("headers", None)  # a cached view of META, if somebody looked before
+        request.META["HTTP_X_REQUEST_ID"] = request.request_id  # type: ignore[attr-defined]
         structlog.contextvars.bind_contextvars(request_id=request.request_id)  # type: ignore[attr-defined]
 
     @staticmethod

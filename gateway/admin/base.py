@@ -75,7 +75,7 @@ class RoleAdmin(admin.ModelAdmin):
         rows: Any = db_field.remote_field.model._default_manager.get_queryset()
         if hasattr(rows, "visible_to"):
             rows = rows.visible_to(request.user)
-            if db_field.name == "organization" and not request.user.is_superuser:  # type: ignore[union-attr]
+            if db_field.name == "organization" and not request.user.is_superuser:
                 held = [pk for pk, role in self._roles(request).items() if role in self.change_roles]
                 rows = rows.filter(pk__in=held)
             kwargs["queryset"] = rows

@@ -35,7 +35,7 @@ class CatalogAdmin(ServiceAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Only superusers may leave the organization empty, which makes a platform-wide row."""
         form: Any = super().get_form(request, obj, change, **kwargs)
-        if "organization" in form.base_fields and not request.user.is_superuser:  # type: ignore[union-attr]
+        if "organization" in form.base_fields and not request.user.is_superuser:
             form.base_fields["organization"].required = True
         return form
 

@@ -57,10 +57,10 @@ class KeyAdmin(ServiceAdmin):
         return ("project", "user", "prefix", "created_at", "revoked_at", "rotated_from") if obj else ()
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "user" and not request.user.is_superuser:  # type: ignore[union-attr]
+        if db_field.name == "user" and not request.user.is_superuser:
             mates = User.objects.filter(memberships__organization__in=self._roles(request), is_active=True)
             kwargs["queryset"] = (
-                mates.distinct() if self._is_admin(request) else User.objects.filter(pk=request.user.pk)
+                mates.distinct() if self._is_admin(request) else User.objects.filter(pk=_person(request).pk)
             )
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 

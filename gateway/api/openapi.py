@@ -1,7 +1,7 @@
 """How the management API describes itself: typed, with the errors, the header and an example for every operation."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
@@ -46,7 +46,7 @@ class ProblemSerializer(serializers.Serializer):
     status = serializers.IntegerField()
     detail = serializers.CharField(help_text="What happened and what to do.")
     code = serializers.CharField(help_text="Stable word to program against.")
-    errors = FieldErrorSerializer(many=True)
+    errors = FieldErrorSerializer(many=True)  # type: ignore[assignment]  # RFC 9457 readers expect this name
     request_id = serializers.CharField(help_text="Finds the request in the logs and the audit trail.")
 
 
@@ -77,11 +77,11 @@ class GatewaySchema(AutoSchema):
         scoped = getattr(self.view, "is_organization_scoped", True) and who not in (ANYONE, SIGNED_IN, PEOPLE)
         return [*super().get_override_parameters(), *([ORGANIZATION] if scoped else [])]
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
         for status in self._problem_statuses():
             if str(status) not in bodies:
-                body = self._get_response_for_code(
+                body = self._get_response_for_code(  # type: ignore[no-untyped-call]
                     _problem(status), str(status), media_types=["application/problem+json"], direction=direction
                 )
                 bodies[str(status)] = body

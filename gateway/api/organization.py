@@ -44,7 +44,7 @@ def access_of(request: Request) -> Access:
 
 def _resolve(request: Request) -> Access:
     slug = request.headers.get(HEADER, "").strip()
-    user = request.user
+    user: Any = request.user  # a person or a KeyPrincipal
     if isinstance(user, KeyPrincipal):
         return _of_key(user, slug)
     mine = list(memberships_of(user).select_related("organization").order_by("organization__name"))

@@ -37,20 +37,21 @@ class RolePermission(BasePermission):
         who = required(request, view)
         if who == ANYONE:
             return True
-        if not request.user or not request.user.is_authenticated:
+        user: Any = request.user  # a person or a KeyPrincipal
+        if who is None or not user or not user.is_authenticated:
             return False
-        if isinstance(request.user, KeyPrincipal) and not self._key_may(request, who):
+        if isinstance(user, KeyPrincipal) and not self._key_may(user, request, who):
             return False
         if isinstance(who, str):
             return who in (SIGNED_IN, PEOPLE)
         access = access_of(request)
         return access.is_superuser or access.role in who
 
-    def _key_may(self, request: Request, who: Who | None) -> bool:
+    def _key_may(self, user: KeyPrincipal, request: Request, who: Who) -> bool:
         if who == PEOPLE:
             self.message, self.code = "This is for people, not for keys.", "person_required"
             return False
-        if request.method not in SAFE_METHODS and not request.user.can_write:
+        if request.method not in SAFE_METHODS and not user.can_write:
             self.message, self.code = "The key has no manage:write scope.", "key_scope_missing"
             return False
         return True

@@ -238,7 +238,7 @@ def _seal_batch(organization_id: uuid.UUID | None) -> int:
     # The head is read in a statement after the lock was granted, so it includes what the previous holder linked.
     chain = _chain(organization_id)
     head = chain.exclude(sequence=None).order_by("-sequence").only("sequence", "hash").first()
-    sequence, previous = (head.sequence, bytes(head.hash)) if head else (0, GENESIS)
+    sequence, previous = (head.sequence or 0, bytes(head.hash or b"")) if head else (0, GENESIS)
     events = list(chain.filter(sequence=None).order_by("id")[:BATCH])
     for event in events:
         sequence += 1

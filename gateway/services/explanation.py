@@ -22,7 +22,8 @@ _KINDS = {
 
 def explain(line: LedgerLine) -> str:
     """One paragraph: what was charged, by which rates, on whose count."""
-    parts = [_KINDS[line.kind]] if line.kind in _KINDS else []
+    kind = LineKind(line.kind)
+    parts = [_KINDS[kind]] if kind in _KINDS else []
     if line.price_status == PriceStatus.UNPRICED:
         parts.append(
             f"No price is known for {line.model_served or line.model_requested}, so the cost is unknown, not zero."

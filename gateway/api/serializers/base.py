@@ -40,7 +40,7 @@ class Scoped(serializers.PrimaryKeyRelatedField):
         super().__init__(**kwargs)
 
     def get_queryset(self) -> Any:
-        rows = super().get_queryset()
+        rows: Any = super().get_queryset()
         request = self.context.get("request")
         if rows is None or request is None:
             return rows

@@ -89,7 +89,7 @@ class ProviderTestSerializer(serializers.Serializer):
 class LastErrorSerializer(serializers.Serializer):
     """The latest failure of the upstream."""
 
-    at = serializers.DateTimeField()
+    at = serializers.DateTimeField(source="started_at")
     status = serializers.CharField()
     http_status = serializers.IntegerField(allow_null=True)
     error_type = serializers.CharField(allow_null=True)
@@ -143,7 +143,7 @@ class ModelSerializer(Record):
     """A model people may ask for."""
 
     provider = Scoped(queryset=Provider.objects.all(), platform=True)
-    provider_slug = serializers.SlugRelatedField(source="provider", slug_field="slug", read_only=True)
+    provider_slug = serializers.CharField(source="provider.slug", read_only=True)
     upstream_name = serializers.CharField(max_length=200, required=False, help_text="Left out: the public name.")
     capabilities = serializers.ListField(child=serializers.CharField(max_length=30), required=False, max_length=30)
 
@@ -197,7 +197,7 @@ class TargetSerializer(Record):
     """One target: lower `priority` first, within a priority by `weight`."""
 
     model = Scoped(queryset=Model.objects.select_related("provider"), platform=True)
-    model_name = serializers.SlugRelatedField(source="model", slug_field="name", read_only=True)
+    model_name = serializers.CharField(source="model.name", read_only=True)
     provider_slug = serializers.CharField(source="model.provider.slug", read_only=True)
     priority = serializers.IntegerField(min_value=0, max_value=1000, default=0)
     weight = serializers.IntegerField(min_value=1, max_value=1_000_000, default=1)
@@ -220,7 +220,7 @@ _TARGET = {"model": ID, "priority": 0, "weight": 3}
 class RouteSerializer(Record):
     """An alias for ordered, weighted targets. Writing `targets` replaces all of them."""
 
-    targets = TargetSerializer(many=True, allow_empty=False, max_length=MAX_TARGETS)
+    targets = TargetSerializer(many=True, allow_empty=False, max_length=MAX_TARGETS)  # type: ignore[call-arg]
 
     class Meta:
         model = Route

@@ -30,8 +30,8 @@ _KEY = {
 class KeySerializer(Record):
     """A key and what limits it. `spent` is settled spend in the organization's currency."""
 
-    project = Scoped(queryset=Project.objects.active())
-    user = serializers.PrimaryKeyRelatedField(
+    project: Any = Scoped(queryset=Project.objects.active())
+    user: Any = serializers.PrimaryKeyRelatedField(
         queryset=User.objects.filter(is_active=True), allow_null=True, required=False,
         help_text="Owner, a member; null makes a service key. Left out: the caller. Developers own their keys.",
     )  # fmt: skip
@@ -66,8 +66,8 @@ class KeySerializer(Record):
 class KeyLimitsSerializer(KeySerializer):
     """What may change on a key; project and owner stay."""
 
-    project = serializers.PrimaryKeyRelatedField(read_only=True)
-    user = serializers.PrimaryKeyRelatedField(read_only=True)
+    project: Any = serializers.PrimaryKeyRelatedField(read_only=True)
+    user: Any = serializers.PrimaryKeyRelatedField(read_only=True)
 
 
 @examples(response={**_KEY, "secret": "gw-9fK2xQ7aVbN3mL0pRtY8wEzXcD5sH1uJ6iO4kG2qFvB"})

@@ -122,7 +122,7 @@ class MeView(AccountView):
     def patch(self, request: Request) -> Response:
         """Change name and preferences."""
         user: Any = request.user
-        changed = people.update_profile(user=user, **self.validated(shapes.MeSerializer, user))  # type: ignore[typeddict-item]
+        changed = people.update_profile(user=user, **self.validated(shapes.MeSerializer, user))
         return Response(shapes.MeSerializer(changed).data)
 
 

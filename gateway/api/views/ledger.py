@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.http import Http404
+from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
@@ -34,7 +35,7 @@ class UsageRecordViewSet(ReadableResource):
     serializer_class = shapes.UsageRecordSerializer
     pagination_class = CappedPagination
     filterset_class = UsageFilter
-    filter_backends = ReadableResource.filter_backends[:1]  # newest first, always: the order of the index
+    filter_backends = (DjangoFilterBackend,)  # newest first, always: the order of the index
     roles = {"list": MEMBERS, "retrieve": MEMBERS, "cost_explanation": MEMBERS}
     lookup_value_regex = r"[A-Za-z0-9._:\-]{1,128}"
     lookup_url_kwarg = "id"
