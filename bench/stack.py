@@ -208,6 +208,14 @@ class Stack:
         time.sleep(1.0)  # more lines than requests would be as wrong as fewer
         return self.ledger_lines()
 
+    def wait_idle(self) -> None:
+        """Return when no call is in flight: what the load generator dropped has then run to its end as well."""
+        wait_for(lambda: b"gateway_active_requests 0\n" in self._metrics(), 60, "the last calls")
+
+    def _metrics(self) -> bytes:
+        with urlopen(f"{self.url}/metrics", timeout=30) as response:
+            return bytes(response.read())
+
     def close(self) -> None:
         """Stop everything and delete the directory."""
         if self.process is not None:

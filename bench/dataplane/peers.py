@@ -17,7 +17,7 @@ from bench.stack import MODEL, end, free_port, wait_for
 from config.embedded.processes import spawn
 
 PORTKEY_VERSION = "1.15.2"
-LITELLM_VERSION = "1.109.1"
+LITELLM_VERSION = "1.106.2"
 MASTER_KEY = "sk-bench-master-key"
 START_TIMEOUT_S = 120.0
 
