@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
+from django.apps import apps
 from django.db import connection, transaction
 
 from analytics.rollups.refresh import refresh
@@ -49,6 +50,14 @@ def refresh_days(company: Company, first: date, last: date) -> None:
     marks = DirtyMark.objects.filter(organization=company.organization, grain="quarter_hour")
     if marks.filter(bucket__gte=start, bucket__lt=end).exists():
         refresh(company.organization, start, end)
+
+
+def gather_statistics() -> None:
+    """Tell the planner at once what autovacuum would find out in a minute: the first page is opened before that."""
+    tables = [TABLE, *(model._meta.db_table for model in apps.get_app_config("analytics").get_models())]
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"ANALYZE {table}")
 
 
 def _copy(rows: list[str]) -> None:

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from config.demo import setup
 from config.demo.company import FOUNDED, Company
-from config.demo.load import load_day, refresh_days
+from config.demo.load import gather_statistics, load_day, refresh_days
 from config.demo.rows import DayLines, day_lines
 from config.demo.story import DAYS, Calendar
 from gateway.choices import JobStatus
@@ -88,6 +88,8 @@ def seed(
     except Exception as error:
         _set_status(job, JobStatus.FAILED, f"{type(error).__name__}: {error}")
         raise
+    if added_lines:
+        gather_statistics()
     if done >= wanted:
         _set_status(job, JobStatus.SUCCEEDED)
     return Seeded(slug, company.calendar.until, added_days, added_lines, done, wanted)
