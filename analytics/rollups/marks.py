@@ -63,7 +63,7 @@ def _refresh_minutes(organization: UUID, buckets: Sequence[datetime]) -> int:
     ranges = coalesce((bucket, bucket + MINUTE) for bucket in buckets)
     where, at = within("bucket", ranges)
     line, _ = within("l.started_at", ranges)
-    own = {"organization": organization, **at}
+    own: dict[str, Any] = {"organization": organization, **at}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"rollup {organization} minutes"])
         marks = state.mark_ids(organization, Grain.MINUTE, where, at)

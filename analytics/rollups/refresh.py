@@ -144,7 +144,7 @@ def _recompute(organization: UUID, ranges: Sequence[Range]) -> int:
     line, _ = within("l.started_at", ranges)
     quarter, quarter_at = within("bucket", ranges)
     day, day_at = within("bucket", days, "day")
-    own = {"organization": organization, **quarter_at, **day_at}
+    own: dict[str, Any] = {"organization": organization, **quarter_at, **day_at}
     quarter, day = f"organization = %(organization)s AND {quarter}", f"organization = %(organization)s AND {day}"
     with connection.cursor() as cursor:
         # memoize only costs: no two lines have the same charges
