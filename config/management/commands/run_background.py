@@ -4,6 +4,7 @@ Without REDIS_URL the memory broker does not cross processes, so both live here;
 must happen once is a claimed `Job` row, so several schedulers have one effect.
 """
 
+import logging
 import os
 import socket
 import threading
@@ -21,6 +22,8 @@ from config.celery import app
 from gateway.models import Heartbeat
 
 HEARTBEAT_S = 10.0
+RESTART_S = 2.0
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -32,10 +35,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         ended = threading.Event()
-        beat = None if options["no_beat"] else Service(app)
+        beat = None if options["no_beat"] else Beat()
         threads = [threading.Thread(target=_beat_heart, args=(ended, options), name="heartbeat", daemon=True)]
         if beat is not None:
-            threads.append(threading.Thread(target=beat.start, name="beat", daemon=True))
+            threads.append(threading.Thread(target=beat.run, name="beat", daemon=True))
 
         def start_threads(**kwargs: Any) -> None:
             for thread in threads:
@@ -48,7 +51,30 @@ class Command(BaseCommand):
         finally:
             ended.set()
             if beat is not None:
-                beat.stop(wait=False)
+                beat.stop()
+
+
+class Beat:
+    """Celery's beat with the schedule in the database; begun anew when it fails, for the database may be away."""
+
+    def __init__(self) -> None:
+        self._ended = threading.Event()
+        self._service: Service | None = None
+
+    def run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._service = Service(app, scheduler_cls=app.conf.beat_scheduler)
+                self._service.start()
+            except Exception:
+                logger.exception("beat failed and is started again")
+                close_old_connections()
+                self._ended.wait(RESTART_S)
+
+    def stop(self) -> None:
+        self._ended.set()
+        if self._service is not None:
+            self._service.stop(wait=False)
 
 
 def _worker(concurrency: int) -> Any:
