@@ -18,8 +18,16 @@ def request_id_from(value: str | None) -> str:
     return value if value and VALID_REQUEST_ID.fullmatch(value) else f"req_{uuid.uuid4().hex}"
 
 
+def set_client_address(request: HttpRequest) -> None:
+    """Behind the relay there is no peer address; only the relay reaches the Unix socket, and it replaces whatever
+    `X-Forwarded-For` the caller sent, so then the header is the caller's address. Otherwise it is never believed."""
+    if not request.META.get("REMOTE_ADDR"):
+        request.META["REMOTE_ADDR"] = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+
+
 class RequestIdMiddleware:
-    """Gives each request an id (`request.request_id`), binds it to the logs and echoes it in `X-Request-ID`."""
+    """Gives each request an id (`request.request_id`), binds it to the logs and echoes it in `X-Request-ID`; settles
+    the caller's address, which throttles and lock-outs count by."""
 
     sync_capable = True
     async_capable = True
@@ -42,6 +50,7 @@ class RequestIdMiddleware:
 
     @staticmethod
     def _begin(request: HttpRequest) -> None:
+        set_client_address(request)
         request.request_id = request_id_from(request.META.get("HTTP_X_REQUEST_ID"))  # type: ignore[attr-defined]
         # The logging middleware reads the header; without it, it would make and bind an id of its own.
         request.__dict__.pop("headers", None)  # a cached view of META, if somebody looked before
