@@ -5,7 +5,7 @@ at 18:15 UTC); all offsets in use are multiples of 15 minutes, so quarter-hours 
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -80,16 +80,23 @@ def buckets(window: Range, granularity: Granularity | None, where: tzinfo) -> Bu
     """Buckets that tile the window; without granularity the window is the one bucket. Raises `too_many_points`."""
     start, end = window
     if granularity is None:
-        return Buckets((start, end), (start.astimezone(where),))
+        return Buckets((start, end), (_named(start, where),))
     edges, names = [start], []
     at = floor(start, granularity, where)
     while at < end:
-        names.append(at.astimezone(where))
+        names.append(_named(at, where))
         at = following(at, granularity, where)
         edges.append(min(at, end))
         if len(names) > MAX_BUCKETS:
             raise QueryError("too_many_points", "Take a coarser granularity or a shorter window.")
     return Buckets(tuple(edges), tuple(names))
+
+
+def _named(at: datetime, where: tzinfo) -> datetime:
+    """`at` with the zone's offset of that instant. Not with the zone itself: two times of one zone are compared by
+    their clock alone, so the two 02:00 of an autumn night would be the same key."""
+    local = at.astimezone(where)
+    return local.astimezone(timezone(local.utcoffset() or timedelta(0)))
 
 
 def segments(edges: tuple[datetime, ...]) -> dict[Grain, list[Range]]:

@@ -39,6 +39,12 @@ def test_both_hours_of_the_night_the_clock_goes_back() -> None:
     ]
 
 
+def test_names_of_buckets_are_different_keys() -> None:
+    night = buckets((utc(2026, 10, 24, 23), utc(2026, 10, 25, 3)), "hour", BERLIN)
+
+    assert len(set(night.names)) == 4
+
+
 def test_midnight_that_happens_twice_belongs_to_one_day() -> None:
     found = buckets((utc(2026, 10, 31, 4), utc(2026, 11, 2, 5)), "day", HAVANA)
 
