@@ -93,7 +93,12 @@ class Load:
                 time.sleep(0.05)
 
     def _call(self, *, stream: bool) -> None:
-        body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 8, "stream": stream}
+        body = {
+            "model": "gpt-4o",
+            "messages": [{"role": "user", "content": "hello"}],
+            "max_tokens": 8,
+            "stream": stream,
+        }
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             connection.request("POST", "/v1/chat/completions", json.dumps(body), self.headers)

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('analytics', '0002_histogram_functions'),
+        ("analytics", "0002_histogram_functions"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='rollupstate',
-            name='live_version',
-            field=models.BigIntegerField(db_default=0, default=0, help_text='The same for the minute cube.'),
+            model_name="rollupstate",
+            name="live_version",
+            field=models.BigIntegerField(db_default=0, default=0, help_text="The same for the minute cube."),
         ),
     ]

@@ -7,566 +7,1105 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.functions.text
 import django.utils.timezone
-import gateway.ledger.ids
-import gateway.models.keys
 from django.conf import settings
 from django.db import migrations, models
 
+import gateway.ledger.ids
+import gateway.models.keys
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LedgerLine',
+            name="LedgerLine",
             fields=[
-                ('pk', models.CompositePrimaryKey('ledger_shard', 'started_at', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('id', models.UUIDField()),
-                ('request_id', models.CharField(max_length=128)),
-                ('ledger_shard', models.SmallIntegerField()),
-                ('booked_at', models.DateTimeField()),
-                ('organization', models.UUIDField()),
-                ('team', models.UUIDField(null=True)),
-                ('project', models.UUIDField()),
-                ('api_key', models.UUIDField(null=True)),
-                ('user', models.UUIDField(null=True)),
-                ('end_user', models.TextField(null=True)),
-                ('tag_set', models.JSONField(null=True)),
-                ('kind', models.CharField(choices=[('attempt', 'Attempt'), ('cache_hit', 'Cache hit'), ('denied', 'Denied'), ('training', 'Training'), ('hosting', 'Hosting'), ('grader', 'Grader'), ('commitment', 'Commitment'), ('adjustment', 'Adjustment')], max_length=12)),
-                ('is_final', models.BooleanField()),
-                ('started_at', models.DateTimeField()),
-                ('duration_ms', models.FloatField(null=True)),
-                ('ttft_ms', models.FloatField(null=True)),
-                ('output_ms', models.FloatField(null=True)),
-                ('endpoint', models.CharField(max_length=60)),
-                ('is_stream', models.BooleanField()),
-                ('provider', models.CharField(max_length=60, null=True)),
-                ('model_requested', models.CharField(max_length=200)),
-                ('model_served', models.CharField(max_length=200, null=True)),
-                ('route', models.CharField(max_length=200, null=True)),
-                ('route_decision', models.JSONField(null=True)),
-                ('status', models.CharField(choices=[('ok', 'OK'), ('client_error', 'Client error'), ('upstream_error', 'Upstream error'), ('timeout', 'Time-out'), ('cancelled', 'Cancelled'), ('interrupted', 'Interrupted'), ('denied', 'Denied')], max_length=14)),
-                ('http_status', models.SmallIntegerField(null=True)),
-                ('error_type', models.CharField(max_length=60, null=True)),
-                ('input_tokens', models.BigIntegerField()),
-                ('cache_read_tokens', models.BigIntegerField()),
-                ('cache_write_5m_tokens', models.BigIntegerField()),
-                ('cache_write_1h_tokens', models.BigIntegerField()),
-                ('output_tokens', models.BigIntegerField()),
-                ('reasoning_tokens', models.BigIntegerField()),
-                ('audio_input_tokens', models.BigIntegerField()),
-                ('audio_output_tokens', models.BigIntegerField()),
-                ('image_units', models.BigIntegerField()),
-                ('tool_calls', models.BigIntegerField()),
-                ('usage_source', models.CharField(choices=[('reported', 'Reported by the vendor'), ('counted', 'Counted by the gateway'), ('estimated', 'Estimated'), ('imported', 'Imported')], max_length=10)),
-                ('charges', models.JSONField(default=list)),
-                ('cost', models.DecimalField(decimal_places=10, max_digits=20, null=True)),
-                ('list_cost', models.DecimalField(decimal_places=10, max_digits=20, null=True)),
-                ('currency', models.CharField(max_length=3)),
-                ('price_status', models.CharField(choices=[('priced', 'Priced'), ('unpriced', 'No price known'), ('free', 'Free')], max_length=8)),
-                ('service_tier_requested', models.CharField(max_length=30, null=True)),
-                ('service_tier_served', models.CharField(max_length=30, null=True)),
-                ('cache_status', models.CharField(max_length=6, null=True)),
-                ('max_tokens', models.BigIntegerField(null=True)),
-                ('finish_reason', models.CharField(max_length=40, null=True)),
-                ('message_count', models.IntegerField(null=True)),
-                ('tool_count', models.IntegerField(null=True)),
-                ('sdk', models.CharField(max_length=80, null=True)),
-                ('client_ip_hash', models.BinaryField(null=True)),
-                ('origin', models.CharField(choices=[('gateway', 'Gateway'), ('import', 'Import'), ('otlp', 'OpenTelemetry')], max_length=7)),
-                ('request_hmac', models.BinaryField(null=True)),
-                ('prefix_hmacs', models.BinaryField(help_text='8 bytes a prefix, successive 512-token prefixes.', null=True)),
-                ('corrects', models.UUIDField(help_text='Line that an adjustment corrects.', null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "ledger_shard",
+                        "started_at",
+                        "id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("id", models.UUIDField()),
+                ("request_id", models.CharField(max_length=128)),
+                ("ledger_shard", models.SmallIntegerField()),
+                ("booked_at", models.DateTimeField()),
+                ("organization", models.UUIDField()),
+                ("team", models.UUIDField(null=True)),
+                ("project", models.UUIDField()),
+                ("api_key", models.UUIDField(null=True)),
+                ("user", models.UUIDField(null=True)),
+                ("end_user", models.TextField(null=True)),
+                ("tag_set", models.JSONField(null=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("attempt", "Attempt"),
+                            ("cache_hit", "Cache hit"),
+                            ("denied", "Denied"),
+                            ("training", "Training"),
+                            ("hosting", "Hosting"),
+                            ("grader", "Grader"),
+                            ("commitment", "Commitment"),
+                            ("adjustment", "Adjustment"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("is_final", models.BooleanField()),
+                ("started_at", models.DateTimeField()),
+                ("duration_ms", models.FloatField(null=True)),
+                ("ttft_ms", models.FloatField(null=True)),
+                ("output_ms", models.FloatField(null=True)),
+                ("endpoint", models.CharField(max_length=60)),
+                ("is_stream", models.BooleanField()),
+                ("provider", models.CharField(max_length=60, null=True)),
+                ("model_requested", models.CharField(max_length=200)),
+                ("model_served", models.CharField(max_length=200, null=True)),
+                ("route", models.CharField(max_length=200, null=True)),
+                ("route_decision", models.JSONField(null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("ok", "OK"),
+                            ("client_error", "Client error"),
+                            ("upstream_error", "Upstream error"),
+                            ("timeout", "Time-out"),
+                            ("cancelled", "Cancelled"),
+                            ("interrupted", "Interrupted"),
+                            ("denied", "Denied"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                ("http_status", models.SmallIntegerField(null=True)),
+                ("error_type", models.CharField(max_length=60, null=True)),
+                ("input_tokens", models.BigIntegerField()),
+                ("cache_read_tokens", models.BigIntegerField()),
+                ("cache_write_5m_tokens", models.BigIntegerField()),
+                ("cache_write_1h_tokens", models.BigIntegerField()),
+                ("output_tokens", models.BigIntegerField()),
+                ("reasoning_tokens", models.BigIntegerField()),
+                ("audio_input_tokens", models.BigIntegerField()),
+                ("audio_output_tokens", models.BigIntegerField()),
+                ("image_units", models.BigIntegerField()),
+                ("tool_calls", models.BigIntegerField()),
+                (
+                    "usage_source",
+                    models.CharField(
+                        choices=[
+                            ("reported", "Reported by the vendor"),
+                            ("counted", "Counted by the gateway"),
+                            ("estimated", "Estimated"),
+                            ("imported", "Imported"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("charges", models.JSONField(default=list)),
+                ("cost", models.DecimalField(decimal_places=10, max_digits=20, null=True)),
+                ("list_cost", models.DecimalField(decimal_places=10, max_digits=20, null=True)),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "price_status",
+                    models.CharField(
+                        choices=[("priced", "Priced"), ("unpriced", "No price known"), ("free", "Free")], max_length=8
+                    ),
+                ),
+                ("service_tier_requested", models.CharField(max_length=30, null=True)),
+                ("service_tier_served", models.CharField(max_length=30, null=True)),
+                ("cache_status", models.CharField(max_length=6, null=True)),
+                ("max_tokens", models.BigIntegerField(null=True)),
+                ("finish_reason", models.CharField(max_length=40, null=True)),
+                ("message_count", models.IntegerField(null=True)),
+                ("tool_count", models.IntegerField(null=True)),
+                ("sdk", models.CharField(max_length=80, null=True)),
+                ("client_ip_hash", models.BinaryField(null=True)),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[("gateway", "Gateway"), ("import", "Import"), ("otlp", "OpenTelemetry")], max_length=7
+                    ),
+                ),
+                ("request_hmac", models.BinaryField(null=True)),
+                (
+                    "prefix_hmacs",
+                    models.BinaryField(help_text="8 bytes a prefix, successive 512-token prefixes.", null=True),
+                ),
+                ("corrects", models.UUIDField(help_text="Line that an adjustment corrects.", null=True)),
             ],
             options={
-                'db_table': 'gateway_ledgerline',
-                'ordering': ['-started_at', '-id'],
-                'managed': False,
+                "db_table": "gateway_ledgerline",
+                "ordering": ["-started_at", "-id"],
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='ConfigChange',
+            name="ConfigChange",
             fields=[
-                ('version', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('entity', models.CharField(max_length=40)),
-                ('entity_id', models.CharField(max_length=60)),
-                ('changed_at', models.DateTimeField(auto_now_add=True)),
+                ("version", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("entity", models.CharField(max_length=40)),
+                ("entity_id", models.CharField(max_length=60)),
+                ("changed_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='ConfigVersion',
+            name="ConfigVersion",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('version', models.BigIntegerField(default=0)),
+                ("id", models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("version", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Heartbeat',
+            name="Heartbeat",
             fields=[
-                ('name', models.CharField(max_length=120, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('info', models.JSONField(default=dict)),
+                ("name", models.CharField(max_length=120, primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("info", models.JSONField(default=dict)),
             ],
         ),
         migrations.CreateModel(
-            name='KeySpend',
+            name="KeySpend",
             fields=[
-                ('key_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('spent', models.DecimalField(decimal_places=10, default=0, max_digits=20)),
-                ('requests', models.BigIntegerField(default=0)),
-                ('last_used_at', models.DateTimeField(null=True)),
+                ("key_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("spent", models.DecimalField(decimal_places=10, default=0, max_digits=20)),
+                ("requests", models.BigIntegerField(default=0)),
+                ("last_used_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Organization',
+            name="Organization",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('slug', models.SlugField(max_length=60, unique=True)),
-                ('name', models.CharField(max_length=120)),
-                ('currency', models.CharField(default='USD', help_text='ISO 4217 reporting currency.', max_length=3)),
-                ('reporting_timezone', models.CharField(default='UTC', help_text='IANA zone of daily figures.', max_length=64)),
-                ('is_demo', models.BooleanField(default=False)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("slug", models.SlugField(max_length=60, unique=True)),
+                ("name", models.CharField(max_length=120)),
+                ("currency", models.CharField(default="USD", help_text="ISO 4217 reporting currency.", max_length=3)),
+                (
+                    "reporting_timezone",
+                    models.CharField(default="UTC", help_text="IANA zone of daily figures.", max_length=64),
+                ),
+                ("is_demo", models.BooleanField(default=False)),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='SpoolCursor',
+            name="SpoolCursor",
             fields=[
-                ('spool_id', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('segment', models.PositiveIntegerField(default=0)),
-                ('offset', models.BigIntegerField(default=0)),
-                ('lines', models.BigIntegerField(default=0)),
-                ('registered_at', models.DateTimeField(auto_now_add=True)),
-                ('booked_at', models.DateTimeField(null=True)),
-                ('owner_seen_at', models.DateTimeField(help_text='Last heartbeat of the owning data plane.', null=True)),
-                ('closed_at', models.DateTimeField(help_text='Fully booked and its owner is gone.', null=True)),
+                ("spool_id", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("segment", models.PositiveIntegerField(default=0)),
+                ("offset", models.BigIntegerField(default=0)),
+                ("lines", models.BigIntegerField(default=0)),
+                ("registered_at", models.DateTimeField(auto_now_add=True)),
+                ("booked_at", models.DateTimeField(null=True)),
+                (
+                    "owner_seen_at",
+                    models.DateTimeField(help_text="Last heartbeat of the owning data plane.", null=True),
+                ),
+                ("closed_at", models.DateTimeField(help_text="Fully booked and its owner is gone.", null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='SubjectKey',
+            name="SubjectKey",
             fields=[
-                ('subject_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('key', models.BinaryField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("subject_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("key", models.BinaryField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('username', models.CharField(error_messages={'unique': 'A user with that username already exists.'}, help_text='Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.', max_length=150, unique=True, validators=[django.contrib.auth.validators.UnicodeUsernameValidator()], verbose_name='username')),
-                ('first_name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=150, verbose_name='last name')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='email address')),
-                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
-                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('theme', models.CharField(choices=[('auto', 'Auto'), ('light', 'Light'), ('dark', 'Dark')], default='auto', max_length=5)),
-                ('shortcuts_enabled', models.BooleanField(default=True, help_text='Single-key shortcuts in the console.')),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "username",
+                    models.CharField(
+                        error_messages={"unique": "A user with that username already exists."},
+                        help_text="Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.",
+                        max_length=150,
+                        unique=True,
+                        validators=[django.contrib.auth.validators.UnicodeUsernameValidator()],
+                        verbose_name="username",
+                    ),
+                ),
+                ("first_name", models.CharField(blank=True, max_length=150, verbose_name="first name")),
+                ("last_name", models.CharField(blank=True, max_length=150, verbose_name="last name")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="email address")),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates whether the user can log into this admin site.",
+                        verbose_name="staff status",
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Designates whether this user should be treated as active. Unselect this instead of deleting accounts.",
+                        verbose_name="active",
+                    ),
+                ),
+                ("date_joined", models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined")),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "theme",
+                    models.CharField(
+                        choices=[("auto", "Auto"), ("light", "Light"), ("dark", "Dark")], default="auto", max_length=5
+                    ),
+                ),
+                (
+                    "shortcuts_enabled",
+                    models.BooleanField(default=True, help_text="Single-key shortcuts in the console."),
+                ),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             managers=[
-                ('objects', django.contrib.auth.models.UserManager()),
+                ("objects", django.contrib.auth.models.UserManager()),
             ],
         ),
         migrations.CreateModel(
-            name='AllowedUpstream',
+            name="AllowedUpstream",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('host', models.CharField(max_length=255)),
-                ('port', models.PositiveIntegerField()),
-                ('note', models.CharField(blank=True, max_length=200)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("host", models.CharField(max_length=255)),
+                ("port", models.PositiveIntegerField()),
+                ("note", models.CharField(blank=True, max_length=200)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('host', 'port'), name='allowed_upstream_unique')],
+                "constraints": [models.UniqueConstraint(fields=("host", "port"), name="allowed_upstream_unique")],
             },
         ),
         migrations.CreateModel(
-            name='DirtyMark',
+            name="DirtyMark",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('organization', models.UUIDField()),
-                ('grain', models.CharField(max_length=12)),
-                ('bucket', models.DateTimeField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("organization", models.UUIDField()),
+                ("grain", models.CharField(max_length=12)),
+                ("bucket", models.DateTimeField()),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'indexes': [models.Index(fields=['grain', 'organization', 'bucket'], name='dirty_by_bucket')],
+                "indexes": [models.Index(fields=["grain", "organization", "bucket"], name="dirty_by_bucket")],
             },
         ),
         migrations.CreateModel(
-            name='ImportRun',
+            name="ImportRun",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('organization', models.UUIDField()),
-                ('source', models.CharField(help_text='content hash and format of the file', max_length=300)),
-                ('file_name', models.CharField(max_length=300)),
-                ('format', models.CharField(max_length=20)),
-                ('mapping', models.JSONField(default=dict)),
-                ('line', models.BigIntegerField(default=0, help_text='Records already committed.')),
-                ('total_lines', models.BigIntegerField(null=True)),
-                ('imported', models.BigIntegerField(default=0)),
-                ('duplicates', models.BigIntegerField(default=0)),
-                ('rejected', models.BigIntegerField(default=0)),
-                ('status', models.CharField(default='running', max_length=10)),
-                ('error', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('finished_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("organization", models.UUIDField()),
+                ("source", models.CharField(help_text="content hash and format of the file", max_length=300)),
+                ("file_name", models.CharField(max_length=300)),
+                ("format", models.CharField(max_length=20)),
+                ("mapping", models.JSONField(default=dict)),
+                ("line", models.BigIntegerField(default=0, help_text="Records already committed.")),
+                ("total_lines", models.BigIntegerField(null=True)),
+                ("imported", models.BigIntegerField(default=0)),
+                ("duplicates", models.BigIntegerField(default=0)),
+                ("rejected", models.BigIntegerField(default=0)),
+                ("status", models.CharField(default="running", max_length=10)),
+                ("error", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("finished_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('organization', 'source', 'mapping'), name='import_unique')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization", "source", "mapping"), name="import_unique")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('kind', models.CharField(max_length=60)),
-                ('period', models.CharField(help_text='Bucket the run is for, or a unique id for requested work.', max_length=80)),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=10)),
-                ('progress', models.FloatField(default=0)),
-                ('parameters', models.JSONField(blank=True, default=dict)),
-                ('result', models.JSONField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
-                ('claimed_until', models.DateTimeField(blank=True, null=True)),
-                ('fence', models.PositiveIntegerField(default=0, help_text='Grows with every claim; an older claim cannot finish.')),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to='gateway.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("kind", models.CharField(max_length=60)),
+                (
+                    "period",
+                    models.CharField(
+                        help_text="Bucket the run is for, or a unique id for requested work.", max_length=80
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=10,
+                    ),
+                ),
+                ("progress", models.FloatField(default=0)),
+                ("parameters", models.JSONField(blank=True, default=dict)),
+                ("result", models.JSONField(blank=True, null=True)),
+                ("error", models.TextField(blank=True)),
+                ("claimed_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "fence",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Grows with every claim; an older claim cannot finish."
+                    ),
+                ),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="jobs",
+                        to="gateway.organization",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('actor_key_id', models.UUIDField(null=True)),
-                ('verb', models.CharField(max_length=60)),
-                ('object_type', models.CharField(max_length=60)),
-                ('object_id', models.CharField(max_length=60)),
-                ('before', models.JSONField(null=True)),
-                ('after', models.JSONField(null=True)),
-                ('request_id', models.CharField(blank=True, max_length=128)),
-                ('sequence', models.BigIntegerField(help_text="Position in the organization's chain.", null=True)),
-                ('previous_hash', models.BinaryField(max_length=32, null=True)),
-                ('hash', models.BinaryField(max_length=32, null=True)),
-                ('actor', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='audit_events', to='gateway.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("actor_key_id", models.UUIDField(null=True)),
+                ("verb", models.CharField(max_length=60)),
+                ("object_type", models.CharField(max_length=60)),
+                ("object_id", models.CharField(max_length=60)),
+                ("before", models.JSONField(null=True)),
+                ("after", models.JSONField(null=True)),
+                ("request_id", models.CharField(blank=True, max_length=128)),
+                ("sequence", models.BigIntegerField(help_text="Position in the organization's chain.", null=True)),
+                ("previous_hash", models.BinaryField(max_length=32, null=True)),
+                ("hash", models.BinaryField(max_length=32, null=True)),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="audit_events",
+                        to="gateway.organization",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-at', '-id'],
+                "ordering": ["-at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='OutboxMessage',
+            name="OutboxMessage",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('topic', models.CharField(max_length=60)),
-                ('dedupe_key', models.CharField(help_text='Also the stable Message-ID / event id.', max_length=200, unique=True)),
-                ('payload', models.JSONField()),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('due_at', models.DateTimeField()),
-                ('delivered_at', models.DateTimeField(blank=True, null=True)),
-                ('dead_at', models.DateTimeField(blank=True, null=True)),
-                ('last_error', models.TextField(blank=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("topic", models.CharField(max_length=60)),
+                (
+                    "dedupe_key",
+                    models.CharField(help_text="Also the stable Message-ID / event id.", max_length=200, unique=True),
+                ),
+                ("payload", models.JSONField()),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("due_at", models.DateTimeField()),
+                ("delivered_at", models.DateTimeField(blank=True, null=True)),
+                ("dead_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.TextField(blank=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('dead_at__isnull', True), ('delivered_at__isnull', True)), fields=['due_at'], name='outbox_due')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("dead_at__isnull", True), ("delivered_at__isnull", True)),
+                        fields=["due_at"],
+                        name="outbox_due",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Provider',
+            name="Provider",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('slug', models.SlugField(max_length=60)),
-                ('name', models.CharField(max_length=120)),
-                ('kind', models.CharField(choices=[('openai', 'OpenAI'), ('azure', 'Azure OpenAI'), ('anthropic', 'Anthropic'), ('google', 'Google Gemini'), ('mistral', 'Mistral'), ('groq', 'Groq'), ('together', 'Together'), ('fireworks', 'Fireworks'), ('cohere', 'Cohere'), ('deepseek', 'DeepSeek'), ('x-ai', 'xAI'), ('openrouter', 'OpenRouter'), ('vllm', 'vLLM'), ('ollama', 'Ollama'), ('huggingface', 'Hugging Face'), ('openai-compatible', 'Other OpenAI-compatible')], default='openai', max_length=20)),
-                ('price_list', models.CharField(blank=True, help_text='Vendor whose price list applies; empty: the one of the kind.', max_length=40)),
-                ('base_url', models.URLField(help_text='For OpenAI-compatible: including /v1.', max_length=500)),
-                ('credential', models.BinaryField(blank=True, null=True)),
-                ('is_enabled', models.BooleanField(default=True)),
-                ('connect_timeout_ms', models.PositiveIntegerField(default=5000)),
-                ('first_byte_timeout_ms', models.PositiveIntegerField(default=120000)),
-                ('idle_timeout_ms', models.PositiveIntegerField(default=60000)),
-                ('total_timeout_ms', models.PositiveIntegerField(default=600000)),
-                ('organization', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='providers', to='gateway.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("slug", models.SlugField(max_length=60)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("openai", "OpenAI"),
+                            ("azure", "Azure OpenAI"),
+                            ("anthropic", "Anthropic"),
+                            ("google", "Google Gemini"),
+                            ("mistral", "Mistral"),
+                            ("groq", "Groq"),
+                            ("together", "Together"),
+                            ("fireworks", "Fireworks"),
+                            ("cohere", "Cohere"),
+                            ("deepseek", "DeepSeek"),
+                            ("x-ai", "xAI"),
+                            ("openrouter", "OpenRouter"),
+                            ("vllm", "vLLM"),
+                            ("ollama", "Ollama"),
+                            ("huggingface", "Hugging Face"),
+                            ("openai-compatible", "Other OpenAI-compatible"),
+                        ],
+                        default="openai",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "price_list",
+                    models.CharField(
+                        blank=True,
+                        help_text="Vendor whose price list applies; empty: the one of the kind.",
+                        max_length=40,
+                    ),
+                ),
+                ("base_url", models.URLField(help_text="For OpenAI-compatible: including /v1.", max_length=500)),
+                ("credential", models.BinaryField(blank=True, null=True)),
+                ("is_enabled", models.BooleanField(default=True)),
+                ("connect_timeout_ms", models.PositiveIntegerField(default=5000)),
+                ("first_byte_timeout_ms", models.PositiveIntegerField(default=120000)),
+                ("idle_timeout_ms", models.PositiveIntegerField(default=60000)),
+                ("total_timeout_ms", models.PositiveIntegerField(default=600000)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="providers",
+                        to="gateway.organization",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['slug'],
+                "ordering": ["slug"],
             },
         ),
         migrations.CreateModel(
-            name='Model',
+            name="Model",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('name', models.CharField(help_text='Public name, as applications send it.', max_length=200)),
-                ('upstream_name', models.CharField(help_text='Name that the provider knows.', max_length=200)),
-                ('capabilities', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=30), blank=True, default=list, size=None)),
-                ('context_tokens', models.PositiveIntegerField(blank=True, null=True)),
-                ('max_output_tokens', models.PositiveIntegerField(blank=True, null=True)),
-                ('is_enabled', models.BooleanField(default=True)),
-                ('organization', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='llm_models', to='gateway.organization')),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='models', to='gateway.provider')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("name", models.CharField(help_text="Public name, as applications send it.", max_length=200)),
+                ("upstream_name", models.CharField(help_text="Name that the provider knows.", max_length=200)),
+                (
+                    "capabilities",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=30), blank=True, default=list, size=None
+                    ),
+                ),
+                ("context_tokens", models.PositiveIntegerField(blank=True, null=True)),
+                ("max_output_tokens", models.PositiveIntegerField(blank=True, null=True)),
+                ("is_enabled", models.BooleanField(default=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="llm_models",
+                        to="gateway.organization",
+                    ),
+                ),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="models", to="gateway.provider"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='QuarantinedLine',
+            name="QuarantinedLine",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('source', models.CharField(help_text='spool id or import id', max_length=120)),
-                ('position', models.CharField(help_text='segment:offset or line number', max_length=60)),
-                ('payload', models.BinaryField()),
-                ('reason', models.TextField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("source", models.CharField(help_text="spool id or import id", max_length=120)),
+                ("position", models.CharField(help_text="segment:offset or line number", max_length=60)),
+                ("payload", models.BinaryField()),
+                ("reason", models.TextField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("resolved_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('source', 'position'), name='quarantine_unique')],
+                "constraints": [models.UniqueConstraint(fields=("source", "position"), name="quarantine_unique")],
             },
         ),
         migrations.CreateModel(
-            name='RejectedRecord',
+            name="RejectedRecord",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('line', models.BigIntegerField()),
-                ('reason', models.CharField(max_length=300)),
-                ('raw', models.TextField()),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rejections', to='gateway.importrun')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("line", models.BigIntegerField()),
+                ("reason", models.CharField(max_length=300)),
+                ("raw", models.TextField()),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="rejections", to="gateway.importrun"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Route',
+            name="Route",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('alias', models.CharField(max_length=200)),
-                ('description', models.CharField(blank=True, max_length=300)),
-                ('is_enabled', models.BooleanField(default=True)),
-                ('organization', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='routes', to='gateway.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("alias", models.CharField(max_length=200)),
+                ("description", models.CharField(blank=True, max_length=300)),
+                ("is_enabled", models.BooleanField(default=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="routes",
+                        to="gateway.organization",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['alias'],
+                "ordering": ["alias"],
             },
         ),
         migrations.CreateModel(
-            name='RouteTarget',
+            name="RouteTarget",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('priority', models.PositiveSmallIntegerField(default=0)),
-                ('weight', models.PositiveIntegerField(default=1)),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='route_targets', to='gateway.model')),
-                ('route', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='targets', to='gateway.route')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("priority", models.PositiveSmallIntegerField(default=0)),
+                ("weight", models.PositiveIntegerField(default=1)),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="route_targets", to="gateway.model"
+                    ),
+                ),
+                (
+                    "route",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="targets", to="gateway.route"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['priority', '-weight', 'id'],
+                "ordering": ["priority", "-weight", "id"],
             },
         ),
         migrations.CreateModel(
-            name='SecurityEvent',
+            name="SecurityEvent",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('kind', models.CharField(max_length=40)),
-                ('organization', models.UUIDField(null=True)),
-                ('api_key', models.UUIDField(null=True)),
-                ('prefix', models.CharField(blank=True, max_length=16)),
-                ('client_ip_hash', models.BinaryField(null=True)),
-                ('count', models.PositiveIntegerField(default=1)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("kind", models.CharField(max_length=40)),
+                ("organization", models.UUIDField(null=True)),
+                ("api_key", models.UUIDField(null=True)),
+                ("prefix", models.CharField(blank=True, max_length=16)),
+                ("client_ip_hash", models.BinaryField(null=True)),
+                ("count", models.PositiveIntegerField(default=1)),
             ],
             options={
-                'indexes': [models.Index(fields=['organization', '-at'], name='security_by_organization')],
+                "indexes": [models.Index(fields=["organization", "-at"], name="security_by_organization")],
             },
         ),
         migrations.CreateModel(
-            name='Team',
+            name="Team",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('slug', models.SlugField(max_length=60)),
-                ('name', models.CharField(max_length=120)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='teams', to='gateway.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("slug", models.SlugField(max_length=60)),
+                ("name", models.CharField(max_length=120)),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="teams", to="gateway.organization"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Project',
+            name="Project",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('slug', models.SlugField(max_length=60)),
-                ('name', models.CharField(max_length=120)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='projects', to='gateway.organization')),
-                ('team', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='projects', to='gateway.team')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("slug", models.SlugField(max_length=60)),
+                ("name", models.CharField(max_length=120)),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="projects", to="gateway.organization"
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="projects",
+                        to="gateway.team",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('admin', 'Administrator'), ('manager', 'Manager'), ('analyst', 'Analyst'), ('developer', 'Developer')], max_length=10)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='gateway.organization')),
-                ('team', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='gateway.team')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("owner", "Owner"),
+                            ("admin", "Administrator"),
+                            ("manager", "Manager"),
+                            ("analyst", "Analyst"),
+                            ("developer", "Developer"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="gateway.organization",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="memberships",
+                        to="gateway.team",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['organization', 'user'],
+                "ordering": ["organization", "user"],
             },
         ),
         migrations.CreateModel(
-            name='Invitation',
+            name="Invitation",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('email', models.EmailField(max_length=254)),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('admin', 'Administrator'), ('manager', 'Manager'), ('analyst', 'Analyst'), ('developer', 'Developer')], max_length=10)),
-                ('token_digest', models.BinaryField(max_length=32, unique=True)),
-                ('expires_at', models.DateTimeField()),
-                ('accepted_at', models.DateTimeField(blank=True, null=True)),
-                ('invited_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='gateway.organization')),
-                ('team', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='gateway.team')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("email", models.EmailField(max_length=254)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("owner", "Owner"),
+                            ("admin", "Administrator"),
+                            ("manager", "Manager"),
+                            ("analyst", "Analyst"),
+                            ("developer", "Developer"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("token_digest", models.BinaryField(max_length=32, unique=True)),
+                ("expires_at", models.DateTimeField()),
+                ("accepted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "invited_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="invitations",
+                        to="gateway.organization",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to="gateway.team"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='VirtualKey',
+            name="VirtualKey",
             fields=[
-                ('id', models.UUIDField(default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('name', models.CharField(max_length=120)),
-                ('prefix', models.CharField(help_text='First characters, shown to recognise the key.', max_length=16)),
-                ('digest', models.BinaryField(max_length=32, unique=True)),
-                ('pepper_version', models.PositiveSmallIntegerField(default=1, editable=False)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('inference', 'Call models'), ('ingest', 'Send traces'), ('manage:read', 'Read the management API'), ('manage:write', 'Change through the management API')], max_length=20), default=gateway.models.keys.default_scopes, size=None)),
-                ('allowed_models', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text='Model or route names; empty: all.', size=None)),
-                ('rpm_limit', models.PositiveIntegerField(blank=True, help_text='Requests per minute.', null=True)),
-                ('tpm_limit', models.PositiveIntegerField(blank=True, help_text='Tokens per minute.', null=True)),
-                ('budget_amount', models.DecimalField(blank=True, decimal_places=10, max_digits=20, null=True)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='gateway.organization')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='gateway.project')),
-                ('rotated_from', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='successors', to='gateway.virtualkey')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='keys', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.ledger.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("name", models.CharField(max_length=120)),
+                ("prefix", models.CharField(help_text="First characters, shown to recognise the key.", max_length=16)),
+                ("digest", models.BinaryField(max_length=32, unique=True)),
+                ("pepper_version", models.PositiveSmallIntegerField(default=1, editable=False)),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("inference", "Call models"),
+                                ("ingest", "Send traces"),
+                                ("manage:read", "Read the management API"),
+                                ("manage:write", "Change through the management API"),
+                            ],
+                            max_length=20,
+                        ),
+                        default=gateway.models.keys.default_scopes,
+                        size=None,
+                    ),
+                ),
+                (
+                    "allowed_models",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200),
+                        blank=True,
+                        default=list,
+                        help_text="Model or route names; empty: all.",
+                        size=None,
+                    ),
+                ),
+                ("rpm_limit", models.PositiveIntegerField(blank=True, help_text="Requests per minute.", null=True)),
+                ("tpm_limit", models.PositiveIntegerField(blank=True, help_text="Tokens per minute.", null=True)),
+                ("budget_amount", models.DecimalField(blank=True, decimal_places=10, max_digits=20, null=True)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="keys", to="gateway.organization"
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="keys", to="gateway.project"
+                    ),
+                ),
+                (
+                    "rotated_from",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="successors",
+                        to="gateway.virtualkey",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="keys",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), condition=models.Q(('email', ''), _negated=True), name='user_email_unique', violation_error_message='E-mail address in use.'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("email"),
+                condition=models.Q(("email", ""), _negated=True),
+                name="user_email_unique",
+                violation_error_message="E-mail address in use.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('status__in', ['queued', 'running'])), fields=['created_at'], name='job_open'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("status__in", ["queued", "running"])), fields=["created_at"], name="job_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.UniqueConstraint(fields=('kind', 'period'), name='job_unique_per_period'),
+            model_name="job",
+            constraint=models.UniqueConstraint(fields=("kind", "period"), name="job_unique_per_period"),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(condition=models.Q(('sequence__isnull', True)), fields=['id'], name='audit_unsealed'),
+            model_name="auditevent",
+            index=models.Index(condition=models.Q(("sequence__isnull", True)), fields=["id"], name="audit_unsealed"),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['object_type', 'object_id'], name='audit_by_object'),
+            model_name="auditevent",
+            index=models.Index(fields=["object_type", "object_id"], name="audit_by_object"),
         ),
         migrations.AddConstraint(
-            model_name='auditevent',
-            constraint=models.UniqueConstraint(fields=('organization', 'sequence'), name='audit_sequence_unique', nulls_distinct=True),
+            model_name="auditevent",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "sequence"), name="audit_sequence_unique", nulls_distinct=True
+            ),
         ),
         migrations.AddConstraint(
-            model_name='provider',
-            constraint=models.UniqueConstraint(fields=('organization', 'slug'), name='provider_slug_unique', nulls_distinct=False),
+            model_name="provider",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "slug"), name="provider_slug_unique", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
-            model_name='model',
-            constraint=models.UniqueConstraint(fields=('organization', 'provider', 'name'), name='model_name_unique', nulls_distinct=False),
+            model_name="model",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "provider", "name"), name="model_name_unique", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rejectedrecord',
-            constraint=models.UniqueConstraint(fields=('run', 'line'), name='rejection_unique'),
+            model_name="rejectedrecord",
+            constraint=models.UniqueConstraint(fields=("run", "line"), name="rejection_unique"),
         ),
         migrations.AddConstraint(
-            model_name='route',
-            constraint=models.UniqueConstraint(fields=('organization', 'alias'), name='route_alias_unique', nulls_distinct=False),
+            model_name="route",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "alias"), name="route_alias_unique", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
-            model_name='routetarget',
-            constraint=models.UniqueConstraint(fields=('route', 'model'), name='route_target_unique'),
+            model_name="routetarget",
+            constraint=models.UniqueConstraint(fields=("route", "model"), name="route_target_unique"),
         ),
         migrations.AddConstraint(
-            model_name='team',
-            constraint=models.UniqueConstraint(fields=('organization', 'slug'), name='team_slug_unique'),
+            model_name="team",
+            constraint=models.UniqueConstraint(fields=("organization", "slug"), name="team_slug_unique"),
         ),
         migrations.AddConstraint(
-            model_name='project',
-            constraint=models.UniqueConstraint(fields=('organization', 'slug'), name='project_slug_unique'),
+            model_name="project",
+            constraint=models.UniqueConstraint(fields=("organization", "slug"), name="project_slug_unique"),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('organization', 'user'), name='membership_unique'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("organization", "user"), name="membership_unique"),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('role', 'manager'), _negated=True), ('team__isnull', False), _connector='OR'), name='membership_manager_has_team', violation_error_message='A manager needs a team.'),
+            model_name="membership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("role", "manager"), _negated=True), ("team__isnull", False), _connector="OR"
+                ),
+                name="membership_manager_has_team",
+                violation_error_message="A manager needs a team.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='virtualkey',
-            index=models.Index(fields=['organization', '-created_at'], name='key_by_organization'),
+            model_name="virtualkey",
+            index=models.Index(fields=["organization", "-created_at"], name="key_by_organization"),
         ),
     ]

@@ -65,7 +65,6 @@ class Command(BaseCommand):
             expires_at=timezone.now() + timedelta(days=expires) if expires is not None else None,
         )
 
-
     def _organization(self, slug: str) -> Organization:
         """A fresh installation's first key makes its organization too; later a slug must exist (it may be mistyped)."""
         if Organization.objects.exists():
