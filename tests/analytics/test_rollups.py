@@ -13,6 +13,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from analytics.models import KeyDay, LiveMinute, ModelDay, ProjectQuarterHour, TotalDay, WideQuarterHour
+from analytics.rollups import refresh as refreshing
 from analytics.rollups import state
 from analytics.rollups.marks import drain_marks, process_marks, prune_minutes
 from analytics.rollups.rebuild import booked_span, rebuild
@@ -317,6 +318,26 @@ def test_no_line_is_lost_between_booking_and_refreshing(committed: Acme) -> None
     assert TotalDay.objects.get().requests == 121
     assert not DirtyMark.objects.exists()
     assert compare_rollups() == []
+
+
+def test_a_line_booked_while_its_bucket_is_aggregated_keeps_its_mark(
+    committed: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book_lines(line(committed, at=at(9)))
+    recompute = refreshing._recompute
+
+    def aggregate_then_book(*arguments: Any) -> int:
+        lines = recompute(*arguments)
+        _book_each([line(committed, at=at(9, 1))])
+        return lines
+
+    monkeypatch.setattr(refreshing, "_recompute", aggregate_then_book)
+    process_marks(force=True)
+    monkeypatch.undo()
+
+    assert (TotalDay.objects.get().requests, DirtyMark.objects.count()) == (1, 1)
+    process_marks(force=True)
+    assert (TotalDay.objects.get().requests, DirtyMark.objects.count()) == (2, 0)
 
 
 KILLED_BEFORE_COMMIT = """
