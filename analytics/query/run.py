@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from django.db import connection
 
 from analytics import cache, histogram
@@ -88,8 +89,7 @@ def _values(plan: Plan, row: Row, minutes: float) -> dict[str, Value]:
 def _value(plan: Plan, measure: Measure, row: Row, minutes: float) -> Value:
     match measure.kind:
         case "quantile":
-            bucket = row.get(f"q{plan.quantiles.index(measure)}")
-            return None if bucket is None or measure.scale is None else histogram.value_of(bucket, measure.scale)
+            return _quantile(measure, row)
         case "distinct":
             return int(row.get(f"c{plan.distincts.index(measure)}") or 0)
         case "per_minute":
@@ -102,6 +102,16 @@ def _value(plan: Plan, measure: Measure, row: Row, minutes: float) -> Value:
         return None
     ratio = Decimal(str(measure.factor)) * _weighted(measure.numerator, row) / below
     return ratio if measure.is_money else float(ratio)
+
+
+def _quantile(measure: Measure, row: Row) -> float | None:
+    """Read from the cell's merged histogram, whose buckets come in any order."""
+    if measure.scale is None or measure.q is None or not row.get(f"{measure.scale.name}_b"):
+        return None
+    index = np.array(row[f"{measure.scale.name}_b"], np.int16)
+    order = np.argsort(index)
+    counts = np.array(row[f"{measure.scale.name}_n"], np.int64)
+    return histogram.quantile((index[order], counts[order]), measure.q, measure.scale)
 
 
 def _weighted(weights: Mapping[str, int | float], row: Row) -> Decimal:

@@ -1,9 +1,8 @@
 """One statement for one question: every grain, both windows, totals, series, groups and quantiles in one snapshot.
 
 Stages (CTEs): `src` visible rows of the covering cube with their bucket number `t` and window number `period`;
-`ranked` the groups in order, `g` = rank or 0 for the rest bucket; `cells` sums by grouping sets; `merged` and
-`quantiles` histograms merged per cell and read at their nearest rank; `counted` distinct counts. In the result
-t = -1 means the whole window and g = -1 every group.
+`ranked` the groups in order, `g` = rank or 0 for the rest bucket; `cells` sums by grouping sets; `merged` the cells'
+histograms; `counted` distinct counts. In the result t = -1 means the whole window and g = -1 every group.
 """
 
 from typing import Any
@@ -19,7 +18,7 @@ NULL = "\x01"
 
 
 def statement(plan: Plan) -> tuple[str, dict[str, Any]]:
-    """SQL and named parameters. Columns: period, t, g, sums, quantile buckets q0…, distinct counts c0…, d0…."""
+    """SQL and named parameters. Columns: period, t, g, sums, <histogram>_b and _n, distinct counts c0…, d0…."""
     source, parameters = _source(plan)
     stages = [f"src AS ({source})"]
     if plan.dimensions:
@@ -29,9 +28,9 @@ def statement(plan: Plan) -> tuple[str, dict[str, Any]]:
     columns = ["cells.*"]
     joins = ""
     if plan.quantiles:
-        stages += [f"merged AS ({_merged(plan)})", f"quantiles AS ({_quantiles(plan)})"]
-        columns += [f"quantiles.q{i}" for i in range(len(plan.quantiles))]
-        joins += " LEFT JOIN quantiles USING (period, t, g)"
+        stages.append(f"merged AS ({_merged(plan)})")
+        columns += [f"merged.{name}_{part}" for name in _histograms(plan) for part in "bn"]
+        joins += " LEFT JOIN merged USING (period, t, g)"
     if plan.distincts:
         stages.append(f"counted AS ({_counted(plan)})")
         columns += [f"counted.c{i}" for i in range(len(plan.distincts))]
@@ -163,23 +162,19 @@ def _cells(plan: Plan) -> str:
 
 
 def _merged(plan: Plan) -> str:
+    """Histograms of each cell, buckets in any order: sorting them here would cost more than everything else."""
+    names = _histograms(plan)
     pairs = " UNION ALL ".join(
-        f"SELECT {i}, u.b, u.n FROM unnest({name}_b, {name}_n) u(b, n)" for i, name in enumerate(_histograms(plan))
+        f"SELECT {i}, u.b, u.n FROM unnest({name}_b, {name}_n) u(b, n)" for i, name in enumerate(names)
     )
     rows = f"{_grouped(plan)} s CROSS JOIN LATERAL ({pairs}) v(which, b, n)"
-    return f"SELECT {_cell(plan)}, which, b, sum(n) AS n FROM {rows} {_sets(plan, ', which, b')}"
-
-
-def _quantiles(plan: Plan) -> str:
-    cell = "PARTITION BY period, t, g, which"
-    running = f"SELECT *, sum(n) OVER ({cell} ORDER BY b) AS upto, sum(n) OVER ({cell}) AS total FROM merged"
-    places = {name: i for i, name in enumerate(_histograms(plan))}
-    columns = ", ".join(
-        f"min(b) FILTER (WHERE which = {places[m.scale.name if m.scale else '']} "
-        f"AND upto >= {histogram.rank_sql(m.q or 0, 'total')}) AS q{i}"
-        for i, m in enumerate(plan.quantiles)
+    summed = f"SELECT {_cell(plan)}, which, b, sum(n) AS n FROM {rows} {_sets(plan, ', which, b')}"
+    arrays = ", ".join(
+        f"array_agg({part}) FILTER (WHERE which = {i}) AS {name}_{part}"
+        for i, name in enumerate(names)
+        for part in "bn"
     )
-    return f"SELECT period, t, g, {columns} FROM ({running}) o GROUP BY period, t, g"
+    return f"SELECT period, t, g, {arrays} FROM ({summed}) m GROUP BY period, t, g"
 
 
 def _distinct(i: int) -> str:
