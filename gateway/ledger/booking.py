@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -151,11 +152,12 @@ def adjustments_for(connection: psycopg.Connection[Any], truths: Sequence[Line])
     if not by_id:
         return []
     rows = connection.execute(
-        f"SELECT to_jsonb(l) FROM {TABLE} l WHERE id = ANY(%s::uuid[]) AND started_at = ANY(%s::timestamptz[]) "
+        f"SELECT to_jsonb(l)::text FROM {TABLE} l WHERE id = ANY(%s::uuid[]) AND started_at = ANY(%s::timestamptz[]) "
         "AND status = 'interrupted'",
         [list(by_id), [line["started_at"] for line in by_id.values()]],
     )
-    return [_adjustment(row[0], by_id[row[0]["id"]]) for row in rows]
+    estimates = [json.loads(row[0], parse_float=Decimal) for row in rows]  # exact, whatever loader the connection has
+    return [_adjustment(estimate, by_id[estimate["id"]]) for estimate in estimates]
 
 
 def derived_id(original: UUID, run: str) -> UUID:

@@ -69,6 +69,7 @@ class Spool:
         self.spool_id = spool_id
         self.folder = root / spool_id
         self.folder.mkdir(parents=True, mode=0o700)
+        _sync_folder(root)
         self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._segment_bytes = segment_bytes
@@ -156,6 +157,7 @@ class Spool:
             os.close(fd)
             segment_path(self.folder, number).unlink()
             raise
+        _sync_folder(self.folder)
         return fd
 
     def _prepare_next(self) -> None:
@@ -189,6 +191,15 @@ class Spool:
         for fd in (self._fd, self._next_fd, self._lock):
             if fd is not None:
                 os.close(fd)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name durable: without it a power cut may forget the file, synced data and all (fsync(2))."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 # ---- the reader's side ---------------------------------------------------------------------------------------------

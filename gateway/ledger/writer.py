@@ -5,6 +5,7 @@ is locked and compared in the transaction that books (rule 9).
 """
 
 import gc
+import json
 import logging
 import os
 import shutil
@@ -59,6 +60,7 @@ class Writer:
     _readers: dict[str, SpoolReader] = field(default_factory=dict)
     _months: set[str] = field(default_factory=set)
     _beat: float = 0.0
+    _caught_up_at: float = field(default_factory=time.monotonic)
     _reading: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "read-ahead"))
 
     def run(self, stopping: Callable[[], bool]) -> None:
@@ -85,6 +87,7 @@ class Writer:
         steps = 0
         for folder in sorted(path for path in self.root.glob("*") if path.is_dir()):
             steps += self._drain(connection, folder)
+        self._caught_up_at = time.monotonic()
         self._heartbeat(connection)
         return steps
 
@@ -115,6 +118,7 @@ class Writer:
                 is_full = len(step.lines) >= self.batch_lines
                 ahead = self._reading.submit(reader.read, self.batch_lines, step) if is_full else None
                 self._commit(connection, reader, step)
+                self._heartbeat(connection)
                 steps += 1
                 step = ahead.result() if ahead else reader.read(self.batch_lines)
             steps += self._adopt_if_orphaned(connection, reader)
@@ -200,13 +204,15 @@ class Writer:
         return line | dict(self.price(line, begun))
 
     def _heartbeat(self, connection: psycopg.Connection[Any]) -> None:
+        """A sign of life; `lag_s` is the time since every spool was last read to its end."""
         if time.monotonic() - self._beat < HEARTBEAT_S:
             return
         self._beat = time.monotonic()
+        lag_s = self._beat - self._caught_up_at
         connection.execute(
             "INSERT INTO gateway_heartbeat (name, at, info) VALUES ('writer', now(), %s::jsonb) "
             "ON CONFLICT (name) DO UPDATE SET at = excluded.at, info = excluded.info",
-            [f'{{"pid": {os.getpid()}, "spools": {len(self._readers)}}}'],
+            [json.dumps({"pid": os.getpid(), "spools": len(self._readers), "lag_s": round(lag_s, 1)})],
         )
 
 

@@ -164,3 +164,13 @@ def test_spend_is_the_keys_own(ledger: Ledger) -> None:
     booked(ledger, line(), line(api_key=None), line(kind="denied", status="denied", cost="0", price_status="free"))
 
     assert rows(ledger, "SELECT key_id::text, spent, requests FROM gateway_keyspend") == [(KEY, Decimal("0.00045"), 1)]
+
+
+def test_an_adjustment_is_exact_for_long_amounts(ledger: Ledger) -> None:
+    estimate = line(status="interrupted", usage_source="estimated", cost="1234567890.1234567891")
+    truth = {**estimate, "status": "ok", "cost": "0.0000000001"}
+
+    booked(ledger, estimate)
+    booked(ledger, truth)
+
+    assert rows(ledger, "SELECT sum(cost) FROM gateway_ledgerline") == [(Decimal("0.0000000001"),)]

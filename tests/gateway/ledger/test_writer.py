@@ -171,3 +171,15 @@ def test_a_truth_after_adoption_is_an_adjustment(tmp_path: Path, writer: Writer,
     found = ledger.execute("SELECT kind, cost FROM gateway_ledgerline ORDER BY kind").fetchall()
     assert found == [("adjustment", Decimal("-0.15")), ("attempt", Decimal("0.25"))]
     late.close()
+
+
+def test_the_heartbeat_says_how_far_behind_the_writer_is(writer: Writer, ledger: Ledger) -> None:
+    writer.run_once()
+    writer._caught_up_at -= 40
+    writer._beat = 0.0
+
+    writer._heartbeat(ledger)
+
+    lag = ledger.execute("SELECT (info->>'lag_s')::float FROM gateway_heartbeat WHERE name = 'writer'").fetchone()
+    assert lag is not None
+    assert 40 <= lag[0] < 50
