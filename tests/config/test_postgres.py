@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A durable cluster of its own, in a directory with a space in its name that its account can enter."""
     directory = tmp_path_factory.mktemp("data dir")
-    for parent in (directory, *directory.parents[:2]):
-        parent.chmod(0o755)
+    for parent in (directory, *directory.parents[:3]):  # one more under pytest-xdist
+        if parent != Path(tempfile.gettempdir()):
+            parent.chmod(0o755)
     postgres = EmbeddedPostgres(directory, say=lambda line: None)
     yield postgres
     postgres.remove()
