@@ -83,10 +83,13 @@ class DataPlane:
         relay: Relay | None = None
         try:
             _refuse_repeated(scope["headers"])
-            body = await read_body(headers, receive)
+            stranger = _stranger(call, runtime)
+            body = await read_body(headers, receive, is_kept=stranger is None)
             if body is None:
                 return
-            _authenticate_first(call, runtime)
+            if stranger is not None:
+                raise stranger
+            _authenticate_first(call, runtime)  # again: the body may have taken longer than a revocation
             call_module.parse(call, body)
             for stage in runtime.stages[1:]:
                 result = stage(call, runtime)
@@ -147,6 +150,15 @@ class DataPlane:
             await answer(send, 200 if runtime.is_ready else 503, orjson.dumps(state), "")
 
 
+def _stranger(call: Call, runtime: Runtime) -> ApiError | None:
+    """The refusal of a caller without a valid key: known before the body, of which nothing is kept then."""
+    try:
+        _authenticate_first(call, runtime)
+    except ApiError as refusal:
+        return refusal
+    return None
+
+
 def _authenticate_first(call: Call, runtime: Runtime) -> None:
     """Before the body is parsed: a stranger learns nothing from our parser."""
     runtime.stages[0](call, runtime)
@@ -179,8 +191,11 @@ def _refuse_repeated(headers: list[tuple[bytes, bytes]]) -> None:
             seen.add(name)
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes | None:
-    """The request body; None when the client left. Raises 413 past the limit, 408 for a body that trickles in."""
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, *, is_kept: bool = True) -> bytes | None:
+    """The request body; None when the client left. Raises 413 past the limit, 408 for a body that trickles in.
+
+    What is not kept is read and thrown away, so that a client sees the answer and not a broken pipe.
+    """
     parts, size = [], 0
     too_large = int(headers.get(b"content-length", b"0") or 0) > BODY_LIMIT_BYTES
     try:
@@ -192,14 +207,14 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes |
                 piece = message.get("body", b"")
                 size += len(piece)
                 too_large = too_large or size > BODY_LIMIT_BYTES
-                if not too_large:
+                if is_kept and not too_large:
                     parts.append(piece)
                 if not message.get("more_body", False) or size > DISCARD_LIMIT_BYTES:
                     break
     except TimeoutError as error:
         raise ApiError(408, "request_timeout", "The request body did not arrive in time.",
                        headers={"Connection": "close"}) from error  # fmt: skip
-    if too_large:  # read to its end and discarded, so that the client sees this answer and not a broken pipe
+    if too_large and is_kept:
         limit = BODY_LIMIT_BYTES // 1024 // 1024
         raise ApiError(413, "request_too_large", f"The request body is larger than {limit} MiB.")
     return parts[0] if len(parts) == 1 else b"".join(parts)

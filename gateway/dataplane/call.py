@@ -26,7 +26,7 @@ VOLATILE = ("stream", "stream_options", "user", "metadata", "store", "safety_ide
 _UNCLEAN = re.compile("[\x00\ud800-\udfff]")
 _last_ms = 0
 _counter = 0
-_ESCAPED_LETTER = re.compile(rb"\\u00[46]")
+_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def new_id(ms: int) -> str:
 def parse(call: Call, body: bytes) -> None:
     """Read the fields the gateway needs; the body itself is forwarded as bytes. Raises `ApiError` (400)."""
     fields = _object(body)
-    _refuse_ambiguity(body)
+    _refuse_ambiguity(body, fields)
     model = fields.get("model")
     if not isinstance(model, str) or not model:
         raise _invalid("you must provide a model parameter" if model is None else "model must be a string", "model")
@@ -126,7 +126,8 @@ def _object(body: bytes) -> dict[str, Any]:
 def _slowly(body: bytes, error: ValueError) -> object:
     """Valid JSON that the fast parser refuses (a number beyond a double); anything else is the caller's mistake."""
     try:
-        return json.loads(body, parse_constant=_no_constant)
+        text = body.decode("utf-8")  # of bytes, `json` would guess UTF-16 and UTF-32, which no provider reads
+        return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise ApiError(400, "invalid_json", f"The body is not valid JSON: {error}.") from error
 
@@ -135,9 +136,10 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _refuse_ambiguity(body: bytes) -> None:
-    """A repeated key would let the provider read another model than the one priced."""
-    if body.count(b'"model"') == 1 and not _ESCAPED_LETTER.search(body, 0, 4096):
+def _refuse_ambiguity(body: bytes, fields: Mapping[str, Any]) -> None:
+    """A repeated key would let the provider read another model, or another limit, than the gateway did."""
+    is_escaped = b"\\u00" in body and _ESCAPED_LETTER.search(body)
+    if not is_escaped and all(body.count(b'"%b"' % name.encode("utf-8", "replace")) == 1 for name in fields):
         return
     try:
         jsonsplice.top_level(body)
@@ -155,19 +157,28 @@ def clean(text: str, limit: int) -> str:
     return _UNCLEAN.sub("�", text)[:limit]
 
 
+def _text(header: bytes) -> str:
+    """A header's text: UTF-8, which callers send today, else Latin-1, which takes any bytes (RFC 9110 §5.5)."""
+    try:
+        return header.decode("utf-8")
+    except UnicodeDecodeError:
+        return header.decode("latin-1")
+
+
 def tags(call: Call) -> dict[str, str] | None:
     """`X-Gateway-Tags: k=v,…` → map, bounded; None without one."""
     raw = call.headers.get(b"x-gateway-tags")
     if not raw:
         return None
-    pairs = (item.partition("=") for item in raw.decode("latin-1").split(",")[:MAX_TAGS])
-    found = {clean(k.strip(), MAX_TAG_CHARS): clean(v.strip(), MAX_TAG_CHARS) for k, sep, v in pairs if sep}
+    pairs = (item.partition("=") for item in _text(raw).split(",")[:MAX_TAGS])
+    named = ((key.strip(), value.strip()) for key, separator, value in pairs if separator and key.strip())
+    found = {clean(key, MAX_TAG_CHARS): clean(value, MAX_TAG_CHARS) for key, value in named}
     return found or None
 
 
 def end_user(call: Call) -> str | None:
     header = call.headers.get(b"x-gateway-end-user")
-    value = header.decode("latin-1") if header else call.fields.get("user")
+    value = _text(header) if header else call.fields.get("user")
     return clean(value, MAX_NAME_CHARS) if isinstance(value, str) and value else None
 
 

@@ -50,6 +50,7 @@ class UpstreamError(Exception):
         self.sent = sent
 
 
+CONNECT_REASONS = frozenset({"connect_error", "dns_error", "address_refused", "tls_error"})
 TIMEOUT_REASONS = frozenset({"connect_timeout", "first_byte_timeout", "idle_timeout", "total_timeout"})
 
 
@@ -58,6 +59,5 @@ def upstream_failure(error: UpstreamError) -> ApiError:
     if error.reason in TIMEOUT_REASONS:
         return ApiError(504, "upstream_timeout", f"The provider did not answer in time ({error.reason}).",
                         kind="upstream_error")  # fmt: skip
-    return ApiError(
-        502, "upstream_error", f"The provider could not be reached ({error.reason}).", kind="upstream_error"
-    )
+    failed = "could not be reached" if error.reason in CONNECT_REASONS else "broke off or gave no valid answer"
+    return ApiError(502, "upstream_error", f"The provider {failed} ({error.reason}).", kind="upstream_error")

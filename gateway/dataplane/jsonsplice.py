@@ -3,6 +3,7 @@
 Numbers keep their digits and unknown fields their form; nothing is parsed and serialised again.
 """
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ def top_level(body: bytes) -> dict[str, Span]:
             depth += 1
             expecting_key = expecting_key or (depth == 1)
         elif depth == 1 and token == b'"' and expecting_key:
-            key, expecting_key = orjson.loads(match.group()), False
+            key, expecting_key = _key(match.group()), False
         elif depth == 1 and token == b":" and key is not None and not value_start:
             value_start = position + 1
         elif token in b"}]" or (token == b"," and depth == 1):
@@ -43,6 +44,14 @@ def top_level(body: bytes) -> dict[str, Span]:
                 key, value_start, expecting_key = None, 0, True
             depth -= token in b"}]"
     return spans
+
+
+def _key(token: bytes) -> str:
+    try:
+        key = orjson.loads(token)
+    except orjson.JSONDecodeError:  # a lone surrogate: valid by JSON's grammar, refused by the fast parser
+        key = json.loads(token)
+    return str(key)
 
 
 def _add(spans: dict[str, Span], key: str, body: bytes, start: int, end: int) -> None:

@@ -66,7 +66,7 @@ def request_columns(call: Call) -> dict[str, Any]:
         "is_stream": call.is_stream,
         "model_requested": call_module.clean(call.model, 200),
         "route": call.route,
-        "max_tokens": call.max_tokens if (call.max_tokens or 0) < 2**62 else None,
+        "max_tokens": call.max_tokens if abs(call.max_tokens or 0) < 2**62 else None,
         "message_count": len(messages) if isinstance(messages, list) else None,
         "tool_count": len(tools) if isinstance(tools, list) else None,
         "sdk": call_module.sdk_of(headers.get(b"user-agent", b""), headers.get(b"x-gateway-sdk")),

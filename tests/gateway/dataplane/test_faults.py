@@ -200,3 +200,16 @@ def test_a_refused_connection_costs_nothing(world: World) -> None:
     assert (answer.status, answer.error_code) == (502, "upstream_error")
     line = only_line(world, answer.headers["x-request-id"])
     assert (line["error_type"], line["cost"], line["price_status"]) == ("connect_error", 0, "free")
+
+
+def test_an_unanswered_call_with_an_image_is_not_billed_by_the_images_letters(world: World) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "QUJD" * 250_000}}
+    message = {"role": "user", "content": [{"type": "text", "text": "What is this?"}, image]}
+
+    answer = world.stack.request(
+        "POST", "/v1/chat/completions", {"model": "sim-fault-cut-body", "messages": [message]}, world.secret
+    )
+
+    (line,) = world.stack.lines(answer.headers["x-request-id"])
+    assert (answer.status, line["usage_source"]) == (502, "estimated")
+    assert 765 <= line["input_tokens"] < 1_000

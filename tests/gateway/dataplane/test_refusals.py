@@ -31,6 +31,14 @@ BAD_BODIES: dict[str, tuple[bytes, int, str, str | None]] = {
     "stream not a boolean": (b'{"model":"gpt-4o","messages":[],"stream":"yes"}', 400, "invalid_request", "stream"),
     "model twice": (b'{"model":"gpt-4o","messages":[],"model":"o1-pro"}', 400, "duplicate_key", "model"),
     "model twice, escaped": (b'{"mod\\u0065l":"o1-pro","messages":[],"model":"gpt-4o"}', 400, "duplicate_key", "model"),
+    "model twice, escaped far behind": (
+        b'{"model":"gpt-4o","stream":true,"messages":[],"x":"' + b"x" * 5000 + b'","mod\\u0065l":"o1-pro"}',
+        *(400, "duplicate_key", "model"),
+    ),
+    "stream twice": (b'{"model":"gpt-4o","messages":[],"stream":false,"stream":true}', 400, "duplicate_key", "stream"),
+    "limit twice": (b'{"model":"gpt-4o","messages":[],"n":1,"n":9}', 400, "duplicate_key", "n"),
+    "UTF-16": ('{"model":"gpt-4o","messages":[]}'.encode("utf-16"), 400, "invalid_json", None),
+    "UTF-32 without a mark": ('{"model":"gpt-4o","messages":[]}'.encode("utf-32-le"), 400, "invalid_json", None),
     "unknown model": (b'{"model": "nope", "messages": []}', 404, "model_not_found", "model"),
     "surrogate in the model": (b'{"model": "gpt\\ud800", "messages": []}', 404, "model_not_found", "model"),
     "NUL in the model": (b'{"model": "gpt\\u0000-4o", "messages": []}', 404, "model_not_found", "model"),
@@ -65,6 +73,39 @@ def test_what_only_a_lenient_parser_takes_is_the_providers_to_judge(world: World
     (line,) = world.stack.lines(answer.headers["x-request-id"])
     assert answer.status == line["http_status"] < 500
     assert line["end_user"] == "a\ufffd"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [b'"stream":true,"\\ud800":1', b'"max_tokens":-99999999999999999999999999,"seed":1e999'],
+    ids=["surrogate in a key", "integer beyond 64 bits"],
+)
+def test_what_the_fast_parser_refuses_is_never_our_failure(world: World, extra: bytes) -> None:
+    body = b'{"model":"gpt-4o","messages":[{"role":"user","content":"x"}],' + extra + b"}"
+
+    answer = world.stack.request("POST", CHAT, body, world.secret)
+
+    (line,) = world.stack.lines(answer.headers["x-request-id"])
+    assert answer.status == line["http_status"] < 500
+    assert line["max_tokens"] is None
+
+
+def test_headers_are_read_as_utf_8_or_else_latin_1(world: World) -> None:
+    tags = "region=Zürich,=nameless, =blank,empty=".encode().decode("latin-1")
+
+    answer = world.stack.request(
+        "POST", CHAT, VALID, world.secret, **{"X-Gateway-End-User": "J\xfcrgen", "X-Gateway-Tags": tags}
+    )
+
+    (line,) = world.stack.lines(answer.headers["x-request-id"])
+    assert line["end_user"] == "Jürgen"
+    assert line["tag_set"] == {"region": "Zürich", "empty": ""}
+
+
+def test_a_stranger_is_refused_whatever_the_body(world: World) -> None:
+    answer = world.stack.request("POST", CHAT, b"a" * 30_000_000, "gw-wrong")
+
+    assert (answer.status, answer.error_code) == (401, "invalid_api_key")
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Bearer gw-wrong", "Basic Zm9vOmJhcg=="])
