@@ -162,6 +162,11 @@ REST_FRAMEWORK = {
         "rest_framework_simplejwt.authentication.JWTAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
+    "DEFAULT_PARSER_CLASSES": [
+        "gateway.api.parsers.BoundedJSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["gateway.api.permissions.RolePermission"],
     "DEFAULT_PAGINATION_CLASS": "gateway.api.pagination.PagePagination",
     "DEFAULT_FILTER_BACKENDS": [

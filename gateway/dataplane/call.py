@@ -69,7 +69,8 @@ class Call:
     @property
     def max_tokens(self) -> int | None:
         for name in ("max_completion_tokens", "max_tokens"):
-            if isinstance(value := self.fields.get(name), int):
+            value = self.fields.get(name)
+            if isinstance(value, int) and not isinstance(value, bool):  # lenient providers take `true` for 1
                 return value
         return None
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.dataplane.call import Call
+from gateway.dataplane.call import Call, clean
 
 BYTES_PER_TOKEN = 4
 FILE_TOKENS = 765  # what `gateway.tokens` takes for an image at high detail
@@ -116,7 +116,7 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 def finish_reason(body: Mapping[str, Any]) -> str | None:
     for choice in _dicts(body.get("choices")):
         if isinstance(reason := choice.get("finish_reason"), str):
-            return reason[:40]
+            return clean(reason, 40)
     return None
 
 

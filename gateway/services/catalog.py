@@ -334,7 +334,7 @@ def _lock(row: Any) -> Any:
 
 
 def _insert(row: models.Model, code: str, message: str, *, field: str) -> None:
-    check_fields(row, field, "name", "upstream_name", "kind")
+    check_fields(row, field, "name", "upstream_name", "kind", "context_tokens", "max_output_tokens")
     try:
         with transaction.atomic():
             row.save(force_insert=True)
@@ -349,6 +349,7 @@ def _save_changed(
     if not new:
         return
     columns = [name for name in new if name not in virtual]
+    check_fields(row, *columns)
     try:
         with transaction.atomic():
             row.save(update_fields=[*columns, "updated_at"])

@@ -18,6 +18,7 @@ from gateway.models import KeySpend, Membership, Organization, Project, User, Vi
 from gateway.services import audit
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Invalid
+from gateway.services.identity import check_fields
 
 MAX_OVERLAP_S = 30 * 86_400
 LIMIT_FIELDS = ("name", "scopes", "allowed_models", "rpm_limit", "tpm_limit", "budget_amount", "expires_at")
@@ -141,6 +142,7 @@ def is_member(user: User, organization: Organization) -> bool:
 
 
 def _issue(key: VirtualKey, *, actor: Actor) -> IssuedKey:
+    check_fields(key, "name", "rpm_limit", "tpm_limit", "budget_amount")
     secret = credentials.new_secret()
     key.prefix = credentials.prefix_of(secret)
     key.pepper_version, key.digest = credentials.digest(secret)

@@ -39,6 +39,8 @@ def test_create_key_makes_a_key_of_the_default_project() -> None:
         (["--organization", "demo", "--project", "x"], "No project 'x' in 'demo'."),
         (["--organization", "demo", "--budget", "NaN"], "--budget 'NaN' is not an amount."),
         (["--organization", "demo", "--user", "x"], "No user 'x'."),
+        (["--organization", "demo", "--rpm", "-1"], "greater than or equal to 0"),
+        (["--organization", "demo", "--tpm", "3000000000"], "less than or equal to 2147483647"),
         (["--organization", "demo", "--scopes", "root"], "Scopes are one or more of"),
     ],
 )
@@ -92,3 +94,14 @@ def test_add_model_is_an_upsert_and_prefers_the_own_provider() -> None:
 def test_add_model_names_the_remedy() -> None:
     with pytest.raises(CommandError, match=r"manage\.py set_provider nowhere"):
         call_command("add_model", "x", "--provider", "nowhere")
+
+
+def test_add_model_refuses_sizes_that_cannot_be() -> None:
+    run("set_provider", "sim", "--base-url", "https://93.184.216.34/v1")
+    args = ("add_model", "gpt-4o", "--provider", "sim", "--context")
+
+    with pytest.raises(CommandError, match="greater than or equal to 0"):
+        call_command(*args, "-1")
+    run(*args, "128000")
+    with pytest.raises(CommandError, match="less than or equal to 2147483647"):
+        call_command(*args, "3000000000")

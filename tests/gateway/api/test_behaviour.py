@@ -29,6 +29,7 @@ def test_every_error_is_a_problem_document(caller: Caller) -> None:
         (adam.get(f"{API}/nothing"), 404, "not_found"),
         (adam.put(f"{API}/teams", {}), 405, "method_not_allowed"),
         (adam.post(f"{API}/teams", "{", content_type="application/json"), 400, "parse_error"),
+        (adam.post(f"{API}/teams", "[" * 100_000, content_type="application/json"), 400, "parse_error"),
         (adam.post(f"{API}/teams", "a", content_type="text/plain"), 415, "unsupported_media_type"),
         (adam.post(f"{API}/teams", {"name": "x"}), 400, "invalid"),
         (adam.get(f"{API}/teams?page=99"), 404, "not_found"),

@@ -90,6 +90,13 @@ def test_what_the_fast_parser_refuses_is_never_our_failure(world: World, extra: 
     assert line["max_tokens"] is None
 
 
+def test_a_limit_of_the_wrong_type_still_leaves_a_line(world: World) -> None:
+    answer = world.stack.chat(world.secret, "gpt-4o", max_tokens=True)
+
+    (line,) = world.stack.lines(answer.headers["x-request-id"])
+    assert (answer.status, line["http_status"], line["max_tokens"]) == (400, 400, None)
+
+
 def test_headers_are_read_as_utf_8_or_else_latin_1(world: World) -> None:
     tags = "region=Zürich,=nameless, =blank,empty=".encode().decode("latin-1")
 
