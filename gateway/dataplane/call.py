@@ -22,11 +22,11 @@ MAX_TAG_CHARS = 120
 MAX_NAME_CHARS = 200
 PREFIX_BLOCK_BYTES = 2048  # about 512 tokens of text at 4 bytes a token
 MAX_PREFIXES = 64
+SPLICED_KEYS = ("model", "stream_options")  # what adapters may set in the body
 VOLATILE = ("stream", "stream_options", "user", "metadata", "store", "safety_identifier", "prompt_cache_key")
 _UNCLEAN = re.compile("[\x00\ud800-\udfff]")
 _last_ms = 0
 _counter = 0
-_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +139,15 @@ def _no_constant(name: str) -> None:
 
 def _refuse_ambiguity(body: bytes, fields: Mapping[str, Any]) -> None:
     """A repeated key would let the provider read another model, or another limit, than the gateway did."""
-    is_escaped = b"\\u00" in body and _ESCAPED_LETTER.search(body)
-    if not is_escaped and all(body.count(b'"%b"' % name.encode("utf-8", "replace")) == 1 for name in fields):
-        return
     try:
-        jsonsplice.top_level(body)
+        jsonsplice.refuse_duplicates(body, fields)
     except jsonsplice.DuplicateKeyError as error:
         raise ApiError(400, "duplicate_key", f"The body has the key {error} twice.", param=str(error)) from error
+    except RecursionError as error:
+        raise ApiError(400, "invalid_json", "The body is nested too deeply.") from error
+    is_costly = any(jsonsplice.needs_scan(body, key, fields) for key in SPLICED_KEYS)
+    if is_costly and jsonsplice.is_too_long_to_scan(body):
+        raise ApiError(400, "invalid_json", f"The body has more than {jsonsplice.MAX_SCANNED:,} parts.")
 
 
 def _invalid(message: str, param: str) -> ApiError:

@@ -41,7 +41,7 @@ class OpenAIAdapter:
             options = call.fields.get("stream_options")
             given = options if isinstance(options, dict) else {}
             changes["stream_options"] = {**given, "include_usage": True}
-        return jsonsplice.splice(call.body, changes) if changes else call.body
+        return jsonsplice.splice(call.body, changes, call.fields) if changes else call.body
 
     def watcher(self, call: Call) -> StreamWatcher:
         return StreamWatcher(hide_usage=not call.wants_usage)
