@@ -8,6 +8,7 @@ console pages through the data plane. A run that loses or invents a ledger line 
 import argparse
 import statistics
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -64,7 +65,7 @@ class Run:
 
     def _load_ours(self, ours: Target, seconds: float) -> Round:
         """A round with the console in use; counts what the upstream was sent meanwhile."""
-        before = self.instant.served()
+        before = self._served_when_quiet()
         with PageReader(self.stack.url, self.stack.admin_password) as reader:
             result = load.run(ours, seconds)
         if reader.failures or not reader.served:
@@ -73,6 +74,16 @@ class Run:
         self.stack.wait_idle()
         self.forwarded += self.instant.served() - before - self.instant.own_requests
         return result
+
+    def _served_when_quiet(self) -> int:
+        """What the upstream has served, once the peers' last calls, which wrk no longer waits for, are through."""
+        seen, still = self.instant.served(), 0
+        while still < 4:
+            time.sleep(0.5)
+            now = self.instant.served()
+            still = still + 1 if now - seen == self.instant.own_requests else 0
+            seen = now
+        return seen
 
     def _figures(self, report: Report, lines: int) -> None:
         medians = {name: _median(rounds) for name, rounds in self.rounds.items()}
