@@ -14,7 +14,7 @@ import orjson
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]', re.DOTALL)
 _STRING_VALUE = re.compile(rb'\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
-MAX_SCANNED = 1_000_000  # brackets and strings that `top_level` walks over one by one, in at most about a second
+MAX_SCANNED = 250_000  # brackets and strings that `top_level` walks over one by one, in about half a second
 
 
 class DuplicateKeyError(ValueError):
