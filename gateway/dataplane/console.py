@@ -12,6 +12,8 @@ HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer",
      b"transfer-encoding", b"upgrade", b"expect", b"content-length"}
 )  # fmt: skip
+# of an answer: the length stays, and the server in front writes its own date
+NOT_RELAYED = (HOP_BY_HOP - {b"content-length"}) | {b"date"}
 FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"})
 BODY_LIMIT_BYTES = 32 * 1024 * 1024
 TIMEOUTS = Timeouts(connect=2, first_byte=120, idle=120, total=3600)
@@ -57,7 +59,7 @@ class ConsoleRelay:
         raise AssertionError("unreachable")
 
     async def _forward(self, exchange: Exchange, receive: Any, send: Any, *, is_head: bool) -> None:
-        headers = [pair for pair in exchange.headers if pair[0] not in HOP_BY_HOP or pair[0] == b"content-length"]
+        headers = [pair for pair in exchange.headers if pair[0] not in NOT_RELAYED]
         await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
         if is_head:
             exchange.complete = False  # llhttp expects the announced body: do not reuse the connection

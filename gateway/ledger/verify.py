@@ -153,11 +153,12 @@ def _key_spend(connection: psycopg.Connection[Any], organization: UUID | None) -
 
 
 def _quarantine(connection: psycopg.Connection[Any]) -> Check:
+    """An open one is a call that the ledger does not hold: a failure until somebody has resolved it."""
     rows = connection.execute(
         "SELECT source, position, reason FROM gateway_quarantinedline WHERE resolved_at IS NULL ORDER BY created_at"
     ).fetchall()
     texts = (f"{source} {position}: {reason.splitlines()[0]}" for source, position, reason in rows)
-    return Check("nothing in quarantine", len(rows), len(rows), _examples(texts), is_warning=True)
+    return Check("nothing in quarantine", len(rows), len(rows), _examples(texts))
 
 
 def _cursors(connection: psycopg.Connection[Any]) -> list[Row]:

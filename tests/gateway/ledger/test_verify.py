@@ -151,13 +151,13 @@ def test_an_adjustment_needs_its_line(ledger):
     assert found["adjustments point at a line"].examples == (f"{stray['id']} corrects {stray['corrects']}",)
 
 
-def test_quarantine_is_a_warning(ledger):
+def test_an_open_quarantine_is_a_failure(ledger):
     booked(ledger, line(), line(input_tokens="many"))
 
     found = failures(ledger)
 
     assert list(found) == ["nothing in quarantine"]
-    assert found["nothing in quarantine"].is_fine
+    assert not found["nothing in quarantine"].is_fine
 
 
 def test_one_organization_alone(ledger):
