@@ -51,5 +51,6 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             return HttpResponseRedirect(reverse("admin:index"))
     context = {"invitation": found, "form": form, "role": found.get_role_display()}
     response = render(request, "gateway/invitation.html", context)
-    response["Referrer-Policy"] = "no-referrer"  # the token is in the address
+    # The token is in the address, so it goes to no other site. "no-referrer" would blank the Origin of the form too.
+    response["Referrer-Policy"] = "same-origin"
     return response

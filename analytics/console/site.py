@@ -8,8 +8,9 @@ from typing import Any
 from django.apps import apps
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver, path
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, URLResolver, path, reverse
 
 from analytics.console import status as machinery
 from analytics.console import views
@@ -62,6 +63,14 @@ class ConsoleSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return views.home(request, self)
+
+    def app_index(  # type: ignore[override]  # as above
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """One application's models are a card of the settings page."""
+        if not self.get_app_list(request, app_label):
+            raise Http404
+        return redirect(f"{reverse('admin:settings')}#app-{app_label}")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """What the stock templates want, without the application list that only their sidebar shows (two queries)."""

@@ -58,6 +58,13 @@ class ConsoleServer:
             )
         self._log.close()
 
+    def shell(self, code: str) -> str:
+        """What `code` prints, run in a process with the console's settings and models."""
+        command = [sys.executable, "manage.py", "shell", "--no-imports", "--command", code]
+        return subprocess.run(
+            command, cwd=ROOT, env=self._environment, check=True, timeout=60, capture_output=True, text=True
+        ).stdout.strip()
+
     def _run(self, *arguments: str) -> None:
         subprocess.run([sys.executable, *arguments], cwd=ROOT, env=self._environment, check=True, timeout=300)
 

@@ -27,6 +27,8 @@ PAGES = (
     "/admin/gateway/model/",
     "/admin/gateway/route/add/",
     "/admin/gateway/auditevent/",
+    "/admin/gateway/",
+    "/admin/django_celery_beat/periodictask/add/",
     "/admin/password_change/",
     "/api/docs/",
 )
@@ -178,6 +180,35 @@ def test_navigation_opens_on_a_phone(signed_in: Watched, console: ConsoleServer)
     page.click("#side >> text=Requests")
     page.wait_for_url("**/admin/requests/")
     signed_in.check("/admin/requests/")
+
+
+INVITE = """
+import re
+from gateway.models import Organization, OutboxMessage, User
+from gateway.services import outbox, people
+organization = Organization.objects.get(slug="acme")
+people.invite(
+    organization=organization, actor=User.objects.get(email="root@example.com"),
+    email="eve@example.com", role="analyst",
+)
+print(re.search("/invitations/[^/]+/", outbox._opened(OutboxMessage.objects.latest("created_at"))["text"])[0])
+"""
+
+
+def test_an_invitation_is_accepted(watched: Watched, console: ConsoleServer) -> None:
+    page = watched.page
+    page.goto(console.url + console.shell(INVITE))
+
+    page.fill("[name=password]", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_selector("#id_username")
+    page.fill("#id_username", "eve@example.com")
+    page.fill("#id_password", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url(f"{console.url}/admin/")
+
+    assert page.locator("h1").inner_text() == "Acme Robotics"
+    watched.check("/invitations/")
 
 
 def test_copy_buttons_copy(signed_in: Watched, console: ConsoleServer) -> None:

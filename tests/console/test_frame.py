@@ -146,6 +146,13 @@ def test_status_names_a_lagging_writer(db: None) -> None:
     assert system_status().summary == "Ledger writer lag 90\u202fs"
 
 
+def test_an_application_is_a_card_of_the_settings(company: Company, sign_in: SignIn) -> None:
+    client = sign_in("root")
+
+    assert client.get("/admin/gateway/")["Location"] == "/admin/settings/#app-gateway"
+    assert client.get("/admin/nothing/").status_code == 404
+
+
 def test_every_model_page_opens_in_the_skin(company: Company, sign_in: SignIn) -> None:
     client = sign_in("root")
     for model, options in admin.site._registry.items():

@@ -39,7 +39,7 @@ def test_a_new_person_joins_once(company: factories.Acme) -> None:
 
     assert page.status_code == 200
     assert "Acme" in page.content.decode()
-    assert page["Referrer-Policy"] == "no-referrer"
+    assert page["Referrer-Policy"] == "same-origin"
     assert (weak.status_code, "too short" in weak.content.decode()) == (200, True)
     assert joined.status_code == 302
     assert again.status_code == 404
