@@ -33,16 +33,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `up`; defaults come from the environment."""
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address of the public port (default %(default)s)")
-    add("--port", type=int, default=int(os.environ.get("PORT") or 8000), help="public port (default %(default)s)")
+    add("--port", type=_port, default=os.environ.get("PORT") or "8000", help="public port (default %(default)s)")
     add("--data-dir", default=os.environ.get("DATA_DIR") or str(BASE_DIR / "var"), help="default: var")
     add(
         "--simulator-port",
-        type=int,
+        type=_port,
         default=None,
         help="port of the simulated provider (default 9100, else a free one)",
     )
     add("--no-demo", action="store_true", help="no demo organization and no simulated provider")
     add("--echo", action="store_true", help="show the logs of all processes here as well")
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port between 1 and 65535")
+    return int(text)
 
 
 def main(argv: Sequence[str]) -> None:
