@@ -15,11 +15,18 @@ from analytics.console import colors
 from analytics.console.format import local, money, percent
 
 Figure = dict[str, Any]
+PARTIAL = {
+    (False, False): "",
+    (True, False): " The first {unit} is not complete.",
+    (False, True): " The last {unit} is not complete.",
+    (True, True): " The first and the last {unit} are not complete.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class StackedCosts:
-    """Cost per bucket and model: `costs[model][i]` belongs to `times[i]` (bucket starts); models dearest first."""
+    """Cost per bucket and model: `costs[model][i]` belongs to `times[i]` (bucket starts); models dearest first.
+    `partial_ends`: whether the first and the last bucket are cut by the window or by the present."""
 
     times: Sequence[datetime]
     costs: dict[str, Sequence[Decimal]]
@@ -27,7 +34,7 @@ class StackedCosts:
     granularity: str
     zone: str
     currency: str
-    has_partial_ends: bool = False
+    partial_ends: tuple[bool, bool] = (False, False)
 
     @property
     def totals(self) -> dict[str, Decimal]:
@@ -148,7 +155,7 @@ def _summary(data: StackedCosts, unit: str) -> str:
     peak = max(range(len(buckets)), key=buckets.__getitem__)
     at = local(data.times[peak], data.zone)
     when = f"{at:%-d %b, %H:%M}" if unit == "hour" else f"{at:%A, %-d %B}"
-    partial = f" The first and the last {unit} are not complete." if data.has_partial_ends else ""
+    partial = PARTIAL[data.partial_ends].format(unit=unit)
     return (
         f"{money(total, data.currency)} in total; {dearest} is the dearest model with "
         f"{percent(named[dearest] / total)} of it; the dearest {unit} was {when} "

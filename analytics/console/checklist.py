@@ -36,3 +36,14 @@ def first_steps(user: User, organization: Organization) -> Steps:
         .get()
     )
     return Steps(*facts)
+
+
+def commands(slug: str) -> dict[str, str]:
+    """The command of each step for the organization, as the page prints it."""
+    here = f"--organization {slug}"
+    vendor = "openai --kind openai --base-url https://api.openai.com/v1 --api-key-env OPENAI_API_KEY"
+    return {
+        "provider_command": f"python manage.py set_provider {vendor} {here}",
+        "model_command": f"python manage.py add_model gpt-4o-mini --provider openai {here}",
+        "key_command": f"python manage.py create_key {here} --json",
+    }

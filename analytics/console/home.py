@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils.safestring import SafeString
 
 from analytics.console import charts, colors, format
-from analytics.console.periods import CUSTOM, Period
+from analytics.console.periods import Period
 from analytics.console.sparkline import sparkline
 from analytics.query import Query, Result, run
 from gateway.models import Model, Organization, User
@@ -30,7 +30,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How one KPI is shown. `good`: the direction that is good news (`up`, `down`, empty for neither)."""
+    """How one KPI is shown. `good`: the direction that is good news (`up`, `down`, empty for neither);
+    `unit`: of the exact value."""
 
     name: str
     label: str
@@ -39,15 +40,16 @@ class Measure:
     less: str = "less"
     good: str = ""
     is_ratio: bool = False
+    unit: str = ""
 
 
 MEASURES = (
-    Measure("requests", "Requests", lambda v, _: format.compact(v)),
-    Measure("total_tokens", "Tokens", lambda v, _: format.compact(v)),
+    Measure("requests", "Requests", lambda v, _: format.compact(v), unit="requests"),
+    Measure("total_tokens", "Tokens", lambda v, _: format.compact(v), unit="tokens"),
     Measure("cost", "Cost", lambda v, currency: format.money_short(v, currency), good="down"),
     Measure("error_rate", "Error rate", lambda v, _: format.percent(v), "higher", "lower", "down", is_ratio=True),
-    Measure("latency_p95", "Latency p95", lambda v, _: format.duration(v), "slower", "faster", "down"),
-    Measure("ttft_p95", "First token p95", lambda v, _: format.duration(v), "slower", "faster", "down"),
+    Measure("latency_p95", "Latency p95", lambda v, _: format.duration(v), "slower", "faster", "down", unit="ms"),
+    Measure("ttft_p95", "First token p95", lambda v, _: format.duration(v), "slower", "faster", "down", unit="ms"),
 )
 
 
@@ -73,6 +75,7 @@ class Kpis:
     lag: str
     stale: bool
     unpriced: str
+    denied: str
     is_empty: bool
 
 
@@ -101,7 +104,7 @@ def attempt(part: str, load: Callable[[], T]) -> T | None:
 
 def load_kpis(user: User, organization: Organization, period: Period) -> Kpis:
     """Totals with change against the window before, and a series for each sparkline."""
-    names = [*(measure.name for measure in MEASURES), "unpriced_requests"]
+    names = [*(measure.name for measure in MEASURES), "unpriced_requests", "denied"]
     more = {"granularity": period.spark_granularity, "compare_to": "previous_period"}
     result = run(user, _query(organization, period, names, **more))
     return Kpis(
@@ -110,6 +113,7 @@ def load_kpis(user: User, organization: Organization, period: Period) -> Kpis:
         lag=format.lag(result.rollup_lag_s),
         stale=result.stale,
         unpriced=format.number(result.totals.get("unpriced_requests") or 0),
+        denied=format.number(result.totals.get("denied") or 0),
         is_empty=not result.totals.get("requests"),
     )
 
@@ -135,7 +139,7 @@ def load_cost_chart(user: User, organization: Organization, period: Period) -> c
             granularity=period.granularity,
             zone=period.zone,
             currency=result.currency,
-            has_partial_ends=period.key != CUSTOM,
+            partial_ends=period.partial_ends(result.generated_at),
         )
     )
 
@@ -214,7 +218,9 @@ def _exact(measure: Measure, value: Value, currency: str) -> str:
         return "nothing measured in this period"
     if measure.name == "cost":
         return format.exact_money(Decimal(str(value)), currency)
-    return measure.text(value, currency) if measure.is_ratio else f"{Decimal(str(value)):,f}"
+    if measure.is_ratio:
+        return measure.text(value, currency)
+    return f"{Decimal(str(value)).quantize(Decimal(1)):,f}{format.NARROW}{measure.unit}"
 
 
 def _arrow(words: str, change: Value) -> str:
@@ -248,7 +254,7 @@ def _project_row(
         cost=format.money_short(cost, now.currency),
         share=share,
         share_text=format.percent(share),
-        requests=format.compact(group.measures.get("requests")),
+        requests=format.number(group.measures.get("requests")),
         change=words,
         arrow=_arrow(words, change),
     )

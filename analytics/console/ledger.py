@@ -262,7 +262,7 @@ def _row(line: LedgerLine, names: Names, zone: str) -> RequestRow:
         status=line.status,
         status_label=_status_label(line),
         tone=TONES.get(line.status, "bad"),
-        tokens=format.compact(tokens),
+        tokens=format.number(tokens),
         tokens_exact=f"{format.number(line.input_tokens)} in, {format.number(line.output_tokens)} out",
         ttft=format.duration(line.ttft_ms),
         duration=format.duration(line.duration_ms),

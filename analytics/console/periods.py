@@ -40,6 +40,13 @@ class Period:
         """Bucket of sparklines: fine enough for a shape, coarse enough to be cheap."""
         return "hour" if self.length <= timedelta(days=8) else "day"
 
+    def partial_ends(self, now: datetime) -> tuple[bool, bool]:
+        """Whether the first and the last bucket of the chart lack a part: cut by the window, or still to come."""
+        zone = zone_or_utc(self.zone)
+        return _is_cut(self.start.astimezone(zone), self.granularity), (
+            self.end > now or _is_cut(self.end.astimezone(zone), self.granularity)
+        )
+
     @property
     def label(self) -> str:
         if self.key in LABELS:
@@ -90,6 +97,10 @@ def zone_or_utc(zone: str) -> ZoneInfo:
         return ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
         return ZoneInfo("UTC")
+
+
+def _is_cut(at: datetime, granularity: str) -> bool:
+    return bool(at.minute or at.second or (granularity == "day" and at.hour))
 
 
 def _days(params: Mapping[str, str]) -> tuple[date, date] | None:

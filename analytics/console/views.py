@@ -62,7 +62,7 @@ def _home_body(scope: Scope, period: Period, *, is_empty: bool) -> dict[str, Any
     if lines == []:
         body["checklist"] = checklist.first_steps(user, organization)
         body["gateway_url"] = f"{django_settings.CONSOLE_URL}/v1"
-        body["key_command"] = f"python manage.py create_key --organization {organization.slug} --json"
+        body |= checklist.commands(organization.slug)
     elif not is_empty:
         body["chart"] = home_data.attempt("cost chart", lambda: home_data.load_cost_chart(user, organization, period))
         body["projects"] = home_data.attempt(

@@ -33,6 +33,11 @@ def kpi(page: str, label: str) -> str:
     return found[1]
 
 
+def count(page: str, label: str) -> int:
+    """The number of a KPI without its unit."""
+    return int(kpi(page, label).split("\u202f")[0].replace(",", ""))
+
+
 def test_anonymous_people_are_sent_to_the_login_page(db: None) -> None:
     response = Client().get(HOME)
 
@@ -48,8 +53,8 @@ def test_figures_equal_the_ledger(company: Company, sign_in: SignIn) -> None:
     page = text_of(sign_in("alice"))
 
     tokens = sum(each["input_tokens"] + each["output_tokens"] for each in current)
-    assert kpi(page, "Requests") == "4"
-    assert kpi(page, "Tokens") == f"{tokens:,}"
+    assert kpi(page, "Requests") == "4\u202frequests"
+    assert kpi(page, "Tokens") == f"{tokens:,}\u202ftokens"
     assert kpi(page, "Cost") == home.format.exact_money(sum((each["cost"] for each in current), Decimal(0)))
     assert "100\u202f% more than the 7 days before" in page
     assert page.count('<svg class="spark"') == 6
@@ -84,7 +89,7 @@ def test_managers_see_their_team(busy: Company, sign_in: SignIn) -> None:
 def test_developers_see_their_own_usage(busy: Company, sign_in: SignIn) -> None:
     everything, own = text_of(sign_in("alice")), text_of(sign_in("bob"))
 
-    assert 0 < int(kpi(own, "Requests").replace(",", "")) < int(kpi(everything, "Requests").replace(",", ""))
+    assert 0 < count(own, "Requests") < count(everything, "Requests")
     assert "Customer assistant" not in own
 
 
@@ -114,6 +119,8 @@ def test_empty_organization_shows_first_steps_that_tick_themselves_off(company: 
 
     assert "0 of 4 done" in page
     assert "python manage.py create_key --organization bare --json" in page
+    assert "OPENAI_API_KEY --organization bare<" in page
+    assert "python manage.py add_model gpt-4o-mini --provider openai --organization bare<" in page
     assert "from openai import OpenAI" in page
     assert "curl http" in page
 

@@ -57,3 +57,24 @@ def test_unreadable_windows_fall_back_to_the_default(params: dict[str, str]) -> 
 
 def test_unknown_zone_is_utc() -> None:
     assert read_period({}, NOW, "Nowhere/Town").zone == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("query", "zone", "ends"),
+    [
+        ({"range": "7d"}, "UTC", (True, True)),
+        ({"range": "24h"}, "UTC", (True, True)),
+        ({"range": "custom", "from": "2026-11-01", "to": "2026-11-19"}, "Europe/Oslo", (False, False)),
+        ({"range": "custom", "from": "2026-11-01", "to": "2026-11-20"}, "Europe/Oslo", (False, True)),
+    ],
+)
+def test_buckets_cut_by_the_window_or_the_present_are_named(
+    query: dict[str, str], zone: str, ends: tuple[bool, bool]
+) -> None:
+    assert read_period(query, NOW, zone).partial_ends(NOW) == ends
+
+
+def test_a_window_from_the_full_hour_has_a_whole_first_bucket() -> None:
+    now = NOW.replace(minute=46)
+
+    assert read_period({"range": "24h"}, now).partial_ends(now) == (False, True)

@@ -139,21 +139,21 @@ def test_cost_is_explained_charge_by_charge(company: Company, sign_in: SignIn) -
     shown = [[cell.strip() for cell in row.split("|") if cell.strip()] for row in rows]
     assert [
         "Input tokens",
+        "genai-prices 0.2.3, openai/gpt-4o, 2024-10-01",
         "1,000",
         "$2.50",
         "per 1 M tokens",
-        "genai-prices 0.2.3, openai/gpt-4o, 2024-10-01",
         "$0.0025",
     ] in shown
     assert [
         "Input tokens read from the vendor&#x27;s cache",
+        "your own price",
         "128",
         "$1.25",
         "per 1 M tokens",
-        "your own price",
         "$0.00016",
     ] in shown
-    assert ["Web searches", "2", "$0.01", "per search", "genai-prices 0.2.3, openai/gpt-4o", "$0.02"] in shown
+    assert ["Web searches", "genai-prices 0.2.3, openai/gpt-4o", "2", "$0.01", "per search", "$0.02"] in shown
     assert ["Cost", "$0.02266"] in shown
     assert "$0.0233" in page  # list cost
     assert "Input from cache <strong>128</strong>" in page
