@@ -256,9 +256,13 @@ CONSOLE_SOCKET = ENV.console_socket
 # The stages a request passes, in order (architecture: "The way of one request").
 GATEWAY_STAGES = [
     "gateway.dataplane.stages.authenticate",
+    "gateway.dataplane.stages.resolve",
     "gateway.dataplane.stages.limit",
     "gateway.dataplane.stages.route",
 ]
+# Configuration that apps bring into the data plane's snapshot, and what lives as long as its process.
+GATEWAY_SNAPSHOT_LOADERS: list[str] = []
+GATEWAY_SERVICES: list[str] = []
 GATEWAY_ADAPTERS = {"openai": "gateway.dataplane.adapters.openai.OpenAIAdapter"}
 GATEWAY_OUTBOX_HANDLERS = {"mail": "gateway.services.outbox.deliver_mail"}
 GATEWAY_STALE_AFTER_S = ENV.stale_after_s

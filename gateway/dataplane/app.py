@@ -10,10 +10,12 @@ import orjson
 from django.conf import settings
 
 from gateway.dataplane import call as call_module
-from gateway.dataplane.call import Call, Endpoint
+from gateway.dataplane.call import Call
 from gateway.dataplane.console import ConsoleRelay
+from gateway.dataplane.endpoints import ENDPOINTS, Endpoint, unknown
 from gateway.dataplane.errors import ApiError, Denied
-from gateway.dataplane.relay import Receive, Relay, Send
+from gateway.dataplane.protocols import Receive, Send
+from gateway.dataplane.relay import Relay
 from gateway.dataplane.runtime import Runtime
 from gateway.dataplane.settle import deny
 from gateway.ledger.spool import SpoolFullError
@@ -22,13 +24,6 @@ logger = logging.getLogger(__name__)
 BODY_LIMIT_BYTES = 20 * 1024 * 1024
 DISCARD_LIMIT_BYTES = 256 * 1024 * 1024
 SINGLE_HEADERS = frozenset({b"authorization", b"x-api-key", b"content-length", b"content-type", b"x-request-id"})
-ENDPOINTS = {
-    endpoint.path: endpoint
-    for endpoint in (
-        Endpoint("/v1/chat/completions", "/chat/completions", True, "messages", (list,)),
-        Endpoint("/v1/embeddings", "/embeddings", False, "input", (str, list)),
-    )
-}
 DATA_PLANE_PREFIXES = ("/v1/", "/otlp/")
 
 
@@ -103,10 +98,10 @@ class DataPlane:
                 raise stranger
             _authenticate_first(call, runtime)  # again: the body may have taken longer than a revocation
             call_module.parse(call, body)
-            for stage in runtime.stages[1:]:
-                result = stage(call, runtime)
-                if result is not None:
-                    await result
+            await _pass_stages(call, runtime)
+            if call.responder is not None:
+                await call.responder(send)
+                return
             relay = Relay(call, runtime, receive, send)
             await relay.run()
         except ApiError as error:
@@ -115,9 +110,10 @@ class DataPlane:
             logger.exception("call %s failed", call.request_id)
             if relay is None or not relay.has_started:
                 failed = ApiError(500, "internal_error", "The gateway failed to handle the call.", kind="api_error")
-                await answer_error(send, failed, call.request_id)
+                await answer_error(send, failed, call)
         finally:
             runtime.metrics.active -= 1
+            _end(call)
 
     async def _refuse(self, call: Call, error: ApiError, send: Send) -> None:
         assert self.runtime is not None
@@ -126,13 +122,13 @@ class DataPlane:
                 deny(call, error.code, error.status, self.runtime)
             except SpoolFullError:
                 logger.error("no room to record the denial of %s", call.request_id)
-        await answer_error(send, error, call.request_id, call.response_headers)
+        await answer_error(send, error, call)
 
     async def _other(self, scope: dict[str, Any], path: str, send: Send) -> None:
         """`GET /v1/models`, `GET /v1/models/{id}`; anything else under /v1 is a clear 404 or 405."""
         runtime = self.runtime
         assert runtime is not None
-        call = call_module.new_call(Endpoint(path, "", False, "", ()), dict(scope["headers"]), "")
+        call = call_module.new_call(unknown(path), dict(scope["headers"]), "")
         try:
             if path in ENDPOINTS:
                 raise ApiError(405, "method_not_allowed", f"{path} takes POST.", headers={"Allow": "POST"})
@@ -144,7 +140,7 @@ class DataPlane:
             body = _models(call, runtime, path.removeprefix("/v1/models").lstrip("/"))
             await answer(send, 200, body, call.request_id)
         except ApiError as error:
-            await answer_error(send, error, call.request_id)
+            await answer_error(send, error, call)
 
     async def _operations(self, path: str, send: Send) -> None:
         runtime = self.runtime
@@ -174,6 +170,25 @@ def _stranger(call: Call, runtime: Runtime) -> ApiError | None:
 def _authenticate_first(call: Call, runtime: Runtime) -> None:
     """Before the body is parsed: a stranger learns nothing from our parser."""
     runtime.stages[0](call, runtime)
+
+
+async def _pass_stages(call: Call, runtime: Runtime) -> None:
+    """The stages behind authentication, until one has an answer of its own."""
+    for stage in runtime.stages[1:]:
+        result = stage(call, runtime)
+        if result is not None:
+            await result
+        if call.responder is not None:
+            return
+
+
+def _end(call: Call) -> None:
+    """What stages wanted done when the call is over: one that fails must not keep the others from it."""
+    for finish in call.ended:
+        try:
+            finish()
+        except Exception:
+            logger.exception("the end of call %s failed", call.request_id)
 
 
 def _models(call: Call, runtime: Runtime, name: str) -> bytes:
@@ -240,12 +255,11 @@ async def answer(send: Send, status: int, body: bytes, request_id: str, kind: by
     await send({"type": "http.response.body", "body": body})
 
 
-async def answer_error(
-    send: Send, error: ApiError, request_id: str, extra: list[tuple[bytes, bytes]] | None = None
-) -> None:
-    body = error.body()
+async def answer_error(send: Send, error: ApiError, call: Call) -> None:
+    """An error in the client's wire format."""
+    body = error.body(call.endpoint.dialect)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    headers.append((b"x-request-id", request_id.encode()))
+    headers.append((b"x-request-id", call.request_id.encode()))
     headers += [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers + (extra or [])})
+    await send({"type": "http.response.start", "status": error.status, "headers": headers + call.response_headers})
     await send({"type": "http.response.body", "body": body})

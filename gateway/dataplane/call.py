@@ -4,18 +4,22 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from gateway import credentials
 from gateway.dataplane import jsonsplice
+from gateway.dataplane.endpoints import Endpoint
 from gateway.dataplane.errors import ApiError
 from gateway.dataplane.views import KeyView, Target
 from gateway.middleware import request_id_from
+
+if TYPE_CHECKING:
+    from gateway.dataplane.protocols import OnSettled, OutputFilter, Responder, Tap
 
 MAX_TAGS = 20
 MAX_TAG_CHARS = 120
@@ -29,20 +33,14 @@ _last_ms = 0
 _counter = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A data-plane path that calls a model."""
-
-    path: str
-    upstream_path: str
-    streams: bool
-    required: str
-    required_types: tuple[type, ...]
-
-
 @dataclass(slots=True)
 class Call:
-    """Filled from left to right: parse, stages, attempts. Times are `time.time_ns` and `perf_counter` based."""
+    """Filled from left to right: parse, stages, attempts. Times are `time.time_ns` and `perf_counter` based.
+
+    Stages hang their work on it: `settled` runs after each attempt's line was journalled and `ended` once when the
+    call is over, whatever happened (both synchronous, never raising); `filters` change and `taps` see what the client
+    is sent; `responder` answers without an upstream, and the later stages are skipped.
+    """
 
     endpoint: Endpoint
     headers: Mapping[bytes, bytes]
@@ -55,10 +53,18 @@ class Call:
     model: str = ""
     is_stream: bool = False
     key: KeyView | None = None
+    candidates: tuple[Target, ...] = ()
     targets: tuple[Target, ...] = ()
     route: str | None = None
+    output_cap: int | None = None
+    cache_status: str | None = None
     response_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     attempts: int = 0
+    responder: "Responder | None" = None
+    filters: "list[OutputFilter]" = field(default_factory=list)
+    taps: "list[Tap]" = field(default_factory=list)
+    settled: "list[OnSettled]" = field(default_factory=list)
+    ended: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def wants_usage(self) -> bool:

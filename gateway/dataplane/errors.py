@@ -32,13 +32,22 @@ class ApiError(Exception):
         self.param = _encodable(param) if param is not None else None
         self.headers = dict(headers or {})
 
-    def body(self) -> bytes:
+    def body(self, dialect: str = "") -> bytes:
+        """The answer's body in the wire format of the client."""
         error: dict[str, Any] = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
         return orjson.dumps({"error": error})
+
+    def event(self, dialect: str = "") -> bytes:
+        """The same as an event of a stream that has begun."""
+        return b"data: " + self.body(dialect) + b"\n\n"
 
 
 class Denied(ApiError):
     """A refusal of an authenticated caller (402, 403, unknown model, 429): it leaves a zero-cost ledger line."""
+
+    def after_settlement(self) -> ApiError:
+        """The same answer for a call whose attempt has its line already."""
+        return ApiError(self.status, self.code, self.message, kind=self.kind, param=self.param, headers=self.headers)
 
 
 class UpstreamError(Exception):

@@ -29,7 +29,7 @@ class PassedThrough(ApiError):
         super().__init__(status, "upstream_error", "the provider refused the request", headers=headers)
         self.raw = body
 
-    def body(self) -> bytes:
+    def body(self, dialect: str = "") -> bytes:
         return self.raw
 
 

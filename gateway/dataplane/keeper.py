@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ import orjson
 import psycopg
 
 from gateway.dataplane import loading
-from gateway.dataplane.protocols import Pricer
+from gateway.dataplane.protocols import Loader, Pricer
 from gateway.dataplane.views import Catalog, KeyView, Snapshot
 from gateway.ledger.ids import uuid7
 
@@ -36,13 +36,20 @@ class Delta:
     catalog: Catalog | None = None
     allowed: frozenset[str] | None = None
     spent: dict[str, Decimal] = field(default_factory=dict)
+    extras: dict[str, object] = field(default_factory=dict)
 
 
 class Keeper:
     """One thread per data-plane process. `report()` gives counters to store beside the heartbeat."""
 
     def __init__(
-        self, snapshot: Snapshot, conninfo: str, pricer: Pricer, name: str, report: Callable[[], dict[str, Any]]
+        self,
+        snapshot: Snapshot,
+        conninfo: str,
+        pricer: Pricer,
+        name: str,
+        report: Callable[[], dict[str, Any]],
+        loaders: Sequence[Loader] = (),
     ) -> None:
         self.snapshot = snapshot
         self.loaded = threading.Event()
@@ -52,6 +59,7 @@ class Keeper:
         self._pricer = pricer
         self._name = name
         self._report = report
+        self._loaders = loaders
         self._version = -1
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -108,6 +116,9 @@ class Keeper:
             delta.catalog = loading.catalog(connection)
             delta.allowed = loading.allowed_upstreams(connection)
             self._pricer.reload(connection)
+        for loader in self._loaders:
+            if delta.is_full or not loader.entities or entities & loader.entities:
+                delta.extras[loader.name] = loader.load(connection)
 
     def _read_key_changes(
         self, connection: psycopg.Connection[Any], delta: Delta, changes: Iterable[tuple[str, str]]
@@ -169,6 +180,7 @@ class Keeper:
         if delta.allowed is not None:
             snapshot.allowed_upstreams = delta.allowed
             self.on_allowed(delta.allowed)
+        snapshot.extras = snapshot.extras | delta.extras
         snapshot.spent = delta.spent
         snapshot.version = delta.version
         snapshot.confirmed_at = time.monotonic()

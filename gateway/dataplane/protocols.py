@@ -1,10 +1,20 @@
 """What the data plane needs from elsewhere, chosen by dotted path in the settings; tests bring fakes."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import psycopg
+
+if TYPE_CHECKING:
+    from gateway.dataplane.settle import Attempt, Outcome
+
+Message = Mapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+Line = Mapping[str, Any]
+Responder = Callable[[Send], Awaitable[None]]
+OnSettled = Callable[["Attempt", "Outcome", Line], None]
 
 
 class PriceColumns(TypedDict):
@@ -36,17 +46,59 @@ class Pricer(Protocol):
         """Columns for `usage` (token counts by name, as `costs.pricing`). Never raises for an unknown model."""
 
 
-class UpstreamResponse(Protocol):
-    """A response whose head has arrived. `headers` are lower-case names and values in wire order, as bytes."""
+class OutputFilter(Protocol):
+    """Guards what the client is sent, in the client's wire format. One instance a call."""
 
-    status: int
-    headers: list[tuple[bytes, bytes]]
+    def whole(self, body: bytes) -> bytes:
+        """The body to send instead. Raises `Denied` to send none of it."""
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Body pieces as they arrive, unbuffered; raises `UpstreamError` on a cut or an idle time-out."""
+    def feed(self, data: bytes) -> bytes:
+        """Stream bytes (whole events) in, what may leave now out; it may hold back a window. Raises `Denied`."""
 
-    async def read(self, limit: int) -> bytes:
-        """The whole body; raises `UpstreamError` when it is longer than `limit` bytes."""
+    def finish(self) -> bytes:
+        """What was held back, at the stream's end. Raises `Denied`: the stream then ends with that error."""
 
-    def release(self) -> None:
-        """Give the connection back when the body was read to its end, else close it. Idempotent."""
+
+class Tap(Protocol):
+    """Sees exactly what the client is sent: the whole body, or the stream without the gateway's closing comment."""
+
+    def piece(self, data: bytes) -> None:
+        """The next bytes on their way to the client."""
+
+    def finished(self, outcome: "Outcome", line: Line) -> None:
+        """The attempt that answered the client was settled; not called when none did."""
+
+
+class Loader(Protocol):
+    """Configuration that an app brings into the snapshot: `runtime.snapshot.extras[name]`.
+
+    Named in `settings.GATEWAY_SNAPSHOT_LOADERS`. `entities` are the names its tables' triggers give to
+    `gateway_config_changed`: it loads again when one of them changed (empty: at every change).
+    """
+
+    name: str
+    entities: frozenset[str]
+
+    def load(self, connection: psycopg.Connection[Any]) -> object:
+        """Read through `connection`, in the keeper's thread and inside its REPEATABLE READ snapshot."""
+
+
+class Service(Protocol):
+    """Something that lives as long as a data-plane process; built with the `Runtime` as its only argument.
+
+    Named in `settings.GATEWAY_SERVICES`; stands in `runtime.services[name]`.
+    """
+
+    name: str
+
+    async def start(self) -> None:
+        """Before the first call; must not wait long for what may be away."""
+
+    async def close(self) -> None:
+        """After the last call."""
+
+    def report(self) -> dict[str, Any]:
+        """Figures stored beside the process's heartbeat."""
+
+    def metrics(self) -> list[str]:
+        """Lines in Prometheus' text format."""

@@ -3,16 +3,18 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import orjson
 
 from gateway.dataplane import failures, usage
 from gateway.dataplane.call import Call
+from gateway.dataplane.clientside import ClientSide
 from gateway.dataplane.connection import Exchange
-from gateway.dataplane.errors import ApiError, UpstreamError
+from gateway.dataplane.errors import ApiError, Denied, UpstreamError
 from gateway.dataplane.failures import Failure
+from gateway.dataplane.protocols import Line, Receive, Send
 from gateway.dataplane.settle import Attempt, Outcome, begin, settle
 from gateway.dataplane.sse import StreamWatcher, chunks_of
 from gateway.dataplane.views import Target
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
     from gateway.dataplane.adapters import Adapter
     from gateway.dataplane.runtime import Runtime
 
-Message = Mapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
-Receive = Callable[[], Awaitable[Message]]
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 ERROR_LIMIT_BYTES = 1024 * 1024
 PASSED_HEADERS = frozenset({b"content-type", b"openai-processing-ms", b"openai-version"})
@@ -50,6 +49,7 @@ class Relay:
         self.exchange: Exchange | None = None
         self.is_client_gone = False
         self.has_started = False
+        self.client = ClientSide(call)
         self._watch: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -162,7 +162,13 @@ class Relay:
             used = await asyncio.to_thread(usage.counted, self.call, attempt.target.upstream_name, texts)
         outcome = Outcome("ok", exchange.status, usage=used, finish_reason=usage.finish_reason(answer))
         outcome.tool_calls = usage.tool_call_count(answer)
+        try:
+            body = self.client.whole(body)
+        except Denied as denied:  # the provider did its work, so it is paid for; the client gets the refusal
+            settle(attempt, _forbidden(outcome, denied), self.runtime)
+            raise denied.after_settlement() from denied
         line = settle(attempt, outcome, self.runtime)
+        self.client.finished(outcome, line)
         headers = [header for header in exchange.headers if header[0] in PASSED_HEADERS]
         headers += self._gateway_headers(attempt)
         if line["cost"] is not None:
@@ -177,7 +183,7 @@ class Relay:
             (b"x-request-id", self.call.request_id.encode()),
             (b"x-gateway-provider", attempt.target.provider.slug.encode()),
             (b"x-gateway-model", attempt.target.name.encode("utf-8")),
-            (b"x-gateway-cache", b"bypass"),
+            (b"x-gateway-cache", (self.call.cache_status or "bypass").encode()),
             (b"x-gateway-attempts", str(self.call.attempts).encode()),
             *self.call.response_headers,
         ]
@@ -189,22 +195,35 @@ class Relay:
         headers = STREAM_HEADERS + self._gateway_headers(attempt)
         self.has_started = True
         await self.send({"type": "http.response.start", "status": self.exchange.status, "headers": headers})
-        first_byte, error = None, None
+        first_byte, error, denied, rest = None, None, None, b""
         try:
             while piece := await self.exchange.next_piece():
-                out = watcher.feed(piece)
+                out = self.client.feed(watcher.feed(piece))
                 if out:
                     first_byte = first_byte or time.perf_counter()
                     await self.send({"type": "http.response.body", "body": out, "more_body": True})
+            rest = self.client.finish(watcher.finish())
         except UpstreamError as caught:
             error = caught
-        rest = watcher.finish()
+            rest, denied = self._rest_of_broken(watcher)
+        except Denied as caught:
+            denied = caught
         outcome = await self._stream_outcome(watcher, attempt, adapter, error)
+        if denied is not None:
+            outcome = _forbidden(outcome, denied)
         outcome.first_byte_clock = first_byte
         line = settle(attempt, outcome, self.runtime)
+        self.client.finished(outcome, line)
         if not self.is_client_gone:
-            closing = rest + _closing(line, outcome, self.call.request_id) + watcher.tail
+            closing = rest + _closing(line, outcome, denied, self.call) + watcher.tail
             await self.send({"type": "http.response.body", "body": closing})
+
+    def _rest_of_broken(self, watcher: StreamWatcher) -> tuple[bytes, Denied | None]:
+        """What the filters still held when the upstream broke off."""
+        try:
+            return self.client.finish(watcher.finish()), None
+        except Denied as denied:
+            return b"", denied
 
     async def _stream_outcome(
         self, watcher: StreamWatcher, attempt: Attempt, adapter: "Adapter", error: UpstreamError | None
@@ -235,12 +254,19 @@ def _last_finish(watcher: StreamWatcher) -> str | None:
     return found[-1].decode() if found else None
 
 
-def _closing(line: Mapping[str, Any], outcome: Outcome, request_id: str) -> bytes:
-    """An error event when the stream broke, then the comment with cost and request id."""
+def _forbidden(outcome: Outcome, denied: Denied) -> Outcome:
+    """The same consumption, ended by a refusal of ours."""
+    return replace(outcome, status="denied", http_status=denied.status, error_type=denied.code)
+
+
+def _closing(line: Line, outcome: Outcome, denied: Denied | None, call: Call) -> bytes:
+    """An error event when the stream broke or was refused, then the comment with cost and request id."""
     parts = b""
-    if outcome.status not in ("ok", "cancelled") and outcome.error_type != "stream_error":
-        error = {"message": f"The provider's stream ended early ({outcome.error_type}).", "type": "upstream_error",
-                 "param": None, "code": "stream_interrupted"}  # fmt: skip
-        parts = b"data: " + orjson.dumps({"error": error}) + b"\n\n"
-    note = orjson.dumps({"cost": line["cost"], "request_id": request_id})
+    error: ApiError | None = denied
+    if denied is None and outcome.status not in ("ok", "cancelled") and outcome.error_type != "stream_error":
+        message = f"The provider's stream ended early ({outcome.error_type})."
+        error = ApiError(502, "stream_interrupted", message, kind="upstream_error")
+    if error is not None:
+        parts = error.event(call.endpoint.dialect)
+    note = orjson.dumps({"cost": line["cost"], "request_id": call.request_id})
     return parts + b": gateway " + note + b"\n\n"

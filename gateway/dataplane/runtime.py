@@ -19,7 +19,7 @@ from gateway.dataplane.addresses import Resolver
 from gateway.dataplane.call import Call, new_id
 from gateway.dataplane.keeper import Keeper
 from gateway.dataplane.limits import Limiter, SpendTally
-from gateway.dataplane.protocols import Pricer
+from gateway.dataplane.protocols import Loader, Pricer, Service
 from gateway.dataplane.upstream import Client
 from gateway.dataplane.views import Snapshot, Target
 from gateway.ledger.spool import Spool
@@ -57,6 +57,8 @@ class Metrics:
             "# TYPE gateway_snapshot_age_seconds gauge",
             f"gateway_snapshot_age_seconds {runtime.snapshot_age():.3f}",
         ]
+        for service in runtime.services.values():
+            lines += service.metrics()
         return "\n".join(lines) + "\n"
 
 
@@ -77,9 +79,12 @@ class Runtime:
         self.stale_after_s = settings.GATEWAY_STALE_AFTER_S
         self.stages: list[Stage] = [import_string(path) for path in settings.GATEWAY_STAGES]
         self.adapters = _adapters()
-        self.keeper = Keeper(self.snapshot, settings.DATABASE_DIRECT_URL, pricer, self.id, self._report)
+        loaders: list[Loader] = [import_string(path)() for path in settings.GATEWAY_SNAPSHOT_LOADERS]
+        self.keeper = Keeper(self.snapshot, settings.DATABASE_DIRECT_URL, pricer, self.id, self._report, loaders)
         self.keeper.take_refused = self._take_refused
         self.keeper.on_allowed = self.client.resolver.set_allowed
+        found: list[Service] = [import_string(path)(self) for path in settings.GATEWAY_SERVICES]
+        self.services = {service.name: service for service in found}
         self._random = random.Random()  # noqa: S311  (spreads load, guards nothing)
 
     async def start(self) -> None:
@@ -88,8 +93,12 @@ class Runtime:
         deadline = time.monotonic() + 10
         while not self.keeper.loaded.is_set() and time.monotonic() < deadline:  # noqa: ASYNC110  (set by a thread)
             await asyncio.sleep(0.02)
+        for service in self.services.values():
+            await service.start()
 
     async def close(self) -> None:
+        for service in reversed(self.services.values()):
+            await service.close()
         self.keeper.stop()
         await self.client.close()
         self.spool.close()
@@ -129,7 +138,11 @@ class Runtime:
         return taken
 
     def _report(self) -> dict[str, Any]:
-        return {"active": self.metrics.active, "open_attempts": self.spool.open_attempts}
+        """Read by the keeper's thread."""
+        figures: dict[str, Any] = {"active": self.metrics.active, "open_attempts": self.spool.open_attempts}
+        for service in self.services.values():
+            figures |= service.report()
+        return figures
 
 
 def _adapters() -> dict[str, Adapter]:

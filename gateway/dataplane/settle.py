@@ -66,6 +66,7 @@ def request_columns(call: Call) -> dict[str, Any]:
         "is_stream": call.is_stream,
         "model_requested": call_module.clean(call.model, 200),
         "route": call.route,
+        "cache_status": call.cache_status,
         "max_tokens": call.max_tokens if abs(call.max_tokens or 0) < 2**62 else None,
         "message_count": len(messages) if isinstance(messages, list) else None,
         "tool_count": len(tools) if isinstance(tools, list) else None,
@@ -112,6 +113,8 @@ def settle(attempt: Attempt, outcome: Outcome, runtime: "Runtime") -> Mapping[st
     if key.budget_amount is not None and line["cost"] is not None:
         runtime.tally.settle(key.id, Decimal(line["cost"]))
     runtime.metrics.settled(outcome.status, line)
+    for on_settled in call.settled:
+        on_settled(attempt, outcome, line)
     return line
 
 

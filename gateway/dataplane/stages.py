@@ -90,15 +90,20 @@ def _enforce_windows(call: Call, runtime: "Runtime") -> None:
                      kind="rate_limit_error", headers={"Retry-After": str(max(1, ceil(resets_in)))})  # fmt: skip
 
 
-def route(call: Call, runtime: "Runtime") -> None:
-    """Name → targets the key may use."""
+def resolve(call: Call, runtime: "Runtime") -> None:
+    """Name → the targets that may serve it, if the key may use it."""
     key = call.key
     assert key is not None
-    targets, alias = runtime.snapshot.catalog.find(key.organization, call.model)
-    if not targets:
+    candidates, alias = runtime.snapshot.catalog.find(key.organization, call.model)
+    if not candidates:
         message = f"The model '{call.model}' does not exist or you do not have access to it."
         raise Denied(404, "model_not_found", message, param="model")
     if not key.may_use(call.model):
         raise Denied(403, "model_not_allowed", f"This key may not use the model '{call.model}'.",
                      kind="permission_error", param="model")  # fmt: skip
-    call.targets, call.route = runtime.order(targets), alias
+    call.candidates, call.route = candidates, alias
+
+
+def route(call: Call, runtime: "Runtime") -> None:
+    """The candidates in the order in which they are tried."""
+    call.targets = runtime.order(call.candidates)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from gateway.dataplane.upstream import Origin, Timeouts
 
@@ -92,6 +93,7 @@ class Snapshot:
     catalog: Catalog = field(default_factory=Catalog)
     spent: dict[str, Decimal] = field(default_factory=dict)
     allowed_upstreams: frozenset[str] = frozenset()
+    extras: dict[str, Any] = field(default_factory=dict)
     version: int = -1
     confirmed_at: float = 0.0
 

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dataplane import jsonsplice
-from gateway.dataplane.call import Endpoint, new_call, parse
+from gateway.dataplane.call import new_call, parse
+from gateway.dataplane.endpoints import ENDPOINTS
 from gateway.dataplane.errors import ApiError
 
-CHAT = Endpoint("/v1/chat/completions", "/chat/completions", True, "messages", (list,))
+CHAT = ENDPOINTS["/v1/chat/completions"]
 MANY = b"[" + b"[]," * 3_000_000 + b"1]"
 WORDS = st.text(max_size=6)
 JSON = st.none() | st.integers(-9, 9) | WORDS | st.lists(WORDS, max_size=3) | st.dictionaries(WORDS, WORDS, max_size=3)

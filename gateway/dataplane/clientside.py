@@ -1,0 +1,47 @@
+"""What the client is sent: the answer on its way through the call's output filters and past its taps."""
+
+from typing import TYPE_CHECKING
+
+from gateway.dataplane.call import Call
+from gateway.dataplane.protocols import Line
+
+if TYPE_CHECKING:
+    from gateway.dataplane.settle import Outcome
+
+
+class ClientSide:
+    """Filters in order, then taps. Without either, bytes pass untouched."""
+
+    __slots__ = ("_filters", "_taps")
+
+    def __init__(self, call: Call) -> None:
+        self._filters = call.filters
+        self._taps = call.taps
+
+    def whole(self, body: bytes) -> bytes:
+        """A whole answer's body as the client gets it. Raises `Denied` when a filter forbids it."""
+        for guard in self._filters:
+            body = guard.whole(body)
+        return self._tapped(body)
+
+    def feed(self, data: bytes) -> bytes:
+        """The next bytes of a stream; less than came in while a filter holds some back. Raises `Denied`."""
+        for guard in self._filters:
+            data = guard.feed(data)
+        return self._tapped(data)
+
+    def finish(self, data: bytes) -> bytes:
+        """The stream's last bytes and everything that was held back. Raises `Denied`."""
+        for guard in self._filters:
+            data = guard.feed(data) + guard.finish()
+        return self._tapped(data)
+
+    def finished(self, outcome: "Outcome", line: Line) -> None:
+        for tap in self._taps:
+            tap.finished(outcome, line)
+
+    def _tapped(self, data: bytes) -> bytes:
+        if data:
+            for tap in self._taps:
+                tap.piece(data)
+        return data

@@ -1,0 +1,36 @@
+"""The data-plane paths that call a model, and the wire format in which each one's clients speak. Pure."""
+
+from dataclasses import dataclass
+
+OPENAI_CHAT = "openai-chat"
+OPENAI_EMBEDDINGS = "openai-embeddings"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A data-plane path that calls a model.
+
+    `dialect` names the client's wire format, `required` the body's field that holds the prompt and `required_types`
+    what it may be. `upstream_path` stands behind the base URL of a provider that speaks the same dialect.
+    """
+
+    path: str
+    upstream_path: str
+    dialect: str
+    streams: bool
+    required: str
+    required_types: tuple[type, ...]
+
+
+ENDPOINTS = {
+    endpoint.path: endpoint
+    for endpoint in (
+        Endpoint("/v1/chat/completions", "/chat/completions", OPENAI_CHAT, True, "messages", (list,)),
+        Endpoint("/v1/embeddings", "/embeddings", OPENAI_EMBEDDINGS, False, "input", (str, list)),
+    )
+}
+
+
+def unknown(path: str) -> Endpoint:
+    """Stands for a path that calls no model, so that its errors can be answered."""
+    return Endpoint(path, "", OPENAI_CHAT, False, "", ())
