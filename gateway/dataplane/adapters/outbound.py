@@ -1,0 +1,74 @@
+"""What an adapter hands the relay for one attempt: the request, and how to read what comes back.
+
+This is the protocol every adapter follows; `wire.WireAdapter` implements it for all whose formats are in
+`gateway.dataplane.formats`, so that a new vendor writes its format module and an HTTP head, no more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.dataplane.call import Call
+from gateway.dataplane.usage import Usage
+from gateway.dataplane.views import Target
+
+
+@dataclass(slots=True)
+class Answer:
+    """A whole answer in the client's dialect. `usage` None: the vendor reported none, `texts` are then counted."""
+
+    body: bytes
+    usage: Usage | None
+    finish_reason: str | None = None
+    tool_calls: int = 0
+    texts: list[str] = field(default_factory=list)
+
+
+class Watcher(Protocol):
+    """One stream on its way to the client.
+
+    `tail` is what ends it in the client's dialect, held back until the call is settled. `is_done`: the vendor said
+    the stream is complete. `has_error`: an error event of the vendor passed.
+    """
+
+    tail: bytes
+    has_error: bool
+    is_done: bool
+
+    def feed(self, data: bytes) -> bytes:
+        """Upstream bytes → bytes for the client, now."""
+
+    def finish(self) -> bytes:
+        """What is left when the upstream ended."""
+
+    def usage(self) -> Usage | None:
+        """The vendor's last report that is not zero; None without one."""
+
+    def finish_reason(self) -> str | None: ...
+
+    def tool_calls(self) -> int: ...
+
+    def texts(self) -> list[str]:
+        """The text that arrived, to be counted when the vendor reported no usage."""
+
+
+class Outbound(Protocol):
+    """One attempt. `request` is the whole HTTP/1.1 request; `dropped` the caller's fields the target cannot express."""
+
+    request: bytes
+    dropped: Sequence[str]
+
+    def answer(self, body: bytes) -> Answer:
+        """Raises `UpstreamError` ("invalid_answer")."""
+
+    def watcher(self) -> Watcher: ...
+
+    def refusal(self, status: int, body: bytes) -> bytes | None:
+        """The vendor's error body in the client's dialect; None when it has not the vendor's shape."""
+
+
+class WireAdapter(Protocol):
+    """What the relay needs of a vendor."""
+
+    def prepare(self, call: Call, target: Target, attempt_id: str) -> Outbound:
+        """Raises `ApiError` 400 naming the field that the target cannot express."""

@@ -1,0 +1,85 @@
+"""What a wire format offers, and how it says what it cannot express."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from gateway.dataplane.formats.ir import Event, Json, Prompt, Reply
+
+
+class Malformed(ValueError):
+    """The request is not valid in its own dialect; `field` is a path in it ("messages[2].content")."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Unsupported(ValueError):
+    """The target cannot express `field`, which is a path in the caller's dialect."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(why)
+        self.field = field
+
+
+class InvalidReply(ValueError):
+    """The provider's answer does not have its format's shape."""
+
+
+class Losses:
+    """What a writer cannot express: `drop` raises for it, or remembers the name when the route allows dropping."""
+
+    def __init__(self, target: str, *, may_drop: bool = False) -> None:
+        self.target = target
+        self.may_drop = may_drop
+        self.dropped: list[str] = []
+
+    def drop(self, field: str, why: str = "") -> None:
+        """The caller's `field` has no counterpart in the target. Raises `Unsupported` unless dropping was allowed."""
+        if not self.may_drop:
+            raise Unsupported(field, why or f"'{field}' has no counterpart in {self.target}")
+        if field not in self.dropped:
+            self.dropped.append(field)
+
+
+class StreamReader(Protocol):
+    """Bytes of one stream → events, whatever the pieces they arrive in."""
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Events completed by `data`."""
+
+    def finish(self) -> list[Event]:
+        """Events that were still open when the upstream ended; no `Ended` unless the vendor said so."""
+
+
+class StreamWriter(Protocol):
+    """Events → bytes of one stream, of any events in the order `ir` promises."""
+
+    def write(self, events: list[Event]) -> bytes:
+        """What the client is sent for these events; what belongs to the very end is kept for `close`."""
+
+    def close(self) -> bytes:
+        """The closing events (stop, usage, terminator), held back so that the call is settled before they leave."""
+
+
+class Format(Protocol):
+    """A dialect. Modules implement it: `gateway.dataplane.formats.anthropic` and so on."""
+
+    NAME: str
+    """How messages to people call the format, such as "Anthropic Messages"."""
+
+    def read_request(self, fields: Mapping[str, Any]) -> Prompt:
+        """Raises `Malformed`."""
+
+    def write_request(self, prompt: Prompt, losses: Losses) -> Json:
+        """The body for the target, ready for orjson (may hold `orjson.Fragment`s). Raises `Unsupported`."""
+
+    def read_reply(self, body: Mapping[str, Any]) -> Reply:
+        """Raises `InvalidReply`."""
+
+    def write_reply(self, reply: Reply, prompt: Prompt) -> Json:
+        """The answer to the client that sent `prompt`."""
+
+    def reader(self) -> StreamReader: ...
+
+    def writer(self, prompt: Prompt) -> StreamWriter: ...
