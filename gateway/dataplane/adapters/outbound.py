@@ -1,6 +1,6 @@
-"""What an adapter hands the relay for one attempt: the request, and how to read what comes back.
+"""What an adapter hands the relay for one target: the request, and how to read what comes back.
 
-This is the protocol every adapter follows; `wire.WireAdapter` implements it for all whose formats are in
+This is the protocol every adapter follows. `wire.WireAdapter` implements it for all whose formats stand in
 `gateway.dataplane.formats`, so that a new vendor writes its format module and an HTTP head, no more.
 """
 
@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.dataplane.call import Call
+from gateway.dataplane.errors import ApiError
 from gateway.dataplane.usage import Usage
-from gateway.dataplane.views import Target
 
 
 @dataclass(slots=True)
@@ -44,31 +43,29 @@ class Watcher(Protocol):
     def usage(self) -> Usage | None:
         """The vendor's last report that is not zero; None without one."""
 
-    def finish_reason(self) -> str | None: ...
+    def finish_reason(self) -> str | None:
+        """Why the (last) choice ended, in the vendor's words."""
 
-    def tool_calls(self) -> int: ...
+    def tool_calls(self) -> int:
+        """How many tool calls passed."""
 
     def texts(self) -> list[str]:
         """The text that arrived, to be counted when the vendor reported no usage."""
 
 
 class Outbound(Protocol):
-    """One attempt. `request` is the whole HTTP/1.1 request; `dropped` the caller's fields the target cannot express."""
+    """One call to one target. `dropped` are the caller's fields that the target cannot express, where allowed."""
 
-    request: bytes
     dropped: Sequence[str]
+
+    def request(self, attempt_id: str) -> bytes:
+        """The whole HTTP/1.1 request, head and body."""
 
     def answer(self, body: bytes) -> Answer:
         """Raises `UpstreamError` ("invalid_answer")."""
 
-    def watcher(self) -> Watcher: ...
+    def watcher(self) -> Watcher:
+        """A fresh one for an attempt whose answer is a stream."""
 
-    def refusal(self, status: int, body: bytes) -> bytes | None:
-        """The vendor's error body in the client's dialect; None when it has not the vendor's shape."""
-
-
-class WireAdapter(Protocol):
-    """What the relay needs of a vendor."""
-
-    def prepare(self, call: Call, target: Target, attempt_id: str) -> Outbound:
-        """Raises `ApiError` 400 naming the field that the target cannot express."""
+    def refusal(self, status: int, body: bytes) -> ApiError | None:
+        """The vendor's error body, without our credential, for the client; None when it has no known shape."""

@@ -263,11 +263,12 @@ class Usage:
 
 @dataclass(slots=True)
 class Choice:
-    """One answer. `stop_detail` is the stop sequence that matched, or a vendor's own word for `stop` "other"."""
+    """One answer. `word` is the vendor's own for why it stopped, `sequence` the stop sequence that matched."""
 
     parts: list[Part] = field(default_factory=list)
     stop: Stop | None = None
-    stop_detail: str = ""
+    word: str = field(default="", compare=False)
+    sequence: str = ""
     logprobs: Json | None = None
 
 
@@ -338,10 +339,11 @@ class PartEnd:
 
 @dataclass(slots=True)
 class Stopped:
-    """Why a choice ended."""
+    """Why a choice ended: `word` in the vendor's own words, `sequence` the stop sequence that matched."""
 
     stop: Stop
-    detail: str = ""
+    word: str = field(default="", compare=False)
+    sequence: str = ""
     choice: int = 0
 
 
