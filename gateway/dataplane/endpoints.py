@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 OPENAI_CHAT = "openai-chat"
+OPENAI_COMPLETIONS = "openai-completions"
 OPENAI_EMBEDDINGS = "openai-embeddings"
+OPENAI_RESPONSES = "openai-responses"
+ANTHROPIC_MESSAGES = "anthropic-messages"
 
 
 @dataclass(frozen=True, slots=True)

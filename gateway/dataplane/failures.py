@@ -1,8 +1,7 @@
 """What an upstream's failure means: for the client, for the ledger, and whether another target may be tried."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-
-import orjson
 
 from gateway.dataplane.errors import TIMEOUT_REASONS, ApiError, UpstreamError, upstream_failure
 
@@ -41,8 +40,14 @@ def of_exception(error: UpstreamError) -> Failure:
     return Failure(upstream_failure(error), "upstream_error", error.reason, may_have_consumed=consumed)
 
 
-def of_status(status: int, body: bytes, retry_after: bytes | None, credential: str) -> Failure:
-    """An HTTP error of the provider. Its body is passed on for the caller's own mistakes, without our credential."""
+Read = Callable[[int, bytes], ApiError | None]
+
+
+def of_status(status: int, body: bytes, retry_after: bytes | None, credential: str, read: Read) -> Failure:
+    """An HTTP error of the provider. Its body is passed on for the caller's own mistakes, without our credential.
+
+    `read` turns it into the client's dialect.
+    """
     if status in OUR_CREDENTIAL:
         message = "The provider refused the gateway's credential. An administrator has to renew it."
         error = ApiError(502, "upstream_authentication", message, kind="upstream_error")
@@ -53,21 +58,19 @@ def of_status(status: int, body: bytes, retry_after: bytes | None, credential: s
         return Failure(error, "upstream_error", "upstream_redirect", status, retryable=False)
     safe = body.replace(credential.encode(), b"[redacted]") if credential else body
     if status == 429:
-        return Failure(_passed(429, safe, headers), "upstream_error", "upstream_rate_limit", status)
+        return Failure(_passed(429, safe, headers, read), "upstream_error", "upstream_rate_limit", status)
     if status >= 500:
         error = ApiError(502, "upstream_error", f"The provider failed with status {status}.", kind="upstream_error",
                          headers=headers)  # fmt: skip
         return Failure(error, "upstream_error", f"upstream_{status}", status, retryable=status in RETRYABLE)
     retryable = status in RETRYABLE
-    return Failure(_passed(status, safe, headers), "client_error", f"upstream_{status}", status, retryable)
+    return Failure(_passed(status, safe, headers, read), "client_error", f"upstream_{status}", status, retryable)
 
 
-def _passed(status: int, body: bytes, headers: dict[str, str]) -> ApiError:
-    try:
-        error = orjson.loads(body).get("error")
-    except (orjson.JSONDecodeError, AttributeError):
-        error = None
-    if isinstance(error, dict):
-        return PassedThrough(status, body, headers)
-    message = f"The provider refused the request with status {status}."
-    return ApiError(status, "upstream_error", message, kind="upstream_error", headers=headers)
+def _passed(status: int, body: bytes, headers: dict[str, str], read: Read) -> ApiError:
+    error = read(status, body)
+    if error is None:
+        message = f"The provider refused the request with status {status}."
+        return ApiError(status, "upstream_error", message, kind="upstream_error", headers=headers)
+    error.headers |= headers
+    return error

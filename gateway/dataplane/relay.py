@@ -1,7 +1,6 @@
 """Attempts: send a call to its targets in order, relay the answer, settle each attempt before its last byte leaves."""
 
 import asyncio
-import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gateway.dataplane import failures, usage
+from gateway.dataplane.adapters.outbound import Outbound, Watcher
 from gateway.dataplane.call import Call
 from gateway.dataplane.clientside import ClientSide
 from gateway.dataplane.connection import Exchange
@@ -16,12 +16,10 @@ from gateway.dataplane.errors import ApiError, Denied, UpstreamError
 from gateway.dataplane.failures import Failure
 from gateway.dataplane.protocols import Line, Receive, Send
 from gateway.dataplane.settle import Attempt, Outcome, begin, settle
-from gateway.dataplane.sse import StreamWatcher, chunks_of
 from gateway.dataplane.views import Target
 from gateway.ledger.spool import SpoolFullError
 
 if TYPE_CHECKING:
-    from gateway.dataplane.adapters import Adapter
     from gateway.dataplane.runtime import Runtime
 
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
@@ -32,7 +30,6 @@ STREAM_HEADERS = [
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
 ]
-_FINISH = re.compile(rb'"finish_reason"\s*:\s*"(\w{1,40})"')
 CLIENT_GONE = "client_gone"
 
 
@@ -44,7 +41,7 @@ class Relay:
         self.runtime = runtime
         self.receive = receive
         self.send = send
-        self.targets = list(call.targets)
+        self.targets: list[tuple[Target, Outbound]] = []
         self.stale_retries = 1
         self.exchange: Exchange | None = None
         self.is_client_gone = False
@@ -54,12 +51,13 @@ class Relay:
 
     async def run(self) -> None:
         """Answer the client, or raise `ApiError` when no target could and nothing was sent yet."""
+        self.targets = prepared(self.call, self.runtime)
         if self.call.is_stream:
             self._watch = asyncio.get_running_loop().create_task(self._watch_client())
         try:
             failure = None
             while self.targets and not self.is_client_gone:
-                failure = await self._try(self.targets.pop(0))
+                failure = await self._try(*self.targets.pop(0))
                 if failure is None:
                     return
             if failure is not None and not self.is_client_gone:
@@ -76,22 +74,18 @@ class Relay:
         if self.exchange is not None:
             self.exchange.abort(UpstreamError(CLIENT_GONE, "the client closed the connection"))
 
-    async def _try(self, target: Target) -> Failure | None:
+    async def _try(self, target: Target, outbound: Outbound) -> Failure | None:
         """One attempt; None when the client has its answer, else the failure that stands if no other target helps."""
-        adapter = self.runtime.adapters.get(target.provider.kind)
-        if adapter is None:
-            message = f"Providers of kind '{target.provider.kind}' cannot serve this endpoint."
-            raise ApiError(501, "not_supported", message, kind="api_error")
         attempt = self._begin(target)
         try:
-            await self._exchange(adapter.request(self.call, target, attempt.id), target)
+            await self._exchange(outbound.request(attempt.id), target)
             assert self.exchange is not None
             if self.exchange.status >= 300:
-                return self._fail(attempt, await self._refusal(target))
+                return self._fail(attempt, await self._refusal(target, outbound))
             if self.call.is_stream and b"event-stream" in (self.exchange.header(b"content-type") or b""):
-                await self._stream(attempt, adapter)
+                await self._stream(attempt, outbound)
             else:
-                await self._answer(attempt, adapter)
+                await self._answer(attempt, outbound)
             return None
         except UpstreamError as error:
             if error.reason == CLIENT_GONE:
@@ -99,7 +93,7 @@ class Relay:
                 return None
             if error.reason == "stale_connection" and self.stale_retries:
                 self.stale_retries -= 1
-                self.targets.insert(0, target)  # the provider closed an idle connection: once more, fresh
+                self.targets.insert(0, (target, outbound))  # the provider closed an idle connection: once more, fresh
             return self._fail(attempt, failures.of_exception(error))
         except Exception:
             if not attempt.is_settled:  # a defect of ours must not leave the attempt open until the process ends
@@ -125,11 +119,12 @@ class Relay:
         await self.exchange.head()
 
     # ---- failures ----------------------------------------------------------------------------------------------
-    async def _refusal(self, target: Target) -> Failure:
+    async def _refusal(self, target: Target, outbound: Outbound) -> Failure:
         assert self.exchange is not None
         body = await self.exchange.read(ERROR_LIMIT_BYTES)
         retry_after = self.exchange.header(b"retry-after")
-        return failures.of_status(self.exchange.status, body, retry_after, target.provider.credential)
+        credential = target.provider.credential
+        return failures.of_status(self.exchange.status, body, retry_after, credential, outbound.refusal)
 
     def _fail(self, attempt: Attempt, failure: Failure) -> Failure:
         """Settle a failed attempt; it is the request's outcome when nothing is left to try."""
@@ -146,31 +141,24 @@ class Relay:
         settle(attempt, Outcome("cancelled", None, CLIENT_GONE, used), self.runtime)
 
     # ---- whole answers -----------------------------------------------------------------------------------------
-    async def _answer(self, attempt: Attempt, adapter: "Adapter") -> None:
+    async def _answer(self, attempt: Attempt, outbound: Outbound) -> None:
         assert self.exchange is not None
         exchange = self.exchange
-        body = await exchange.read(ANSWER_LIMIT_BYTES)
-        try:
-            answer = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise UpstreamError("invalid_answer", "the provider's answer is not valid JSON") from error
-        if not isinstance(answer, dict):
-            raise UpstreamError("invalid_answer", "the provider's answer is not a JSON object")
-        used = adapter.usage(answer)
+        answer = outbound.answer(await exchange.read(ANSWER_LIMIT_BYTES))
+        used = answer.usage
         if used is None:
-            texts = usage.texts_of_answer(answer)
-            used = await asyncio.to_thread(usage.counted, self.call, attempt.target.upstream_name, texts)
-        outcome = Outcome("ok", exchange.status, usage=used, finish_reason=usage.finish_reason(answer))
-        outcome.tool_calls = usage.tool_call_count(answer)
+            used = await asyncio.to_thread(usage.counted, self.call, attempt.target.upstream_name, answer.texts)
+        outcome = Outcome("ok", exchange.status, usage=used, finish_reason=answer.finish_reason)
+        outcome.tool_calls = answer.tool_calls
         try:
-            body = self.client.whole(body)
+            body = self.client.whole(answer.body)
         except Denied as denied:  # the provider did its work, so it is paid for; the client gets the refusal
             settle(attempt, _forbidden(outcome, denied), self.runtime)
             raise denied.after_settlement() from denied
         line = settle(attempt, outcome, self.runtime)
         self.client.finished(outcome, line)
         headers = [header for header in exchange.headers if header[0] in PASSED_HEADERS]
-        headers += self._gateway_headers(attempt)
+        headers += self._gateway_headers(attempt, outbound)
         if line["cost"] is not None:
             headers.append((b"x-gateway-cost", line["cost"].encode()))
         headers.append((b"content-length", str(len(body)).encode()))
@@ -178,8 +166,8 @@ class Relay:
         await self.send({"type": "http.response.start", "status": exchange.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
 
-    def _gateway_headers(self, attempt: Attempt) -> list[tuple[bytes, bytes]]:
-        return [
+    def _gateway_headers(self, attempt: Attempt, outbound: Outbound) -> list[tuple[bytes, bytes]]:
+        headers = [
             (b"x-request-id", self.call.request_id.encode()),
             (b"x-gateway-provider", attempt.target.provider.slug.encode()),
             (b"x-gateway-model", attempt.target.name.encode("utf-8")),
@@ -187,12 +175,15 @@ class Relay:
             (b"x-gateway-attempts", str(self.call.attempts).encode()),
             *self.call.response_headers,
         ]
+        if outbound.dropped:
+            headers.append((b"x-gateway-dropped", ",".join(outbound.dropped).encode("ascii", "replace")))
+        return headers
 
     # ---- streams -----------------------------------------------------------------------------------------------
-    async def _stream(self, attempt: Attempt, adapter: "Adapter") -> None:
+    async def _stream(self, attempt: Attempt, outbound: Outbound) -> None:
         assert self.exchange is not None
-        watcher = adapter.watcher(self.call)
-        headers = STREAM_HEADERS + self._gateway_headers(attempt)
+        watcher = outbound.watcher()
+        headers = STREAM_HEADERS + self._gateway_headers(attempt, outbound)
         self.has_started = True
         await self.send({"type": "http.response.start", "status": self.exchange.status, "headers": headers})
         first_byte, error, denied, rest = None, None, None, b""
@@ -208,7 +199,7 @@ class Relay:
             rest, denied = self._rest_of_broken(watcher)
         except Denied as caught:
             denied = caught
-        outcome = await self._stream_outcome(watcher, attempt, adapter, error)
+        outcome = await self._stream_outcome(watcher, attempt, error)
         if denied is not None:
             outcome = _forbidden(outcome, denied)
         outcome.first_byte_clock = first_byte
@@ -218,18 +209,16 @@ class Relay:
             closing = rest + _closing(line, outcome, denied, self.call) + watcher.tail
             await self.send({"type": "http.response.body", "body": closing})
 
-    def _rest_of_broken(self, watcher: StreamWatcher) -> tuple[bytes, Denied | None]:
+    def _rest_of_broken(self, watcher: Watcher) -> tuple[bytes, Denied | None]:
         """What the filters still held when the upstream broke off."""
         try:
             return self.client.finish(watcher.finish()), None
         except Denied as denied:
             return b"", denied
 
-    async def _stream_outcome(
-        self, watcher: StreamWatcher, attempt: Attempt, adapter: "Adapter", error: UpstreamError | None
-    ) -> Outcome:
+    async def _stream_outcome(self, watcher: Watcher, attempt: Attempt, error: UpstreamError | None) -> Outcome:
         status, reason = "ok", None
-        finish = _last_finish(watcher)
+        finish = watcher.finish_reason()
         if error is not None:
             failure = failures.of_exception(error)
             status, reason = failure.status, failure.reason
@@ -239,19 +228,30 @@ class Relay:
             status, reason = "upstream_error", "stream_error"
         elif not watcher.is_done and finish is None:
             status, reason = "upstream_error", "incomplete_stream"
-        used = adapter.usage(watcher.last_chunk) if watcher.last_chunk is not None else None
+        used = watcher.usage()
         if used is None:
-            texts = usage.texts_of_chunks(chunks_of(watcher.kept))
-            used = await asyncio.to_thread(usage.counted, self.call, attempt.target.upstream_name, texts)
+            used = await asyncio.to_thread(usage.counted, self.call, attempt.target.upstream_name, watcher.texts())
             if status != "ok":  # what arrived is counted; what the provider generated beyond it is unknown
                 used = usage.Usage(used.tokens, "estimated")
-        return Outcome(status, 200, reason, used, finish_reason=finish)
+        return Outcome(status, 200, reason, used, finish_reason=finish, tool_calls=watcher.tool_calls())
 
 
-def _last_finish(watcher: StreamWatcher) -> str | None:
-    """The last finish reason that passed, looked for in the last pieces only."""
-    found = _FINISH.findall(b"".join(watcher.kept[-8:]))
-    return found[-1].decode() if found else None
+def prepared(call: Call, runtime: "Runtime") -> list[tuple[Target, Outbound]]:
+    """The call's targets in order, without those that cannot express it. Raises the first one's reason if none can."""
+    found: list[tuple[Target, Outbound]] = []
+    refusal: ApiError | None = None
+    for target in call.targets:
+        adapter = runtime.adapters.get(target.provider.kind)
+        try:
+            if adapter is None:
+                message = f"Providers of kind '{target.provider.kind}' cannot serve this endpoint."
+                raise ApiError(501, "not_supported", message, kind="api_error")
+            found.append((target, adapter.prepare(call, target)))
+        except ApiError as error:
+            refusal = refusal or error
+    if refusal is not None and not found:
+        raise refusal
+    return found
 
 
 def _forbidden(outcome: Outcome, denied: Denied) -> Outcome:

@@ -1,13 +1,16 @@
 """Usage of a call: as the vendor reported it, else counted locally, else estimated; one shape for all.
 
 `input_tokens` includes cached parts, `output_tokens` includes reasoning (OpenAI's convention).
-Source: OpenAI API reference, objects "chat completion" and "embedding", field `usage`.
+Sources: OpenAI API reference, objects "chat completion", "embedding" and "response", field `usage`; Anthropic API
+documentation, "Prompt caching", section "Tracking cache performance".
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from gateway.dataplane.call import Call, clean
 
@@ -43,6 +46,45 @@ def reported(usage: Mapping[str, Any], body: Mapping[str, Any]) -> Usage | None:
         tokens["audio_output_tokens"] = _count(out_details.get("audio_tokens")) or 0
     tier = body.get("service_tier")
     return Usage(tokens, "reported", tier if isinstance(tier, str) else None)
+
+
+def reported_response(usage: Mapping[str, Any], body: Mapping[str, Any]) -> Usage | None:
+    """The `usage` object of OpenAI's Responses → ledger names."""
+    renamed = {
+        "prompt_tokens": usage.get("input_tokens"),
+        "completion_tokens": usage.get("output_tokens"),
+        "prompt_tokens_details": usage.get("input_tokens_details"),
+        "completion_tokens_details": usage.get("output_tokens_details"),
+    }
+    return reported(renamed, body)
+
+
+def reported_messages(usage: Mapping[str, Any]) -> Usage | None:
+    """Anthropic's `usage` → ledger names. Its `input_tokens` leaves out what was read from or written to the cache."""
+    fresh = _count(usage.get("input_tokens"))
+    if fresh is None and _count(usage.get("output_tokens")) is None:
+        return None
+    read = _count(usage.get("cache_read_input_tokens")) or 0
+    written = _count(usage.get("cache_creation_input_tokens")) or 0
+    by_life = usage.get("cache_creation")
+    hour = _count(by_life.get("ephemeral_1h_input_tokens")) or 0 if isinstance(by_life, dict) else 0
+    tokens = {
+        "input_tokens": (fresh or 0) + read + written,
+        "output_tokens": _count(usage.get("output_tokens")) or 0,
+        "cache_read_tokens": read,
+        "cache_write_5m_tokens": max(0, written - hour),  # five minutes is the lifetime when none is said
+        "cache_write_1h_tokens": min(hour, written),
+    }
+    details = usage.get("output_tokens_details")
+    if isinstance(details, dict):
+        tokens["reasoning_tokens"] = min(_count(details.get("thinking_tokens")) or 0, tokens["output_tokens"])
+    tier = usage.get("service_tier")
+    return Usage(tokens, "reported", tier if isinstance(tier, str) else None)
+
+
+def is_something(usage: Mapping[str, Any]) -> bool:
+    """Whether a report has a count that is not zero."""
+    return any(usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
 
 
 def _count(value: object) -> int | None:
@@ -89,37 +131,120 @@ def texts_of_chunks(chunks: list[dict[str, Any]]) -> list[str]:
     """The text a stream delivered, by choice: content, refusals, tool-call names and arguments."""
     found: dict[object, list[str]] = {}
     for chunk in chunks:
-        for choice in _dicts(chunk.get("choices")):
-            found.setdefault(choice.get("index"), []).extend(_texts(choice.get("delta")))
+        for choice in dicts(chunk.get("choices")):
+            found.setdefault(choice.get("index"), []).extend(_texts_of_choice(choice, "delta"))
     return ["".join(parts) for parts in found.values()]
 
 
 def texts_of_answer(body: Mapping[str, Any]) -> list[str]:
-    return ["".join(_texts(choice.get("message"))) for choice in _dicts(body.get("choices"))]
+    return ["".join(_texts_of_choice(choice, "message")) for choice in dicts(body.get("choices"))]
+
+
+def _texts_of_choice(choice: Mapping[str, Any], name: str) -> list[str]:
+    text = choice.get("text")  # the legacy completions have nothing else
+    return _texts(choice.get(name)) + ([text] if isinstance(text, str) else [])
 
 
 def _texts(message: object) -> list[str]:
     if not isinstance(message, dict):
         return []
     found = [message.get(name) for name in ("content", "refusal", "reasoning_content")]
-    for tool in _dicts(message.get("tool_calls")):
+    for tool in dicts(message.get("tool_calls")):
         function = tool.get("function")
         if isinstance(function, dict):
             found += [function.get("name"), function.get("arguments")]
+    return _strings(found)
+
+
+def texts_of_message(body: Mapping[str, Any]) -> list[str]:
+    """The text of an Anthropic message: text, thinking, tools' names and input."""
+    found: list[object] = []
+    for block in dicts(body.get("content")):
+        found += [block.get("text"), block.get("thinking"), block.get("name")]
+        if block.get("input"):
+            found.append(orjson.dumps(block["input"]).decode())
+    return ["".join(_strings(found))]
+
+
+def texts_of_message_events(events: list[dict[str, Any]]) -> list[str]:
+    found: list[object] = []
+    for event in events:
+        block, delta = event.get("content_block"), event.get("delta")
+        if isinstance(block, dict):
+            found.append(block.get("name"))
+        if isinstance(delta, dict):
+            found += [delta.get(name) for name in ("text", "thinking", "partial_json")]
+    return ["".join(_strings(found))]
+
+
+def texts_of_response(body: Mapping[str, Any]) -> list[str]:
+    """The text of a Responses answer: output text, refusals, functions' names and arguments."""
+    found: list[object] = []
+    for item in dicts(body.get("output")):
+        found += [item.get("name"), item.get("arguments")]
+        for part in dicts(item.get("content")):
+            found += [part.get("text"), part.get("refusal")]
+    return ["".join(_strings(found))]
+
+
+def texts_of_response_events(events: list[dict[str, Any]]) -> list[str]:
+    found: list[object] = []
+    for event in events:
+        found.append(event.get("delta"))
+        item = event.get("item")
+        if event.get("type") == "response.output_item.added" and isinstance(item, dict):
+            found.append(item.get("name"))
+    return ["".join(_strings(found))]
+
+
+def _strings(found: list[Any]) -> list[str]:
     return [text for text in found if isinstance(text, str)]
 
 
-def _dicts(value: object) -> list[dict[str, Any]]:
+def dicts(value: object) -> list[dict[str, Any]]:
+    """The objects of a list, whatever else may stand in it."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+# ---- how an answer ended ---------------------------------------------------------------------------------------------
 def finish_reason(body: Mapping[str, Any]) -> str | None:
-    for choice in _dicts(body.get("choices")):
+    for choice in dicts(body.get("choices")):
         if isinstance(reason := choice.get("finish_reason"), str):
             return clean(reason, 40)
     return None
 
 
+def finish_of_message(body: Mapping[str, Any]) -> str | None:
+    reason = body.get("stop_reason")
+    return clean(reason, 40) if isinstance(reason, str) else None
+
+
+def finish_of_response(body: Mapping[str, Any]) -> str | None:
+    """Why it is incomplete, else its status."""
+    details = body.get("incomplete_details")
+    reason = (details.get("reason") if isinstance(details, dict) else None) or body.get("status")
+    return clean(reason, 40) if isinstance(reason, str) else None
+
+
 def tool_call_count(body: Mapping[str, Any]) -> int:
-    messages = (choice.get("message") for choice in _dicts(body.get("choices")))
-    return sum(len(_dicts(message.get("tool_calls"))) for message in messages if isinstance(message, dict))
+    messages = (choice.get("message") for choice in dicts(body.get("choices")))
+    return sum(len(dicts(message.get("tool_calls"))) for message in messages if isinstance(message, dict))
+
+
+def tools_of_message(body: Mapping[str, Any]) -> int:
+    return sum(block.get("type") == "tool_use" for block in dicts(body.get("content")))
+
+
+def tools_of_response(body: Mapping[str, Any]) -> int:
+    return sum(item.get("type") in ("function_call", "custom_tool_call") for item in dicts(body.get("output")))
+
+
+def started_tools(chunk: Mapping[str, Any]) -> set[tuple[object, object]]:
+    """`(choice, tool)` numbers of the tool calls that begin in a chunk: the one with a name is a call's first."""
+    return {
+        (choice.get("index"), tool.get("index"))
+        for choice in dicts(chunk.get("choices"))
+        if isinstance(delta := choice.get("delta"), dict)
+        for tool in dicts(delta.get("tool_calls"))
+        if isinstance(function := tool.get("function"), dict) and function.get("name")
+    }

@@ -1,25 +1,20 @@
-"""Adapters: one file a wire format. An adapter turns a call into an upstream request and reads usage back."""
+"""Adapters: one file a vendor. An adapter turns a call into upstream requests and reads the answers back."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
+from gateway.dataplane.adapters.outbound import Outbound
 from gateway.dataplane.call import Call
-from gateway.dataplane.sse import StreamWatcher
-from gateway.dataplane.usage import Usage
 from gateway.dataplane.views import Target
 
 
 class Adapter(Protocol):
-    """What the relay needs of a wire format."""
+    """What the relay needs of a vendor. One instance serves every provider of the kind."""
 
-    def request(self, call: Call, target: Target, attempt_id: str) -> bytes:
-        """The whole HTTP/1.1 request, head and body."""
+    def prepare(self, call: Call, target: Target) -> Outbound:
+        """The call as this target gets it; nothing is sent yet.
 
-    def watcher(self, call: Call) -> StreamWatcher:
-        """A fresh stream watcher for one attempt."""
-
-    def usage(self, body: Mapping[str, Any]) -> Usage | None:
-        """Usage in a decoded answer or final chunk; None when the vendor reported none."""
+        Raises `ApiError` 400 naming the field that the target cannot express.
+        """
 
 
 # Every kind that speaks OpenAI's wire format.

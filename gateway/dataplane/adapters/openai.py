@@ -4,12 +4,12 @@ Source: OpenAI API reference, "Create chat completion", "Create embeddings", "De
 (`X-Client-Request-Id`).
 """
 
-from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
-from gateway.dataplane import jsonsplice, usage
+from gateway.dataplane import jsonsplice
+from gateway.dataplane.adapters.outbound import Outbound
+from gateway.dataplane.adapters.passed import Passed
 from gateway.dataplane.call import Call
-from gateway.dataplane.sse import StreamWatcher
 from gateway.dataplane.views import Target
 
 AGENT = b"llm-gateway/1.0"
@@ -18,7 +18,10 @@ AGENT = b"llm-gateway/1.0"
 class OpenAIAdapter:
     """Stateless; one instance serves every provider of the kind."""
 
-    def request(self, call: Call, target: Target, attempt_id: str) -> bytes:
+    def prepare(self, call: Call, target: Target) -> Outbound:
+        return Passed(call, partial(self._request, call, target))
+
+    def _request(self, call: Call, target: Target, attempt_id: str) -> bytes:
         """The caller's body, spliced; our credential; our attempt id as the vendor's `X-Client-Request-Id`."""
         provider = target.provider
         body = self._body(call, target)
@@ -42,10 +45,3 @@ class OpenAIAdapter:
             given = options if isinstance(options, dict) else {}
             changes["stream_options"] = {**given, "include_usage": True}
         return jsonsplice.splice(call.body, changes, call.fields) if changes else call.body
-
-    def watcher(self, call: Call) -> StreamWatcher:
-        return StreamWatcher(hide_usage=not call.wants_usage)
-
-    def usage(self, body: Mapping[str, Any]) -> usage.Usage | None:
-        found = body.get("usage")
-        return usage.reported(found, body) if isinstance(found, dict) else None

@@ -1,0 +1,203 @@
+"""Streams that pass in the client's own dialect: whole events are forwarded at once, usage and the end are read.
+
+Each watcher follows `adapters.outbound.Watcher`. Most pieces are only searched for a few words; an event is parsed
+when it may say something that the ledger needs.
+"""
+
+import re
+from typing import Any, ClassVar
+
+from gateway.dataplane import sse, usage
+from gateway.dataplane.usage import Usage
+
+KEPT_BYTES = 4 * 1024 * 1024
+_USAGE = re.compile(rb'"usage"\s*:\s*\{')
+_FINISH = re.compile(rb'"finish_reason"\s*:\s*"(\w{1,40})"')
+
+
+class PassingWatcher:
+    """What the watchers share: events are whole, and some of them are looked at."""
+
+    def __init__(self) -> None:
+        self.tail = b""
+        self.has_error = False
+        self.is_done = False
+        self.kept: list[bytes] = []
+        self._kept_size = 0
+        self._splitter = sse.Splitter()
+
+    def feed(self, data: bytes) -> bytes:
+        """Bytes to forward now, in order; never re-ordered, never changed."""
+        if self._kept_size < KEPT_BYTES:  # for counting tokens locally, should the vendor report none
+            self.kept.append(data)
+            self._kept_size += len(data)
+        data = self._splitter.feed(data)
+        if self._is_telling(data):
+            return b"".join(filter(None, map(self._look, sse.events(data))))
+        return data
+
+    def finish(self) -> bytes:
+        """What is left when the upstream ended: an unterminated last event, forwarded as it is."""
+        rest = self._splitter.rest()
+        return self._look(rest) if rest else b""
+
+    def _is_telling(self, data: bytes) -> bool:
+        raise NotImplementedError
+
+    def _look(self, event: bytes) -> bytes:
+        raise NotImplementedError
+
+    def _objects(self) -> list[dict[str, Any]]:
+        return sse.objects(b"".join(self.kept))
+
+
+class OpenAIWatcher(PassingWatcher):
+    """Chat and legacy completions: usage comes in a chunk without choices, which may be hidden; then `[DONE]`."""
+
+    def __init__(self, *, hide_usage: bool) -> None:
+        super().__init__()
+        self.hide_usage = hide_usage
+        self._reporting: dict[str, Any] | None = None
+        self._tools: set[tuple[object, object]] = set()
+
+    def _is_telling(self, data: bytes) -> bool:
+        return (
+            sse.DONE in data
+            or _USAGE.search(data) is not None
+            or b'"error"' in data
+            or (b'"tool_calls"' in data and b'"name"' in data)
+        )
+
+    def _look(self, event: bytes) -> bytes:
+        if sse.data_of(event).strip() == sse.DONE:
+            self.is_done = True
+            self.tail += event
+            return b""
+        chunk = sse.load(event)
+        if chunk is None:
+            return event
+        self.has_error = self.has_error or isinstance(chunk.get("error"), dict)
+        self._tools |= usage.started_tools(chunk)
+        found = chunk.get("usage")
+        if not isinstance(found, dict):
+            return event
+        if self._reporting is None or usage.is_something(found):
+            self._reporting = chunk
+        return b"" if self.hide_usage and chunk.get("choices") == [] else event
+
+    def usage(self) -> Usage | None:
+        return usage.reported(self._reporting["usage"], self._reporting) if self._reporting is not None else None
+
+    def finish_reason(self) -> str | None:
+        """The last one that passed, looked for in the last pieces only."""
+        found = _FINISH.findall(b"".join(self.kept[-8:]))
+        return found[-1].decode() if found else None
+
+    def tool_calls(self) -> int:
+        return len(self._tools)
+
+    def texts(self) -> list[str]:
+        return usage.texts_of_chunks(self._objects())
+
+
+class AnthropicWatcher(PassingWatcher):
+    """Messages: usage at `message_start` and, cumulative, in `message_delta`; `message_stop` ends the stream.
+
+    Source: Anthropic API documentation, "Streaming messages".
+    """
+
+    WORDS: ClassVar = (b"message_start", b"message_delta", b"message_stop", b'"error"', b'"tool_use"')
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._usage: dict[str, Any] = {}
+        self._stop: str | None = None
+        self._tools = 0
+
+    def _is_telling(self, data: bytes) -> bool:
+        return any(word in data for word in self.WORDS)
+
+    def _look(self, event: bytes) -> bytes:
+        said = sse.load(event)
+        kind = said.get("type") if said is not None else None
+        if said is None:
+            return event
+        if kind == "message_start" and isinstance(message := said.get("message"), dict):
+            self._see_usage(message.get("usage"))
+        elif kind == "message_delta":
+            self._see_usage(said.get("usage"))
+            delta = said.get("delta")
+            if isinstance(delta, dict) and isinstance(delta.get("stop_reason"), str):
+                self._stop = delta["stop_reason"]
+        elif kind == "content_block_start" and isinstance(block := said.get("content_block"), dict):
+            self._tools += block.get("type") == "tool_use"
+        elif kind == "error":
+            self.has_error = True
+        elif kind == "message_stop":
+            self.is_done = True
+            self.tail += event
+            return b""
+        return event
+
+    def _see_usage(self, found: object) -> None:
+        """Later values are cumulative; a zero or absent one never takes back what was said before."""
+        if isinstance(found, dict):
+            self._usage |= {name: value for name, value in found.items() if value}
+
+    def usage(self) -> Usage | None:
+        return usage.reported_messages(self._usage) if self._usage else None
+
+    def finish_reason(self) -> str | None:
+        return self._stop
+
+    def tool_calls(self) -> int:
+        return self._tools
+
+    def texts(self) -> list[str]:
+        return usage.texts_of_message_events(self._objects())
+
+
+class ResponsesWatcher(PassingWatcher):
+    """OpenAI's Responses: the last event carries the whole response with its usage, and there is no `[DONE]`.
+
+    Source: OpenAI API reference, "Streaming events" of Responses.
+    """
+
+    ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+    WORDS: ClassVar = (b"response.completed", b"response.incomplete", b"response.failed", b'"error"')
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._response: dict[str, Any] | None = None
+
+    def _is_telling(self, data: bytes) -> bool:
+        return any(word in data for word in self.WORDS)
+
+    def _look(self, event: bytes) -> bytes:
+        said = sse.load(event)
+        if said is None:
+            return event
+        kind = said.get("type")
+        if kind == "error":
+            self.has_error = True
+        if kind not in self.ENDS:
+            return event
+        response = said.get("response")
+        self._response = response if isinstance(response, dict) else {}
+        self.is_done = True
+        self.has_error = self.has_error or kind == "response.failed"
+        self.tail += event
+        return b""
+
+    def usage(self) -> Usage | None:
+        found = (self._response or {}).get("usage")
+        return usage.reported_response(found, self._response or {}) if isinstance(found, dict) else None
+
+    def finish_reason(self) -> str | None:
+        return usage.finish_of_response(self._response or {})
+
+    def tool_calls(self) -> int:
+        return usage.tools_of_response(self._response or {})
+
+    def texts(self) -> list[str]:
+        return usage.texts_of_response_events(self._objects())
