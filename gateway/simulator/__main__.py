@@ -9,7 +9,7 @@ from gateway.simulator.run import run
 
 def main() -> int:
     """Parse the command line and serve; 1 when it cannot listen or write its log, 2 for a bad option."""
-    parser = argparse.ArgumentParser(prog="simulate_provider", description="Simulated LLM provider (OpenAI format).")
+    parser = argparse.ArgumentParser(prog="simulate_provider", description="Simulated LLM provider.")
     add_arguments(parser)
     try:
         options = options_from(vars(parser.parse_args()))

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import blake2b
 
 import orjson
@@ -15,7 +16,10 @@ from gateway.simulator.tokens import count_tokens, split_tokens
 OUTPUT_SIGMA = 0.7
 REASONING_SIGMA = 0.8
 TOOL_CALL_OVERHEAD_TOKENS = 5
-_EFFORT = {"none": 0.0, "minimal": 0.05, "low": 0.4, "medium": 1.0, "high": 2.2, "xhigh": 4.0}
+REASONING_STEP_TOKENS = 64
+SHOWN_REASONING_TOKENS = 24
+REASONING_INDEX = 1_000  # keeps the random numbers of a reasoning text apart from those of every choice
+_EFFORT = {"none": 0.0, "minimal": 0.05, "low": 0.4, "medium": 1.0, "high": 2.2, "xhigh": 4.0, "max": 6.0}
 _ANY_OBJECT = {
     "type": "object",
     "properties": {"answer": {"type": "string"}, "confidence": {"type": "number", "minimum": 0, "maximum": 1}},
@@ -39,10 +43,12 @@ def make_answer(
     created: int,
     exact_tokens: int | None = None,
     accented: bool = False,
+    filtered_after: int | None = None,
 ) -> Answer:
     """Answer `call`; `cached` prompt tokens were read from the cache. Times are Unix seconds.
 
-    `exact_tokens` fixes the length of the text (paced streams); `accented` fills it with multi-byte characters.
+    `exact_tokens` fixes the length of the text (paced streams); `accented` fills it with multi-byte characters;
+    `filtered_after` tokens a safety filter stops it.
     Reasoning tokens are produced first and count against `max_tokens`, as OpenAI does it, so a small limit can
     leave no visible text at all.
     """
@@ -59,6 +65,11 @@ def make_answer(
             choice, spoken = _call_tools(call, names, rng, limit - thought)
         else:
             choice, spoken = _speak(model, call, rng, limit - thought, writer)
+        if filtered_after is not None and (choice.tokens or choice.tool_calls):
+            choice = Choice(choice.tokens[:filtered_after], (), "content_filter")
+            spoken = len(choice.tokens)
+        if thought and call.show_reasoning:
+            choice = replace(choice, reasoning=_reasoning_text(call, seed, index, thought))
         choices.append(choice)
         completion += thought + spoken
         reasoning += thought
@@ -67,10 +78,20 @@ def make_answer(
 
 
 def _reasoning_tokens(model: SimModel, call: ChatCall, rng: random.Random) -> int:
-    if not model.reasoning_median:
+    """Drawn from the model's median; a caller that asks for thinking gets at least one step of it."""
+    median = model.reasoning_median if call.reasoning_median is None else call.reasoning_median
+    if not median:
         return 0
-    drawn = model.reasoning_median * _EFFORT.get(call.effort, 1.0) * rng.lognormvariate(0.0, REASONING_SIGMA)
-    return round(drawn / 64) * 64  # vendors report reasoning in coarse steps
+    drawn = median * _EFFORT.get(call.effort, 1.0) * rng.lognormvariate(0.0, REASONING_SIGMA)
+    tokens = round(drawn / REASONING_STEP_TOKENS) * REASONING_STEP_TOKENS  # vendors report reasoning in coarse steps
+    if call.reasoning_median is None:
+        return tokens
+    return min(max(tokens, REASONING_STEP_TOKENS), call.reasoning_limit or tokens + REASONING_STEP_TOKENS)
+
+
+def _reasoning_text(call: ChatCall, seed: int, index: int, thought: int) -> tuple[str, ...]:
+    """The summary of the reasoning that vendors show, of at most 24 tokens; its own random numbers."""
+    return tuple(write_prose(answer_rng(seed, call, REASONING_INDEX + index), min(thought, SHOWN_REASONING_TOKENS)))
 
 
 def _speak(model: SimModel, call: ChatCall, rng: random.Random, limit: int, writer: Writer) -> tuple[Choice, int]:
@@ -84,10 +105,12 @@ def _speak(model: SimModel, call: ChatCall, rng: random.Random, limit: int, writ
     finish: FinishReason = "length" if len(tokens) > limit else "stop"
     tokens = tokens[:limit]
     text = "".join(tokens)
-    hits = [position for stop in call.stop if (position := text.find(stop)) >= 0]
-    if hits:
-        tokens, finish = split_tokens(text[: min(hits)]), "stop"
-    return Choice(tuple(tokens), (), finish), len(tokens)
+    hits = [(position, stop) for stop in call.stop if (position := text.find(stop)) >= 0]
+    if not hits:
+        return Choice(tuple(tokens), (), finish), len(tokens)
+    position, stopped_by = min(hits)
+    tokens = split_tokens(text[:position])
+    return Choice(tuple(tokens), (), "stop", stopped_by=stopped_by), len(tokens)
 
 
 def _tools_to_call(call: ChatCall) -> list[str]:

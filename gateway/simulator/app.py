@@ -21,22 +21,8 @@ from gateway.simulator.prefix_cache import PrefixCache
 from gateway.simulator.request_log import Outcome, Record, RequestLog
 from gateway.simulator.server import Exchange, Header
 from gateway.simulator.turn import Turn
-from gateway.simulator.wire import openai
-
-_ERRORS: dict[int, tuple[str, str, str | None]] = {
-    400: ("The simulated provider was asked to refuse this request.", "invalid_request_error", None),
-    401: ("Incorrect API key provided.", "invalid_request_error", "invalid_api_key"),
-    403: ("You do not have access to this resource.", "invalid_request_error", "forbidden"),
-    404: ("The requested resource does not exist.", "invalid_request_error", "not_found"),
-    429: ("Rate limit reached. Please try again later.", "requests", "rate_limit_exceeded"),
-    500: ("The server had an error while processing your request. Sorry about that!", "server_error", None),
-    502: ("Bad gateway.", "server_error", None),
-    503: ("The engine is currently overloaded, please try again later.", "server_error", None),
-}
-_NO_KEY = (
-    "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth "
-    "(i.e. Authorization: Bearer YOUR_KEY)."
-)
+from gateway.simulator.wire import find_format, openai
+from gateway.simulator.wire.format import WireFormat
 
 
 class Simulator:
@@ -54,16 +40,16 @@ class Simulator:
     def handle(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         """Answer at once and return `None`, or return the work that will."""
         path = exchange.path
-        if path.startswith(b"/v1/"):
-            if self.options.instant and self._answer_instantly(exchange):
+        if (wire := find_format(exchange)) is not None:
+            if self.options.instant and wire is openai and self._answer_instantly(exchange):
                 return None
-            return self._serve(exchange)
+            return self._serve(exchange, wire)
         if path == b"/healthz":
             exchange.respond(200, b'{"status":"ok"}')
         elif path.startswith(b"/_sim/"):
             answer_control(self, exchange)
         else:
-            exchange.respond(404, openai.error_body(_invalid_url(exchange)))
+            exchange.respond(404, openai.error_body(_invalid_url(exchange), 0))
         return None
 
     def reset(self) -> None:
@@ -74,54 +60,53 @@ class Simulator:
         self.next_faults.clear()
         self.down = ""
 
-    async def _serve(self, exchange: Exchange) -> None:
+    async def _serve(self, exchange: Exchange, wire: WireFormat) -> None:
         """Log, answer or refuse, log the end."""
         started = time.perf_counter()
-        record = self._begin(exchange, _peek(exchange.body))
+        record = self._begin(exchange, *wire.describe(exchange, _peek(exchange.body)))
         number = request_number(self.options.seed, record.seq)
-        headers: list[Header] = [(b"x-request-id", b"req_%016x" % number)]
+        headers = wire.base_headers(number)
         outcome: Outcome = "error"
         try:
-            outcome = await self._answer(exchange, record, number, headers)
+            outcome = await self._answer(exchange, wire, record, number, headers)
         except ProviderError as error:
             record.status = error.status
-            headers += [*error.headers, (b"openai-processing-ms", b"%d" % ((time.perf_counter() - started) * 1000))]
-            exchange.respond(error.status, openai.error_body(error), headers)
+            headers += [*error.headers, *wire.timing_headers((time.perf_counter() - started) * 1000)]
+            exchange.respond(error.status, wire.error_body(error, number), headers)
         except asyncio.CancelledError:
             outcome = "client_gone" if exchange.client_gone else "cut"
             raise
         finally:
             self.log.end(record, outcome)
 
-    def _begin(self, exchange: Exchange, payload: Any) -> Record:
-        fields = payload if isinstance(payload, dict) else {}
-        model = fields.get("model")
+    def _begin(self, exchange: Exchange, model: str | None, stream: bool) -> Record:
         return self.log.begin(
             path=exchange.path.decode("latin-1"),
-            model=model if isinstance(model, str) else None,
-            stream=fields.get("stream") is True,
+            model=model,
+            stream=stream,
             attempt_id=_text_header(exchange, b"x-client-request-id"),
             request_id=_text_header(exchange, b"x-request-id"),
         )
 
-    async def _answer(self, exchange: Exchange, record: Record, number: int, headers: list[Header]) -> Outcome:
+    async def _answer(
+        self, exchange: Exchange, wire: WireFormat, record: Record, number: int, headers: list[Header]
+    ) -> Outcome:
         """Everything between the first line of the log and the last. Raises `ProviderError` to refuse."""
         if self.down == "503":
-            raise _provider_error(503)
+            raise wire.failure(503, 1)
         if self.down == "close":
             exchange.reset()
             return "error"
-        key = _authenticate(exchange)
+        key = wire.authenticate(exchange)
         fault = self._pick_fault(exchange, record, number)
         if fault is not None:
             record.fault = fault.kind
-            if await _break_before_head(exchange, fault):
+            if await _break_before_head(exchange, wire, fault):
                 return "cut"
-        endpoint = openai.find_endpoint(exchange.method, exchange.path)
+        endpoint = wire.find_endpoint(exchange.method, exchange.path)
         if endpoint is None:
             raise _invalid_url(exchange)
-        headers.append((b"openai-version", b"2020-10-01"))
-        turn = Turn(self.options, self.cache, self.limiter, exchange, record, number, key, fault, headers)
+        turn = Turn(wire, self.options, self.cache, self.limiter, exchange, record, number, key, fault, headers)
         return await endpoint(turn)
 
     def _pick_fault(self, exchange: Exchange, record: Record, number: int) -> Fault | None:
@@ -154,17 +139,17 @@ class Simulator:
             data = self._instant.embedding(model, payload)
         else:
             return False
-        record = self._begin(exchange, payload)
+        record = self._begin(exchange, name, payload.get("stream") is True)
         record.status, record.usage = 200, data.usage
         exchange.respond_prepared(data.wire)
         self.log.end(record, "completed")
         return True
 
 
-async def _break_before_head(exchange: Exchange, fault: Fault) -> bool:
+async def _break_before_head(exchange: Exchange, wire: WireFormat, fault: Fault) -> bool:
     """Faults that need no answer; `True` when the exchange is over. Raises `ProviderError` for `error-<status>`."""
     if fault.status:
-        raise _provider_error(fault.status, retry_after_s=fault.argument)
+        raise wire.failure(fault.status, fault.argument)
     if fault.kind == "hang":
         await hang()
     if fault.kind == "reset":
@@ -173,22 +158,6 @@ async def _break_before_head(exchange: Exchange, fault: Fault) -> bool:
     if fault.kind == "slow-headers":
         await asyncio.sleep(fault.argument / 1000)
     return False
-
-
-def _provider_error(status: int, *, retry_after_s: int = 1) -> ProviderError:
-    message, kind, code = _ERRORS.get(status, ("The simulated provider failed.", "server_error", None))
-    headers = [(b"retry-after", b"%d" % retry_after_s)] if status in (429, 503) else []
-    return ProviderError(status, message, kind=kind, code=code, headers=headers)
-
-
-def _authenticate(exchange: Exchange) -> str:
-    """The bearer key. Raises a 401 `ProviderError` without one, and for `sk-invalid`."""
-    scheme, _, key = exchange.headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() != b"bearer" or not key.strip():
-        raise ProviderError(401, _NO_KEY)
-    if key.strip() == b"sk-invalid":
-        raise ProviderError(401, "Incorrect API key provided: sk-invalid.", code="invalid_api_key")
-    return key.strip().decode("latin-1")
 
 
 def _invalid_url(exchange: Exchange) -> ProviderError:

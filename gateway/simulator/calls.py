@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-FinishReason = Literal["stop", "length", "tool_calls"]
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,10 @@ class ChatCall:
 
     `must_call` is the tool choice: "auto", "none", "required" or the name of one tool. `json_schema` is `None` for
     text, `{}` for any JSON object. `digest` identifies what was asked, for the seed of the answer.
+    `reasoning_median` and `reasoning_limit` are tokens: `None` takes the model's own median, and no limit but
+    `max_tokens`. `show_reasoning` asks for the reasoning's text. `block_ends` are positions in `prompt`, and
+    `cache_points` those of them that the caller marked for the cache, with seconds to live; `None` where the vendor
+    caches by itself.
     """
 
     model: str
@@ -39,6 +43,11 @@ class ChatCall:
     include_usage: bool = False
     top_logprobs: int | None = None
     service_tier: str = "default"
+    reasoning_median: float | None = None
+    reasoning_limit: int | None = None
+    show_reasoning: bool = False
+    block_ends: tuple[int, ...] = ()
+    cache_points: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +61,30 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One alternative answer: text tokens or tool calls."""
+    """One alternative answer: text tokens or tool calls, after the text of its reasoning when that is shown.
+
+    `stopped_by` is the stop sequence that ended the text.
+    """
 
     tokens: tuple[str, ...]
     tool_calls: tuple[ToolCall, ...]
     finish_reason: FinishReason
+    reasoning: tuple[str, ...] = ()
+    stopped_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts of one request; `cached` ⊆ `prompt`, `reasoning` ⊆ `completion`."""
+    """Token counts of one request; `cached`, `written_5m` and `written_1h` are disjoint parts of `prompt`,
+    `reasoning` is a part of `completion`.
+    """
 
     prompt: int
     completion: int = 0
     cached: int = 0
     reasoning: int = 0
+    written_5m: int = 0
+    written_1h: int = 0
 
 
 @dataclass(slots=True)
@@ -92,14 +110,18 @@ class EmbeddingCall:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One server-sent event: `payload` is its data, `tokens` how many tokens it carries.
+    """One event of a stream: `payload` is its data, `event` its name, `tokens` how many tokens it carries.
 
-    A `timed` frame leaves one gap of the pace after the timed frame before it, any other at once.
+    A `timed` frame leaves one gap of the pace after the timed frame before it, any other at once. `is_last` marks the
+    event that ends the stream, `is_error` one that reports a failure.
     """
 
     payload: bytes
     tokens: int = 0
     timed: bool = False
+    event: bytes = b""
+    is_last: bool = False
+    is_error: bool = False
 
 
 class ProviderError(Exception):

@@ -1,8 +1,8 @@
 """Sends an answer at its pace, or breaks it the way a fault asks. It knows bodies and events, no wire format."""
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from time import monotonic_ns
 from typing import Literal
@@ -17,11 +17,28 @@ EVENT_STREAM = b"text/event-stream; charset=utf-8"
 JSON = b"application/json"
 # Faults of a whole body; on a stream they treat all its events as one body of known length.
 BODY_FAULTS = frozenset({"cut-body", "bad-json", "lying-length", "empty-body", "huge-body"})
-_DONE = b"[DONE]"
 _PIECE_BYTES = 64 * 1024
 _FAIRNESS_TOKENS = 32
 
 Action = Literal["send", "hang", "close", "reset", "stop"]
+
+
+def encode_sse(frame: Frame) -> bytes:
+    """One server-sent event (HTML standard, "Server-sent events")."""
+    name = b"event: %s\n" % frame.event if frame.event else b""
+    return b"%sdata: %s\n\n" % (name, frame.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How a stream puts its events on the wire."""
+
+    content_type: bytes = EVENT_STREAM
+    encode: Callable[[Frame], bytes] = encode_sse
+
+
+SSE = Framing()
+SERVER_ERROR = Frame(b'{"error":{"message":"The server had an error","type":"server_error"}}', is_error=True)
 
 
 async def hang() -> None:
@@ -37,7 +54,8 @@ class Delivery:
     pace: Pace
     fault: Fault | None = None
     headers: list[Header] = field(default_factory=list)
-    error_event: bytes = b'{"error":{"message":"The server had an error","type":"server_error"}}'
+    error_event: Frame = SERVER_ERROR
+    framing: Framing = SSE
     tokens_sent: int = 0
     outcome: Outcome = "cut"
 
@@ -45,21 +63,21 @@ class Delivery:
     def _kind(self) -> str:
         return self.fault.kind if self.fault else ""
 
-    async def send_body(self, body: bytes, *, after_s: float) -> None:
-        """Send a JSON body `after_s` seconds from now."""
+    async def send_body(self, body: bytes, *, after_s: float, content_type: bytes = JSON) -> None:
+        """Send a whole body `after_s` seconds from now."""
         if after_s > 0:
             await asyncio.sleep(after_s)
-        await self._send_whole(body, JSON)
+        await self._send_whole(body, content_type)
 
     async def send_events(self, frames: Iterator[Frame]) -> None:
-        """Send events as a `text/event-stream`, each when its token is due. Raises nothing of its own."""
+        """Send events in their framing, each when its token is due. Raises nothing of its own."""
         loop = asyncio.get_running_loop()
         due = loop.time() + self.pace.first_s
         await asyncio.sleep(self.pace.first_s)
         if self._kind in BODY_FAULTS:
-            await self._send_whole(b"".join(b"data: %s\n\n" % frame.payload for frame in frames), EVENT_STREAM)
+            await self._send_whole(b"".join(map(self.framing.encode, frames)), self.framing.content_type)
             return
-        self.exchange.start(200, self.headers, EVENT_STREAM)
+        self.exchange.start(200, self.headers, self.framing.content_type)
         await self._pause_after_head()
         gaps = self.pace.gaps()
         first = True
@@ -74,7 +92,7 @@ class Delivery:
                     await asyncio.sleep(wait)
                 elif self.tokens_sent % _FAIRNESS_TOKENS == 0:
                     await asyncio.sleep(0)
-            await self._send_event(frame.payload)
+            await self._send_event(frame)
             self.tokens_sent += frame.tokens
             await self.exchange.drain()
         self._complete()
@@ -86,22 +104,29 @@ class Delivery:
         endings: dict[str, Action] = {"hang-after-first": "hang", "cut-stream": "close", "reset-stream": "reset"}
         pending = self.fault is not None and self._kind in {*endings, "malformed-chunk", "error-in-stream"}
         for frame in frames:
-            if pending and self.fault and (self.tokens_sent >= self.fault.argument or frame.payload == _DONE):
+            if pending and self.fault and (self.tokens_sent >= self.fault.argument or frame.is_last):
                 pending = False
                 if self._kind == "malformed-chunk":
-                    yield "send", Frame(frame.payload[: len(frame.payload) * 2 // 3] or b"{")
+                    yield (
+                        "send",
+                        replace(
+                            frame, payload=frame.payload[: len(frame.payload) * 2 // 3] or b"{", tokens=0, timed=False
+                        ),
+                    )
                 elif self._kind == "error-in-stream":
-                    yield "send", Frame(self.error_event)
+                    yield "send", self.error_event
                     yield "stop", frame
                 else:
                     yield endings[self._kind], frame
             yield "send", frame
 
-    async def _send_event(self, payload: bytes) -> None:
-        if self.pace.stamped and payload.endswith(b"}"):
-            payload = b'%s,"sim_sent_at":%d}' % (payload[:-1], monotonic_ns())
-        end = b"\r\n\r\n" if self._kind == "crlf-lines" else b"\n\n"
-        data = b"data: %s%s" % (payload, end)
+    async def _send_event(self, frame: Frame) -> None:
+        if self.pace.stamped and frame.payload.endswith(b"}"):
+            stamped = b'%s,"sim_sent_at":%d}' % (frame.payload[:-1], monotonic_ns())
+            frame = replace(frame, payload=stamped)
+        data = self.framing.encode(frame)
+        if self._kind == "crlf-lines" and self.framing is SSE:
+            data = data.replace(b"\n", b"\r\n")
         if self._kind != "split-utf8":
             self.exchange.write(data)
             return

@@ -21,6 +21,7 @@ FAULTS: dict[str, int] = {
     "lying-length": 0,
     "empty-body": 0,
     "huge-body": 64 * 1024 * 1024,  # bytes
+    "content-filter": 3,  # tokens before the vendor's safety filter stops the answer
     "no-usage": 0,
     "usage-in-last-choice-chunk": 0,
     "duplicate-usage": 0,

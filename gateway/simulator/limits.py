@@ -6,7 +6,7 @@ A key may carry its own limits in its text, `sk-…-rpm-<n>` and `sk-…-tpm-<n>
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 _RPM = re.compile(r"-rpm-(\d+)")
@@ -30,13 +30,23 @@ class _Bucket:
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """How full one bucket is: `name` is "requests" or "tokens", `reset_s` the seconds until it is full."""
+
+    name: str
+    limit: int
+    remaining: int
+    reset_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Outcome of one request: `refused_by` is "requests", "tokens" or `None`; `retry_after_s` is 0 if admitted."""
 
     refused_by: str | None
     limit: int
     retry_after_s: float
-    headers: list[tuple[bytes, bytes]]
+    levels: tuple[Level, ...]
 
 
 class RateLimiter:
@@ -49,7 +59,7 @@ class RateLimiter:
     def admit(self, key: str, tokens: int, *, rpm: int, tpm: int) -> Verdict:
         """Take one request and `tokens` tokens from the buckets of `key`, both or none.
 
-        `rpm` and `tpm` are the defaults for keys that do not carry their own; 0 means no limit and no headers.
+        `rpm` and `tpm` are the defaults for keys that do not carry their own; 0 means no limit.
         """
         now = self._clock()
         wanted = [("requests", _own_limit(_RPM, key, rpm), 1), ("tokens", _own_limit(_TPM, key, tpm), tokens)]
@@ -58,11 +68,11 @@ class RateLimiter:
         if refused is None:
             for _, bucket, amount in buckets:
                 bucket.level -= amount
-        headers = [header for name, bucket, _ in buckets for header in _headers(name, bucket)]
+        levels = tuple(_level(name, bucket) for name, bucket, _ in buckets)
         if refused is None:
-            return Verdict(None, 0, 0.0, headers)
+            return Verdict(None, 0, 0.0, levels)
         name, bucket, amount = refused
-        return Verdict(name, bucket.limit, bucket.wait_s(amount), headers)
+        return Verdict(name, bucket.limit, bucket.wait_s(amount), levels)
 
     def clear(self) -> None:
         """Fill every bucket."""
@@ -79,15 +89,21 @@ def _own_limit(pattern: re.Pattern[str], key: str, default: int) -> int:
     return int(match[1]) if match else default
 
 
-def _headers(name: str, bucket: _Bucket) -> list[tuple[bytes, bytes]]:
+def _level(name: str, bucket: _Bucket) -> Level:
+    return Level(name, bucket.limit, max(0, math.floor(bucket.level)), bucket.wait_s(bucket.limit))
+
+
+def openai_headers(levels: Iterable[Level]) -> list[tuple[bytes, bytes]]:
     """The `x-ratelimit-*` headers (https://platform.openai.com/docs/guides/rate-limits)."""
-    kind = name.encode()
-    reset_s = bucket.wait_s(bucket.limit)
-    return [
-        (b"x-ratelimit-limit-" + kind, b"%d" % bucket.limit),
-        (b"x-ratelimit-remaining-" + kind, b"%d" % max(0, math.floor(bucket.level))),
-        (b"x-ratelimit-reset-" + kind, format_reset(reset_s).encode()),
-    ]
+    headers = []
+    for level in levels:
+        kind = level.name.encode()
+        headers += [
+            (b"x-ratelimit-limit-" + kind, b"%d" % level.limit),
+            (b"x-ratelimit-remaining-" + kind, b"%d" % level.remaining),
+            (b"x-ratelimit-reset-" + kind, format_reset(level.reset_s).encode()),
+        ]
+    return headers
 
 
 def format_reset(seconds: float) -> str:

@@ -1,8 +1,11 @@
 """One authenticated request on its way to an endpoint, with what every wire format needs to answer it."""
 
+from __future__ import annotations
+
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gateway.simulator.calls import ProviderError, Usage
 from gateway.simulator.catalog import SimModel
@@ -15,11 +18,15 @@ from gateway.simulator.prefix_cache import PrefixCache
 from gateway.simulator.request_log import Outcome, Record
 from gateway.simulator.server import Exchange, Header
 
+if TYPE_CHECKING:
+    from gateway.simulator.wire.format import WireFormat
+
 
 @dataclass(slots=True)
 class Turn:
     """`headers` go with the answer, whatever it is; `number` is the request's deterministic 64-bit number."""
 
+    format: WireFormat
     options: SimulatorOptions
     cache: PrefixCache
     limiter: RateLimiter
@@ -44,7 +51,7 @@ class Turn:
     def admit(self, tokens: int) -> None:
         """Count the request against the key's limits. Raises a 429 `ProviderError` when one is used up."""
         verdict = self.limiter.admit(self.key, tokens, rpm=self.options.rpm, tpm=self.options.tpm)
-        self.headers += verdict.headers
+        self.headers += self.format.limit_headers(verdict.levels)
         if verdict.refused_by is None:
             return
         message = (
@@ -68,7 +75,7 @@ class Turn:
     def deliver(self, pace: Pace) -> Delivery:
         """Start the delivery of an answer with status 200."""
         self.record.status = 200
-        self.headers.append((b"openai-processing-ms", b"%d" % (pace.first_s * 1000)))
+        self.headers += self.format.timing_headers(pace.first_s * 1000)
         return Delivery(self.exchange, pace, self.fault, self.headers)
 
 

@@ -1,81 +1,120 @@
-"""OpenAI's endpoints: chat completions, embeddings, models."""
+"""OpenAI's endpoints: chat completions, completions, responses, embeddings, models."""
 
-import time
+from collections.abc import Iterable
+from typing import Any
 from urllib.parse import unquote
 
 import orjson
 
-from gateway.simulator.answers import make_answer
-from gateway.simulator.calls import Answer, ChatCall, ProviderError, Usage
-from gateway.simulator.catalog import CATALOG, Kind, SimModel, find_model
-from gateway.simulator.delivery import Delivery
+from gateway.simulator.calls import ProviderError, Usage
+from gateway.simulator.catalog import CATALOG
 from gateway.simulator.embeddings import embed
 from gateway.simulator.faults import USAGE_FAULTS
-from gateway.simulator.latency import Pace, parse_paced
-from gateway.simulator.request_log import Outcome, Record
+from gateway.simulator.latency import Pace
+from gateway.simulator.limits import Level, openai_headers
+from gateway.simulator.request_log import Outcome
+from gateway.simulator.server import Exchange, Header
 from gateway.simulator.turn import Endpoint, Turn
+from gateway.simulator.wire import openai_items, openai_legacy
 from gateway.simulator.wire import openai_requests as requests
 from gateway.simulator.wire import openai_responses as responses
+from gateway.simulator.wire.openai_models import check_length, require_model
+from gateway.simulator.wire.talking import answer_call, stream, visible_s
 
 CHAT_PATH = b"/v1/chat/completions"
 EMBEDDINGS_PATH = b"/v1/embeddings"
 MODELS_PATH = b"/v1/models"
+COMPLETIONS_PATH = b"/v1/completions"
+RESPONSES_PATH = b"/v1/responses"
+
+
+_ERRORS: dict[int, tuple[str, str, str | None]] = {
+    400: ("The simulated provider was asked to refuse this request.", "invalid_request_error", None),
+    401: ("Incorrect API key provided.", "invalid_request_error", "invalid_api_key"),
+    403: ("You do not have access to this resource.", "invalid_request_error", "forbidden"),
+    404: ("The requested resource does not exist.", "invalid_request_error", "not_found"),
+    429: ("Rate limit reached. Please try again later.", "requests", "rate_limit_exceeded"),
+    500: ("The server had an error while processing your request. Sorry about that!", "server_error", None),
+    502: ("Bad gateway.", "server_error", None),
+    503: ("The engine is currently overloaded, please try again later.", "server_error", None),
+}
+_NO_KEY = (
+    "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth "
+    "(i.e. Authorization: Bearer YOUR_KEY)."
+)
 
 
 def find_endpoint(method: bytes, path: bytes) -> Endpoint | None:
     """The endpoint that serves `method path`; `None` when this format has none."""
     if method == b"POST":
-        return {CHAT_PATH: chat, EMBEDDINGS_PATH: embeddings}.get(path)
+        return {
+            CHAT_PATH: chat,
+            EMBEDDINGS_PATH: embeddings,
+            COMPLETIONS_PATH: openai_legacy.completions,
+            RESPONSES_PATH: openai_items.respond,
+        }.get(path)
     if method == b"GET" and (path == MODELS_PATH or path.startswith(MODELS_PATH + b"/")):
         return models
     return None
 
 
-def error_body(error: ProviderError) -> bytes:
+def describe(exchange: Exchange, payload: Any) -> tuple[str | None, bool]:
+    """`model` and `stream` of the body."""
+    fields = payload if isinstance(payload, dict) else {}
+    model = fields.get("model")
+    return model if isinstance(model, str) else None, fields.get("stream") is True
+
+
+def authenticate(exchange: Exchange) -> str:
+    """The bearer key. Raises a 401 `ProviderError` without one, and for `sk-invalid`."""
+    scheme, _, key = exchange.headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"bearer" or not key.strip():
+        raise ProviderError(401, _NO_KEY)
+    if key.strip() == b"sk-invalid":
+        raise ProviderError(401, "Incorrect API key provided: sk-invalid.", code="invalid_api_key")
+    return key.strip().decode("latin-1")
+
+
+def failure(status: int, retry_after_s: int) -> ProviderError:
+    """A failure in OpenAI's words."""
+    message, kind, code = _ERRORS.get(status, ("The simulated provider failed.", "server_error", None))
+    headers = [(b"retry-after", b"%d" % retry_after_s)] if status in (429, 503) else []
+    return ProviderError(status, message, kind=kind, code=code, headers=headers)
+
+
+def error_body(error: ProviderError, number: int) -> bytes:
     """A refusal as this format writes it."""
     return orjson.dumps(responses.error_object(error))
+
+
+def base_headers(number: int) -> list[Header]:
+    """The request's id and the API's version (OpenAI API reference, "Debugging requests")."""
+    return [(b"x-request-id", b"req_%016x" % number), (b"openai-version", b"2020-10-01")]
+
+
+def limit_headers(levels: Iterable[Level]) -> list[Header]:
+    """The `x-ratelimit-*` headers."""
+    return openai_headers(levels)
+
+
+def timing_headers(elapsed_ms: float) -> list[Header]:
+    """`openai-processing-ms`."""
+    return [(b"openai-processing-ms", b"%d" % elapsed_ms)]
 
 
 async def chat(turn: Turn) -> Outcome:
     """`POST /v1/chat/completions`, streamed or whole."""
     call = requests.parse_chat(requests.read_object(turn.exchange.body))
     model = require_model(call.model, "chat", any_model=turn.options.any_model)
-    _check_length(model, len(call.prompt), "messages")
-    turn.admit(len(call.prompt) + (call.max_tokens or 0))
-    cached = turn.cache.lookup_and_store(f"{turn.key}\x00{call.model}", call.prompt)
-    paced = parse_paced(turn.paced_by or call.model)
-    answer = make_answer(
-        model,
-        call,
-        seed=turn.options.seed,
-        cached=cached,
-        id_token=f"{turn.number:024x}",
-        created=int(time.time()),
-        exact_tokens=paced[0] if paced else None,
-        accented=turn.fault_kind == "split-utf8",
-    )
-    delivery = turn.deliver(paced[1] if paced else turn.draw_pace(model, answer.usage))
+    check_length(model, len(call.prompt), "messages")
+    answer, delivery = answer_call(turn, model, call)
     turn.record.usage = responses.usage_object(answer.usage)  # a vendor finishes, and bills, what nobody waits for
     if call.stream:
-        return await _stream(call, answer, delivery, turn.record)
+        usage_fault = turn.fault_kind if turn.fault_kind in USAGE_FAULTS else None
+        frames = responses.chat_frames(call, answer, usage_fault=usage_fault, merge_role=delivery.pace.stamped)
+        return await stream(answer, delivery, turn.record, frames, responses.usage_object)
     body = responses.chat_object(call, answer, report_usage=turn.fault_kind != "no-usage")
-    visible = answer.usage.completion - answer.usage.reasoning
-    await delivery.send_body(orjson.dumps(body), after_s=delivery.pace.total_s(visible // call.n))
-    return delivery.outcome
-
-
-async def _stream(call: ChatCall, answer: Answer, delivery: Delivery, record: Record) -> Outcome:
-    """Stream an answer; the record's usage follows what was really sent when it breaks off."""
-    kind = delivery.fault.kind if delivery.fault else ""
-    usage_fault = kind if kind in USAGE_FAULTS else None
-    frames = responses.chat_frames(call, answer, usage_fault=usage_fault, merge_role=delivery.pace.stamped)
-    try:
-        await delivery.send_events(frames)
-    finally:
-        if delivery.outcome != "completed":
-            usage = answer.usage
-            sent = Usage(usage.prompt, usage.reasoning + delivery.tokens_sent, usage.cached, usage.reasoning)
-            record.usage = responses.usage_object(sent)
+    await delivery.send_body(orjson.dumps(body), after_s=visible_s(call, answer, delivery))
     return delivery.outcome
 
 
@@ -83,7 +122,7 @@ async def embeddings(turn: Turn) -> Outcome:
     """`POST /v1/embeddings`."""
     call = requests.parse_embedding(requests.read_object(turn.exchange.body))
     model = require_model(call.model, "embedding", any_model=turn.options.any_model)
-    _check_length(model, max(len(words) for words in call.inputs), "input")
+    check_length(model, max(len(words) for words in call.inputs), "input")
     if call.dimensions is not None and (call.dimensions > model.dimensions or model.name.endswith("ada-002")):
         message = f"Invalid value for 'dimensions': {call.dimensions}. The model has {model.dimensions}."
         raise ProviderError(400, message, param="dimensions")
@@ -112,26 +151,3 @@ async def models(turn: Turn) -> Outcome:
     delivery = turn.deliver(Pace())
     await delivery.send_body(orjson.dumps(body), after_s=0)
     return delivery.outcome
-
-
-def require_model(name: str, kind: Kind | None, *, any_model: bool) -> SimModel:
-    """The model, of `kind` unless that is `None`. Raises `ProviderError` in the vendor's words."""
-    model = find_model(name, any_model=any_model)
-    if model is None:
-        message = f"The model `{name}` does not exist or you do not have access to it."
-        raise ProviderError(404, message, param="model" if kind is None else None, code="model_not_found")
-    if kind == "chat" != model.kind:
-        message = "This is not a chat model and thus not supported in the v1/chat/completions endpoint."
-        raise ProviderError(404, message, param="model")
-    if kind == "embedding" != model.kind:
-        raise ProviderError(403, f"You are not allowed to generate embeddings from this model: {name}.")
-    return model
-
-
-def _check_length(model: SimModel, tokens: int, param: str) -> None:
-    if tokens > model.context_tokens:
-        message = (
-            f"This model's maximum context length is {model.context_tokens} tokens. However, your {param} resulted in "
-            f"{tokens} tokens. Please reduce the length of the {param}."
-        )
-        raise ProviderError(400, message, param=param, code="context_length_exceeded")

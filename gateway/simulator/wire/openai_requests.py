@@ -14,7 +14,7 @@ from gateway.simulator.tokens import split_tokens
 MAX_EMBEDDING_INPUTS = 2_048
 IMAGE_TOKENS = {"low": 85}
 IMAGE_TOKENS_DEFAULT = 765
-_TIERS = {"flex", "priority", "scale"}
+TIERS = {"flex", "priority", "scale"}
 _BAD_JSON = (
     "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
     "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
@@ -36,7 +36,7 @@ def parse_chat(payload: dict[str, Any]) -> ChatCall:
     """A chat completion request; `digest` covers what decides the answer, not how it is delivered."""
     messages = payload.get("messages")
     if not isinstance(messages, list):
-        raise _invalid("messages", "an array of objects", messages)
+        raise invalid("messages", "an array of objects", messages)
     if not messages:
         raise ProviderError(
             400,
@@ -45,28 +45,28 @@ def parse_chat(payload: dict[str, Any]) -> ChatCall:
             code="empty_array",
         )
     deciding = [payload.get(name) for name in ("model", "messages", "tools", "tool_choice", "response_format", "seed")]
-    tools = _tools(payload)
+    tools = chat_tools(payload)
     limit_name = "max_completion_tokens" if payload.get("max_completion_tokens") is not None else "max_tokens"
     last = messages[-1]
     call = ChatCall(
-        model=_model_name(payload),
+        model=model_name(payload),
         digest=blake2b(orjson.dumps(deciding, option=orjson.OPT_SORT_KEYS), digest_size=16).digest(),
-        prompt=_prompt_tokens(messages, payload.get("tools")),
-        last_user_text=_last_user_text(messages),
+        prompt=prompt_tokens(messages, payload.get("tools")),
+        last_user_text=last_user_text(messages),
         after_tool=isinstance(last, dict) and last.get("role") == "tool",
-        max_tokens=_whole(payload, limit_name, least=1),
-        n=_whole(payload, "n", least=1, most=128) or 1,
-        stop=_stop(payload.get("stop")),
+        max_tokens=whole(payload, limit_name, least=1),
+        n=whole(payload, "n", least=1, most=128) or 1,
+        stop=stop_sequences(payload.get("stop")),
         tools=tools,
-        must_call=_must_call(payload.get("tool_choice"), tools),
+        must_call=must_call(payload.get("tool_choice"), tools),
         parallel_tools=payload.get("parallel_tool_calls") is not False,
-        json_schema=_json_schema(payload, messages),
+        json_schema=json_schema(payload, messages),
         effort=str(payload.get("reasoning_effort") or "medium"),
         stream=payload.get("stream") is True,
-        service_tier=tier if (tier := payload.get("service_tier")) in _TIERS else "default",
+        service_tier=tier if (tier := payload.get("service_tier")) in TIERS else "default",
     )
     if payload.get("logprobs") is True:
-        call.top_logprobs = _whole(payload, "top_logprobs", least=0, most=20) or 0
+        call.top_logprobs = whole(payload, "top_logprobs", least=0, most=20) or 0
     options = payload.get("stream_options")
     if options is not None and not call.stream:
         raise ProviderError(
@@ -81,7 +81,7 @@ def parse_embedding(payload: dict[str, Any]) -> EmbeddingCall:
     given = payload.get("input")
     encoding = payload.get("encoding_format", "float")
     if encoding not in ("float", "base64"):
-        raise _invalid("encoding_format", "one of 'float' or 'base64'", encoding)
+        raise invalid("encoding_format", "one of 'float' or 'base64'", encoding)
     inputs = _embedding_inputs(given)
     if not inputs or len(inputs) > MAX_EMBEDDING_INPUTS or not all(inputs):
         raise ProviderError(
@@ -89,14 +89,14 @@ def parse_embedding(payload: dict[str, Any]) -> EmbeddingCall:
             "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference.",
             param="input",
         )
-    return EmbeddingCall(_model_name(payload), inputs, _whole(payload, "dimensions", least=1), encoding == "base64")
+    return EmbeddingCall(model_name(payload), inputs, whole(payload, "dimensions", least=1), encoding == "base64")
 
 
 def _embedding_inputs(given: Any) -> list[list[str]]:
     if isinstance(given, str):
         return [split_tokens(given)]
     if not isinstance(given, list):
-        raise _invalid("input", "a string, an array of strings or arrays of tokens", given)
+        raise invalid("input", "a string, an array of strings or arrays of tokens", given)
     if given and all(type(item) is int for item in given):
         return [[str(item) for item in given]]
     inputs = []
@@ -106,11 +106,11 @@ def _embedding_inputs(given: Any) -> list[list[str]]:
         elif isinstance(item, list) and all(type(token) is int for token in item):
             inputs.append([str(token) for token in item])
         else:
-            raise _invalid("input", "a string, an array of strings or arrays of tokens", item)
+            raise invalid("input", "a string, an array of strings or arrays of tokens", item)
     return inputs
 
 
-def _invalid(param: str, expected: str, got: Any) -> ProviderError:
+def invalid(param: str, expected: str, got: Any) -> ProviderError:
     """The vendor's wording for a value of the wrong type."""
     name = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
     kind = "null" if got is None else name.get(type(got), "unknown")
@@ -118,21 +118,21 @@ def _invalid(param: str, expected: str, got: Any) -> ProviderError:
     return ProviderError(400, message, param=param, code="invalid_type")
 
 
-def _model_name(payload: dict[str, Any]) -> str:
+def model_name(payload: dict[str, Any]) -> str:
     model = payload.get("model")
     if not model:
         raise ProviderError(400, "you must provide a model parameter")
     if not isinstance(model, str):
-        raise _invalid("model", "a string", model)
+        raise invalid("model", "a string", model)
     return model
 
 
-def _whole(payload: dict[str, Any], name: str, *, least: int, most: int | None = None) -> int | None:
+def whole(payload: dict[str, Any], name: str, *, least: int, most: int | None = None) -> int | None:
     value = payload.get(name)
     if value is None:
         return None
     if type(value) is not int:
-        raise _invalid(name, "an integer", value)
+        raise invalid(name, "an integer", value)
     if value < least:
         raise ProviderError(
             400,
@@ -150,21 +150,21 @@ def _whole(payload: dict[str, Any], name: str, *, least: int, most: int | None =
     return value
 
 
-def _stop(stop: Any) -> tuple[str, ...]:
+def stop_sequences(stop: Any) -> tuple[str, ...]:
     if stop is None:
         return ()
     values = [stop] if isinstance(stop, str) else stop
     if not isinstance(values, list) or len(values) > 4 or not all(isinstance(item, str) and item for item in values):
-        raise _invalid("stop", "a string or an array of at most 4 strings", stop)
+        raise invalid("stop", "a string or an array of at most 4 strings", stop)
     return tuple(values)
 
 
-def _tools(payload: dict[str, Any]) -> tuple[Tool, ...]:
+def chat_tools(payload: dict[str, Any]) -> tuple[Tool, ...]:
     given = payload.get("tools")
     if given is None:
         return ()
     if not isinstance(given, list):
-        raise _invalid("tools", "an array of objects", given)
+        raise invalid("tools", "an array of objects", given)
     tools = []
     for index, item in enumerate(given):
         function = item.get("function") if isinstance(item, dict) else None
@@ -180,7 +180,7 @@ def _tools(payload: dict[str, Any]) -> tuple[Tool, ...]:
     return tuple(tools)
 
 
-def _must_call(choice: Any, tools: tuple[Tool, ...]) -> str:
+def must_call(choice: Any, tools: tuple[Tool, ...]) -> str:
     """`tool_choice` → "auto", "none", "required" or a tool's name."""
     if choice is None:
         return "auto"
@@ -190,7 +190,7 @@ def _must_call(choice: Any, tools: tuple[Tool, ...]) -> str:
             raise ProviderError(400, f"Tool choice '{name}' not found in 'tools' parameter.", param="tool_choice")
         return str(name)
     if choice not in ("auto", "none", "required"):
-        raise _invalid("tool_choice", "one of 'none', 'auto', 'required' or an object", choice)
+        raise invalid("tool_choice", "one of 'none', 'auto', 'required' or an object", choice)
     if choice == "required" and not tools:
         raise ProviderError(
             400,
@@ -200,7 +200,7 @@ def _must_call(choice: Any, tools: tuple[Tool, ...]) -> str:
     return str(choice)
 
 
-def _json_schema(payload: dict[str, Any], messages: list[Any]) -> dict[str, Any] | None:
+def json_schema(payload: dict[str, Any], messages: list[Any]) -> dict[str, Any] | None:
     """`response_format` → schema, `{}` for any object, `None` for text."""
     wanted = payload.get("response_format")
     if not isinstance(wanted, dict) or wanted.get("type") in (None, "text"):
@@ -223,7 +223,7 @@ def _json_schema(payload: dict[str, Any], messages: list[Any]) -> dict[str, Any]
     return {}
 
 
-def _prompt_tokens(messages: list[Any], tools: Any) -> list[str]:
+def prompt_tokens(messages: list[Any], tools: Any) -> list[str]:
     """What the model reads: tools first, then 3 tokens + content per message, then 3 that open the answer."""
     tokens = split_tokens(orjson.dumps(tools).decode()) if tools else []
     for index, message in enumerate(messages):
@@ -235,7 +235,7 @@ def _prompt_tokens(messages: list[Any], tools: Any) -> list[str]:
                 code="missing_required_parameter",
             )
         tokens += ["<|start|>", message["role"], "<|message|>"]
-        tokens += _content_tokens(message.get("content"), f"messages[{index}].content")
+        tokens += content_tokens(message.get("content"), f"messages[{index}].content")
         if message.get("tool_calls"):
             tokens += split_tokens(orjson.dumps(message["tool_calls"]).decode())
         if message.get("name"):
@@ -243,17 +243,17 @@ def _prompt_tokens(messages: list[Any], tools: Any) -> list[str]:
     return [*tokens, "<|start|>", "assistant", "<|message|>"]
 
 
-def _content_tokens(content: Any, param: str) -> list[str]:
+def content_tokens(content: Any, param: str) -> list[str]:
     if isinstance(content, str):
         return split_tokens(content)
     if content is None:
         return []
     if not isinstance(content, list):
-        raise _invalid(param, "one of a string or array of objects", content)
+        raise invalid(param, "one of a string or array of objects", content)
     tokens: list[str] = []
     for part in content:
         if not isinstance(part, dict):
-            raise _invalid(param, "an array of objects", part)
+            raise invalid(param, "an array of objects", part)
         if part.get("type") == "image_url":
             image = part.get("image_url")
             detail = image.get("detail") if isinstance(image, dict) else None
@@ -264,7 +264,7 @@ def _content_tokens(content: Any, param: str) -> list[str]:
     return tokens
 
 
-def _last_user_text(messages: list[Any]) -> str:
+def last_user_text(messages: list[Any]) -> str:
     for message in reversed(messages):
         if isinstance(message, dict) and message.get("role") == "user":
             content = message.get("content")

@@ -116,7 +116,7 @@ def chat_frames(
         yield Frame(head + _chunk_choice(index, b"{}", finish=finish) + (usage if last else tail()))
     for _ in range((2 if usage_fault == "duplicate-usage" else 1) if asked else 0):
         yield Frame(head + b"]" + usage)
-    yield Frame(DONE)
+    yield Frame(DONE, is_last=True)
 
 
 def _chunk_head(call: ChatCall, answer: Answer) -> bytes:

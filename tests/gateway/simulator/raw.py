@@ -1,8 +1,9 @@
 """Bytes on a socket, for what an HTTP client would hide."""
 
+import http.client
 import json
 import socket
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.simulator.process import SimulatorProcess
 
@@ -63,3 +64,39 @@ def events(body: bytes) -> list[bytes]:
 def ask(model: str = "gpt-4o", content: str = "hello", **fields: Any) -> dict[str, Any]:
     """A chat request."""
     return {"model": model, "messages": [{"role": "user", "content": content}], **fields}
+
+
+class Answer(NamedTuple):
+    """A whole answer; header names are lower-case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The decoded body."""
+        return json.loads(self.body)
+
+
+def fetch(
+    simulator: SimulatorProcess, path: str, payload: Any = None, *, headers: dict[str, str] | None = None
+) -> Answer:
+    """POST `payload` (JSON unless it is bytes), or GET without one. Raises `http.client.IncompleteRead` when cut."""
+    connection = http.client.HTTPConnection(simulator.url.removeprefix("http://"), timeout=10)
+    body = payload if payload is None or isinstance(payload, bytes) else json.dumps(payload).encode()
+    try:
+        connection.request("GET" if payload is None else "POST", path, body, headers or {})
+        response = connection.getresponse()
+        names = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, names, response.read())
+    finally:
+        connection.close()
+
+
+def named_events(body: bytes) -> list[tuple[str, Any]]:
+    """`(event, data)` of each server-sent event that has a name."""
+    found = []
+    for block in body.decode().strip().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.split("\n"))
+        found.append((fields["event"], json.loads(fields["data"])))
+    return found

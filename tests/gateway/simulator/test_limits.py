@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.simulator.limits import RateLimiter, format_reset
+from gateway.simulator.limits import RateLimiter, format_reset, openai_headers
 
 
 class Clock:
@@ -18,7 +18,7 @@ def test_requests_refill_evenly():
 
     assert [verdict.refused_by for verdict in verdicts] == [None, None, None, "requests"]
     assert verdicts[3].retry_after_s == 20
-    assert verdicts[0].headers == [
+    assert openai_headers(verdicts[0].levels) == [
         (b"x-ratelimit-limit-requests", b"3"),
         (b"x-ratelimit-remaining-requests", b"2"),
         (b"x-ratelimit-reset-requests", b"20s"),
@@ -48,7 +48,7 @@ def test_key_carries_its_own_limit():
 def test_no_limit_no_headers():
     verdict = RateLimiter(Clock()).admit("k", 10**9, rpm=0, tpm=0)
 
-    assert (verdict.refused_by, verdict.headers) == (None, [])
+    assert (verdict.refused_by, verdict.levels) == (None, ())
 
 
 @pytest.mark.parametrize(
