@@ -1,6 +1,6 @@
 """What a wire format offers, and how it says what it cannot express."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 from gateway.dataplane.formats.ir import Event, Json, Prompt, Reply
@@ -29,9 +29,11 @@ class InvalidReply(ValueError):
 class Losses:
     """What a writer cannot express: `drop` raises for it, or remembers the name when the route allows dropping."""
 
-    def __init__(self, target: str, *, may_drop: bool = False) -> None:
+    def __init__(self, target: str, *, may_drop: bool = False, extensions: Collection[str] = ()) -> None:
+        """`extensions` names fields that this provider takes beyond its vendor's format."""
         self.target = target
         self.may_drop = may_drop
+        self.extensions = extensions
         self.dropped: list[str] = []
 
     def drop(self, field: str, why: str = "") -> None:
@@ -40,6 +42,17 @@ class Losses:
             raise Unsupported(field, why or f"'{field}' has no counterpart in {self.target}")
         if field not in self.dropped:
             self.dropped.append(field)
+
+    def drop_all(self, prompt: Prompt, names: Mapping[str, object]) -> None:
+        """Those of our fields that the prompt has and the target has not; each with the value that says nothing."""
+        for place, why in prompt.firm.items():
+            raise Unsupported(place, f"{why}, which {self.target} does not offer")
+        for name, neutral in names.items():
+            value = getattr(prompt, name)
+            if value is not None and value != neutral:
+                self.drop(prompt.called(name))
+        for place in prompt.extra:
+            self.drop(place)
 
 
 class StreamReader(Protocol):

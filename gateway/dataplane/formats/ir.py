@@ -192,7 +192,8 @@ class Reasoning:
 class Prompt:
     """A request in any dialect. `names` maps these fields to the caller's words for them; `source` is the raw request.
 
-    `extra` holds top-level fields the reader does not know, untouched: another dialect cannot express them.
+    `extra` holds, by their path, fields the reader does not know: another dialect cannot express them. `firm` are those
+    that must not even be dropped, with the reason: without them it would be another request.
     """
 
     model: str
@@ -222,6 +223,7 @@ class Prompt:
     service_tier: str | None = None
     cache_key: str | None = None
     extra: Json = field(default_factory=dict)
+    firm: dict[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     source: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
