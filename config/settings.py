@@ -268,6 +268,10 @@ GATEWAY_OUTBOX_HANDLERS = {"mail": "gateway.services.outbox.deliver_mail"}
 GATEWAY_STALE_AFTER_S = ENV.stale_after_s
 GATEWAY_BODY_TIMEOUT_S = ENV.body_timeout_s
 GATEWAY_PRICER = "costs.pricer.BookPricer"
-ANALYTICS_PROVIDERS: list[str] = []
+# What apps contribute to the console; a path of yours adds pages and navigation entries (`gateway.console`).
+ANALYTICS_PROVIDERS = [
+    "analytics.console.provider.AnalyticsConsole",
+    "gateway.console.provider.GatewayConsole",
+]
 
 LOGGING_CONFIG = None

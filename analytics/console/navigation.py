@@ -1,44 +1,15 @@
-"""Side navigation by task: an entry appears when its page exists and the person may open it."""
+"""Side navigation by task, from the entries of every provider: an entry appears when its page exists and the person
+may open it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-# (label, icon, url name, model whose view permission is asked; empty: everybody who is signed in)
-Entry = tuple[str, str, str, str]
-
-SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
-    ("", (("Home", "home", "admin:index", ""), ("Requests", "list", "admin:requests", ""))),
-    (
-        "Gateway",
-        (
-            ("Keys", "key", "admin:gateway_virtualkey_changelist", "gateway.virtualkey"),
-            ("Providers", "cloud", "admin:gateway_provider_changelist", "gateway.provider"),
-            ("Models", "cube", "admin:gateway_model_changelist", "gateway.model"),
-            ("Routes", "route", "admin:gateway_route_changelist", "gateway.route"),
-        ),
-    ),
-    (
-        "Organization",
-        (
-            ("Projects", "folder", "admin:gateway_project_changelist", "gateway.project"),
-            ("Teams", "team", "admin:gateway_team_changelist", "gateway.team"),
-            ("People", "people", "admin:gateway_membership_changelist", "gateway.membership"),
-            ("Audit", "shield", "admin:gateway_auditevent_changelist", "gateway.auditevent"),
-        ),
-    ),
-    (
-        "",
-        (
-            ("Settings", "sliders", "admin:settings", ""),
-            ("API docs", "book", "api-docs", ""),
-        ),
-    ),
-)
+from gateway.console import EVERYBODY, NavEntry, Permission, Section, providers
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +28,41 @@ class NavSection:
     items: tuple[NavItem, ...]
 
 
-def navigation(request: HttpRequest, allowed: Callable[[str], bool]) -> list[NavSection]:
-    """Sections with at least one entry. `allowed(model)` decides for entries that name one. No query of its own."""
-    home = reverse("admin:index")
+def navigation(request: HttpRequest, allowed: Callable[[Permission], bool]) -> list[NavSection]:
+    """Sections with at least one entry, in the order of `Section`. No query of its own."""
+    found = [(entry, url) for entry, url in _reachable() if allowed(_permission(entry))]
+    current = _current(request.path, [url for _, url in found])
     sections = []
-    for label, entries in SECTIONS:
-        items = []
-        for text, icon, name, model in entries:
-            url = _url(name)
-            if url is None or (model and not allowed(model)):
-                continue
-            current = request.path == url if url == home else request.path.startswith(url)
-            items.append(NavItem(text, icon, url, current))
+    for section in Section:
+        entries = sorted((pair for pair in found if pair[0].section is section), key=lambda pair: _rank(pair[0]))
+        items = tuple(NavItem(entry.label, entry.icon, url, url == current) for entry, url in entries)
         if items:
-            sections.append(NavSection(label, tuple(items)))
+            sections.append(NavSection(section.value, items))
     return sections
 
 
-def _url(name: str) -> str | None:
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return None
+def _reachable() -> Iterator[tuple[NavEntry, str]]:
+    for provider in providers():
+        for entry in provider.navigation:
+            try:
+                yield entry, reverse(entry.url_name)
+            except NoReverseMatch:
+                continue
+
+
+def _permission(entry: NavEntry) -> Permission:
+    if entry.permission is not None:
+        return entry.permission
+    pages = (page for provider in providers() for page in provider.pages)
+    return next((page.permission for page in pages if f"admin:{page.name}" == entry.url_name), EVERYBODY)
+
+
+def _current(path: str, urls: list[str]) -> str:
+    """The longest URL that `path` lies under, so of `/usage/` and `/usage/keys/` one is marked; home only itself."""
+    home = reverse("admin:index")
+    under = [url for url in urls if (path == url if url == home else path.startswith(url))]
+    return max(under, key=len, default="")
+
+
+def _rank(entry: NavEntry) -> tuple[int, str]:
+    return entry.order, entry.label

@@ -8,6 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, path, reverse
@@ -17,6 +18,7 @@ from analytics.console import views
 from analytics.console.forms import SignInForm
 from analytics.console.navigation import NavSection, navigation
 from analytics.console.organization import Scope
+from gateway.console import EVERYBODY, Page, Permission, providers
 from gateway.models import User
 
 
@@ -39,25 +41,19 @@ class ConsoleSite(AdminSite):
         return request.user.is_active and request.user.is_authenticated
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        pages: list[URLPattern | URLResolver] = [
-            path("requests/", self.page(views.requests), name="requests"),
-            path("requests/recent/", self.page(views.recent_requests, cacheable=True), name="recent_requests"),
-            path("requests/<str:request_id>/", self.page(views.request_detail), name="request"),
-            path("settings/", self.page(views.settings), name="settings"),
-            path("status/", self.page(views.system_status), name="status"),
-            path("status/demo/", self.page(views.demo_progress), name="demo_progress"),
-            path("theme/", self.page(views.set_theme), name="theme"),
-        ]
-        return pages + super().get_urls()
+        declared = (page for provider in providers() for page in provider.pages)
+        return [path(page.path, self.page(page), name=page.name) for page in declared] + super().get_urls()
 
-    def page(self, view: Any, *, cacheable: bool = False) -> Any:
-        """`view(request, site, …)` behind the site's login; `cacheable` leaves out the no-store header."""
+    def page(self, page: Page) -> Any:
+        """The view of `page` behind the site's login and the page's permission; without it: 403."""
 
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            return view(request, self, *args, **kwargs)
+            if not ConsoleContext.of(request, self).may(page.permission):
+                raise PermissionDenied
+            return page.view(request, self, *args, **kwargs)
 
-        inner.__name__ = view.__name__
-        return self.admin_view(inner, cacheable)
+        inner.__name__ = page.view.__name__
+        return self.admin_view(inner, page.cacheable)
 
     def index(  # type: ignore[override]  # the stubs want a TemplateResponse; the site only needs a response
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -82,7 +78,7 @@ class ConsoleSite(AdminSite):
             "is_popup": False,
             "is_nav_sidebar_enabled": False,
             "log_entries": self.get_log_entries(request),
-            "console": ConsoleContext(request, self),
+            "console": ConsoleContext.of(request, self),
         }
 
 
@@ -93,6 +89,14 @@ class ConsoleContext:
         self.request = request
         self._site = site
         self.scope = Scope(request)
+
+    @classmethod
+    def of(cls, request: HttpRequest, site: ConsoleSite) -> ConsoleContext:
+        """The one context of this request: organization and roles are read once."""
+        known: ConsoleContext | None = getattr(request, "console_context", None)
+        if known is None:
+            known = request.console_context = cls(request, site)  # type: ignore[attr-defined]
+        return known
 
     @cached_property
     def user(self) -> User | AnonymousUser:
@@ -108,7 +112,7 @@ class ConsoleContext:
 
     @cached_property
     def sections(self) -> list[NavSection]:
-        return navigation(self.request, self._may_view)
+        return navigation(self.request, self.may)
 
     @cached_property
     def status(self) -> machinery.SystemStatus:
@@ -124,7 +128,12 @@ class ConsoleContext:
         platform = "Platform administrator" if getattr(self.user, "is_superuser", False) else "No role yet"
         return self.scope.role or platform
 
-    def _may_view(self, label: str) -> bool:
-        self.scope.share_roles()
-        admin = self._site._registry.get(apps.get_model(label))
-        return admin is not None and admin.has_view_permission(self.request)
+    def may(self, permission: Permission) -> bool:
+        """Whether the person may open what asks for `permission`; roles are those in the chosen organization."""
+        if permission == EVERYBODY:
+            return True
+        if isinstance(permission, str):
+            self.scope.share_roles()
+            admin = self._site._registry.get(apps.get_model(permission))
+            return admin is not None and admin.has_view_permission(self.request)
+        return getattr(self.user, "is_superuser", False) or getattr(self.scope.current, "role", None) in permission

@@ -3,12 +3,23 @@
 from typing import Any
 
 from django import template
+from django.forms import BoundField
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 register = template.Library()
+
+# Class of a form control by the kind of its widget; every other kind is an input. A group of choices has none.
+CONTROLS = {
+    "select": "select",
+    "selectmultiple": "input",
+    "textarea": "input textarea",
+    "checkbox": "check",
+    "checkboxselectmultiple": "",
+    "radioselect": "",
+}
 
 
 @register.simple_tag
@@ -18,6 +29,27 @@ def icon(name: str, size: int = 16) -> SafeString:
         '<svg class="icon" width="{}" height="{}" aria-hidden="true"><use href="{}#{}"></use></svg>',
         size, size, static("img/icons.svg"), name,
     )  # fmt: skip
+
+
+@register.simple_block_tag(takes_context=True, end_name="endcomponent")
+def component(context: template.Context, content: str, name: str, **values: Any) -> SafeString:
+    """`{% component "card" title="…" %} body {% endcomponent %}`: `console/components/card.html` around the body.
+
+    The component sees its `values`, `content`, `request` and `csrf_token`, nothing else of the page, so a page's
+    variables cannot leak into it. TemplateDoesNotExist names an unknown component.
+    """
+    assert context.template is not None
+    own = context.new({"content": content, **values})
+    for shared in ("request", "csrf_token"):
+        own[shared] = context.get(shared)
+    return context.template.engine.get_template(f"console/components/{name}.html").render(own)
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """The form field's own widget with the class of our controls."""
+    css = f"{field.field.widget.attrs.get('class', '')} {CONTROLS.get(field.widget_type, 'input')}".strip()
+    return field.as_widget(attrs={"class": css} if css else {})
 
 
 @register.simple_tag(takes_context=True)

@@ -2,7 +2,7 @@
 
 document.addEventListener("click", async (event) => {
   const target = /** @type {Element} */ (event.target);
-  const button = target.closest("[data-copy], [data-copy-from]");
+  const button = target.closest("[data-copy], [data-copy-from], [data-copy-block]");
   if (button instanceof HTMLElement) await copy(button);
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
     if (!menu.contains(target)) menu.removeAttribute("open");
@@ -35,9 +35,18 @@ addEventListener("pageshow", () => {
   for (const field of document.querySelectorAll("form[data-auto] :disabled")) field.removeAttribute("disabled");
 });
 
+/**
+ * What a copy button copies: its own words, the element it names, or the code block it stands in.
+ * @param {HTMLElement} button
+ */
+function textOf(button) {
+  if ("copyBlock" in button.dataset) return button.closest(".code")?.querySelector("pre")?.textContent;
+  return button.dataset.copyFrom ? document.getElementById(button.dataset.copyFrom)?.textContent : button.dataset.copy;
+}
+
 /** @param {HTMLElement} button */
 async function copy(button) {
-  const source = button.dataset.copyFrom ? document.getElementById(button.dataset.copyFrom)?.textContent : button.dataset.copy;
+  const source = textOf(button);
   try {
     await navigator.clipboard.writeText((source ?? "").trim());
   } catch {

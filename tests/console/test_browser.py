@@ -21,6 +21,8 @@ PAGES = (
     "/admin/requests/?status=failed&range=30d",
     "/admin/requests/?q=unknown",
     "/admin/settings/",
+    "/admin/components/",
+    "/admin/components/?wrong=1",
     "/admin/gateway/virtualkey/",
     "/admin/gateway/virtualkey/add/",
     "/admin/gateway/provider/",
@@ -221,6 +223,28 @@ def test_copy_buttons_copy(signed_in: Watched, console: ConsoleServer) -> None:
 
     page.wait_for_selector(".copy[data-done]")
     assert page.evaluate("navigator.clipboard.readText()") == page.locator("h1").inner_text()
+
+
+def test_tabs_and_drawer_of_the_gallery(signed_in: Watched, console: ConsoleServer) -> None:
+    page = signed_in.page
+    page.goto(f"{console.url}/admin/components/")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+
+    page.click("text=Python")
+    assert (page.locator("#call-1").is_visible(), page.locator("#call-2").is_visible()) == (False, True)
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#call-1").is_visible()
+    page.locator("#call-1 .copy").click()
+    page.wait_for_selector("#call-1 .copy[data-done]")
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#call-1 pre").inner_text()
+    page.locator("a.row-link").first.click()
+    assert page.locator("#peek").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("#peek").is_visible()
+    page.click("text=Open the drawer")
+    page.mouse.click(20, 400)  # beside it
+    assert not page.locator("#peek").is_visible()
+    signed_in.check("/admin/components/")
 
 
 def test_nothing_is_loaded_from_elsewhere(signed_in: Watched, console: ConsoleServer) -> None:

@@ -1,0 +1,34 @@
+"""Values that the console's template components take where a word is not enough (docs/console-components.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One tab that is a link: the state of a page is its URL. `count` is shown beside the label unless empty."""
+
+    label: str
+    url: str
+    is_current: bool = False
+    count: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One entry of a key/value list. `is_code`: an identifier or a command, shown in the fixed-width font; `copy` is
+    what its copy button copies (no button when empty)."""
+
+    name: str
+    value: str
+    is_code: bool = False
+    copy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The same thing in one language, for a code block with tabs; `language` is the tab's label."""
+
+    language: str
+    code: str

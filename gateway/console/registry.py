@@ -1,0 +1,79 @@
+"""Declarations of console pages and navigation entries, and the providers that the settings list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
+
+from gateway.choices import Role
+
+# "app.model": who may view that model in its ModelAdmin. Roles: who holds one of them in the chosen organization, and
+# superusers. Empty: everybody who is signed in.
+Permission = str | frozenset[Role]
+EVERYBODY: Permission = ""
+
+
+class ConsoleSite(Protocol):
+    """What a page's view gets as its second argument. `each_context(request)["console"]` is the frame's context: its
+    `scope.current` is the chosen organization (None when the person belongs to none)."""
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]: ...
+
+
+class Section(StrEnum):
+    """Groups of the side navigation, from top to bottom; the value is the heading (the first has none)."""
+
+    OVERVIEW = ""
+    GATEWAY = "Gateway"
+    ORGANIZATION = "Organization"
+    SYSTEM = "System"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One URL under `/admin/`, reversed as `admin:<name>`. `view(request, site, **kwargs)` runs after the site's login
+    and only for whom `permission` lets in (403 otherwise); rows still go through `visible_to`. `cacheable` leaves out
+    the no-store header, for a view that sets its own."""
+
+    path: str
+    view: Callable[..., HttpResponse]
+    name: str
+    permission: Permission = EVERYBODY
+    cacheable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NavEntry:
+    """One link of the side navigation. `icon`: a symbol of `static/img/icons.svg`; entries of a section stand by
+    `order`, then label. `permission` None: that of the page `url_name` leads to, everybody when it is no `Page`."""
+
+    label: str
+    url_name: str
+    icon: str
+    section: Section = Section.OVERVIEW
+    order: int = 100
+    permission: Permission | None = None
+
+
+class ConsoleProvider:
+    """One app's contribution. Subclass it and list the class in `ANALYTICS_PROVIDERS`."""
+
+    pages: Sequence[Page] = ()
+    navigation: Sequence[NavEntry] = ()
+
+
+def providers() -> tuple[ConsoleProvider, ...]:
+    """The providers of `ANALYTICS_PROVIDERS`, in that order. ImportError names a path that leads nowhere."""
+    return _loaded(tuple(settings.ANALYTICS_PROVIDERS))
+
+
+@cache
+def _loaded(paths: tuple[str, ...]) -> tuple[ConsoleProvider, ...]:
+    return tuple(import_string(path)() for path in paths)
