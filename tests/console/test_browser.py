@@ -230,7 +230,7 @@ def test_tabs_and_drawer_of_the_gallery(signed_in: Watched, console: ConsoleServ
     page.goto(f"{console.url}/admin/components/")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
 
-    page.click("text=Python")
+    page.click("[role=tab] >> text=Python")
     assert (page.locator("#call-1").is_visible(), page.locator("#call-2").is_visible()) == (False, True)
     page.keyboard.press("ArrowRight")
     assert page.locator("#call-1").is_visible()
