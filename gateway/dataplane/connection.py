@@ -60,14 +60,20 @@ class Exchange:
         return data
 
     async def read(self, limit: int) -> bytes:
-        """The whole body. Raises `UpstreamError("response_too_large")` past `limit` bytes."""
-        parts, size = [], 0
-        while piece := await self.next_piece():
-            size += len(piece)
-            if size > limit:
-                self.release()
-                raise UpstreamError("response_too_large", f"the answer is longer than {limit} bytes")
-            parts.append(piece)
+        """The whole body. Raises `UpstreamError`, with what had arrived: a cut, or `response_too_large` past `limit`
+        bytes."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while piece := await self.next_piece():
+                size += len(piece)
+                if size > limit:
+                    self.release()
+                    raise UpstreamError("response_too_large", f"the answer is longer than {limit} bytes")
+                parts.append(piece)
+        except UpstreamError as error:
+            error.received = b"".join(parts)
+            raise
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def header(self, name: bytes) -> bytes | None:

@@ -51,12 +51,15 @@ class Denied(ApiError):
 
 
 class UpstreamError(Exception):
-    """The upstream could not answer. `reason` is the ledger's `error_type`; `sent`: it may have seen the request."""
+    """The upstream could not answer. `reason` is the ledger's `error_type`; `sent`: it may have seen the request;
+    `received`: what had arrived of a whole answer's body.
+    """
 
-    def __init__(self, reason: str, message: str, *, sent: bool = True) -> None:
+    def __init__(self, reason: str, message: str, *, sent: bool = True, received: bytes = b"") -> None:
         super().__init__(message)
         self.reason = reason
         self.sent = sent
+        self.received = received
 
 
 CONNECT_REASONS = frozenset({"connect_error", "dns_error", "address_refused", "tls_error"})

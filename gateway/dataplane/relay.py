@@ -130,21 +130,27 @@ class Relay:
         """Settle a failed attempt; it is the request's outcome when nothing is left to try."""
         if not failure.retryable:
             self.targets.clear()
-        used = usage.Usage({"input_tokens": usage.guessed(self.call)["input_tokens"]}, "estimated")
         outcome = Outcome(failure.status, failure.http_status, failure.reason, is_final=not self.targets)
-        outcome.usage = used if failure.may_have_consumed else None
+        outcome.usage = self._consumed(attempt) if failure.may_have_consumed else None
         settle(attempt, outcome, self.runtime)
         return failure
 
     def _settle_gone(self, attempt: Attempt) -> None:
-        used = usage.Usage({"input_tokens": usage.guessed(self.call)["input_tokens"]}, "estimated")
-        settle(attempt, Outcome("cancelled", None, CLIENT_GONE, used), self.runtime)
+        settle(attempt, Outcome("cancelled", None, CLIENT_GONE, self._consumed(attempt)), self.runtime)
+
+    def _consumed(self, attempt: Attempt) -> usage.Usage:
+        """Of an attempt without a usable answer: what arrived, else the request alone."""
+        return attempt.broken or usage.Usage({"input_tokens": usage.guessed(self.call)["input_tokens"]}, "estimated")
 
     # ---- whole answers -----------------------------------------------------------------------------------------
     async def _answer(self, attempt: Attempt, outbound: Outbound) -> None:
         assert self.exchange is not None
         exchange = self.exchange
-        answer = outbound.answer(await exchange.read(ANSWER_LIMIT_BYTES))
+        try:
+            answer = outbound.answer(await exchange.read(ANSWER_LIMIT_BYTES))
+        except UpstreamError as error:
+            attempt.broken = await usage.estimated_of_cut(self.call, attempt.target.upstream_name, error.received)
+            raise
         used = answer.usage
         if used is None:
             used = await asyncio.to_thread(usage.counted, self.call, attempt.target.upstream_name, answer.texts)

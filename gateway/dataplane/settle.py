@@ -36,7 +36,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Attempt:
-    """One upstream try of a call, from its begin frame on."""
+    """One upstream try of a call, from its begin frame on. `broken`: usage of a whole answer that broke off."""
 
     id: str
     call: Call
@@ -45,6 +45,7 @@ class Attempt:
     clock: float
     line: dict[str, Any]
     is_settled: bool = False
+    broken: Usage | None = None
 
 
 def request_columns(call: Call) -> dict[str, Any]:

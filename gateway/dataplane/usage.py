@@ -5,6 +5,8 @@ Sources: OpenAI API reference, objects "chat completion", "embedding" and "respo
 documentation, "Prompt caching", section "Tracking cache performance".
 """
 
+import asyncio
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +20,12 @@ BYTES_PER_TOKEN = 4
 FILE_TOKENS = 765  # what `gateway.tokens` takes for an image at high detail
 OUTPUT_GUESS = 250
 OUTPUT_GUESS_CAP = 1_000
+CUT_LIMIT_BYTES = 4 * 1024 * 1024
+# The text of an answer in any dialect, up to where it broke off. Nothing inside a string can look like this: there,
+# every quotation mark is escaped (RFC 8259 §7).
+_CUT_TEXT = re.compile(
+    rb'"(?:content|text|refusal|reasoning_content|thinking|name|arguments)"\s*:\s*"((?:[^"\\]++|\\u[0-9a-fA-F]{4}|\\[^u])*+)'
+)
 _ENCODED_FILE = re.compile(rb"[A-Za-z0-9+/]{4096,}={0,2}")
 
 
@@ -143,6 +151,30 @@ def texts_of_answer(body: Mapping[str, Any]) -> list[str]:
 def _texts_of_choice(choice: Mapping[str, Any], name: str) -> list[str]:
     text = choice.get("text")  # the legacy completions have nothing else
     return _texts(choice.get(name)) + ([text] if isinstance(text, str) else [])
+
+
+async def estimated_of_cut(call: Call, model: str, received: bytes) -> Usage | None:
+    """Usage of a whole answer that broke off: the text that arrived is counted; what was generated beyond it is
+    unknown. None when no byte of a body arrived. Counts in a thread."""
+    if not received:
+        return None
+    used = await asyncio.to_thread(lambda: counted(call, model, texts_of_cut(received)))
+    return Usage(used.tokens, "estimated")
+
+
+def texts_of_cut(body: bytes) -> list[str]:
+    """The text in the first part of an answer that ended anywhere, inside an escape or a character too."""
+    pieces = (found[1].decode("utf-8", "ignore").encode() for found in _CUT_TEXT.finditer(body[:CUT_LIMIT_BYTES]))
+    return [text for piece in pieces if (text := _unescaped(piece))]
+
+
+def _unescaped(piece: bytes) -> str:
+    """Lenient: takes control characters, drops half a surrogate pair, leaves unknown escapes as letters."""
+    try:
+        text = json.loads(b'"' + piece + b'"', strict=False)
+    except ValueError:
+        text = piece.decode()
+    return text.encode("utf-8", "ignore").decode()
 
 
 def _texts(message: object) -> list[str]:

@@ -66,13 +66,13 @@ READINGS: dict[str, Reading] = {
 
 
 def load_answer(body: bytes) -> dict[str, Any]:
-    """A provider's answer as an object. Raises `UpstreamError`."""
+    """A provider's answer as an object. Raises `UpstreamError`, with what was received."""
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise UpstreamError("invalid_answer", "the provider's answer is not valid JSON") from error
+        raise UpstreamError("invalid_answer", "the provider's answer is not valid JSON", received=body) from error
     if not isinstance(answer, dict):
-        raise UpstreamError("invalid_answer", "the provider's answer is not a JSON object")
+        raise UpstreamError("invalid_answer", "the provider's answer is not a JSON object", received=body)
     return answer
 
 

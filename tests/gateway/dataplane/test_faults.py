@@ -1,12 +1,18 @@
 """An upstream that misbehaves in every way the simulated provider knows: right status, right ledger line, no leak."""
 
+import contextlib
+import json
+import re
 import socket
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import openai
 import pytest
 
+from gateway.dataplane.usage import texts_of_cut
+from gateway.tokens import count_text
 from tests.gateway.dataplane.conftest import World
 from tests.gateway.dataplane.stack import CREDENTIAL
 
@@ -51,6 +57,34 @@ def test_whole_answers(world: World, fault: str) -> None:
     assert (line["status"], line["error_type"], line["usage_source"]) == (ledger_status, error_type, source)
     assert [other["error_type"] for other in retried] in ([], ["stale_connection"])
     assert fault == "reset" or not retried
+
+
+@pytest.mark.parametrize("fault", ["cut-body", "hang-after-first", "lying-length"])
+def test_what_arrived_of_a_broken_answer_is_estimated_from_its_text(world: World, fault: str) -> None:
+    model = f"sim-fault-{fault}"
+    asked = {"model": model, "messages": [{"role": "user", "content": "hello"}], "max_tokens": 200, "seed": 5}
+    (text,) = texts_of_cut(body_of(world.stack.simulator.base_url + "/chat/completions", asked))
+
+    answer = world.stack.request("POST", "/v1/chat/completions", asked, world.secret)
+
+    line = only_line(world, answer.headers["x-request-id"])
+    assert (answer.status >= 500, line["usage_source"], line["input_tokens"]) == (True, "estimated", 9)
+    assert line["output_tokens"] == count_text(text, model).tokens > 1
+
+
+def body_of(url: str, asked: dict[str, Any]) -> bytes:
+    """What arrives of an answer before it breaks off."""
+    parts = urlsplit(url)
+    data = json.dumps(asked).encode()
+    received = b""
+    with socket.create_connection((parts.hostname, parts.port), timeout=1) as peer:
+        head = f"POST {parts.path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer x\r\nconnection: close\r\n"
+        peer.sendall(f"{head}content-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n".encode() + data)
+        with contextlib.suppress(TimeoutError):
+            while piece := peer.recv(65536):
+                received += piece
+    head_bytes, _, body = received.partition(b"\r\n\r\n")
+    return body[: int(re.findall(rb"content-length: (\d+)", head_bytes.lower())[0])]
 
 
 # fault → ledger status, error type, usage source, does the client see the stream fail
