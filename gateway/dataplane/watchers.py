@@ -7,11 +7,12 @@ when it may say something that the ledger needs.
 import re
 from typing import Any, ClassVar
 
-from gateway.dataplane import sse, usage
+from gateway.dataplane import nullusage, sse, usage
 from gateway.dataplane.usage import Usage
 
 KEPT_BYTES = 4 * 1024 * 1024
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
+_ANY_USAGE = re.compile(rb'"usage"\s*:\s*[{n]')
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"(\w{1,40})"')
 
 
@@ -27,11 +28,11 @@ class PassingWatcher:
         self._splitter = sse.Splitter()
 
     def feed(self, data: bytes) -> bytes:
-        """Bytes to forward now, in order; never re-ordered, never changed."""
+        """Bytes to forward now, in order; never re-ordered, never changed but by `_cleaned` and `_look`."""
         if self._kept_size < KEPT_BYTES:  # for counting tokens locally, should the vendor report none
             self.kept.append(data)
             self._kept_size += len(data)
-        data = self._splitter.feed(data)
+        data = self._cleaned(self._splitter.feed(data))
         if self._is_telling(data):
             return b"".join(filter(None, map(self._look, sse.events(data))))
         return data
@@ -40,6 +41,10 @@ class PassingWatcher:
         """What is left when the upstream ended: an unterminated last event, forwarded as it is."""
         rest = self._splitter.rest()
         return self._look(rest) if rest else b""
+
+    def _cleaned(self, data: bytes) -> bytes:
+        """Whole events without what the client did not ask for."""
+        return data
 
     def _is_telling(self, data: bytes) -> bool:
         raise NotImplementedError
@@ -52,18 +57,25 @@ class PassingWatcher:
 
 
 class OpenAIWatcher(PassingWatcher):
-    """Chat and legacy completions: usage comes in a chunk without choices, which may be hidden; then `[DONE]`."""
+    """Chat and legacy completions: usage comes in a chunk without choices; then `[DONE]`.
+
+    `hide_usage`: that chunk, and the `"usage":null` of all the others, are not for this client.
+    """
 
     def __init__(self, *, hide_usage: bool) -> None:
         super().__init__()
         self.hide_usage = hide_usage
+        self._usage_said = _ANY_USAGE if hide_usage else _USAGE
         self._reporting: dict[str, Any] | None = None
         self._tools: set[tuple[object, object]] = set()
+
+    def _cleaned(self, data: bytes) -> bytes:
+        return nullusage.without_last(data) if self.hide_usage and b'"usage"' in data else data
 
     def _is_telling(self, data: bytes) -> bool:
         return (
             sse.DONE in data
-            or _USAGE.search(data) is not None
+            or self._usage_said.search(data) is not None
             or b'"error"' in data
             or (b'"tool_calls"' in data and b'"name"' in data)
         )
@@ -80,7 +92,7 @@ class OpenAIWatcher(PassingWatcher):
         self._tools |= usage.started_tools(chunk)
         found = chunk.get("usage")
         if not isinstance(found, dict):
-            return event
+            return nullusage.without(event, chunk) if self.hide_usage and chunk.get("usage", 0) is None else event
         if self._reporting is None or usage.is_something(found):
             self._reporting = chunk
         return b"" if self.hide_usage and chunk.get("choices") == [] else event
