@@ -281,9 +281,7 @@ def _status_label(line: LedgerLine) -> str:
 def _line_detail(line: LedgerLine, lines: Sequence[LedgerLine], zone: str) -> LineDetail:
     started = format.local(line.started_at, zone)
     model = line.model_served or line.model_requested
-    rate = None
-    if line.output_ms and line.output_tokens:
-        rate = line.output_tokens * 1000 / line.output_ms
+    rate = line.output_rate
     return LineDetail(
         line=line,
         title=_title(line, lines),

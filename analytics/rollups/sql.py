@@ -17,6 +17,12 @@ _TOKENS = (
     "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
     "reasoning_tokens",
 )  # fmt: skip
+OUTPUT_RATE = (
+    "CASE WHEN l.status = 'ok' AND l.output_ms >= 0.001 AND l.output_tokens > l.reasoning_tokens "
+    "THEN (l.output_tokens - l.reasoning_tokens) * 1000 / l.output_ms END"
+)
+"""Tokens per second of a good answer, as `LedgerLine.output_rate`: reasoning is spent before the first visible token,
+when `output_ms` begins."""
 _ARRAYS = tuple(f"{name}_{part}" for name in cubes.HISTOGRAMS for part in ("b", "n"))
 
 
@@ -41,10 +47,6 @@ def _cleaned(column: str) -> str:
 def lines(grain: Grain, window: str) -> str:
     """SELECT of the ledger lines in `window` as the sums and histograms read them."""
     dimensions = [c for c in cubes.CUBE_BY_NAME["wide"].dimensions if c != "model"]
-    rate = (
-        "CASE WHEN l.status = 'ok' AND l.output_ms >= 0.001 AND l.output_tokens > 0 "
-        "THEN l.output_tokens * 1000 / l.output_ms END"
-    )
     parts = ", ".join(
         f"sum(c.cost) FILTER (WHERE c.meter IN {cubes.quoted(meters)}) AS {name}"
         for name, meters in (
@@ -61,7 +63,7 @@ def lines(grain: Grain, window: str) -> str:
   SELECT {bucket_of("l.started_at", grain)} AS bucket, {", ".join(f'l."{c}"' for c in dimensions)},
     l.model_served AS model, l.is_final, l.is_final AND l.kind IN {cubes.quoted(cubes.REQUEST_KINDS)} AS final,
     l.price_status, l.usage_source, {", ".join(f"l.{c}" for c in _TOKENS)}, l.cost, l.list_cost,
-    {_cleaned("duration_ms")} AS duration_ms, {_cleaned("ttft_ms")} AS ttft_ms, {rate} AS output_rate,
+    {_cleaned("duration_ms")} AS duration_ms, {_cleaned("ttft_ms")} AS ttft_ms, {OUTPUT_RATE} AS output_rate,
     c.input_cost, c.output_cost, c.cache_cost
   FROM {LEDGER} l LEFT JOIN LATERAL (
     SELECT {parts} FROM jsonb_to_recordset(l.charges) AS c(meter text, cost numeric)) c ON true

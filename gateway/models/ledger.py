@@ -8,6 +8,8 @@ from gateway import querysets
 from gateway.choices import LineKind, LineStatus, Origin, PriceStatus, UsageSource
 from gateway.ledger.ids import uuid7
 
+MIN_OUTPUT_MS = 0.001  # the clock's resolution; a shorter answer has no rate
+
 
 class LedgerLine(models.Model):
     """One priced event. Append-only; key (ledger_shard, started_at, id); columns as the ledger contract names them.
@@ -84,6 +86,16 @@ class LedgerLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.request_id}"
+
+    @property
+    def output_rate(self) -> float | None:
+        """Visible output tokens per second of `output_ms`, which begins with the first of them: reasoning came before,
+        unseen. None when not measured. The rollups compute the same in SQL (`analytics.rollups.sql.OUTPUT_RATE`).
+        """
+        visible = self.output_tokens - self.reasoning_tokens
+        if self.output_ms is None or not self.output_ms >= MIN_OUTPUT_MS or visible <= 0:
+            return None
+        return visible * 1000 / self.output_ms
 
 
 class SpoolCursor(models.Model):

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from django.db import connection, connections, transaction
 
+from analytics.histogram import OUTPUT_RATE, buckets
 from analytics.models import KeyDay, LiveMinute, ModelDay, ProjectQuarterHour, TotalDay, WideQuarterHour
 from analytics.rollups import refresh as refreshing
 from analytics.rollups import state
@@ -21,7 +22,7 @@ from analytics.rollups.refresh import refresh
 from analytics.verify import compare_rollups
 from gateway.ledger.booking import book
 from gateway.ledger.ids import uuid7
-from gateway.models import DirtyMark
+from gateway.models import DirtyMark, LedgerLine
 from tests.analytics.conftest import Fetch
 from tests.factories import Acme, acme, book_lines, line
 
@@ -275,6 +276,31 @@ def test_a_changed_histogram_is_a_difference(company: Acme) -> None:
     found = compare_rollups()
 
     assert {item.table for item in found} == {"analytics_model_day.latency", "analytics_total_day.latency"}
+
+
+@pytest.mark.parametrize(
+    ("output_tokens", "reasoning_tokens", "output_ms", "rate"),
+    [
+        (100, 0, 2_000.0, 50.0),
+        (1_100, 1_000, 2_000.0, 50.0),  # the reasoning was done before the first visible token
+        (600, 600, 2_000.0, None),
+        (0, 0, 2_000.0, None),
+        (100, 0, 0.0001, None),
+        (100, 0, None, None),
+    ],
+)
+def test_the_output_rate_counts_visible_tokens_only(
+    company: Acme, output_tokens: int, reasoning_tokens: int, output_ms: float | None, rate: float | None
+) -> None:
+    columns = {"output_tokens": output_tokens, "reasoning_tokens": reasoning_tokens, "output_ms": output_ms}
+    book_lines(line(company, at=at(9), **columns))
+
+    refresh(company.organization.pk, DAY, DAY + timedelta(days=1))
+
+    day = TotalDay.objects.get()
+    expected = [] if rate is None else buckets([rate], OUTPUT_RATE).tolist()
+    assert (day.output_rate_b, day.output_tokens, day.reasoning_tokens) == (expected, output_tokens, reasoning_tokens)
+    assert LedgerLine.objects.get().output_rate == rate
 
 
 # ---- with real commits ----------------------------------------------------------------------------------------------

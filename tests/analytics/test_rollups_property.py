@@ -68,6 +68,7 @@ def drafts(draw: st.DrawFn) -> dict[str, Any]:
         "output_ms": draw(MS),
         "input_tokens": draw(TOKENS),
         "output_tokens": draw(TOKENS),
+        "reasoning_tokens": draw(TOKENS),
         "cache_read_tokens": draw(TOKENS),
         "sdk": draw(st.none() | st.just("openai")),
     }
