@@ -38,7 +38,10 @@ class Env:
     console_socket: Path
     console_url: str
     log_json: bool
+    head_timeout_s: float
     body_timeout_s: float
+    keep_alive_s: int
+    max_connections: int
     stale_after_s: float
 
 
@@ -87,6 +90,9 @@ def load() -> Env:
         console_socket=Path(env.str("CONSOLE_SOCKET", default="") or data_dir / "run" / "console.sock"),
         console_url=env.str("CONSOLE_URL", default=""),
         log_json=env.bool("LOG_JSON", default=False),
+        head_timeout_s=env.float("GATEWAY_HEAD_TIMEOUT_S", default=10.0),
+        keep_alive_s=env.int("GATEWAY_KEEP_ALIVE_S", default=75),
+        max_connections=env.int("GATEWAY_MAX_CONNECTIONS", default=4096),
         body_timeout_s=env.float("GATEWAY_BODY_TIMEOUT_S", default=30.0),
         stale_after_s=env.float("GATEWAY_STALE_AFTER_S", default=60.0),
     )

@@ -266,6 +266,9 @@ GATEWAY_SERVICES: list[str] = []
 GATEWAY_ADAPTERS = {"openai": "gateway.dataplane.adapters.openai.OpenAIAdapter"}
 GATEWAY_OUTBOX_HANDLERS = {"mail": "gateway.services.outbox.deliver_mail"}
 GATEWAY_STALE_AFTER_S = ENV.stale_after_s
+GATEWAY_HEAD_TIMEOUT_S = ENV.head_timeout_s
+GATEWAY_KEEP_ALIVE_S: int = ENV.keep_alive_s
+GATEWAY_MAX_CONNECTIONS = ENV.max_connections
 GATEWAY_BODY_TIMEOUT_S = ENV.body_timeout_s
 GATEWAY_PRICER = "costs.pricer.BookPricer"
 # What apps contribute to the console; a path of yours adds pages and navigation entries (`gateway.console`).

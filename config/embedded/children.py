@@ -17,6 +17,7 @@ from config.embedded.supervisor import Child
 # First who takes requests, then who works on what they left, the database last.
 STOP_ORDER = ("dataplane", "console", "simulator", "demo", "background", "writer", "postgres")
 BASE_DIR = Path(__file__).resolve().parents[2]
+FRONT_PROTOCOL = "gateway.dataplane.front:FrontProtocol"
 DRAIN = 10  # seconds that running requests get when the data plane stops
 
 
@@ -138,7 +139,7 @@ def _console(plan: Plan) -> Child:
 
 
 def _dataplane(plan: Plan) -> Child:
-    argv = _serve("config.dataplane:app", plan.public, DRAIN)
+    argv = [*_serve("config.dataplane:app", plan.public, DRAIN), "--protocol", FRONT_PROTOCOL]
     return Child("dataplane", argv, plan.env, fds=(plan.public.fileno(),), port=plan.port, patience=DRAIN + 5.0)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from config.embedded.children import FRONT_PROTOCOL
 from gateway import credentials
 from gateway.ledger.ids import uuid7
 from gateway.ledger.writer import Writer
@@ -59,16 +60,21 @@ class Stack:
     port: int = field(default_factory=lambda: free_port())
     process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def log(self) -> Path:
+        return self.data_dir / "dataplane.log"
+
     def start(self) -> None:
         environment = {
             **os.environ, **self.settings, "DATABASE_URL": self.url, "DATABASE_DIRECT_URL": self.url,
             "DATA_DIR": str(self.data_dir),
             "GATEWAY_PRIVATE_UPSTREAMS": f"127.0.0.1:{self.simulator.url.rpartition(':')[2]}",
         }  # fmt: skip
-        command = [sys.executable, "-m", "uvicorn", "config.dataplane:app", "--port", str(self.port), "--no-access-log",
-                   "--no-proxy-headers"]  # fmt: skip
-        with open(self.data_dir / "dataplane.log", "ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        with socket.create_server(("127.0.0.1", self.port)) as listener, open(self.log, "ab") as log:
+            fd = listener.fileno()
+            command = [sys.executable, "-m", "config.embedded.serve", "config.dataplane:app", "--fd", str(fd),
+                       "--protocol", FRONT_PROTOCOL]  # fmt: skip
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, pass_fds=[fd])
         self.wait_for(lambda: self.get("/readyz").status == 200)
 
     def close(self) -> None:
