@@ -141,6 +141,7 @@ declare(
     _sum("cache_hits", "Cache hits", "count", "Requests answered from the gateway's response cache."),
     _ratio("cache_hit_rate", "Cache hit rate", "ratio", "percent", {"cache_hits": 1}, REQUESTS,
            "cache_hits ÷ requests."),
+    _sum("saved_by_cache", "Saved by cache", "money", "Σ list cost that answers from the response cache had at first."),
     _sum("retries", "Retries", "count", "Attempts that were followed by another one of the same request."),
     _sum("retry_cost", "Retry cost", "money", "Σ cost of attempts that were followed by another one."),
     _sum("failed_cost", "Cost of failures", "money", "Σ cost of attempts that ended in an error."),

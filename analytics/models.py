@@ -52,6 +52,7 @@ class Sums(models.Model):
     apdex_tolerating = models.BigIntegerField()
     cost = ExactField()
     list_cost = ExactField()
+    saved_by_cache = ExactField(db_default=0)
     input_cost = ExactField()
     output_cost = ExactField()
     cache_cost = ExactField()

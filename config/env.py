@@ -43,6 +43,7 @@ class Env:
     keep_alive_s: int
     max_connections: int
     stale_after_s: float
+    cache_memory_bytes: int
 
 
 def embedded_database_url(data_dir: Path) -> str:
@@ -95,4 +96,5 @@ def load() -> Env:
         max_connections=env.int("GATEWAY_MAX_CONNECTIONS", default=4096),
         body_timeout_s=env.float("GATEWAY_BODY_TIMEOUT_S", default=30.0),
         stale_after_s=env.float("GATEWAY_STALE_AFTER_S", default=60.0),
+        cache_memory_bytes=env.int("GATEWAY_CACHE_MEMORY_BYTES", default=64 * 1024 * 1024),
     )

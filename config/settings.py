@@ -258,11 +258,13 @@ GATEWAY_STAGES = [
     "gateway.dataplane.stages.authenticate",
     "gateway.dataplane.stages.resolve",
     "gateway.dataplane.stages.limit",
+    "gateway.dataplane.cache.stage.respond_from_cache",
     "gateway.dataplane.stages.route",
 ]
 # Configuration that apps bring into the data plane's snapshot, and what lives as long as its process.
-GATEWAY_SNAPSHOT_LOADERS: list[str] = []
-GATEWAY_SERVICES: list[str] = []
+GATEWAY_SNAPSHOT_LOADERS = ["gateway.dataplane.cache.policy.PolicyLoader"]
+GATEWAY_SERVICES = ["gateway.dataplane.cache.service.CacheService"]
+GATEWAY_CACHE_MEMORY_BYTES = ENV.cache_memory_bytes
 GATEWAY_ADAPTERS = {"openai": "gateway.dataplane.adapters.openai.OpenAIAdapter"}
 GATEWAY_OUTBOX_HANDLERS = {"mail": "gateway.services.outbox.deliver_mail"}
 GATEWAY_STALE_AFTER_S = ENV.stale_after_s

@@ -112,6 +112,13 @@ class CatalogQuerySet(VisibleQuerySet):
         return Q(organization__in=organizations_of(user)) | Q(organization=None)
 
 
+class CachePolicyQuerySet(VisibleQuerySet):
+    """Every member sees how their organization's answers are cached."""
+
+    def _visible_q(self, user: Person) -> Q:
+        return Q(organization__in=organizations_of(user))
+
+
 class AuditEventQuerySet(VisibleQuerySet):
     def _visible_q(self, user: Person) -> Q:
         return Q(organization__in=organizations_of(user, Role.OWNER, Role.ADMIN))

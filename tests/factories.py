@@ -18,6 +18,7 @@ from gateway.ledger.ids import ms_of, uuid7
 from gateway.ledger.partitions import ensure_partitions
 from gateway.models import (
     AuditEvent,
+    CachePolicy,
     Invitation,
     Membership,
     Model,
@@ -29,7 +30,7 @@ from gateway.models import (
     User,
     VirtualKey,
 )
-from gateway.services import catalog, identity, keys, people
+from gateway.services import cache, catalog, identity, keys, people
 
 PASSWORD = "correct horse battery staple"
 UPSTREAM = "https://192.0.2.10/v1"  # TEST-NET-1: never answers, resolves without DNS
@@ -119,6 +120,7 @@ class Acme:
     shared_provider: Provider = None  # type: ignore[assignment]
     model: Model = None  # type: ignore[assignment]
     route: Route = None  # type: ignore[assignment]
+    cache_policy: CachePolicy = None  # type: ignore[assignment]
     invitation: Invitation = None  # type: ignore[assignment]
     globex_project: Project = None  # type: ignore[assignment]
     globex_team: Team = None  # type: ignore[assignment]
@@ -204,6 +206,7 @@ def _add_catalog(company: Acme) -> None:
     company.route = catalog.create_route(
         organization=company.organization, actor=None, alias="fast", targets=[catalog.Target(company.model)]
     )
+    company.cache_policy = cache.create_cache_policy(organization=company.organization, actor=None)
 
 
 def line(

@@ -39,7 +39,8 @@ class Call:
 
     Stages hang their work on it: `settled` runs after each attempt's line was journalled and `ended` once when the
     call is over, whatever happened (both synchronous, never raising); `filters` change and `taps` see what the client
-    is sent; `responder` answers without an upstream, and the later stages are skipped.
+    is sent; `responder` answers without an upstream, and the later stages are skipped. A stage that changes answers
+    adds to `cache_marks` what they depend on; `keep_going` tells whether others still want a stream that was left.
     """
 
     endpoint: Endpoint
@@ -58,6 +59,7 @@ class Call:
     route: str | None = None
     output_cap: int | None = None
     cache_status: str | None = None
+    cache_marks: list[str] = field(default_factory=list)
     response_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     attempts: int = 0
     responder: "Responder | None" = None
@@ -65,6 +67,7 @@ class Call:
     taps: "list[Tap]" = field(default_factory=list)
     settled: "list[OnSettled]" = field(default_factory=list)
     ended: list[Callable[[], None]] = field(default_factory=list)
+    keep_going: list[Callable[[], bool]] = field(default_factory=list)
 
     @property
     def wants_usage(self) -> bool:

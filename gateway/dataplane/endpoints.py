@@ -33,6 +33,13 @@ ENDPOINTS = {
     )
 }
 
+DONE_EVENT = b"data: [DONE]\n\n"
+
+
+def stream_end(dialect: str) -> bytes:
+    """What ends a stream of this dialect behind its last event."""
+    return DONE_EVENT if dialect in (OPENAI_CHAT, OPENAI_COMPLETIONS) else b""
+
 
 def unknown(path: str) -> Endpoint:
     """Stands for a path that calls no model, so that its errors can be answered."""

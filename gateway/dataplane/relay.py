@@ -14,7 +14,7 @@ from gateway.dataplane.clientside import ClientSide
 from gateway.dataplane.connection import Exchange
 from gateway.dataplane.errors import ApiError, Denied, UpstreamError
 from gateway.dataplane.failures import Failure
-from gateway.dataplane.protocols import Line, Receive, Send
+from gateway.dataplane.protocols import Line, Message, Receive, Send
 from gateway.dataplane.settle import Attempt, Outcome, begin, settle
 from gateway.dataplane.views import Target
 from gateway.ledger.spool import SpoolFullError
@@ -70,6 +70,9 @@ class Relay:
         """A stream's client that leaves ends the upstream exchange: nobody pays for tokens nobody reads."""
         while (await self.receive())["type"] != "http.disconnect":
             pass
+        if any(is_wanted() for is_wanted in self.call.keep_going):
+            self.send = _nowhere
+            return
         self.is_client_gone = True
         if self.exchange is not None:
             self.exchange.abort(UpstreamError(CLIENT_GONE, "the client closed the connection"))
@@ -258,6 +261,10 @@ def prepared(call: Call, runtime: "Runtime") -> list[tuple[Target, Outbound]]:
     if refusal is not None and not found:
         raise refusal
     return found
+
+
+async def _nowhere(message: Message) -> None:
+    """Where the rest of a stream goes that only others still wait for."""
 
 
 def _forbidden(outcome: Outcome, denied: Denied) -> Outcome:

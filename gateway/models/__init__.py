@@ -14,10 +14,12 @@ from gateway.models.ledger import (
     SecurityEvent,
     SpoolCursor,
 )
+from gateway.models.policies import CachePolicy
 
 __all__ = [
     "AllowedUpstream",
     "AuditEvent",
+    "CachePolicy",
     "ConfigChange",
     "ConfigVersion",
     "DirtyMark",

@@ -53,10 +53,11 @@ def test_superuser_opens_list_form_and_row(model: Any, company: factories.Acme) 
     ("name", "open_pages"),
     [
         ("alice", {"organization", "team", "project", "membership", "invitation", "virtualkey", "provider", "model",
-                   "route", "auditevent", "job"}),
-        ("bob", {"organization", "team", "project", "membership", "virtualkey", "provider", "model", "route"}),
+                   "route", "cachepolicy", "auditevent", "job"}),
+        ("bob", {"organization", "team", "project", "membership", "virtualkey", "provider", "model", "route",
+                 "cachepolicy"}),
         ("mallory", {"organization", "team", "project", "membership", "invitation", "virtualkey", "provider", "model",
-                     "route", "auditevent", "job"}),
+                     "route", "cachepolicy", "auditevent", "job"}),
     ],
 )  # fmt: skip
 def test_lists_open_by_role(name: str, open_pages: set[str], company: factories.Acme) -> None:

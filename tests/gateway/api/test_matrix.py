@@ -25,7 +25,7 @@ def places(company: factories.Acme, lines: dict[str, dict[str, Any]]) -> dict[st
         "ads_key": company.keys["ads"].pk, "manage_key": company.keys["write"].pk, "provider": company.provider.pk,
         "shared_provider": company.shared_provider.pk, "model": company.model.pk, "route": company.route.pk,
         "request": lines["bob"]["request_id"], "line": lines["bob"]["id"], "ads_request": lines["ads"]["request_id"],
-        "event": company.event.pk,
+        "event": company.event.pk, "cache_policy": company.cache_policy.pk,
     }  # fmt: skip
 
 
@@ -64,6 +64,8 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST models/discover": {"provider": str(company.provider.pk)},
         "POST routes": {"alias": "slow", "targets": [target]},
         "PATCH routes/{route}": {"description": "Quick answers."},
+        "POST cache-policies": {"project": str(company.assistant.pk), "ttl_s": 60},
+        "PATCH cache-policies/{cache_policy}": {"ttl_s": 120},
     }
     return bodies.get(str(row))
 

@@ -1,0 +1,54 @@
+"""Policies of the data plane."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from gateway.admin.base import ADMINS, MEMBERS, ServiceAdmin
+from gateway.models import CachePolicy
+from gateway.services import cache
+
+
+class CachePolicyForm(forms.ModelForm):
+    """Everything but what the services decide."""
+
+    class Meta:
+        model = CachePolicy
+        fields = ("organization", "project", *cache.POLICY_FIELDS)
+
+
+@admin.register(CachePolicy)
+class CachePolicyAdmin(ServiceAdmin):
+    """Response cache."""
+
+    view_roles, change_roles = MEMBERS, ADMINS
+    can_delete = True
+    form = CachePolicyForm
+    list_display = ("__str__", "organization", "project", "is_enabled", "ttl_s", "is_shared", "is_semantic")
+    list_select_related = ("organization", "project")
+    list_filter = ("is_enabled", "is_semantic")
+    fields = ("organization", "project", *cache.POLICY_FIELDS)
+    actions = ("erase",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("organization", "project") if obj else ()
+
+    def create(self, request: HttpRequest, data: dict[str, Any]) -> Any:
+        return cache.create_cache_policy(actor=_person(request), **data)
+
+    def update(self, request: HttpRequest, row: Any, data: dict[str, Any]) -> Any:
+        return cache.update_cache_policy(policy=row, actor=_person(request), **data)
+
+    def remove(self, request: HttpRequest, row: Any) -> None:
+        cache.delete_cache_policy(policy=row, actor=_person(request))
+
+    @admin.action(description="Erase what is kept", permissions=["alter"])
+    def erase(self, request: HttpRequest, rows: QuerySet[CachePolicy]) -> None:
+        self.apply(request, rows, lambda row: cache.erase_cache(policy=row, actor=_person(request)), "erased")
+
+
+def _person(request: HttpRequest) -> Any:
+    return request.user
