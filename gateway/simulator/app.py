@@ -71,7 +71,11 @@ class Simulator:
             outcome = await self._answer(exchange, wire, record, number, headers)
         except ProviderError as error:
             record.status = error.status
-            headers += [*error.headers, *wire.timing_headers((time.perf_counter() - started) * 1000)]
+            headers += [
+                *error.headers,
+                *wire.error_headers(error),
+                *wire.timing_headers((time.perf_counter() - started) * 1000),
+            ]
             exchange.respond(error.status, wire.error_body(error, number), headers)
         except asyncio.CancelledError:
             outcome = "client_gone" if exchange.client_gone else "cut"

@@ -55,6 +55,7 @@ CATALOG: dict[str, SimModel] = {
         SimModel("meta-llama/Llama-3.3-70B-Instruct-Turbo", "meta", 131_072, 16_384, 300, 110, 180),
         SimModel("text-embedding-3-small", "openai", 8_192, 0, 90, 0, 0, 0, 1_536, "embedding", 1_705_948_997),
         SimModel("text-embedding-3-large", "openai", 8_192, 0, 140, 0, 0, 0, 3_072, "embedding", 1_705_953_180),
+        SimModel("gemini-embedding-001", "google", 2_048, 0, 120, 0, 0, 0, 3_072, "embedding"),
         SimModel("text-embedding-ada-002", "openai", 8_192, 0, 100, 0, 0, 0, 1_536, "embedding", 1_671_217_299),
     )
 }

@@ -22,6 +22,7 @@ FAULTS: dict[str, int] = {
     "empty-body": 0,
     "huge-body": 64 * 1024 * 1024,  # bytes
     "content-filter": 3,  # tokens before the vendor's safety filter stops the answer
+    "prompt-blocked": 0,
     "no-usage": 0,
     "usage-in-last-choice-chunk": 0,
     "duplicate-usage": 0,

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Turn:
-    """`headers` go with the answer, whatever it is; `number` is the request's deterministic 64-bit number."""
+    """`headers` go with the answer, whatever it is; `number` is the request's deterministic 64-bit number;
+    `deployment` names the model where the path does.
+    """
 
     format: WireFormat
     options: SimulatorOptions
@@ -36,6 +38,7 @@ class Turn:
     key: str
     fault: Fault | None
     headers: list[Header] = field(default_factory=list)
+    deployment: str = ""
 
     @property
     def fault_kind(self) -> str:

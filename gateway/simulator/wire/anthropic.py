@@ -92,6 +92,11 @@ def _request_id(number: int) -> str:
     return f"req_{number:024x}"
 
 
+def error_headers(error: ProviderError) -> list[Header]:
+    """None."""
+    return []
+
+
 def base_headers(number: int) -> list[Header]:
     """`request-id`."""
     return [(b"request-id", _request_id(number).encode())]

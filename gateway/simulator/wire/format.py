@@ -27,6 +27,9 @@ class WireFormat(Protocol):
     def error_body(self, error: ProviderError, number: int) -> bytes:
         """A refusal as this format writes it."""
 
+    def error_headers(self, error: ProviderError) -> list[Header]:
+        """Headers that name the failure; none for most."""
+
     def base_headers(self, number: int) -> list[Header]:
         """Headers of every answer; `number` is the request's deterministic 64-bit number."""
 

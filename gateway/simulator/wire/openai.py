@@ -87,6 +87,11 @@ def error_body(error: ProviderError, number: int) -> bytes:
     return orjson.dumps(responses.error_object(error))
 
 
+def error_headers(error: ProviderError) -> list[Header]:
+    """None."""
+    return []
+
+
 def base_headers(number: int) -> list[Header]:
     """The request's id and the API's version (OpenAI API reference, "Debugging requests")."""
     return [(b"x-request-id", b"req_%016x" % number), (b"openai-version", b"2020-10-01")]
@@ -144,10 +149,19 @@ async def embeddings(turn: Turn) -> Outcome:
 async def models(turn: Turn) -> Outcome:
     """`GET /v1/models` and `GET /v1/models/{id}`; an id may contain slashes."""
     name = unquote(turn.exchange.path.removeprefix(MODELS_PATH).removeprefix(b"/").decode("latin-1"))
-    if name:
-        body = responses.model_object(require_model(name, None, any_model=turn.options.any_model))
-    else:
-        body = {"object": "list", "data": [responses.model_object(model) for model in CATALOG.values()]}
+    if not name:
+        return await list_models(turn)
+    body = responses.model_object(require_model(name, None, any_model=turn.options.any_model))
+    return await _send_at_once(turn, body)
+
+
+async def list_models(turn: Turn) -> Outcome:
+    """Every model of the catalogue."""
+    body = {"object": "list", "data": [responses.model_object(model) for model in CATALOG.values()]}
+    return await _send_at_once(turn, body)
+
+
+async def _send_at_once(turn: Turn, body: Any) -> Outcome:
     delivery = turn.deliver(Pace())
     await delivery.send_body(orjson.dumps(body), after_s=0)
     return delivery.outcome
