@@ -2,8 +2,9 @@
 
 A measure says how it is derived from the stored sums of `analytics.rollups.cubes`: Σ weights · sums, a ratio of two
 such totals, that total per minute, a histogram quantile, or a distinct count. Definitions shared by all:
-a *request* is a final line of kind attempt or cache_hit; *errors* are requests that ended in client_error,
-upstream_error, timeout or interrupted (denied and cancelled ones are neither); tokens and cost count every line.
+a *request* is a final line of kind attempt or cache_hit (an imported total is one line for `request_count` of them);
+*errors* are requests that ended in client_error, upstream_error, timeout or interrupted (denied and cancelled ones are
+neither); tokens and cost count every line.
 """
 
 from collections.abc import Mapping
@@ -112,7 +113,7 @@ REQUESTS: Weights = {"requests": 1}
 COST: Weights = {"cost": 1}
 
 declare(
-    _sum("requests", "Requests", "count", "Final outcomes of client requests: Σ is_final of attempts and cache hits."),
+    _sum("requests", "Requests", "count", "Final outcomes of calls: Σ request_count of final attempts and cache hits."),
     _sum("attempts", "Attempts", "count", "Upstream tries: lines of kind attempt."),
     _sum("errors", "Errors", "count", "Requests that ended in client_error, upstream_error, timeout or interrupted."),
     _ratio("error_rate", "Error rate", "ratio", "percent", {"errors": 1}, REQUESTS, "errors ÷ requests."),

@@ -124,6 +124,11 @@ class AuditEventQuerySet(VisibleQuerySet):
         return Q(organization__in=organizations_of(user, Role.OWNER, Role.ADMIN))
 
 
+class ImportRunQuerySet(VisibleQuerySet):
+    def _visible_q(self, user: Person) -> Q:
+        return Q(organization__in=organizations_of(user, Role.OWNER, Role.ADMIN))
+
+
 class JobQuerySet(VisibleQuerySet):
     def _visible_q(self, user: Person) -> Q:
         return Q(organization__in=organizations_of(user, Role.OWNER, Role.ADMIN)) | Q(requested_by_id=user.pk)

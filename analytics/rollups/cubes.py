@@ -1,7 +1,7 @@
 """The rollup tables, declared once: which dimensions each cube keeps and what every stored sum means. Pure.
 
 A new sum or dimension is one entry here plus its column in `analytics.models` (a test compares the two).
-SQL expressions read the columns of `sql.LINES`: the ledger's own, plus `final`, `duration_ms`, `ttft_ms`,
+SQL expressions read the columns of `sql.lines`: the ledger's own, plus `final`, `duration_ms`, `ttft_ms`,
 `output_rate` (cleaned), and the cost split `input_cost`, `output_cost`, `cache_cost`.
 """
 
@@ -49,6 +49,11 @@ def _count(name: str, condition: str) -> Sum:
     return Sum(name, f"count(*) FILTER (WHERE {condition})")
 
 
+def _requests(name: str, condition: str) -> Sum:
+    """Requests, not lines: an imported total of several requests is one line."""
+    return Sum(name, f"coalesce(sum(request_count) FILTER (WHERE {condition}), 0)")
+
+
 def _total(name: str, expression: str) -> Sum:
     return Sum(name, f"coalesce(sum({expression}), 0)")
 
@@ -62,16 +67,16 @@ def _money(name: str, condition: str = "") -> Sum:
 _FAILED = f"status IN {quoted(ERROR_STATUSES)}"
 SUMS: tuple[Sum, ...] = (
     Sum("lines", "count(*)"),
-    _count("requests", "final"),
-    _count("attempts", "kind = 'attempt'"),
-    _count("successes", "final AND status = 'ok'"),
-    _count("errors", f"final AND {_FAILED}"),
-    _count("unavailable", f"final AND status IN {quoted(UNAVAILABLE_STATUSES)}"),
-    _count("cancelled", "final AND status = 'cancelled'"),
-    _count("denied", "kind = 'denied'"),
-    _count("unpriced_requests", "final AND price_status = 'unpriced'"),
-    _count("cache_hits", "kind = 'cache_hit'"),
-    _count("retries", "kind = 'attempt' AND NOT is_final"),
+    _requests("requests", "final"),
+    _requests("attempts", "kind = 'attempt'"),
+    _requests("successes", "final AND status = 'ok'"),
+    _requests("errors", f"final AND {_FAILED}"),
+    _requests("unavailable", f"final AND status IN {quoted(UNAVAILABLE_STATUSES)}"),
+    _requests("cancelled", "final AND status = 'cancelled'"),
+    _requests("denied", "kind = 'denied'"),
+    _requests("unpriced_requests", "final AND price_status = 'unpriced'"),
+    _requests("cache_hits", "kind = 'cache_hit'"),
+    _requests("retries", "kind = 'attempt' AND NOT is_final"),
     _total("input_tokens", "input_tokens"),
     _total("cache_read_tokens", "cache_read_tokens"),
     _total("cache_write_tokens", "cache_write_5m_tokens + cache_write_1h_tokens"),

@@ -62,7 +62,7 @@ def lines(grain: Grain, window: str) -> str:
     return f"""SELECT i.*, {at} FROM (
   SELECT {bucket_of("l.started_at", grain)} AS bucket, {", ".join(f'l."{c}"' for c in dimensions)},
     l.model_served AS model, l.is_final, l.is_final AND l.kind IN {cubes.quoted(cubes.REQUEST_KINDS)} AS final,
-    l.price_status, l.usage_source, {", ".join(f"l.{c}" for c in _TOKENS)}, l.cost, l.list_cost,
+    l.price_status, l.usage_source, l.request_count, {", ".join(f"l.{c}" for c in _TOKENS)}, l.cost, l.list_cost,
     {_cleaned("duration_ms")} AS duration_ms, {_cleaned("ttft_ms")} AS ttft_ms, {OUTPUT_RATE} AS output_rate,
     c.input_cost, c.output_cost, c.cache_cost
   FROM {LEDGER} l LEFT JOIN LATERAL (

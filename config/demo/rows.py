@@ -107,6 +107,7 @@ def _constants(company: Company, workload: Workload) -> dict[str, Column]:
         "currency": "USD",
         "origin": "gateway",
         "max_tokens": str(workload.max_tokens or NULL),
+        "request_count": "1",
         "sdk": workload.sdk,
     }
     if workload.endpoint == CHAT:

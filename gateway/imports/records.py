@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
 
 from gateway.ledger.ids import EPOCH
@@ -13,6 +13,8 @@ EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 LATEST_AHEAD = timedelta(days=1)
 MAX_COUNT = 1_000_000_000
 MAX_TEXT = 200
+MONEY = Decimal("1e-10")
+FLAGS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 _WHOLE = re.compile(r"\d{1,18}(?:\.0+)?", re.ASCII)
 _NUMBER = re.compile(r"\d{1,18}(?:\.\d{1,18})?", re.ASCII)
 
@@ -26,10 +28,20 @@ class BadValueError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Amount:
+    """What the source says a record cost. `is_list`: its own estimate at list prices, else what was billed or spent."""
+
+    value: Decimal
+    currency: str = "USD"
+    is_list: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRecord:
     """One request as somebody else recorded it. `at` is aware; `counts` are the ledger's token columns.
 
     `values` holds further ledger columns that the source knows; `key` is the record's own id there, when it has one.
+    `amount` is the cost that the source states, `context` what prices depend on (`service_tier`, `processing`).
     `line` is the 1-based physical line in the file, `raw` its text.
     """
 
@@ -41,6 +53,8 @@ class UsageRecord:
     provider: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     key: str | None = None
+    amount: Amount | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,15 @@ class Rejection:
     raw: str
 
 
-Item = UsageRecord | Rejection
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A record that is no usage: a span of another kind, a day on which nothing was used."""
+
+    line: int
+    reason: str
+
+
+Item = UsageRecord | Rejection | Skipped
 
 
 def parse_time(name: str, text: str, now: datetime) -> datetime:
@@ -99,6 +121,25 @@ def parse_duration(name: str, text: str) -> float:
     if not value.is_finite() or not 0 <= value <= MAX_COUNT:
         raise BadValueError(f"{name}: {_shown(text)} is not a duration in milliseconds")
     return float(value)
+
+
+def parse_flag(name: str, text: str) -> bool:
+    """true or false, yes or no, 1 or 0, in any case."""
+    found = FLAGS.get(text.strip().lower())
+    if found is None:
+        raise BadValueError(f"{name}: {_shown(text)} is neither true nor false")
+    return found
+
+
+def parse_amount(name: str, text: str, *, is_signed: bool = False) -> Decimal:
+    """Money as the ledger keeps it: 10 decimals, rounded half even. `is_signed` allows credits, which are negative."""
+    try:
+        value = Decimal(text.strip())
+    except InvalidOperation:
+        raise BadValueError(f"{name}: {_shown(text)} is not an amount") from None
+    if not value.is_finite() or abs(value) > MAX_COUNT or (value < 0 and not is_signed):
+        raise BadValueError(f"{name}: {_shown(text)} is not an amount of money")
+    return value.quantize(MONEY, ROUND_HALF_EVEN)
 
 
 def parse_text(name: str, text: str) -> str:

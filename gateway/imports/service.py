@@ -9,49 +9,56 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cached_property
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import psycopg
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils.module_loading import import_string
 
-from gateway.choices import LineStatus
+from gateway.choices import JobStatus
 from gateway.dataplane.protocols import Pricer
 from gateway.imports.formats import FORMATS
-from gateway.imports.identity import Identifier
-from gateway.imports.lines import Content, inspect, read_lines
-from gateway.imports.records import Item, Rejection, UnreadableFileError, UsageRecord
-from gateway.ledger.booking import book
+from gateway.imports.linemaker import Lines, cost_of
+from gateway.imports.records import Item, Rejection, Skipped, UnreadableFileError, UsageRecord
+from gateway.imports.rows.lines import Content, inspect
+from gateway.imports.totals import Totals
+from gateway.ledger.booking import Booked, book
 from gateway.ledger.connect import connect
 from gateway.ledger.partitions import ensure_partitions, month_of
-from gateway.models import ImportRun, Project, Provider
+from gateway.models import ImportRun, Project
 from gateway.services import audit
 
 BATCH_RECORDS = 5_000
-DEFAULT_ENDPOINT = "/v1/chat/completions"
-DEFAULT_PROVIDER = "openai"
-UNKNOWN_MODEL = "unknown"
 REASON_CHARS = 300
 
 Pair = tuple[Item, dict[str, Any] | None]
-"""An item and its line; a rejection has none."""
+"""An item and its line; a rejection and what was skipped have none."""
 Progress = Callable[[int], None]
-"""Called with the number of the last line that is done."""
+"""Called with the number of the last line that is done; what it raises stops the import where it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to import and how to read it. `name`: a lasting name for a file that grows, instead of its content."""
+    """A file to import and how to read it. `name`: a lasting name for a file that grows, instead of its content.
+
+    `prices`: `file` keeps a cost that the file states, `book` prices everything by the price book.
+    """
 
     path: Path
     format: str
     mapping: Mapping[str, str]
     name: str = ""
+    prices: str = "file"
+
+    def identity(self, content: Content) -> str:
+        """What `ImportRun` knows the file by."""
+        return f"name:{self.name}" if self.name else f"sha256:{content.digest}"
+
+    def settings(self, project: Project) -> dict[str, str]:
+        """What else tells two imports of one file apart."""
+        return {**self.mapping, "project": project.slug} | ({"prices": "book"} if self.prices == "book" else {})
 
 
 @dataclass(slots=True)
@@ -64,7 +71,9 @@ class Summary:
     imported: int = 0
     duplicates: int = 0
     rejected: int = 0
+    skipped: int = 0
     quarantined: int = 0
+    requests: int = 0
     unpriced: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -76,65 +85,24 @@ class Summary:
         rejections = [{"line": item.line, "reason": item.reason} for item in self.first_rejections]
         return asdict(self) | {"cost": format(self.cost, "f"), "first_rejections": rejections}
 
+    def count(self, line: Mapping[str, Any]) -> None:
+        """A line that was added."""
+        self.imported += 1
+        self.requests += int(line.get("request_count", 1))
+        self.input_tokens += int(line.get("input_tokens") or 0)
+        self.output_tokens += int(line.get("output_tokens") or 0)
+        cost = cost_of(line)
+        self.unpriced += cost is None
+        self.cost += cost or 0
 
-class Lines:
-    """Makes ledger lines of records: ids, catalogue names, prices."""
-
-    def __init__(self, project: Project, source: str, pricer: Pricer) -> None:
-        self._project = project
-        self._identifier = Identifier(project.organization_id, source)
-        self._pricer = pricer
-        self._ids = {
-            "organization": str(project.organization_id),
-            "project": str(project.pk),
-            "team": str(project.team_id) if project.team_id else None,
-        }
-
-    @cached_property
-    def _price_lists(self) -> dict[str, str]:
-        """Provider slug → vendor whose list applies; the organization's own provider wins over the platform's."""
-        scope = Q(organization=None) | Q(organization=self._project.organization_id)
-        rows = Provider.objects.filter(scope).order_by("organization_id")
-        known = sorted(rows, key=lambda row: row.organization_id is not None)
-        return {row.slug: row.price_list or row.kind for row in known}
-
-    def identify(self, record: UsageRecord) -> UUID:
-        """Must be called for every record in order: an id depends on the equal records before it."""
-        return self._identifier.identify(record)
-
-    def line(self, record: UsageRecord, identity: UUID) -> dict[str, Any]:
-        """The priced line of one record."""
-        status = record.values.get("status", LineStatus.OK.value)
-        line: dict[str, Any] = {
-            **self._ids,
-            "id": identity,
-            "request_id": str(identity),
-            "kind": "attempt",
-            "is_final": True,
-            "endpoint": DEFAULT_ENDPOINT,
-            "model_requested": record.model or UNKNOWN_MODEL,
-            "model_served": record.model,
-            "provider": (record.provider or DEFAULT_PROVIDER) if record.model else record.provider,
-            "status": status,
-            "usage_source": "imported",
-            "origin": "import",
-            **record.counts,
-            **record.values,
-        }
-        return {**line, **self._prices(line, record)}
-
-    def _prices(self, line: Mapping[str, Any], record: UsageRecord) -> Mapping[str, Any]:
-        """At the record's own time. Without a model nothing can be priced: cost stays unknown, never 0."""
-        if record.model is None:
-            return {"price_status": "unpriced", "cost": None, "list_cost": None}
-        return self._pricer.price(
-            record.counts,
-            price_list=self._price_lists.get(line["provider"], line["provider"]),
-            model=record.model,
-            at=record.at,
-            organization=self._ids["organization"] or "",
-            context={},
-        )
+    def leave_out(self, item: Item) -> None:
+        """A record that became no line."""
+        if isinstance(item, Skipped):
+            self.skipped += 1
+        elif isinstance(item, Rejection):
+            self.rejected += 1
+            if len(self.first_rejections) < 20:
+                self.first_rejections.append(item)
 
 
 def import_file(
@@ -150,10 +118,14 @@ def import_file(
     Rollups follow by the dirty marks that booking leaves. `dry_run` reads and prices everything and writes nothing.
     """
     content = inspect(source.path)
-    identity = f"name:{source.name}" if source.name else f"sha256:{content.digest}"
+    identity = source.identity(content)
     summary = Summary(file=str(source.path))
+    # Records with ids of their own are the same wherever they are found; the others only in this file.
+    scope = f"format:{source.format}" if FORMATS[source.format].IS_KEYED and not source.name else identity
     with connect() as connection:
-        lines = Lines(project, identity, _pricer(connection))
+        lines = Lines(
+            project, scope, _pricer(connection), label=source.format, uses_file_prices=source.prices == "file"
+        )
         if dry_run:
             for item in _items(source):
                 _tally(summary, item, lines)
@@ -183,33 +155,17 @@ def _pricer(connection: psycopg.Connection[Any]) -> Pricer:
 def _items(source: Source) -> Iterator[Item]:
     try:
         with source.path.open("rb") as file:
-            yield from FORMATS[source.format].read(read_lines(file), source.mapping, datetime.now(UTC))
+            yield from FORMATS[source.format].read(file, source.mapping, datetime.now(UTC))
     except OSError as error:
         raise UnreadableFileError(f"{source.path}: {error.strerror}") from error
 
 
 def _tally(summary: Summary, item: Item, lines: Lines) -> None:
     summary.records += 1
-    if isinstance(item, Rejection):
-        _reject(summary, item)
+    if isinstance(item, UsageRecord):
+        summary.count(lines.line(item, lines.identify(item)))
     else:
-        _count(summary, lines.line(item, lines.identify(item)))
-
-
-def _reject(summary: Summary, item: Rejection) -> None:
-    summary.rejected += 1
-    if len(summary.first_rejections) < 20:
-        summary.first_rejections.append(item)
-
-
-def _count(summary: Summary, line: Mapping[str, Any]) -> None:
-    summary.imported += 1
-    summary.input_tokens += int(line.get("input_tokens") or 0)
-    summary.output_tokens += int(line.get("output_tokens") or 0)
-    if line["cost"] is None:
-        summary.unpriced += 1
-    else:
-        summary.cost += Decimal(str(line["cost"]))
+        summary.leave_out(item)
 
 
 @transaction.atomic
@@ -222,10 +178,13 @@ def _open_run(project: Project, source: Source, identity: str, content: Content)
     run, is_new = known.get_or_create(
         organization=project.organization_id,
         source=identity,
-        mapping={**source.mapping, "project": project.slug},
-        defaults={"file_name": source.path.name[:300], "format": source.format},
+        mapping=source.settings(project),
+        defaults={"file_name": source.path.name[:300], "format": source.format, "project": project.pk},
     )
-    ImportRun.objects.filter(pk=run.pk).update(total_lines=content.lines, status="running", error="")
+    started = run.started_at or datetime.now(UTC)
+    ImportRun.objects.filter(pk=run.pk).update(
+        total_lines=content.lines, status=JobStatus.RUNNING, error="", started_at=started
+    )
     if is_new:
         after = {"file_name": run.file_name, "format": run.format, "source": identity, "mapping": run.mapping}
         audit.record(
@@ -235,7 +194,7 @@ def _open_run(project: Project, source: Source, identity: str, content: Content)
 
 
 def _fail(run: ImportRun, error: str) -> None:
-    ImportRun.objects.filter(pk=run.pk).update(status="failed", error=error)
+    ImportRun.objects.filter(pk=run.pk).update(status=JobStatus.FAILED, error=error, finished_at=datetime.now(UTC))
 
 
 class _Loader:
@@ -258,12 +217,16 @@ class _Loader:
         self._summary.records += 1
         identity = self._lines.identify(item) if isinstance(item, UsageRecord) else None
         if item.line <= self._committed:
-            self._summary.rejected += identity is None
-            self._summary.duplicates += identity is not None
+            self._count_known(item)
         elif isinstance(item, UsageRecord) and identity is not None:
             self.waiting.append((item, self._lines.line(item, identity)))
         else:
             self.waiting.append((item, None))
+
+    def _count_known(self, item: Item) -> None:
+        self._summary.rejected += isinstance(item, Rejection)
+        self._summary.skipped += isinstance(item, Skipped)
+        self._summary.duplicates += isinstance(item, UsageRecord)
 
     def commit(self) -> None:
         """Book what waits. Records that another process committed since are counted as duplicates."""
@@ -280,16 +243,23 @@ class _Loader:
             ).fetchone()
             assert row is not None
             todo = [pair for pair in batch if pair[0].line > row[0]]
-            effect = self._book(todo, last=max(row[0], batch[-1][0].line))
+            booked = self._book(todo, last=max(row[0], batch[-1][0].line))
         self._committed = batch[-1][0].line
-        self._report(batch, todo, effect)
+        self._report(batch, todo, booked)
         self._progress(self._committed)
 
-    def _book(self, todo: list[Pair], last: int) -> tuple[list[dict[str, Any]], int, int]:
+    def _book(self, todo: list[Pair], last: int) -> Booked:
         lines = [line for _, line in todo if line is not None]
-        rejections = [item for item, _ in todo if isinstance(item, Rejection)]
         positions = [str(item.line) for item, line in todo if line is not None]
         booked = book(self._connection, lines, source=f"import:{self._run.pk}", positions=positions)
+        self._keep([item for item, _ in todo if isinstance(item, Rejection)])
+        totals = Totals.of(booked)
+        totals.rejected = sum(isinstance(item, Rejection) for item, _ in todo)
+        totals.skipped = sum(isinstance(item, Skipped) for item, _ in todo)
+        totals.add_to(self._connection, self._run.pk, last)
+        return booked
+
+    def _keep(self, rejections: list[Rejection]) -> None:
         if rejections:
             self._connection.execute(
                 "INSERT INTO gateway_rejectedrecord (run_id, line, reason, raw) "
@@ -301,24 +271,16 @@ class _Loader:
                     [item.raw for item in rejections],
                 ],
             )
-        self._connection.execute(
-            "UPDATE gateway_importrun SET line = %s, imported = imported + %s, duplicates = duplicates + %s, "
-            "rejected = rejected + %s WHERE id = %s",
-            [last, len(booked.inserted), booked.duplicates, len(rejections), self._run.pk],
-        )
-        return booked.inserted, booked.duplicates, booked.quarantined
 
-    def _report(self, batch: list[Pair], todo: list[Pair], effect: tuple[list[dict[str, Any]], int, int]) -> None:
-        inserted, duplicates, quarantined = effect
-        for line in inserted:
-            _count(self._summary, line)
+    def _report(self, batch: list[Pair], todo: list[Pair], booked: Booked) -> None:
+        for line in booked.inserted:
+            self._summary.count(line)
         for item, _ in todo:
-            if isinstance(item, Rejection):
-                _reject(self._summary, item)
-        done_elsewhere = batch[: len(batch) - len(todo)]
-        self._summary.duplicates += duplicates + sum(line is not None for _, line in done_elsewhere)
-        self._summary.rejected += sum(line is None for _, line in done_elsewhere)
-        self._summary.quarantined += quarantined
+            self._summary.leave_out(item)
+        self._summary.duplicates += booked.duplicates
+        self._summary.quarantined += booked.quarantined
+        for item, _ in batch[: len(batch) - len(todo)]:
+            self._count_known(item)
 
     def finish(self, total_lines: int) -> None:
         """The whole file is in."""

@@ -201,7 +201,8 @@ def _book_spend(connection: psycopg.Connection[Any], lines: Sequence[Line]) -> N
         cost, requests, last = spent.get(str(key), (Decimal(0), 0, ""))
         cost += Decimal(str(line.get("cost") or 0))
         counts = line.get("is_final", True) and line["kind"] in ("attempt", "cache_hit")
-        spent[str(key)] = (cost, requests + bool(counts), max(last, line["started_at"]))
+        count = int(line.get("request_count", 1)) if counts else 0
+        spent[str(key)] = (cost, requests + count, max(last, line["started_at"]))
     if not spent:
         return
     keys = sorted(spent)

@@ -61,6 +61,7 @@ COLUMNS: dict[str, str] = {
     "request_hmac": "bytea",
     "prefix_hmacs": "bytea",
     "corrects": "uuid",
+    "request_count": "integer NOT NULL",
 }
 
 # Defaults that keep frames short: a frame leaves these out.
@@ -80,6 +81,7 @@ DEFAULTS: dict[str, object] = {
     "charges": [],
     "currency": "USD",
     "origin": "gateway",
+    "request_count": 1,
 }
 
 TABLE = "gateway_ledgerline"

@@ -140,7 +140,7 @@ def _key_spend(connection: psycopg.Connection[Any], organization: UUID | None) -
         "SELECT coalesce(s.key_id, l.api_key), coalesce(s.spent, 0), coalesce(l.cost, 0), coalesce(s.requests, 0), "
         f"coalesce(l.requests, 0) FROM (SELECT * FROM gateway_keyspend {own}) s FULL JOIN ("
         "SELECT api_key, sum(coalesce(cost, 0)) AS cost, "
-        "count(*) FILTER (WHERE is_final AND kind IN ('attempt', 'cache_hit')) AS requests "
+        "coalesce(sum(request_count) FILTER (WHERE is_final AND kind IN ('attempt', 'cache_hit')), 0) AS requests "
         f"FROM {TABLE} {where or 'WHERE true'} AND api_key IS NOT NULL GROUP BY 1) l ON l.api_key = s.key_id",
         [*parameters, *parameters],
     ).fetchall()

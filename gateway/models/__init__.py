@@ -7,6 +7,7 @@ from gateway.models.jobs import Heartbeat, Job, OutboxMessage
 from gateway.models.keys import KeySpend, VirtualKey
 from gateway.models.ledger import (
     DirtyMark,
+    ImportChunk,
     ImportRun,
     LedgerLine,
     QuarantinedLine,
@@ -24,6 +25,7 @@ __all__ = [
     "ConfigVersion",
     "DirtyMark",
     "Heartbeat",
+    "ImportChunk",
     "ImportRun",
     "Invitation",
     "Job",

@@ -5,8 +5,9 @@ from typing import ClassVar
 from django.db import models
 
 from gateway import querysets
-from gateway.choices import LineKind, LineStatus, Origin, PriceStatus, UsageSource
+from gateway.choices import JobStatus, LineKind, LineStatus, Origin, PriceStatus, UsageSource
 from gateway.ledger.ids import uuid7
+from gateway.models.identity import User
 
 MIN_OUTPUT_MS = 0.001  # the clock's resolution; a shorter answer has no rate
 
@@ -76,6 +77,9 @@ class LedgerLine(models.Model):
     request_hmac = models.BinaryField(null=True)
     prefix_hmacs = models.BinaryField(null=True, help_text="8 bytes a prefix, successive 512-token prefixes.")
     corrects = models.UUIDField(null=True, help_text="Line that an adjustment corrects.")
+    request_count = models.IntegerField(
+        db_default=1, help_text="Requests the line stands for: 1, but for imported totals of several."
+    )
 
     objects = querysets.LedgerLineQuerySet.as_manager()
 
@@ -174,31 +178,73 @@ class SecurityEvent(models.Model):
 
 
 class ImportRun(models.Model):
-    """Progress of one imported file; `line` is committed with the lines before it, so an import resumes exactly."""
+    """Progress of one imported file; `line` is committed with the lines before it, so an import resumes exactly.
+
+    The sums (tokens, cost, unpriced, first and last time) are over the lines it added, none of those it found there.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.UUIDField()
+    project = models.UUIDField(null=True)
+    requested_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     source = models.CharField(max_length=300, help_text="content hash and format of the file")
     file_name = models.CharField(max_length=300)
     format = models.CharField(max_length=20)
     mapping = models.JSONField(default=dict)
+    size_bytes = models.BigIntegerField(null=True)
     line = models.BigIntegerField(default=0, help_text="Records already committed.")
     total_lines = models.BigIntegerField(null=True)
     imported = models.BigIntegerField(default=0)
     duplicates = models.BigIntegerField(default=0)
     rejected = models.BigIntegerField(default=0)
-    status = models.CharField(max_length=10, default="running")
+    skipped = models.BigIntegerField(db_default=0, default=0, help_text="Records that are no usage.")
+    quarantined = models.BigIntegerField(db_default=0, default=0)
+    requests = models.BigIntegerField(db_default=0, default=0)
+    unpriced = models.BigIntegerField(db_default=0, default=0)
+    input_tokens = models.BigIntegerField(db_default=0, default=0)
+    output_tokens = models.BigIntegerField(db_default=0, default=0)
+    cost = models.DecimalField(max_digits=20, decimal_places=10, db_default=0, default=0)
+    first_at = models.DateTimeField(null=True)
+    last_at = models.DateTimeField(null=True)
+    status = models.CharField(max_length=10, choices=JobStatus.choices, default=JobStatus.RUNNING)
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
+    objects = querysets.ImportRunQuerySet.as_manager()
+
     class Meta:
+        ordering: ClassVar = ["-created_at"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "source", "mapping"], name="import_unique")
         ]
 
     def __str__(self) -> str:
         return f"{self.file_name} {self.status}"
+
+    @property
+    def progress(self) -> float:
+        """0 to 1, by lines of the file; a document on one line has more records than lines."""
+        if self.status == JobStatus.SUCCEEDED:
+            return 1.0
+        return min(1.0, self.line / self.total_lines) if self.total_lines else 0.0
+
+
+class ImportChunk(models.Model):
+    """A piece of an uploaded file until it is imported: encrypted, since exports can hold prompts, and in the database,
+    since the process that imports it may run on another machine."""
+
+    id = models.BigAutoField(primary_key=True)
+    run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="chunks")
+    number = models.PositiveIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["run", "number"], name="import_chunk_unique")]
+
+    def __str__(self) -> str:
+        return f"chunk {self.number}"
 
 
 class RejectedRecord(models.Model):

@@ -4,10 +4,11 @@ Source of the format: github.com/Azure/AzurePublicDataset, AzureLLMInferenceTrac
 ISCA 2024). It names no model: `--mapping model=… [provider=…] [endpoint=…]` says which one to price.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import BinaryIO
 
-from gateway.imports.lines import RawLine
+from gateway.imports.formats.reading import constants
 from gateway.imports.records import (
     BadValueError,
     Item,
@@ -16,19 +17,20 @@ from gateway.imports.records import (
     UsageRecord,
     decode,
     parse_count,
-    parse_text,
     parse_time,
     readable,
 )
+from gateway.imports.rows.lines import RawLine, read_lines
 
 HEADER = b"TIMESTAMP,ContextTokens,GeneratedTokens"
 CONSTANTS = ("model", "provider", "endpoint")
+IS_KEYED = False
 
 
-def read(lines: Iterable[RawLine], mapping: Mapping[str, str], now: datetime) -> Iterator[Item]:
+def read(file: BinaryIO, mapping: Mapping[str, str], now: datetime) -> Iterator[Item]:
     """Every mapping is a constant for the whole file."""
-    constants = _constants(mapping)
-    numbered = iter(lines)
+    given = constants("azure-trace", mapping, CONSTANTS)
+    numbered = read_lines(file)
     first = next(numbered, None)
     if first is None or first.data.strip() != HEADER:
         found = "an empty file" if first is None else repr(readable(first.data[:80]))
@@ -37,18 +39,12 @@ def read(lines: Iterable[RawLine], mapping: Mapping[str, str], now: datetime) ->
         if not line.data.strip():
             continue
         try:
-            yield _record(line, constants, now)
+            yield _record(line, given, now)
         except BadValueError as error:
             yield Rejection(line.number, str(error), readable(line.data))
 
 
-def _constants(mapping: Mapping[str, str]) -> dict[str, str]:
-    if unknown := sorted(set(mapping) - set(CONSTANTS)):
-        raise UnreadableFileError(f"azure-trace knows no mapping {', '.join(unknown)}; it takes {', '.join(CONSTANTS)}")
-    return {name: parse_text(name, value.removeprefix("=")) for name, value in mapping.items()}
-
-
-def _record(line: RawLine, constants: Mapping[str, str], now: datetime) -> UsageRecord:
+def _record(line: RawLine, given: Mapping[str, str], now: datetime) -> UsageRecord:
     if line.is_cut:
         raise BadValueError("longer than 1 MiB")
     text = decode(line.data)
@@ -63,7 +59,7 @@ def _record(line: RawLine, constants: Mapping[str, str], now: datetime) -> Usage
             "input_tokens": parse_count("ContextTokens", fields[1]),
             "output_tokens": parse_count("GeneratedTokens", fields[2]),
         },
-        model=constants.get("model"),
-        provider=constants.get("provider"),
-        values={"endpoint": constants["endpoint"]} if "endpoint" in constants else {},
+        model=given.get("model"),
+        provider=given.get("provider"),
+        values={"endpoint": given["endpoint"]} if "endpoint" in given else {},
     )

@@ -1,45 +1,35 @@
-"""One JSON object a line. Columns are keys; a dotted path reaches into objects (`usage.prompt_tokens`)."""
+"""JSON objects, one a line or in an array. Columns are keys; a dotted path reaches into objects
+(`usage.prompt_tokens`)."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
-
-import orjson
+from typing import Any, BinaryIO
 
 from gateway.imports.fields import Plan, plan
-from gateway.imports.lines import RawLine
-from gateway.imports.records import BadValueError, Item, Rejection, UnreadableFileError, decode, readable
+from gateway.imports.records import BadValueError, Item, Rejection, UnreadableFileError
+from gateway.imports.rows.jsonrows import rows
+from gateway.imports.rows.lines import KEPT_BYTES
+from gateway.imports.rows.row import scalar
+
+IS_KEYED = False
 
 
-def read(lines: Iterable[RawLine], mapping: Mapping[str, str], now: datetime) -> Iterator[Item]:
+def read(file: BinaryIO, mapping: Mapping[str, str], now: datetime) -> Iterator[Item]:
     """The first object that can be read decides which mapped paths exist. Empty lines are no records."""
     chosen: Plan | None = None
-    for line in lines:
-        if not line.data.strip():
+    for row in rows(file):
+        if isinstance(row, Rejection):
+            yield row
             continue
         try:
-            text, row = _row(line)
             if chosen is None:
-                chosen = plan(mapping, partial(_has, row), list(row), is_fixed=False)
-            yield chosen.record(line.number, text, partial(_text_at, row), now)
+                chosen = plan(mapping, partial(_has, row.values), list(row.values), is_fixed=False)
+            yield chosen.record(row.line, row.raw, partial(_text_at, row.values, chosen.flags), now)
         except BadValueError as error:
-            yield Rejection(line.number, str(error), readable(line.data))
+            yield Rejection(row.line, str(error), row.raw[:KEPT_BYTES])
     if chosen is None:
         raise UnreadableFileError("no line of the file is a JSON object")
-
-
-def _row(line: RawLine) -> tuple[str, dict[str, Any]]:
-    if line.is_cut:
-        raise BadValueError("longer than 1 MiB")
-    text = decode(line.data)
-    try:
-        row = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise BadValueError(f"not JSON: {error.msg} at character {error.pos + 1}") from None
-    if not isinstance(row, dict):
-        raise BadValueError("not a JSON object")
-    return text, row
 
 
 def _at(row: Mapping[str, Any], path: str) -> Any:
@@ -55,13 +45,6 @@ def _has(row: Mapping[str, Any], path: str) -> bool:
     return _at(row, path) is not None
 
 
-def _text_at(row: Mapping[str, Any], path: str) -> str | None:
-    """Scalars as text for the strict parsers; objects, lists and booleans are no values of any field."""
+def _text_at(row: Mapping[str, Any], flags: Collection[str], path: str) -> str | None:
     value = _at(row, path)
-    if value is None or isinstance(value, str):
-        if value is not None and "\0" in value:
-            raise BadValueError("contains a NUL character")
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadValueError(f"{orjson.dumps(value).decode()[:40]} is not a number or text")
-    return str(value)
+    return str(value).lower() if isinstance(value, bool) and path in flags else scalar(value)

@@ -12,8 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from gateway.imports.formats import FORMATS
-from gateway.imports.lines import inspect
 from gateway.imports.records import BadValueError, UnreadableFileError
+from gateway.imports.rows.lines import inspect
 from gateway.imports.service import Source, Summary, import_file
 from gateway.models import DirtyMark, Organization, Project
 from gateway.services.identity import ensure_default_project
@@ -46,6 +46,10 @@ class Command(BaseCommand):
             help="where a field comes from, or its value for the whole file: model=gpt-4o provider=openai",
         )  # fmt: skip
         parser.add_argument("--source", default="", metavar="NAME", help="lasting name of a file that grows")
+        parser.add_argument(
+            "--prices", choices=("file", "book"), default="file",
+            help="file: keep the costs that the file states; book: price everything by the price book",
+        )  # fmt: skip
         parser.add_argument("--dry-run", action="store_true", help="read and price everything, write nothing")
         parser.add_argument("--wait", action="store_true", help="wait until the dashboards include the lines")
         parser.add_argument("--wait-seconds", type=float, default=120, help="longest wait of --wait")
@@ -55,7 +59,8 @@ class Command(BaseCommand):
         project = self._project(options["organization"], options["project"])
         summaries, failures = [], []
         for path in options["files"]:
-            source = Source(path, options["format"], dict(options["mapping"]), options["source"])
+            mapping = dict(options["mapping"])
+            source = Source(path, options["format"], mapping, options["source"], options["prices"])
             try:
                 summaries.append(self._import(project, source, options))
             except (UnreadableFileError, BadValueError) as error:
@@ -99,13 +104,14 @@ class Command(BaseCommand):
         verb = "would be imported" if dry_run else "imported"
         self.stdout.write(
             f"{summary.file}: {summary.imported:,} {verb}, {summary.duplicates:,} already there, "
-            f"{summary.rejected:,} rejected"
+            f"{summary.rejected:,} rejected{f', {summary.skipped:,} no usage' if summary.skipped else ''}"
         )
         cost = f"{summary.cost:,f} USD" if summary.unpriced < summary.imported else "unknown"
         unpriced = f" ({summary.unpriced:,} lines unpriced: --mapping model=…)" if summary.unpriced else ""
         if summary.imported:
             self.stdout.write(
-                f"  {summary.input_tokens:,} input and {summary.output_tokens:,} output tokens, cost {cost}{unpriced}"
+                f"  {summary.requests:,} requests, {summary.input_tokens:,} input and {summary.output_tokens:,} output "
+                f"tokens, cost {cost}{unpriced}"
             )
         for item in summary.first_rejections[:SHOWN_REJECTIONS]:
             self.stderr.write(f"  line {item.line}: {item.reason}")

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.imports.formats import FORMATS
-from gateway.imports.lines import read_lines
 from gateway.imports.records import (
     BadValueError,
     Rejection,
@@ -18,13 +17,14 @@ from gateway.imports.records import (
     parse_duration,
     parse_time,
 )
+from gateway.imports.rows.lines import read_lines
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def read(kind: str, content: bytes | str, **mapping: str) -> list[UsageRecord | Rejection]:
     data = content.encode() if isinstance(content, str) else content
-    return list(FORMATS[kind].read(read_lines(io.BytesIO(data)), mapping, NOW))
+    return list(FORMATS[kind].read(io.BytesIO(data), mapping, NOW))
 
 
 def test_csv_finds_usual_columns_by_itself():
@@ -61,7 +61,7 @@ def test_a_mapping_names_columns_or_constants():
     [
         ({}, "no column for started_at; the file has when, in, out. Say which: --mapping started_at=COLUMN"),
         ({"started_at": "then"}, "no column 'then' for started_at; the file has when, in, out"),
-        ({"cost": "when"}, "unknown fields in the mapping: cost"),
+        ({"price": "when"}, "unknown fields in the mapping: price"),
     ],
 )
 def test_a_mapping_that_does_not_fit_the_file(mapping, message):

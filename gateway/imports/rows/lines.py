@@ -8,13 +8,14 @@ from typing import BinaryIO, NamedTuple
 from gateway.imports.records import UnreadableFileError
 
 MAX_LINE_BYTES = 1 << 20
+MAX_RECORD_BYTES = 16 << 20  # exports that hold prompts and images
 KEPT_BYTES = 64 * 1024
 _CHUNK = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 
 
 class RawLine(NamedTuple):
-    """`number` is 1-based; `data` has no line end; `is_cut` marks one longer than 1 MiB, of which 64 KiB are kept."""
+    """`number` is 1-based; `data` has no line end; `is_cut` marks one that is too long, of which 64 KiB are kept."""
 
     number: int
     data: bytes
@@ -42,12 +43,12 @@ def inspect(path: Path) -> Content:
     return Content(digest.hexdigest(), lines + (last != b"\n"))
 
 
-def read_lines(file: BinaryIO) -> Iterator[RawLine]:
+def read_lines(file: BinaryIO, longest: int = MAX_LINE_BYTES) -> Iterator[RawLine]:
     """Physical lines; a byte-order mark at the start is dropped. Memory stays bounded whatever the file holds."""
     number = 0
-    while data := file.readline(MAX_LINE_BYTES):
+    while data := file.readline(longest):
         number += 1
-        is_cut = len(data) == MAX_LINE_BYTES and not data.endswith(b"\n")
+        is_cut = len(data) == longest and not data.endswith(b"\n")
         if is_cut:
             _skip_rest(file)
             data = data[:KEPT_BYTES]
@@ -59,3 +60,19 @@ def read_lines(file: BinaryIO) -> Iterator[RawLine]:
 def _skip_rest(file: BinaryIO) -> None:
     while (rest := file.readline(_CHUNK)) and not rest.endswith(b"\n"):
         pass
+
+
+def first_byte(file: BinaryIO) -> bytes:
+    """The first byte that is neither white space nor a byte-order mark; empty without one. Stays at the start."""
+    found = b""
+    for chunk in without_mark(iter(lambda: file.read(_CHUNK), b"")):
+        if found := chunk.lstrip()[:1]:
+            break
+    file.seek(0)
+    return found
+
+
+def without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Chunks of a file without its byte-order mark; the first chunk must hold three bytes, if the file has them."""
+    for index, chunk in enumerate(chunks):
+        yield chunk.removeprefix(_BOM) if index == 0 else chunk
