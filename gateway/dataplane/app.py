@@ -63,6 +63,7 @@ class DataPlane:
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 if self.runtime is not None:
+                    await self.runtime.drain()
                     await self.runtime.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -15,6 +15,8 @@ from gateway import credentials
 from gateway.dataplane import jsonsplice
 from gateway.dataplane.endpoints import Endpoint
 from gateway.dataplane.errors import ApiError
+from gateway.dataplane.routing import policy as policies
+from gateway.dataplane.routing.policy import Policy
 from gateway.dataplane.views import KeyView, Target
 from gateway.middleware import request_id_from
 
@@ -57,6 +59,8 @@ class Call:
     candidates: tuple[Target, ...] = ()
     targets: tuple[Target, ...] = ()
     route: str | None = None
+    policy: Policy = policies.DEFAULT
+    decision: dict[str, Any] | None = None
     output_cap: int | None = None
     cache_status: str | None = None
     cache_marks: list[str] = field(default_factory=list)

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 class ClientSide:
     """Filters in order, then taps. Without either, bytes pass untouched."""
 
-    __slots__ = ("_filters", "_taps")
+    __slots__ = ("_filters", "_taps", "has_filtered")
 
     def __init__(self, call: Call) -> None:
         self._filters = call.filters
         self._taps = call.taps
+        self.has_filtered = False
 
     def whole(self, body: bytes) -> bytes:
         """A whole answer's body as the client gets it. Raises `Denied` when a filter forbids it."""
@@ -27,6 +28,7 @@ class ClientSide:
     def feed(self, data: bytes) -> bytes:
         """The next bytes of a stream; less than came in while a filter holds some back. Raises `Denied`."""
         for guard in self._filters:
+            self.has_filtered = True
             data = guard.feed(data)
         return self._tapped(data)
 

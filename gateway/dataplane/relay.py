@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gateway.dataplane import failures, usage
-from gateway.dataplane.adapters.outbound import Outbound, Watcher
+from gateway.dataplane.adapters.outbound import Watcher
 from gateway.dataplane.call import Call
 from gateway.dataplane.clientside import ClientSide
 from gateway.dataplane.connection import Exchange
-from gateway.dataplane.errors import ApiError, Denied, UpstreamError
+from gateway.dataplane.errors import TIMEOUT_REASONS, ApiError, Denied, UpstreamError
 from gateway.dataplane.failures import Failure
+from gateway.dataplane.hedging import Race
+from gateway.dataplane.plan import Plan, Step
 from gateway.dataplane.protocols import Line, Message, Receive, Send
-from gateway.dataplane.settle import Attempt, Outcome, begin, settle
-from gateway.dataplane.views import Target
+from gateway.dataplane.settle import Attempt, Outcome, abandon, begin, settle
 from gateway.ledger.spool import SpoolFullError
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ class Relay:
         self.runtime = runtime
         self.receive = receive
         self.send = send
-        self.targets: list[tuple[Target, Outbound]] = []
-        self.stale_retries = 1
-        self.exchange: Exchange | None = None
+        self.plan = Plan(call, runtime)
+        self.following: Step | None = None
+        self.open: list[Attempt] = []
         self.is_client_gone = False
         self.has_started = False
         self.client = ClientSide(call)
@@ -51,17 +52,21 @@ class Relay:
 
     async def run(self) -> None:
         """Answer the client, or raise `ApiError` when no target could and nothing was sent yet."""
-        self.targets = prepared(self.call, self.runtime)
+        step = self.plan.first()
         if self.call.is_stream:
             self._watch = asyncio.get_running_loop().create_task(self._watch_client())
         try:
-            failure = None
-            while self.targets and not self.is_client_gone:
-                failure = await self._try(*self.targets.pop(0))
-                if failure is None:
+            while (failure := await self._try(step)) is not None:
+                if self.following is None:
+                    if self.is_client_gone:
+                        return
+                    raise failure.error
+                step = self.following
+                if step.delay_s:
+                    await asyncio.sleep(step.delay_s)
+                if self.is_client_gone:
+                    abandon(self.call, self.runtime)
                     return
-            if failure is not None and not self.is_client_gone:
-                raise failure.error
         finally:
             if self._watch is not None:
                 self._watch.cancel()
@@ -74,83 +79,118 @@ class Relay:
             self.send = _nowhere
             return
         self.is_client_gone = True
-        if self.exchange is not None:
-            self.exchange.abort(UpstreamError(CLIENT_GONE, "the client closed the connection"))
+        for attempt in self.open:
+            if attempt.exchange is not None:
+                attempt.exchange.abort(UpstreamError(CLIENT_GONE, "the client closed the connection"))
 
-    async def _try(self, target: Target, outbound: Outbound) -> Failure | None:
-        """One attempt; None when the client has its answer, else the failure that stands if no other target helps."""
-        attempt = self._begin(target)
+    async def _try(self, step: Step) -> Failure | None:
+        """One attempt, or two side by side; None when the client has its answer, else the failure that stands if
+        nothing follows."""
+        attempt = self.begin(step)
         try:
-            await self._exchange(outbound.request(attempt.id), target)
-            assert self.exchange is not None
-            if self.exchange.status >= 300:
-                return self._fail(attempt, await self._refusal(target, outbound))
-            if self.call.is_stream and b"event-stream" in (self.exchange.header(b"content-type") or b""):
-                await self._stream(attempt, outbound)
+            hedge_after_s = self.call.policy.hedge_after_s
+            if hedge_after_s is None:
+                await self.ask(attempt)
             else:
-                await self._answer(attempt, outbound)
+                attempt, failed = await Race(self, attempt, hedge_after_s).run()
+                if failed is not None:
+                    raise failed
+            exchange = attempt.exchange
+            assert exchange is not None
+            if exchange.status >= 300:
+                return self.fail(attempt, await self.refusal(attempt))
+            if self.call.is_stream and b"event-stream" in (exchange.header(b"content-type") or b""):
+                await self._stream(attempt, exchange)
+            else:
+                await self._answer(attempt, exchange)
             return None
         except UpstreamError as error:
             if error.reason == CLIENT_GONE:
-                self._settle_gone(attempt)
+                self.settle_unanswered(attempt, "cancelled", CLIENT_GONE)
                 return None
-            if error.reason == "stale_connection" and self.stale_retries:
-                self.stale_retries -= 1
-                self.targets.insert(0, (target, outbound))  # the provider closed an idle connection: once more, fresh
-            return self._fail(attempt, failures.of_exception(error))
-        except Exception:
-            if not attempt.is_settled:  # a defect of ours must not leave the attempt open until the process ends
-                self._fail(attempt, failures.of_exception(UpstreamError("internal_error", "the gateway failed")))
+            return self.fail(attempt, self.failure_of(error))
+        except BaseException as error:
+            if not attempt.is_settled:  # must not stay open until the process ends
+                self._give_up(attempt, error)
             raise
         finally:
-            if self.exchange is not None:
-                self.exchange.release()
-                self.exchange = None
+            self.release(attempt)
 
-    def _begin(self, target: Target) -> Attempt:
+    def begin(self, step: Step) -> Attempt:
+        """Journal an attempt. Raises `ApiError` when it cannot be."""
         try:
-            return begin(self.call, target, self.runtime)
+            attempt = begin(self.call, step, self.runtime)
         except SpoolFullError as error:
             raise ApiError(503, "ledger_unavailable", "The gateway cannot record calls right now.", kind="api_error",
                            headers={"Retry-After": "5"}) from error  # fmt: skip
+        self.open.append(attempt)
+        return attempt
 
-    async def _exchange(self, request: bytes, target: Target) -> None:
-        provider = target.provider
-        self.exchange = await self.runtime.client.pool(provider.origin).start(request, provider.timeouts)
+    async def ask(self, attempt: Attempt) -> None:
+        """Send the request and wait for the head of the answer. Raises `UpstreamError`."""
+        target = attempt.target
+        request = attempt.outbound.request(attempt.id)
+        pool = self.runtime.client.pool(target.provider.origin)
+        attempt.exchange = exchange = await pool.start(request, self.plan.timeouts(target))
         if self.is_client_gone:
             raise UpstreamError(CLIENT_GONE, "the client closed the connection")
-        await self.exchange.head()
+        await exchange.head()
+        if exchange.status < 300:
+            attempt.deployment.breaker.answered(attempt.epoch)
+
+    def release(self, attempt: Attempt) -> None:
+        """The attempt is over: its connection goes back to the pool, or is closed."""
+        if attempt in self.open:
+            self.open.remove(attempt)
+        if attempt.exchange is not None:
+            attempt.exchange.release()
 
     # ---- failures ----------------------------------------------------------------------------------------------
-    async def _refusal(self, target: Target, outbound: Outbound) -> Failure:
-        assert self.exchange is not None
-        body = await self.exchange.read(ERROR_LIMIT_BYTES)
-        retry_after = self.exchange.header(b"retry-after")
-        credential = target.provider.credential
-        return failures.of_status(self.exchange.status, body, retry_after, credential, outbound.refusal)
+    async def refusal(self, attempt: Attempt) -> Failure:
+        """What an answer of status 300 and above means. Raises `UpstreamError` when it breaks off."""
+        exchange = attempt.exchange
+        assert exchange is not None
+        body = await exchange.read(ERROR_LIMIT_BYTES)
+        retry_after = exchange.header(b"retry-after")
+        credential = attempt.target.provider.credential
+        return failures.of_status(exchange.status, body, retry_after, credential, attempt.outbound.refusal)
 
-    def _fail(self, attempt: Attempt, failure: Failure) -> Failure:
-        """Settle a failed attempt; it is the request's outcome when nothing is left to try."""
-        if not failure.retryable:
-            self.targets.clear()
-        outcome = Outcome(failure.status, failure.http_status, failure.reason, is_final=not self.targets)
+    def failure_of(self, error: UpstreamError) -> Failure:
+        if error.reason in TIMEOUT_REASONS and self.plan.is_overdue:
+            return failures.of_deadline()
+        return failures.of_exception(error)
+
+    def fail(self, attempt: Attempt, failure: Failure, *, is_last: bool = True) -> Failure:
+        """Settle a failed attempt; it is the request's outcome when nothing follows and none runs beside it."""
+        self.following = None
+        if is_last and not self.is_client_gone:
+            self.following = self.plan.after(attempt.step, failure)
+        is_final = is_last and self.following is None
+        outcome = Outcome(failure.status, failure.http_status, failure.reason, is_final=is_final)
         outcome.usage = self._consumed(attempt) if failure.may_have_consumed else None
         settle(attempt, outcome, self.runtime)
         return failure
 
-    def _settle_gone(self, attempt: Attempt) -> None:
-        settle(attempt, Outcome("cancelled", None, CLIENT_GONE, self._consumed(attempt)), self.runtime)
+    def settle_unanswered(self, attempt: Attempt, status: str, reason: str, *, is_final: bool = True) -> None:
+        """An attempt that was ended from our side. What was sent may be billed, so it is estimated."""
+        used = self._consumed(attempt) if attempt.exchange is not None else None
+        settle(attempt, Outcome(status, None, reason, used, is_final=is_final), self.runtime)
+
+    def _give_up(self, attempt: Attempt, error: BaseException) -> None:
+        if isinstance(error, asyncio.CancelledError):  # the process stops, and its time for running calls is over
+            self.settle_unanswered(attempt, "interrupted", "shutdown")
+        else:  # a defect of ours
+            self.plan.stop()
+            self.fail(attempt, failures.of_exception(UpstreamError("internal_error", "the gateway failed")))
 
     def _consumed(self, attempt: Attempt) -> usage.Usage:
         """Of an attempt without a usable answer: what arrived, else the request alone."""
         return attempt.broken or usage.Usage({"input_tokens": usage.guessed(self.call)["input_tokens"]}, "estimated")
 
     # ---- whole answers -----------------------------------------------------------------------------------------
-    async def _answer(self, attempt: Attempt, outbound: Outbound) -> None:
-        assert self.exchange is not None
-        exchange = self.exchange
+    async def _answer(self, attempt: Attempt, exchange: Exchange) -> None:
         try:
-            answer = outbound.answer(await exchange.read(ANSWER_LIMIT_BYTES))
+            answer = attempt.outbound.answer(await exchange.read(ANSWER_LIMIT_BYTES))
         except UpstreamError as error:
             attempt.broken = await usage.estimated_of_cut(self.call, attempt.target.upstream_name, error.received)
             raise
@@ -167,7 +207,7 @@ class Relay:
         line = settle(attempt, outcome, self.runtime)
         self.client.finished(outcome, line)
         headers = [header for header in exchange.headers if header[0] in PASSED_HEADERS]
-        headers += self._gateway_headers(attempt, outbound)
+        headers += self._gateway_headers(attempt)
         if line["cost"] is not None:
             headers.append((b"x-gateway-cost", line["cost"].encode()))
         headers.append((b"content-length", str(len(body)).encode()))
@@ -175,7 +215,7 @@ class Relay:
         await self.send({"type": "http.response.start", "status": exchange.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
 
-    def _gateway_headers(self, attempt: Attempt, outbound: Outbound) -> list[tuple[bytes, bytes]]:
+    def _gateway_headers(self, attempt: Attempt) -> list[tuple[bytes, bytes]]:
         headers = [
             (b"x-request-id", self.call.request_id.encode()),
             (b"x-gateway-provider", attempt.target.provider.slug.encode()),
@@ -184,39 +224,75 @@ class Relay:
             (b"x-gateway-attempts", str(self.call.attempts).encode()),
             *self.call.response_headers,
         ]
-        if outbound.dropped:
-            headers.append((b"x-gateway-dropped", ",".join(outbound.dropped).encode("ascii", "replace")))
+        if dropped := attempt.outbound.dropped:
+            headers.append((b"x-gateway-dropped", ",".join(dropped).encode("ascii", "replace")))
         return headers
 
     # ---- streams -----------------------------------------------------------------------------------------------
-    async def _stream(self, attempt: Attempt, outbound: Outbound) -> None:
-        assert self.exchange is not None
-        watcher = outbound.watcher()
-        headers = STREAM_HEADERS + self._gateway_headers(attempt, outbound)
-        self.has_started = True
-        await self.send({"type": "http.response.start", "status": self.exchange.status, "headers": headers})
+    async def _stream(self, attempt: Attempt, exchange: Exchange) -> None:
+        """Until the client was sent something, a failure is raised, for another target to take over."""
+        watcher = attempt.outbound.watcher()
         first_byte, error, denied, rest = None, None, None, b""
         try:
-            while piece := await self.exchange.next_piece():
-                out = self.client.feed(watcher.feed(piece))
+            while piece := await exchange.next_piece():
+                out = watcher.feed(piece)
+                if watcher.has_error and self._may_restart() and self.plan.has_untried:
+                    raise UpstreamError("stream_error", "the stream began with an error")
+                out = self.client.feed(out)
                 if out:
-                    first_byte = first_byte or time.perf_counter()
+                    if first_byte is None:
+                        first_byte = time.perf_counter()
+                        await self._start_stream(attempt, exchange.status)
                     await self.send({"type": "http.response.body", "body": out, "more_body": True})
-            rest = self.client.finish(watcher.finish())
+            rest = watcher.finish()
+            if not rest and not watcher.is_done and self._may_restart():
+                raise UpstreamError("incomplete_stream", "the stream ended before it began")
+            rest = self.client.finish(rest)
         except UpstreamError as caught:
+            if caught.reason != CLIENT_GONE and self._may_restart():
+                raise
             error = caught
             rest, denied = self._rest_of_broken(watcher)
         except Denied as caught:
             denied = caught
+        except asyncio.CancelledError:
+            await self._stop_stream(watcher, attempt, first_byte)
+            raise
         outcome = await self._stream_outcome(watcher, attempt, error)
         if denied is not None:
             outcome = _forbidden(outcome, denied)
         outcome.first_byte_clock = first_byte
         line = settle(attempt, outcome, self.runtime)
         self.client.finished(outcome, line)
-        if not self.is_client_gone:
-            closing = rest + _closing(line, outcome, denied, self.call) + watcher.tail
-            await self.send({"type": "http.response.body", "body": closing})
+        closing = rest + _closing(line, outcome, denied, self.call) + watcher.tail
+        await self._end_stream(attempt, exchange.status, closing)
+
+    def _may_restart(self) -> bool:
+        """Whether another target could still answer: nothing was sent, and no filter holds anything back."""
+        return not self.has_started and not self.client.has_filtered
+
+    async def _start_stream(self, attempt: Attempt, status: int) -> None:
+        self.has_started = True
+        headers = STREAM_HEADERS + self._gateway_headers(attempt)
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def _end_stream(self, attempt: Attempt, status: int, closing: bytes) -> None:
+        if self.is_client_gone:
+            return
+        if not self.has_started:
+            await self._start_stream(attempt, status)
+        await self.send({"type": "http.response.body", "body": closing})
+
+    async def _stop_stream(self, watcher: Watcher, attempt: Attempt, first_byte: float | None) -> None:
+        """The process stops: settle on what arrived, without loading a tokenizer, and tell the client."""
+        used = watcher.usage()
+        arrived = sum(len(text.encode("utf-8", "ignore")) for text in watcher.texts()) // usage.BYTES_PER_TOKEN
+        tokens = used.tokens if used is not None else self._consumed(attempt).tokens | {"output_tokens": arrived}
+        outcome = Outcome("interrupted", None, "shutdown", usage.Usage(tokens, "estimated"))
+        outcome.first_byte_clock = first_byte
+        line = settle(attempt, outcome, self.runtime)
+        if self.has_started:
+            await self._end_stream(attempt, 200, _closing(line, outcome, None, self.call))
 
     def _rest_of_broken(self, watcher: Watcher) -> tuple[bytes, Denied | None]:
         """What the filters still held when the upstream broke off."""
@@ -243,24 +319,6 @@ class Relay:
             if status != "ok":  # what arrived is counted; what the provider generated beyond it is unknown
                 used = usage.Usage(used.tokens, "estimated")
         return Outcome(status, 200, reason, used, finish_reason=finish, tool_calls=watcher.tool_calls())
-
-
-def prepared(call: Call, runtime: "Runtime") -> list[tuple[Target, Outbound]]:
-    """The call's targets in order, without those that cannot express it. Raises the first one's reason if none can."""
-    found: list[tuple[Target, Outbound]] = []
-    refusal: ApiError | None = None
-    for target in call.targets:
-        adapter = runtime.adapters.get(target.provider.kind)
-        try:
-            if adapter is None:
-                message = f"Providers of kind '{target.provider.kind}' cannot serve this endpoint."
-                raise ApiError(501, "not_supported", message, kind="api_error")
-            found.append((target, adapter.prepare(call, target)))
-        except ApiError as error:
-            refusal = refusal or error
-    if refusal is not None and not found:
-        raise refusal
-    return found
 
 
 async def _nowhere(message: Message) -> None:

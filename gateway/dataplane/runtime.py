@@ -17,6 +17,7 @@ from gateway.dataplane import call as call_module
 from gateway.dataplane.adapters import OPENAI_COMPATIBLE, Adapter
 from gateway.dataplane.addresses import Resolver
 from gateway.dataplane.call import Call, new_id
+from gateway.dataplane.deployments import Deployments
 from gateway.dataplane.keeper import Keeper
 from gateway.dataplane.limits import Limiter, SpendTally
 from gateway.dataplane.protocols import Loader, Pricer, Service
@@ -25,6 +26,7 @@ from gateway.dataplane.views import Snapshot, Target
 from gateway.ledger.spool import Spool
 
 MAX_REFUSED_KINDS = 1_000
+SETTLE_WITHIN_S = 2.0
 Stage = Callable[[Call, "Runtime"], Any]
 
 
@@ -57,6 +59,7 @@ class Metrics:
             "# TYPE gateway_snapshot_age_seconds gauge",
             f"gateway_snapshot_age_seconds {runtime.snapshot_age():.3f}",
         ]
+        lines += runtime.deployments.metrics()
         for service in runtime.services.values():
             lines += service.metrics()
         return "\n".join(lines) + "\n"
@@ -76,6 +79,7 @@ class Runtime:
         self.limiter = Limiter()
         self.tally = SpendTally()
         self.metrics = Metrics()
+        self.deployments = Deployments()
         self.stale_after_s = settings.GATEWAY_STALE_AFTER_S
         self.stages: list[Stage] = [import_string(path) for path in settings.GATEWAY_STAGES]
         self.adapters = _adapters()
@@ -96,6 +100,12 @@ class Runtime:
         for service in self.services.values():
             await service.start()
 
+    async def drain(self) -> None:
+        """Until the calls that the server has cancelled at the end of its drain time are settled."""
+        deadline = time.monotonic() + SETTLE_WITHIN_S
+        while self.metrics.active and time.monotonic() < deadline:  # noqa: ASYNC110  (counted by the calls)
+            await asyncio.sleep(0.01)
+
     async def close(self) -> None:
         for service in reversed(self.services.values()):
             await service.close()
@@ -113,7 +123,7 @@ class Runtime:
 
     def order(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
         """Targets by priority, shuffled by weight within one priority."""
-        if len(targets) == 1:
+        if len(targets) < 2:
             return targets
         found: list[Target] = []
         for _, group in groupby(sorted(targets, key=lambda t: t.priority), key=lambda t: t.priority):
@@ -140,6 +150,7 @@ class Runtime:
     def _report(self) -> dict[str, Any]:
         """Read by the keeper's thread."""
         figures: dict[str, Any] = {"active": self.metrics.active, "open_attempts": self.spool.open_attempts}
+        figures |= self.deployments.report()
         for service in self.services.values():
             figures |= service.report()
         return figures

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.dataplane import call as call_module
+from gateway.dataplane.adapters.outbound import Outbound
 from gateway.dataplane.call import Call
+from gateway.dataplane.connection import Exchange
+from gateway.dataplane.deployments import Deployment
+from gateway.dataplane.plan import Step
 from gateway.dataplane.usage import Usage, guessed
 from gateway.dataplane.views import Target
 
@@ -22,7 +26,10 @@ NOTHING = Usage({}, "reported")
 
 @dataclass(slots=True)
 class Outcome:
-    """How an attempt ended. Clocks are `perf_counter` seconds; `usage` None means nothing was consumed."""
+    """How an attempt ended. Clocks are `perf_counter` seconds; `usage` None means nothing was consumed.
+
+    `first_byte_s` is filled in when the attempt is settled: from its start to the client's first byte of a stream.
+    """
 
     status: str
     http_status: int | None = None
@@ -30,22 +37,34 @@ class Outcome:
     usage: Usage | None = None
     is_final: bool = True
     first_byte_clock: float | None = None
+    first_byte_s: float | None = None
     finish_reason: str | None = None
     tool_calls: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Attempt:
     """One upstream try of a call, from its begin frame on. `broken`: usage of a whole answer that broke off."""
 
     id: str
     call: Call
-    target: Target
+    step: Step
+    deployment: Deployment
+    epoch: int
     ms: int
     clock: float
     line: dict[str, Any]
+    exchange: Exchange | None = None
     is_settled: bool = False
     broken: Usage | None = None
+
+    @property
+    def target(self) -> Target:
+        return self.step.target
+
+    @property
+    def outbound(self) -> Outbound:
+        return self.step.outbound
 
 
 def request_columns(call: Call) -> dict[str, Any]:
@@ -80,20 +99,30 @@ def request_columns(call: Call) -> dict[str, Any]:
     return {name: value for name, value in line.items() if value is not None}
 
 
-def begin(call: Call, target: Target, runtime: "Runtime") -> Attempt:
+def begin(call: Call, step: Step, runtime: "Runtime") -> Attempt:
     """Journal the attempt; raises `SpoolFullError` before anything was sent."""
+    target = step.target
     ms = time.time_ns() // 1_000_000
     call.attempts += 1
     attempt_id = call_module.new_id(ms)
     line = {**request_columns(call), "kind": "attempt", "provider": target.provider.slug, "model_served": target.name}
-    if len(call.targets) > 1 or call.route:
-        line["route_decision"] = {"attempt": call.attempts, "targets": [t.provider.slug for t in call.targets[:8]]}
+    if call.route or call.attempts > 1 or len(call.targets) > 1:
+        line["route_decision"] = {"attempt": call.attempts, "why": step.why, **decided(call)}
     begun = line | {
         "estimate": guessed(call),
         "pricing": {"price_list": target.provider.price_list, "model": target.upstream_name},
     }
     runtime.spool.begin(attempt_id, orjson.dumps(begun))
-    return Attempt(attempt_id, call, target, ms, time.perf_counter(), line)
+    deployment = runtime.deployments.of(target)
+    epoch = deployment.began(runtime.deployments.clock())
+    return Attempt(attempt_id, call, step, deployment, epoch, ms, time.perf_counter(), line)
+
+
+def decided(call: Call) -> dict[str, Any]:
+    """How the targets were chosen, for the ledger: what routing said, else their order."""
+    if call.decision is not None:
+        return call.decision
+    return {"targets": [{"provider": t.provider.slug, "model": t.name} for t in call.targets[:8]]}
 
 
 def settle(attempt: Attempt, outcome: Outcome, runtime: "Runtime") -> Mapping[str, Any]:
@@ -106,6 +135,8 @@ def settle(attempt: Attempt, outcome: Outcome, runtime: "Runtime") -> Mapping[st
         line |= call_module.fingerprints(call)
     runtime.spool.settle(attempt.id, orjson.dumps(line))
     attempt.is_settled = True
+    deployments = runtime.deployments
+    attempt.deployment.settled(deployments.clock(), attempt.epoch, outcome, line["duration_ms"] / 1000, call.is_stream)
     key = call.key
     assert key is not None
     if key.tpm_limit is not None:
@@ -130,7 +161,8 @@ def _add_outcome(attempt: Attempt, outcome: Outcome, usage: Usage) -> None:
         "duration_ms": round((now - attempt.clock) * 1000, 3),
     }
     if outcome.first_byte_clock is not None:
-        line["ttft_ms"] = round((outcome.first_byte_clock - attempt.clock) * 1000, 3)
+        outcome.first_byte_s = outcome.first_byte_clock - attempt.clock
+        line["ttft_ms"] = round(outcome.first_byte_s * 1000, 3)
         line["output_ms"] = round((now - outcome.first_byte_clock) * 1000, 3)
     optional = {
         "http_status": outcome.http_status,
@@ -161,12 +193,20 @@ def _price(attempt: Attempt, usage: Usage, runtime: "Runtime") -> Mapping[str, A
 
 def deny(call: Call, code: str, status: int, runtime: "Runtime") -> None:
     """A refused call of an authenticated caller: one zero-cost line."""
+    _without_attempt(call, "denied", code, status, runtime)
+
+
+def abandon(call: Call, runtime: "Runtime") -> None:
+    """The client left between two attempts: the request's outcome is a zero-cost line of its own."""
+    _without_attempt(call, "cancelled", "client_gone", None, runtime)
+
+
+def _without_attempt(call: Call, status: str, code: str, http_status: int | None, runtime: "Runtime") -> None:
     line_id = call_module.new_id(time.time_ns() // 1_000_000)
     line = request_columns(call) | {
         "id": line_id,
         "kind": "denied",
-        "status": "denied",
-        "http_status": status,
+        "status": status,
         "error_type": code,
         "usage_source": "reported",
         "cost": "0",
@@ -174,5 +214,7 @@ def deny(call: Call, code: str, status: int, runtime: "Runtime") -> None:
         "price_status": "free",
         "duration_ms": round((time.perf_counter() - call.clock) * 1000, 3),
     }
+    if http_status is not None:
+        line["http_status"] = http_status
     runtime.spool.line(line_id, orjson.dumps(line))
-    runtime.metrics.settled("denied", line)
+    runtime.metrics.settled(status, line)
