@@ -20,6 +20,7 @@ from gateway.simulator.options import Down, SimulatorOptions
 from gateway.simulator.prefix_cache import PrefixCache
 from gateway.simulator.request_log import Outcome, Record, RequestLog
 from gateway.simulator.server import Exchange, Header
+from gateway.simulator.storage import Storage
 from gateway.simulator.turn import Turn
 from gateway.simulator.wire import find_format, openai
 from gateway.simulator.wire.format import WireFormat
@@ -33,6 +34,7 @@ class Simulator:
         self.log = RequestLog(options.log)
         self.cache = PrefixCache()
         self.limiter = RateLimiter()
+        self.storage = Storage()
         self.down: Down = ""
         self.next_faults: deque[Fault | None] = deque()
         self._instant = InstantAnswers(options.seed)
@@ -53,10 +55,11 @@ class Simulator:
         return None
 
     def reset(self) -> None:
-        """Forget counters, records, cached prefixes, spent limits, scripted faults and outages."""
+        """Forget counters, records, cached prefixes, files, spent limits, scripted faults and outages."""
         self.log.reset()
         self.cache.clear()
         self.limiter.clear()
+        self.storage.clear()
         self.next_faults.clear()
         self.down = ""
 
@@ -110,7 +113,8 @@ class Simulator:
         endpoint = wire.find_endpoint(exchange.method, exchange.path)
         if endpoint is None:
             raise _invalid_url(exchange)
-        turn = Turn(wire, self.options, self.cache, self.limiter, exchange, record, number, key, fault, headers)
+        turn = Turn(wire, self.options, self.cache, self.limiter, exchange, record, number, key, fault, headers,
+                    storage=self.storage)  # fmt: skip
         return await endpoint(turn)
 
     def _pick_fault(self, exchange: Exchange, record: Record, number: int) -> Fault | None:

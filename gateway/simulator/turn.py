@@ -17,6 +17,7 @@ from gateway.simulator.options import SimulatorOptions
 from gateway.simulator.prefix_cache import PrefixCache
 from gateway.simulator.request_log import Outcome, Record
 from gateway.simulator.server import Exchange, Header
+from gateway.simulator.storage import Storage
 
 if TYPE_CHECKING:
     from gateway.simulator.wire.format import WireFormat
@@ -39,6 +40,7 @@ class Turn:
     fault: Fault | None
     headers: list[Header] = field(default_factory=list)
     deployment: str = ""
+    storage: Storage = field(default_factory=Storage)
 
     @property
     def fault_kind(self) -> str:

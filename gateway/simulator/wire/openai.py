@@ -1,4 +1,4 @@
-"""OpenAI's endpoints: chat completions, completions, responses, embeddings, models."""
+"""OpenAI's endpoints: chat completions, embeddings and models; the others are named here and live in modules beside."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,7 +15,7 @@ from gateway.simulator.limits import Level, openai_headers
 from gateway.simulator.request_log import Outcome
 from gateway.simulator.server import Exchange, Header
 from gateway.simulator.turn import Endpoint, Turn
-from gateway.simulator.wire import openai_items, openai_legacy
+from gateway.simulator.wire import openai_files, openai_items, openai_legacy, openai_media
 from gateway.simulator.wire import openai_requests as requests
 from gateway.simulator.wire import openai_responses as responses
 from gateway.simulator.wire.openai_models import check_length, require_model
@@ -26,6 +26,11 @@ EMBEDDINGS_PATH = b"/v1/embeddings"
 MODELS_PATH = b"/v1/models"
 COMPLETIONS_PATH = b"/v1/completions"
 RESPONSES_PATH = b"/v1/responses"
+MODERATIONS_PATH = b"/v1/moderations"
+IMAGES_PATH = b"/v1/images/generations"
+SPEECH_PATH = b"/v1/audio/speech"
+TRANSCRIPTIONS_PATH = b"/v1/audio/transcriptions"
+TRANSLATIONS_PATH = b"/v1/audio/translations"
 
 
 _ERRORS: dict[int, tuple[str, str, str | None]] = {
@@ -52,10 +57,15 @@ def find_endpoint(method: bytes, path: bytes) -> Endpoint | None:
             EMBEDDINGS_PATH: embeddings,
             COMPLETIONS_PATH: openai_legacy.completions,
             RESPONSES_PATH: openai_items.respond,
-        }.get(path)
+            MODERATIONS_PATH: openai_media.moderate,
+            IMAGES_PATH: openai_media.draw,
+            SPEECH_PATH: openai_media.speak,
+            TRANSCRIPTIONS_PATH: openai_media.transcribe,
+            TRANSLATIONS_PATH: openai_media.transcribe,
+        }.get(path) or openai_files.find_endpoint(method, path, find_endpoint)
     if method == b"GET" and (path == MODELS_PATH or path.startswith(MODELS_PATH + b"/")):
         return models
-    return None
+    return openai_files.find_endpoint(method, path, find_endpoint)
 
 
 def describe(exchange: Exchange, payload: Any) -> tuple[str | None, bool]:
