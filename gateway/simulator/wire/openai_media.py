@@ -146,8 +146,15 @@ async def draw(turn: Turn) -> Outcome:
 
 async def _stream_image(turn: Turn, body: dict[str, Any], picture: str) -> Outcome:
     """One event with the whole picture, as with `partial_images: 0`."""
-    fields = {name: body[name] for name in ("background", "output_format", "quality", "size", "usage") if name in body}
-    event = {"type": "image_generation.completed", "b64_json": picture, "created_at": body["created"], **fields}
+    fields: dict[str, Any] = {
+        name: body[name] for name in ("background", "output_format", "quality", "size", "usage") if name in body
+    }
+    event = {
+        "type": "image_generation.completed",
+        "b64_json": picture,
+        "created_at": body["created"],
+        **fields,
+    }
     frame = Frame(orjson.dumps(event), event=b"image_generation.completed", is_last=True)
     delivery = turn.deliver(Pace())
     await delivery.send_events(iter([frame]))
