@@ -260,12 +260,16 @@ GATEWAY_STAGES = [
     "gateway.dataplane.stages.limit",
     "gateway.dataplane.cache.stage.respond_from_cache",
     "gateway.dataplane.stages.route",
+    "gateway.dataplane.counting.count_here",
 ]
 # Configuration that apps bring into the data plane's snapshot, and what lives as long as its process.
 GATEWAY_SNAPSHOT_LOADERS = ["gateway.dataplane.cache.policy.PolicyLoader"]
 GATEWAY_SERVICES = ["gateway.dataplane.cache.service.CacheService"]
 GATEWAY_CACHE_MEMORY_BYTES = ENV.cache_memory_bytes
-GATEWAY_ADAPTERS = {"openai": "gateway.dataplane.adapters.openai.OpenAIAdapter"}
+GATEWAY_ADAPTERS = {
+    "openai": "gateway.dataplane.adapters.openai.OpenAIAdapter",
+    "anthropic": "gateway.dataplane.adapters.anthropic.AnthropicAdapter",
+}
 GATEWAY_OUTBOX_HANDLERS = {"mail": "gateway.services.outbox.deliver_mail"}
 GATEWAY_STALE_AFTER_S = ENV.stale_after_s
 GATEWAY_HEAD_TIMEOUT_S = ENV.head_timeout_s

@@ -12,8 +12,9 @@ from django.conf import settings
 from gateway.dataplane import call as call_module
 from gateway.dataplane.call import Call
 from gateway.dataplane.console import ConsoleRelay
-from gateway.dataplane.endpoints import ENDPOINTS, Endpoint, unknown
+from gateway.dataplane.endpoints import ANTHROPIC_MESSAGES, ENDPOINTS, OPENAI_CHAT, Endpoint, unknown
 from gateway.dataplane.errors import ApiError, Denied
+from gateway.dataplane.models_list import models
 from gateway.dataplane.protocols import Receive, Send
 from gateway.dataplane.relay import Relay
 from gateway.dataplane.runtime import Runtime
@@ -129,7 +130,10 @@ class DataPlane:
         """`GET /v1/models`, `GET /v1/models/{id}`; anything else under /v1 is a clear 404 or 405."""
         runtime = self.runtime
         assert runtime is not None
-        call = call_module.new_call(unknown(path), dict(scope["headers"]), "")
+        headers = dict(scope["headers"])
+        is_anthropic = b"anthropic-version" in headers or path.startswith("/v1/messages")
+        endpoint = unknown(path, ANTHROPIC_MESSAGES if is_anthropic else OPENAI_CHAT)
+        call = call_module.new_call(endpoint, headers, "")
         try:
             if path in ENDPOINTS:
                 raise ApiError(405, "method_not_allowed", f"{path} takes POST.", headers={"Allow": "POST"})
@@ -138,7 +142,7 @@ class DataPlane:
             if scope["method"] not in ("GET", "HEAD"):
                 raise ApiError(405, "method_not_allowed", f"{path} takes GET.", headers={"Allow": "GET"})
             _authenticate_first(call, runtime)
-            body = _models(call, runtime, path.removeprefix("/v1/models").lstrip("/"))
+            body = models(call, runtime, path.removeprefix("/v1/models").lstrip("/"))
             await answer(send, 200, body, call.request_id)
         except ApiError as error:
             await answer_error(send, error, call)
@@ -190,23 +194,6 @@ def _end(call: Call) -> None:
             finish()
         except Exception:
             logger.exception("the end of call %s failed", call.request_id)
-
-
-def _models(call: Call, runtime: Runtime, name: str) -> bytes:
-    """OpenAI's list of models: exactly what this key may ask for, aliases included."""
-    key = call.key
-    assert key is not None
-    found = {
-        public: {"id": public, "object": "model", "created": target.created, "owned_by": target.provider.slug}
-        for public, target in runtime.snapshot.catalog.names_for(key.organization).items()
-        if key.may_use(public)
-    }
-    if not name:
-        return orjson.dumps({"object": "list", "data": [found[public] for public in sorted(found)]})
-    if name not in found:
-        message = f"The model '{name}' does not exist or you do not have access to it."
-        raise ApiError(404, "model_not_found", message, param="model")
-    return orjson.dumps(found[name])
 
 
 def _refuse_repeated(headers: list[tuple[bytes, bytes]]) -> None:
@@ -261,6 +248,8 @@ async def answer_error(send: Send, error: ApiError, call: Call) -> None:
     body = error.body(call.endpoint.dialect)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     headers.append((b"x-request-id", call.request_id.encode()))
+    if call.endpoint.is_anthropic:
+        headers.append((b"request-id", call.request_id.encode()))  # where Anthropic's clients look for it
     headers += [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()]
     await send({"type": "http.response.start", "status": error.status, "headers": headers + call.response_headers})
     await send({"type": "http.response.body", "body": body})

@@ -21,6 +21,7 @@ from gateway.dataplane.views import KeyView, Target
 from gateway.middleware import request_id_from
 
 if TYPE_CHECKING:
+    from gateway.dataplane.formats.ir import Prompt
     from gateway.dataplane.protocols import OnSettled, OutputFilter, Responder, Tap
 
 MAX_TAGS = 20
@@ -30,6 +31,8 @@ PREFIX_BLOCK_BYTES = 2048  # about 512 tokens of text at 4 bytes a token
 MAX_PREFIXES = 64
 SPLICED_KEYS = ("model", "stream_options")  # what adapters may set in the body
 VOLATILE = ("stream", "stream_options", "user", "metadata", "store", "safety_identifier", "prompt_cache_key")
+# What stands before a prompt's turns, in the order in which vendors cache it.
+PREFIX_FIELDS = ("tools", "system", "instructions")
 _UNCLEAN = re.compile("[\x00\ud800-\udfff]")
 _last_ms = 0
 _counter = 0
@@ -43,6 +46,7 @@ class Call:
     call is over, whatever happened (both synchronous, never raising); `filters` change and `taps` see what the client
     is sent; `responder` answers without an upstream, and the later stages are skipped. A stage that changes answers
     adds to `cache_marks` what they depend on; `keep_going` tells whether others still want a stream that was left.
+    `prompt` is the request in neutral form, once somebody needed it.
     """
 
     endpoint: Endpoint
@@ -66,6 +70,7 @@ class Call:
     cache_marks: list[str] = field(default_factory=list)
     response_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     attempts: int = 0
+    prompt: "Prompt | None" = None
     responder: "Responder | None" = None
     filters: "list[OutputFilter]" = field(default_factory=list)
     taps: "list[Tap]" = field(default_factory=list)
@@ -80,8 +85,14 @@ class Call:
         return isinstance(options, dict) and bool(options.get("include_usage"))
 
     @property
+    def turns(self) -> list[Any] | None:
+        """The conversation: messages, or Responses' input items; None for any other prompt."""
+        value = self.fields.get(self.endpoint.required) if self.endpoint.is_chat else None
+        return value if isinstance(value, list) else None
+
+    @property
     def max_tokens(self) -> int | None:
-        for name in ("max_completion_tokens", "max_tokens"):
+        for name in ("max_completion_tokens", "max_output_tokens", "max_tokens"):
             value = self.fields.get(name)
             if isinstance(value, int) and not isinstance(value, bool):  # lenient providers take `true` for 1
                 return value
@@ -115,7 +126,8 @@ def parse(call: Call, body: bytes) -> None:
     if len(model) > MAX_NAME_CHARS:
         raise _invalid(f"model is longer than {MAX_NAME_CHARS} characters", "model")
     required = call.endpoint.required
-    if not isinstance(fields.get(required), call.endpoint.required_types):
+    is_kept_elsewhere = fields.get(required) is None and any(fields.get(name) for name in call.endpoint.instead)
+    if not isinstance(fields.get(required), call.endpoint.required_types) and not is_kept_elsewhere:
         names = " or ".join("array" if kind is list else "string" for kind in call.endpoint.required_types)
         raise _invalid(f"'{required}' is required and must be: {names}", required)
     if required == "messages" and not all(isinstance(message, dict) for message in fields["messages"]):
@@ -194,8 +206,16 @@ def tags(call: Call) -> dict[str, str] | None:
 
 def end_user(call: Call) -> str | None:
     header = call.headers.get(b"x-gateway-end-user")
-    value = _text(header) if header else call.fields.get("user")
+    value = _text(header) if header else _user_of(call)
     return clean(value, MAX_NAME_CHARS) if isinstance(value, str) and value else None
+
+
+def _user_of(call: Call) -> object:
+    """OpenAI's `user` or its successor, or Anthropic's `metadata.user_id`."""
+    if call.endpoint.is_anthropic:
+        metadata = call.fields.get("metadata")
+        return metadata.get("user_id") if isinstance(metadata, dict) else None
+    return call.fields.get("user") or call.fields.get("safety_identifier")
 
 
 @lru_cache(maxsize=1024)
@@ -204,8 +224,9 @@ def sdk_of(user_agent: bytes, gateway_sdk: bytes | None) -> str | None:
     text = (gateway_sdk or user_agent).decode("latin-1").strip()
     if not text:
         return None
-    product = re.match(r"OpenAI/(\w+) ([\w.\-]+)", text)
-    return clean(f"openai-{product[1].lower()}/{product[2]}" if product else text.split(" ")[0], 80)
+    product = re.match(r"(?:Async)?(OpenAI|Anthropic)/(\w+) ([\w.\-]+)", text)
+    named = f"{product[1].lower()}-{product[2].lower()}/{product[3]}" if product else text.split(" ")[0]
+    return clean(named, 80)
 
 
 @lru_cache(maxsize=4096)
@@ -221,8 +242,10 @@ def fingerprints(call: Call) -> dict[str, str]:
     except TypeError:  # numbers or text that only the slow parser took: the body as it came identifies it
         return {"request_hmac": credentials.keyed_hash("request", call.body).hex()}
     found = {"request_hmac": credentials.keyed_hash("request", canonical).hex()}
-    if call.endpoint.required == "messages" and len(call.body) > PREFIX_BLOCK_BYTES:
-        prompt = orjson.dumps([call.fields.get("tools"), call.fields["messages"]])
+    turns = call.turns
+    if turns is not None and len(call.body) > PREFIX_BLOCK_BYTES:
+        before = [call.fields[name] for name in PREFIX_FIELDS if name in call.fields] or [None]
+        prompt = orjson.dumps([*before, turns])
         ends = range(PREFIX_BLOCK_BYTES, len(prompt) + 1, PREFIX_BLOCK_BYTES)[:MAX_PREFIXES]
         if len(ends):
             found["prefix_hmacs"] = credentials.prefix_hashes(prompt, ends).hex()

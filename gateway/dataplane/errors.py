@@ -1,9 +1,27 @@
-"""Errors of the data plane, in OpenAI's wire format: `{"error": {message, type, param, code}}`."""
+"""Errors of the data plane, said in the client's wire format.
+
+OpenAI's: `{"error": {message, type, param, code}}`; Anthropic's: `{"type": "error", "error": {type, message}}`
+(Anthropic API documentation, "Errors", with the type of each status).
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
+
+from gateway.dataplane.endpoints import ANTHROPIC_COUNT, ANTHROPIC_MESSAGES, OPENAI_RESPONSES
+
+ANTHROPIC = frozenset({ANTHROPIC_MESSAGES, ANTHROPIC_COUNT})
+ANTHROPIC_TYPES = {
+    400: "invalid_request_error", 401: "authentication_error", 402: "billing_error", 403: "permission_error",
+    404: "not_found_error", 408: "timeout_error", 409: "conflict_error", 413: "request_too_large",
+    429: "rate_limit_error", 503: "overloaded_error", 504: "timeout_error", 529: "overloaded_error",
+}  # fmt: skip
+
+
+def anthropic_type(status: int) -> str:
+    """Anthropic's error type of an HTTP status."""
+    return ANTHROPIC_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
 
 
 def _encodable(text: str) -> str:
@@ -34,11 +52,19 @@ class ApiError(Exception):
 
     def body(self, dialect: str = "") -> bytes:
         """The answer's body in the wire format of the client."""
+        if dialect in ANTHROPIC:
+            named = f"{self.param}: {self.message}" if self.param and self.param not in self.message else self.message
+            return orjson.dumps({"type": "error", "error": {"type": anthropic_type(self.status), "message": named}})
         error: dict[str, Any] = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
         return orjson.dumps({"error": error})
 
     def event(self, dialect: str = "") -> bytes:
         """The same as an event of a stream that has begun."""
+        if dialect in ANTHROPIC:
+            return b"event: error\ndata: " + self.body(dialect) + b"\n\n"
+        if dialect == OPENAI_RESPONSES:
+            said = {"type": "error", "code": self.code, "message": self.message, "param": self.param}
+            return b"event: error\ndata: " + orjson.dumps(said) + b"\n\n"
         return b"data: " + self.body(dialect) + b"\n\n"
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -34,11 +35,11 @@ FROM gateway_provider WHERE is_enabled
 """
 MODELS_SQL = """
 SELECT id::text, coalesce(organization_id::text, ''), name, upstream_name, provider_id::text,
-       extract(epoch FROM created_at)::bigint, max_output_tokens
+       extract(epoch FROM created_at)::bigint, max_output_tokens, capabilities
 FROM gateway_model WHERE is_enabled ORDER BY id
 """
 ROUTES_SQL = """
-SELECT coalesce(r.organization_id::text, ''), r.alias, t.model_id::text, t.priority, t.weight
+SELECT coalesce(r.organization_id::text, ''), r.alias, t.model_id::text, t.priority, t.weight, r.drop_unsupported
 FROM gateway_route r JOIN gateway_routetarget t ON t.route_id = r.id
 WHERE r.is_enabled ORDER BY t.priority, t.weight DESC, t.id
 """
@@ -96,15 +97,14 @@ def catalog(connection: Connection) -> Catalog:
     providers = {row[0]: view for row in connection.execute(PROVIDERS_SQL) if (view := _provider(row))}
     found = Catalog()
     by_id: dict[str, Target] = {}
-    for identity, owner, name, upstream_name, provider, created, max_output in connection.execute(MODELS_SQL):
+    for identity, owner, name, upstream_name, provider, created, longest, able in connection.execute(MODELS_SQL):
         if provider in providers:
-            target = Target(name, upstream_name, providers[provider], created, max_output)
+            target = Target(name, upstream_name, providers[provider], created, longest, capabilities=frozenset(able))
             by_id[identity] = target
             found.models[(owner or PLATFORM, name)] = (*found.models.get((owner or PLATFORM, name), ()), target)
-    for owner, alias, model, priority, weight in connection.execute(ROUTES_SQL):
+    for owner, alias, model, priority, weight, drops in connection.execute(ROUTES_SQL):
         if base := by_id.get(model):
-            target = Target(base.name, base.upstream_name, base.provider, base.created, base.max_output_tokens,
-                            priority, weight)  # fmt: skip
+            target = replace(base, priority=priority, weight=weight, drop_unsupported=drops)
             key = (owner or PLATFORM, alias)
             found.routes[key] = (*found.routes.get(key, ()), target)
     return found

@@ -224,6 +224,8 @@ class Relay:
             (b"x-gateway-attempts", str(self.call.attempts).encode()),
             *self.call.response_headers,
         ]
+        if self.call.endpoint.is_anthropic:
+            headers.append((b"request-id", self.call.request_id.encode()))  # where Anthropic's clients look for it
         if dropped := attempt.outbound.dropped:
             headers.append((b"x-gateway-dropped", ",".join(dropped).encode("ascii", "replace")))
         return headers

@@ -72,7 +72,7 @@ def request_columns(call: Call) -> dict[str, Any]:
     key, headers = call.key, call.headers
     assert key is not None
     fields = call.fields
-    messages, tools = fields.get("messages"), fields.get("tools")
+    turns, tools = call.turns, fields.get("tools")
     line: dict[str, Any] = {
         "request_id": call.request_id,
         "organization": key.organization,
@@ -88,7 +88,7 @@ def request_columns(call: Call) -> dict[str, Any]:
         "route": call.route,
         "cache_status": call.cache_status,
         "max_tokens": call.max_tokens if abs(call.max_tokens or 0) < 2**62 else None,
-        "message_count": len(messages) if isinstance(messages, list) else None,
+        "message_count": len(turns) if turns is not None else None,
         "tool_count": len(tools) if isinstance(tools, list) else None,
         "sdk": call_module.sdk_of(headers.get(b"user-agent", b""), headers.get(b"x-gateway-sdk")),
         "client_ip_hash": call_module.ip_hash(call.client_ip),

@@ -9,12 +9,16 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from gateway.dataplane.call import Call, clean
+from gateway.dataplane.endpoints import ANTHROPIC_COUNT, ANTHROPIC_MESSAGES, OPENAI_CHAT
+from gateway.dataplane.formats import openai_chat
+from gateway.dataplane.formats.base import Losses, Malformed
+from gateway.dataplane.formats.registry import FORMATS
 
 BYTES_PER_TOKEN = 4
 FILE_TOKENS = 765  # what `gateway.tokens` takes for an image at high detail
@@ -26,6 +30,7 @@ CUT_LIMIT_BYTES = 4 * 1024 * 1024
 _CUT_TEXT = re.compile(
     rb'"(?:content|text|refusal|reasoning_content|thinking|name|arguments)"\s*:\s*"((?:[^"\\]++|\\u[0-9a-fA-F]{4}|\\[^u])*+)'
 )
+_FILE_MARKS = (b";base64,", b'"input_audio"', b'"base64"')
 _ENCODED_FILE = re.compile(rb"[A-Za-z0-9+/]{4096,}={0,2}")
 
 
@@ -103,12 +108,25 @@ def counted(call: Call, model: str, texts: list[str]) -> Usage:
     """Counted by us from the request and the text that came back; exact or heuristic as `gateway.tokens` can."""
     from gateway import tokens  # the vocabularies cost 100 MB: only a process that must count loads them
 
-    if call.endpoint.required == "messages":
-        prompt = tokens.count_chat(call.fields["messages"], call.fields.get("tools"), model).tokens
+    if call.endpoint.is_chat:
+        try:
+            prompt = tokens.count_chat(*chat_form(call), model).tokens
+        except Malformed:  # the provider took what our reader does not understand
+            prompt = guessed(call)["input_tokens"]
     else:
-        prompt = sum(tokens.count_text(text, model).tokens for text in _inputs(call.fields.get("input")))
+        prompt = sum(tokens.count_text(text, model).tokens for text in _inputs(call.fields.get(call.endpoint.required)))
     output = sum(tokens.count_text(text, model).tokens for text in texts)
     return Usage({"input_tokens": prompt, "output_tokens": output}, "counted")
+
+
+def chat_form(call: Call) -> tuple[list[Any], list[Any] | None]:
+    """Messages and tools as OpenAI's chat has them, by which tokens are counted. Raises `Malformed`."""
+    if call.endpoint.dialect == OPENAI_CHAT:
+        return call.fields["messages"], call.fields.get("tools")
+    dialect = ANTHROPIC_MESSAGES if call.endpoint.dialect == ANTHROPIC_COUNT else call.endpoint.dialect
+    prompt = call.prompt or FORMATS[dialect].read_request(call.fields)
+    fields = openai_chat.write_request(replace(prompt, firm={}), Losses("", may_drop=True))
+    return fields["messages"], fields.get("tools")
 
 
 def _inputs(value: object) -> list[str]:
@@ -122,7 +140,7 @@ def guessed(call: Call) -> dict[str, int]:
     else 250, none for embeddings.
     """
     output = 0
-    if call.endpoint.required == "messages":
+    if call.endpoint.generates:
         limit = call.max_tokens
         output = OUTPUT_GUESS if limit is None else max(0, min(limit, OUTPUT_GUESS_CAP))
     return {"input_tokens": max(1, _text_bytes(call.body) // BYTES_PER_TOKEN), "output_tokens": output}
@@ -130,7 +148,7 @@ def guessed(call: Call) -> dict[str, int]:
 
 def _text_bytes(body: bytes) -> int:
     """Bytes that are text: an encoded file is a few hundred tokens as an image, not a million as letters."""
-    if b";base64," not in body and b'"input_audio"' not in body:
+    if not any(mark in body for mark in _FILE_MARKS):
         return len(body)
     return len(body) - sum(len(run) - FILE_TOKENS * BYTES_PER_TOKEN for run in _ENCODED_FILE.findall(body))
 

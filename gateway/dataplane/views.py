@@ -48,7 +48,7 @@ class ProviderView:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One model at one provider: where an attempt goes."""
+    """One model at one provider: where an attempt goes. `drop_unsupported` is the route's word."""
 
     name: str
     upstream_name: str
@@ -57,6 +57,8 @@ class Target:
     max_output_tokens: int | None = None
     priority: int = 0
     weight: int = 1
+    capabilities: frozenset[str] = frozenset()
+    drop_unsupported: bool = False
 
 
 @dataclass(frozen=True, slots=True)

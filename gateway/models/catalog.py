@@ -80,6 +80,11 @@ class Route(Record):
     alias = models.CharField(max_length=200)
     description = models.CharField(max_length=300, blank=True)
     is_enabled = models.BooleanField(default=True)
+    drop_unsupported = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Leave out what a target cannot express and name it in X-Gateway-Dropped; else answer 400.",
+    )
 
     objects = querysets.CatalogQuerySet.as_manager()
 

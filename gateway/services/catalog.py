@@ -22,7 +22,7 @@ PROVIDER_FIELDS = (
     "connect_timeout_ms", "first_byte_timeout_ms", "idle_timeout_ms", "total_timeout_ms",
 )  # fmt: skip
 MODEL_FIELDS = ("name", "upstream_name", "capabilities", "context_tokens", "max_output_tokens", "is_enabled")
-ROUTE_FIELDS = ("alias", "description", "is_enabled")
+ROUTE_FIELDS = ("alias", "description", "is_enabled", "drop_unsupported")
 MAX_TARGETS = 50
 
 
@@ -63,6 +63,7 @@ class RouteFields(TypedDict, total=False):
     alias: str
     description: str
     is_enabled: bool
+    drop_unsupported: bool
 
 
 @dataclass(frozen=True, slots=True)

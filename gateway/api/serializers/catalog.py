@@ -213,7 +213,9 @@ _TARGET = {"model": ID, "priority": 0, "weight": 3}
 @examples(
     response={
         "id": ID, "organization": ID, "alias": "fast", "description": "Cheapest model that answers within a second.",
-        "is_enabled": True, "targets": [{**_TARGET, "model_name": "gpt-4o-mini", "provider_slug": "openai"}], **TIMES,
+        "is_enabled": True, "drop_unsupported": False,
+        "targets": [{**_TARGET, "model_name": "gpt-4o-mini", "provider_slug": "openai"}],
+        **TIMES,
     },
     request={"alias": "fast", "description": "Cheapest model that answers within a second.", "targets": [_TARGET]},
 )  # fmt: skip
@@ -224,7 +226,10 @@ class RouteSerializer(Record):
 
     class Meta:
         model = Route
-        fields = ("id", "organization", "alias", "description", "is_enabled", "targets", "created_at", "updated_at")
+        fields = (
+            "id", "organization", "alias", "description", "is_enabled", "drop_unsupported", "targets", "created_at",
+            "updated_at",
+        )  # fmt: skip
         read_only_fields = ("id", "organization")
         validators: list[Any] = []
 

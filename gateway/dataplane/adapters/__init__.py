@@ -1,5 +1,6 @@
 """Adapters: one file a vendor. An adapter turns a call into upstream requests and reads the answers back."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from gateway.dataplane.adapters.outbound import Outbound
@@ -15,6 +16,9 @@ class Adapter(Protocol):
 
         Raises `ApiError` 400 naming the field that the target cannot express.
         """
+
+    def natives(self, target: Target) -> Collection[str]:
+        """The dialects (`endpoints`) that this target takes as they are."""
 
 
 # Every kind that speaks OpenAI's wire format.

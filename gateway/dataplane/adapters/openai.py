@@ -1,32 +1,110 @@
-"""OpenAI-compatible upstreams: the body passes through as bytes but for model name and usage request.
+"""OpenAI and the vendors that speak its formats: bodies pass as bytes but for model name, usage request and output cap.
 
-Source: OpenAI API reference, "Create chat completion", "Create embeddings", "Debugging requests"
-(`X-Client-Request-Id`).
+Sources: OpenAI API reference, "Create chat completion", "Create embeddings", "Create a model response", "Debugging
+requests" (`X-Client-Request-Id`); for what compatible vendors offer, the table in docs/wire-formats.md.
 """
 
-from functools import partial
+from collections.abc import Collection
+from typing import ClassVar
 
 from gateway.dataplane import jsonsplice
-from gateway.dataplane.adapters.outbound import Outbound
-from gateway.dataplane.adapters.passed import Passed
+from gateway.dataplane.adapters.wire import AGENT, WireAdapter
 from gateway.dataplane.call import Call
+from gateway.dataplane.endpoints import (
+    OPENAI_CHAT,
+    OPENAI_COMPLETIONS,
+    OPENAI_EMBEDDINGS,
+    OPENAI_RESPONSES,
+)
+from gateway.dataplane.errors import ApiError
+from gateway.dataplane.formats.ir import Json
 from gateway.dataplane.views import Target
 
-AGENT = b"llm-gateway/1.0"
+PATHS = {
+    OPENAI_CHAT: "/chat/completions",
+    OPENAI_COMPLETIONS: "/completions",
+    OPENAI_EMBEDDINGS: "/embeddings",
+    OPENAI_RESPONSES: "/responses",
+}
+ALWAYS = frozenset({OPENAI_CHAT, OPENAI_EMBEDDINGS})
+# Kinds with the further endpoints of OpenAI; a model's capability "completions" or "responses" adds to them.
+OFFERS_COMPLETIONS = frozenset({"openai", "together", "fireworks", "openrouter", "vllm", "ollama", "openai-compatible"})
+OFFERS_RESPONSES = frozenset({"openai", "x-ai", "groq", "fireworks", "openrouter", "vllm", "ollama"})
+OPENAI_HOST = "api.openai.com"
+TEXT_MODELS = ("gpt-3.5-turbo-instruct", "davinci-002", "babbage-002", "ft:davinci-002", "ft:babbage-002")
+# Kinds whose chat endpoint takes more than OpenAI's, or names the limit as OpenAI once did.
+TAKES_TOP_K = frozenset({"together", "fireworks", "openrouter", "vllm", "huggingface"})
+TAKES_REASONING = frozenset({"deepseek", "vllm", "openrouter", "fireworks"})
+KNOWS_MAX_COMPLETION_TOKENS = frozenset({"openai", "azure", "groq", "x-ai", "openrouter"})
+CAP_FIELDS = {OPENAI_RESPONSES: "max_output_tokens", OPENAI_COMPLETIONS: "max_tokens"}
 
 
-class OpenAIAdapter:
+class OpenAIAdapter(WireAdapter):
     """Stateless; one instance serves every provider of the kind."""
 
-    def prepare(self, call: Call, target: Target) -> Outbound:
-        return Passed(call, partial(self._request, call, target))
+    vendor: ClassVar[str] = "openai"
 
-    def _request(self, call: Call, target: Target, attempt_id: str) -> bytes:
-        """The caller's body, spliced; our credential; our attempt id as the vendor's `X-Client-Request-Id`."""
+    def natives(self, target: Target) -> Collection[str]:
+        kind, found = target.provider.kind, set(ALWAYS)
+        if kind in OFFERS_RESPONSES or "responses" in target.capabilities:
+            found.add(OPENAI_RESPONSES)
+        if self._completes_text(target):
+            found.add(OPENAI_COMPLETIONS)
+        if self.wire(target) == OPENAI_RESPONSES:
+            found.discard(OPENAI_CHAT)
+        return found
+
+    def _completes_text(self, target: Target) -> bool:
+        """OpenAI itself refuses its chat models at the legacy endpoint; they get the prompt as a message."""
+        if "completions" in target.capabilities:
+            return True
+        if target.provider.origin.host == OPENAI_HOST:
+            return target.upstream_name.startswith(TEXT_MODELS)
+        return target.provider.kind in OFFERS_COMPLETIONS
+
+    def wire(self, target: Target) -> str:
+        """Chat, but for a model whose capabilities say that it is reached by Responses only."""
+        only = "responses" in target.capabilities and "chat" not in target.capabilities
+        return OPENAI_RESPONSES if only else OPENAI_CHAT
+
+    def extensions(self, target: Target) -> Collection[str]:
+        kind = target.provider.kind
+        found = ["top_k"] if kind in TAKES_TOP_K else []
+        return [*found, "reasoning_content"] if kind in TAKES_REASONING else found
+
+    def finish(self, fields: Json, call: Call, target: Target) -> Json:
+        if self.wire(target) == OPENAI_RESPONSES:
+            return fields
+        if "max_completion_tokens" in fields and target.provider.kind not in KNOWS_MAX_COMPLETION_TOKENS:
+            fields["max_tokens"] = fields.pop("max_completion_tokens")
+        if call.is_stream:
+            fields["stream_options"] = {"include_usage": True}
+        return fields
+
+    def native_changes(self, call: Call, target: Target) -> dict[str, object]:
+        changes: dict[str, object] = {}
+        dialect = call.endpoint.dialect
+        if call.is_stream and dialect != OPENAI_RESPONSES and not call.wants_usage:
+            options = call.fields.get("stream_options")
+            given = options if isinstance(options, dict) else {}
+            changes["stream_options"] = {**given, "include_usage": True}
+        if call.output_cap is not None and dialect != OPENAI_EMBEDDINGS:
+            changes |= capped(call, self._cap_field(call, target), call.output_cap)
+        return changes
+
+    def _cap_field(self, call: Call, target: Target) -> str:
+        if field := CAP_FIELDS.get(call.endpoint.dialect):
+            return field
+        if call.fields.get("max_completion_tokens") is not None:
+            return "max_completion_tokens"
+        knows = target.provider.kind in KNOWS_MAX_COMPLETION_TOKENS
+        return "max_completion_tokens" if knows and call.fields.get("max_tokens") is None else "max_tokens"
+
+    def http(self, call: Call, target: Target, attempt_id: str, dialect: str, body: bytes) -> bytes:
+        """Our credential; our attempt id as the vendor's `X-Client-Request-Id`."""
         provider = target.provider
-        body = self._body(call, target)
         head = (
-            f"POST {provider.path_prefix}{call.endpoint.upstream_path} HTTP/1.1\r\n"
+            f"POST {provider.path_prefix}{PATHS[dialect]} HTTP/1.1\r\n"
             f"host: {provider.origin.authority}\r\n"
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
             f"x-client-request-id: {attempt_id}\r\nx-request-id: {call.request_id}\r\n"
@@ -34,14 +112,15 @@ class OpenAIAdapter:
         )
         if provider.credential:
             head += f"authorization: Bearer {provider.credential}\r\n"
-        return b"%buser-agent: %b\r\naccept-encoding: identity\r\n\r\n%b" % (head.encode("latin-1"), AGENT, body)
+        head += f"user-agent: {AGENT}\r\naccept-encoding: identity\r\n\r\n"
+        return head.encode("latin-1") + body
 
-    def _body(self, call: Call, target: Target) -> bytes:
-        changes: dict[str, object] = {}
-        if target.upstream_name != call.model:
-            changes["model"] = target.upstream_name
-        if call.is_stream and not call.wants_usage:
-            options = call.fields.get("stream_options")
-            given = options if isinstance(options, dict) else {}
-            changes["stream_options"] = {**given, "include_usage": True}
-        return jsonsplice.splice(call.body, changes, call.fields) if changes else call.body
+
+def capped(call: Call, field: str, cap: int) -> dict[str, object]:
+    """The change that keeps the answer within the cap; none when the caller asked for no more. Raises 400."""
+    given = call.fields.get(field)
+    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= cap:
+        return {}
+    if field in call.fields and jsonsplice.is_too_long_to_scan(call.body):
+        raise ApiError(400, "invalid_json", f"The body has more than {jsonsplice.MAX_SCANNED:,} parts.", param=field)
+    return {field: cap}

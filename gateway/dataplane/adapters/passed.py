@@ -10,6 +10,7 @@ from gateway.dataplane import usage
 from gateway.dataplane.adapters.outbound import Answer, Watcher
 from gateway.dataplane.call import Call
 from gateway.dataplane.endpoints import (
+    ANTHROPIC_COUNT,
     ANTHROPIC_MESSAGES,
     OPENAI_CHAT,
     OPENAI_COMPLETIONS,
@@ -61,6 +62,10 @@ READINGS: dict[str, Reading] = {
     ANTHROPIC_MESSAGES: Reading(
         _usage_by(lambda found, body: usage.reported_messages(found)), usage.finish_of_message, usage.tools_of_message,
         usage.texts_of_message, lambda call: AnthropicWatcher(),
+    ),
+    ANTHROPIC_COUNT: Reading(
+        lambda body: Usage({}, "reported"), lambda body: None, lambda body: 0, lambda body: [],
+        lambda call: AnthropicWatcher(),
     ),
 }  # fmt: skip
 

@@ -1,0 +1,176 @@
+"""Calls whose target speaks another dialect: the request goes through the neutral form, and so does what comes back."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from gateway.dataplane.adapters.outbound import Answer, Watcher
+from gateway.dataplane.adapters.passed import load_answer
+from gateway.dataplane.call import Call
+from gateway.dataplane.errors import ApiError, UpstreamError
+from gateway.dataplane.formats.base import Format, InvalidReply, StreamReader, StreamWriter
+from gateway.dataplane.formats.ir import (
+    Delta,
+    Ended,
+    Event,
+    Failed,
+    Part,
+    PartStart,
+    Prompt,
+    Refusal,
+    Start,
+    Stopped,
+    Text,
+    Thinking,
+    ToolUse,
+    UsageSeen,
+)
+from gateway.dataplane.usage import Usage
+from gateway.dataplane.watchers import KEPT_BYTES
+
+ReadError = Callable[[int, bytes], ApiError | None]
+
+
+class Translated:
+    """An `Outbound` between two formats: `client` is the caller's, `wire` the target's."""
+
+    def __init__(
+        self,
+        call: Call,
+        prompt: Prompt,
+        *,
+        client: Format,
+        wire: Format,
+        build: Callable[[str], bytes],
+        dropped: Sequence[str],
+        read_error: ReadError,
+    ) -> None:
+        self.dropped: Sequence[str] = dropped
+        self._call = call
+        self._prompt = prompt
+        self._client = client
+        self._wire = wire
+        self._build = build
+        self._read_error = read_error
+
+    def request(self, attempt_id: str) -> bytes:
+        return self._build(attempt_id)
+
+    def answer(self, body: bytes) -> Answer:
+        try:
+            reply = self._wire.read_reply(load_answer(body))
+            reply.created = reply.created or self._call.started_ns // 1_000_000_000
+            reply.model = reply.model or self._call.model
+            written = orjson.dumps(self._client.write_reply(reply, self._prompt))
+        except InvalidReply as error:
+            message = f"the provider's answer is not in its format ({error})"
+            raise UpstreamError("invalid_answer", message) from error
+        parts = [part for choice in reply.choices for part in choice.parts]
+        used = Usage(reply.usage.tokens(), "reported", reply.service_tier) if reply.usage is not None else None
+        words = [choice.word for choice in reply.choices if choice.word]
+        found = Answer(written, used, words[0][:40] if words else None)
+        found.tool_calls = sum(isinstance(part, ToolUse) for part in parts)
+        if used is None:
+            found.texts = ["".join(_texts(choice.parts)) for choice in reply.choices]
+        return found
+
+    def watcher(self) -> Watcher:
+        created = self._call.started_ns // 1_000_000_000
+        return TranslatingWatcher(self._wire.reader(), self._client.writer(self._prompt), created)
+
+    def refusal(self, status: int, body: bytes) -> ApiError | None:
+        return self._read_error(status, body)
+
+
+def _texts(parts: list[Part]) -> list[str]:
+    found: list[str] = []
+    for part in parts:
+        if isinstance(part, Text | Refusal | Thinking):
+            found.append(part.text)
+        elif isinstance(part, ToolUse):
+            found += [part.name, part.arguments]
+    return found
+
+
+class TranslatingWatcher:
+    """Upstream bytes in one format, client bytes in another; the ledger's figures are read in between."""
+
+    def __init__(self, reader: StreamReader, writer: StreamWriter, created: int) -> None:
+        self.tail = b""
+        self.has_error = False
+        self.is_done = False
+        self._reader = reader
+        self._writer = writer
+        self._created = created
+        self._usage: UsageSeen | None = None
+        self._word: str | None = None
+        self._has_stopped = False
+        self._tools = 0
+        self._kept: dict[int, list[str]] = {}
+        self._kept_size = 0
+
+    def feed(self, data: bytes) -> bytes:
+        return self._pass(self._reader.feed(data))
+
+    def finish(self) -> bytes:
+        """The rest; a stream that came to its end gets its closing events as `tail`."""
+        rest = self._pass(self._reader.finish())
+        if (self.is_done or self._has_stopped) and not self.has_error:
+            self.tail = self._writer.close()
+        return rest
+
+    def _pass(self, events: list[Event]) -> bytes:
+        for event in events:
+            self._note(event)
+        return self._writer.write(events)
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case Start():
+                event.created = event.created or self._created
+            case PartStart():
+                self._tools += event.kind == "tool_use"
+                self._keep(event.choice, event.name)
+            case Delta():
+                self._keep(event.choice, event.text)
+            case Stopped():
+                self._has_stopped, self._word = True, event.word or self._word
+            case UsageSeen():
+                self._usage = event
+            case Failed():
+                self.has_error = True
+            case Ended():
+                self.is_done = True
+
+    def _keep(self, choice: int, text: str) -> None:
+        """For counting tokens locally, should the vendor report none."""
+        if text and self._kept_size < KEPT_BYTES:
+            self._kept.setdefault(choice, []).append(text)
+            self._kept_size += len(text)
+
+    def usage(self) -> Usage | None:
+        if self._usage is None:
+            return None
+        return Usage(self._usage.usage.tokens(), "reported", self._usage.service_tier)
+
+    def finish_reason(self) -> str | None:
+        return self._word[:40] if self._word else None
+
+    def tool_calls(self) -> int:
+        return self._tools
+
+    def texts(self) -> list[str]:
+        return ["".join(texts) for texts in self._kept.values()]
+
+
+def plain_error(status: int, body: bytes) -> ApiError | None:
+    """The message of an error body in OpenAI's or Anthropic's shape, to be said in the client's own."""
+    try:
+        error: Any = orjson.loads(body).get("error")
+    except (orjson.JSONDecodeError, AttributeError):
+        return None
+    if not isinstance(error, dict) or not isinstance(error.get("message"), str):
+        return None
+    kind = error.get("type") if isinstance(error.get("type"), str) else "invalid_request_error"
+    return ApiError(status, str(error.get("code") or "upstream_error"), error["message"], kind=str(kind))
