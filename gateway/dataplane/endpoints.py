@@ -57,12 +57,16 @@ ENDPOINTS = {
     )
 }
 
-DONE_EVENT = b"data: [DONE]\n\n"
+STREAM_ENDS = {
+    OPENAI_CHAT: b"data: [DONE]\n\n",
+    OPENAI_COMPLETIONS: b"data: [DONE]\n\n",
+    ANTHROPIC_MESSAGES: b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+}
 
 
 def stream_end(dialect: str) -> bytes:
     """What ends a stream of this dialect behind its last event."""
-    return DONE_EVENT if dialect in (OPENAI_CHAT, OPENAI_COMPLETIONS) else b""
+    return STREAM_ENDS.get(dialect, b"")
 
 
 def unknown(path: str, dialect: str = OPENAI_CHAT) -> Endpoint:

@@ -181,6 +181,12 @@ class ResponsesWatcher(PassingWatcher):
     def __init__(self) -> None:
         super().__init__()
         self._response: dict[str, Any] | None = None
+        self._last = b""
+
+    def finish(self) -> bytes:
+        """The last event too: it waits for the call to be settled."""
+        rest = super().finish()
+        return rest + self._last
 
     def _is_telling(self, data: bytes) -> bool:
         return any(word in data for word in self.WORDS)
@@ -198,7 +204,7 @@ class ResponsesWatcher(PassingWatcher):
         self._response = response if isinstance(response, dict) else {}
         self.is_done = True
         self.has_error = self.has_error or kind == "response.failed"
-        self.tail += event
+        self._last += event
         return b""
 
     def usage(self) -> Usage | None:

@@ -26,8 +26,8 @@ class Answer:
 class Watcher(Protocol):
     """One stream on its way to the client.
 
-    `tail` is what ends it in the client's dialect, held back until the call is settled. `is_done`: the vendor said
-    the stream is complete. `has_error`: an error event of the vendor passed.
+    `tail` is the mark that ends every stream of the client's dialect, once the vendor said that this one is complete
+    (`is_done`); the gateway's comment stands before it. `has_error`: an error event of the vendor passed.
     """
 
     tail: bytes

@@ -8,6 +8,7 @@ import orjson
 from gateway.dataplane.adapters.outbound import Answer, Watcher
 from gateway.dataplane.adapters.passed import load_answer
 from gateway.dataplane.call import Call
+from gateway.dataplane.endpoints import stream_end
 from gateway.dataplane.errors import ApiError, UpstreamError
 from gateway.dataplane.formats.base import Format, InvalidReply, StreamReader, StreamWriter
 from gateway.dataplane.formats.ir import (
@@ -77,7 +78,8 @@ class Translated:
 
     def watcher(self) -> Watcher:
         created = self._call.started_ns // 1_000_000_000
-        return TranslatingWatcher(self._wire.reader(), self._client.writer(self._prompt), created)
+        end = stream_end(self._call.endpoint.dialect)
+        return TranslatingWatcher(self._wire.reader(), self._client.writer(self._prompt), end, created)
 
     def refusal(self, status: int, body: bytes) -> ApiError | None:
         return self._read_error(status, body)
@@ -96,12 +98,13 @@ def _texts(parts: list[Part]) -> list[str]:
 class TranslatingWatcher:
     """Upstream bytes in one format, client bytes in another; the ledger's figures are read in between."""
 
-    def __init__(self, reader: StreamReader, writer: StreamWriter, created: int) -> None:
+    def __init__(self, reader: StreamReader, writer: StreamWriter, end: bytes, created: int) -> None:
         self.tail = b""
         self.has_error = False
         self.is_done = False
         self._reader = reader
         self._writer = writer
+        self._end = end
         self._created = created
         self._usage: UsageSeen | None = None
         self._word: str | None = None
@@ -114,10 +117,11 @@ class TranslatingWatcher:
         return self._pass(self._reader.feed(data))
 
     def finish(self) -> bytes:
-        """The rest; a stream that came to its end gets its closing events as `tail`."""
+        """The rest; a stream that came to its end gets its closing events."""
         rest = self._pass(self._reader.finish())
         if (self.is_done or self._has_stopped) and not self.has_error:
-            self.tail = self._writer.close()
+            rest += self._writer.close()
+            self.tail = self._end
         return rest
 
     def _pass(self, events: list[Event]) -> bytes:

@@ -72,7 +72,7 @@ class StreamWriter(Protocol):
         """What the client is sent for these events; what belongs to the very end is kept for `close`."""
 
     def close(self) -> bytes:
-        """The closing events (stop, usage, terminator), held back so that the call is settled before they leave."""
+        """The closing events (stop, usage) but for the mark that ends every stream of the format."""
 
 
 class Format(Protocol):

@@ -203,10 +203,9 @@ class Writer:
         return b"".join(self._write(event) for event in events)
 
     def close(self) -> bytes:
-        tail = b""
-        if self._wants_usage and self._usage is not None:
-            tail = _line({**self._base, "choices": [], "usage": write_usage(self._usage)})
-        return tail + b"data: [DONE]\n\n"
+        if not self._wants_usage or self._usage is None:
+            return b""
+        return _line({**self._base, "choices": [], "usage": write_usage(self._usage)})
 
     def _write(self, event: Event) -> bytes:
         match event:

@@ -159,7 +159,7 @@ class Writer:
         word = word_of(stop.stop, has_sequence=bool(stop.sequence))
         delta = {"stop_reason": word, "stop_sequence": stop.sequence or None}
         usage = write_usage(self._usage, self._tier)
-        return named("message_delta", {"delta": delta, "usage": usage}) + named("message_stop", {})
+        return named("message_delta", {"delta": delta, "usage": usage})
 
     def _write(self, event: Event) -> bytes:
         match event:

@@ -151,7 +151,7 @@ class Reader:
 
 
 class Writer:
-    """Events → chunks. The usage chunk and `[DONE]` are kept for the end."""
+    """Events → chunks. The usage chunk is kept for the end."""
 
     def __init__(self, prompt: Prompt) -> None:
         options = prompt.source.get("stream_options")
@@ -169,10 +169,9 @@ class Writer:
         return b"".join(self._write(event) for event in events)
 
     def close(self) -> bytes:
-        tail = b""
-        if self._wants_usage and self._usage is not None:
-            tail = _line({**self._base, "choices": [], "usage": write_usage(self._usage)})
-        return tail + b"data: [DONE]\n\n"
+        if not self._wants_usage or self._usage is None:
+            return b""
+        return _line({**self._base, "choices": [], "usage": write_usage(self._usage)})
 
     def _write(self, event: Event) -> bytes:
         match event:
