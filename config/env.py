@@ -10,6 +10,8 @@ from pathlib import Path
 
 import environ
 
+from gateway.dataplane import addresses
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Recognised by `doctor` and the deployment checks: a production install never runs on these.
@@ -65,6 +67,18 @@ def parse_peppers(text: str) -> dict[int, bytes]:
     return {int(version): bytes.fromhex(value) for version, value in pairs}
 
 
+def parse_private_upstreams(entries: list[str]) -> tuple[str, ...]:
+    """`host:port` entries. Raises `ImproperlyConfigured` for link-local addresses and metadata services; names that
+    resolve to one are refused when they are dialled.
+    """
+    for entry in entries:
+        address = addresses.literal(entry.rpartition(":")[0])
+        if address is not None and addresses.is_never_allowed(address):
+            reason = "is a link-local address or a cloud's metadata service, which is never called"
+            raise environ.ImproperlyConfigured(f"GATEWAY_PRIVATE_UPSTREAMS: {entry} {reason}.")
+    return tuple(entries)
+
+
 def load() -> Env:
     """Read the environment once. Raises `environ.ImproperlyConfigured` on a malformed value."""
     env = environ.Env()
@@ -87,7 +101,7 @@ def load() -> Env:
         email_url=env.str("EMAIL_URL", default=""),
         allowed_hosts=tuple(env.list("ALLOWED_HOSTS", default=["*"])),
         csrf_trusted_origins=tuple(env.list("CSRF_TRUSTED_ORIGINS", default=[])),
-        private_upstreams=tuple(env.list("GATEWAY_PRIVATE_UPSTREAMS", default=[])),
+        private_upstreams=parse_private_upstreams(env.list("GATEWAY_PRIVATE_UPSTREAMS", default=[])),
         console_socket=Path(env.str("CONSOLE_SOCKET", default="") or data_dir / "run" / "console.sock"),
         console_url=env.str("CONSOLE_URL", default=""),
         log_json=env.bool("LOG_JSON", default=False),

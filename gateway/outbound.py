@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
-from gateway.dataplane.addresses import is_public
+from gateway.dataplane.addresses import is_never_allowed, is_public
 from gateway.models import AllowedUpstream
 
 CONNECT_TIMEOUT_S = 5.0
@@ -86,13 +86,29 @@ def is_allowed(host: str, port: int) -> bool:
 
 
 def pinned_address(host: str, port: int) -> str:
-    """The address to dial. Every address of the host must be public, or `host:port` allowed; else `OutboundError`."""
+    """The address to dial. Every address of the host must be public, or `host:port` allowed; else `OutboundError`.
+    Link-local and metadata addresses are refused whatever is allowed."""
     addresses = addresses_of(host, port)
+    if any(map(is_never_allowed, addresses)):
+        raise OutboundError("address_never_allowed", never_allowed(host, port))
     if not all(is_public(address) for address in addresses) and not is_allowed(host, port):
         raise OutboundError(
             "address_not_allowed", f"{host}:{port} is not a public address and is not on the list of allowed upstreams."
         )
     return addresses[0]
+
+
+def never_allowed(host: str, port: int) -> str:
+    """The words for it."""
+    return f"{host}:{port} is a link-local address or a cloud's metadata service, which is never called."
+
+
+def leads_nowhere(host: str, port: int) -> bool:
+    """Whether a host resolves to an address that no list can allow; False when it cannot be resolved now."""
+    try:
+        return any(map(is_never_allowed, addresses_of(host, port)))
+    except OutboundError:
+        return False
 
 
 def is_private(host: str, port: int) -> bool:

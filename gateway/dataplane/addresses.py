@@ -13,22 +13,59 @@ from gateway.dataplane.errors import UpstreamError
 
 CACHE_S = 30.0
 _SHARED = ipaddress.ip_network("100.64.0.0/10")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.ip_network("::/96")  # RFC 4291 §2.5.5.1
+# Link-local, and where clouds hand out credentials to whoever asks: AWS (instances, pods), Google, Azure, Oracle,
+# Alibaba. No model is served there.
+NEVER = tuple(
+    map(
+        ipaddress.ip_network,
+        ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "168.63.129.16",
+         "192.0.0.192", "100.100.100.200"),
+    )
+)  # fmt: skip
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is globally routable; IPv4-mapped and NAT64 forms are judged by the IPv4 inside."""
+    """Whether an IP address is globally routable; IPv4-mapped, 6to4 and NAT64 forms are judged by the IPv4 inside."""
     ip = ipaddress.ip_address(address.split("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if inner is None and ip in ipaddress.ip_network("64:ff9b::/96"):
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        inner = ip.ipv4_mapped or ip.sixtofour or (_last_bits(ip) if ip in _NAT64 else None)
         if inner is not None:
             return is_public(str(inner))
     return ip.is_global and not ip.is_multicast and not (ip.version == 4 and ip in _SHARED)
 
 
+def is_never_allowed(address: str) -> bool:
+    """Whether an IP address, or the IPv4 address that any form of it holds, is one that no list can allow."""
+    ip = ipaddress.ip_address(address.split("%")[0])
+    found: list[ipaddress.IPv4Address | ipaddress.IPv6Address | None] = [ip]
+    if isinstance(ip, ipaddress.IPv6Address):
+        found += [ip.ipv4_mapped, ip.sixtofour, ip.teredo[1] if ip.teredo else None]
+        if ip in _NAT64 or ip in _COMPATIBLE:
+            found.append(_last_bits(ip))
+    return any(one in network for one in found if one is not None for network in NEVER)
+
+
+def _last_bits(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address:
+    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+
+
+def literal(host: str) -> str | None:
+    """The address a host stands for without being looked up, in any notation a resolver takes; None for a name."""
+    try:
+        return str(ipaddress.ip_address(host.strip("[]").split("%")[0]))
+    except ValueError:
+        pass
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))  # 2852039166, 0xa9fea9fe, 169.16689662
+    except (OSError, UnicodeError):
+        return None
+
+
 class Resolver:
-    """Resolves and judges. `allowed` holds `host:port` entries whose private addresses are fine."""
+    """Resolves and judges. `allowed` holds `host:port` entries whose private addresses are fine, those of `NEVER`
+    excepted."""
 
     def __init__(self, allowed: Collection[str] = ()) -> None:
         self.allowed = frozenset(allowed)
@@ -49,6 +86,8 @@ class Resolver:
         except OSError as error:
             raise UpstreamError("dns_error", f"{host} does not resolve", sent=False) from error
         addresses = [str(entry[4][0]) for entry in found]
+        if any(map(is_never_allowed, addresses)):
+            raise UpstreamError("address_refused", f"{host}:{port} is never called", sent=False)
         if f"{host}:{port}" not in self.allowed and not all(map(is_public, addresses)):
             raise UpstreamError("address_refused", f"{host}:{port} is a private address", sent=False)
         self._known[(host, port)] = (time.monotonic() + CACHE_S, addresses[0])

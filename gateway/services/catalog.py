@@ -156,6 +156,7 @@ def checked_base_url(url: str) -> str:
         raise Invalid(error.code, error.message, field="base_url") from None
     if parts.query or parts.fragment:
         raise Invalid("url_invalid", "The address must not have a query or fragment.", field="base_url")
+    _refuse_never_allowed(host, port, "base_url")
     if outbound.is_private(host, port) and not outbound.is_allowed(host, port):
         raise Invalid(
             "address_not_allowed",
@@ -170,6 +171,7 @@ def _allow_if_private(base_url: str, actor: Actor) -> str:
         _, host, port = outbound.split(base_url)
     except outbound.OutboundError as error:
         raise Invalid(error.code, error.message, field="base_url") from None
+    _refuse_never_allowed(host, port, "base_url")
     if not outbound.is_private(host, port) or outbound.is_allowed(host, port):
         return ""
     allow_upstream(actor=actor, host=host, port=port, note="added with set_provider")
@@ -178,11 +180,20 @@ def _allow_if_private(base_url: str, actor: Actor) -> str:
 
 @transaction.atomic
 def allow_upstream(*, actor: Actor, host: str, port: int, note: str = "") -> AllowedUpstream:
-    """Let outbound calls reach one private address. A platform-wide decision, for operators alone."""
+    """Let outbound calls reach one private address. A platform-wide decision, for operators alone.
+
+    Raises `Invalid` for link-local addresses and metadata services.
+    """
+    _refuse_never_allowed(host, port, "host")
     allowed, created = AllowedUpstream.objects.get_or_create(host=host, port=port, defaults={"note": note})
     if created:
         _audit(allowed, actor, "allowed_upstream.create", None, {"host": host, "port": port, "note": note})
     return allowed
+
+
+def _refuse_never_allowed(host: str, port: int, field: str) -> None:
+    if outbound.leads_nowhere(host, port):
+        raise Invalid("address_never_allowed", outbound.never_allowed(host, port), field=field)
 
 
 @transaction.atomic

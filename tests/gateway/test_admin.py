@@ -8,7 +8,17 @@ from django.test import Client
 from django.urls import reverse
 
 from gateway import credentials
-from gateway.models import AuditEvent, Membership, Organization, OutboxMessage, Provider, Route, User, VirtualKey
+from gateway.models import (
+    AllowedUpstream,
+    AuditEvent,
+    Membership,
+    Organization,
+    OutboxMessage,
+    Provider,
+    Route,
+    User,
+    VirtualKey,
+)
 from tests import factories
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -101,6 +111,16 @@ def test_a_new_key_shows_its_secret_once(company: factories.Acme) -> None:
     assert secret not in str(event.after)
 
 
+def test_no_page_allows_a_metadata_address(company: factories.Acme) -> None:
+    root = as_(company, "root")
+
+    root.post(page(AllowedUpstream, "add"), {"host": "10.0.0.5", "port": 8000, "note": ""}, follow=True)
+    refused = root.post(page(AllowedUpstream, "add"), {"host": "169.254.169.254", "port": 80, "note": ""}, follow=True)
+
+    assert "never called" in refused.content.decode()
+    assert [row.host for row in AllowedUpstream.objects.all()] == ["10.0.0.5"]
+
+
 def test_a_developer_makes_keys_for_nobody_else(company: factories.Acme) -> None:
     bob = as_(company, "bob")
     form = {"project": company.assistant.pk, "name": "mine", "scopes": ["inference"]}
@@ -138,7 +158,7 @@ def test_a_credential_goes_in_and_never_comes_out(company: factories.Acme) -> No
 
 def test_a_private_address_is_refused_with_words(company: factories.Acme) -> None:
     adam = as_(company, "adam")
-    form = {"name": "Upstream", "kind": "openai", "base_url": "http://169.254.169.254/latest", "is_enabled": "on",
+    form = {"name": "Upstream", "kind": "openai", "base_url": "http://10.0.0.1/latest", "is_enabled": "on",
             "connect_timeout_ms": 5000, "first_byte_timeout_ms": 60000, "idle_timeout_ms": 60000,
             "total_timeout_ms": 60000, "price_list": "", "new_credential": ""}  # fmt: skip
 

@@ -281,6 +281,7 @@ def test_a_credential_never_comes_out(company: factories.Acme, caller: Caller) -
         "http://127.0.0.1:9100/v1", "http://169.254.169.254/latest", "http://[::1]/", "http://10.0.0.1/v1",
         "http://100.100.100.200/", "http://[::ffff:127.0.0.1]/", "ftp://93.184.216.34/", "file:///etc/passwd",
         "http://user:pass@93.184.216.34/", "http://93.184.216.34/?x=1", "http://0.0.0.0/", "http://localhost/v1",
+        "http://[fd00:ec2::254]/", "http://[fe80::1]/v1", "http://[::ffff:169.254.169.254]/", "http://168.63.129.16/",
     ],
 )  # fmt: skip
 def test_an_admin_cannot_point_a_provider_inside(url: str, caller: Caller) -> None:

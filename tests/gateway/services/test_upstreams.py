@@ -130,6 +130,7 @@ def test_what_is_discovered_can_be_added_once(port: int) -> None:
         ("gopher://93.184.216.34/", "url_invalid"), ("http:///x", "url_invalid"),
         ("http://u@93.184.216.34/", "url_invalid"),
         ("http://no-such-host.invalid/", "host_unknown"), ("http://192.168.0.1/", "address_not_allowed"),
+        ("http://169.254.169.254/", "address_never_allowed"),
     ],
 )  # fmt: skip
 def test_urls_that_are_not_called(url: str, code: str) -> None:
@@ -137,3 +138,31 @@ def test_urls_that_are_not_called(url: str, code: str) -> None:
         outbound.request("GET", url)
 
     assert caught.value.code == code
+
+
+METADATA = ["169.254.169.254", "fd00:ec2::254", "fe80::1", "::ffff:169.254.169.254", "2852039166"]
+
+
+@pytest.mark.parametrize("host", METADATA)
+def test_nobody_can_allow_a_metadata_address(host: str, settings: Any) -> None:
+    url = f"http://[{host}]/v1" if ":" in host else f"http://{host}/v1"
+
+    with pytest.raises(Invalid, match="never called"):
+        catalog.allow_upstream(actor=None, host=host, port=80)
+    with pytest.raises(Invalid, match="never called"):
+        catalog.set_provider(organization=None, actor=None, slug="x", base_url=url)
+    with pytest.raises(Invalid, match="never called"):
+        catalog.create_provider(organization=None, actor=None, slug="x", name="x", base_url=url)
+    assert not AllowedUpstream.objects.exists()
+    assert not Provider.objects.exists()
+
+
+@pytest.mark.parametrize("host", METADATA)
+def test_a_metadata_address_is_not_dialled_even_when_a_row_or_the_settings_allow_it(host: str, settings: Any) -> None:
+    settings.GATEWAY_PRIVATE_UPSTREAMS = [f"{host}:80"]
+    AllowedUpstream.objects.create(host=host, port=80)
+
+    with pytest.raises(outbound.OutboundError) as caught:
+        outbound.request("GET", f"http://[{host}]/" if ":" in host else f"http://{host}/")
+
+    assert caught.value.code == "address_never_allowed"
