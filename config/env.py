@@ -11,6 +11,7 @@ from pathlib import Path
 import environ
 
 from gateway.dataplane import addresses
+from gateway.dataplane.proxy import Proxy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -37,6 +38,7 @@ class Env:
     allowed_hosts: tuple[str, ...]
     csrf_trusted_origins: tuple[str, ...]
     private_upstreams: tuple[str, ...]
+    upstream_proxy: Proxy | None
     console_socket: Path
     console_url: str
     log_json: bool
@@ -79,6 +81,16 @@ def parse_private_upstreams(entries: list[str]) -> tuple[str, ...]:
     return tuple(entries)
 
 
+def parse_proxy(url: str, bypass: list[str]) -> Proxy | None:
+    """None without one. Raises `ImproperlyConfigured`, without the URL, which may hold a password."""
+    if not url:
+        return None
+    try:
+        return Proxy.of(url, bypass)
+    except ValueError as error:
+        raise environ.ImproperlyConfigured(f"GATEWAY_UPSTREAM_PROXY: {error}.") from None
+
+
 def load() -> Env:
     """Read the environment once. Raises `environ.ImproperlyConfigured` on a malformed value."""
     env = environ.Env()
@@ -102,6 +114,9 @@ def load() -> Env:
         allowed_hosts=tuple(env.list("ALLOWED_HOSTS", default=["*"])),
         csrf_trusted_origins=tuple(env.list("CSRF_TRUSTED_ORIGINS", default=[])),
         private_upstreams=parse_private_upstreams(env.list("GATEWAY_PRIVATE_UPSTREAMS", default=[])),
+        upstream_proxy=parse_proxy(
+            env.str("GATEWAY_UPSTREAM_PROXY", default=""), env.list("GATEWAY_UPSTREAM_NO_PROXY", default=[])
+        ),
         console_socket=Path(env.str("CONSOLE_SOCKET", default="") or data_dir / "run" / "console.sock"),
         console_url=env.str("CONSOLE_URL", default=""),
         log_json=env.bool("LOG_JSON", default=False),

@@ -251,6 +251,7 @@ KEY_PEPPERS = ENV.key_peppers
 FIELD_ENCRYPTION_KEYS = list(ENV.field_encryption_keys)
 CONSOLE_URL = ENV.console_url or f"http://127.0.0.1:{ENV.port}"
 GATEWAY_PRIVATE_UPSTREAMS = list(ENV.private_upstreams)
+GATEWAY_UPSTREAM_PROXY = ENV.upstream_proxy
 SPOOL_DIR = DATA_DIR / "spool"
 CONSOLE_SOCKET = ENV.console_socket
 # The stages a request passes, in order (architecture: "The way of one request").

@@ -2,7 +2,8 @@
 
 Resolves once, refuses every address that is not public unless it is on the allow-list, dials the address it checked
 (no second resolution to rebind), keeps the original name for TLS and `Host`, follows no redirect, and caps size and
-time. The data plane has its own asynchronous client under the same rules.
+time. With a proxy the rules are applied before the proxy is asked. The data plane has its own asynchronous client under
+the same rules.
 """
 
 import json
@@ -17,7 +18,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
-from gateway.dataplane.addresses import is_never_allowed, is_public
+from gateway.dataplane.addresses import is_internal_name, is_never_allowed, is_public
+from gateway.dataplane.connection import PROXY_AUTHENTICATION_REQUIRED
+from gateway.dataplane.proxy import Proxy
 from gateway.models import AllowedUpstream
 
 CONNECT_TIMEOUT_S = 5.0
@@ -150,20 +153,58 @@ def request(
 ) -> Answer:
     """Make one call. Raises `OutboundError`; redirects are returned, not followed."""
     parts, host, port = split(url)
-    address = pinned_address(host, port)
-    kind = _PinnedTLSConnection if parts.scheme == "https" else _PinnedConnection
-    connection = kind(host, port, address)
+    proxy = settings.GATEWAY_UPSTREAM_PROXY
+    if proxy is not None and not proxy.serves(host, port):
+        proxy = None
+    connection = _direct(parts.scheme, host, port) if proxy is None else _by_proxy(proxy, parts.scheme, host, port)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    sent = {"Accept-Encoding": "identity", **(headers or {})}
+    if proxy is not None and parts.scheme == "http":
+        target, sent = f"http://{parts.netloc}{target}", sent | _proxy_headers(proxy)
     started = time.monotonic()
+    where = f"{host}:{port}" if proxy is None else f"{host}:{port}, by the proxy"
     try:
-        connection.request(method, target, body=body, headers={"Accept-Encoding": "identity", **(headers or {})})
-        return _read(connection, started, started + timeout_s)
+        connection.request(method, target, body=body, headers=sent)
+        answer = _read(connection, started, started + timeout_s)
     except TimeoutError:
-        raise OutboundError("upstream_timeout", f"{host}:{port} did not answer in time.") from None
+        raise OutboundError("upstream_timeout", f"{where} did not answer in time.") from None
     except (OSError, HTTPException, ValueError) as error:
-        raise OutboundError("upstream_unreachable", f"{host}:{port}: {type(error).__name__}.") from None
+        raise OutboundError("upstream_unreachable", f"{where}: {type(error).__name__}.") from None
     finally:
         connection.close()
+    if proxy is not None and answer.status == PROXY_AUTHENTICATION_REQUIRED:
+        raise OutboundError("upstream_unreachable", f"{where}: it refused the gateway (407).")
+    return answer
+
+
+def _direct(scheme: str, host: str, port: int) -> HTTPConnection:
+    address = pinned_address(host, port)
+    return (_PinnedTLSConnection if scheme == "https" else _PinnedConnection)(host, port, address)
+
+
+def judge(host: str, port: int) -> None:
+    """Before a proxy is asked, which resolves the name itself: the rules for what we can resolve. What we cannot is the
+    proxy's to judge, but for names of private networks. Raises `OutboundError`."""
+    try:
+        pinned_address(host, port)
+    except OutboundError as error:
+        if error.code != "host_unknown" or (is_internal_name(host) and not is_allowed(host, port)):
+            raise
+
+
+def _by_proxy(proxy: Proxy, scheme: str, host: str, port: int) -> HTTPConnection:
+    """A connection to the proxy that is not open yet; for https it will ask for a tunnel and check the host's name."""
+    judge(host, port)
+    if scheme == "http":
+        return HTTPConnection(proxy.host, proxy.port, timeout=CONNECT_TIMEOUT_S)
+    context = ssl.create_default_context()
+    connection = HTTPSConnection(proxy.host, proxy.port, timeout=CONNECT_TIMEOUT_S, context=context)
+    connection.set_tunnel(host, port, headers=_proxy_headers(proxy))
+    return connection
+
+
+def _proxy_headers(proxy: Proxy) -> dict[str, str]:
+    return {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
 
 
 def _read(connection: HTTPConnection, started: float, deadline: float) -> Answer:

@@ -51,6 +51,12 @@ def _last_bits(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address:
     return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
 
 
+def is_internal_name(host: str) -> bool:
+    """Whether a name belongs to a private network by its form alone (RFC 6761, RFC 8375, ICANN's `.internal`)."""
+    name = host.lower().rstrip(".")
+    return "." not in name or name.endswith((".internal", ".local", ".localhost", ".home.arpa", ".lan"))
+
+
 def literal(host: str) -> str | None:
     """The address a host stands for without being looked up, in any notation a resolver takes; None for a name."""
     try:
@@ -92,3 +98,14 @@ class Resolver:
             raise UpstreamError("address_refused", f"{host}:{port} is a private address", sent=False)
         self._known[(host, port)] = (time.monotonic() + CACHE_S, addresses[0])
         return addresses[0]
+
+    async def judge(self, host: str, port: int) -> None:
+        """Before a proxy is asked, which resolves the name itself: the rules for what we can resolve. What we cannot is
+        the proxy's to judge, but for names of private networks. Raises `UpstreamError` (`address_refused`)."""
+        try:
+            await self.resolve(host, port)
+        except UpstreamError as error:
+            if error.reason != "dns_error":
+                raise
+            if is_internal_name(host) and f"{host}:{port}" not in self.allowed:
+                raise UpstreamError("address_refused", f"{host} is a private name", sent=False) from error

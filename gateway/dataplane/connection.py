@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 HIGH_WATER_BYTES = 256 * 1024
 STALE_WITHIN_S = 1.0
+PROXY_AUTHENTICATION_REQUIRED = 407
 NO_BODY = frozenset({204, 304})
 MAX_HEAD_HEADERS = 200
 
@@ -213,6 +214,9 @@ class Connection(asyncio.Protocol):
         exchange.status = parser.get_status_code()
         if exchange.status < 200:  # 100 Continue, 103 Early Hints: the answer follows
             exchange.headers.clear()
+            return
+        if exchange.status == PROXY_AUTHENTICATION_REQUIRED and self.pool.proxy is not None:
+            exchange.fail(UpstreamError("proxy_error", "the proxy refused the gateway (407)", sent=False))
             return
         self._keep_alive = parser.should_keep_alive()
         framed = any(name in (b"content-length", b"transfer-encoding") for name, _ in exchange.headers)

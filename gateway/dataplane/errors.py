@@ -88,7 +88,7 @@ class UpstreamError(Exception):
         self.received = received
 
 
-CONNECT_REASONS = frozenset({"connect_error", "dns_error", "address_refused", "tls_error"})
+CONNECT_REASONS = frozenset({"connect_error", "dns_error", "address_refused", "tls_error", "proxy_error"})
 TIMEOUT_REASONS = frozenset({"connect_timeout", "first_byte_timeout", "idle_timeout", "total_timeout"})
 
 

@@ -75,7 +75,7 @@ class Runtime:
         self.pricer = pricer
         self.snapshot = Snapshot()
         self.spool = Spool(settings.SPOOL_DIR, self.id)
-        self.client = Client(Resolver(settings.GATEWAY_PRIVATE_UPSTREAMS))
+        self.client = Client(Resolver(settings.GATEWAY_PRIVATE_UPSTREAMS), settings.GATEWAY_UPSTREAM_PROXY)
         self.limiter = Limiter()
         self.tally = SpendTally()
         self.metrics = Metrics()

@@ -1,10 +1,12 @@
 """The outbound HTTP client: pooled keep-alive connections with connect, first-byte, idle and total time-outs.
 
-Dials only addresses the `Resolver` allows, follows no redirect, checks TLS names and certificates.
+Dials only addresses the `Resolver` allows, follows no redirect, checks TLS names and certificates. With a proxy, the
+proxy is dialled instead, once the `Resolver` has judged where the call goes.
 """
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import time
 from collections import deque
@@ -14,6 +16,7 @@ from urllib.parse import urlsplit
 from gateway.dataplane.addresses import Resolver
 from gateway.dataplane.connection import Connection, Exchange
 from gateway.dataplane.errors import UpstreamError
+from gateway.dataplane.proxy import HEAD_LIMIT_BYTES, Proxy, tunnel_status
 
 MAX_IDLE_S = 25.0
 MAX_IDLE = 512
@@ -62,6 +65,9 @@ class Pool:
         self.origin = origin
         self.idle: deque[Connection] = deque()
         self.now = time.monotonic
+        proxy = client.proxy
+        is_served = proxy is not None and not origin.socket_path and proxy.serves(origin.host, origin.port)
+        self.proxy = proxy if is_served else None
 
     async def start(self, data: bytes, timeouts: Timeouts) -> Exchange:
         """Send `data`; the caller waits for the head and releases the exchange. Raises `UpstreamError`."""
@@ -71,6 +77,8 @@ class Pool:
         connection.phase, connection.phase_deadline = "first_byte_timeout", now + timeouts.first_byte
         connection.total_deadline = now + timeouts.total
         self.client.watch(connection)
+        if self.proxy is not None and not self.origin.tls:
+            data = self.proxy.absolute(data, self.origin.authority)
         return connection.send(data)
 
     def _take_idle(self) -> Connection | None:
@@ -100,6 +108,8 @@ class Pool:
         if origin.socket_path:
             _, connection = await loop.create_unix_connection(lambda: Connection(self), origin.socket_path)
             return connection
+        if self.proxy is not None:
+            return await self._dial_by(self.proxy)
         address = await self.client.resolver.resolve(origin.host, origin.port)
         if origin.tls:
             _, connection = await loop.create_connection(
@@ -108,6 +118,25 @@ class Pool:
         else:
             _, connection = await loop.create_connection(lambda: Connection(self), address, origin.port)
         return connection
+
+    async def _dial_by(self, proxy: Proxy) -> Connection:
+        """A connection to the proxy; to a TLS origin a tunnel through it, with TLS from here to the origin."""
+        loop = asyncio.get_running_loop()
+        origin = self.origin
+        await self.client.resolver.judge(origin.host, origin.port)
+        raw = await _connected(proxy)
+        try:
+            if not origin.tls:
+                _, connection = await loop.create_connection(lambda: Connection(self), sock=raw)
+                return connection
+            await _open_tunnel(raw, proxy, origin)
+            _, connection = await loop.create_connection(
+                lambda: Connection(self), sock=raw, ssl=self.client.tls, server_hostname=origin.host
+            )
+            return connection
+        except BaseException:
+            raw.close()
+            raise
 
     def give_back(self, connection: Connection) -> None:
         self.client.unwatch(connection)
@@ -122,11 +151,50 @@ class Pool:
             self.idle.remove(connection)
 
 
+async def _connected(proxy: Proxy) -> socket.socket:
+    """A socket to the proxy. Raises `UpstreamError` (`proxy_error`), nothing sent."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        raw = socket.socket(family, kind, protocol)
+        raw.setblocking(False)
+        try:
+            await loop.sock_connect(raw, address)
+        except BaseException:
+            raw.close()
+            raise
+    except OSError as error:
+        raise UpstreamError("proxy_error", "the proxy could not be reached", sent=False) from error
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return raw
+
+
+async def _open_tunnel(raw: socket.socket, proxy: Proxy, origin: Origin) -> None:
+    """Ask the proxy for a tunnel. Nothing follows its head, since with TLS the client speaks first. Raises
+    `UpstreamError` (`proxy_error`)."""
+    loop = asyncio.get_running_loop()
+    head = b""
+    try:
+        await loop.sock_sendall(raw, proxy.connect_request(origin.host, origin.port))
+        while b"\r\n\r\n" not in head and len(head) < HEAD_LIMIT_BYTES:
+            piece = await loop.sock_recv(raw, 4096)
+            if not piece:
+                break
+            head += piece
+    except OSError as error:
+        raise UpstreamError("proxy_error", "the proxy closed the connection", sent=False) from error
+    status = tunnel_status(head)
+    if not (200 <= status < 300 and b"\r\n\r\n" in head):
+        raise UpstreamError("proxy_error", f"the proxy opened no tunnel (status {status})", sent=False)
+
+
 class Client:
     """All pools of a process; one task sweeps the deadlines of running exchanges."""
 
-    def __init__(self, resolver: Resolver | None = None) -> None:
+    def __init__(self, resolver: Resolver | None = None, proxy: Proxy | None = None) -> None:
         self.resolver = resolver or Resolver()
+        self.proxy = proxy
         self.tls = ssl.create_default_context()
         self.tls.minimum_version = ssl.TLSVersion.TLSv1_2
         self._pools: dict[Origin, Pool] = {}
