@@ -19,7 +19,7 @@ from bench.common import Report
 from bench.stack import database
 from gateway.ledger.ids import uuid7
 from gateway.ledger.spool import Spool
-from gateway.ledger.writer import Writer, calm_collector
+from gateway.ledger.writer import Writer, tune_interpreter
 
 PRICES = (("input_tokens", "0.15"), ("cache_read_tokens", "0.075"), ("output_tokens", "0.6"))
 MODELS = ("gpt-4o-mini", "gpt-4o", "o4-mini", "gpt-4.1")
@@ -50,8 +50,9 @@ def _fill(spool: Spool, lines: int) -> None:
     keys = [_key(rng) for _ in range(40)]
     now = time.time_ns() // 1_000_000
     for number in range(lines):
-        identity = str(uuid7(now - SPAN_MS + number * SPAN_MS // lines, rng.getrandbits(74)))
-        line = _line(identity, rng, keys[number % len(keys)])
+        ms = now - SPAN_MS + number * SPAN_MS // lines
+        identity = str(uuid7(ms, rng.getrandbits(74)))
+        line = _line(identity, ms, rng, keys[number % len(keys)])
         begun = {name: line[name] for name in _BEGIN_COLUMNS} | _ESTIMATE
         while not spool.is_writable:
             time.sleep(0.001)
@@ -75,7 +76,7 @@ _ESTIMATE = {
 }
 
 
-def _line(identity: str, rng: random.Random, key: dict[str, str]) -> dict[str, Any]:
+def _line(identity: str, ms: int, rng: random.Random, key: dict[str, str]) -> dict[str, Any]:
     """A settled line with the columns that `gateway.dataplane.settle` writes."""
     model, tokens = rng.choice(MODELS), {"input_tokens": rng.randint(50, 4000), "output_tokens": rng.randint(5, 900)}
     tokens["cache_read_tokens"] = tokens["input_tokens"] // 4
@@ -83,7 +84,7 @@ def _line(identity: str, rng: random.Random, key: dict[str, str]) -> dict[str, A
     cost = format(sum(Decimal(charge["cost"]) for charge in charges), "f")
     duration = rng.lognormvariate(7, 0.5)
     return {
-        **key, **tokens, "id": identity, "request_id": f"req_{rng.getrandbits(96):024x}", "kind": "attempt",
+        **key, **tokens, "id": identity, "request_id": f"req_{uuid7(ms, rng.getrandbits(74)).hex}", "kind": "attempt",
         "endpoint": "/v1/chat/completions", "is_stream": rng.random() < 0.5, "model_requested": model,
         "model_served": model, "provider": "openai", "max_tokens": 1024, "message_count": 2,
         "sdk": "openai-python/2.8.0", "client_ip_hash": rng.randbytes(32).hex(), "tag_set": {"feature": "search"},
@@ -108,7 +109,7 @@ def _drain(root: Path, url: str) -> dict[str, float]:
     def no_price(line: Any, begun: Any) -> dict[str, Any]:
         raise AssertionError("no attempt was interrupted")
 
-    calm_collector()
+    tune_interpreter()
     writer = Writer(root, url, no_price)
     cpu, began = time.process_time(), time.monotonic()
     while next(root.iterdir(), None) is not None:

@@ -5,8 +5,7 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,14 +14,16 @@ from uuid import UUID
 
 import psycopg
 
-from gateway.ledger import copyformat
-from gateway.ledger.ids import ledger_shard, started_at_text, uuid7, uuid7_ms
+from gateway.ledger.copyformat import COLUMN_LIST, copy_block, json_records
+from gateway.ledger.effects import MINUTE_MS, Effects
+from gateway.ledger.frames import UNREADABLE, Encoded
+from gateway.ledger.ids import EPOCH, uuid7, uuid7_ms
+from gateway.ledger.lines import decode_body, prepared
 from gateway.ledger.schema import TABLE
 
 Line = Mapping[str, Any]
 MINUTE_MARKS_FOR = timedelta(hours=49)
 COPY_LINES = 200  # encoded while the server works on what was sent before
-_CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 TOKEN_COLUMNS = (
     "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
     "reasoning_tokens", "audio_input_tokens", "audio_output_tokens", "image_units", "tool_calls",
@@ -31,28 +32,40 @@ TOKEN_COLUMNS = (
 
 @dataclass(slots=True)
 class Booked:
-    """What a batch became; `inserted` lists the lines that are new in the ledger."""
+    """What a batch became: `new` lines in the ledger, `inserted` being those of them that were at hand as dictionaries
+    (all, but for frames booked the usual way)."""
 
+    new: int = 0
     inserted: list[dict[str, Any]] = field(default_factory=list)
     duplicates: int = 0
     quarantined: int = 0
     adjusted: int = 0
 
+    def add(self, lines: Sequence[dict[str, Any]]) -> None:
+        self.inserted.extend(lines)
+        self.new += len(lines)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Prepared lines and where each came from (`segment:offset`, line number), for the quarantine."""
+    """Prepared lines and where each came from (`segment:offset`, line number), for the quarantine. `payloads`: what
+    they were read from, byte for byte; empty when they came as dictionaries."""
 
     lines: list[dict[str, Any]]
     positions: Sequence[str]
     source: str
+    payloads: Sequence[bytes] = ()
 
     def split(self) -> tuple["Batch", "Batch"]:
         half = len(self.lines) // 2
-        return (
-            Batch(self.lines[:half], self.positions[:half], self.source),
-            Batch(self.lines[half:], self.positions[half:], self.source),
-        )
+        return self._part(slice(half)), self._part(slice(half, None))
+
+    def payload(self) -> bytes:
+        """What the first line was read from; a dictionary as JSON."""
+        return self.payloads[0] if self.payloads else json_records(self.lines[:1]).encode("utf-8", "replace")
+
+    def _part(self, part: slice) -> "Batch":
+        return Batch(self.lines[part], self.positions[part], self.source, self.payloads[part])
 
 
 def book(
@@ -64,35 +77,82 @@ def book(
     the truth: then an adjusting entry is booked (rule 9). A line the database refuses goes to the quarantine
     (rule 10). Key spend and dirty marks cover exactly the lines inserted.
     """
+    result = Booked()
     if not lines:
-        return Booked()
+        return result
+    now = datetime.now(UTC).isoformat()
     where = positions or [str(index) for index in range(len(lines))]
-    result, now = Booked(), datetime.now(UTC).isoformat()
-    _insert(connection, Batch([_prepared(line, now) for line in lines], where, source), result)
-    _book_spend(connection, result.inserted)
-    _mark_dirty(connection, result.inserted)
+    _insert(connection, Batch([prepared(line, now) for line in lines], where, source), result)
+    _move(connection, Effects.of(result.inserted))
     return result
 
 
-def _prepared(line: Line, booked_at: str) -> dict[str, Any]:
-    """A copy with the columns that are ours to derive. Raises `ValueError` for an id that is no UUID."""
-    identity = line["id"]
-    if identity.__class__ is not str or not _CANONICAL(identity):
-        identity = str(UUID(str(identity)))
-    prepared = {"booked_at": booked_at, **line, "started_at": started_at_text(identity)}
-    if line.get("ledger_shard") is None:
-        prepared["ledger_shard"] = ledger_shard(str(line["organization"]), str(line["project"]))
-    if prepared["booked_at"] is None:
-        prepared["booked_at"] = booked_at
-    return prepared
+def book_frames(
+    connection: psycopg.Connection[Any],
+    bodies: Sequence[bytes],
+    encoded: Encoded,
+    *,
+    source: str,
+    positions: Sequence[str],
+) -> Booked:
+    """`book` for the bodies of frames, `encoded` by `frames.encode` beforehand. A body that is no line is quarantined.
+
+    The usual case is one `COPY` of what is encoded. When that fails, the lines take `book`'s exact way one by one.
+    """
+    if not bodies:
+        return Booked()
+    if encoded.is_whole and _copied(connection, encoded.blocks):
+        _move(connection, encoded.effects)
+        return Booked(new=len(bodies))
+    result = Booked()
+    batch = _readable(connection, bodies, source, positions, result)
+    if batch.lines:
+        _insert(connection, batch, result)
+    _move(connection, Effects.of(result.inserted))
+    return result
+
+
+def _copied(connection: psycopg.Connection[Any], blocks: Iterable[bytes]) -> bool:
+    try:
+        with connection.transaction():
+            _copy(connection, blocks)
+    except (psycopg.DataError, psycopg.IntegrityError):
+        return False
+    return True
+
+
+def _readable(
+    connection: psycopg.Connection[Any],
+    bodies: Sequence[bytes],
+    source: str,
+    positions: Sequence[str],
+    result: Booked,
+) -> Batch:
+    """The bodies that are lines; the others are set aside."""
+    now = datetime.now(UTC).isoformat()
+    lines: list[dict[str, Any]] = []
+    where: list[str] = []
+    payloads: list[bytes] = []
+    for body, position in zip(bodies, positions, strict=True):
+        try:
+            line = prepared(decode_body(body), now)
+            Effects.of([line])
+        except UNREADABLE as error:
+            quarantine(connection, source, position, body, f"not a ledger line: {type(error).__name__}: {error}")
+            result.quarantined += 1
+        else:
+            lines.append(line)
+            where.append(position)
+            payloads.append(body)
+    return Batch(lines, where, source, payloads)
 
 
 def _insert(connection: psycopg.Connection[Any], batch: Batch, result: Booked) -> None:
     """COPY; on a duplicate the slow exact path; on a poisonous line bisect until it is alone."""
     try:
         with connection.transaction():
-            _copy(connection, batch.lines)
-        result.inserted.extend(batch.lines)
+            _copy(connection, _blocks(batch.lines))
+        result.add(batch.lines)
     except psycopg.errors.UniqueViolation:
         _insert_ignoring_known(connection, batch, result)
     except (psycopg.DataError, psycopg.IntegrityError) as error:
@@ -101,17 +161,21 @@ def _insert(connection: psycopg.Connection[Any], batch: Batch, result: Booked) -
 
 def _isolate(connection: psycopg.Connection[Any], batch: Batch, result: Booked, error: Exception) -> None:
     if len(batch.lines) == 1:
-        _quarantine(connection, batch, str(error))
+        quarantine(connection, batch.source, batch.positions[0], batch.payload(), str(error))
         result.quarantined += 1
         return
     for half in batch.split():
         _insert(connection, half, result)
 
 
-def _copy(connection: psycopg.Connection[Any], lines: Sequence[Line]) -> None:
-    with connection.cursor().copy(f"COPY {TABLE} ({copyformat.COLUMN_LIST}) FROM STDIN") as copy:
-        for start in range(0, len(lines), COPY_LINES):
-            copy.write(copyformat.copy_block(lines[start : start + COPY_LINES]))
+def _blocks(lines: Sequence[Line]) -> Iterable[bytes]:
+    return (copy_block(lines[at : at + COPY_LINES]) for at in range(0, len(lines), COPY_LINES))
+
+
+def _copy(connection: psycopg.Connection[Any], blocks: Iterable[bytes]) -> None:
+    with connection.cursor().copy(f"COPY {TABLE} ({COLUMN_LIST}) FROM STDIN") as copy:
+        for block in blocks:
+            copy.write(block)
 
 
 def _insert_ignoring_known(connection: psycopg.Connection[Any], batch: Batch, result: Booked) -> None:
@@ -126,22 +190,22 @@ def _insert_ignoring_known(connection: psycopg.Connection[Any], batch: Batch, re
         identity = str(line["id"])
         if identity in new:
             new.discard(identity)
-            result.inserted.append(line)
+            result.add([line])
         else:
             known.append(line)
     result.duplicates += len(known)
     truths = adjustments_for(connection, known)
     if truths:
         added = _insert_new(connection, truths)
-        result.inserted.extend(line for line in truths if str(line["id"]) in added)
+        result.add([line for line in truths if str(line["id"]) in added])
         result.adjusted += len(added)
 
 
 def _insert_new(connection: psycopg.Connection[Any], lines: Sequence[Line]) -> set[str]:
     rows = connection.execute(
-        f"INSERT INTO {TABLE} ({copyformat.COLUMN_LIST}) SELECT {copyformat.COLUMN_LIST} "
+        f"INSERT INTO {TABLE} ({COLUMN_LIST}) SELECT {COLUMN_LIST} "
         f"FROM jsonb_populate_recordset(NULL::{TABLE}, %s::jsonb) ON CONFLICT DO NOTHING RETURNING id",
-        [copyformat.json_records(lines)],
+        [json_records(lines)],
     )
     return {str(row[0]) for row in rows}
 
@@ -183,46 +247,49 @@ def _reversed(charge: Mapping[str, Any]) -> dict[str, Any]:
     return {**charge, "quantity": str(-Decimal(str(charge["quantity"]))), "cost": str(-Decimal(str(charge["cost"])))}
 
 
-def _quarantine(connection: psycopg.Connection[Any], batch: Batch, reason: str) -> None:
-    payload = copyformat.json_records(batch.lines).encode("utf-8", "replace")
+def quarantine(connection: psycopg.Connection[Any], source: str, position: str, payload: bytes, reason: str) -> None:
+    """Set a line aside, byte for byte with the reason (rule 10); an open entry is an alarm."""
     connection.execute(
         "INSERT INTO gateway_quarantinedline (id, source, position, payload, reason, created_at) "
         "VALUES (%s, %s, %s, %s, %s, now()) ON CONFLICT (source, position) DO NOTHING",
-        [uuid7(), batch.source, batch.positions[0], payload, reason.replace("\0", "\\0")],
+        [uuid7(), source, position, payload, reason.replace("\0", "\\0")],
     )
 
 
-def _book_spend(connection: psycopg.Connection[Any], lines: Sequence[Line]) -> None:
+# ---- what moves with the lines ------------------------------------------------------------------------------------
+def _move(connection: psycopg.Connection[Any], effects: Effects) -> None:
+    _book_spend(connection, effects)
+    _mark_dirty(connection, effects)
+
+
+def _book_spend(connection: psycopg.Connection[Any], effects: Effects) -> None:
     """Add to `KeySpend`, keys in one global order so that concurrent writers never deadlock (rule 3)."""
-    spent: dict[str, tuple[Decimal, int, str]] = {}
-    for line in lines:
-        if (key := line.get("api_key")) is None:
-            continue
-        cost, requests, last = spent.get(str(key), (Decimal(0), 0, ""))
-        cost += Decimal(str(line.get("cost") or 0))
-        counts = line.get("is_final", True) and line["kind"] in ("attempt", "cache_hit")
-        count = int(line.get("request_count", 1)) if counts else 0
-        spent[str(key)] = (cost, requests + count, max(last, line["started_at"]))
-    if not spent:
+    spend = effects.by_key()
+    if not spend:
         return
-    keys = sorted(spent)
+    entries = [entry for _, entry in spend]
     connection.execute(
         "INSERT INTO gateway_keyspend AS s (key_id, spent, requests, last_used_at) "
         "SELECT * FROM unnest(%s::uuid[], %s::numeric[], %s::bigint[], %s::timestamptz[]) "
         "ON CONFLICT (key_id) DO UPDATE SET spent = s.spent + excluded.spent, "
         "requests = s.requests + excluded.requests, last_used_at = greatest(s.last_used_at, excluded.last_used_at)",
-        [keys, [spent[k][0] for k in keys], [spent[k][1] for k in keys], [spent[k][2] for k in keys]],
+        [
+            [key for key, _ in spend],
+            [entry.cost for entry in entries],
+            [entry.requests for entry in entries],
+            [_time(entry.last_ms) for entry in entries],
+        ],
     )
 
 
-def _mark_dirty(connection: psycopg.Connection[Any], lines: Sequence[Line]) -> None:
-    recent = (datetime.now(UTC) - MINUTE_MARKS_FOR).isoformat()[:16]
-    marks: set[tuple[str, str, str]] = set()
-    for organization, minute in {(str(line["organization"]), line["started_at"][:16]) for line in lines}:
-        quarter = int(minute[14:]) // 15 * 15
-        marks.add((organization, "quarter_hour", f"{minute[:14]}{quarter:02d}:00+00:00"))
-        if minute >= recent:
-            marks.add((organization, "minute", f"{minute}:00+00:00"))
+def _mark_dirty(connection: psycopg.Connection[Any], effects: Effects) -> None:
+    """Quarter-hours of all lines, and the minutes that the live cube still holds."""
+    recent = datetime.now(UTC) - MINUTE_MARKS_FOR
+    marks: set[tuple[str, str, datetime]] = set()
+    for organization, minute in effects.minutes:
+        marks.add((organization, "quarter_hour", _time(minute // 15 * 15 * MINUTE_MS)))
+        if (at := _time(minute * MINUTE_MS)) >= recent:
+            marks.add((organization, "minute", at))
     if marks:
         columns = [list(column) for column in zip(*sorted(marks), strict=True)]
         connection.execute(
@@ -230,3 +297,7 @@ def _mark_dirty(connection: psycopg.Connection[Any], lines: Sequence[Line]) -> N
             "SELECT * FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[])",
             columns,
         )
+
+
+def _time(ms: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=ms)

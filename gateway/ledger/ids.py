@@ -46,10 +46,20 @@ def _second(seconds: int) -> str:
     return (EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
 
 
+def ms_of_text(identity: str) -> int:
+    """The Unix millisecond of an id in its canonical text form. Raises `ValueError`."""
+    return int(identity[:8] + identity[9:13], 16)
+
+
+def time_text(ms: int) -> str:
+    """A Unix millisecond as `datetime.isoformat` writes it. Raises `OverflowError` beyond the year 9999."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{_second(seconds)}.{rest:03d}000+00:00" if rest else f"{_second(seconds)}+00:00"
+
+
 def started_at_text(identity: str) -> str:
     """`started_at(UUID(identity)).isoformat()` for an id in its canonical text form. Raises `ValueError`."""
-    seconds, ms = divmod(int(identity[:8] + identity[9:13], 16), 1000)
-    return f"{_second(seconds)}.{ms:03d}000+00:00" if ms else f"{_second(seconds)}+00:00"
+    return time_text(ms_of_text(identity))
 
 
 @lru_cache(maxsize=4096)

@@ -9,42 +9,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from gateway.ledger import spool
-from gateway.ledger.copyformat import JSON_BYTES
 
-READ_BYTES = 8 * 1024 * 1024
+FIRST_READ_BYTES = 64 * 1024
+"""A poll of a spool where nothing is new costs no more than this; further reads are larger, up to `READ_BYTES`."""
+READ_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(slots=True)
 class Step:
-    """A proposal: book `lines`, then stand at (`segment`, `offset`) with `open_attempts` (bodies of begin frames)."""
+    """A proposal: book `bodies`, then stand at (`segment`, `offset`) with `open_attempts` (id → body of its begin
+    frame). `offsets`: where each body's frame begins. `is_full`: it ended at the limit, so there is more."""
 
     segment: int
     offset: int
-    open_attempts: dict[str, bytes]
-    lines: list[dict[str, Any]] = field(default_factory=list)
-    positions: list[str] = field(default_factory=list)
+    open_attempts: dict[bytes, bytes]
+    bodies: list[bytes] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    is_full: bool = False
 
-
-def decode_body(body: bytes) -> dict[str, Any]:
-    """Frame body → line; binary columns travel as hexadecimal text."""
-    line: dict[str, Any] = orjson.loads(body)
-    for name in JSON_BYTES:
-        if name in line:
-            line[name] = bytes.fromhex(line[name])
-    return line
-
-
-def take(frame: spool.Frame, step: Step) -> None:
-    """Fold one frame into a step."""
-    if frame.kind in (spool.BEGIN, spool.CARRY):
-        step.open_attempts[frame.attempt_id] = frame.body  # decoded only when it becomes an `interrupted` line
-        return
-    step.open_attempts.pop(frame.attempt_id, None)
-    step.lines.append(decode_body(frame.body))
-    step.positions.append(f"{step.segment}:{frame.offset}")
+    @property
+    def positions(self) -> list[str]:
+        """`segment:offset` of each body; a step never spans segments."""
+        return [f"{self.segment}:{offset}" for offset in self.offsets]
 
 
 class SpoolReader:
@@ -54,14 +41,13 @@ class SpoolReader:
         self.folder = folder
         self.segment = segment or 1
         self.offset = offset
-        self.open_attempts: dict[str, bytes] = {}
+        self.open_attempts: dict[bytes, bytes] = {}
         self._replay()
 
     def _replay(self) -> None:
         """Rebuild the open attempts: a segment carries what was open when it began."""
         replayed = Step(self.segment, 0, {})
-        for frame in spool.read_frames(self._data(self.segment, 0, self.offset), 0):
-            take(frame, replayed)
+        _take(replayed, self._data(self.segment, 0, self.offset), 0, None)
         self.open_attempts = replayed.open_attempts
 
     def _data(self, segment: int, start: int, size: int) -> bytes:
@@ -90,13 +76,16 @@ class SpoolReader:
         return step if self._read_segment(step, max_lines) else None
 
     def _read_segment(self, step: Step, max_lines: int) -> bool:
-        base, moved = step.offset, False
-        for frame in spool.read_frames(self._data(step.segment, base, READ_BYTES), base):
-            take(frame, step)
-            step.offset, moved = frame.end, True
-            if len(step.lines) >= max_lines:
+        start, size = step.offset, FIRST_READ_BYTES
+        while not step.is_full:
+            data = self._data(step.segment, step.offset, size)
+            if _take(step, data, step.offset, max_lines):
+                size = min(2 * size, READ_BYTES)
+            elif len(data) == size < spool.frame_bytes(data) <= READ_BYTES:
+                size = spool.frame_bytes(data)
+            else:
                 break
-        return moved
+        return step.offset > start
 
     def _has_rolled(self, segment: int) -> bool:
         return next(spool.read_frames(self._data(segment + 1, 0, spool.MAX_FRAME_BYTES), 0), None) is not None
@@ -107,6 +96,24 @@ class SpoolReader:
         for number in spool.segments_of(self.folder):
             if number < self.segment:
                 spool.segment_path(self.folder, number).unlink(missing_ok=True)
+
+
+def _take(step: Step, data: bytes, base: int, max_lines: int | None) -> bool:
+    """Fold the frames of `data`, which stands at `base`, into the step; whether there were any."""
+    open_attempts, bodies, offsets, size = step.open_attempts, step.bodies, step.offsets, spool.ID_BYTES
+    step.offset = base
+    for kind, payload, offset, end in spool.read_frames(data, base):
+        step.offset = end
+        if kind == spool.BEGIN or kind == spool.CARRY:
+            open_attempts[payload[:size]] = payload[size:]  # decoded only when it becomes an `interrupted` line
+            continue
+        open_attempts.pop(payload[:size], None)
+        bodies.append(payload[size:])
+        offsets.append(offset)
+        if max_lines is not None and len(bodies) >= max_lines:
+            step.is_full = True
+            break
+    return step.offset > base
 
 
 def interrupted_line(attempt_id: str, begun: Mapping[str, Any]) -> dict[str, Any]:

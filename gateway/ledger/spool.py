@@ -205,17 +205,23 @@ def _sync_folder(folder: Path) -> None:
 # ---- the reader's side ---------------------------------------------------------------------------------------------
 def read_frames(data: bytes, base: int) -> Iterator[Frame]:
     """Whole frames of `data`, which stands at offset `base` of its segment; stops at the end or a torn frame."""
-    size, start = len(data), HEADER.size
+    size, start, head = len(data), HEADER.size, HEADER.size
+    unpack, crc32, new = HEADER.unpack_from, zlib.crc32, tuple.__new__  # a writer comes by here 40,000 times a second
     while start <= size:
-        length, crc, version, kind = HEADER.unpack_from(data, start - HEADER.size)
+        length, crc, version, kind = unpack(data, start - head)
         end = start + length
         if length == 0 or end > size or version != VERSION:
             return
         payload = data[start:end]
-        if zlib.crc32(payload) != crc:
+        if crc32(payload) != crc:
             return
-        yield Frame(kind, payload, base + start - HEADER.size, base + end)
-        start = end + HEADER.size
+        yield new(Frame, (kind, payload, base + start - head, base + end))
+        start = end + head
+
+
+def frame_bytes(data: bytes) -> int:
+    """Size of the frame at the start of `data`, as its header says; 0 when not even that is there."""
+    return HEADER.size + HEADER.unpack_from(data)[0] if len(data) >= HEADER.size else 0
 
 
 def segments_of(folder: Path) -> list[int]:

@@ -9,39 +9,46 @@ import json
 import logging
 import os
 import shutil
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 
 from gateway.ledger import spool
-from gateway.ledger.booking import Booked, book
+from gateway.ledger.booking import Booked, book, book_frames, quarantine
+from gateway.ledger.effects import MINUTE_MS
+from gateway.ledger.frames import UNREADABLE, Encoded, encode
+from gateway.ledger.ids import EPOCH, ms_of_text
+from gateway.ledger.lines import decode_body, prepared
 from gateway.ledger.partitions import ensure_partitions
-from gateway.ledger.reader import SpoolReader, Step, decode_body, interrupted_line
+from gateway.ledger.reader import SpoolReader, Step, interrupted_line
 
 logger = logging.getLogger(__name__)
 BATCH_LINES = 5_000
 IDLE_S = 0.1
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
 HEARTBEAT_S = 2.0
-DAY_MS = 86_400_000
 
 PriceInterrupted = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 """`(line, begun) → price columns` for an interrupted attempt's estimated usage."""
 
 
-def calm_collector() -> None:
-    """Make cyclic garbage collection rare: thousands of lines live at once and none of them is part of a cycle.
+def tune_interpreter() -> None:
+    """Settings of the process as a whole, so its owner calls this.
 
-    With Python's own thresholds it takes a third of the writer's time. For the process as a whole, so called by it.
+    Cyclic garbage collection becomes rare: thousands of lines live at once and none of them is part of a cycle; with
+    Python's own thresholds it takes a third of the time. Threads take turns every half millisecond instead of every
+    five: the one that feeds the server otherwise waits longer for its turn than the server has work in its socket.
     """
     gc.freeze()
     gc.set_threshold(200_000, 20, 20)
+    sys.setswitchinterval(0.0005)
 
 
 class StaleCursorError(Exception):
@@ -112,19 +119,26 @@ class Writer:
             return 0
         steps = 0
         try:
-            step = reader.read(self.batch_lines)
-            while step is not None:
-                # a full step has successors: the next one is read while the server is busy with this one
-                is_full = len(step.lines) >= self.batch_lines
-                ahead = self._reading.submit(reader.read, self.batch_lines, step) if is_full else None
-                self._commit(connection, reader, step)
+            batch = self._next(reader)
+            while batch is not None:
+                # a large step has successors: the next one is read and encoded while the server works on this one
+                is_large = len(batch.step.bodies) * 2 >= self.batch_lines
+                ahead = self._reading.submit(self._next, reader, batch.step) if is_large else None
+                self._commit(connection, reader, batch)
                 self._heartbeat(connection)
                 steps += 1
-                step = ahead.result() if ahead else reader.read(self.batch_lines)
+                batch = ahead.result() if ahead else self._next(reader)
             steps += self._adopt_if_orphaned(connection, reader)
         except StaleCursorError:
             self._readers.pop(folder.name, None)
         return steps
+
+    def _next(self, reader: SpoolReader, after: Step | None = None) -> "_Frames | None":
+        """What `reader.read` proposes, ready to be booked. Touches no state, so that it may run in another thread."""
+        step = reader.read(self.batch_lines, after)
+        if step is None:
+            return None
+        return _Frames(step, encode(step.bodies, datetime.now(UTC).isoformat()))
 
     def _reader(self, connection: psycopg.Connection[Any], folder: Path) -> SpoolReader | None:
         if folder.name not in self._readers:
@@ -141,9 +155,10 @@ class Writer:
             self._readers[folder.name] = SpoolReader(folder, row[0], row[1])
         return self._readers[folder.name]
 
-    def _commit(self, connection: psycopg.Connection[Any], reader: SpoolReader, step: Step) -> Booked:
+    def _commit(self, connection: psycopg.Connection[Any], reader: SpoolReader, batch: "_Batch") -> Booked:
         """Lines and cursor in one transaction; fenced by the cursor's old value."""
-        self._ensure_partitions(connection, step.lines)
+        step = batch.step
+        self._ensure_partitions(connection, batch.times())
         name = reader.folder.name
         with connection.transaction():
             row = connection.execute(
@@ -153,20 +168,18 @@ class Writer:
             ).fetchone()
             if row is None or (row[0] or 1, row[1]) != (reader.segment, reader.offset):
                 raise StaleCursorError(name)
-            booked = book(connection, step.lines, source=f"spool:{name}", positions=step.positions)
+            booked = batch.book(connection, f"spool:{name}")
             connection.execute(
                 'UPDATE gateway_spoolcursor SET segment = %s, "offset" = %s, lines = lines + %s, booked_at = now() '
                 "WHERE spool_id = %s",
-                [step.segment, step.offset, len(booked.inserted), name],
+                [step.segment, step.offset, booked.new, name],
             )
         reader.accept(step)
         if booked.quarantined:
             logger.error("quarantined %d lines of spool %s", booked.quarantined, name)
         return booked
 
-    def _ensure_partitions(self, connection: psycopg.Connection[Any], lines: list[dict[str, Any]]) -> None:
-        days = {uuid7_ms_of(line) // DAY_MS for line in lines}
-        times = [datetime.fromtimestamp(day * DAY_MS / 1000, UTC) for day in days]
+    def _ensure_partitions(self, connection: psycopg.Connection[Any], times: Iterable[datetime]) -> None:
         missing = [at for at in times if f"{at:%Y-%m}" not in self._months]
         if missing or not self._months:
             ensure_partitions(connection, missing)
@@ -180,8 +193,8 @@ class Writer:
             return 0
         try:
             steps = 0
-            while step := reader.read(self.batch_lines):  # written between our last look and its death
-                self._commit(connection, reader, step)
+            while batch := self._next(reader):  # written between our last look and its death
+                self._commit(connection, reader, batch)
                 steps += 1
             self._close(connection, reader)
             return steps + 1
@@ -189,19 +202,26 @@ class Writer:
             os.close(lock)
 
     def _close(self, connection: psycopg.Connection[Any], reader: SpoolReader) -> None:
-        name = reader.folder.name
-        attempts = [self._interrupted(attempt, decode_body(body)) for attempt, body in reader.open_attempts.items()]
-        step = Step(reader.segment, reader.offset, {}, attempts, [f"interrupted:{line['id']}" for line in attempts])
+        name, batch = reader.folder.name, self._interrupted(reader)
         with connection.transaction():
-            self._commit(connection, reader, step)
+            self._commit(connection, reader, batch)
             connection.execute("UPDATE gateway_spoolcursor SET closed_at = now() WHERE spool_id = %s", [name])
         self._readers.pop(name, None)
         shutil.rmtree(reader.folder, ignore_errors=True)
-        logger.info("adopted spool %s: %d interrupted attempts", name, len(attempts))
+        logger.info("adopted spool %s: %d interrupted attempts", name, len(batch.lines))
 
-    def _interrupted(self, attempt_id: str, begun: Mapping[str, Any]) -> dict[str, Any]:
-        line = interrupted_line(attempt_id, begun)
-        return line | dict(self.price(line, begun))
+    def _interrupted(self, reader: SpoolReader) -> "_Interrupted":
+        """The priced lines of all open attempts."""
+        batch, now = _Interrupted(Step(reader.segment, reader.offset, {})), datetime.now(UTC).isoformat()
+        for attempt, body in reader.open_attempts.items():
+            identity = attempt.decode("ascii", "replace")
+            try:
+                begun = decode_body(body)
+                line = interrupted_line(identity, begun)
+                batch.lines.append(prepared(line | dict(self.price(line, begun)), now))
+            except UNREADABLE as error:
+                batch.unreadable.append((f"interrupted:{identity}", body, f"not a begun attempt: {error!r}"))
+        return batch
 
     def _heartbeat(self, connection: psycopg.Connection[Any]) -> None:
         """A sign of life; `lag_s` is the time since every spool was last read to its end."""
@@ -216,6 +236,49 @@ class Writer:
         )
 
 
-def uuid7_ms_of(line: Mapping[str, Any]) -> int:
-    """Unix millisecond of a line's id given as text."""
-    return int(str(line["id"]).replace("-", "")[:12], 16)
+class _Batch(Protocol):
+    """What one transaction books, and the step it completes."""
+
+    @property
+    def step(self) -> Step: ...
+
+    def times(self) -> Iterable[datetime]:
+        """Instants that the months of all its lines are among."""
+
+    def book(self, connection: psycopg.Connection[Any], source: str) -> Booked:
+        """Into the open transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """Settled frames, encoded beforehand."""
+
+    step: Step
+    encoded: Encoded
+
+    def times(self) -> Iterable[datetime]:
+        minutes = {minute for _, minute in self.encoded.effects.minutes}
+        return [EPOCH + timedelta(milliseconds=minute * MINUTE_MS) for minute in minutes]
+
+    def book(self, connection: psycopg.Connection[Any], source: str) -> Booked:
+        return book_frames(connection, self.step.bodies, self.encoded, source=source, positions=self.step.positions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Interrupted:
+    """Lines of attempts that will never be settled; `unreadable`: begin frames (position, body, reason) without."""
+
+    step: Step
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    unreadable: list[tuple[str, bytes, str]] = field(default_factory=list)
+
+    def times(self) -> Iterable[datetime]:
+        return [EPOCH + timedelta(milliseconds=ms_of_text(line["id"])) for line in self.lines]
+
+    def book(self, connection: psycopg.Connection[Any], source: str) -> Booked:
+        positions = [f"interrupted:{line['id']}" for line in self.lines]
+        booked = book(connection, self.lines, source=source, positions=positions)
+        for position, body, reason in self.unreadable:
+            quarantine(connection, source, position, body, reason)
+        booked.quarantined += len(self.unreadable)
+        return booked

@@ -1,6 +1,9 @@
 """The request id and the caller's address."""
 
+from datetime import UTC, datetime
+
 import pytest
+import time_machine
 from django.http import HttpRequest
 
 from gateway.middleware import request_id_from, set_client_address
@@ -37,3 +40,13 @@ def test_a_sane_id_is_kept(given: str) -> None:
 @pytest.mark.parametrize("given", [None, "", "a b", "x" * 129, "a\nb", "ä"])
 def test_anything_else_is_replaced(given: str | None) -> None:
     assert request_id_from(given).startswith("req_")
+
+
+def test_fresh_ids_ascend_with_time() -> None:
+    with time_machine.travel(datetime(2026, 11, 23, 10, tzinfo=UTC), tick=False) as clock:
+        first = request_id_from(None)
+        clock.shift(0.001)
+        second = request_id_from(None)
+
+    assert first < second
+    assert first[4:16] == "01a207d92100"

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from gateway.ledger.interrupted import price_interrupted
-from gateway.ledger.writer import Writer, calm_collector
+from gateway.ledger.writer import Writer, tune_interpreter
 
 
 class Command(BaseCommand):
@@ -22,6 +22,6 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, on_signal)
         signal.signal(signal.SIGINT, on_signal)
-        calm_collector()
+        tune_interpreter()
         settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
         Writer(settings.SPOOL_DIR, settings.DATABASE_DIRECT_URL, price_interrupted).run(lambda: stop)

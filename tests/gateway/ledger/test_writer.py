@@ -8,6 +8,7 @@ import pytest
 
 from gateway.ledger import spool
 from gateway.ledger.ids import uuid7
+from gateway.ledger.reader import FIRST_READ_BYTES, SpoolReader
 from gateway.ledger.spool import Spool
 from gateway.ledger.writer import Writer
 from tests.gateway.ledger.lines import line
@@ -141,6 +142,87 @@ def test_a_poisonous_frame_is_quarantined_with_its_place(tmp_path: Path, writer:
     source, position = ledger.execute("SELECT source, position FROM gateway_quarantinedline").fetchall()[0]
     assert source == "spool:s"
     assert position.startswith("1:")
+    journal.close()
+
+
+def test_many_batches_are_read_ahead_and_booked_in_order(tmp_path: Path, conninfo: str, ledger: Ledger) -> None:
+    journal = Spool(tmp_path, "s", segment_bytes=60 * spool.MAX_FRAME_BYTES)
+    attempts = []
+    for _ in range(900):
+        journal._prepare_next()
+        attempts.append(begin(journal))
+        settle(journal, attempts[-1])
+    left_open = begin(journal)
+    writer = Writer(tmp_path, conninfo, priced, batch_lines=64)
+
+    steps = writer.run_once()
+
+    assert len(spool.segments_of(tmp_path / "s")) == 2  # the current one and the next; the others are booked and gone
+    assert steps > 900 / 64
+    assert [row[0] for row in ledger_rows(ledger)] == sorted(attempt["id"] for attempt in attempts)
+    assert ledger.execute("SELECT lines FROM gateway_spoolcursor").fetchall() == [(900,)]
+    assert ledger.execute("SELECT spent, requests FROM gateway_keyspend").fetchall() == [(Decimal("0.405"), 900)]
+    journal.close()
+    Writer(tmp_path, conninfo, priced).run_once()
+    assert [row[0] for row in ledger_rows(ledger) if row[1] == "interrupted"] == [left_open["id"]]
+
+
+class CutOff(Writer):
+    """Loses its connection before the third batch; the fourth is read ahead by then."""
+
+    def _commit(self, connection: Ledger, reader: SpoolReader, batch: Any) -> Any:
+        booked = connection.execute("SELECT lines FROM gateway_spoolcursor").fetchone()
+        if booked == (20,):
+            connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return super()._commit(connection, reader, batch)
+
+
+def test_a_database_that_goes_away_between_batches_costs_no_line(tmp_path: Path, conninfo: str, ledger: Ledger) -> None:
+    journal = Spool(tmp_path, "s")
+    for _ in range(40):
+        settle(journal, begin(journal))
+    writer = CutOff(tmp_path, conninfo, priced, batch_lines=10)
+    with pytest.raises(psycopg.OperationalError):
+        writer.run_once()
+    assert ledger.execute("SELECT lines FROM gateway_spoolcursor").fetchall() == [(20,)]
+
+    Writer(tmp_path, conninfo, priced).run_once()
+
+    assert ledger.execute("SELECT count(*), count(DISTINCT id) FROM gateway_ledgerline").fetchall() == [(40, 40)]
+    assert ledger.execute("SELECT lines FROM gateway_spoolcursor").fetchall() == [(40,)]
+    journal.close()
+
+
+def test_frames_that_are_no_lines_stop_nothing(tmp_path: Path, writer: Writer, ledger: Ledger) -> None:
+    journal = Spool(tmp_path, "s")
+    broken, unbegun = str(uuid7()), str(uuid7())
+    journal.line(broken, b"{broken")
+    good = begin(journal)
+    settle(journal, good)
+    lost = begin(journal)
+    journal.begin(unbegun, b"{broken")
+    journal.close()
+
+    writer.run_once()
+
+    assert [row[:2] for row in ledger_rows(ledger)] == [(good["id"], "ok"), (lost["id"], "interrupted")]
+    kept = ledger.execute("SELECT position, payload FROM gateway_quarantinedline ORDER BY position").fetchall()
+    assert [(position, bytes(payload)) for position, payload in kept] == [
+        ("1:0", b"{broken"), (f"interrupted:{unbegun}", b"{broken")
+    ]  # fmt: skip
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_frame_larger_than_the_first_read_is_read(tmp_path: Path, writer: Writer, ledger: Ledger) -> None:
+    journal = Spool(tmp_path, "s")
+    large = line(end_user="x" * (3 * FIRST_READ_BYTES))
+    journal.line(large["id"], json.dumps(large).encode())
+    small = line()
+    journal.line(small["id"], json.dumps(small).encode())
+
+    writer.run_once()
+
+    assert [row[0] for row in ledger_rows(ledger)] == sorted([large["id"], small["id"]])
     journal.close()
 
 
