@@ -48,6 +48,7 @@ class Env:
     max_connections: int
     stale_after_s: float
     cache_memory_bytes: int
+    import_limit_bytes: int
 
 
 def embedded_database_url(data_dir: Path) -> str:
@@ -126,4 +127,5 @@ def load() -> Env:
         body_timeout_s=env.float("GATEWAY_BODY_TIMEOUT_S", default=30.0),
         stale_after_s=env.float("GATEWAY_STALE_AFTER_S", default=60.0),
         cache_memory_bytes=env.int("GATEWAY_CACHE_MEMORY_BYTES", default=64 * 1024 * 1024),
+        import_limit_bytes=env.int("GATEWAY_IMPORT_LIMIT_BYTES", default=256 * 1024 * 1024),
     )

@@ -271,6 +271,7 @@ GATEWAY_ADAPTERS = {
     "openai": "gateway.dataplane.adapters.openai.OpenAIAdapter",
     "anthropic": "gateway.dataplane.adapters.anthropic.AnthropicAdapter",
 }
+GATEWAY_IMPORT_LIMIT_BYTES = ENV.import_limit_bytes
 GATEWAY_OUTBOX_HANDLERS = {"mail": "gateway.services.outbox.deliver_mail"}
 GATEWAY_STALE_AFTER_S = ENV.stale_after_s
 GATEWAY_HEAD_TIMEOUT_S = ENV.head_timeout_s

@@ -55,6 +55,16 @@ def decrypt(token: bytes) -> str:
     return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS)).decrypt(bytes(token)).decode()
 
 
+def encrypt_bytes(data: bytes) -> bytes:
+    """Ciphertext of bytes under the current field key."""
+    return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS)).encrypt(data)
+
+
+def decrypt_bytes(token: bytes) -> bytes:
+    """The bytes; raises `cryptography.fernet.InvalidToken` when no configured key fits."""
+    return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS)).decrypt(bytes(token))
+
+
 def keyed_hash(purpose: str, data: bytes, size: int = 16) -> bytes:
     """Keyed BLAKE2b for values that must be comparable but not readable (IP addresses, request bodies)."""
     pepper = settings.KEY_PEPPERS[min(settings.KEY_PEPPERS)]

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from gateway.services import audit, outbox
+from gateway.services import audit, imports, outbox
 
 
 @shared_task(name="gateway.audit_seal")
@@ -15,3 +15,9 @@ def audit_seal() -> int:
 def outbox_relay() -> int:
     """Deliver due messages; returns how many arrived."""
     return outbox.relay().delivered
+
+
+@shared_task(name="gateway.usage_imports", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
+def usage_imports() -> int:
+    """Import what was uploaded, one file at a time; returns how many."""
+    return imports.run_waiting()

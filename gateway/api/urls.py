@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import APIRootView, DefaultRouter
 
 from gateway.api.permissions import ANYONE
-from gateway.api.views import account, catalog, identity, keys, ledger, policies
+from gateway.api.views import account, catalog, identity, imports, keys, ledger, policies
 
 
 class RootView(APIRootView):
@@ -28,6 +28,7 @@ router.register("providers", catalog.ProviderViewSet, "provider")
 router.register("models", catalog.ModelViewSet, "model")
 router.register("routes", catalog.RouteViewSet, "route")
 router.register("cache-policies", policies.CachePolicyViewSet, "cache-policy")
+router.register("usage-imports", imports.ImportViewSet, "usage-import")
 router.register("usage-records", ledger.UsageRecordViewSet, "usage-record")
 router.register("audit-events", ledger.AuditEventViewSet, "audit-event")
 

@@ -80,6 +80,14 @@ class Exchange:
     def header(self, name: bytes) -> bytes | None:
         return next((value for key, value in self.headers if key == name), None)
 
+    async def write(self, data: bytes, within_s: float) -> None:
+        """Send more of the request's body, and wait while the other side is behind. Time-outs begin anew; raises
+        `UpstreamError` when the connection is gone."""
+        if self.error is not None:
+            raise self.error
+        if self._connection is not None and not self.started:
+            await self._connection.write(data, within_s)
+
     def release(self) -> None:
         """Back to the pool when complete, else close the connection. Idempotent."""
         connection, self._connection = self._connection, None
@@ -132,6 +140,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._until_close = False
         self._keep_alive = True
+        self._drained: asyncio.Future[None] | None = None
 
     # ---- use -----------------------------------------------------------------------------------------------------
     def send(self, request: bytes) -> Exchange:
@@ -144,6 +153,13 @@ class Connection(asyncio.Protocol):
         self.exchange = Exchange(self)
         self.transport.write(request)
         return self.exchange
+
+    async def write(self, data: bytes, within_s: float) -> None:
+        """More of a request whose head `send` wrote."""
+        self.phase_deadline = self.pool.now() + within_s
+        self.transport.write(data)
+        if self._drained is not None:
+            await self._drained
 
     def resume(self) -> None:
         if self._paused and self.transport is not None:
@@ -179,12 +195,21 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._fail(UpstreamError("protocol_error", f"the answer is not valid HTTP: {error}"))
 
+    def pause_writing(self) -> None:
+        self._drained = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
+
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         exchange = self.exchange
         self.pool.forget(self)
+        self.resume_writing()
         if exchange is None or exchange.complete:
             return
         if self._until_close and exc is None:

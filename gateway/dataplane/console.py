@@ -15,7 +15,8 @@ HOP_BY_HOP = frozenset(
 # of an answer: the length stays, and the server in front writes its own date
 NOT_RELAYED = (HOP_BY_HOP - {b"content-length"}) | {b"date"}
 FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"})
-BODY_LIMIT_BYTES = 32 * 1024 * 1024
+BUFFERED_BYTES = 1024 * 1024  # longer bodies, uploads, go through piece by piece
+BODY_LIMIT_BYTES = 1024 * 1024 * 1024
 TIMEOUTS = Timeouts(connect=2, first_byte=120, idle=120, total=3600)
 UNAVAILABLE = (
     b"<!doctype html><title>Starting</title><meta http-equiv=refresh content=2>"
@@ -30,20 +31,49 @@ class ConsoleRelay:
         self.pool = client.pool(Origin("console", 80, tls=False, socket_path=socket_path))
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        body = await _body(receive)
-        if body is None:
+        body, has_more = await _body(receive)
+        if _announced(scope) > BODY_LIMIT_BYTES:
             await _plain(send, 413, b"request body too large")
             return
         exchange: Exchange | None = None
         try:
-            exchange = await self._start(_request(scope, body))
+            if has_more:
+                exchange = await self._upload(scope, body, receive)
+            else:
+                exchange = await self._start(_request(scope, body))
             await self._forward(exchange, receive, send, is_head=scope["method"] == "HEAD")
+        except TooLargeError:
+            await _plain(send, 413, b"request body too large")
         except UpstreamError:
             if exchange is None or not exchange.started:
                 await _plain(send, 503, UNAVAILABLE, b"text/html")
         finally:
             if exchange is not None:
                 exchange.release()
+
+    async def _upload(self, scope: dict[str, Any], first: bytes, receive: Any) -> Exchange:
+        """Send a long body as it comes; nothing is kept here. Ends early when the console answers early."""
+        length = _announced(scope)
+        head = _head(scope, b"content-length: %d" % length if length else b"transfer-encoding: chunked")
+        exchange = await self.pool.start(head, TIMEOUTS, is_fresh=True)
+        try:
+            size, piece, has_more = 0, first, True
+            while True:
+                size += len(piece)
+                if size > BODY_LIMIT_BYTES:
+                    raise TooLargeError
+                await exchange.write(piece if length else _chunk(piece, is_last=not has_more), TIMEOUTS.first_byte)
+                if not has_more or exchange.started:
+                    break
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise UpstreamError("client_gone", "the client closed the connection")
+                piece, has_more = message.get("body", b""), message.get("more_body", False)
+            await exchange.head()
+        except BaseException:
+            exchange.release()
+            raise
+        return exchange
 
     async def _start(self, request: bytes) -> Exchange:
         """The head of the answer; a connection the console closed while idle is replaced once."""
@@ -80,22 +110,43 @@ async def _until_gone(receive: Any, exchange: Exchange) -> None:
     exchange.abort(UpstreamError("client_gone", "the client closed the connection"))
 
 
-async def _body(receive: Any) -> bytes | None:
+class TooLargeError(Exception):
+    """The body is longer than anything the console takes."""
+
+
+async def _body(receive: Any) -> tuple[bytes, bool]:
+    """The body, or its first MiB and that there is more."""
     parts: list[bytes] = []
     size, more = 0, True
-    while more:
+    while more and size < BUFFERED_BYTES:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return b"".join(parts)
+            return b"".join(parts), False
         piece = message.get("body", b"")
         size += len(piece)
-        if size <= BODY_LIMIT_BYTES:
-            parts.append(piece)
+        parts.append(piece)
         more = message.get("more_body", False)
-    return b"".join(parts) if size <= BODY_LIMIT_BYTES else None
+    return b"".join(parts), more
+
+
+def _announced(scope: dict[str, Any]) -> int:
+    """The body's length as the client said; 0 when it did not."""
+    text = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return int(text) if text.isdigit() else 0
+
+
+def _chunk(piece: bytes, *, is_last: bool) -> bytes:
+    """RFC 9112 §7.1."""
+    framed = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+    return framed + b"0\r\n\r\n" if is_last else framed
 
 
 def _request(scope: dict[str, Any], body: bytes) -> bytes:
+    has_length = body or scope["method"] in ("POST", "PUT", "PATCH")
+    return _head(scope, b"content-length: %d" % len(body) if has_length else b"") + body
+
+
+def _head(scope: dict[str, Any], framing: bytes) -> bytes:
     target = scope["raw_path"] or b"/"
     if scope["query_string"]:
         target += b"?" + scope["query_string"]
@@ -104,9 +155,9 @@ def _request(scope: dict[str, Any], body: bytes) -> bytes:
     lines += _header_lines(scope["headers"])
     lines.append(b"x-forwarded-for: " + client.encode())
     lines.append(b"x-forwarded-proto: " + scope.get("scheme", "http").encode())
-    if body or scope["method"] in ("POST", "PUT", "PATCH"):
-        lines.append(b"content-length: %d" % len(body))
-    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+    if framing:
+        lines.append(framing)
+    return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 def _header_lines(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:

@@ -69,9 +69,13 @@ class Pool:
         is_served = proxy is not None and not origin.socket_path and proxy.serves(origin.host, origin.port)
         self.proxy = proxy if is_served else None
 
-    async def start(self, data: bytes, timeouts: Timeouts) -> Exchange:
-        """Send `data`; the caller waits for the head and releases the exchange. Raises `UpstreamError`."""
-        connection = self._take_idle() or await self._open(timeouts.connect)
+    async def start(self, data: bytes, timeouts: Timeouts, *, is_fresh: bool = False) -> Exchange:
+        """Send `data`; the caller waits for the head and releases the exchange. Raises `UpstreamError`.
+
+        `is_fresh`: on a new connection, for a request that cannot be sent again when an idle one turns out closed.
+        """
+        idle = None if is_fresh else self._take_idle()
+        connection = idle or await self._open(timeouts.connect)
         now = self.now()
         connection.idle_timeout = timeouts.idle
         connection.phase, connection.phase_deadline = "first_byte_timeout", now + timeouts.first_byte

@@ -27,11 +27,13 @@ from gateway.imports.totals import Totals
 from gateway.ledger.booking import Booked, book
 from gateway.ledger.connect import connect
 from gateway.ledger.partitions import ensure_partitions, month_of
-from gateway.models import ImportRun, Project
+from gateway.models import ImportRun, Project, RejectedRecord
 from gateway.services import audit
 
 BATCH_RECORDS = 5_000
 REASON_CHARS = 300
+COUNTERS = ("line", "imported", "duplicates", "rejected", "skipped", "quarantined", "requests", "unpriced",
+            "input_tokens", "output_tokens", "cost", "first_at", "last_at", "started_at", "finished_at")  # fmt: skip
 
 Pair = tuple[Item, dict[str, Any] | None]
 """An item and its line; a rejection and what was skipped have none."""
@@ -181,6 +183,8 @@ def _open_run(project: Project, source: Source, identity: str, content: Content)
         mapping=source.settings(project),
         defaults={"file_name": source.path.name[:300], "format": source.format, "project": project.pk},
     )
+    if run.digest != content.digest:
+        _begin_anew(run, content)
     started = run.started_at or datetime.now(UTC)
     ImportRun.objects.filter(pk=run.pk).update(
         total_lines=content.lines, status=JobStatus.RUNNING, error="", started_at=started
@@ -191,6 +195,17 @@ def _open_run(project: Project, source: Source, identity: str, content: Content)
             organization=project.organization, actor=None, verb="usage_import.started", target=run, after=after
         )
     return run
+
+
+def _begin_anew(run: ImportRun, content: Content) -> None:
+    """Another content under the same name is read from its start: the ids alone say what is there already."""
+    run.digest = content.digest
+    if run.line and run.source.startswith("name:"):
+        fresh = ImportRun()
+        for name in COUNTERS:
+            setattr(run, name, getattr(fresh, name))
+        RejectedRecord.objects.filter(run=run).delete()
+    run.save()
 
 
 def _fail(run: ImportRun, error: str) -> None:

@@ -192,6 +192,7 @@ class ImportRun(models.Model):
     format = models.CharField(max_length=20)
     mapping = models.JSONField(default=dict)
     size_bytes = models.BigIntegerField(null=True)
+    digest = models.CharField(max_length=64, blank=True, default="", db_default="", help_text="SHA-256 of the content.")
     line = models.BigIntegerField(default=0, help_text="Records already committed.")
     total_lines = models.BigIntegerField(null=True)
     imported = models.BigIntegerField(default=0)

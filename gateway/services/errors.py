@@ -35,6 +35,12 @@ class NotFound(ServiceError):
     status = 404
 
 
+class TooLarge(ServiceError):
+    """The body is larger than this installation takes."""
+
+    status = 413
+
+
 class Conflict(ServiceError):
     """The thing changed meanwhile, or is in a state that excludes the verb."""
 

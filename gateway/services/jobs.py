@@ -13,7 +13,46 @@ from django.db import transaction
 from django.db.models import JSONField, Q, Value
 
 from gateway.choices import JobStatus
-from gateway.models import Job
+from gateway.models import Job, Organization, User
+
+
+def enqueue(
+    kind: str,
+    period: str,
+    *,
+    organization: Organization | None = None,
+    requested_by: User | None = None,
+    parameters: dict[str, object] | None = None,
+) -> Job:
+    """Offer work that somebody asked for; `period` is its unique id. A failed or finished job is offered again."""
+    job, is_new = Job.objects.get_or_create(
+        kind=kind,
+        period=period,
+        defaults={"organization": organization, "requested_by": requested_by, "parameters": parameters or {}},
+    )
+    if not is_new:
+        again = {"status": JobStatus.QUEUED, "error": "", "progress": 0, "finished_at": None, "claimed_until": None}
+        Job.objects.filter(pk=job.pk, status__in=[JobStatus.FAILED, JobStatus.SUCCEEDED]).update(**again)
+    return job
+
+
+def waiting(kind: str) -> list[str]:
+    """Periods of this kind that are free to run, oldest first."""
+    rows = Job.objects.filter(_free(datetime.now(UTC)), kind=kind).order_by("created_at")
+    return list(rows.values_list("period", flat=True)[:100])
+
+
+def is_running(kind: str) -> bool:
+    """Whether somebody holds a claim on work of this kind."""
+    return Job.objects.filter(kind=kind, status=JobStatus.RUNNING, claimed_until__gte=datetime.now(UTC)).exists()
+
+
+def extend(job: Job, lease_s: float, progress: float) -> None:
+    """Keep the claim of long work and say how far it is (0 to 1). Raises ClaimLost if it was taken over."""
+    now = datetime.now(UTC)
+    mine = Job.objects.filter(pk=job.pk, fence=job.fence, status=JobStatus.RUNNING)
+    if not mine.update(claimed_until=now + timedelta(seconds=lease_s), progress=progress, updated_at=now):
+        raise ClaimLost(f"{job.kind} {job.period}: the claim with fence {job.fence} is not current any more")
 
 
 class ClaimLost(RuntimeError):

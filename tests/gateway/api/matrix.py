@@ -112,6 +112,12 @@ GET    usage-records/{line}                     401 200 200 200 200 200 200 200 
 GET    usage-records/{ads_request}              401 404 200 404 200 200 200 200 200 404
 GET    usage-records/{request}/cost-explanation 401 200 200 200 200 200 200 200 200 404
 
+GET    usage-imports                            401 403 403 403 200 200 200 200 200 200
+POST   usage-imports                            401 403 403 403 202 202 202 403 202 400
+GET    usage-imports/{import}                   401 403 403 403 200 200 200 200 200 404
+GET    usage-imports/{import}/report            401 403 403 403 200 200 200 200 200 404
+GET    usage-imports/{import}/rejected          401 403 403 403 200 200 200 200 200 404
+
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404
 GET    audit-events/verify                      401 403 403 403 200 200 200 200 200 200

@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import URLPattern, resolve
 
 from gateway.api import urls
+from gateway.models import ImportRun
 from tests import factories
 from tests.gateway.api.conftest import Caller
 from tests.gateway.api.matrix import CALLERS, Row, rows
@@ -25,8 +28,14 @@ def places(company: factories.Acme, lines: dict[str, dict[str, Any]]) -> dict[st
         "ads_key": company.keys["ads"].pk, "manage_key": company.keys["write"].pk, "provider": company.provider.pk,
         "shared_provider": company.shared_provider.pk, "model": company.model.pk, "route": company.route.pk,
         "request": lines["bob"]["request_id"], "line": lines["bob"]["id"], "ads_request": lines["ads"]["request_id"],
-        "event": company.event.pk, "cache_policy": company.cache_policy.pk,
+        "event": company.event.pk, "import": imported(company).pk, "cache_policy": company.cache_policy.pk,
     }  # fmt: skip
+
+
+def imported(company: factories.Acme) -> ImportRun:
+    """A file of Acme's; a placeholder's value, so it is made at most once."""
+    found, _ = ImportRun.objects.get_or_create(organization=company.organization.pk, source="sha256:00", format="csv")
+    return found
 
 
 def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
@@ -66,6 +75,11 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "PATCH routes/{route}": {"description": "Quick answers."},
         "POST cache-policies": {"project": str(company.assistant.pk), "ttl_s": 60},
         "PATCH cache-policies/{cache_policy}": {"ttl_s": 120},
+        "POST usage-imports": {
+            "file": SimpleUploadedFile("u.csv", b"time,input_tokens,output_tokens\n"),
+            "format": "csv",
+            "project": str(company.assistant.pk),
+        },
     }
     return bodies.get(str(row))
 
@@ -90,6 +104,8 @@ def test_every_caller_gets_what_the_table_says(row: Row, company: factories.Acme
 def _content(data: dict[str, Any] | None) -> dict[str, Any]:
     if data is None:
         return {}
+    if "file" in data:
+        return {"data": encode_multipart(BOUNDARY, data), "content_type": MULTIPART_CONTENT}
     import json
 
     return {"data": json.dumps(data), "content_type": "application/json"}
