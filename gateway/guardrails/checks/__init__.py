@@ -1,0 +1,1 @@
+"""The kinds of guardrails, one a file; each is built from its configuration."""

@@ -1,0 +1,140 @@
+"""Patterns whose matches are proved by a checksum or a structure, so that an order number is no credit card.
+
+Sources: Luhn: ISO/IEC 7812-1 annex B. IBAN: ISO 13616-1, check by ISO/IEC 7064 MOD 97-10. NHS number: NHS Data
+Dictionary, modulus 11. SSN: SSA, "Social Security number randomization" (areas 000, 666 and 900–999 are never given).
+GitHub tokens: GitHub blog 2021-04-05, "Behind GitHub's new authentication token formats" (CRC-32 in base 62).
+JWT: RFC 7519 §3. Private keys: RFC 7468.
+"""
+
+import base64
+import binascii
+import re
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+IBAN_LENGTHS = {
+    "AD": 24, "AE": 23, "AT": 20, "BE": 16, "BG": 22, "BR": 29, "CH": 21, "CY": 28, "CZ": 24, "DE": 22, "DK": 18,
+    "EE": 20, "ES": 24, "FI": 18, "FR": 27, "GB": 22, "GR": 27, "HR": 21, "HU": 28, "IE": 22, "IL": 23, "IS": 26,
+    "IT": 27, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "MC": 27, "MT": 31, "NL": 18, "NO": 15, "PL": 28, "PT": 25,
+    "RO": 24, "RS": 22, "SA": 24, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "TR": 26, "UA": 29,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """`holds(match text)` decides whether a match of `expression` is real. `window` bounds, in characters, a match that
+    has blanks in it; 0: a match is one run without blanks, of any length."""
+
+    name: str
+    expression: re.Pattern[str]
+    window: int
+    holds: Callable[[str], bool] = lambda _text: True
+
+
+def digits_of(text: str) -> list[int]:
+    return [int(letter) for letter in text if letter.isdigit()]
+
+
+def luhn(text: str) -> bool:
+    """Whether the digits end with their Luhn check digit."""
+    digits = digits_of(text)[::-1]
+    doubled = [digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[1::2]]
+    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+
+
+def is_card(text: str) -> bool:
+    """Luhn, a length of 13 to 19, and not one digit over and over."""
+    digits = digits_of(text)
+    return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and luhn(text)
+
+
+def is_iban(text: str) -> bool:
+    compact = re.sub(r"[ -]", "", text).upper()
+    if len(compact) != IBAN_LENGTHS.get(compact[:2]):
+        return False
+    return int("".join(str(int(letter, 36)) for letter in compact[4:] + compact[:4])) % 97 == 1
+
+
+def is_ssn(text: str) -> bool:
+    area, group, serial = re.split(r"[- ]", text)
+    return area not in ("000", "666") and area < "900" and group != "00" and serial != "0000"
+
+
+def is_nhs(text: str) -> bool:
+    digits = digits_of(text)
+    remainder = 11 - sum(digit * weight for digit, weight in zip(digits[:9], range(10, 1, -1), strict=True)) % 11
+    return digits[9] == (0 if remainder == 11 else remainder) and len(set(digits)) > 1
+
+
+def is_phone(text: str) -> bool:
+    """E.164 has at most 15 digits; fewer than 9 with the country code are short numbers."""
+    return 9 <= len(digits_of(text)) <= 15
+
+
+def is_ipv4(text: str) -> bool:
+    return all(int(part) <= 255 for part in text.split("."))
+
+
+def is_github(text: str) -> bool:
+    """The last six characters are the CRC-32 of the thirty before them, in base 62."""
+    body, check = text[4:34], text[34:]
+    value = 0
+    for letter in check:
+        value = value * 62 + BASE62.index(letter)
+    return zlib.crc32(body.encode()) == value
+
+
+def is_jwt(text: str) -> bool:
+    """Header and payload decode to JSON objects."""
+    for part in text.split(".")[:2]:
+        try:
+            decoded = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+        except (binascii.Error, ValueError):
+            return False
+        if not decoded.strip().startswith(b"{"):
+            return False
+    return True
+
+
+def is_varied(text: str) -> bool:
+    """Random text has many different characters; a placeholder (`sk-xxxxxxxx`) has few."""
+    return len(set(text)) >= 12
+
+
+_L, _R = r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])"
+_PEM = r"(?:[A-Z0-9]+ ){0,3}PRIVATE KEY-----"
+
+PII = (
+    Pattern("email", re.compile(
+        r"(?<![\w.+-])[A-Za-z0-9._%+-]{1,64}"
+        r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![\w-])"
+    ), 0),
+    Pattern("credit_card", re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d-])"), 40, is_card),
+    Pattern("iban", re.compile(_L + r"[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,27}" + _R), 48, is_iban),
+    Pattern("us_ssn", re.compile(r"(?<![\d-])\d{3}([- ])\d{2}\1\d{4}(?![\d-])"), 11, is_ssn),
+    Pattern("uk_nhs", re.compile(r"(?<![\d-])\d{3} \d{3} \d{4}(?![\d-])"), 12, is_nhs),
+    Pattern("phone", re.compile(r"(?<![\w+])\+[1-9]\d{0,2}(?:[ .-]?\(?\d{1,5}\)?){2,6}(?!\w)"), 40, is_phone),
+    Pattern("ip_address", re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"), 0, is_ipv4),
+)  # fmt: skip
+SECRETS = (
+    Pattern("private_key", re.compile(
+        rf"-----BEGIN {_PEM}[A-Za-z0-9+/=\s:,-]{{0,8000}}?(?:-----END {_PEM}|(?![A-Za-z0-9+/=\s:,-]))"
+    ), 40),
+    Pattern("aws_access_key", re.compile(_L + r"(?:AKIA|ASIA)[A-Z2-7]{16}" + _R), 0),
+    Pattern("github_token", re.compile(_L + r"gh[pousr]_[A-Za-z0-9]{36}" + _R), 0, is_github),
+    Pattern("github_pat", re.compile(_L + r"github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}" + _R), 0),
+    Pattern("gitlab_token", re.compile(_L + r"glpat-[A-Za-z0-9_-]{20}(?![A-Za-z0-9_-])"), 0, is_varied),
+    Pattern("slack_token", re.compile(_L + r"xox[abprs]-(?:\d{8,14}-){1,3}[A-Za-z0-9-]{16,64}"), 0),
+    Pattern("stripe_key", re.compile(_L + r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{24,99}" + _R), 0, is_varied),
+    Pattern("google_api_key", re.compile(_L + r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"), 0, is_varied),
+    Pattern("anthropic_key", re.compile(_L + r"sk-ant-[A-Za-z0-9_-]{24,160}"), 0, is_varied),
+    Pattern("openai_key", re.compile(
+        _L + r"sk-(?!ant-)(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,200}"
+    ), 0, is_varied),
+    Pattern("gateway_key", re.compile(_L + r"gw-[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"), 0, is_varied),
+    Pattern("npm_token", re.compile(_L + r"npm_[A-Za-z0-9]{36}" + _R), 0, is_varied),
+    Pattern("jwt", re.compile(_L + r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}"), 0, is_jwt),
+    Pattern("url_password", re.compile(r"(?<=://)[A-Za-z0-9._%+-]{1,64}:[^\s:@/]{3,128}(?=@[A-Za-z0-9.-]+)"), 0),
+)  # fmt: skip
