@@ -259,13 +259,20 @@ GATEWAY_STAGES = [
     "gateway.dataplane.stages.authenticate",
     "gateway.dataplane.stages.resolve",
     "gateway.dataplane.stages.limit",
+    "gateway.dataplane.guard.stage.guard_input",
     "gateway.dataplane.cache.stage.respond_from_cache",
     "gateway.dataplane.stages.route",
     "gateway.dataplane.counting.count_here",
 ]
 # Configuration that apps bring into the data plane's snapshot, and what lives as long as its process.
-GATEWAY_SNAPSHOT_LOADERS = ["gateway.dataplane.cache.policy.PolicyLoader"]
-GATEWAY_SERVICES = ["gateway.dataplane.cache.service.CacheService"]
+GATEWAY_SNAPSHOT_LOADERS = [
+    "gateway.dataplane.cache.policy.PolicyLoader",
+    "gateway.dataplane.guard.rules.RulesLoader",
+]
+GATEWAY_SERVICES = [
+    "gateway.dataplane.cache.service.CacheService",
+    "gateway.dataplane.guard.service.GuardService",
+]
 GATEWAY_CACHE_MEMORY_BYTES = ENV.cache_memory_bytes
 GATEWAY_ADAPTERS = {
     "openai": "gateway.dataplane.adapters.openai.OpenAIAdapter",

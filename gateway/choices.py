@@ -101,3 +101,31 @@ class JobStatus(TextChoices):
     SUCCEEDED = "succeeded", "Succeeded"
     FAILED = "failed", "Failed"
     CANCELLED = "cancelled", "Cancelled"
+
+
+class GuardrailKind(TextChoices):
+    """What a guardrail looks for."""
+
+    PII = "pii", "Personal data"
+    SECRETS = "secrets", "Secrets"
+    DENY_LIST = "deny_list", "Denied words"
+    MAX_SIZE = "max_size", "Length"
+    JSON_SCHEMA = "json_schema", "JSON schema"
+    PROMPT_INJECTION = "prompt_injection", "Prompt injection"
+    WEBHOOK = "webhook", "Webhook"
+
+
+class GuardrailDirection(TextChoices):
+    """Which way a guardrail looks."""
+
+    INPUT = "input", "To the provider"
+    OUTPUT = "output", "To the client"
+    BOTH = "both", "Both ways"
+
+
+class GuardrailAction(TextChoices):
+    """What follows from a finding."""
+
+    BLOCK = "block", "Block"
+    REDACT = "redact", "Redact"
+    FLAG = "flag", "Flag"

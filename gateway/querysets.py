@@ -112,8 +112,8 @@ class CatalogQuerySet(VisibleQuerySet):
         return Q(organization__in=organizations_of(user)) | Q(organization=None)
 
 
-class CachePolicyQuerySet(VisibleQuerySet):
-    """Every member sees how their organization's answers are cached."""
+class MemberQuerySet(VisibleQuerySet):
+    """What every member of the organization sees: how its calls are cached and guarded."""
 
     def _visible_q(self, user: Person) -> Q:
         return Q(organization__in=organizations_of(user))

@@ -19,6 +19,7 @@ from gateway.ledger.partitions import ensure_partitions
 from gateway.models import (
     AuditEvent,
     CachePolicy,
+    Guardrail,
     Invitation,
     Membership,
     Model,
@@ -30,7 +31,7 @@ from gateway.models import (
     User,
     VirtualKey,
 )
-from gateway.services import cache, catalog, identity, keys, people
+from gateway.services import cache, catalog, guardrails, identity, keys, people
 
 PASSWORD = "correct horse battery staple"
 UPSTREAM = "https://192.0.2.10/v1"  # TEST-NET-1: never answers, resolves without DNS
@@ -121,6 +122,7 @@ class Acme:
     model: Model = None  # type: ignore[assignment]
     route: Route = None  # type: ignore[assignment]
     cache_policy: CachePolicy = None  # type: ignore[assignment]
+    guardrail: Guardrail = None  # type: ignore[assignment]
     invitation: Invitation = None  # type: ignore[assignment]
     globex_project: Project = None  # type: ignore[assignment]
     globex_team: Team = None  # type: ignore[assignment]
@@ -205,6 +207,9 @@ def _add_catalog(company: Acme) -> None:
     company.model = ModelFactory(organization=company.organization, provider=company.provider, name="gpt-4o")
     company.route = catalog.create_route(
         organization=company.organization, actor=None, alias="fast", targets=[catalog.Target(company.model)]
+    )
+    company.guardrail = guardrails.create_guardrail(
+        organization=company.organization, actor=None, name="secrets", kind="secrets", action="block"
     )
     company.cache_policy = cache.create_cache_policy(organization=company.organization, actor=None)
 

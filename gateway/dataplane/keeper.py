@@ -55,6 +55,7 @@ class Keeper:
         self.loaded = threading.Event()
         self.take_refused: Callable[[], dict[tuple[str, str], int]] = dict
         self.on_allowed: Callable[[frozenset[str]], None] = lambda _allowed: None
+        self.on_poll: list[Callable[[psycopg.Connection[Any]], None]] = []
         self._conninfo = conninfo
         self._pricer = pricer
         self._name = name
@@ -89,6 +90,8 @@ class Keeper:
                 self._hand_over(self._poll(connection))
                 self._beat(connection)
                 self._store_refused(connection)
+                for visit in self.on_poll:
+                    visit(connection)
                 for _ in connection.notifies(timeout=POLL_S, stop_after=1):
                     pass
 

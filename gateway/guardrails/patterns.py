@@ -22,15 +22,34 @@ IBAN_LENGTHS = {
 }  # fmt: skip
 
 
+# Ranges of first digits: ISO/IEC 7812-1 as the card schemes publish them.
+CARD_ISSUERS = (
+    (re.compile(r"4"), (13, 16, 19)),  # Visa
+    (re.compile(r"5[1-5]|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)"), (16,)),  # Mastercard
+    (re.compile(r"3[47]"), (15,)),  # American Express
+    (re.compile(r"6011|64[4-9]|65|62"), (16, 17, 18, 19)),  # Discover, UnionPay
+    (re.compile(r"35(?:2[89]|[3-8]\d)"), (16, 17, 18, 19)),  # JCB
+    (re.compile(r"3(?:0[0-5]|[689])"), (14, 16, 19)),  # Diners Club
+    (re.compile(r"50|5[6-9]|6[37]"), (16, 18, 19)),  # Maestro
+)
+
+Span = tuple[int, int]
+
+
+def all_if(holds: Callable[[str], bool]) -> Callable[[str], Span | None]:
+    """The whole match or nothing."""
+    return lambda text: (0, len(text)) if holds(text) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """`holds(match text)` decides whether a match of `expression` is real. `window` bounds, in characters, a match that
-    has blanks in it; 0: a match is one run without blanks, of any length."""
+    """`part(match text)` says which part of a match of `expression` is real, or None. `window` bounds, in characters, a
+    match that has blanks in it; 0: a match is one run without blanks, of any length."""
 
     name: str
     expression: re.Pattern[str]
     window: int
-    holds: Callable[[str], bool] = lambda _text: True
+    part: Callable[[str], Span | None] = lambda text: (0, len(text))
 
 
 def digits_of(text: str) -> list[int]:
@@ -45,9 +64,30 @@ def luhn(text: str) -> bool:
 
 
 def is_card(text: str) -> bool:
-    """Luhn, a length of 13 to 19, and not one digit over and over."""
-    digits = digits_of(text)
-    return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and luhn(text)
+    """An issuer's first digits with a length it gives out, and Luhn's check digit."""
+    digits = "".join(map(str, digits_of(text)))
+    return any(prefix.match(digits) and len(digits) in lengths for prefix, lengths in CARD_ISSUERS) and luhn(digits)
+
+
+def card_in(text: str) -> Span | None:
+    """The first and longest card number in a run of groups of digits: other numbers may stand beside it."""
+    groups = [match.span() for match in re.finditer(r"\d+", text)]
+    for first, (start, _) in enumerate(groups):
+        for _, end in reversed(groups[first:]):
+            if is_card(text[start:end]):
+                return start, end
+    return None
+
+
+def iban_in(text: str) -> Span | None:
+    """As many letters and digits as the country's numbers have; words in capitals may follow."""
+    wanted = IBAN_LENGTHS.get(text[:2].upper(), 0)
+    places = [match.end() for match in re.finditer(r"[A-Z0-9]", text)]
+    if not wanted or len(places) < wanted:
+        return None
+    end = places[wanted - 1]
+    is_whole = end == len(text) or not text[end].isalnum()
+    return (0, end) if is_whole and is_iban(text[:end]) else None
 
 
 def is_iban(text: str) -> bool:
@@ -111,30 +151,32 @@ PII = (
         r"(?<![\w.+-])[A-Za-z0-9._%+-]{1,64}"
         r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![\w-])"
     ), 0),
-    Pattern("credit_card", re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d-])"), 40, is_card),
-    Pattern("iban", re.compile(_L + r"[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,27}" + _R), 48, is_iban),
-    Pattern("us_ssn", re.compile(r"(?<![\d-])\d{3}([- ])\d{2}\1\d{4}(?![\d-])"), 11, is_ssn),
-    Pattern("uk_nhs", re.compile(r"(?<![\d-])\d{3} \d{3} \d{4}(?![\d-])"), 12, is_nhs),
-    Pattern("phone", re.compile(r"(?<![\w+])\+[1-9]\d{0,2}(?:[ .-]?\(?\d{1,5}\)?){2,6}(?!\w)"), 40, is_phone),
-    Pattern("ip_address", re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"), 0, is_ipv4),
+    Pattern("credit_card", re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,}(?![\d-])"), 40, card_in),
+    Pattern("iban", re.compile(_L + r"[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,}" + _R), 48, iban_in),
+    Pattern("us_ssn", re.compile(r"(?<![\d-])\d{3}([- ])\d{2}\1\d{4}(?![\d-])"), 11, all_if(is_ssn)),
+    Pattern("uk_nhs", re.compile(r"(?<![\d-])\d{3} \d{3} \d{4}(?![\d-])"), 12, all_if(is_nhs)),
+    Pattern("phone", re.compile(r"(?<![\w+])\+[1-9]\d{0,2}(?:[ .-]?\(?\d{1,5}\)?){2,6}(?!\w)"), 40, all_if(is_phone)),
+    Pattern("ip_address", re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"), 0, all_if(is_ipv4)),
 )  # fmt: skip
 SECRETS = (
     Pattern("private_key", re.compile(
         rf"-----BEGIN {_PEM}[A-Za-z0-9+/=\s:,-]{{0,8000}}?(?:-----END {_PEM}|(?![A-Za-z0-9+/=\s:,-]))"
     ), 40),
     Pattern("aws_access_key", re.compile(_L + r"(?:AKIA|ASIA)[A-Z2-7]{16}" + _R), 0),
-    Pattern("github_token", re.compile(_L + r"gh[pousr]_[A-Za-z0-9]{36}" + _R), 0, is_github),
+    Pattern("github_token", re.compile(_L + r"gh[pousr]_[A-Za-z0-9]{36}" + _R), 0, all_if(is_github)),
     Pattern("github_pat", re.compile(_L + r"github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}" + _R), 0),
-    Pattern("gitlab_token", re.compile(_L + r"glpat-[A-Za-z0-9_-]{20}(?![A-Za-z0-9_-])"), 0, is_varied),
+    Pattern("gitlab_token", re.compile(_L + r"glpat-[A-Za-z0-9_-]{20}(?![A-Za-z0-9_-])"), 0, all_if(is_varied)),
     Pattern("slack_token", re.compile(_L + r"xox[abprs]-(?:\d{8,14}-){1,3}[A-Za-z0-9-]{16,64}"), 0),
-    Pattern("stripe_key", re.compile(_L + r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{24,99}" + _R), 0, is_varied),
-    Pattern("google_api_key", re.compile(_L + r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"), 0, is_varied),
-    Pattern("anthropic_key", re.compile(_L + r"sk-ant-[A-Za-z0-9_-]{24,160}"), 0, is_varied),
+    Pattern("stripe_key", re.compile(_L + r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{24,99}" + _R), 0, all_if(is_varied)),
+    Pattern("google_api_key", re.compile(_L + r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"), 0, all_if(is_varied)),
+    Pattern("anthropic_key", re.compile(_L + r"sk-ant-[A-Za-z0-9_-]{24,160}"), 0, all_if(is_varied)),
     Pattern("openai_key", re.compile(
         _L + r"sk-(?!ant-)(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,200}"
-    ), 0, is_varied),
-    Pattern("gateway_key", re.compile(_L + r"gw-[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"), 0, is_varied),
-    Pattern("npm_token", re.compile(_L + r"npm_[A-Za-z0-9]{36}" + _R), 0, is_varied),
-    Pattern("jwt", re.compile(_L + r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}"), 0, is_jwt),
+    ), 0, all_if(is_varied)),
+    Pattern("gateway_key", re.compile(_L + r"gw-[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"), 0, all_if(is_varied)),
+    Pattern("npm_token", re.compile(_L + r"npm_[A-Za-z0-9]{36}" + _R), 0, all_if(is_varied)),
+    Pattern("jwt", re.compile(
+        _L + r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}"
+    ), 0, all_if(is_jwt)),
     Pattern("url_password", re.compile(r"(?<=://)[A-Za-z0-9._%+-]{1,64}:[^\s:@/]{3,128}(?=@[A-Za-z0-9.-]+)"), 0),
 )  # fmt: skip

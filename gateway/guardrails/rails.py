@@ -22,7 +22,7 @@ CONFIG_KEYS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
     "secrets": {"entities": list},
     "deny_list": {"terms": list},
     "max_size": {"max_chars": int},
-    "json_schema": {"schema": dict},
+    "json_schema": {"schema": str},
     "prompt_injection": {"threshold": (int, float)},
     WEBHOOK: {"url": str, "timeout_ms": int, "fails_open": bool},
 }

@@ -1,7 +1,7 @@
 """Guardrails over server-sent events: which strings of an event are pieces of which text, in each wire format.
 
-An event's pieces are replaced by what its text's window lets go; what is left at the end of a text leaves in an event of
-its own, before the one that ends it. Sources: OpenAI API reference "Streaming" (chat completion chunks, completions,
+An event's pieces are replaced by what its text's window lets go; what is left at the end of a text leaves in an event
+of its own, before the one that ends it. Sources: OpenAI API reference "Streaming" (chat completion chunks, completions,
 response events); Anthropic API documentation "Streaming messages".
 """
 
@@ -45,12 +45,16 @@ class StreamGuard:
 
     def event(self, event: Event) -> list[Event]:
         """What is sent instead of an event, in order."""
-        slots = list(self._slots(event))
+        if self._number is None and isinstance(event.get("sequence_number"), int):
+            self._number = event["sequence_number"] - 1
+        slots, is_over = list(self._slots(event)), self._ended(event)
         for slot in slots:
             window = self._windows.setdefault(slot.channel, TextWindow(self._rails, self._verdict))
             slot.holder[slot.key] = window.feed(slot.holder[slot.key])
             self._alone[slot.channel] = slot.alone
-        out = self._flushed(self._ended(event))
+            if is_over(slot.channel):
+                slot.holder[slot.key] += self._windows.pop(slot.channel).flush()
+        out = self._flushed(is_over)
         if not slots:
             out.append(texts.change_answer(event, self._again))
         elif not self._is_hollow(event, slots):
@@ -70,11 +74,9 @@ class StreamGuard:
         return b"%bdata: %b\n\n" % (name, orjson.dumps(event))
 
     def _flushed(self, is_over: Callable[[Channel], bool]) -> list[Event]:
-        out = []
-        for channel in [channel for channel in self._windows if is_over(channel)]:
-            if rest := self._windows.pop(channel).flush():
-                out.append(self._alone[channel](rest))
-        return out
+        over = [channel for channel in self._windows if is_over(channel)]
+        rests = [(channel, self._windows.pop(channel).flush()) for channel in over]
+        return [self._alone[channel](rest) for channel, rest in rests if rest]
 
     def _again(self, text: str) -> str:
         """A text that repeats what its pieces said; what is found in it was counted before."""
@@ -89,7 +91,8 @@ class StreamGuard:
     def _numbered(self, event: Event) -> Event:
         """Responses number their events without gaps."""
         if isinstance(event.get("sequence_number"), int):
-            self._number = event["sequence_number"] if self._number is None else self._number + 1
+            assert self._number is not None  # since the first event
+            self._number += 1
             event["sequence_number"] = self._number
         return event
 
@@ -102,11 +105,15 @@ def _chat_slots(event: Event) -> Iterator[Slot]:
             continue
         for name in CHAT_TEXTS:
             if isinstance(delta.get(name), str) and delta[name]:
-                yield Slot((index, name), delta, name, _chat_maker(event, index, lambda text, key=name: {key: text}))
+                yield Slot((index, name), delta, name, _chat_maker(event, index, _named(name)))
         for tool in _dicts(delta.get("tool_calls")):
             function, place = tool.get("function"), tool.get("index")
             if isinstance(function, dict) and isinstance(function.get("arguments"), str) and function["arguments"]:
                 yield Slot((index, "tool", place), function, "arguments", _chat_maker(event, index, _arguments(place)))
+
+
+def _named(name: str) -> Callable[[str], dict[str, Any]]:
+    return lambda text: {name: text}
 
 
 def _arguments(place: object) -> Callable[[str], dict[str, Any]]:

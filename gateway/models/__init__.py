@@ -15,7 +15,7 @@ from gateway.models.ledger import (
     SecurityEvent,
     SpoolCursor,
 )
-from gateway.models.policies import CachePolicy
+from gateway.models.policies import CachePolicy, Guardrail
 
 __all__ = [
     "AllowedUpstream",
@@ -24,6 +24,7 @@ __all__ = [
     "ConfigChange",
     "ConfigVersion",
     "DirtyMark",
+    "Guardrail",
     "Heartbeat",
     "ImportChunk",
     "ImportRun",

@@ -166,6 +166,9 @@ class SecurityEvent(models.Model):
     prefix = models.CharField(max_length=16, blank=True)
     client_ip_hash = models.BinaryField(null=True)
     count = models.PositiveIntegerField(default=1)
+    guardrail = models.UUIDField(null=True, help_text="The guardrail that found something.")
+    action = models.CharField(max_length=6, blank=True, db_default="")
+    details = models.CharField(max_length=200, blank=True, db_default="", help_text="Names of what was found.")
 
     class Meta:
         indexes: ClassVar = [

@@ -2,10 +2,11 @@
 
 from typing import ClassVar
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
 from gateway import querysets
+from gateway.choices import GuardrailAction, GuardrailDirection, GuardrailKind
 from gateway.models.base import Record
 from gateway.models.identity import Organization, Project
 
@@ -53,7 +54,7 @@ class CachePolicy(Record):
     )
     generation = models.PositiveIntegerField(default=1, editable=False)
 
-    objects = querysets.CachePolicyQuerySet.as_manager()
+    objects = querysets.MemberQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["organization", "project"]
@@ -71,3 +72,38 @@ class CachePolicy(Record):
 
     def __str__(self) -> str:
         return f"Cache of {self.project or self.organization}"
+
+
+class Guardrail(Record):
+    """A check on what goes to a provider or comes back. Of two in force, the lower `position` runs first.
+
+    `config` depends on the kind (`gateway.guardrails.rails.CONFIG_KEYS`); `secret` signs a webhook's requests and is
+    encrypted at rest.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="guardrails")
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="guardrails", null=True, blank=True,
+        help_text="Empty: every project of the organization.",
+    )  # fmt: skip
+    name = models.CharField(
+        max_length=80, validators=[RegexValidator(r"^[\x21-\x7e][\x20-\x7e]*$", "Use plain ASCII.")]
+    )
+    kind = models.CharField(max_length=20, choices=GuardrailKind.choices)
+    direction = models.CharField(max_length=6, choices=GuardrailDirection.choices, default=GuardrailDirection.INPUT)
+    action = models.CharField(max_length=6, choices=GuardrailAction.choices, default=GuardrailAction.FLAG)
+    config = models.JSONField(default=dict, blank=True)
+    position = models.PositiveSmallIntegerField(default=100)
+    is_enabled = models.BooleanField(default=True)
+    secret = models.BinaryField(null=True, blank=True, editable=False)
+
+    objects = querysets.MemberQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["position", "created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "name"], name="guardrail_name_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,11 +1,13 @@
 """Policies of the data plane."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from gateway.api.openapi import examples
-from gateway.api.serializers.base import Record, Scoped
+from gateway.api.serializers.base import Input, Record, Scoped
 from gateway.api.serializers.identity import ID, TIMES
-from gateway.models import CachePolicy, Project
+from gateway.models import CachePolicy, Guardrail, Project
 
 _POLICY = {
     "project": None, "is_enabled": True, "ttl_s": 3600, "is_shared": False, "max_entry_bytes": 1048576,
@@ -39,3 +41,95 @@ class CachePolicySerializer(Record):
         if self.instance is not None:
             fields["project"].read_only = True
         return fields
+
+
+_RAIL = {
+    "project": None, "name": "card numbers", "kind": "pii", "direction": "both", "action": "redact",
+    "config": {"entities": ["credit_card", "iban"]}, "position": 100, "is_enabled": True,
+}  # fmt: skip
+
+
+class GuardrailConfigSerializer(Input):
+    """Settings of a guardrail; which ones apply depends on its kind."""
+
+    entities = serializers.ListField(
+        child=serializers.CharField(max_length=40), required=False, help_text="pii, secrets: what to look for; all."
+    )
+    terms = serializers.ListField(
+        child=serializers.CharField(max_length=200), required=False, help_text="deny_list: words and phrases."
+    )
+    max_chars = serializers.IntegerField(required=False, min_value=1, help_text="max_size: of one text.")
+    schema = serializers.CharField(required=False, help_text="json_schema: the schema as JSON text, draft 2020-12.")
+    threshold = serializers.FloatField(
+        required=False, min_value=0.5, max_value=3, help_text="prompt_injection: how much the signs must weigh."
+    )
+    url = serializers.CharField(required=False, max_length=500, help_text="webhook: where texts are judged.")
+    timeout_ms = serializers.IntegerField(required=False, min_value=10, max_value=10_000, help_text="webhook.")
+    fails_open = serializers.BooleanField(required=False, help_text="webhook: its silence lets calls pass.")
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """Only what is set."""
+        return {str(name): instance[name] for name in self.fields if name in instance}
+
+
+@examples(
+    response={"id": ID, "organization": ID, **_RAIL, "has_secret": False, **TIMES},
+    request={**_RAIL, "secret": ""},
+)
+class GuardrailSerializer(Record):
+    """A check on what goes to a provider or comes back. The webhook's secret goes in and never comes out."""
+
+    project = Scoped(queryset=Project.objects.all(), allow_null=True, required=False)
+    config = GuardrailConfigSerializer(required=False)
+    secret = serializers.CharField(
+        write_only=True, required=False, allow_blank=True, max_length=200,
+        help_text="webhook: signs its requests. Empty removes it.",
+    )  # fmt: skip
+    has_secret = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Guardrail
+        fields = (
+            "id", "organization", "project", "name", "kind", "direction", "action", "config", "position", "is_enabled",
+            "secret", "has_secret", "created_at", "updated_at",
+        )  # fmt: skip
+        read_only_fields = ("id", "organization")
+        validators: list[object] = []
+
+    def get_has_secret(self, guardrail: Guardrail) -> bool:
+        return bool(guardrail.secret)
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """A guardrail stays where it is."""
+        fields = super().get_fields()
+        if self.instance is not None:
+            fields["project"].read_only = True
+        return fields
+
+
+@examples(request={"text": "My card is 4111 1111 1111 1111."})
+class TrialRequestSerializer(Input):
+    """A text to try a guardrail on; it is not stored."""
+
+    text = serializers.CharField(max_length=100_000, trim_whitespace=False)
+
+
+class FoundSerializer(serializers.Serializer):
+    """`text[start:end]` is `what`; both 0: the text as a whole."""
+
+    what = serializers.CharField()
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+
+
+@examples(
+    response={"findings": [{"what": "credit_card", "start": 11, "end": 30}], "would_block": False,
+              "text": "My card is [REDACTED:credit_card].", "score": None},
+)  # fmt: skip
+class TrialSerializer(serializers.Serializer):
+    """What the guardrail makes of the text; `score` only of prompt injection."""
+
+    findings = FoundSerializer(many=True)
+    would_block = serializers.BooleanField()
+    text = serializers.CharField()
+    score = serializers.FloatField(allow_null=True)

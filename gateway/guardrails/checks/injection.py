@@ -44,7 +44,7 @@ _WEIGHTED = (
     ("role", 0.7, rf"\byou are (?:now|no longer)\b.{{0,60}}\b(?:{_FREE}|developer mode|bound by|without {_SAFETY})"),
     ("role", 0.8, rf"\b{_PLAY}\b.{{0,60}}\b{_FREE}"),
     ("role", 1.0, r"\b(?:do anything now|jailbreak mode|developer mode (?:enabled|on)|god mode|dan mode)\b"),
-    ("role", 0.5, rf"\b(?:without|no|ignore|bypass|disable|turn off) (?:any |all |your |the )*{_SAFETY}"),
+    ("safety", 0.5, rf"\b(?:without|no|ignore|bypass|disable|turn off) (?:any |all |your |the )*{_SAFETY}"),
     ("markers", 0.8, r"<\|(?:im_start|im_end|system|endoftext|start_header_id|eot_id)\|>|\[/?(?:inst|sys)\]|<</?sys>>"),
     ("markers", 0.6, r"(?:^|\n)\s*(?:###\s*)?(?:system|assistant|developer)\s*(?:message|prompt)?\s*:\s*\S"),
     ("exfiltrate", 0.7, rf"\b(?:send|post|forward|upload|exfiltrate|transmit|e-?mail)\b.{{0,60}}\b{_VALUABLE}\b"

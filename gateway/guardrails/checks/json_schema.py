@@ -2,10 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import jsonschema
 
 from gateway.guardrails.finding import Finding
 
@@ -14,7 +12,7 @@ _FENCED = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n\s*```\s*$", re.DOTALL)
 
 
 class JsonSchemaCheck:
-    """The whole text is JSON that satisfies `schema` (draft 2020-12); a Markdown fence around it is allowed.
+    """The whole text is JSON that satisfies a schema (given as text, draft 2020-12); a Markdown fence may be around it.
 
     References to other documents are refused, so that a schema never makes the gateway fetch anything.
     """
@@ -22,12 +20,18 @@ class JsonSchemaCheck:
     window = 0
     is_whole = True
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        text = json.dumps(schema)
-        if len(text) > MAX_SCHEMA_CHARS:
+    def __init__(self, schema_text: str) -> None:
+        if len(schema_text) > MAX_SCHEMA_CHARS:
             raise ValueError(f"the schema is longer than {MAX_SCHEMA_CHARS:,} characters")
+        try:
+            schema: Any = json.loads(schema_text)
+        except (ValueError, RecursionError) as error:
+            raise ValueError("the schema is not JSON") from error
+        text = json.dumps(schema)
         if any(not reference.startswith("#") for reference in re.findall(r'"\$(?:ref|dynamicRef)": "([^"]*)"', text)):
             raise ValueError("a schema may only refer to itself (#/…)")
+        import jsonschema  # 80 ms: only processes with such a guardrail pay them
+
         try:
             jsonschema.Draft202012Validator.check_schema(schema)
         except jsonschema.SchemaError as error:

@@ -1,6 +1,6 @@
 """Personal data and secrets by checksummed patterns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gateway.guardrails.finding import Finding
 from gateway.guardrails.patterns import PII, SECRETS, Pattern
@@ -16,18 +16,24 @@ class PatternCheck:
         self.window = max((pattern.window for pattern in self.patterns), default=0)
 
     def find(self, text: str) -> Sequence[Finding]:
-        found = [
-            Finding(pattern.name, *match.span())
-            for pattern in self.patterns
-            for match in pattern.expression.finditer(text)
-            if pattern.holds(match.group())
-        ]
+        found = [finding for pattern in self.patterns for finding in _matches(pattern, text)]
         found.sort(key=lambda finding: (finding.start, -finding.end))
         kept: list[Finding] = []
         for finding in found:
             if not kept or finding.start >= kept[-1].end:
                 kept.append(finding)
         return kept
+
+
+def _matches(pattern: Pattern, text: str) -> Iterator[Finding]:
+    """The search goes on behind what is real, so that two numbers in one run are both found."""
+    match = pattern.expression.search(text)
+    while match is not None:
+        position, part = match.end(), pattern.part(match.group())
+        if part is not None:
+            position = match.start() + part[1]
+            yield Finding(pattern.name, match.start() + part[0], position)
+        match = pattern.expression.search(text, position)
 
 
 def pii_check(entities: Sequence[str] = ()) -> PatternCheck:

@@ -99,6 +99,13 @@ PATCH  routes/{route}                           401 403 403 403 200 200 200 403 
 DELETE routes/{route}                           401 403 403 403 204 204 204 403 204 404
 POST   routes/{route}/simulate                  401 403 403 403 200 200 200 403 200 404
 
+GET    guardrails                               401 200 200 200 200 200 200 200 200 200
+POST   guardrails                               401 403 403 403 201 201 201 403 201 201
+GET    guardrails/{guardrail}                   401 200 200 200 200 200 200 200 200 404
+PATCH  guardrails/{guardrail}                   401 403 403 403 200 200 200 403 200 404
+DELETE guardrails/{guardrail}                   401 403 403 403 204 204 204 403 204 404
+POST   guardrails/{guardrail}/test              401 403 403 403 200 200 200 403 200 404
+
 GET    cache-policies                           401 200 200 200 200 200 200 200 200 200
 POST   cache-policies                           401 403 403 403 201 201 201 403 201 400
 GET    cache-policies/{cache_policy}            401 200 200 200 200 200 200 200 200 404

@@ -1,8 +1,8 @@
-"""Cache policies through the API: values, conflicts, tenancy, audit."""
+"""Cache policies and guardrails through the API: values, conflicts, tenancy, audit."""
 
 import pytest
 
-from gateway.models import AuditEvent, CachePolicy
+from gateway.models import AuditEvent, CachePolicy, Guardrail
 from tests import factories
 from tests.gateway.api.conftest import Caller
 
@@ -55,3 +55,71 @@ def test_a_foreign_project_does_not_exist(company: factories.Acme, caller: Calle
 
     assert answer.status_code == 400
     assert CachePolicy.objects.filter(project=company.globex_project).count() == 0
+
+
+RAILS = "/api/v1/guardrails"
+
+
+def test_a_guardrail_is_made_changed_tried_and_deleted(company: factories.Acme, caller: Caller) -> None:
+    adam = caller("admin")
+    body = {"name": "cards", "kind": "pii", "action": "redact", "config": {"entities": ["credit_card"]}}
+    made = adam.post(RAILS, body, format="json")
+    path = f"{RAILS}/{made.json()['id']}"
+
+    assert made.status_code == 201
+    assert made.json()["config"] == {"entities": ["credit_card"]}
+    assert adam.patch(path, {"action": "block"}, format="json").json()["action"] == "block"
+    tried = adam.post(f"{path}/test", {"text": "card 4111 1111 1111 1111, bob@example.com"}, format="json").json()
+    assert tried == {
+        "findings": [{"what": "credit_card", "start": 5, "end": 24}], "would_block": True,
+        "text": "card 4111 1111 1111 1111, bob@example.com", "score": None,
+    }  # fmt: skip
+    assert adam.delete(path).status_code == 204
+    events = AuditEvent.objects.filter(verb__startswith="guardrail.").order_by("id").values_list("verb", flat=True)
+    assert list(events)[-3:] == [f"guardrail.{verb}" for verb in ("create", "update", "delete")]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"kind": "deny_list"}, "guardrail_config"),
+        ({"kind": "deny_list", "config": {"terms": [" "]}}, "guardrail_config"),
+        ({"kind": "pii", "config": {"entities": ["shoe_size"]}}, "guardrail_config"),
+        ({"kind": "pii", "config": {"terms": ["x"]}}, "guardrail_config"),
+        ({"kind": "pii", "config": {"surprise": 1}}, "unknown_field"),
+        ({"kind": "json_schema", "config": {"schema": "{"}}, "guardrail_config"),
+        ({"kind": "prompt_injection", "action": "redact"}, "guardrail_action"),
+        ({"kind": "webhook", "config": {"url": "http://169.254.169.254/latest"}}, "address_not_allowed"),
+        ({"kind": "webhook", "direction": "both", "config": {"url": "https://93.184.216.34/x"}}, "guardrail_direction"),
+        ({"kind": "magic"}, "invalid_choice"),
+    ],
+)
+def test_a_guardrail_that_cannot_run_is_refused(
+    company: factories.Acme, caller: Caller, body: dict[str, object], code: str
+) -> None:
+    answer = caller("admin").post(RAILS, {"name": "new", **body}, format="json")
+
+    assert answer.status_code == 400
+    assert code in answer.content.decode()
+
+
+def test_a_name_is_taken_once(company: factories.Acme, caller: Caller) -> None:
+    answer = caller("admin").post(RAILS, {"name": "secrets", "kind": "pii"}, format="json")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "guardrail_exists")
+
+
+def test_the_secret_of_a_webhook_never_comes_out(company: factories.Acme, caller: Caller) -> None:
+    body = {"name": "judge", "kind": "webhook", "config": {"url": "https://93.184.216.34/x"}, "secret": "canary-77"}
+
+    made = caller("admin").post(RAILS, body, format="json")
+
+    assert made.json()["has_secret"] is True
+    assert "canary-77" not in made.content.decode()
+    assert b"canary-77" not in bytes(Guardrail.objects.get(name="judge").secret)
+    assert not AuditEvent.objects.filter(after__icontains="canary-77").exists()
+
+
+def test_members_see_and_only_administrators_change(company: factories.Acme, caller: Caller) -> None:
+    assert caller("developer").get(RAILS).json()["count"] == 1
+    assert caller("mallory").get(RAILS).json()["count"] == 0
