@@ -7,8 +7,9 @@ holds what is below half a unit, bucket k + 1 holds DDSketch's bucket k.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,11 +76,29 @@ def value_of(bucket: int, scale: Scale) -> float:
 def quantile(histogram: Sparse, q: float, scale: Scale) -> float | None:
     """Nearest-rank quantile, as `percentile_disc`: the value of rank ceil(q·n), at least 1. None when empty."""
     index, counts = histogram
-    if len(index) == 0:
-        return None
-    cumulative = np.cumsum(counts)
-    rank = max(1, math.ceil(q * int(cumulative[-1])))
-    return value_of(int(index[np.searchsorted(cumulative, rank)]), scale)
+    return quantiles(np.zeros(len(index), np.int64), index, counts, 1, (q,), scale)[0][0]
+
+
+def quantiles(
+    cell: npt.NDArray[np.int64], index: npt.NDArray[Any], counts: npt.NDArray[Any], cells: int,
+    qs: Sequence[float], scale: Scale,
+) -> list[list[float | None]]:  # fmt: skip
+    """Nearest-rank quantiles of many histograms at once: for each of `qs`, one value per cell (None when empty).
+
+    `cell` (0 … cells - 1), `index` (bucket) and `counts` are entries in any order, of equal length; a bucket may occur
+    any number of times in a cell, so histograms are merged by putting their entries one after the other.
+    """
+    order = np.argsort(cell * (LAST_BUCKET + 1) + index)
+    cell, index = cell[order], index[order]
+    running = np.concatenate([[0], np.cumsum(counts[order], dtype=np.int64)])
+    edges = np.searchsorted(cell, np.arange(cells + 1))
+    before, total = running[edges[:-1]], running[edges[1:]] - running[edges[:-1]]
+    found: list[list[float | None]] = []
+    for q in qs:
+        rank = np.maximum(1, np.ceil(q * total)).astype(np.int64)
+        at = np.searchsorted(running, before + rank) - 1
+        found.append([value_of(int(index[i]), scale) if n else None for i, n in zip(at, total, strict=True)])
+    return found
 
 
 def bucket_sql(value: str, scale: Scale) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from analytics.console import colors
@@ -23,7 +24,7 @@ PARTIAL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StackedCosts:
     """Cost per bucket and model: `costs[model][i]` belongs to `times[i]` (bucket starts); models dearest first.
     `partial_ends`: whether the first and the last bucket are cut by the window or by the present."""
@@ -36,13 +37,23 @@ class StackedCosts:
     currency: str
     partial_ends: tuple[bool, bool] = (False, False)
 
-    @property
+    @cached_property
     def totals(self) -> dict[str, Decimal]:
         return {model: sum(values, Decimal(0)) for model, values in self.costs.items()}
 
-    @property
+    @cached_property
     def bucket_totals(self) -> list[Decimal]:
         return [sum((values[i] for values in self.costs.values()), Decimal(0)) for i in range(len(self.times))]
+
+    @cached_property
+    def texts(self) -> dict[str, list[str]]:
+        """Every cost in words, by model."""
+        return {model: [money(value, self.currency) for value in values] for model, values in self.costs.items()}
+
+    @cached_property
+    def places(self) -> list[str]:
+        """Where each bucket stands on the time axis: its start in the zone, without the offset."""
+        return [local(at, self.zone).strftime("%Y-%m-%dT%H:%M") for at in self.times]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +114,9 @@ def _trace(data: StackedCosts, model: str) -> Figure:
     return {
         "type": "bar",
         "name": model if len(model) <= 32 else f"{model[:31]}…",
-        "x": [local(at, data.zone).strftime("%Y-%m-%dT%H:%M") for at in data.times],
-        "y": [float(value) for value in data.costs[model]],
-        "customdata": [money(value, data.currency) for value in data.costs[model]],
+        "x": data.places,
+        "y": [round(float(value), 6) for value in data.costs[model]],
+        "customdata": data.texts[model],
         "hovertemplate": "%{customdata}",
         "marker": {"pattern": {"shape": colors.pattern(slot), "size": 5, "solidity": 0.35}, "line": {"width": 0}},
         "meta": {"color": colors.color(slot)},
@@ -165,12 +176,7 @@ def _summary(data: StackedCosts, unit: str) -> str:
 
 def _rows(data: StackedCosts) -> list[ChartRow]:
     form = "%-d %b %Y, %H:%M" if data.granularity == "hour" else "%a %-d %b %Y"
-    totals = data.bucket_totals
-    return [
-        ChartRow(
-            label=local(at, data.zone).strftime(form),
-            values=tuple(money(values[i], data.currency) for values in data.costs.values()),
-            total=money(totals[i], data.currency),
-        )
-        for i, at in enumerate(data.times)
-    ]
+    labels = [local(at, data.zone).strftime(form) for at in data.times]
+    totals = [money(total, data.currency) for total in data.bucket_totals]
+    lines = zip(*data.texts.values(), strict=True) if data.texts else [()] * len(labels)
+    return [ChartRow(*row) for row in zip(labels, lines, totals, strict=True)]

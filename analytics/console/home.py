@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -17,7 +18,8 @@ from django.utils.safestring import SafeString
 from analytics.console import charts, colors, format
 from analytics.console.periods import Period
 from analytics.console.sparkline import sparkline
-from analytics.query import Query, Result, run
+from analytics.query import Group, Query, Result, run
+from analytics.query.scope import Scope, scope_of
 from gateway.models import Model, Organization, User
 
 log = structlog.get_logger(__name__)
@@ -93,6 +95,30 @@ class ProjectRow:
     arrow: str
 
 
+@dataclass
+class Questions:
+    """What one page asks about one organization and period; whose view it is, is found out once. One query."""
+
+    user: User
+    organization: Organization
+    period: Period
+
+    def ask(self, measures: Sequence[str], **more: Any) -> Result:
+        """Raises QueryError; at most one query besides that of the scope."""
+        return run(self.user, self._query(measures, **more), scope=self._scope)
+
+    @cached_property
+    def _scope(self) -> Scope:
+        return scope_of(self.user, self._query(["requests"]))
+
+    def _query(self, measures: Sequence[str], **more: Any) -> Query:
+        period = self.period
+        return Query(
+            measures=list(measures), start=period.start, end=period.end, timezone=period.zone,
+            organization=self.organization, **more,
+        )  # fmt: skip
+
+
 def attempt(part: str, load: Callable[[], T]) -> T | None:
     """`load()`, or None when it fails: one broken part of a page must not take the page down. The error is logged."""
     try:
@@ -102,11 +128,11 @@ def attempt(part: str, load: Callable[[], T]) -> T | None:
         return None
 
 
-def load_kpis(user: User, organization: Organization, period: Period) -> Kpis:
+def load_kpis(questions: Questions) -> Kpis:
     """Totals with change against the window before, and a series for each sparkline."""
+    period = questions.period
     names = [*(measure.name for measure in MEASURES), "unpriced_requests", "denied"]
-    more = {"granularity": period.spark_granularity, "compare_to": "previous_period"}
-    result = run(user, _query(organization, period, names, **more))
+    result = questions.ask(names, granularity=period.spark_granularity, compare_to="previous_period")
     return Kpis(
         tiles=tuple(_kpi(measure, result, period) for measure in MEASURES),
         as_of=format.local(result.generated_at, period.zone),
@@ -118,12 +144,10 @@ def load_kpis(user: User, organization: Organization, period: Period) -> Kpis:
     )
 
 
-def load_cost_chart(user: User, organization: Organization, period: Period) -> charts.Chart:
+def load_cost_chart(questions: Questions) -> charts.Chart:
     """Cost per bucket stacked by the model that served, beyond the dearest eight as `Other`."""
-    query = _query(
-        organization, period, ["cost"], dimensions=["model"], granularity=period.granularity, limit=TOP_MODELS
-    )
-    result = run(user, query)
+    period = questions.period
+    result = questions.ask(["cost"], dimensions=["model"], granularity=period.granularity, limit=TOP_MODELS)
     times = sorted({point.time for point in result.series})
     places = {at: place for place, at in enumerate(times)}
     costs: dict[str, list[Decimal]] = {}
@@ -135,7 +159,7 @@ def load_cost_chart(user: User, organization: Organization, period: Period) -> c
         charts.StackedCosts(
             times=times,
             costs={name: costs[name] for name in ranked if any(costs[name])},
-            slots=model_slots(organization, ranked),
+            slots=model_slots(questions.organization, ranked),
             granularity=period.granularity,
             zone=period.zone,
             currency=result.currency,
@@ -144,15 +168,12 @@ def load_cost_chart(user: User, organization: Organization, period: Period) -> c
     )
 
 
-def load_projects(
-    user: User, organization: Organization, period: Period, names: Mapping[UUID, str]
-) -> list[ProjectRow]:
+def load_projects(questions: Questions, names: Mapping[UUID, str]) -> list[ProjectRow]:
     """The dearest projects of the window with their share and change; `names` by project id."""
-    now = run(user, _projects_query(organization, period.start, period.end, period, limit=TOP_PROJECTS))
-    before = run(user, _projects_query(organization, period.start - period.length, period.start, period, limit=500))
-    earlier = {_name(group.dimensions, "project"): Decimal(group.measures.get("cost") or 0) for group in before.groups}
+    measures = ["cost", "requests"]
+    result = questions.ask(measures, dimensions=["project"], limit=TOP_PROJECTS, compare_to="previous_period")
     labels = {str(pk): name for pk, name in names.items()}
-    rows = [_project_row(group, earlier, labels, now, period) for group in now.groups]
+    rows = [_project_row(group, labels, result, questions.period) for group in result.groups]
     return [row for row in rows if row is not None]
 
 
@@ -165,29 +186,6 @@ def model_slots(organization: Organization, names: Sequence[str]) -> dict[str, i
         return list(models.order_by("created_at", "id").values_list("name", flat=True)[:500])
 
     return colors.slots(names, cache.get_or_set(f"console:models:{organization.pk}", catalogue, 60) or [])
-
-
-def _query(organization: Organization, period: Period, measures: Sequence[str], **more: Any) -> Query:
-    return Query(
-        measures=list(measures),
-        start=period.start,
-        end=period.end,
-        timezone=period.zone,
-        organization=organization,
-        **more,
-    )
-
-
-def _projects_query(organization: Organization, start: datetime, end: datetime, period: Period, *, limit: int) -> Query:
-    return Query(
-        measures=["cost", "requests"],
-        dimensions=["project"],
-        start=start,
-        end=end,
-        timezone=period.zone,
-        organization=organization,
-        limit=limit,
-    )
 
 
 def _kpi(measure: Measure, result: Result, period: Period) -> Kpi:
@@ -235,23 +233,21 @@ def _tone(measure: Measure, arrow: str) -> str:
     return "good" if arrow == measure.good else "bad"
 
 
-def _project_row(
-    group: Any, earlier: Mapping[str, Decimal], names: Mapping[str, str], now: Result, period: Period
-) -> ProjectRow | None:
+def _project_row(group: Group, names: Mapping[str, str], result: Result, period: Period) -> ProjectRow | None:
     key = _name(group.dimensions, "project")
     cost = Decimal(group.measures.get("cost") or 0)
-    total = Decimal(now.totals.get("cost") or 0)
+    total = Decimal(result.totals.get("cost") or 0)
     if not group.measures.get("requests") and not cost:
         return None
     share = float(cost / total) if total else 0.0
-    before = earlier.get(key)
+    before = None if group.previous is None else Decimal(group.previous.get("cost") or 0)
     change = (cost - before) / before if before else None
-    new = "new in this period" if before is None and key != colors.OTHER else ""
+    new = "new in this period" if before is None and not group.is_other else ""
     words = new or ("" if change is None else format.change_words(change, period.before))
     return ProjectRow(
-        id="" if key == colors.OTHER else key,
-        name="Other projects" if key == colors.OTHER else names.get(key, f"Project {key[:8]}"),
-        cost=format.money_short(cost, now.currency),
+        id="" if group.is_other else key,
+        name="Other projects" if group.is_other else names.get(key, f"Project {key[:8]}"),
+        cost=format.money_short(cost, result.currency),
         share=share,
         share_text=format.percent(share),
         requests=format.number(group.measures.get("requests")),

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from analytics.console import checklist, ledger
 from analytics.console import home as home_data
 from analytics.console.organization import Scope
-from analytics.console.periods import LABELS, Period, read_period
+from analytics.console.periods import LABELS, read_period
 from analytics.console.status import SeedProgress
 from gateway.choices import LineStatus
 from gateway.models import Model, Organization, Project, User, VirtualKey
@@ -37,20 +37,18 @@ def home(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     if organization is None:
         return render(request, "console/no_organization.html", {**context, "title": "Home"})
     period = read_period(request.GET, timezone.now(), organization.reporting_timezone)
-    user = _user(request)
     context |= {"title": "Home", "organization": organization, "period": period, "ranges": LABELS.items()}
-    context["kpis"] = home_data.attempt("kpis", lambda: home_data.load_kpis(user, organization, period))
+    questions = home_data.Questions(_user(request), organization, period)
+    context["kpis"] = home_data.attempt("kpis", lambda: home_data.load_kpis(questions))
     if request.GET.get("part") == "kpis":
         return render(request, "console/home/kpis.html", context)
-    context |= _home_body(
-        context["console"].scope, period, is_empty=context["kpis"] is not None and context["kpis"].is_empty
-    )
+    is_empty = context["kpis"] is not None and context["kpis"].is_empty
+    context |= _home_body(context["console"].scope, questions, is_empty=is_empty)
     return render(request, "console/home.html", context)
 
 
-def _home_body(scope: Scope, period: Period, *, is_empty: bool) -> dict[str, Any]:
-    user, organization = _user(scope.request), scope.current
-    assert organization is not None
+def _home_body(scope: Scope, questions: home_data.Questions, *, is_empty: bool) -> dict[str, Any]:
+    user, organization, period = questions.user, questions.organization, questions.period
     recent = partial(ledger.recent_lines, user, organization, timezone.now(), sees_all=scope.sees_all)
     lines = home_data.attempt("recent", recent)
     names = home_data.attempt("names", lambda: ledger.project_names(user, organization=organization)) or {}
@@ -64,10 +62,8 @@ def _home_body(scope: Scope, period: Period, *, is_empty: bool) -> dict[str, Any
         body["gateway_url"] = f"{django_settings.CONSOLE_URL}/v1"
         body |= checklist.commands(organization.slug)
     elif not is_empty:
-        body["chart"] = home_data.attempt("cost chart", lambda: home_data.load_cost_chart(user, organization, period))
-        body["projects"] = home_data.attempt(
-            "projects", lambda: home_data.load_projects(user, organization, period, names)
-        )
+        body["chart"] = home_data.attempt("cost chart", lambda: home_data.load_cost_chart(questions))
+        body["projects"] = home_data.attempt("projects", lambda: home_data.load_projects(questions, names))
     return body
 
 

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from django.db import connection
 
-from analytics import cache, histogram
+from analytics import cache
 from analytics.metrics import DIMENSIONS, Measure
-from analytics.query import sql
+from analytics.query import quantiles, sql
 from analytics.query.plan import MONEY_CHECK, Plan, filters_as_given, make_plan
-from analytics.query.scope import scope_of
+from analytics.query.scope import Scope, scope_of
 from analytics.query.shapes import OTHER, DimensionValue, Group, Note, Point, Query, QueryError, Result, Value
 
 if TYPE_CHECKING:
     from gateway.querysets import Person
 
 Row = Mapping[str, Any]
-ALL = -1
+Reader = Callable[[Row, float], dict[str, Value]]
+ZERO = Decimal(0)
+ALL = quantiles.ALL
 
 
-def run(user: Person, query: Query) -> Result:
+def run(user: Person, query: Query, *, scope: Scope | None = None) -> Result:
     """The answer as `user` may see it; at most 3 statements (2, and 1 per dimension filtered by slug).
 
-    Raises QueryError. A result is shared by everyone with the same view: do not change its maps.
+    `scope`: what `scope_of(user, query)` said a moment ago, for several questions about the same organization on one
+    page; it saves their statement. Raises QueryError. A result is shared by everyone with the same view: do not change
+    its maps.
     """
     now = datetime.now(UTC)
-    scope = scope_of(user, query)
+    scope = scope or scope_of(user, query)
     plan = make_plan(query, scope, now)
     result = cache.get(_cache_key(plan), lambda: answer(plan, now))
     return replace(result, rollup_lag_s=scope.lag_s)
@@ -43,14 +47,13 @@ def _cache_key(plan: Plan) -> str:
 
 def answer(plan: Plan, now: datetime) -> Result:
     """Run the statement and shape its rows. One snapshot for all grains and both windows."""
-    rows = _fetch(plan)
-    minutes = _minutes(plan.buckets.edges[0], plan.buckets.edges[-1], now)
+    rows, read = _fetch(plan), _reader(plan)
     total = rows.get((0, ALL, ALL), {})
-    totals = _values(plan, total, minutes)
+    totals = read(total, _minutes(plan.buckets.edges[0], plan.buckets.edges[-1], now))
     previous = None
     if plan.previous:
-        previous = _values(plan, rows.get((1, ALL, ALL), {}), _minutes(*plan.previous, now))
-    groups = _groups(plan, rows, totals, minutes)
+        previous = read(rows.get((1, ALL, ALL), {}), _minutes(*plan.previous, now))
+    groups = _groups(plan, rows, read, totals, now)
     return Result(
         generated_at=now,
         data_version=plan.data_version,
@@ -61,20 +64,23 @@ def answer(plan: Plan, now: datetime) -> Result:
         totals=totals,
         previous_totals=previous,
         change={} if previous is None else {m.name: _change(totals[m.name], previous[m.name]) for m in plan.measures},
-        series=_series(plan, rows, groups, now),
+        series=_series(plan, rows, read, groups, now),
         groups=[group for _, group in groups],
         notes=[*plan.notes, *_unpriced(total)],
     )
 
 
-def _fetch(plan: Plan) -> dict[tuple[int, int, int], Row]:
+def _fetch(plan: Plan) -> Mapping[tuple[int, int, int], Row]:
     """Rows by (period, t, g); ALL where a row is not about one bucket or one group."""
     text, parameters = sql.statement(plan)
     with connection.cursor() as cursor:
         cursor.execute(text, parameters)
         names = [column.name for column in cursor.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return {(row["period"], row["t"], row["g"]): row for row in rows}
+    found = {(row["period"], row["t"], row["g"]): row for row in rows}
+    if plan.quantiles:
+        quantiles.add(found, plan.quantiles)
+    return found
 
 
 def _minutes(start: datetime, end: datetime, now: datetime) -> float:
@@ -82,40 +88,45 @@ def _minutes(start: datetime, end: datetime, now: datetime) -> float:
     return max(0.0, (min(end, now) - start).total_seconds() / 60)
 
 
-def _values(plan: Plan, row: Row, minutes: float) -> dict[str, Value]:
-    return {measure.name: _value(plan, measure, row, minutes) for measure in plan.measures}
+def _reader(plan: Plan) -> Reader:
+    """What makes the measures' values of a row and the elapsed minutes of its window; decided once, read for each of
+    thousands of rows."""
+    readers = [(measure.name, _value_reader(plan, measure)) for measure in plan.measures]
+    return lambda row, minutes: {name: read(row, minutes) for name, read in readers}
 
 
-def _value(plan: Plan, measure: Measure, row: Row, minutes: float) -> Value:
+def _value_reader(plan: Plan, measure: Measure) -> Callable[[Row, float], Value]:
+    numerator, denominator, name = measure.numerator, measure.denominator, measure.name
     match measure.kind:
         case "quantile":
-            return _quantile(measure, row)
+            return lambda row, minutes: row.get(name)
         case "distinct":
-            return int(row.get(f"c{plan.distincts.index(measure)}") or 0)
+            column = f"c{plan.distincts.index(measure)}"
+            return lambda row, minutes: int(row.get(column) or 0)
         case "per_minute":
-            return float(_weighted(measure.numerator, row)) / minutes if minutes else None
+            return lambda row, minutes: float(_weighted(numerator, row)) / minutes if minutes else None
         case "sum":
-            total = _weighted(measure.numerator, row)
-            return total if measure.is_money else int(total)
-    below = _weighted(measure.denominator, row)
-    if not below:
-        return None
-    ratio = Decimal(str(measure.factor)) * _weighted(measure.numerator, row) / below
-    return ratio if measure.is_money else float(ratio)
+            if measure.is_money:
+                return lambda row, minutes: _weighted(numerator, row)
+            return lambda row, minutes: int(_weighted(numerator, row))
+    factor = Decimal(str(measure.factor))
 
+    def ratio(row: Row, minutes: float) -> Value:
+        below = _weighted(denominator, row)
+        if not below:
+            return None
+        value = factor * _weighted(numerator, row) / below
+        return value if measure.is_money else float(value)
 
-def _quantile(measure: Measure, row: Row) -> float | None:
-    """Read from the cell's merged histogram, whose buckets come in any order."""
-    if measure.scale is None or measure.q is None or not row.get(f"{measure.scale.name}_b"):
-        return None
-    index = np.array(row[f"{measure.scale.name}_b"], np.int16)
-    order = np.argsort(index)
-    counts = np.array(row[f"{measure.scale.name}_n"], np.int64)
-    return histogram.quantile((index[order], counts[order]), measure.q, measure.scale)
+    return ratio
 
 
 def _weighted(weights: Mapping[str, int | float], row: Row) -> Decimal:
-    return sum((Decimal(str(weight)) * (row.get(name) or 0) for name, weight in weights.items()), Decimal(0))
+    total = ZERO
+    for name, weight in weights.items():
+        value = row.get(name) or 0
+        total += value if weight == 1 else Decimal(str(weight)) * value
+    return total
 
 
 def _change(now: Value, before: Value) -> float | None:
@@ -126,7 +137,7 @@ def _change(now: Value, before: Value) -> float | None:
 
 
 def _groups(
-    plan: Plan, rows: Mapping[tuple[int, int, int], Row], totals: Mapping[str, Value], minutes: float
+    plan: Plan, rows: Mapping[tuple[int, int, int], Row], read: Reader, totals: Mapping[str, Value], now: datetime
 ) -> list[tuple[int, Group]]:
     """Groups in rank order with their number, the rest bucket (0) last."""
     if not plan.dimensions:
@@ -134,11 +145,14 @@ def _groups(
     numbers = sorted(g for period, t, g in rows if period == 0 and t == ALL and g > 0)
     if (0, ALL, 0) in rows:
         numbers.append(0)
+    minutes = _minutes(plan.buckets.edges[0], plan.buckets.edges[-1], now)
+    earlier = _minutes(*plan.previous, now) if plan.previous else 0.0
     found = []
     for g in numbers:
-        row = rows[0, ALL, g]
-        values = _values(plan, row, minutes)
-        found.append((g, Group(_names(plan, row, g), values, _share(plan, values, totals), is_other=g == 0)))
+        row, before = rows[0, ALL, g], rows.get((1, ALL, g))
+        values = read(row, minutes)
+        previous = None if before is None else read(before, earlier)
+        found.append((g, Group(_names(plan, row, g), values, _share(plan, values, totals), g == 0, previous)))
     return found
 
 
@@ -166,18 +180,21 @@ def _named(dimension: str, text: str) -> DimensionValue:
 
 
 def _series(
-    plan: Plan, rows: Mapping[tuple[int, int, int], Row], groups: Sequence[tuple[int, Group]], now: datetime
+    plan: Plan,
+    rows: Mapping[tuple[int, int, int], Row],
+    read: Reader,
+    groups: Sequence[tuple[int, Group]],
+    now: datetime,
 ) -> list[Point]:
     """Every bucket of every group, in time order, empty ones as zeros (or None where nothing was measured)."""
     if plan.query.granularity is None:
         return []
-    edges = plan.buckets.edges
     lines = [(g, group.dimensions) for g, group in groups] if plan.dimensions else [(ALL, {})]
-    return [
-        Point(name, dimensions, _values(plan, rows.get((0, t, g), {}), _minutes(edges[t], edges[t + 1], now)))
-        for t, name in enumerate(plan.buckets.names)
-        for g, dimensions in lines
-    ]
+    points = []
+    for t, ((start, end), name) in enumerate(zip(pairwise(plan.buckets.edges), plan.buckets.names, strict=True)):
+        minutes = _minutes(start, end, now)
+        points += [Point(name, dimensions, read(rows.get((0, t, g), {}), minutes)) for g, dimensions in lines]
+    return points
 
 
 def _unpriced(total: Row) -> list[Note]:

@@ -65,12 +65,15 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One combination of dimension values; `share` of the total of the ordering measure when that adds up."""
+    """One combination of dimension values; `share` of the total of the ordering measure when that adds up. `previous`:
+    its measures in the compared window, None when it was not there or nothing is compared; for the rest bucket,
+    everything that is not among the groups."""
 
     dimensions: Mapping[str, DimensionValue]
     measures: Mapping[str, Value]
     share: float | None
     is_other: bool = False
+    previous: Mapping[str, Value] | None = None
 
 
 @dataclass(frozen=True, slots=True)

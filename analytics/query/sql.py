@@ -2,7 +2,8 @@
 
 Stages (CTEs): `src` visible rows of the covering cube with their bucket number `t` and window number `period`;
 `ranked` the groups in order, `g` = rank or 0 for the rest bucket; `cells` sums by grouping sets; `merged` the cells'
-histograms; `counted` distinct counts. In the result t = -1 means the whole window and g = -1 every group.
+histograms, or `packed` the rows' own ones while they are few; `counted` distinct counts. In the result t = -1 means the
+whole window and g = -1 every group.
 """
 
 from typing import Any
@@ -15,10 +16,17 @@ from analytics.rollups.sql import quote
 
 NULL = "\x01"
 """Stands for "not set" while groups are compared as text."""
+PACKED_ROWS = 20_000
+"""Up to so many rows their histograms are sent as stored and merged by `analytics.query.quantiles`, which takes a tenth
+of the time of merging them here; more than that would take the console's memory."""
+ARRAY_HEADER_BYTES = 20
+"""PostgreSQL's binary array of one dimension: dimensions, flags, element type, length and lower bound, 4 bytes each
+(src/backend/utils/adt/arrayfuncs.c, array_send); then each element with its length before it."""
 
 
 def statement(plan: Plan) -> tuple[str, dict[str, Any]]:
-    """SQL and named parameters. Columns: period, t, g, sums, <histogram>_b and _n, distinct counts c0…, d0…."""
+    """SQL and named parameters. Columns: period, t, g, sums, packed_ and merged_<histogram>_b and _n (one of the two is
+    NULL), distinct counts c0…, d0…."""
     source, parameters = _source(plan)
     stages = [f"src AS ({source})"]
     if plan.dimensions:
@@ -28,9 +36,13 @@ def statement(plan: Plan) -> tuple[str, dict[str, Any]]:
     columns = ["cells.*"]
     joins = ""
     if plan.quantiles:
-        stages.append(f"merged AS ({_merged(plan)})")
-        columns += [f"merged.{name}_{part}" for name in _histograms(plan) for part in "bn"]
-        joins += " LEFT JOIN merged USING (period, t, g)"
+        for stage, text in (("packed", _packed(plan)), ("merged", _merged(plan))):
+            stages.append(f"{stage} AS ({text})")
+            columns += [
+                f"{stage}.{name}_{part} AS {stage}_{name}_{part}" for name in _histograms(plan) for part in "bn"
+            ]
+            joins += f" LEFT JOIN {stage} USING (period, t, g)"
+        parameters["packed_rows"] = PACKED_ROWS
     if plan.distincts:
         stages.append(f"counted AS ({_counted(plan)})")
         columns += [f"counted.c{i}" for i in range(len(plan.distincts))]
@@ -161,6 +173,19 @@ def _cells(plan: Plan) -> str:
     return f"SELECT {_cell(plan)}{sums} FROM {_grouped(plan)} s {_sets(plan)}"
 
 
+def _packed(plan: Plan) -> str:
+    """The rows' histograms end to end, of the finest cells alone; both parts in the order of the same rows."""
+    t = "t" if plan.query.granularity is not None else "-1"
+    g = "g" if plan.dimensions else "-1"
+    joined = ", ".join(
+        f"string_agg(substr(array_send({name}_{part}), {ARRAY_HEADER_BYTES + 1}), ''::bytea) AS {name}_{part}"
+        for name in _histograms(plan)
+        for part in "bn"
+    )
+    few = "(SELECT count(*) FROM src) <= %(packed_rows)s"
+    return f"SELECT period, {t} AS t, {g} AS g, {joined} FROM {_grouped(plan)} s WHERE {few} GROUP BY 1, 2, 3"
+
+
 def _merged(plan: Plan) -> str:
     """Histograms of each cell, buckets in any order: sorting them here would cost more than everything else."""
     names = _histograms(plan)
@@ -168,7 +193,8 @@ def _merged(plan: Plan) -> str:
         f"SELECT {i}, u.b, u.n FROM unnest({name}_b, {name}_n) u(b, n)" for i, name in enumerate(names)
     )
     rows = f"{_grouped(plan)} s CROSS JOIN LATERAL ({pairs}) v(which, b, n)"
-    summed = f"SELECT {_cell(plan)}, which, b, sum(n) AS n FROM {rows} {_sets(plan, ', which, b')}"
+    many = "(SELECT count(*) FROM src) > %(packed_rows)s"
+    summed = f"SELECT {_cell(plan)}, which, b, sum(n) AS n FROM {rows} WHERE {many} {_sets(plan, ', which, b')}"
     arrays = ", ".join(
         f"array_agg({part}) FILTER (WHERE which = {i}) AS {name}_{part}"
         for i, name in enumerate(names)

@@ -113,3 +113,18 @@ def test_the_rank_is_that_of_percentile_disc(db: None, q: float, n: int) -> None
         disc, rank = cursor.fetchone()
 
     assert disc == rank == max(1, math.ceil(q * n))
+
+
+@given(st.lists(st.lists(st.integers(0, histogram.LAST_BUCKET), max_size=20), min_size=1, max_size=6))
+def test_quantiles_of_many_are_those_of_each(cells: list[list[int]]) -> None:
+    entries = [(number, bucket) for number, buckets in enumerate(cells) for bucket in buckets]
+    cell = np.array([number for number, _ in entries], np.int64)
+    index = np.array([bucket for _, bucket in entries], np.int16)
+
+    found = histogram.quantiles(cell, index, np.full(len(entries), 3), len(cells), QS, LATENCY)
+
+    for q, values in zip(QS, found, strict=True):
+        for buckets, value in zip(cells, values, strict=True):
+            ranked = sorted(bucket for bucket in buckets for _ in range(3))
+            expected = histogram.value_of(ranked[max(1, math.ceil(q * len(ranked))) - 1], LATENCY) if ranked else None
+            assert value == expected

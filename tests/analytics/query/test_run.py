@@ -10,6 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from analytics import cache
 from analytics.query import Filter, Query, QueryError, Result, run
 from analytics.query import sql as query_sql
 from analytics.query.plan import make_plan
@@ -415,3 +416,53 @@ def test_the_plan_reads_the_smallest_cube_and_never_the_ledger(
     assert {
         name for name in connection.introspection.table_names() if f"'{name}'" in explained or f'"{name}"' in explained
     } == tables
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"granularity": "hour", "compare_to": "previous_period"},
+        {"dimensions": ["model"], "limit": 1},
+        {"dimensions": ["project"], "granularity": "day", "order": "-latency_p95"},
+    ],
+)
+def test_percentiles_are_the_same_merged_here_or_in_the_database(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
+) -> None:
+    names = ["latency_p50", "latency_p95", "ttft_p95", "requests"]
+    here = ask(measures=names, **more)
+
+    monkeypatch.setattr(query_sql, "PACKED_ROWS", 0)
+    cache.clear()
+    there = ask(measures=names, **more)
+
+    assert (here.totals, here.previous_totals) == (there.totals, there.previous_totals)
+    assert (list(here.series), list(here.groups)) == (list(there.series), list(there.groups))
+    assert here.totals["latency_p50"] == pytest.approx(400, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        (2, [(3, None, False), (1, {"requests": 4}, False)]),  # banner is new, the assistant had four
+        (1, [(3, None, False), (1, {"requests": 4}, True)]),
+    ],
+)
+def test_groups_know_their_values_in_the_compared_window(ask: Ask, limit: int, expected: list[Any]) -> None:
+    known = {"dimensions": ["project"], "start": at(0, 0, 1), "limit": limit}
+
+    compared = ask(compare_to=(DAY, at(0, 0, 1)), **known)
+
+    assert [(group.measures["requests"], group.previous, group.is_other) for group in compared.groups] == expected
+    assert [group.previous for group in ask(**known).groups] == [None, None]
+
+
+def test_one_scope_serves_several_questions(ask: Ask, busy: Acme) -> None:
+    query = Query(measures=["requests"], start=DAY, end=at(0, 0, 3), organization=busy.organization)
+    scope = scope_of(busy.people["bob"], query)
+
+    with CaptureQueriesContext(connection) as captured:
+        result = run(busy.people["bob"], query, scope=scope)
+
+    assert (len(captured), result.totals) == (1, ask("bob").totals)
