@@ -260,6 +260,7 @@ GATEWAY_STAGES = [
     "gateway.dataplane.stages.resolve",
     "gateway.dataplane.stages.limit",
     "gateway.dataplane.guard.stage.guard_input",
+    "gateway.dataplane.bodies.capture.log_bodies",
     "gateway.dataplane.cache.stage.respond_from_cache",
     "gateway.dataplane.stages.route",
     "gateway.dataplane.counting.count_here",
@@ -268,10 +269,12 @@ GATEWAY_STAGES = [
 GATEWAY_SNAPSHOT_LOADERS = [
     "gateway.dataplane.cache.policy.PolicyLoader",
     "gateway.dataplane.guard.rules.RulesLoader",
+    "gateway.dataplane.bodies.capture.BodyPolicyLoader",
 ]
 GATEWAY_SERVICES = [
     "gateway.dataplane.cache.service.CacheService",
     "gateway.dataplane.guard.service.GuardService",
+    "gateway.dataplane.bodies.service.BodyService",
 ]
 GATEWAY_CACHE_MEMORY_BYTES = ENV.cache_memory_bytes
 GATEWAY_ADAPTERS = {

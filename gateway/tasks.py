@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from gateway.services import audit, imports, outbox
+from gateway.services import audit, bodies, imports, outbox
 
 
 @shared_task(name="gateway.audit_seal")
@@ -15,6 +15,12 @@ def audit_seal() -> int:
 def outbox_relay() -> int:
     """Deliver due messages; returns how many arrived."""
     return outbox.relay().delivered
+
+
+@shared_task(name="gateway.purge_bodies")
+def purge_bodies() -> int:
+    """Delete logged bodies that are past their day; returns how many."""
+    return bodies.purge_bodies()
 
 
 @shared_task(name="gateway.usage_imports", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)

@@ -18,6 +18,7 @@ from gateway.ledger.ids import ms_of, uuid7
 from gateway.ledger.partitions import ensure_partitions
 from gateway.models import (
     AuditEvent,
+    BodyPolicy,
     CachePolicy,
     Guardrail,
     Invitation,
@@ -31,7 +32,7 @@ from gateway.models import (
     User,
     VirtualKey,
 )
-from gateway.services import cache, catalog, guardrails, identity, keys, people
+from gateway.services import bodies, cache, catalog, guardrails, identity, keys, people
 
 PASSWORD = "correct horse battery staple"
 UPSTREAM = "https://192.0.2.10/v1"  # TEST-NET-1: never answers, resolves without DNS
@@ -121,6 +122,7 @@ class Acme:
     shared_provider: Provider = None  # type: ignore[assignment]
     model: Model = None  # type: ignore[assignment]
     route: Route = None  # type: ignore[assignment]
+    body_policy: BodyPolicy = None  # type: ignore[assignment]
     cache_policy: CachePolicy = None  # type: ignore[assignment]
     guardrail: Guardrail = None  # type: ignore[assignment]
     invitation: Invitation = None  # type: ignore[assignment]
@@ -211,6 +213,7 @@ def _add_catalog(company: Acme) -> None:
     company.guardrail = guardrails.create_guardrail(
         organization=company.organization, actor=None, name="secrets", kind="secrets", action="block"
     )
+    company.body_policy = bodies.create_body_policy(organization=company.organization, actor=None)
     company.cache_policy = cache.create_cache_policy(organization=company.organization, actor=None)
 
 

@@ -8,8 +8,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from gateway.admin.base import ADMINS, MEMBERS, ServiceAdmin
-from gateway.models import CachePolicy, Guardrail
-from gateway.services import cache, guardrails
+from gateway.models import BodyPolicy, CachePolicy, Guardrail
+from gateway.services import bodies, cache, guardrails
 
 
 class CachePolicyForm(forms.ModelForm):
@@ -48,6 +48,30 @@ class CachePolicyAdmin(ServiceAdmin):
     @admin.action(description="Erase what is kept", permissions=["alter"])
     def erase(self, request: HttpRequest, rows: QuerySet[CachePolicy]) -> None:
         self.apply(request, rows, lambda row: cache.erase_cache(policy=row, actor=_person(request)), "erased")
+
+
+@admin.register(BodyPolicy)
+class BodyPolicyAdmin(ServiceAdmin):
+    """Logging of requests and answers."""
+
+    view_roles, change_roles = MEMBERS, ADMINS
+    can_delete = True
+    list_display = ("__str__", "organization", "project", "is_enabled", "retention_days", "max_body_bytes")
+    list_select_related = ("organization", "project")
+    list_filter = ("is_enabled",)
+    fields = ("organization", "project", *bodies.POLICY_FIELDS)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("organization", "project") if obj else ()
+
+    def create(self, request: HttpRequest, data: dict[str, Any]) -> Any:
+        return bodies.create_body_policy(actor=_person(request), **data)
+
+    def update(self, request: HttpRequest, row: Any, data: dict[str, Any]) -> Any:
+        return bodies.update_body_policy(policy=row, actor=_person(request), **data)
+
+    def remove(self, request: HttpRequest, row: Any) -> None:
+        bodies.delete_body_policy(policy=row, actor=_person(request))
 
 
 class GuardrailForm(forms.ModelForm):

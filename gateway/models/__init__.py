@@ -1,6 +1,7 @@
 """The gateway's tables, one room a subject."""
 
 from gateway.models.audit import AuditEvent, SubjectKey
+from gateway.models.bodies import BodyPolicy, LoggedBody
 from gateway.models.catalog import AllowedUpstream, ConfigChange, ConfigVersion, Model, Provider, Route, RouteTarget
 from gateway.models.identity import Invitation, Membership, Organization, Project, Team, User
 from gateway.models.jobs import Heartbeat, Job, OutboxMessage
@@ -20,6 +21,7 @@ from gateway.models.policies import CachePolicy, Guardrail
 __all__ = [
     "AllowedUpstream",
     "AuditEvent",
+    "BodyPolicy",
     "CachePolicy",
     "ConfigChange",
     "ConfigVersion",
@@ -32,6 +34,7 @@ __all__ = [
     "Job",
     "KeySpend",
     "LedgerLine",
+    "LoggedBody",
     "Membership",
     "Model",
     "Organization",

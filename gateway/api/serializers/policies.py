@@ -7,7 +7,7 @@ from rest_framework import serializers
 from gateway.api.openapi import examples
 from gateway.api.serializers.base import Input, Record, Scoped
 from gateway.api.serializers.identity import ID, TIMES
-from gateway.models import CachePolicy, Guardrail, Project
+from gateway.models import BodyPolicy, CachePolicy, Guardrail, Project
 
 _POLICY = {
     "project": None, "is_enabled": True, "ttl_s": 3600, "is_shared": False, "max_entry_bytes": 1048576,
@@ -133,3 +133,49 @@ class TrialSerializer(serializers.Serializer):
     would_block = serializers.BooleanField()
     text = serializers.CharField()
     score = serializers.FloatField(allow_null=True)
+
+
+_BODY_POLICY = {"project": None, "is_enabled": True, "retention_days": 30, "max_body_bytes": 65536}
+
+
+@examples(response={"id": ID, "organization": ID, **_BODY_POLICY, **TIMES}, request=_BODY_POLICY)
+class BodyPolicySerializer(Record):
+    """Whether requests and answers are kept. `project` null: every project without a policy of its own."""
+
+    project = Scoped(queryset=Project.objects.all(), allow_null=True, required=False)
+
+    class Meta:
+        model = BodyPolicy
+        fields = (
+            "id", "organization", "project", "is_enabled", "retention_days", "max_body_bytes", "created_at",
+            "updated_at",
+        )  # fmt: skip
+        read_only_fields = ("id", "organization")
+        validators: list[object] = []
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """A policy stays where it is."""
+        fields = super().get_fields()
+        if self.instance is not None:
+            fields["project"].read_only = True
+        return fields
+
+
+@examples(
+    response={
+        "request_id": "req_3f1c2d9a", "logged_at": "2026-11-02T09:30:00Z", "expires_at": "2026-12-02T09:30:00Z",
+        "endpoint": "/v1/chat/completions", "is_truncated": False,
+        "request": '{"model":"gpt-4o","messages":[{"role":"user","content":"write to [REDACTED:email]"}]}',
+        "response": '{"choices":[{"index":0,"message":{"role":"assistant","content":"Done."}}]}',
+    },
+)  # fmt: skip
+class BodiesSerializer(serializers.Serializer):
+    """What one call sent and got, without personal data and secrets; null when its key is gone."""
+
+    request_id = serializers.CharField()
+    logged_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    endpoint = serializers.CharField()
+    request = serializers.CharField(allow_null=True)
+    response = serializers.CharField(allow_null=True)
+    is_truncated = serializers.BooleanField()

@@ -17,11 +17,12 @@ from gateway.api.filters import AuditFilter, UsageFilter
 from gateway.api.pagination import CappedPagination
 from gateway.api.permissions import ADMINS, MEMBERS
 from gateway.api.serializers import ledger as shapes
+from gateway.api.serializers.policies import BodiesSerializer
 from gateway.api.views.base import ReadableResource
 from gateway.choices import PriceStatus, UsageSource
 from gateway.ledger.ids import started_at
 from gateway.models import AuditEvent, LedgerLine
-from gateway.services import audit, explanation
+from gateway.services import audit, bodies, explanation
 
 _LINE_OR_REQUEST = OpenApiParameter(
     "id", OpenApiTypes.STR, OpenApiParameter.PATH, description="Id of a line, or the request id that the caller got."
@@ -36,7 +37,7 @@ class UsageRecordViewSet(ReadableResource):
     pagination_class = CappedPagination
     filterset_class = UsageFilter
     filter_backends = (DjangoFilterBackend,)  # newest first, always: the order of the index
-    roles = {"list": MEMBERS, "retrieve": MEMBERS, "cost_explanation": MEMBERS}
+    roles = {"list": MEMBERS, "retrieve": MEMBERS, "cost_explanation": MEMBERS, "bodies": ADMINS}
     lookup_value_regex = r"[A-Za-z0-9._:\-]{1,128}"
     lookup_url_kwarg = "id"
 
@@ -68,6 +69,18 @@ class UsageRecordViewSet(ReadableResource):
             "is_complete": all(line.price_status != PriceStatus.UNPRICED for line in lines),
         }  # fmt: skip
         return Response(shapes.CostExplanationSerializer(body).data)
+
+    @extend_schema(methods=["get"], parameters=[_LINE_OR_REQUEST], responses=BodiesSerializer(many=True))
+    @extend_schema(methods=["delete"], parameters=[_LINE_OR_REQUEST], responses={204: None})
+    @action(detail=True, methods=["get", "delete"], pagination_class=None, filter_backends=())
+    def bodies(self, request: Request, id: str) -> Response:
+        """What the call sent and got, if it was kept (GET; every reading is audited), or forget it (DELETE)."""
+        request_id = self._lines(id)[0].request_id
+        if request.method == "DELETE":
+            bodies.erase_bodies(organization=self.organization, request_id=request_id, actor=self.actor)
+            return Response(status=204)
+        found = bodies.read_bodies(organization=self.organization, request_id=request_id, actor=self.actor)
+        return Response(BodiesSerializer(found, many=True).data)
 
     def _lines(self, value: str) -> list[LedgerLine]:
         """Every visible line of the request, oldest first. Two index look-ups."""

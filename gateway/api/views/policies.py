@@ -9,8 +9,8 @@ from gateway.api.permissions import ADMINS, MEMBERS
 from gateway.api.serializers import policies as shapes
 from gateway.api.serializers.policies import CachePolicySerializer
 from gateway.api.views.base import ReadableResource
-from gateway.models import CachePolicy, Guardrail
-from gateway.services import cache, guardrails
+from gateway.models import BodyPolicy, CachePolicy, Guardrail
+from gateway.services import bodies, cache, guardrails
 
 
 class CachePolicyViewSet(ReadableResource):
@@ -86,3 +86,30 @@ class GuardrailViewSet(ReadableResource):
         guardrail = self.get_object()
         text = self.validated(shapes.TrialRequestSerializer)["text"]
         return Response(shapes.TrialSerializer(guardrails.try_guardrail(guardrail=guardrail, text=text)).data)
+
+
+class BodyPolicyViewSet(ReadableResource):
+    """Logging of requests and answers."""
+
+    queryset = BodyPolicy.objects.all()
+    serializer_class = shapes.BodyPolicySerializer
+    roles = {"list": MEMBERS, "retrieve": MEMBERS, "create": ADMINS, "partial_update": ADMINS, "destroy": ADMINS}
+    filterset_fields = {"project": ["exact", "isnull"], "is_enabled": ["exact"]}
+    ordering_fields = ("created_at",)
+
+    def create(self, request: Request) -> Response:
+        """Keep requests and answers of a project, or of every project without a policy of its own."""
+        organization = self.organization
+        fields = self.validated(self.serializer_class)
+        return self.answer(bodies.create_body_policy(organization=organization, actor=self.actor, **fields), 201)
+
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change a policy; what is kept keeps its day of deletion."""
+        policy = self.get_object()
+        fields = self.validated(self.serializer_class, policy)
+        return self.answer(bodies.update_body_policy(policy=policy, actor=self.actor, **fields))
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Stop keeping bodies; what is kept stays until its day of deletion."""
+        bodies.delete_body_policy(policy=self.get_object(), actor=self.actor)
+        return Response(status=204)

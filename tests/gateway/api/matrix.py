@@ -106,6 +106,12 @@ PATCH  guardrails/{guardrail}                   401 403 403 403 200 200 200 403 
 DELETE guardrails/{guardrail}                   401 403 403 403 204 204 204 403 204 404
 POST   guardrails/{guardrail}/test              401 403 403 403 200 200 200 403 200 404
 
+GET    body-policies                            401 200 200 200 200 200 200 200 200 200
+POST   body-policies                            401 403 403 403 201 201 201 403 201 400
+GET    body-policies/{body_policy}              401 200 200 200 200 200 200 200 200 404
+PATCH  body-policies/{body_policy}              401 403 403 403 200 200 200 403 200 404
+DELETE body-policies/{body_policy}              401 403 403 403 204 204 204 403 204 404
+
 GET    cache-policies                           401 200 200 200 200 200 200 200 200 200
 POST   cache-policies                           401 403 403 403 201 201 201 403 201 400
 GET    cache-policies/{cache_policy}            401 200 200 200 200 200 200 200 200 404
@@ -124,6 +130,9 @@ POST   usage-imports                            401 403 403 403 202 202 202 403 
 GET    usage-imports/{import}                   401 403 403 403 200 200 200 200 200 404
 GET    usage-imports/{import}/report            401 403 403 403 200 200 200 200 200 404
 GET    usage-imports/{import}/rejected          401 403 403 403 200 200 200 200 200 404
+
+GET    usage-records/{request}/bodies           401 403 403 403 404 404 404 404 404 404
+DELETE usage-records/{request}/bodies           401 403 403 403 404 404 404 403 404 404
 
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404

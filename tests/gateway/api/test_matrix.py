@@ -29,7 +29,7 @@ def places(company: factories.Acme, lines: dict[str, dict[str, Any]]) -> dict[st
         "shared_provider": company.shared_provider.pk, "model": company.model.pk, "route": company.route.pk,
         "request": lines["bob"]["request_id"], "line": lines["bob"]["id"], "ads_request": lines["ads"]["request_id"],
         "event": company.event.pk, "import": imported(company).pk, "cache_policy": company.cache_policy.pk,
-        "guardrail": company.guardrail.pk,
+        "guardrail": company.guardrail.pk, "body_policy": company.body_policy.pk,
     }  # fmt: skip
 
 
@@ -77,6 +77,8 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST guardrails": {"name": "cards", "kind": "pii", "action": "redact"},
         "PATCH guardrails/{guardrail}": {"position": 7},
         "POST guardrails/{guardrail}/test": {"text": "hello"},
+        "POST body-policies": {"project": str(company.assistant.pk), "retention_days": 7},
+        "PATCH body-policies/{body_policy}": {"retention_days": 8},
         "POST cache-policies": {"project": str(company.assistant.pk), "ttl_s": 60},
         "PATCH cache-policies/{cache_policy}": {"ttl_s": 120},
         "POST usage-imports": {

@@ -1,8 +1,12 @@
-"""Cache policies and guardrails through the API: values, conflicts, tenancy, audit."""
+"""Cache policies, guardrails and logged bodies through the API: values, conflicts, tenancy, audit."""
+
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.models import AuditEvent, CachePolicy, Guardrail
+from gateway import credentials
+from gateway.models import AuditEvent, CachePolicy, Guardrail, LoggedBody
+from gateway.services import bodies
 from tests import factories
 from tests.gateway.api.conftest import Caller
 
@@ -83,13 +87,13 @@ def test_a_guardrail_is_made_changed_tried_and_deleted(company: factories.Acme, 
     ("body", "code"),
     [
         ({"kind": "deny_list"}, "guardrail_config"),
-        ({"kind": "deny_list", "config": {"terms": [" "]}}, "guardrail_config"),
+        ({"kind": "deny_list", "config": {"terms": [" "]}}, "blank"),
         ({"kind": "pii", "config": {"entities": ["shoe_size"]}}, "guardrail_config"),
         ({"kind": "pii", "config": {"terms": ["x"]}}, "guardrail_config"),
         ({"kind": "pii", "config": {"surprise": 1}}, "unknown_field"),
         ({"kind": "json_schema", "config": {"schema": "{"}}, "guardrail_config"),
         ({"kind": "prompt_injection", "action": "redact"}, "guardrail_action"),
-        ({"kind": "webhook", "config": {"url": "http://169.254.169.254/latest"}}, "address_not_allowed"),
+        ({"kind": "webhook", "config": {"url": "http://169.254.169.254/latest"}}, "never called"),
         ({"kind": "webhook", "direction": "both", "config": {"url": "https://93.184.216.34/x"}}, "guardrail_direction"),
         ({"kind": "magic"}, "invalid_choice"),
     ],
@@ -123,3 +127,61 @@ def test_the_secret_of_a_webhook_never_comes_out(company: factories.Acme, caller
 def test_members_see_and_only_administrators_change(company: factories.Acme, caller: Caller) -> None:
     assert caller("developer").get(RAILS).json()["count"] == 1
     assert caller("mallory").get(RAILS).json()["count"] == 0
+
+
+# ---- bodies ----------------------------------------------------------------------------------------------------------
+def keep_body(company: factories.Acme, request_id: str, **changes: object) -> LoggedBody:
+    now = datetime.now(UTC)
+    values: dict[str, object] = {
+        "organization": company.organization.pk, "project": company.assistant.pk, "request_id": request_id,
+        "logged_at": now, "expires_at": now + timedelta(days=1), "endpoint": "/v1/chat/completions",
+        "request": credentials.encrypt('{"a": 1}'), "response": credentials.encrypt("{}"),
+    }  # fmt: skip
+    return LoggedBody.objects.create(**values | changes)
+
+
+def test_reading_bodies_is_audited_and_forgetting_too(company: factories.Acme, caller: Caller) -> None:
+    (line,) = factories.book_lines(factories.line(company))
+    keep_body(company, line["request_id"])
+    path = f"/api/v1/usage-records/{line['request_id']}/bodies"
+
+    read = caller("admin").get(path)
+
+    assert [(body["request"], body["response"]) for body in read.json()] == [('{"a": 1}', "{}")]
+    event = AuditEvent.objects.filter(verb="bodies.read").get()
+    assert event.after == {"request_id": line["request_id"], "count": 1}
+    assert caller("analyst").get(path).status_code == 403
+    assert caller("mallory").get(path).status_code == 404
+    assert caller("admin").delete(path).status_code == 204
+    assert caller("admin").get(path).status_code == 404
+    assert AuditEvent.objects.filter(verb="bodies.erase").count() == 1
+
+
+def test_a_body_whose_key_is_gone_is_null(company: factories.Acme, caller: Caller) -> None:
+    (line,) = factories.book_lines(factories.line(company))
+    keep_body(company, line["request_id"], request=b"not a token")
+
+    (body,) = caller("owner").get(f"/api/v1/usage-records/{line['request_id']}/bodies").json()
+
+    assert (body["request"], body["response"]) == (None, "{}")
+
+
+def test_bodies_are_deleted_after_their_day(company: factories.Acme) -> None:
+    now = datetime.now(UTC)
+    keep_body(company, "old", expires_at=now - timedelta(seconds=1))
+    keep_body(company, "new")
+
+    assert bodies.purge_bodies() == 1
+    assert list(LoggedBody.objects.values_list("request_id", flat=True)) == ["new"]
+
+
+def test_a_body_policy_is_made_changed_and_deleted(company: factories.Acme, caller: Caller) -> None:
+    adam = caller("admin")
+    made = adam.post("/api/v1/body-policies", {"project": str(company.assistant.pk)}, format="json")
+    path = f"/api/v1/body-policies/{made.json()['id']}"
+
+    assert (made.status_code, made.json()["retention_days"], made.json()["max_body_bytes"]) == (201, 30, 65_536)
+    assert adam.patch(path, {"retention_days": 366}, format="json").status_code == 400
+    assert adam.patch(path, {"retention_days": 3}, format="json").json()["retention_days"] == 3
+    assert adam.post("/api/v1/body-policies", {}, format="json").json()["code"] == "body_policy_exists"
+    assert adam.delete(path).status_code == 204

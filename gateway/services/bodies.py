@@ -1,0 +1,145 @@
+"""Logged bodies: policies, reading (audited), forgetting."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypedDict, Unpack
+
+from cryptography.fernet import InvalidToken
+from django.db import IntegrityError, transaction
+
+from gateway import credentials
+from gateway.models import BodyPolicy, LoggedBody, Organization, Project
+from gateway.services import audit
+from gateway.services.audit import Actor
+from gateway.services.errors import Conflict, Invalid, NotFound
+from gateway.services.identity import check_fields
+
+POLICY_FIELDS = ("is_enabled", "retention_days", "max_body_bytes")
+PURGE_BATCH = 1_000
+
+
+class BodyPolicyFields(TypedDict, total=False):
+    """What may be changed on a body policy."""
+
+    is_enabled: bool
+    retention_days: int
+    max_body_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """What one call sent and got, redacted. `request` and `response` are None when no configured key can read them."""
+
+    request_id: str
+    logged_at: datetime
+    expires_at: datetime
+    endpoint: str
+    request: str | None
+    response: str | None
+    is_truncated: bool
+
+
+@transaction.atomic
+def create_body_policy(
+    *, organization: Organization, actor: Actor, project: Project | None = None, **fields: Unpack[BodyPolicyFields]
+) -> BodyPolicy:
+    """Keep the bodies of a project, or of every project without a policy of its own. Raises `Invalid`, `Conflict`."""
+    if project is not None and project.organization_id != organization.pk:
+        raise Invalid("foreign_project", "The project belongs to another organization.", field="project")
+    policy = BodyPolicy(organization=organization, project=project, **fields)
+    check_fields(policy, *POLICY_FIELDS)
+    try:
+        with transaction.atomic():
+            policy.save(force_insert=True)
+    except IntegrityError:
+        message = "The project has a body policy." if project else "The organization has a body policy."
+        raise Conflict("body_policy_exists", message, field="project") from None
+    _audit(policy, actor, "body_policy.create", None, {"project": project and str(project.pk), **_facts(policy)})
+    return policy
+
+
+@transaction.atomic
+def update_body_policy(*, policy: BodyPolicy, actor: Actor, **fields: Unpack[BodyPolicyFields]) -> BodyPolicy:
+    """Change a policy; what is kept keeps its day of deletion. Raises `Invalid`."""
+    locked = _lock(policy)
+    before = _facts(locked)
+    for name, value in fields.items():
+        setattr(locked, name, value)
+    check_fields(locked, *POLICY_FIELDS)
+    old, new = audit.differences(before, _facts(locked))
+    if new:
+        locked.save(update_fields=[*new, "updated_at"])
+        _audit(locked, actor, "body_policy.update", old, new)
+    return locked
+
+
+@transaction.atomic
+def delete_body_policy(*, policy: BodyPolicy, actor: Actor) -> None:
+    """Stop keeping bodies; what is kept stays until its day of deletion."""
+    locked = _lock(policy)
+    _audit(locked, actor, "body_policy.delete", _facts(locked), None)
+    locked.delete()
+
+
+@transaction.atomic
+def read_bodies(*, organization: Organization, request_id: str, actor: Actor) -> list[Bodies]:
+    """The bodies of a request; the reading is an audit event. Raises `NotFound` when none are kept."""
+    rows = list(LoggedBody.objects.filter(organization=organization.pk, request_id=request_id).order_by("logged_at"))
+    if not rows:
+        raise NotFound("bodies_not_kept", "No bodies of this request are kept.")
+    audit.record(
+        organization=organization, actor=actor, verb="bodies.read", target=organization,
+        after={"request_id": request_id, "count": len(rows)},
+    )  # fmt: skip
+    return [_opened(row) for row in rows]
+
+
+@transaction.atomic
+def erase_bodies(*, organization: Organization, request_id: str, actor: Actor) -> int:
+    """Delete the bodies of a request; returns how many. Raises `NotFound`."""
+    count, _ = LoggedBody.objects.filter(organization=organization.pk, request_id=request_id).delete()
+    if not count:
+        raise NotFound("bodies_not_kept", "No bodies of this request are kept.")
+    after = {"request_id": request_id, "count": count}
+    audit.record(organization=organization, actor=actor, verb="bodies.erase", target=organization, after=after)
+    return count
+
+
+def purge_bodies() -> int:
+    """Delete what is past its day, in batches; returns how many. Safe to run at once with itself."""
+    total = 0
+    while True:
+        due = LoggedBody.objects.filter(expires_at__lte=datetime.now(UTC)).values("pk")[:PURGE_BATCH]
+        count, _ = LoggedBody.objects.filter(pk__in=list(due.values_list("pk", flat=True))).delete()
+        total += count
+        if count < PURGE_BATCH:
+            return total
+
+
+def _opened(row: LoggedBody) -> Bodies:
+    return Bodies(
+        row.request_id, row.logged_at, row.expires_at, row.endpoint, _text(row.request), _text(row.response),
+        row.is_truncated,
+    )  # fmt: skip
+
+
+def _text(stored: bytes | memoryview) -> str | None:
+    try:
+        return credentials.decrypt(bytes(stored))
+    except InvalidToken:
+        return None
+
+
+def _lock(policy: BodyPolicy) -> BodyPolicy:
+    return BodyPolicy.objects.select_for_update(of=("self",)).get(pk=policy.pk)
+
+
+def _facts(policy: BodyPolicy, names: Sequence[str] = POLICY_FIELDS) -> dict[str, Any]:
+    return {name: getattr(policy, name) for name in names}
+
+
+def _audit(
+    policy: BodyPolicy, actor: Actor, verb: str, before: dict[str, Any] | None, after: dict[str, Any] | None
+) -> None:
+    audit.record(organization=policy.organization, actor=actor, verb=verb, target=policy, before=before, after=after)
