@@ -276,6 +276,8 @@ GATEWAY_SERVICES = [
     "gateway.dataplane.guard.service.GuardService",
     "gateway.dataplane.bodies.service.BodyService",
 ]
+# Data-plane paths that call no model: path → handler.
+GATEWAY_MOUNTS = {"/otlp/v1/traces": "gateway.otlp.receiver.Traces"}
 GATEWAY_CACHE_MEMORY_BYTES = ENV.cache_memory_bytes
 GATEWAY_ADAPTERS = {
     "openai": "gateway.dataplane.adapters.openai.OpenAIAdapter",

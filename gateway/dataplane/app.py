@@ -76,6 +76,8 @@ class DataPlane:
         endpoint = ENDPOINTS.get(path)
         if endpoint is not None and scope["method"] == "POST":
             await self._model_call(endpoint, scope, receive, send)
+        elif (mount := self.runtime.mounts.find(path)) is not None:
+            await mount(scope, receive, send)
         elif path.startswith(DATA_PLANE_PREFIXES) or path == "/v1":
             await self._other(scope, path, send)
         elif path in ("/healthz", "/readyz", "/metrics"):

@@ -83,6 +83,19 @@ class Loader(Protocol):
         """Read through `connection`, in the keeper's thread and inside its REPEATABLE READ snapshot."""
 
 
+class Mount(Protocol):
+    """A handler of data-plane paths that call no model; built with the `Runtime` as its only argument.
+
+    Named in `settings.GATEWAY_MOUNTS` by its path.
+    """
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request; authentication is its own business (`stages.identify`)."""
+
+    def metrics(self) -> list[str]:
+        """Lines in Prometheus' text format."""
+
+
 class Service(Protocol):
     """Something that lives as long as a data-plane process; built with the `Runtime` as its only argument.
 

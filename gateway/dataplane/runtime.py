@@ -20,6 +20,7 @@ from gateway.dataplane.call import Call, new_id
 from gateway.dataplane.deployments import Deployments
 from gateway.dataplane.keeper import Keeper
 from gateway.dataplane.limits import Limiter, SpendTally
+from gateway.dataplane.mounts import Mounts
 from gateway.dataplane.protocols import Loader, Pricer, Service
 from gateway.dataplane.upstream import Client
 from gateway.dataplane.views import Snapshot, Target
@@ -62,6 +63,7 @@ class Metrics:
         lines += runtime.deployments.metrics()
         for service in runtime.services.values():
             lines += service.metrics()
+        lines += runtime.mounts.metrics()
         return "\n".join(lines) + "\n"
 
 
@@ -89,6 +91,7 @@ class Runtime:
         self.keeper.on_allowed = self.client.resolver.set_allowed
         found: list[Service] = [import_string(path)(self) for path in settings.GATEWAY_SERVICES]
         self.services = {service.name: service for service in found}
+        self.mounts = Mounts(self)
         self._random = random.Random()  # noqa: S311  (spreads load, guards nothing)
 
     async def start(self) -> None:

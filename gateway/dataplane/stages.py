@@ -13,6 +13,7 @@ from gateway import credentials
 from gateway.choices import Scope
 from gateway.dataplane.call import Call
 from gateway.dataplane.errors import ApiError, Denied
+from gateway.dataplane.views import KeyView
 
 if TYPE_CHECKING:
     from gateway.dataplane.runtime import Runtime
@@ -40,7 +41,7 @@ def _unauthorized(message: str) -> ApiError:
                     headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
 
 
-def authenticate(call: Call, runtime: "Runtime") -> None:
+def identify(call: Call, runtime: "Runtime") -> KeyView:
     """Find the key; unknown, revoked, expired and foreign keys look the same to the caller (401)."""
     secret = presented_secret(call)
     for digest in _digests(secret):
@@ -54,6 +55,12 @@ def authenticate(call: Call, runtime: "Runtime") -> None:
     if key.fails_closed and runtime.snapshot_age() > runtime.stale_after_s:
         message = "The gateway cannot confirm its configuration, and this organization refuses calls then."
         raise ApiError(503, "configuration_stale", message, kind="api_error", headers={"Retry-After": "5"})
+    return key
+
+
+def authenticate(call: Call, runtime: "Runtime") -> None:
+    """The caller's key, which must be one that may call models."""
+    key = identify(call, runtime)
     if Scope.INFERENCE.value not in key.scopes:
         raise Denied(403, "scope_missing", "This key may not call models (scope 'inference').", kind="permission_error")
 

@@ -10,6 +10,8 @@ PROVIDERS = {
     "azure_ai": "azure",
     "azure_openai": "azure",
     "azureopenai": "azure",
+    "az.ai.inference": "azure",
+    "az.ai.openai": "azure",
     "azure.ai.openai": "azure",
     "azure.ai.inference": "azure",
     "gemini": "google",
