@@ -10,6 +10,7 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, path, reverse
 
@@ -47,7 +48,7 @@ class ConsoleSite(AdminSite):
     def page(self, page: Page) -> Any:
         """The view of `page` behind the site's login and the page's permission; without it: 403."""
 
-        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not ConsoleContext.of(request, self).may(page.permission):
                 raise PermissionDenied
             return page.view(request, self, *args, **kwargs)

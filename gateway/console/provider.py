@@ -1,16 +1,31 @@
-"""The gateway's own entries: catalogue, people, audit trail."""
+"""The gateway's own pages and entries: catalogue, guardrails, imports, people, audit trail."""
 
-from gateway.console.registry import ConsoleProvider, NavEntry, Section
+from gateway.console import board, bodies, guardrails, imports
+from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
+from gateway.console.scope import ADMINISTRATORS
 
 
 class GatewayConsole(ConsoleProvider):
-    """Model pages of the configuration, by task."""
+    """Pages of the data plane's configuration, and model pages, by task."""
 
+    pages = (
+        Page("providers/", board.provider_board, "providers", "gateway.provider"),
+        Page("providers/<uuid:provider_id>/test/", board.provider_test, "provider_test", "gateway.provider"),
+        Page("guardrails/", guardrails.guardrail_list, "guardrails", "gateway.guardrail"),
+        Page("guardrails/<uuid:guardrail_id>/", guardrails.guardrail_page, "guardrail", "gateway.guardrail"),
+        Page("imports/", imports.import_list, "imports", ADMINISTRATORS),
+        Page("imports/<uuid:run_id>/", imports.import_page, "import", ADMINISTRATORS),
+        Page("imports/<uuid:run_id>/rejected.csv", imports.import_rejected, "import_rejected", ADMINISTRATORS),
+        Page("body-access/", bodies.body_log, "body_access", ADMINISTRATORS),
+    )
     navigation = (
         NavEntry("Keys", "admin:gateway_virtualkey_changelist", "key", Section.GATEWAY, 10, "gateway.virtualkey"),
-        NavEntry("Providers", "admin:gateway_provider_changelist", "cloud", Section.GATEWAY, 20, "gateway.provider"),
+        NavEntry("Providers", "admin:providers", "cloud", Section.GATEWAY, 20),
         NavEntry("Models", "admin:gateway_model_changelist", "cube", Section.GATEWAY, 30, "gateway.model"),
         NavEntry("Routes", "admin:gateway_route_changelist", "route", Section.GATEWAY, 40, "gateway.route"),
+        NavEntry("Guardrails", "admin:guardrails", "shield", Section.GATEWAY, 50),
+        NavEntry("Imports", "admin:imports", "folder", Section.GATEWAY, 80),
+        NavEntry("Body access", "admin:body_access", "book", Section.GATEWAY, 90),
         NavEntry("Projects", "admin:gateway_project_changelist", "folder", Section.ORGANIZATION, 10, "gateway.project"),
         NavEntry("Teams", "admin:gateway_team_changelist", "team", Section.ORGANIZATION, 20, "gateway.team"),
         NavEntry(

@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any, Protocol
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
 
 from gateway.choices import Role
@@ -43,7 +44,7 @@ class Page:
     the no-store header, for a view that sets its own."""
 
     path: str
-    view: Callable[..., HttpResponse]
+    view: Callable[..., HttpResponseBase]
     name: str
     permission: Permission = EVERYBODY
     cacheable: bool = False

@@ -1,0 +1,120 @@
+"""Providers, guardrails, imports and body access in the console: who opens them, what they show, what they cost."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from gateway import credentials
+from gateway.models import Guardrail, ImportRun, LoggedBody, Organization, SecurityEvent
+from gateway.services import bodies, guardrails
+from tests.console.company import Company
+from tests.console.conftest import SignIn
+
+PAGES = {
+    "admin:providers": {"alice", "carol", "bob", "dave"},
+    "admin:guardrails": {"alice", "carol", "bob", "dave"},
+    "admin:imports": {"alice"},
+    "admin:body_access": {"alice"},
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_open_to_whom_they_are_for(name: str, company: Company, sign_in: SignIn) -> None:
+    opened = {
+        person for person in ("alice", "carol", "bob", "dave") if sign_in(person).get(reverse(name)).status_code == 200
+    }
+
+    assert opened == PAGES[name]
+
+
+def rail_of(company: Company, **fields: object) -> Guardrail:
+    values = {"name": "cards", "kind": "pii", "action": "redact", **fields}
+    return guardrails.create_guardrail(organization=company.organization, actor=None, **values)  # type: ignore[arg-type]
+
+
+def test_a_guardrail_shows_what_it_found_and_can_be_tried(
+    company: Company, sign_in: SignIn, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    rail = rail_of(company)
+    SecurityEvent.objects.create(
+        at=datetime.now(UTC), kind="guardrail", organization=company.organization.pk, guardrail=rail.pk,
+        action="redact", details="credit_card", count=1234,
+    )  # fmt: skip
+    alice, path = sign_in("alice"), reverse("admin:guardrail", args=[rail.pk])
+
+    with django_assert_max_num_queries(12):
+        listed = alice.get(reverse("admin:guardrails")).content.decode()
+    tried = alice.post(path, {"text": "my card is 4111 1111 1111 1111"}).content.decode()
+
+    assert "1,234" in listed
+    assert "my card is [REDACTED:credit_card]" in tried
+    assert "4111 1111 1111 1111" in tried
+    assert alice.post(path, {"text": ""}).content.decode().count("field-bad") == 1
+
+
+def test_a_webhook_is_not_tried(company: Company, sign_in: SignIn) -> None:
+    rail = rail_of(company, kind="webhook", action="block", config={"url": "https://93.184.216.34/x"})
+
+    page = sign_in("alice").post(reverse("admin:guardrail", args=[rail.pk]), {"text": "hello"}).content.decode()
+
+    assert "A webhook is only asked for real calls." in page
+
+
+def test_anothers_guardrail_does_not_exist(company: Company, sign_in: SignIn) -> None:
+    other = Organization.objects.create(slug="other-one", name="Other")
+    rail = guardrails.create_guardrail(organization=other, actor=None, name="theirs", kind="secrets")
+
+    assert sign_in("alice").get(reverse("admin:guardrail", args=[rail.pk])).status_code == 404
+
+
+def test_a_file_is_taken_and_its_page_shows_progress(company: Company, sign_in: SignIn) -> None:
+    file = SimpleUploadedFile(
+        "usage.csv", b"timestamp,model,input_tokens,output_tokens\n2026-01-01T00:00:00Z,gpt-4o,1,2\n"
+    )
+
+    answer = sign_in("alice").post(reverse("admin:imports"), {"file": file, "format": "csv"}, follow=True)
+
+    run = ImportRun.objects.get(organization=company.organization.pk)
+    assert answer.redirect_chain == [(reverse("admin:import", args=[run.pk]), 302)]
+    assert 'hx-trigger="every 2s"' in answer.content.decode()
+    listed = sign_in("alice").get(reverse("admin:imports")).content.decode()
+    assert "usage.csv" in listed
+
+
+def test_an_upload_that_cannot_be_read_says_why(company: Company, sign_in: SignIn) -> None:
+    empty = SimpleUploadedFile("usage.csv", b"")
+    file = SimpleUploadedFile("usage.csv", b"a\n1\n")
+    alice = sign_in("alice")
+
+    assert "empty" in alice.post(reverse("admin:imports"), {"file": empty, "format": "csv"}).content.decode()
+    page = alice.post(reverse("admin:imports"), {"file": file, "format": "csv", "mapping": "nonsense"}).content.decode()
+    assert "Each entry is key=value." in page
+
+
+def test_readings_of_bodies_are_listed(company: Company, sign_in: SignIn) -> None:
+    now = datetime.now(UTC)
+    LoggedBody.objects.create(
+        organization=company.organization.pk, project=company.organization.pk, request_id="req_kept", logged_at=now,
+        expires_at=now + timedelta(days=1), endpoint="/v1/chat/completions", request=credentials.encrypt("{}"),
+        response=credentials.encrypt("{}"),
+    )  # fmt: skip
+    bodies.read_bodies(organization=company.organization, request_id="req_kept", actor=company.people["alice"])
+
+    page = sign_in("alice").get(reverse("admin:body_access")).content.decode()
+
+    assert "req_kept" in page
+    assert "1 calls are kept now." in page
+
+
+def test_the_board_shows_every_provider_and_tests_one(company: Company, sign_in: SignIn) -> None:
+    page = sign_in("alice").get(reverse("admin:providers")).content.decode()
+    provider = company.organization.providers.first()
+
+    tested = sign_in("alice").post(reverse("admin:provider_test", args=[provider.pk])).content.decode()
+
+    assert page.count("Available, 30 d") == company.organization.providers.count()
+    assert "The test failed." in tested
+    assert sign_in("carol").post(reverse("admin:provider_test", args=[provider.pk])).status_code == 403
