@@ -71,6 +71,7 @@ class Call:
     response_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     attempts: int = 0
     prompt: "Prompt | None" = None
+    is_inner: bool = False  # made by the gateway for a client's call: a line, but no request of its own
     responder: "Responder | None" = None
     filters: "list[OutputFilter]" = field(default_factory=list)
     taps: "list[Tap]" = field(default_factory=list)

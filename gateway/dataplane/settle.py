@@ -93,6 +93,8 @@ def request_columns(call: Call) -> dict[str, Any]:
         "sdk": call_module.sdk_of(headers.get(b"user-agent", b""), headers.get(b"x-gateway-sdk")),
         "client_ip_hash": call_module.ip_hash(call.client_ip),
     }
+    if call.is_inner:
+        line["is_final"] = False
     tier = fields.get("service_tier")
     if isinstance(tier, str):
         line["service_tier_requested"] = call_module.clean(tier, 30)
@@ -155,7 +157,7 @@ def _add_outcome(attempt: Attempt, outcome: Outcome, usage: Usage) -> None:
     line |= usage.tokens
     line |= {
         "id": attempt.id,
-        "is_final": outcome.is_final,
+        "is_final": outcome.is_final and not attempt.call.is_inner,
         "status": outcome.status,
         "usage_source": usage.source,
         "duration_ms": round((now - attempt.clock) * 1000, 3),

@@ -124,4 +124,4 @@ def interrupted_line(attempt_id: str, begun: Mapping[str, Any]) -> dict[str, Any
     line = {name: value for name, value in begun.items() if name not in ("estimate", "pricing")}
     line |= dict(begun.get("estimate") or {})
     line |= {"id": attempt_id, "status": "interrupted", "error_type": "interrupted", "usage_source": "estimated"}
-    return line | {"is_final": True, "http_status": None}
+    return line | {"is_final": begun.get("is_final", True), "http_status": None}

@@ -55,22 +55,24 @@ def is_cacheable(call: Call) -> bool:
     return bool(call.endpoint.required) and not any(fields.get(name) for name in STATEFUL)
 
 
-def entry_key(call: Call, policy: PolicyView, marks: Sequence[str] = ()) -> bytes | None:
-    """Keyed hash of everything the answer depends on; None when the request has no canonical form.
-
-    Organization and (unless shared) project; endpoint and whether a stream with usage was asked for; every target the
-    name resolves to; the policy's generation; `marks` of stages that change answers; the canonical body.
-    """
+def surroundings(call: Call, policy: PolicyView, marks: Sequence[str] = ()) -> bytes:
+    """Everything beside the body that an answer depends on: organization and (unless shared) project; endpoint and
+    whether a stream with usage was asked for; every target the name resolves to; the policy's generation; `marks` of
+    stages that change answers."""
     key = call.key
     assert key is not None
+    scope = [key.organization, "" if policy.is_shared else key.project, policy.namespace, call.endpoint.path]
+    shape = ["stream" if call.is_stream else "whole", "usage" if call.wants_usage else ""]
+    targets = sorted(f"{target.provider.id}/{target.upstream_name}" for target in call.candidates)
+    headers = [call.headers.get(name, b"").decode("latin-1") for name in DECIDING_HEADERS]
+    return orjson.dumps([scope, shape, targets, headers, list(marks)])
+
+
+def entry_key(call: Call, around: bytes) -> bytes | None:
+    """Keyed hash of the surroundings and the canonical body; None when the request has no canonical form."""
     stable = {name: value for name, value in call.fields.items() if name not in VOLATILE}
     try:
         canonical = orjson.dumps(stable, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # numbers that only the slow parser took
         return None
-    scope = [key.organization, "" if policy.is_shared else key.project, policy.namespace, call.endpoint.path]
-    shape = ["stream" if call.is_stream else "whole", "usage" if call.wants_usage else ""]
-    targets = sorted(f"{target.provider.id}/{target.upstream_name}" for target in call.candidates)
-    headers = [call.headers.get(name, b"").decode("latin-1") for name in DECIDING_HEADERS]
-    material = orjson.dumps([scope, shape, targets, headers, list(marks)]) + canonical
-    return credentials.keyed_hash("response-cache", material, KEY_BYTES)
+    return credentials.keyed_hash("response-cache", around + canonical, KEY_BYTES)

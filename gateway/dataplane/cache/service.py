@@ -9,6 +9,7 @@ from django.conf import settings
 
 from gateway.dataplane.cache.entry import Entry
 from gateway.dataplane.cache.policy import Policies, PolicyView
+from gateway.dataplane.cache.semantic import Index
 from gateway.dataplane.cache.store import MemoryStore
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class CacheService:
     runtime: "Runtime"
     name: str = "cache"
     memory: MemoryStore = field(default_factory=lambda: MemoryStore(settings.GATEWAY_CACHE_MEMORY_BYTES))
+    questions: Index = field(default_factory=Index)
     flights: dict[bytes, Flight] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
     _tidying: "asyncio.Task[None] | None" = None
@@ -88,7 +90,9 @@ class CacheService:
             policies = self.policies
             if policies is not seen:
                 seen = policies
-                self.memory.keep_only({policy.namespace for policy in policies.values() if policy.is_enabled})
+                current = {policy.namespace for policy in policies.values() if policy.is_enabled}
+                self.memory.keep_only(current)
+                self.questions.keep_only(current)
 
     # ---- figures -----------------------------------------------------------------------------------------------
     def report(self) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from gateway.dataplane.cache.entry import Entry, entry_key, is_cacheable
+from gateway.dataplane.cache.entry import Entry, entry_key, is_cacheable, surroundings
 from gateway.dataplane.cache.hits import MISS, Recorder, serve
 from gateway.dataplane.cache.policy import PolicyView, Wish, policy_of, wish_of
+from gateway.dataplane.cache.semantic import Question, embed, question_of
 from gateway.dataplane.cache.service import CacheService, Flight
 from gateway.dataplane.call import Call
 
 if TYPE_CHECKING:
     from gateway.dataplane.runtime import Runtime
 
+SIMILARITY_HEADER = b"x-gateway-cache-similarity"
 ROUNDS = 2
 """How often a call waits for another: when those failed too, it goes on its own."""
 
@@ -26,7 +28,8 @@ def respond_from_cache(call: Call, runtime: "Runtime") -> Awaitable[None] | None
     wish = wish_of(call)
     if policy is None or not (wish.reads or wish.writes) or not is_cacheable(call):
         return None
-    place = entry_key(call, policy, call.cache_marks)
+    around = surroundings(call, policy, call.cache_marks)
+    place = entry_key(call, around)
     if place is None:
         return None
     if wish.reads and (entry := _fresh(cache.lookup(policy, place), wish)) is not None:
@@ -35,6 +38,8 @@ def respond_from_cache(call: Call, runtime: "Runtime") -> Awaitable[None] | None
         return None
     if wish.reads and place in cache.flights:
         return _follow(call, runtime, cache, policy, place, wish)
+    if policy.embedding_model and (question := question_of(call, around)) is not None:
+        return _look_for_meaning(call, runtime, cache, policy, place, wish, question)
     _lead(call, cache, policy, place)
     return None
 
@@ -60,6 +65,34 @@ async def _follow(
             serve(call, entry, runtime)
             return
     _lead(call, cache, policy, place)
+
+
+async def _look_for_meaning(
+    call: Call, runtime: "Runtime", cache: CacheService, policy: PolicyView, place: bytes, wish: Wish, asked: Question
+) -> None:
+    """Serve the answer to a question that means the same; else ask, and remember what this one meant."""
+    vector = await embed(call, asked.text, policy, runtime)
+    if vector is not None and wish.reads:
+        found = cache.questions.nearest(policy.namespace, asked.context, vector)
+        if found is not None and found[1] >= policy.similarity_threshold:
+            entry = _fresh(cache.lookup(policy, found[0]), wish)
+            if entry is not None:
+                cache.counters.hits += 1
+                call.response_headers.append((SIMILARITY_HEADER, f"{found[1]:.4f}".encode()))
+                serve(call, entry, runtime)
+                return
+    if wish.reads and place in cache.flights:  # meanwhile somebody asked the very same
+        await _follow(call, runtime, cache, policy, place, wish)
+        return
+    _lead(call, cache, policy, place)
+    if vector is not None:
+        remembered = vector
+        call.taps.append(
+            Recorder(
+                call, policy.max_entry_bytes,
+                lambda _entry: cache.questions.add(policy.namespace, asked.context, remembered, place),
+            )
+        )  # fmt: skip
 
 
 async def _landing(flight: Flight) -> Entry | None:

@@ -255,3 +255,70 @@ def test_a_key_that_may_not_use_the_model_gets_no_kept_answer(cached: Cached) ->
     narrow, _ = cached.stack.key(cached.organization, cached.project, allowed_models=["gpt-4o-mini"])
 
     assert cached.chat("not for all", secret=narrow, max_tokens=5).error_code == "model_not_allowed"
+
+
+# ---- by meaning ------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def meaning(world: World, request: pytest.FixtureRequest) -> Cached:
+    name = request.node.name.removeprefix("test_").replace("_", "-")
+    return Cached(
+        world.stack, f"mean-{name}"[:50], is_semantic=True, embedding_model="text-embedding-3-small",
+        similarity_threshold="0.8000",
+    )  # fmt: skip
+
+
+NEAR = ("What is the capital city of France today", "What is the capital city of France today please")
+"""The simulated embeddings are bags of words: these share all words but one."""
+
+
+def test_a_question_that_means_the_same_is_a_hit(meaning: Cached) -> None:
+    first = meaning.chat(NEAR[0], max_tokens=9, headers={"X_Request_ID": "mean-1"})
+    before = meaning.upstream_calls()
+    second = meaning.chat(NEAR[1], max_tokens=9, headers={"X_Request_ID": "mean-2"})
+
+    assert (status(first), status(second)) == ("miss", "hit")
+    assert second.body == first.body
+    assert 0.8 <= float(second.headers["x-gateway-cache-similarity"]) < 1
+    assert meaning.upstream_calls() == before + 1  # the embedding
+    embedding, hit = sorted(meaning.stack.lines("mean-2"), key=lambda line: line["kind"])
+    assert (embedding["kind"], embedding["endpoint"], embedding["is_final"]) == ("attempt", "/v1/embeddings", False)
+    assert embedding["cost"] > 0
+    assert (hit["kind"], hit["is_final"], hit["cost"]) == ("cache_hit", True, 0)
+
+
+@pytest.mark.parametrize("changes", [{"temperature": 0.3}, {"max_tokens": 10}])
+def test_another_context_is_another_question(meaning: Cached, changes: dict[str, Any]) -> None:
+    meaning.chat(NEAR[0], max_tokens=9)
+
+    assert status(meaning.chat(NEAR[1], **{"max_tokens": 9, **changes})) == "miss"
+
+
+def test_another_meaning_is_a_miss(meaning: Cached) -> None:
+    meaning.chat(NEAR[0], max_tokens=9)
+
+    assert status(meaning.chat("How do I bake bread with rye flour at home", max_tokens=9)) == "miss"
+
+
+def test_meanings_never_cross_organizations(meaning: Cached) -> None:
+    foreign = Cached(
+        meaning.stack, f"{meaning.organization[:8]}-mean", is_semantic=True, embedding_model="text-embedding-3-small",
+        similarity_threshold="0.5",
+    )  # fmt: skip
+    meaning.chat(NEAR[0], max_tokens=9)
+
+    assert status(foreign.chat(NEAR[1], max_tokens=9)) == "miss"
+
+
+def test_without_embeddings_the_question_is_asked(meaning: Cached) -> None:
+    with meaning.stack.connect() as connection:
+        connection.execute("UPDATE gateway_cachepolicy SET embedding_model = 'nowhere' WHERE id = %s", [meaning.policy])
+    meaning.stack.wait_until_current()
+
+    assert (meaning.chat(NEAR[0], max_tokens=9).status, status(meaning.chat(NEAR[1], max_tokens=9))) == (200, "miss")
+
+
+def test_what_failed_is_not_remembered(meaning: Cached) -> None:
+    meaning.stack.simulator.configure(next_faults=[None, "error-400"])  # the embedding, then the answer
+
+    assert meaning.chat(NEAR[0], max_tokens=9).status == 400
+    assert status(meaning.chat(NEAR[1], max_tokens=9)) == "miss"
