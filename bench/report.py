@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.common import RESULTS, ROOT, number
 
-ORDER = ("dataplane", "latency", "streams", "writer", "import_usage", "home", "start")
+ORDER = ("dataplane", "cache", "latency", "streams", "writer", "import_usage", "home", "start")
 TARGET = ROOT / "bench" / "RESULTS.md"
 HEAD = """# Results
 
