@@ -53,7 +53,8 @@ class ApiError(Exception):
     def body(self, dialect: str = "") -> bytes:
         """The answer's body in the wire format of the client."""
         if dialect in ANTHROPIC:
-            named = f"{self.param}: {self.message}" if self.param and self.param not in self.message else self.message
+            is_named = not self.param or self.message.lstrip("'").startswith(self.param)
+            named = self.message if is_named else f"{self.param}: {self.message}"
             return orjson.dumps({"type": "error", "error": {"type": anthropic_type(self.status), "message": named}})
         error: dict[str, Any] = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
         return orjson.dumps({"error": error})

@@ -119,8 +119,9 @@ class Stack:
             is_enabled=True, organization_id=organization,
         )  # fmt: skip
 
-    def route(self, alias: str, models: list[str]) -> str:
-        route = self.insert("gateway_route", alias=alias, description="", is_enabled=True)
+    def route(self, alias: str, models: list[str], **changes: Any) -> str:
+        base = {"alias": alias, "description": "", "is_enabled": True}
+        route = self.insert("gateway_route", **base | changes)
         for priority, model in enumerate(models):
             self.insert("gateway_routetarget", route_id=route, model_id=model, priority=priority, weight=1)
         return route
