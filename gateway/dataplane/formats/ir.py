@@ -276,7 +276,10 @@ class Choice:
 
 @dataclass(slots=True, kw_only=True)
 class Reply:
-    """A whole answer. `created` is Unix seconds, 0 when the vendor says none; `usage` None when it reported none."""
+    """A whole answer. `created` is Unix seconds, 0 when the vendor says none; `usage` None when it reported none.
+
+    `service_tier` is in the vendor's own words, by which it is priced.
+    """
 
     id: str = ""
     model: str = ""

@@ -32,7 +32,7 @@ WORDS: dict[Stop, str] = {stop: word for word, stop in STOPS.items()} | {
     "content_filter": "refusal",
     "other": "end_turn",
 }
-TIERS = {"standard": "standard", "priority": "priority", "batch": "batch"}
+TIERS = {"standard": "standard", "default": "standard", "priority": "priority", "batch": "batch"}
 
 
 def read_reply(body: Mapping[str, Any]) -> Reply:
@@ -154,5 +154,5 @@ def write_usage(usage: Usage, tier: str | None) -> Json:
     if usage.reasoning:
         found["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
     if tier in TIERS:
-        found["service_tier"] = tier
+        found["service_tier"] = TIERS[tier]
     return found

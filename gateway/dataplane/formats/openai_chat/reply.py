@@ -18,7 +18,6 @@ from gateway.dataplane.formats.ir import (
     Usage,
 )
 from gateway.dataplane.formats.openai_chat.reasoning import VENDORS, write_thinking
-from gateway.dataplane.formats.openai_chat.request import TIERS
 from gateway.dataplane.formats.openai_chat.writing import TIERS as TIER_WORDS
 
 STOPS: dict[str, Stop] = {
@@ -47,7 +46,8 @@ def read_reply(body: Mapping[str, Any]) -> Reply:
 
 
 def read_tier(value: object) -> str | None:
-    return TIERS.get(value, value) if isinstance(value, str) else None
+    """The vendor's own word: prices and the ledger go by it."""
+    return value if isinstance(value, str) else None
 
 
 def _text(value: object) -> str:

@@ -4,6 +4,8 @@ Source: OpenAI API reference, "The chat completion chunk object": choices carry 
 usage (with `stream_options.include_usage`), `data: [DONE]` ends the stream.
 """
 
+from collections.abc import Hashable
+from itertools import zip_longest
 from typing import Any
 
 import orjson
@@ -47,6 +49,7 @@ class Reader:
         self._has_started = False
         self._choices: dict[int, Sequencer] = {}
         self._stopped: set[int] = set()
+        self._vendors: dict[int, str] = {}
 
     def feed(self, data: bytes) -> list[Event]:
         found: list[Event] = []
@@ -107,9 +110,11 @@ class Reader:
 
     def _delta(self, sequencer: Sequencer, delta: Json, logprobs: Json | None) -> list[Event]:
         found: list[Event] = []
-        for thought in read_thoughts(delta):
+        details = delta.get("reasoning_details")
+        numbers = [item.get("index") for item in details if isinstance(item, dict)] if isinstance(details, list) else []
+        for number, thought in zip_longest(numbers, read_thoughts(delta)):
             assert isinstance(thought, Thinking)
-            found += self._thought(sequencer, thought)
+            found += self._thought(sequencer, thought, ("thinking", number))
         kinds: tuple[tuple[str, PartKind], ...] = (("content", "text"), ("refusal", "refusal"))
         for name, kind in kinds:
             text = delta.get(name)
@@ -125,16 +130,19 @@ class Reader:
         opened = [] if sequencer.knows(kind) else sequencer.start(kind, kind)
         return opened + sequencer.delta(kind, text, logprobs)
 
-    def _thought(self, sequencer: Sequencer, thought: Thinking) -> list[Event]:
+    def _thought(self, sequencer: Sequencer, thought: Thinking, key: Hashable) -> list[Event]:
+        if thought.vendor:  # only the first detail of a part names its format
+            self._vendors[sequencer.choice] = thought.vendor
+        vendor = self._vendors.get(sequencer.choice, "")
         if thought.redacted:
-            key = ("redacted", sequencer.count)
-            opened = sequencer.start(key, "redacted_thinking", redacted=thought.redacted, vendor=thought.vendor)
+            opened = sequencer.start(key, "redacted_thinking", redacted=thought.redacted, vendor=vendor)
             return opened + sequencer.end(key)
-        found = self._text(sequencer, "thinking", thought.text) if thought.text else []
-        if thought.signature:
-            opened = [] if sequencer.knows("thinking") else sequencer.start("thinking", "thinking")
-            found += opened + sequencer.sign("thinking", thought.signature, thought.vendor)
-        return found
+        if not thought.text and not thought.signature:
+            return []
+        found = [] if sequencer.knows(key) else sequencer.start(key, "thinking", vendor=vendor)
+        if thought.text:
+            found += sequencer.delta(key, thought.text)
+        return found + (sequencer.sign(key, thought.signature, vendor) if thought.signature else [])
 
     def _tool(self, sequencer: Sequencer, call: Json) -> list[Event]:
         """A call's first delta names it; providers that send whole calls without an index send the name each time."""
