@@ -49,6 +49,7 @@ class Env:
     stale_after_s: float
     cache_memory_bytes: int
     import_limit_bytes: int
+    metrics_token: str
 
 
 def embedded_database_url(data_dir: Path) -> str:
@@ -127,5 +128,6 @@ def load() -> Env:
         body_timeout_s=env.float("GATEWAY_BODY_TIMEOUT_S", default=30.0),
         stale_after_s=env.float("GATEWAY_STALE_AFTER_S", default=60.0),
         cache_memory_bytes=env.int("GATEWAY_CACHE_MEMORY_BYTES", default=64 * 1024 * 1024),
+        metrics_token=env.str("METRICS_TOKEN", default=""),
         import_limit_bytes=env.int("GATEWAY_IMPORT_LIMIT_BYTES", default=256 * 1024 * 1024),
     )

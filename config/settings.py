@@ -275,9 +275,14 @@ GATEWAY_SERVICES = [
     "gateway.dataplane.cache.service.CacheService",
     "gateway.dataplane.guard.service.GuardService",
     "gateway.dataplane.bodies.service.BodyService",
+    "gateway.dataplane.exposition.Publisher",
 ]
 # Data-plane paths that call no model: path → handler.
-GATEWAY_MOUNTS = {"/otlp/v1/traces": "gateway.otlp.receiver.Traces"}
+GATEWAY_MOUNTS = {
+    "/metrics": "gateway.dataplane.exposition.Exposition",
+    "/otlp/v1/traces": "gateway.otlp.receiver.Traces",
+}
+METRICS_TOKEN = ENV.metrics_token
 GATEWAY_CACHE_MEMORY_BYTES = ENV.cache_memory_bytes
 GATEWAY_ADAPTERS = {
     "openai": "gateway.dataplane.adapters.openai.OpenAIAdapter",

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from analytics.console.forms import ResetForm
+from gateway.monitoring import ledger_metrics
 from gateway.views import invitation
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/reset/done/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
     path("admin/", admin.site.urls),
     path("invitations/<str:token>/", invitation, name="invitation"),
+    path("metrics/ledger", ledger_metrics, name="ledger-metrics"),
     path("api/v1/", include("gateway.api.urls")),
     path("api/", include("gateway.api.docs")),
     path("", RedirectView.as_view(pattern_name="admin:index")),

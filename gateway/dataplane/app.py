@@ -80,7 +80,7 @@ class DataPlane:
             await mount(scope, receive, send)
         elif path.startswith(DATA_PLANE_PREFIXES) or path == "/v1":
             await self._other(scope, path, send)
-        elif path in ("/healthz", "/readyz", "/metrics"):
+        elif path in ("/healthz", "/readyz"):
             await self._operations(path, send)
         else:
             await self.console(scope, receive, send)
@@ -152,9 +152,7 @@ class DataPlane:
     async def _operations(self, path: str, send: Send) -> None:
         runtime = self.runtime
         assert runtime is not None
-        if path == "/metrics":
-            await answer(send, 200, runtime.metrics.as_prometheus(runtime).encode(), "", b"text/plain; version=0.0.4")
-        elif path == "/healthz":
+        if path == "/healthz":
             await answer(send, 200, b'{"status": "ok"}', "")
         else:
             state = {

@@ -4,8 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
@@ -20,6 +19,7 @@ from gateway.dataplane.call import Call, new_id
 from gateway.dataplane.deployments import Deployments
 from gateway.dataplane.keeper import Keeper
 from gateway.dataplane.limits import Limiter, SpendTally
+from gateway.dataplane.metrics import Metrics
 from gateway.dataplane.mounts import Mounts
 from gateway.dataplane.protocols import Loader, Pricer, Service
 from gateway.dataplane.upstream import Client
@@ -29,42 +29,6 @@ from gateway.ledger.spool import Spool
 MAX_REFUSED_KINDS = 1_000
 SETTLE_WITHIN_S = 2.0
 Stage = Callable[[Call, "Runtime"], Any]
-
-
-@dataclass(slots=True)
-class Metrics:
-    """Counters since the process started."""
-
-    outcomes: Counter[str] = field(default_factory=Counter)
-    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
-    refused_total: int = 0
-    active: int = 0
-    tokens: int = 0
-
-    def settled(self, status: str, line: Mapping[str, Any]) -> None:
-        self.outcomes[status] += 1
-        self.tokens += line.get("input_tokens", 0) + line.get("output_tokens", 0)
-
-    def as_prometheus(self, runtime: "Runtime") -> str:
-        lines = ["# TYPE gateway_attempts_total counter"]
-        lines += [f'gateway_attempts_total{{status="{name}"}} {count}' for name, count in sorted(self.outcomes.items())]
-        lines += [
-            "# TYPE gateway_unauthenticated_total counter",
-            f"gateway_unauthenticated_total {self.refused_total}",
-            "# TYPE gateway_tokens_total counter",
-            f"gateway_tokens_total {self.tokens}",
-            "# TYPE gateway_active_requests gauge",
-            f"gateway_active_requests {self.active}",
-            "# TYPE gateway_spool_open_attempts gauge",
-            f"gateway_spool_open_attempts {runtime.spool.open_attempts}",
-            "# TYPE gateway_snapshot_age_seconds gauge",
-            f"gateway_snapshot_age_seconds {runtime.snapshot_age():.3f}",
-        ]
-        lines += runtime.deployments.metrics()
-        for service in runtime.services.values():
-            lines += service.metrics()
-        lines += runtime.mounts.metrics()
-        return "\n".join(lines) + "\n"
 
 
 class Runtime:

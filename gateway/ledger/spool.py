@@ -117,6 +117,12 @@ class Spool:
         return len(self._open)
 
     @property
+    def retained_bytes(self) -> int:
+        """Bytes written in segments that the writer has not deleted; it deletes those that are booked."""
+        numbers = [int(path.stem) for path in self.folder.glob("*.seg") if int(path.stem) <= self._number]
+        return (self._number - min(numbers, default=self._number)) * self._segment_bytes + self._offset
+
+    @property
     def is_writable(self) -> bool:
         """False when a new attempt would be refused."""
         return self._fits(2 * MAX_FRAME_BYTES) or self._next_fd is not None

@@ -1,0 +1,87 @@
+"""`GET /metrics/ledger`: what concerns the whole installation and not one process, in Prometheus' text format.
+
+Read from the database at each scrape, with a handful of indexed queries.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import Count, Min, Q
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from gateway.dataplane.exposition import CONTENT_TYPE, REFUSAL, gauge, head, labels, may_scrape
+from gateway.models import AuditEvent, ConfigVersion, DirtyMark, Heartbeat, Job, OutboxMessage, QuarantinedLine
+
+FORGOTTEN_AFTER = timedelta(minutes=15)
+
+
+@require_safe
+def ledger_metrics(request: HttpRequest) -> HttpResponse:
+    """403 without the token, or from another host when there is none."""
+    if not may_scrape(request.headers.get("Authorization", ""), request.META.get("REMOTE_ADDR", "")):
+        return HttpResponse(REFUSAL, status=403, content_type="text/plain; charset=utf-8")
+    return HttpResponse("".join(f"{line}\n" for line in lines()), content_type=CONTENT_TYPE.decode())
+
+
+def lines() -> list[str]:
+    """Nine queries."""
+    now = timezone.now()
+    return [*_processes(now), *_rollups(now), *_outbox(now), *_jobs(), *_records()]
+
+
+def _processes(now: datetime) -> Iterable[str]:
+    """Heartbeats; a data plane that is gone for good is forgotten after a quarter of an hour."""
+    beats = list(Heartbeat.objects.filter(at__gte=now - FORGOTTEN_AFTER).order_by("name"))
+    beats += list(Heartbeat.objects.filter(at__lt=now - FORGOTTEN_AFTER).exclude(name__startswith="dataplane:"))
+    yield from head("gateway_heartbeat_age_seconds", "gauge", "Since the last sign of life of a process.")
+    for beat in beats:
+        kind, _, name = beat.name.partition(":")
+        yield f"gateway_heartbeat_age_seconds{{{labels(kind=kind, name=name)}}} {_seconds(now, beat.at):.3f}"
+    writer = next((beat for beat in beats if beat.name == "writer"), None)
+    if writer is not None and isinstance(writer.info.get("lag_s"), int | float):
+        lag = float(writer.info["lag_s"]) + _seconds(now, writer.at)
+        yield from gauge("gateway_ledger_lag_seconds", lag, "Since the writer last had booked every spool to its end.")
+
+
+def _rollups(now: datetime) -> Iterable[str]:
+    marks = DirtyMark.objects.aggregate(count=Count("id"), oldest=Min("created_at"))
+    yield from gauge("gateway_rollup_marks", marks["count"], "Changed buckets that wait for the rollups.")
+    yield from gauge("gateway_rollup_lag_seconds", _seconds(now, marks["oldest"]), "Age of the oldest of them.")
+
+
+def _outbox(now: datetime) -> Iterable[str]:
+    open_ones = OutboxMessage.objects.filter(delivered_at=None)
+    found = open_ones.aggregate(
+        waiting=Count("id", filter=Q(dead_at=None)), dead=Count("id", filter=Q(dead_at__isnull=False)),
+        oldest=Min("due_at", filter=Q(dead_at=None)),
+    )  # fmt: skip
+    yield from gauge("gateway_outbox_waiting", found["waiting"], "Mails and webhooks that wait for delivery.")
+    yield from gauge("gateway_outbox_dead", found["dead"], "Those that were given up.")
+    yield from gauge("gateway_outbox_lag_seconds", _seconds(now, found["oldest"]), "How long the oldest is due.")
+
+
+def _jobs() -> Iterable[str]:
+    yield from head("gateway_jobs", "gauge", "Background jobs that are not finished, and failed ones.")
+    rows = Job.objects.filter(status__in=["queued", "running", "failed"]).order_by("kind", "status")
+    for row in rows.values("kind", "status").annotate(count=Count("id")):
+        yield f"gateway_jobs{{{labels(kind=row['kind'], status=row['status'])}}} {row['count']}"
+
+
+def _records() -> Iterable[str]:
+    open_lines = QuarantinedLine.objects.filter(resolved_at=None).count()
+    unsealed = AuditEvent.objects.filter(sequence=None).count()
+    version = ConfigVersion.objects.values_list("version", flat=True).first() or 0
+    yield from gauge("gateway_quarantined_lines", open_lines, "Lines the database refused; each is an alarm.")
+    yield from gauge("gateway_audit_unsealed", unsealed, "Audit events that wait for their place in the chain.")
+    yield from gauge("gateway_config_version", version, "Version of the configuration in the database.")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_database_size(current_database())")
+        (size,) = cursor.fetchone()
+    yield from gauge("gateway_database_bytes", size, "Size of the database.")
+
+
+def _seconds(now: datetime, then: datetime | None) -> float:
+    return max(0.0, (now - then).total_seconds()) if then is not None else 0.0
