@@ -50,6 +50,8 @@ class Env:
     cache_memory_bytes: int
     import_limit_bytes: int
     metrics_token: str
+    budget_wait_s: float
+    default_output_cap: int
 
 
 def embedded_database_url(data_dir: Path) -> str:
@@ -130,4 +132,6 @@ def load() -> Env:
         cache_memory_bytes=env.int("GATEWAY_CACHE_MEMORY_BYTES", default=64 * 1024 * 1024),
         metrics_token=env.str("METRICS_TOKEN", default=""),
         import_limit_bytes=env.int("GATEWAY_IMPORT_LIMIT_BYTES", default=256 * 1024 * 1024),
+        budget_wait_s=env.float("GATEWAY_BUDGET_WAIT_S", default=2.0),
+        default_output_cap=env.int("GATEWAY_DEFAULT_OUTPUT_CAP", default=4096),
     )

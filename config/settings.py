@@ -262,6 +262,7 @@ GATEWAY_STAGES = [
     "gateway.dataplane.guard.stage.guard_input",
     "gateway.dataplane.bodies.capture.log_bodies",
     "gateway.dataplane.cache.stage.respond_from_cache",
+    "costs.budgets.stage.hold",
     "gateway.dataplane.stages.route",
     "gateway.dataplane.counting.count_here",
 ]
@@ -270,12 +271,14 @@ GATEWAY_SNAPSHOT_LOADERS = [
     "gateway.dataplane.cache.policy.PolicyLoader",
     "gateway.dataplane.guard.rules.RulesLoader",
     "gateway.dataplane.bodies.capture.BodyPolicyLoader",
+    "costs.budgets.loading.BudgetLoader",
 ]
 GATEWAY_SERVICES = [
     "gateway.dataplane.cache.service.CacheService",
     "gateway.dataplane.guard.service.GuardService",
     "gateway.dataplane.bodies.service.BodyService",
     "gateway.dataplane.exposition.Publisher",
+    "costs.budgets.clerk.BudgetClerk",
 ]
 # Data-plane paths that call no model: path → handler.
 GATEWAY_MOUNTS = {
@@ -289,12 +292,17 @@ GATEWAY_ADAPTERS = {
     "anthropic": "gateway.dataplane.adapters.anthropic.AnthropicAdapter",
 }
 GATEWAY_IMPORT_LIMIT_BYTES = ENV.import_limit_bytes
+# What apps add to the transactions of the ledger writer.
+GATEWAY_BOOKERS = ["costs.budgets.booking.book_budgets"]
+GATEWAY_SPOOL_CLOSERS = ["costs.budgets.booking.release_owner"]
 GATEWAY_OUTBOX_HANDLERS = {"mail": "gateway.services.outbox.deliver_mail"}
 GATEWAY_STALE_AFTER_S = ENV.stale_after_s
 GATEWAY_HEAD_TIMEOUT_S = ENV.head_timeout_s
 GATEWAY_KEEP_ALIVE_S: int = ENV.keep_alive_s
 GATEWAY_MAX_CONNECTIONS = ENV.max_connections
 GATEWAY_BODY_TIMEOUT_S = ENV.body_timeout_s
+GATEWAY_BUDGET_WAIT_S = ENV.budget_wait_s
+GATEWAY_DEFAULT_OUTPUT_CAP = ENV.default_output_cap
 GATEWAY_PRICER = "costs.pricer.BookPricer"
 # What apps contribute to the console; a path of yours adds pages and navigation entries (`gateway.console`).
 ANALYTICS_PROVIDERS = [

@@ -6,8 +6,12 @@ from django.db import models
 from django.db.models import F, Q
 
 from costs import querysets
+from costs.budgets.periods import PeriodRule
+from costs.choices import BudgetPeriod, Enforcement, UnpricedRule
+from gateway.choices import LimitScope
 from gateway.ledger.ids import uuid7
-from gateway.models import Organization
+from gateway.models import Organization, Team, User
+from gateway.models.base import Record
 
 
 class PriceOverride(models.Model):
@@ -63,3 +67,145 @@ class PriceOverride(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.model} from {self.valid_from:%Y-%m-%d}"
+
+
+class Budget(Record):
+    """An amount that what falls under its scope may cost in a period. How it holds: decision record 0010.
+
+    Scope, period and currency stay what they were made with, so that a counter never has to be counted again.
+    `scope_value`: id of the team, project, person or first key of a rotation, the end user, `name=value` of a tag, the
+    model served; `*` (tags: `name=*`) gives each of them the amount for itself.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="budgets")
+    name = models.CharField(max_length=120)
+    scope = models.CharField(max_length=12, choices=LimitScope.choices)
+    scope_value = models.CharField(max_length=300, db_collation="C")
+    team = models.ForeignKey(
+        Team, on_delete=models.PROTECT, related_name="budgets", null=True, blank=True, editable=False,
+        help_text="Team whose managers see and change it.",
+    )  # fmt: skip
+    amount = models.DecimalField(max_digits=20, decimal_places=10)
+    currency = models.CharField(max_length=3, help_text="ISO 4217; lines in another currency do not count.")
+    period = models.CharField(max_length=8, choices=BudgetPeriod.choices, default=BudgetPeriod.MONTH)
+    timezone = models.CharField(max_length=64, default="UTC", help_text="IANA zone in which periods begin.")
+    anchor_on = models.DateField(null=True, blank=True, help_text="First day of one custom fiscal period.")
+    fiscal_months = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Length of a fiscal period.")
+    fiscal_days = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Its length in days instead.")
+    enforcement = models.CharField(max_length=4, choices=Enforcement.choices, default=Enforcement.HARD)
+    is_shadow = models.BooleanField(default=False, help_text="Refuse nothing, count what would have been refused.")
+    rolls_over = models.BooleanField(default=False, help_text="What is left is added to the next period, once.")
+    alert_thresholds = models.JSONField(
+        default=list, blank=True, help_text="List of {percent, basis: actual or forecast}."
+    )
+    tracked_from = models.DateTimeField(editable=False, help_text="Start of the period in which it was made.")
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.BudgetQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["name", "id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="budget_amount_not_negative",
+                condition=Q(amount__gte=0),
+                violation_error_message="The amount cannot be negative.",
+            ),
+            models.CheckConstraint(
+                name="budget_fiscal_says_when",
+                condition=~Q(period=BudgetPeriod.FISCAL)
+                | Q(anchor_on__isnull=False, fiscal_months__gte=1, fiscal_days=None)
+                | Q(anchor_on__isnull=False, fiscal_days__gte=1, fiscal_months=None),
+                violation_error_message="A custom period needs its first day and its length in months or in days.",
+            ),
+        ]
+        indexes: ClassVar = [
+            # what the data planes and the writer load
+            models.Index(fields=["organization"], name="budget_live", condition=Q(archived_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def rule(self) -> PeriodRule:
+        return PeriodRule(self.period, self.timezone, self.anchor_on, self.fiscal_months, self.fiscal_days)
+
+
+class BudgetCounter(models.Model):
+    """One period of a budget (of one subject, where the budget stands for each). `budget_id` is a `Budget`, or the
+    first key of a rotation whose own budget it is. Written by the functions of `costs.budgets.sql` alone."""
+
+    id = models.BigAutoField(primary_key=True)
+    budget_id = models.UUIDField()
+    organization_id = models.UUIDField()
+    subject = models.CharField(max_length=300, db_collation="C")
+    period_start = models.DateTimeField()
+    period_end = models.DateTimeField()
+    amount = models.DecimalField(max_digits=20, decimal_places=10, db_default=0, help_text="As last known.")
+    carried = models.DecimalField(max_digits=20, decimal_places=10, db_default=0, help_text="Left of the last period.")
+    spent = models.DecimalField(max_digits=20, decimal_places=10, db_default=0, help_text="Booked, from the ledger.")
+    leased = models.DecimalField(max_digits=20, decimal_places=10, db_default=0, help_text="In the hands of processes.")
+    unpriced_held = models.DecimalField(max_digits=20, decimal_places=10, db_default=0)
+    uncounted_lines = models.BigIntegerField(db_default=0, help_text="Without a price, or in another currency.")
+    would_block = models.BigIntegerField(db_default=0, help_text="Calls that a shadow budget would have refused.")
+    wanted_until = models.DateTimeField(db_default=models.functions.Now(), help_text="Somebody waits for headroom.")
+
+    objects = querysets.BudgetCounterQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            # the global order in which counters are locked
+            models.UniqueConstraint(fields=["budget_id", "subject", "period_start"], name="budget_counter_unique")
+        ]
+        indexes: ClassVar = [
+            # current counters of an organization
+            models.Index(fields=["organization_id", "period_end"], name="budget_counter_current")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.budget_id} {self.subject} from {self.period_start:%Y-%m-%d}"
+
+
+class BudgetLease(models.Model):
+    """Headroom of one data-plane process (its spool's id) at one counter. `granted` − `booked` is what it may cost."""
+
+    id = models.BigAutoField(primary_key=True)
+    counter = models.ForeignKey(BudgetCounter, on_delete=models.CASCADE, related_name="leases")
+    owner = models.CharField(max_length=64)
+    granted = models.DecimalField(max_digits=20, decimal_places=10, db_default=0)
+    settled = models.DecimalField(max_digits=20, decimal_places=10, db_default=0)
+    booked = models.DecimalField(max_digits=20, decimal_places=10, db_default=0)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["counter", "owner"], name="budget_lease_unique")]
+        indexes: ClassVar = [
+            # what is released with a spool
+            models.Index(fields=["owner"], name="budget_lease_by_owner")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner} at {self.counter_id}"
+
+
+class UnpricedPolicy(Record):
+    """What a team, or without one the organization, wants done with models whose price is unknown. Without a row: such
+    a call is refused where a hard budget applies, because the budget could not hold."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="unpriced_policies")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="unpriced_policies", null=True, blank=True)
+    rule = models.CharField(max_length=5, choices=UnpricedRule.choices)
+
+    objects = querysets.UnpricedPolicyQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["organization", "team"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "team"], name="unpriced_policy_unique", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.team or self.organization}: {self.rule}"

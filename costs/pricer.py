@@ -11,7 +11,8 @@ from typing import Any
 
 import psycopg
 
-from costs.pricing import Charge, Override, PriceBook, Priced, default_book, parse_prices
+from costs.pricing import Charge, Override, PriceBook, Priced, RateCard, default_book, parse_prices
+from costs.pricing.book import NO_CONTEXT
 from costs.pricing.cards import UNPRICED
 from gateway.dataplane.protocols import PriceColumns
 
@@ -56,6 +57,17 @@ class BookPricer:
             logger.warning("Usage of %s/%s cannot be priced: %s", price_list, model, error)
             priced = UNPRICED
         return _columns(priced)
+
+    def card(
+        self,
+        price_list: str,
+        model: str,
+        at: datetime,
+        organization: str,
+        context: Mapping[str, str] = NO_CONTEXT,
+    ) -> RateCard | None:
+        """The rates of a call that starts at `at`; None when nobody states a price."""
+        return self.book.resolve(price_list, model, at, context, organization)
 
 
 def _override(row: tuple[Any, ...]) -> Override | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from gateway.querysets import WIDE_ROLES, VisibleQuerySet, organizations_of
+from gateway.choices import Role
+from gateway.querysets import WIDE_ROLES, VisibleQuerySet, memberships_of, organizations_of
 
 if TYPE_CHECKING:
     from gateway.querysets import Person
@@ -28,3 +29,33 @@ class PriceOverrideQuerySet(VisibleQuerySet):
     def current(self, at: datetime) -> Self:
         """Rows in force at `at`."""
         return self.filter(Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at)
+
+
+class BudgetQuerySet(VisibleQuerySet):
+    """Owners, administrators and analysts see the organization's budgets, managers their team's, people their own."""
+
+    def _visible_q(self, user: Person) -> Q:
+        wide = Q(organization__in=organizations_of(user, *WIDE_ROLES))
+        team = Q(team__in=memberships_of(user, Role.MANAGER).values("team_id"))
+        own = Q(scope="user", scope_value=str(user.pk), organization__in=organizations_of(user))
+        return wide | team | own
+
+
+class BudgetCounterQuerySet(VisibleQuerySet):
+    """Counters of visible budgets."""
+
+    def _visible_q(self, user: Person) -> Q:
+        from costs.models import Budget  # of the same app: needed at call time only
+
+        return Q(Exists(Budget.objects.visible_to(user).filter(pk=OuterRef("budget_id"))))
+
+    def current(self, at: datetime) -> Self:
+        """Whose period holds `at`."""
+        return self.filter(period_start__lte=at, period_end__gt=at)
+
+
+class UnpricedPolicyQuerySet(VisibleQuerySet):
+    """Every member sees the organization's rules."""
+
+    def _visible_q(self, user: Person) -> Q:
+        return Q(organization__in=organizations_of(user))

@@ -22,6 +22,19 @@ class Scope(TextChoices):
     MANAGE_WRITE = "manage:write", "Change through the management API"
 
 
+class LimitScope(TextChoices):
+    """What limits, budgets and alerts are about."""
+
+    ORGANIZATION = "organization", "Organization"
+    TEAM = "team", "Team"
+    PROJECT = "project", "Project"
+    KEY = "key", "Key"
+    USER = "user", "Person"
+    END_USER = "end_user", "End user"
+    TAG = "tag", "Tag"
+    MODEL = "model", "Model"
+
+
 class ProviderKind(TextChoices):
     """Wire format and vendor of an upstream."""
 

@@ -22,14 +22,15 @@ from gateway.middleware import request_id_from
 
 if TYPE_CHECKING:
     from gateway.dataplane.formats.ir import Prompt
-    from gateway.dataplane.protocols import OnSettled, OutputFilter, Responder, Tap
+    from gateway.dataplane.protocols import OnBegun, OnSettled, OutputFilter, Responder, Tap
 
 MAX_TAGS = 20
 MAX_TAG_CHARS = 120
 MAX_NAME_CHARS = 200
 PREFIX_BLOCK_BYTES = 2048  # about 512 tokens of text at 4 bytes a token
 MAX_PREFIXES = 64
-SPLICED_KEYS = ("model", "stream_options")  # what adapters may set in the body
+CAP_KEYS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
+SPLICED_KEYS = ("model", "stream_options", *CAP_KEYS)  # what adapters may set in the body
 VOLATILE = ("stream", "stream_options", "user", "metadata", "store", "safety_identifier", "prompt_cache_key")
 # What stands before a prompt's turns, in the order in which vendors cache it.
 PREFIX_FIELDS = ("tools", "system", "instructions")
@@ -42,10 +43,12 @@ _counter = 0
 class Call:
     """Filled from left to right: parse, stages, attempts. Times are `time.time_ns` and `perf_counter` based.
 
-    Stages hang their work on it: `settled` runs after each attempt's line was journalled and `ended` once when the
-    call is over, whatever happened (both synchronous, never raising); `filters` change and `taps` see what the client
-    is sent; `responder` answers without an upstream, and the later stages are skipped. A stage that changes answers
-    adds to `cache_marks` what they depend on; `keep_going` tells whether others still want a stream that was left.
+    Stages hang their work on it: `begun` runs before each attempt is journalled and may add to its line, `settled`
+    after each attempt's line was journalled, and `ended` once when the call is over, whatever happened (synchronous,
+    never raising); `filters` change and `taps` see what the client is sent; `responder` answers without an upstream,
+    and the later stages are skipped. `output_cap` bounds the answer's tokens: adapters send it when the client asked
+    for more or said nothing. A stage that changes answers adds to `cache_marks` what they depend on; `keep_going`
+    tells whether others still want a stream that was left.
     `prompt` is the request in neutral form, once somebody needed it.
     """
 
@@ -75,6 +78,7 @@ class Call:
     responder: "Responder | None" = None
     filters: "list[OutputFilter]" = field(default_factory=list)
     taps: "list[Tap]" = field(default_factory=list)
+    begun: "list[OnBegun]" = field(default_factory=list)
     settled: "list[OnSettled]" = field(default_factory=list)
     ended: list[Callable[[], None]] = field(default_factory=list)
     keep_going: list[Callable[[], bool]] = field(default_factory=list)

@@ -7,13 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import orjson
 import psycopg
 
-from gateway.dataplane import loading
+from gateway.dataplane import clock, loading
 from gateway.dataplane.protocols import Loader, Pricer
 from gateway.dataplane.views import Catalog, KeyView, Snapshot
 from gateway.ledger.ids import uuid7
@@ -35,7 +34,6 @@ class Delta:
     keys: list[tuple[bytes, KeyView]] = field(default_factory=list)
     catalog: Catalog | None = None
     allowed: frozenset[str] | None = None
-    spent: dict[str, Decimal] = field(default_factory=dict)
     extras: dict[str, object] = field(default_factory=dict)
 
 
@@ -101,7 +99,6 @@ class Keeper:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             version = loading.version(connection)
             delta = Delta(version)
-            delta.spent = loading.spent(connection)
             if version != self._version:
                 self._read_changes(connection, delta)
         self._version = version
@@ -137,6 +134,7 @@ class Keeper:
                 delta.keys += loading.keys(connection, column, sorted(ids))
 
     def _beat(self, connection: psycopg.Connection[Any]) -> None:
+        self._agree_on_time(connection)
         info = {"pid": os.getpid(), "version": self._version, **self._report()}
         connection.execute(
             "INSERT INTO gateway_heartbeat (name, at, info) VALUES (%s, now(), %s::jsonb) "
@@ -144,6 +142,12 @@ class Keeper:
             [f"dataplane:{self._name}", orjson.dumps(info).decode()],
         )
         connection.execute("UPDATE gateway_spoolcursor SET owner_seen_at = now() WHERE spool_id = %s", [self._name])
+
+    def _agree_on_time(self, connection: psycopg.Connection[Any]) -> None:
+        sent = time.monotonic_ns()
+        row = connection.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").fetchone()
+        assert row is not None
+        clock.agree(row[0] * 1000, sent, time.monotonic_ns())
 
     def _store_refused(self, connection: psycopg.Connection[Any]) -> None:
         """Unauthenticated calls since the last poll, one row a prefix and address (never one a request)."""
@@ -184,6 +188,5 @@ class Keeper:
             snapshot.allowed_upstreams = delta.allowed
             self.on_allowed(delta.allowed)
         snapshot.extras = snapshot.extras | delta.extras
-        snapshot.spent = delta.spent
         snapshot.version = delta.version
         snapshot.confirmed_at = time.monotonic()

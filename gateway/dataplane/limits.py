@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from decimal import Decimal
 
 WINDOW_S = 60.0
 
@@ -35,19 +34,3 @@ class Limiter:
 
     def add_tokens(self, key_id: str, tokens: int) -> None:
         self.window(key_id).tokens += tokens
-
-
-class SpendTally:
-    """What keys with a budget have spent: booked spend, or what this process settled on top of its first reading."""
-
-    def __init__(self) -> None:
-        self._base: dict[str, Decimal] = {}
-        self._settled: dict[str, Decimal] = {}
-
-    def settle(self, key_id: str, cost: Decimal) -> None:
-        self._settled[key_id] = self._settled.get(key_id, Decimal(0)) + cost
-
-    def spent(self, key_id: str, booked: Decimal) -> Decimal:
-        """The larger of the two: the writer books a moment after the settlement, other processes book as well."""
-        base = self._base.setdefault(key_id, booked - self._settled.get(key_id, Decimal(0)))
-        return max(booked, base + self._settled.get(key_id, Decimal(0)))

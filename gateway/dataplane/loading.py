@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -20,7 +19,7 @@ Connection = psycopg.Connection[Any]
 KEYS_SQL = """
 SELECT k.digest, k.id::text, k.organization_id::text, k.project_id::text, p.team_id::text, k.user_id::text,
        k.scopes, k.allowed_models, k.rpm_limit, k.tpm_limit, k.budget_amount, k.expires_at,
-       o.fails_closed
+       o.fails_closed, coalesce(k.lineage_id, k.id)::text
 FROM gateway_virtualkey k
 JOIN gateway_project p ON p.id = k.project_id
 JOIN gateway_organization o ON o.id = k.organization_id
@@ -59,15 +58,6 @@ def changes(connection: Connection, since: int, limit: int) -> list[tuple[str, s
     return [(row[0], row[1]) for row in rows]
 
 
-def spent(connection: Connection) -> dict[str, Decimal]:
-    """Booked spend of the keys that have a budget."""
-    rows = connection.execute(
-        "SELECT s.key_id::text, s.spent FROM gateway_keyspend s JOIN gateway_virtualkey k ON k.id = s.key_id "
-        "WHERE k.budget_amount IS NOT NULL"
-    )
-    return {row[0]: row[1] for row in rows}
-
-
 def keys(connection: Connection, column: str = "", ids: Sequence[str] = ()) -> list[tuple[bytes, KeyView]]:
     """Usable keys; `column` (one of the keeper's constants) and `ids` narrow them."""
     narrow = f" AND {column} = ANY(%s::uuid[])" if column else ""
@@ -84,7 +74,7 @@ def key_ids(connection: Connection, column: str, ids: Sequence[str]) -> list[str
 
 def _key(row: Sequence[Any]) -> KeyView:
     scopes, models = frozenset(row[6]), frozenset(row[7])
-    return KeyView(row[1], row[2], row[3], row[4], row[5], scopes, models, row[8], row[9], row[10], row[11], row[12])
+    return KeyView(row[1], row[2], row[3], row[4], row[5], scopes, models, *row[8:14])
 
 
 def allowed_upstreams(connection: Connection) -> frozenset[str]:

@@ -8,12 +8,15 @@ import psycopg
 
 if TYPE_CHECKING:
     from gateway.dataplane.settle import Attempt, Outcome
+    from gateway.dataplane.views import Target
 
 Message = Mapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 Line = Mapping[str, Any]
 Responder = Callable[[Send], Awaitable[None]]
+OnBegun = Callable[["Target", int, dict[str, Any]], None]
+"""`(target, Unix milliseconds, line)`: the attempt's line so far, to which it may add."""
 OnSettled = Callable[["Attempt", "Outcome", Line], None]
 
 

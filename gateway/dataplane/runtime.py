@@ -18,7 +18,7 @@ from gateway.dataplane.addresses import Resolver
 from gateway.dataplane.call import Call, new_id
 from gateway.dataplane.deployments import Deployments
 from gateway.dataplane.keeper import Keeper
-from gateway.dataplane.limits import Limiter, SpendTally
+from gateway.dataplane.limits import Limiter
 from gateway.dataplane.metrics import Metrics
 from gateway.dataplane.mounts import Mounts
 from gateway.dataplane.protocols import Loader, Pricer, Service
@@ -43,7 +43,6 @@ class Runtime:
         self.spool = Spool(settings.SPOOL_DIR, self.id)
         self.client = Client(Resolver(settings.GATEWAY_PRIVATE_UPSTREAMS), settings.GATEWAY_UPSTREAM_PROXY)
         self.limiter = Limiter()
-        self.tally = SpendTally()
         self.metrics = Metrics()
         self.deployments = Deployments()
         self.stale_after_s = settings.GATEWAY_STALE_AFTER_S

@@ -4,12 +4,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from gateway.dataplane import call as call_module
+from gateway.dataplane import clock
 from gateway.dataplane.adapters.outbound import Outbound
 from gateway.dataplane.call import Call
 from gateway.dataplane.connection import Exchange
@@ -104,12 +104,14 @@ def request_columns(call: Call) -> dict[str, Any]:
 def begin(call: Call, step: Step, runtime: "Runtime") -> Attempt:
     """Journal the attempt; raises `SpoolFullError` before anything was sent."""
     target = step.target
-    ms = time.time_ns() // 1_000_000
+    ms = clock.now_ms()
     call.attempts += 1
     attempt_id = call_module.new_id(ms)
     line = {**request_columns(call), "kind": "attempt", "provider": target.provider.slug, "model_served": target.name}
     if call.route or call.attempts > 1 or len(call.targets) > 1:
         line["route_decision"] = {"attempt": call.attempts, "why": step.why, **decided(call)}
+    for on_begin in call.begun:
+        on_begin(target, ms, line)
     begun = line | {
         "estimate": guessed(call),
         "pricing": {"price_list": target.provider.price_list, "model": target.upstream_name},
@@ -144,8 +146,6 @@ def settle(attempt: Attempt, outcome: Outcome, runtime: "Runtime") -> Mapping[st
     if key.tpm_limit is not None:
         tokens = usage.tokens.get("input_tokens", 0) + usage.tokens.get("output_tokens", 0)
         runtime.limiter.add_tokens(key.id, tokens)
-    if key.budget_amount is not None and line["cost"] is not None:
-        runtime.tally.settle(key.id, Decimal(line["cost"]))
     runtime.metrics.settled(outcome.status, line)
     for on_settled in call.settled:
         on_settled(attempt, outcome, line)
@@ -204,7 +204,7 @@ def abandon(call: Call, runtime: "Runtime") -> None:
 
 
 def _without_attempt(call: Call, status: str, code: str, http_status: int | None, runtime: "Runtime") -> None:
-    line_id = call_module.new_id(time.time_ns() // 1_000_000)
+    line_id = call_module.new_id(clock.now_ms())
     line = request_columns(call) | {
         "id": line_id,
         "kind": "denied",

@@ -4,7 +4,6 @@ They read memory only. The list is `settings.GATEWAY_STAGES`; an app adds its ow
 """
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING
@@ -66,16 +65,11 @@ def authenticate(call: Call, runtime: "Runtime") -> None:
 
 
 def limit(call: Call, runtime: "Runtime") -> None:
-    """Requests and tokens per minute, then the key's settled budget."""
+    """Requests and tokens per minute."""
     key = call.key
     assert key is not None
     if key.rpm_limit is not None or key.tpm_limit is not None:
         _enforce_windows(call, runtime)
-    if key.budget_amount is not None:
-        spent = runtime.tally.spent(key.id, runtime.snapshot.spent.get(key.id, Decimal(0)))
-        if spent >= key.budget_amount:
-            raise Denied(402, "budget_exceeded", f"The budget of this key ({key.budget_amount:f}) is used up.",
-                         kind="insufficient_quota")  # fmt: skip
 
 
 def _enforce_windows(call: Call, runtime: "Runtime") -> None:

@@ -143,6 +143,8 @@ def guessed(call: Call) -> dict[str, int]:
     if call.endpoint.generates:
         limit = call.max_tokens
         output = OUTPUT_GUESS if limit is None else max(0, min(limit, OUTPUT_GUESS_CAP))
+    if call.output_cap is not None:
+        output = min(output, call.output_cap)
     return {"input_tokens": max(1, _text_bytes(call.body) // BYTES_PER_TOKEN), "output_tokens": output}
 
 

@@ -27,6 +27,8 @@ class KeyView:
     budget_amount: Decimal | None
     expires_at: datetime | None
     fails_closed: bool = False
+    lineage: str = ""
+    """First key of its chain of rotations, itself when it is the first: what its budget is kept under."""
 
     def may_use(self, model: str) -> bool:
         return not self.allowed_models or model in self.allowed_models
@@ -93,7 +95,6 @@ class Snapshot:
     keys: dict[bytes, KeyView] = field(default_factory=dict)
     digests: dict[str, bytes] = field(default_factory=dict)
     catalog: Catalog = field(default_factory=Catalog)
-    spent: dict[str, Decimal] = field(default_factory=dict)
     allowed_upstreams: frozenset[str] = frozenset()
     extras: dict[str, Any] = field(default_factory=dict)
     version: int = -1

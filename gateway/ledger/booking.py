@@ -5,7 +5,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ import psycopg
 from gateway.ledger.copyformat import COLUMN_LIST, copy_block, json_records
 from gateway.ledger.effects import MINUTE_MS, Effects
 from gateway.ledger.frames import UNREADABLE, Encoded
+from gateway.ledger.hooks import NewLines, run_bookers
 from gateway.ledger.ids import EPOCH, uuid7, uuid7_ms
 from gateway.ledger.lines import decode_body, prepared
 from gateway.ledger.schema import TABLE
@@ -75,7 +76,7 @@ def book(
 
     A line whose key is already there is ignored, unless the stored one is an `interrupted` estimate and this one is
     the truth: then an adjusting entry is booked (rule 9). A line the database refuses goes to the quarantine
-    (rule 10). Key spend and dirty marks cover exactly the lines inserted.
+    (rule 10). Key spend, dirty marks and `settings.GATEWAY_BOOKERS` cover exactly the lines inserted.
     """
     result = Booked()
     if not lines:
@@ -83,7 +84,7 @@ def book(
     now = datetime.now(UTC).isoformat()
     where = positions or [str(index) for index in range(len(lines))]
     _insert(connection, Batch([prepared(line, now) for line in lines], where, source), result)
-    _move(connection, Effects.of(result.inserted))
+    _move(connection, Effects.of(result.inserted), source, lambda: result.inserted)
     return result
 
 
@@ -102,13 +103,13 @@ def book_frames(
     if not bodies:
         return Booked()
     if encoded.is_whole and _copied(connection, encoded.blocks):
-        _move(connection, encoded.effects)
+        _move(connection, encoded.effects, source, lambda: map(decode_body, bodies))
         return Booked(new=len(bodies))
     result = Booked()
     batch = _readable(connection, bodies, source, positions, result)
     if batch.lines:
         _insert(connection, batch, result)
-    _move(connection, Effects.of(result.inserted))
+    _move(connection, Effects.of(result.inserted), source, lambda: result.inserted)
     return result
 
 
@@ -257,9 +258,12 @@ def quarantine(connection: psycopg.Connection[Any], source: str, position: str, 
 
 
 # ---- what moves with the lines ------------------------------------------------------------------------------------
-def _move(connection: psycopg.Connection[Any], effects: Effects) -> None:
+def _move(
+    connection: psycopg.Connection[Any], effects: Effects, source: str, read: Callable[[], Iterable[Line]]
+) -> None:
     _book_spend(connection, effects)
     _mark_dirty(connection, effects)
+    run_bookers(connection, NewLines.of(effects, source, read))
 
 
 def _book_spend(connection: psycopg.Connection[Any], effects: Effects) -> None:

@@ -24,6 +24,7 @@ from gateway.ledger import spool
 from gateway.ledger.booking import Booked, book, book_frames, quarantine
 from gateway.ledger.effects import MINUTE_MS
 from gateway.ledger.frames import UNREADABLE, Encoded, encode
+from gateway.ledger.hooks import close_spool
 from gateway.ledger.ids import EPOCH, ms_of_text
 from gateway.ledger.lines import decode_body, prepared
 from gateway.ledger.partitions import ensure_partitions
@@ -206,6 +207,7 @@ class Writer:
         with connection.transaction():
             self._commit(connection, reader, batch)
             connection.execute("UPDATE gateway_spoolcursor SET closed_at = now() WHERE spool_id = %s", [name])
+            close_spool(connection, name)
         self._readers.pop(name, None)
         shutil.rmtree(reader.folder, ignore_errors=True)
         logger.info("adopted spool %s: %d interrupted attempts", name, len(batch.lines))

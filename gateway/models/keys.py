@@ -1,6 +1,7 @@
 """Virtual and management keys: random 256 bit, shown once, stored as keyed HMAC-SHA-256 with a display prefix."""
 
 from typing import ClassVar
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -38,6 +39,9 @@ class VirtualKey(Record):
     rotated_from = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="successors"
     )
+    lineage_id = models.UUIDField(
+        null=True, editable=False, help_text="First key of a chain of rotations, when it is not this one."
+    )
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
     objects = querysets.VirtualKeyQuerySet.as_manager()
@@ -47,10 +51,17 @@ class VirtualKey(Record):
         indexes: ClassVar = [
             # the key list of an organization, newest first
             models.Index(fields=["organization", "-created_at"], name="key_by_organization"),
+            # the keys that share a budget
+            models.Index(fields=["lineage_id"], name="key_by_lineage", condition=models.Q(lineage_id__isnull=False)),
         ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def lineage(self) -> UUID:
+        """What a budget of the key is kept under: rotating a key keeps its budget."""
+        return self.lineage_id or self.pk
 
     @property
     def is_active(self) -> bool:

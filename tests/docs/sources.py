@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from tests.docs.pages import ROOT
 
 DATAPLANE = ROOT / "gateway" / "dataplane"
+STAGES_ELSEWHERE = ROOT / "costs" / "budgets"
 
 
 def _calls() -> Iterator[tuple[str, list[object]]]:
     """`(name of the callee, constant positional arguments, None for others)` of every call in the data plane."""
-    for path in sorted(DATAPLANE.rglob("*.py")):
+    for path in sorted([*DATAPLANE.rglob("*.py"), *STAGES_ELSEWHERE.rglob("*.py")]):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 callee = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
@@ -76,9 +77,10 @@ def settings_exampled() -> set[str]:
 def headers() -> set[str]:
     """Names of the gateway's own headers on `/v1` (lower case), towards clients and providers."""
     found: set[str] = set()
-    for path in [*DATAPLANE.glob("*.py"), *(DATAPLANE / "adapters").glob("*.py")]:
+    for path in [*DATAPLANE.glob("*.py"), *(DATAPLANE / "adapters").glob("*.py"), *STAGES_ELSEWHERE.glob("*.py")]:
         if path.name != "console.py":
-            found |= set(re.findall(r'\b(x-[a-z]+-[a-z]+(?:-[a-z]+)*)["\':]', path.read_text()))
+            text = path.read_text().lower()
+            found |= set(re.findall(r'\b(x-[a-z]+-[a-z]+(?:-[a-z]+)*)["\':]', text))
     return found
 
 

@@ -194,12 +194,15 @@ def test_tokens_per_minute(world: World) -> None:
 
 
 def test_a_spent_budget_is_402_which_clients_do_not_retry(world: World) -> None:
-    secret, _ = world.stack.key(world.organization, world.project, budget_amount="0.0001")
+    secret, _ = world.stack.key(world.organization, world.project, budget_amount="0.00057")
 
     answers = [world.stack.chat(secret, "gpt-4o", max_tokens=30) for _ in range(3)]
 
     assert [answer.status for answer in answers] == [200, 402, 402]
-    assert answers[1].error_code == "budget_exceeded"
+    error = answers[1].json()["error"]
+    assert (error["code"], error["type"]) == ("budget_exceeded", "insufficient_quota")
+    assert error["message"] == "The budget of this key (0.00057 in all) is used up. It does not refill."
+    assert "retry-after" not in answers[1].headers
 
 
 def test_a_body_past_the_limit_is_413_and_the_client_can_read_it(world: World) -> None:

@@ -1,0 +1,30 @@
+"""Closed vocabularies of costs."""
+
+from django.db.models import TextChoices
+
+
+class BudgetPeriod(TextChoices):
+    """How often a budget begins anew."""
+
+    DAY = "day", "Day"
+    WEEK = "week", "Week (from Monday)"
+    MONTH = "month", "Month"
+    QUARTER = "quarter", "Quarter"
+    YEAR = "year", "Year"
+    FISCAL = "fiscal", "Custom fiscal period"
+    TOTAL = "total", "Once, in all"
+
+
+class Enforcement(TextChoices):
+    """What happens when a budget is used up."""
+
+    HARD = "hard", "Hard: calls are refused"
+    SOFT = "soft", "Soft: nothing is refused"
+
+
+class UnpricedRule(TextChoices):
+    """What happens to a call under a hard budget when no price of its model is known."""
+
+    ALLOW = "allow", "Serve it; its cost counts once a price is known"
+    HOLD = "hold", "Serve it; keep its dearest possible cost in reserve"
+    BLOCK = "block", "Refuse it"
