@@ -1,19 +1,17 @@
 """Logged bodies: policies, reading (audited), forgetting."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from cryptography.fernet import InvalidToken
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from gateway import credentials
 from gateway.models import BodyPolicy, LoggedBody, Organization, Project
-from gateway.services import audit
+from gateway.services import audit, policies
 from gateway.services.audit import Actor
-from gateway.services.errors import Conflict, Invalid, NotFound
-from gateway.services.identity import check_fields
+from gateway.services.errors import NotFound
 
 POLICY_FIELDS = ("is_enabled", "retention_days", "max_body_bytes")
 PURGE_BATCH = 1_000
@@ -40,46 +38,24 @@ class Bodies:
     is_truncated: bool
 
 
-@transaction.atomic
+KIND = policies.Kind(BodyPolicy, "body_policy", POLICY_FIELDS)
+
+
 def create_body_policy(
     *, organization: Organization, actor: Actor, project: Project | None = None, **fields: Unpack[BodyPolicyFields]
 ) -> BodyPolicy:
     """Keep the bodies of a project, or of every project without a policy of its own. Raises `Invalid`, `Conflict`."""
-    if project is not None and project.organization_id != organization.pk:
-        raise Invalid("foreign_project", "The project belongs to another organization.", field="project")
-    policy = BodyPolicy(organization=organization, project=project, **fields)
-    check_fields(policy, *POLICY_FIELDS)
-    try:
-        with transaction.atomic():
-            policy.save(force_insert=True)
-    except IntegrityError:
-        message = "The project has a body policy." if project else "The organization has a body policy."
-        raise Conflict("body_policy_exists", message, field="project") from None
-    _audit(policy, actor, "body_policy.create", None, {"project": project and str(project.pk), **_facts(policy)})
-    return policy
+    return policies.create(KIND, organization=organization, actor=actor, project=project, fields=fields)
 
 
-@transaction.atomic
 def update_body_policy(*, policy: BodyPolicy, actor: Actor, **fields: Unpack[BodyPolicyFields]) -> BodyPolicy:
     """Change a policy; what is kept keeps its day of deletion. Raises `Invalid`."""
-    locked = _lock(policy)
-    before = _facts(locked)
-    for name, value in fields.items():
-        setattr(locked, name, value)
-    check_fields(locked, *POLICY_FIELDS)
-    old, new = audit.differences(before, _facts(locked))
-    if new:
-        locked.save(update_fields=[*new, "updated_at"])
-        _audit(locked, actor, "body_policy.update", old, new)
-    return locked
+    return policies.update(KIND, policy=policy, actor=actor, fields=fields)
 
 
-@transaction.atomic
 def delete_body_policy(*, policy: BodyPolicy, actor: Actor) -> None:
     """Stop keeping bodies; what is kept stays until its day of deletion."""
-    locked = _lock(policy)
-    _audit(locked, actor, "body_policy.delete", _facts(locked), None)
-    locked.delete()
+    policies.delete(KIND, policy=policy, actor=actor)
 
 
 @transaction.atomic
@@ -129,17 +105,3 @@ def _text(stored: bytes | memoryview) -> str | None:
         return credentials.decrypt(bytes(stored))
     except InvalidToken:
         return None
-
-
-def _lock(policy: BodyPolicy) -> BodyPolicy:
-    return BodyPolicy.objects.select_for_update(of=("self",)).get(pk=policy.pk)
-
-
-def _facts(policy: BodyPolicy, names: Sequence[str] = POLICY_FIELDS) -> dict[str, Any]:
-    return {name: getattr(policy, name) for name in names}
-
-
-def _audit(
-    policy: BodyPolicy, actor: Actor, verb: str, before: dict[str, Any] | None, after: dict[str, Any] | None
-) -> None:
-    audit.record(organization=policy.organization, actor=actor, verb=verb, target=policy, before=before, after=after)
