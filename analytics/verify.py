@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -43,20 +44,28 @@ class Difference:
         return f"{self.table} {self.bucket:%Y-%m-%d %H:%M} organization={self.organization} {where}: {figures}"
 
 
-def compare_rollups(organizations: Iterable[UUID] | None = None) -> list[Difference]:
+def compare_rollups(organizations: Iterable[UUID] | None = None, *, workers: int = 1) -> list[Difference]:
     """Settle the dirty marks, then compare. Empty list: every figure of every rollup equals the ledger's.
 
     Left out, because there is nothing to compare with: days whose ledger is no longer complete (retention) and days
-    that were booked to again while this ran.
+    that were booked to again while this ran. `workers`: connections at once, each with a few days; inside the caller's
+    transaction there is one.
     """
     drain_marks()
     wanted = set(organizations) if organizations is not None else _all_organizations()
-    found: list[Difference] = []
-    for organization in sorted(wanted):
-        span = _span(organization)
-        for days in chunks(*span) if span else ():
-            found += _compare(organization, days)
-    return found
+    parts = [(organization, days) for organization in sorted(wanted) for days in _chunks(organization)]
+    if workers == 1 or connection.in_atomic_block:
+        return [item for part in parts for item in _compare(*part)]
+    with ThreadPoolExecutor(workers, thread_name_prefix="compare") as pool:
+        return [item for found in pool.map(_compare_elsewhere, parts) for item in found]
+
+
+def _compare_elsewhere(part: tuple[UUID, list[datetime]]) -> list[Difference]:
+    """`_compare` on this thread's own connection."""
+    try:
+        return _compare(*part)
+    finally:
+        connection.close()
 
 
 def _all_organizations() -> set[UUID]:
@@ -67,15 +76,15 @@ def _all_organizations() -> set[UUID]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def _span(organization: UUID) -> tuple[datetime, datetime] | None:
-    """From the first to after the last day that ledger or rollups know."""
+def _chunks(organization: UUID) -> Iterator[list[datetime]]:
+    """The days that ledger or rollups know, a transaction's worth at a time."""
     parts = [f"SELECT min(started_at) AS a, max(started_at) AS b FROM {LEDGER} WHERE organization = %(organization)s"]
     own = "WHERE organization = %(organization)s"
     parts += [f"SELECT min(bucket), max(bucket) FROM {cube.table(Grain.DAY)} {own}" for cube in cubes.STORED]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT min(a), max(b) FROM ({' UNION ALL '.join(parts)}) s", {"organization": organization})
         first, last = cursor.fetchone()
-    return (first, last + DAY) if first else None
+    return chunks(first, last + DAY) if first else iter(())
 
 
 def _compare(organization: UUID, days: list[datetime]) -> list[Difference]:
@@ -91,7 +100,7 @@ def _compare(organization: UUID, days: list[datetime]) -> list[Difference]:
         with connection.cursor() as cursor:
             # hashing fifty columns is half the work of sorting by them; no two lines have the same charges
             cursor.execute("SET LOCAL work_mem = '64MB'; SET LOCAL enable_sort = off; SET LOCAL enable_memoize = off")
-        found = [item for statement in _statements() for item in _run(statement, window)]
+        found = [item for statement in (_against_ledger(), *_against_sources()) for item in _run(statement, window)]
     return [item for item in found if _day(item.bucket) in fair]
 
 
@@ -106,36 +115,53 @@ class _Check:
     actual: str
 
 
-def _statements() -> Iterator[str]:
-    """Tables that read the ledger in one pass over it; the others each against the table they are summed from."""
-    checks = [check for cube in cubes.STORED if cube.source is None for check in _against_ledger(cube)]
-    lines = f"lines AS MATERIALIZED ({sql.lines(Grain.QUARTER_HOUR, _LINES)})"
-    yield f"WITH {lines} " + " UNION ALL ".join(map(_difference, [*checks, _charges()]))
+def _against_ledger() -> str:
+    """Sums that read the ledger, and all histograms, in one pass over it: over all groups of a time bucket every
+    cube's histogram has the same entries."""
+    relations = [f"lines AS MATERIALIZED ({sql.lines(Grain.QUARTER_HOUR, _LINES)})"]
+    made_of_lines = [cube for cube in cubes.STORED if cube.source is None]
+    checks = [_charges(), *(_sums(cube, Grain.QUARTER_HOUR, _summed_lines(cube)) for cube in made_of_lines)]
+    for name in cubes.HISTOGRAMS:
+        relations.append(f"{name}_quarter_hour AS MATERIALIZED ({_entries_of_lines(name)})")
+        relations.append(f"{name}_day AS MATERIALIZED ({_entries_by_day(f'{name}_quarter_hour')})")
+        tables = [(cube, grain) for cube in cubes.STORED if cube.has_histograms for grain in cube.grains]
+        checks += [_entries(cube.table(grain), name, f"SELECT * FROM {name}_{grain}") for cube, grain in tables]
+    return f"WITH {', '.join(relations)} " + " UNION ALL ".join(map(_difference, checks))
+
+
+def _against_sources() -> Iterator[str]:
+    """The other sums, each against the table that it is summed from."""
     for cube in cubes.STORED:
         for grain in cube.grains:
             if cube.source or grain == Grain.DAY:
                 source = f"source AS MATERIALIZED ({sql.source(cube, grain, _WINDOW)})"
-                yield f"WITH {source} " + " UNION ALL ".join(map(_difference, _against_source(cube, grain)))
+                yield f"WITH {source} {_difference(_sums(cube, grain, _summed_source(cube)))}"
 
 
-def _against_ledger(cube: Cube) -> list[_Check]:
-    table, grain = cube.table(Grain.QUARTER_HOUR), Grain.QUARTER_HOUR
+def _entries_of_lines(name: str) -> str:
+    return f"SELECT bucket, {name}_at AS at, count(*) AS n FROM lines WHERE {name}_at IS NOT NULL GROUP BY 1, 2"
+
+
+def _entries_by_day(quarter_hours: str) -> str:
+    day = sql.bucket_of("bucket", Grain.DAY)
+    return f"SELECT {day} AS bucket, at, sum(n)::bigint AS n FROM {quarter_hours} GROUP BY 1, 2"
+
+
+def _summed_lines(cube: Cube) -> str:
     keys = sql.names(["bucket", *cube.dimensions])
-    figures = ", ".join(f"{item.expression} AS {item.name}" for item in cubes.SUMS)
-    sums = _sums(cube, grain, f"SELECT {keys}, {figures} FROM lines GROUP BY {keys}")
-    entries = {
-        name: f"SELECT bucket, {name}_at AS at, count(*) AS n FROM lines WHERE {name}_at IS NOT NULL GROUP BY 1, 2"
-        for name in _histograms(cube)
-    }
-    return [sums, *(_entries(table, name, expected) for name, expected in entries.items())]
+    figures = ", ".join(_figure(item, item.expression) for item in cubes.SUMS)
+    return f"SELECT {keys}, {figures} FROM lines GROUP BY {keys}"
 
 
-def _against_source(cube: Cube, grain: Grain) -> list[_Check]:
+def _summed_source(cube: Cube) -> str:
     keys = sql.names(["bucket", *cube.dimensions])
-    figures = ", ".join(f"sum({sql.quote(name)}) AS {sql.quote(name)}" for name in cubes.SUM_NAMES)
-    sums = _sums(cube, grain, f"SELECT {keys}, {figures} FROM source GROUP BY {keys}")
-    table = cube.table(grain)
-    return [sums, *(_entries(table, name, _unnested(name, "source", "true")) for name in _histograms(cube))]
+    figures = ", ".join(_figure(item, f"sum({sql.quote(item.name)})") for item in cubes.SUMS)
+    return f"SELECT {keys}, {figures} FROM source GROUP BY {keys}"
+
+
+def _figure(item: cubes.Sum, expression: str) -> str:
+    """A sum of bigint is numeric, which is dear to hash and compare; the tables hold it as bigint."""
+    return f"{expression if item.is_money else f'({expression})::bigint'} AS {sql.quote(item.name)}"
 
 
 def _sums(cube: Cube, grain: Grain, expected: str) -> _Check:
@@ -146,16 +172,10 @@ def _sums(cube: Cube, grain: Grain, expected: str) -> _Check:
 
 def _entries(table: str, name: str, expected: str) -> _Check:
     """Histogram entries of each time bucket over all groups: (time bucket, histogram bucket) → count."""
-    return _Check(f"{table}.{name}", ("at",), ("n",), expected, _unnested(name, table, _WINDOW))
-
-
-def _unnested(name: str, relation: str, where: str) -> str:
-    entries = f"{relation}, unnest({name}_b, {name}_n) u(b, n)"
-    return f"SELECT bucket, u.b AS at, sum(u.n) AS n FROM {entries} WHERE {where} GROUP BY 1, 2"
-
-
-def _histograms(cube: Cube) -> tuple[str, ...]:
-    return cubes.HISTOGRAMS if cube.has_histograms else ()
+    # a pair of set-returning functions runs in lockstep, and without a function scan for every row
+    pairs = f"SELECT bucket, unnest({name}_b) AS at, unnest({name}_n) AS n FROM {table} WHERE {_WINDOW}"
+    actual = f"SELECT bucket, at, sum(n)::bigint AS n FROM ({pairs}) u GROUP BY 1, 2"
+    return _Check(f"{table}.{name}", ("at",), ("n",), expected, actual)
 
 
 def _charges() -> _Check:
