@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from costs.models import PriceOverride
 from costs.services import close_price_override, set_price_override
+from gateway.admin.scope import ScopedAdmin
 from gateway.models import User
 from gateway.services.errors import ServiceError
 
@@ -20,11 +21,11 @@ KEPT_AFTER_A_REFUSAL = ("organization", "provider", "model", "prices", "currency
 
 
 @admin.register(PriceOverride)
-class PriceOverrideAdmin(admin.ModelAdmin):
+class PriceOverrideAdmin(ScopedAdmin):
     """Rows are never changed or removed here: a new price closes the one before it."""
 
     list_display = ("provider", "model", "organization", "currency", "discount_percent", "valid_from", "valid_to")
-    list_filter = ("provider", "currency", "organization")
+    list_filter = ("provider", "currency")
     list_select_related = ("organization",)
     search_fields = ("provider", "model", "source", "note")
     date_hierarchy = "valid_from"
@@ -43,7 +44,8 @@ class PriceOverrideAdmin(admin.ModelAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PriceOverride]:
-        return PriceOverride.objects.visible_to(request.user)
+        rows: Any = super().get_queryset(request)
+        return rows.visible_to(request.user)
 
     def has_change_permission(self, request: HttpRequest, obj: PriceOverride | None = None) -> bool:
         return False

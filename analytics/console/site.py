@@ -20,7 +20,7 @@ from analytics.console.forms import SignInForm
 from analytics.console.navigation import NavSection, navigation
 from analytics.console.organization import Scope
 from gateway.console import EVERYBODY, Page, Permission, providers
-from gateway.models import User
+from gateway.models import Organization, User
 
 
 class ConsoleSite(AdminSite):
@@ -55,6 +55,14 @@ class ConsoleSite(AdminSite):
 
         inner.__name__ = page.view.__name__
         return self.admin_view(inner, page.cacheable)
+
+    def chosen_organization(self, request: HttpRequest) -> Organization | None:
+        """The organization in the header; model admin narrows its lists and pickers to it."""
+        return ConsoleContext.of(request, self).scope.current
+
+    def offered_organizations(self, request: HttpRequest) -> list[Organization]:
+        """Those that the header lets the person choose from."""
+        return ConsoleContext.of(request, self).scope.organizations
 
     def index(  # type: ignore[override]  # the stubs want a TemplateResponse; the site only needs a response
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

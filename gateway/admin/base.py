@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
-from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
+from django.contrib import messages
+from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
+from gateway.admin.scope import ScopedAdmin
 from gateway.choices import Role
+from gateway.models import Organization
 from gateway.querysets import memberships_of
 from gateway.services.errors import ServiceError
 
@@ -16,7 +18,7 @@ MEMBERS = frozenset(Role)
 NOBODY: frozenset[Role] = frozenset()  # superusers alone
 
 
-class RoleAdmin(admin.ModelAdmin):
+class RoleAdmin(ScopedAdmin):
     """Read-only until a subclass says more. `view_roles` and `change_roles` are roles in an organization of the
     person; a superuser has every right. Django's own permission tables play no part."""
 
@@ -71,18 +73,11 @@ class RoleAdmin(admin.ModelAdmin):
         return self._has_role(request, self.change_roles)
 
     def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
-        """Choices are what the person sees."""
-        rows: Any = db_field.remote_field.model._default_manager.get_queryset()
-        if hasattr(rows, "visible_to"):
-            rows = rows.visible_to(request.user)
-            if db_field.name == "organization" and not request.user.is_superuser:
-                held = [pk for pk, role in self._roles(request).items() if role in self.change_roles]
-                rows = rows.filter(pk__in=held)
-            kwargs["queryset"] = rows
+        """Whose role it is to make rows picks among the organizations where that holds."""
+        if db_field.remote_field.model is Organization and not request.user.is_superuser:
+            held = [pk for pk, role in self._roles(request).items() if role in self.change_roles]
+            kwargs["queryset"] = Organization.objects.visible_to(request.user).filter(pk__in=held)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-    def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any) -> Any:
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def apply(self, request: HttpRequest, rows: QuerySet[Any], verb: Callable[[Any], Any], done: str) -> None:
         """Run a service on every selected row, and say how it went. `done`: "revoked"."""

@@ -8,6 +8,7 @@ from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
 from gateway.admin.base import ADMINS, MEMBERS, ServiceAdmin
+from gateway.admin.scope import ScopedInline
 from gateway.models import AllowedUpstream, Model, Provider, Route, RouteTarget
 from gateway.services import catalog
 
@@ -72,11 +73,15 @@ class ProviderAdmin(CatalogAdmin):
 class ModelAdmin(CatalogAdmin):
     """Models people may ask for."""
 
-    list_display = ("name", "provider", "upstream_name", "capabilities", "context_tokens", "organization", "is_enabled")
+    list_display = ("name", "provider", "upstream_name", "capabilities", "context", "organization", "is_enabled")
     list_select_related = ("organization", "provider")
     list_filter = ("is_enabled",)
     search_fields = ("name", "upstream_name")
     fields = ("organization", "provider", *catalog.MODEL_FIELDS)
+
+    @admin.display(description="Context tokens", ordering="context_tokens")
+    def context(self, model: Model) -> str | None:
+        return None if model.context_tokens is None else f"{model.context_tokens:,}"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("organization", "provider") if obj else ()
@@ -99,7 +104,7 @@ class TargetFormSet(BaseInlineFormSet):
         return [catalog.Target(row["model"], row["priority"], row["weight"]) for row in rows if row.get("model")]
 
 
-class TargetInline(admin.TabularInline):
+class TargetInline(ScopedInline):
     """Targets of a route, in the same form."""
 
     model = RouteTarget

@@ -4,9 +4,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.html import format_html
 
 from gateway.admin.base import MEMBERS, ServiceAdmin
 from gateway.api import keypolicy
@@ -33,6 +35,21 @@ class KeyForm(forms.ModelForm):
         )  # fmt: skip
 
 
+class StateFilter(admin.SimpleListFilter):
+    """As the column says it."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("active", "Active"), ("expired", "Expired"), ("revoked", "Revoked")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        expired, revoked = Q(revoked_at=None, expires_at__lte=timezone.now()), Q(revoked_at__isnull=False)
+        states = {"active": ~expired & ~revoked, "expired": expired, "revoked": revoked}
+        return queryset.filter(states.get(self.value() or "", Q()))
+
+
 @admin.register(VirtualKey)
 class KeyAdmin(ServiceAdmin):
     """Virtual and management keys: developers their own, managers their team's, administrators all."""
@@ -41,14 +58,17 @@ class KeyAdmin(ServiceAdmin):
     view_roles, change_roles = MEMBERS, KEY_MAKERS
     list_display = ("name", "prefix", "project", "user", "scopes", "created_at", "expires_at", "state")
     list_select_related = ("project", "user")
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_filter = (StateFilter,)
     search_fields = ("name", "prefix")
     fields = KeyForm.Meta.fields
     actions = ("rotate", "revoke")
 
     @admin.display(description="State")
     def state(self, key: VirtualKey) -> str:
-        return "active" if key.is_active else "revoked" if key.revoked_at else "expired"
+        state, tone = (
+            ("active", "ok") if key.is_active else ("revoked", "bad") if key.revoked_at else ("expired", "warn")
+        )
+        return format_html('<span class="badge badge-{}">{}</span>', tone, state)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*self.fields, "prefix", "created_at", "revoked_at", "rotated_from") if obj else self.fields

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from gateway.admin.base import ADMINS, RoleAdmin
 from gateway.models import (
@@ -91,7 +92,7 @@ class QuarantinedLineAdmin(RoleAdmin):
 
     @admin.display(description="Payload")
     def shown_payload(self, line: QuarantinedLine) -> str:
-        return bytes(line.payload).decode("utf-8", "backslashreplace")
+        return format_html('<pre class="json">{}</pre>', bytes(line.payload).decode("utf-8", "backslashreplace"))
 
     @admin.action(description="Mark as resolved", permissions=["alter"])
     def resolve(self, request: HttpRequest, queryset: QuerySet[QuarantinedLine]) -> None:
@@ -130,4 +131,6 @@ class ImportRunAdmin(RoleAdmin):
 
 
 def _pretty(values: dict[str, Any] | None) -> str:
-    return json.dumps(values, indent=2, ensure_ascii=False) if values else "—"
+    if not values:
+        return "—"
+    return format_html('<pre class="json">{}</pre>', json.dumps(values, indent=2, ensure_ascii=False))

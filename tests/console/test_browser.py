@@ -229,6 +229,51 @@ def test_copy_buttons_copy(signed_in: Watched, console: ConsoleServer) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == page.locator("h1").inner_text()
 
 
+LISTS = ("virtualkey", "provider", "model", "route", "project", "team", "membership", "auditevent", "user", "job")
+HIDDEN = """
+(() => {
+  const frame = document.querySelector('.results');
+  return [frame.getBoundingClientRect().right > innerWidth, getComputedStyle(frame).overflowX];
+})()
+"""
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 375])
+def test_lists_stay_within_the_page_and_scroll_inside(signed_in: Watched, console: ConsoleServer, width: int) -> None:
+    page = signed_in.page
+    page.set_viewport_size({"width": width, "height": 900})
+    for name in LISTS:
+        path = f"/admin/gateway/{name}/?organizations=all"
+        page.goto(f"{console.url}{path}")
+        if page.locator(".results").count():
+            assert (name, page.evaluate(HIDDEN)) == (name, [False, "auto"])
+        signed_in.check(path)
+        if width == 1440 and page.locator(".results").count() and name not in ("auditevent", "user"):
+            hidden = page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.results'))")
+            assert (name, hidden) == (name, 0)  # a wide screen shows every column
+
+
+@pytest.mark.parametrize("width", [1440, 375])
+def test_filters_open_and_a_selection_brings_its_actions(
+    signed_in: Watched, console: ConsoleServer, width: int
+) -> None:
+    page = signed_in.page
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{console.url}/admin/gateway/virtualkey/")
+
+    assert not page.locator(".actions").is_visible()
+    page.locator(".action-select").first.check()
+    assert page.locator(".actions select").is_visible()
+    page.locator(".action-select").first.uncheck()
+    page.click(".filter:has-text('State') summary")
+    page.click(".filter[open] >> text=Revoked")
+    page.wait_for_url("**/admin/gateway/virtualkey/?state=revoked")
+    assert page.locator("text=Nothing matches").is_visible()
+    page.click("text=Clear all filters")
+    page.wait_for_selector(".action-select >> nth=2")
+    signed_in.check("/admin/gateway/virtualkey/")
+
+
 def test_tabs_and_drawer_of_the_gallery(signed_in: Watched, console: ConsoleServer) -> None:
     page = signed_in.page
     page.goto(f"{console.url}/admin/components/")
