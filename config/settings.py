@@ -172,7 +172,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
         "rest_framework.filters.SearchFilter",
-        "rest_framework.filters.OrderingFilter",
+        "gateway.api.ordering.StrictOrdering",
     ],
     "DEFAULT_SCHEMA_CLASS": "gateway.api.openapi.GatewaySchema",
     "EXCEPTION_HANDLER": "gateway.api.problems.problem_response",

@@ -10,12 +10,12 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.http import HttpRequest
 
+from gateway.api.organization import CONSOLE_SESSION_KEY
 from gateway.choices import Role
 from gateway.models import Job, Membership, Organization
 from gateway.querysets import WIDE_ROLES
 
 SEED_JOB = "seed_demo"
-SESSION_KEY = "console_organization"
 MANY = 200
 
 
@@ -36,10 +36,10 @@ class Scope:
         by_slug = {organization.slug: organization for organization in self.organizations}
         asked = self.request.GET.get("organization", "")
         if asked in by_slug:
-            if self.request.session.get(SESSION_KEY) != asked:
-                self.request.session[SESSION_KEY] = asked
+            if self.request.session.get(CONSOLE_SESSION_KEY) != asked:
+                self.request.session[CONSOLE_SESSION_KEY] = asked
             return by_slug[asked]
-        remembered = by_slug.get(self.request.session.get(SESSION_KEY, ""))
+        remembered = by_slug.get(self.request.session.get(CONSOLE_SESSION_KEY, ""))
         return remembered or next(iter(self.organizations), None)
 
     @property

@@ -1,6 +1,6 @@
 """Filters of the large read-only lists."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,9 @@ class UsageFilter(django_filters.FilterSet):
     before = django_filters.UUIDFilter(
         method="ignore", help_text="Only records older than the one with this id: pages of any depth at the same cost."
     )
+    after = django_filters.UUIDFilter(
+        method="ignore", help_text="Only records newer than the one with this id; the same for `ordering=started_at`."
+    )
     request_id = django_filters.CharFilter()
     project = django_filters.UUIDFilter()
     team = django_filters.UUIDFilter()
@@ -50,7 +53,7 @@ class UsageFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
     def ignore(self, rows: Any, name: str, value: Any) -> Any:
-        """`start`, `end` and `before` work together, in `filter_queryset`."""
+        """`start`, `end`, `before` and `after` work together, in `filter_queryset`."""
         return rows
 
     def filter_queryset(self, queryset: Any) -> Any:
@@ -60,13 +63,19 @@ class UsageFilter(django_filters.FilterSet):
         if start >= end:
             raise ValidationError({"start": "start must lie before end."}, code="window_empty")
         rows = super().filter_queryset(queryset.in_window(start, end))
-        before: UUID | None = given.get("before")
-        if before is None:
-            return rows
-        if before.version != 7:
-            raise ValidationError({"before": "Not the id of a record."}, code="invalid")
-        at = started_at(before)
-        return rows.filter(Q(started_at__lt=at) | Q(started_at=at, id__lt=before))
+        if (before := given.get("before")) is not None:
+            at = _time_of("before", before)
+            rows = rows.filter(Q(started_at__lt=at) | Q(started_at=at, id__lt=before))
+        if (after := given.get("after")) is not None:
+            at = _time_of("after", after)
+            rows = rows.filter(Q(started_at__gt=at) | Q(started_at=at, id__gt=after))
+        return rows
+
+
+def _time_of(name: str, line_id: UUID) -> datetime:
+    if line_id.version != 7:
+        raise ValidationError({name: "Not the id of a record."}, code="invalid")
+    return started_at(line_id)
 
 
 class AuditFilter(django_filters.FilterSet):

@@ -1,9 +1,11 @@
 """Which organization a request is about, and what the caller may do in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from gateway.api.authentication import KeyPrincipal
@@ -13,12 +15,15 @@ from gateway.querysets import memberships_of
 from gateway.services.errors import Invalid, NotFound
 
 HEADER = "X-Organization"
+CONSOLE_SESSION_KEY = "console_organization"
+"""Where the console keeps the slug of the organization a person looked at last."""
+MANY = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The caller's place in one organization. `organization` None: a superuser who chose none, who then sees the
-    whole platform. `role` None: a superuser without a membership."""
+    """The caller's place in one organization. `organization` None: a superuser who named none, which is enough where
+    the platform's own rows are meant. `role` None: a superuser."""
 
     organization: Organization | None
     role: Role | None
@@ -86,8 +91,25 @@ def access_of_organization(user: Any, organization: Organization) -> Access:
 
 
 def required_organization(request: Request) -> Organization:
-    """The organization of the request; raises `Invalid` when a superuser chose none."""
-    organization = access_of(request).organization
-    if organization is None:
-        raise Invalid("organization_required", f"Name the organization in the {HEADER} header.")
-    return organization
+    """The organization of the request. A superuser who named none gets the only choice there is: the organization
+    chosen in the console, when a browser reads, or the platform's only one. Raises `Invalid` (`organization_required`).
+    """
+    access = access_of(request)
+    if access.organization is None:
+        http: Any = request._request
+        access = http.gateway_access = replace(access, organization=_only_choice(request))
+    assert access.organization is not None
+    return access.organization
+
+
+def _only_choice(request: Request) -> Organization:
+    found = list(Organization.objects.active().order_by("slug")[: MANY + 1])
+    if len(found) == 1:
+        return found[0]
+    if request.method in SAFE_METHODS and isinstance(request.successful_authenticator, SessionAuthentication):
+        chosen = request._request.session.get(CONSOLE_SESSION_KEY)
+        if chosen and (row := Organization.objects.active().filter(slug=chosen).first()):
+            return row
+    names = ", ".join(row.slug for row in found[:MANY]) or "there is none yet"
+    more = ", …" if len(found) > MANY else ""
+    raise Invalid("organization_required", f"Name one in the {HEADER} header ({names}{more}).")

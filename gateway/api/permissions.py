@@ -65,3 +65,8 @@ def required(request: Request, view: Any) -> Who | None:
     if action in ("metadata", "options"):
         return SIGNED_IN
     return roles.get(action)
+
+
+def is_by_role(request: Request, view: Any) -> bool:
+    """Whether a role in an organization decides about this action."""
+    return isinstance(required(request, view), frozenset)

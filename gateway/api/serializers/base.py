@@ -45,9 +45,7 @@ class Scoped(serializers.PrimaryKeyRelatedField):
         if rows is None or request is None:
             return rows
         rows = rows.visible_to(request.user)
-        organization = access_of(request).organization
-        if organization is None:
-            return rows
+        organization = access_of(request).organization  # None: the platform's own rows
         scope = Q(organization=organization)
         return rows.filter(scope | Q(organization=None) if self.platform else scope)
 

@@ -13,7 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from gateway.api.authentication import actor_of
 from gateway.api.organization import Access, access_of, required_organization
-from gateway.api.permissions import Who
+from gateway.api.permissions import Who, is_by_role
 from gateway.models import Organization
 from gateway.services.audit import Actor
 
@@ -23,14 +23,22 @@ ID_PATTERN = "[0-9a-fA-F-]{36}"
 class Resource(GenericViewSet):
     """`roles` names who may do what; an action without an entry is refused.
 
-    `is_platform_visible`: platform-wide rows (organization null) belong in the list.
+    `is_platform_visible`: platform-wide rows (organization null) belong in the list. `has_platform_scope`: a superuser
+    who names no organization acts on the platform's rows; elsewhere one has to be named, or be the only choice.
     """
 
     roles: dict[str, Who] = {}
     lookup_value_regex = ID_PATTERN
     is_organization_scoped = True
     is_platform_visible = False
+    has_platform_scope = False
     request: Request
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """After the permissions. Raises `Invalid` (`organization_required`)."""
+        super().initial(request, *args, **kwargs)
+        if self.is_organization_scoped and not self.has_platform_scope and is_by_role(request, self):
+            required_organization(request)
 
     @property
     def actor(self) -> Actor:
@@ -50,7 +58,7 @@ class Resource(GenericViewSet):
         if getattr(self, "swagger_fake_view", False):
             return rows.none()
         rows = rows.visible_to(self.request.user)
-        if not self.is_organization_scoped or self.access.organization is None:
+        if not self.is_organization_scoped:
             return rows
         scope = Q(organization=self.access.organization)
         return rows.filter(scope | Q(organization=None) if self.is_platform_visible else scope)

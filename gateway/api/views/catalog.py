@@ -23,6 +23,7 @@ class CatalogResource(ReadableResource):
     """Rows of the organization beside the platform's."""
 
     is_platform_visible = True
+    has_platform_scope = True
 
     def owner_of_new(self) -> Organization | None:
         """A superuser who names no organization makes platform-wide rows."""

@@ -42,10 +42,8 @@ class ImportViewSet(ReadableResource):
         rows = ImportRun.objects.all()
         if getattr(self, "swagger_fake_view", False):
             return rows.none()
-        rows = rows.visible_to(self.request.user)
-        organization = self.access.organization
         # The organization is a plain column: the base class's relation filter does not fit.
-        return rows.filter(organization=organization.pk) if organization else rows
+        return rows.visible_to(self.request.user).filter(organization=self.organization.pk)
 
     @extend_schema(
         request={"multipart/form-data": shapes.ImportRequestSerializer},

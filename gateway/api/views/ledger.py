@@ -8,12 +8,14 @@ from django.db.models import Q
 from django.http import Http404
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.decorators import action
+from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateway.api.filters import AuditFilter, UsageFilter
+from gateway.api.ordering import LedgerOrdering
 from gateway.api.pagination import CappedPagination
 from gateway.api.permissions import ADMINS, MEMBERS
 from gateway.api.serializers import ledger as shapes
@@ -28,7 +30,26 @@ _LINE_OR_REQUEST = OpenApiParameter(
     "id", OpenApiTypes.STR, OpenApiParameter.PATH, description="Id of a line, or the request id that the caller got."
 )
 
+_SEARCH = OpenApiParameter(
+    "search",
+    description="Words that all have to be somewhere in the request id, the model asked for or served, the end user or "
+    "the error type; capitals do not matter.",
+    examples=[OpenApiExample("Time-outs of a model", value="gpt-4o first_byte_timeout")],
+)
+_ORDERING = OpenApiParameter(
+    "ordering",
+    enum=["-started_at", "started_at"],
+    description="Newest or oldest first, the only orders of the ledger's index. Anything else is a 400.",
+    examples=[OpenApiExample("Oldest first", value="started_at")],
+)
 
+
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[_SEARCH, _ORDERING],
+        description="Records of a window. `search` looks through all of it, so a narrow window answers fast.",
+    )
+)
 class UsageRecordViewSet(ReadableResource):
     """Ledger lines: developers their own, managers their team's, analysts and administrators all."""
 
@@ -36,7 +57,9 @@ class UsageRecordViewSet(ReadableResource):
     serializer_class = shapes.UsageRecordSerializer
     pagination_class = CappedPagination
     filterset_class = UsageFilter
-    filter_backends = (DjangoFilterBackend,)  # newest first, always: the order of the index
+    filter_backends = (DjangoFilterBackend, SearchFilter, LedgerOrdering)
+    search_fields = ("request_id", "model_requested", "model_served", "end_user", "error_type")
+    ordering_fields = ("started_at",)
     roles = {"list": MEMBERS, "retrieve": MEMBERS, "cost_explanation": MEMBERS, "bodies": ADMINS}
     lookup_value_regex = r"[A-Za-z0-9._:\-]{1,128}"
     lookup_url_kwarg = "id"
@@ -45,10 +68,8 @@ class UsageRecordViewSet(ReadableResource):
         rows = LedgerLine.objects.all()
         if getattr(self, "swagger_fake_view", False):
             return rows.none()
-        rows = rows.visible_to(self.request.user)
-        organization = self.access.organization
         # Ids in the ledger are plain columns: the base class's relation filter does not fit.
-        return rows.filter(organization=organization.pk) if organization else rows
+        return rows.visible_to(self.request.user).filter(organization=self.organization.pk)
 
     @extend_schema(parameters=[_LINE_OR_REQUEST], responses=shapes.UsageRecordDetailSerializer)
     def retrieve(self, request: Request, id: str) -> Response:
@@ -116,7 +137,9 @@ def _notes(lines: list[LedgerLine]) -> list[dict[str, str]]:
 
 
 class AuditEventViewSet(ReadableResource):
-    """The audit trail of the organization; without one, a superuser sees the platform's too."""
+    """The audit trail of the organization; of the platform's own for a superuser who names none."""
+
+    has_platform_scope = True
 
     queryset = AuditEvent.objects.all()
     serializer_class = shapes.AuditEventSerializer

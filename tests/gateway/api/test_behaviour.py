@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from rest_framework.test import APIClient
 
+from gateway.api.organization import CONSOLE_SESSION_KEY
 from gateway.ledger.ids import ms_of, uuid7
 from gateway.models import AuditEvent, Membership, Model, Provider, User, VirtualKey
-from gateway.services import audit, keys, people
+from gateway.services import audit, identity, keys, people
 from tests import factories
 from tests.gateway.api.conftest import Caller
 
@@ -167,16 +169,56 @@ def test_of_several_organizations_one_must_be_named(company: factories.Acme) -> 
     assert [row["slug"] for row in named.json()["results"]] == ["lab"]
 
 
-def test_a_superuser_without_an_organization_sees_the_platform(company: factories.Acme) -> None:
+def as_root(company: factories.Acme) -> APIClient:
     root = APIClient()
     root.force_login(company.people["root"], backend="django.contrib.auth.backends.ModelBackend")
+    return root
 
-    assert {row["slug"] for row in root.get(f"{API}/teams").json()["results"]} == {"search", "ads", "lab"}
-    assert root.post(f"{API}/teams", {"slug": "x", "name": "X"}).json()["code"] == "organization_required"
-    made = root.post(f"{API}/providers", {"slug": "all", "name": "All", "base_url": factories.UPSTREAM})
-    assert made.status_code == 400  # a documentation address is not public
+
+@pytest.mark.parametrize(
+    "path",
+    ["teams", "projects", "memberships", "invitations", "api-keys", "usage-records", "usage-imports", "guardrails",
+     "body-policies", "cache-policies"],
+)  # fmt: skip
+def test_a_superuser_names_the_organization_too(path: str, company: factories.Acme) -> None:
+    root = as_root(company)
+
+    unnamed = root.get(f"{API}/{path}")
+
+    assert (unnamed.status_code, unnamed.json()["code"]) == (400, "organization_required")
+    assert "(acme, globex)" in unnamed.json()["detail"]
+    assert root.get(f"{API}/{path}", HTTP_X_ORGANIZATION="acme").status_code == 200
+
+
+def test_a_superuser_without_an_organization_acts_on_the_platforms_rows(company: factories.Acme) -> None:
+    root = as_root(company)
+
     made = root.post(f"{API}/providers", {"slug": "all", "name": "All", "base_url": "https://93.184.216.34/v1"})
+
     assert (made.status_code, made.json()["organization"]) == (201, None)
+    listed = root.get(f"{API}/providers").json()["results"]
+    assert {row["slug"] for row in listed} == {"all", company.shared_provider.slug}
+    assert root.get(f"{API}/providers/{company.provider.pk}").status_code == 404
+    assert [row["verb"] for row in root.get(f"{API}/audit-events").json()["results"]] == ["provider.create"]
+
+
+def test_the_only_organization_needs_no_name(company: factories.Acme) -> None:
+    identity.archive_organization(organization=company.globex, actor=None)
+    root = as_root(company)
+
+    assert {row["slug"] for row in root.get(f"{API}/teams").json()["results"]} == {"search", "ads"}
+    assert root.post(f"{API}/teams", {"slug": "x", "name": "X"}).status_code == 201
+
+
+def test_a_browser_reads_the_organization_chosen_in_the_console(company: factories.Acme) -> None:
+    root = as_root(company)
+    session = root.session
+    session[CONSOLE_SESSION_KEY] = "globex"
+    session.save()
+
+    assert [row["slug"] for row in root.get(f"{API}/teams").json()["results"]] == ["lab"]
+    written = root.post(f"{API}/teams", {"slug": "x", "name": "X"})
+    assert (written.status_code, written.json()["code"]) == (400, "organization_required")
 
 
 # ---- mass assignment -------------------------------------------------------------------------------------------------
@@ -386,6 +428,49 @@ def test_the_list_is_a_window_of_seven_days(company: factories.Acme, caller: Cal
     assert ids(carol.get(f"{API}/usage-records?start={start}")) == {str(new["id"]), str(old["id"])}
     assert ids(carol.get(f"{API}/usage-records?start={start}&before={new['id']}")) == {str(old["id"])}
     assert carol.get(f"{API}/usage-records?start=2030-01-01T00:00:00Z").status_code == 400
+
+
+def test_usage_records_are_ordered_by_time_either_way(company: factories.Acme, caller: Caller) -> None:
+    now = datetime.now(UTC)
+    lines = factories.book_lines(*(factories.line(company, at=now - timedelta(hours=n)) for n in (3, 2, 1)))
+    oldest, middle, newest = (str(line["id"]) for line in lines)
+    carol = caller("analyst")
+
+    def listed(query: str) -> list[str]:
+        return [row["id"] for row in carol.get(f"{API}/usage-records?{query}").json()["results"]]
+
+    assert listed("") == listed("ordering=-started_at") == [newest, middle, oldest]
+    assert listed("ordering=started_at") == [oldest, middle, newest]
+    assert listed(f"ordering=started_at&after={oldest}") == [middle, newest]
+    assert listed(f"before={newest}&after={oldest}") == [middle]
+    assert carol.get(f"{API}/usage-records?after={uuid4()}").status_code == 400
+
+
+@pytest.mark.parametrize("path", ["usage-records?ordering=-cost", "usage-records?ordering=id", "teams?ordering=secret",
+                                  "audit-events?ordering=at,nothing"])  # fmt: skip
+def test_an_unknown_ordering_is_said(path: str, caller: Caller) -> None:
+    answer = caller("admin").get(f"{API}/{path}")
+
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["field"], error["code"]) == (400, "ordering", "ordering_unknown")
+    assert "This list is ordered by" in error["message"]
+
+
+def test_usage_records_are_searched(company: factories.Acme, caller: Caller) -> None:
+    timed_out, other, _ = factories.book_lines(
+        factories.line(company, error_type="first_byte_timeout", status="timeout", end_user="Ümit"),
+        factories.line(company, model_requested="fast", model_served="gpt-4o-mini", request_id="req_needle_1"),
+        factories.line(company, project=company.banner),
+    )
+    carol = caller("analyst")
+
+    def found(words: str) -> set[str]:
+        return ids(carol.get(f"{API}/usage-records", {"search": words}))
+
+    assert found("TIMEOUT") == found("ümit") == found("gpt-4o first_byte") == {str(timed_out["id"])}
+    assert found("needle") == found("4o-mini") == found("fast") == {str(other["id"])}
+    assert found("nothing of the kind") == set()
+    assert ids(caller("mallory").get(f"{API}/usage-records?search=needle")) == set()
 
 
 def test_developers_and_managers_see_their_part(company: factories.Acme, caller: Caller) -> None:
