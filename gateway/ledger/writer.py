@@ -91,7 +91,7 @@ class Writer:
 
     def run_once(self) -> int:
         """One pass over all spools; returns how many steps were committed."""
-        connection = self._connect()
+        connection = self.connect()
         steps = 0
         for folder in sorted(path for path in self.root.glob("*") if path.is_dir()):
             steps += self._drain(connection, folder)
@@ -99,7 +99,8 @@ class Writer:
         self._heartbeat(connection)
         return steps
 
-    def _connect(self) -> psycopg.Connection[Any]:
+    def connect(self) -> psycopg.Connection[Any]:
+        """The writer's connection, made anew when it was lost."""
         if self._connection is None or self._connection.closed:
             options = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
             self._connection = psycopg.connect(self.conninfo, autocommit=True, connect_timeout=5, options=options)
