@@ -5,14 +5,17 @@ Precedence: real environment, then `.env` in the checkout, then `$DATA_DIR/secre
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 import environ
 
 from gateway.dataplane import addresses
 from gateway.dataplane.proxy import Proxy
 
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Recognised by `doctor` and the deployment checks: a production install never runs on these.
@@ -52,6 +55,11 @@ class Env:
     metrics_token: str
     budget_wait_s: float
     default_output_cap: int
+    otlp_endpoint: str
+    otlp_headers: dict[str, str]
+    otlp_service_name: str
+    otlp_sample_ratio: float
+    otlp_metrics_interval_s: float
 
 
 def embedded_database_url(data_dir: Path) -> str:
@@ -95,6 +103,18 @@ def parse_proxy(url: str, bypass: list[str]) -> Proxy | None:
         raise environ.ImproperlyConfigured(f"GATEWAY_UPSTREAM_PROXY: {error}.") from None
 
 
+def parse_headers(text: str) -> dict[str, str]:
+    """`"name=value,name=value"`, values percent-encoded, as OTEL_EXPORTER_OTLP_HEADERS has it. Raises
+    `environ.ImproperlyConfigured` for anything that is no header."""
+    found = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (unquote(part.strip()) for part in item.partition("="))
+        if not (equals and _HEADER_NAME.fullmatch(name) and value.isprintable() and value.isascii()):
+            raise environ.ImproperlyConfigured(f"{name!r} is no header: name=value, separated by commas, is expected")
+        found[name.lower()] = value
+    return found
+
+
 def load() -> Env:
     """Read the environment once. Raises `environ.ImproperlyConfigured` on a malformed value."""
     env = environ.Env()
@@ -131,6 +151,11 @@ def load() -> Env:
         stale_after_s=env.float("GATEWAY_STALE_AFTER_S", default=60.0),
         cache_memory_bytes=env.int("GATEWAY_CACHE_MEMORY_BYTES", default=64 * 1024 * 1024),
         metrics_token=env.str("METRICS_TOKEN", default=""),
+        otlp_endpoint=env.str("GATEWAY_OTLP_ENDPOINT", default="").rstrip("/"),
+        otlp_headers=parse_headers(env.str("GATEWAY_OTLP_HEADERS", default="")),
+        otlp_service_name=env.str("GATEWAY_OTLP_SERVICE_NAME", default="llm-gateway"),
+        otlp_sample_ratio=env.float("GATEWAY_OTLP_SAMPLE_RATIO", default=1.0),
+        otlp_metrics_interval_s=env.float("GATEWAY_OTLP_METRICS_INTERVAL_S", default=30.0),
         import_limit_bytes=env.int("GATEWAY_IMPORT_LIMIT_BYTES", default=256 * 1024 * 1024),
         budget_wait_s=env.float("GATEWAY_BUDGET_WAIT_S", default=2.0),
         default_output_cap=env.int("GATEWAY_DEFAULT_OUTPUT_CAP", default=4096),

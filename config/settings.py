@@ -257,6 +257,7 @@ CONSOLE_SOCKET = ENV.console_socket
 # The stages a request passes, in order (architecture: "The way of one request").
 GATEWAY_STAGES = [
     "gateway.dataplane.stages.authenticate",
+    "gateway.otlp.tracing.trace",
     "gateway.dataplane.stages.resolve",
     "gateway.dataplane.stages.limit",
     "gateway.dataplane.guard.stage.guard_input",
@@ -279,6 +280,7 @@ GATEWAY_SERVICES = [
     "gateway.dataplane.bodies.service.BodyService",
     "gateway.dataplane.exposition.Publisher",
     "costs.budgets.clerk.BudgetClerk",
+    "gateway.otlp.exporter.Exporter",
 ]
 # Data-plane paths that call no model: path → handler.
 GATEWAY_MOUNTS = {
@@ -286,6 +288,11 @@ GATEWAY_MOUNTS = {
     "/otlp/v1/traces": "gateway.otlp.receiver.Traces",
 }
 METRICS_TOKEN = ENV.metrics_token
+GATEWAY_OTLP_ENDPOINT = ENV.otlp_endpoint
+GATEWAY_OTLP_HEADERS = ENV.otlp_headers
+GATEWAY_OTLP_SERVICE_NAME = ENV.otlp_service_name
+GATEWAY_OTLP_SAMPLE_RATIO = ENV.otlp_sample_ratio
+GATEWAY_OTLP_METRICS_INTERVAL_S = ENV.otlp_metrics_interval_s
 GATEWAY_CACHE_MEMORY_BYTES = ENV.cache_memory_bytes
 GATEWAY_ADAPTERS = {
     "openai": "gateway.dataplane.adapters.openai.OpenAIAdapter",

@@ -121,6 +121,7 @@ class DataPlane:
 
     async def _refuse(self, call: Call, error: ApiError, send: Send) -> None:
         assert self.runtime is not None
+        call.error = error
         if isinstance(error, Denied):
             try:
                 deny(call, error.code, error.status, self.runtime)

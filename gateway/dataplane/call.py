@@ -23,6 +23,7 @@ from gateway.middleware import request_id_from
 if TYPE_CHECKING:
     from gateway.dataplane.formats.ir import Prompt
     from gateway.dataplane.protocols import OnBegun, OnSettled, OutputFilter, Responder, Tap
+    from gateway.otlp.context import TraceContext
 
 MAX_TAGS = 20
 MAX_TAG_CHARS = 120
@@ -81,6 +82,8 @@ class Call:
     begun: "list[OnBegun]" = field(default_factory=list)
     settled: "list[OnSettled]" = field(default_factory=list)
     ended: list[Callable[[], None]] = field(default_factory=list)
+    trace: "TraceContext | None" = None
+    error: ApiError | None = None
     keep_going: list[Callable[[], bool]] = field(default_factory=list)
 
     @property

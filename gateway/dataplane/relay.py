@@ -130,6 +130,8 @@ class Relay:
         """Send the request and wait for the head of the answer. Raises `UpstreamError`."""
         target = attempt.target
         request = attempt.outbound.request(attempt.id)
+        if self.call.trace is not None:
+            request = self.call.trace.inject(request, attempt.id)
         pool = self.runtime.client.pool(target.provider.origin)
         attempt.exchange = exchange = await pool.start(request, self.plan.timeouts(target))
         if self.is_client_gone:
