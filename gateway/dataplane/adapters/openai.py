@@ -5,6 +5,7 @@ requests" (`X-Client-Request-Id`); for what compatible vendors offer, the table 
 """
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import ClassVar
 
 from gateway.dataplane import jsonsplice
@@ -26,7 +27,6 @@ PATHS = {
     OPENAI_EMBEDDINGS: "/embeddings",
     OPENAI_RESPONSES: "/responses",
 }
-ALWAYS = frozenset({OPENAI_CHAT, OPENAI_EMBEDDINGS})
 # Kinds with the further endpoints of OpenAI; a model's capability "completions" or "responses" adds to them.
 OFFERS_COMPLETIONS = frozenset({"openai", "together", "fireworks", "openrouter", "vllm", "ollama", "openai-compatible"})
 OFFERS_RESPONSES = frozenset({"openai", "x-ai", "groq", "fireworks", "openrouter", "vllm", "ollama"})
@@ -39,33 +39,34 @@ KNOWS_MAX_COMPLETION_TOKENS = frozenset({"openai", "azure", "groq", "x-ai", "ope
 CAP_FIELDS = {OPENAI_RESPONSES: "max_output_tokens", OPENAI_COMPLETIONS: "max_tokens"}
 
 
+def _answers_only(capabilities: frozenset[str]) -> bool:
+    return "responses" in capabilities and "chat" not in capabilities
+
+
+@lru_cache(maxsize=4096)
+def _natives(kind: str, host: str, model: str, capabilities: frozenset[str]) -> frozenset[str]:
+    found = {OPENAI_EMBEDDINGS} if _answers_only(capabilities) else {OPENAI_CHAT, OPENAI_EMBEDDINGS}
+    if kind in OFFERS_RESPONSES or "responses" in capabilities:
+        found.add(OPENAI_RESPONSES)
+    # OpenAI itself refuses its chat models at the legacy endpoint: they get the prompt as a message
+    offers = model.startswith(TEXT_MODELS) if host == OPENAI_HOST else kind in OFFERS_COMPLETIONS
+    if offers or "completions" in capabilities:
+        found.add(OPENAI_COMPLETIONS)
+    return frozenset(found)
+
+
 class OpenAIAdapter(WireAdapter):
     """Stateless; one instance serves every provider of the kind."""
 
     vendor: ClassVar[str] = "openai"
 
     def natives(self, target: Target) -> Collection[str]:
-        kind, found = target.provider.kind, set(ALWAYS)
-        if kind in OFFERS_RESPONSES or "responses" in target.capabilities:
-            found.add(OPENAI_RESPONSES)
-        if self._completes_text(target):
-            found.add(OPENAI_COMPLETIONS)
-        if self.wire(target) == OPENAI_RESPONSES:
-            found.discard(OPENAI_CHAT)
-        return found
-
-    def _completes_text(self, target: Target) -> bool:
-        """OpenAI itself refuses its chat models at the legacy endpoint; they get the prompt as a message."""
-        if "completions" in target.capabilities:
-            return True
-        if target.provider.origin.host == OPENAI_HOST:
-            return target.upstream_name.startswith(TEXT_MODELS)
-        return target.provider.kind in OFFERS_COMPLETIONS
+        provider = target.provider
+        return _natives(provider.kind, provider.origin.host, target.upstream_name, target.capabilities)
 
     def wire(self, target: Target) -> str:
         """Chat, but for a model whose capabilities say that it is reached by Responses only."""
-        only = "responses" in target.capabilities and "chat" not in target.capabilities
-        return OPENAI_RESPONSES if only else OPENAI_CHAT
+        return OPENAI_RESPONSES if _answers_only(target.capabilities) else OPENAI_CHAT
 
     def extensions(self, target: Target) -> Collection[str]:
         kind = target.provider.kind

@@ -89,9 +89,7 @@ class Sequencer:
 
 
 def _is_json(text: str) -> bool:
-    """Whether arguments are complete; none at all are, too."""
-    if not text:
-        return True
+    """Whether arguments are complete; none at all may still come."""
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError:
