@@ -59,12 +59,13 @@ class ApiError(Exception):
         error: dict[str, Any] = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
         return orjson.dumps({"error": error})
 
-    def event(self, dialect: str = "") -> bytes:
-        """The same as an event of a stream that has begun."""
+    def event(self, dialect: str = "", number: int = 0) -> bytes:
+        """The same as an event of a stream that has begun; `number` is its place where a dialect numbers events."""
         if dialect in ANTHROPIC:
             return b"event: error\ndata: " + self.body(dialect) + b"\n\n"
         if dialect == OPENAI_RESPONSES:
-            said = {"type": "error", "code": self.code, "message": self.message, "param": self.param}
+            said = {"type": "error", "code": self.code, "message": self.message, "param": self.param,
+                    "sequence_number": number}  # fmt: skip
             return b"event: error\ndata: " + orjson.dumps(said) + b"\n\n"
         return b"data: " + self.body(dialect) + b"\n\n"
 

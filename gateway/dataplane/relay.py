@@ -268,7 +268,7 @@ class Relay:
         outcome.first_byte_clock = first_byte
         line = settle(attempt, outcome, self.runtime)
         self.client.finished(outcome, line)
-        closing = rest + _closing(line, outcome, denied, self.call) + watcher.tail
+        closing = rest + _closing(line, outcome, denied, self.call, watcher) + watcher.tail
         await self._end_stream(attempt, exchange.status, closing)
 
     def _may_restart(self) -> bool:
@@ -291,12 +291,14 @@ class Relay:
         """The process stops: settle on what arrived, without loading a tokenizer, and tell the client."""
         used = watcher.usage()
         arrived = sum(len(text.encode("utf-8", "ignore")) for text in watcher.texts()) // usage.BYTES_PER_TOKEN
-        tokens = used.tokens if used is not None else self._consumed(attempt).tokens | {"output_tokens": arrived}
-        outcome = Outcome("interrupted", None, "shutdown", usage.Usage(tokens, "estimated"))
+        if used is None:
+            used = usage.Usage(self._consumed(attempt).tokens, usage.PARTIAL)
+        output = arrived if used.source == usage.PARTIAL else 0
+        outcome = Outcome("interrupted", None, "shutdown", usage.with_output(used, output))
         outcome.first_byte_clock = first_byte
         line = settle(attempt, outcome, self.runtime)
         if self.has_started:
-            await self._end_stream(attempt, 200, _closing(line, outcome, None, self.call))
+            await self._end_stream(attempt, 200, _closing(line, outcome, None, self.call, watcher))
 
     def _rest_of_broken(self, watcher: Watcher) -> tuple[bytes, Denied | None]:
         """What the filters still held when the upstream broke off."""
@@ -322,6 +324,9 @@ class Relay:
             used = await asyncio.to_thread(usage.counted, self.call, attempt.target.upstream_name, watcher.texts())
             if status != "ok":  # what arrived is counted; what the provider generated beyond it is unknown
                 used = usage.Usage(used.tokens, "estimated")
+        elif used.source == usage.PARTIAL:
+            model = attempt.target.upstream_name
+            used = await asyncio.to_thread(usage.completed, used, model, watcher.texts())
         return Outcome(status, 200, reason, used, finish_reason=finish, tool_calls=watcher.tool_calls())
 
 
@@ -334,7 +339,7 @@ def _forbidden(outcome: Outcome, denied: Denied) -> Outcome:
     return replace(outcome, status="denied", http_status=denied.status, error_type=denied.code)
 
 
-def _closing(line: Line, outcome: Outcome, denied: Denied | None, call: Call) -> bytes:
+def _closing(line: Line, outcome: Outcome, denied: Denied | None, call: Call, watcher: Watcher) -> bytes:
     """An error event when the stream broke or was refused, then the comment with cost and request id."""
     parts = b""
     error: ApiError | None = denied
@@ -342,6 +347,6 @@ def _closing(line: Line, outcome: Outcome, denied: Denied | None, call: Call) ->
         message = f"The provider's stream ended early ({outcome.error_type})."
         error = ApiError(502, "stream_interrupted", message, kind="upstream_error")
     if error is not None:
-        parts = error.event(call.endpoint.dialect)
+        parts = error.event(call.endpoint.dialect, watcher.next_number)
     note = orjson.dumps({"cost": line["cost"], "request_id": call.request_id})
     return parts + b": gateway " + note + b"\n\n"

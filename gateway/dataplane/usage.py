@@ -22,6 +22,7 @@ from gateway.dataplane.formats.registry import FORMATS
 
 BYTES_PER_TOKEN = 4
 FILE_TOKENS = 765  # what `gateway.tokens` takes for an image at high detail
+PARTIAL = "partial"  # source of a report that came before the answer ended: its output is not what was generated
 OUTPUT_GUESS = 250
 OUTPUT_GUESS_CAP = 1_000
 CUT_LIMIT_BYTES = 4 * 1024 * 1024
@@ -171,6 +172,19 @@ def texts_of_answer(body: Mapping[str, Any]) -> list[str]:
 def _texts_of_choice(choice: Mapping[str, Any], name: str) -> list[str]:
     text = choice.get("text")  # the legacy completions have nothing else
     return _texts(choice.get(name)) + ([text] if isinstance(text, str) else [])
+
+
+def with_output(partial: Usage, output: int) -> Usage:
+    """A report that came too early, with the output that arrived after it: the rest of it is the vendor's own."""
+    output = max(output, partial.tokens.get("output_tokens", 0))
+    return Usage(partial.tokens | {"output_tokens": output}, "estimated", partial.service_tier)
+
+
+def completed(partial: Usage, model: str, texts: list[str]) -> Usage:
+    """`with_output` of the text that arrived, counted. Loads a vocabulary."""
+    from gateway import tokens  # as in `counted`
+
+    return with_output(partial, sum(tokens.count_text(text, model).tokens for text in texts))
 
 
 async def estimated_of_cut(call: Call, model: str, received: bytes) -> Usage | None:

@@ -5,6 +5,8 @@ when it may say something that the ledger needs.
 """
 
 import re
+from collections import deque
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from gateway.dataplane import nullusage, sse, usage
@@ -13,6 +15,7 @@ from gateway.dataplane.usage import Usage
 KEPT_BYTES = 4 * 1024 * 1024
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _ANY_USAGE = re.compile(rb'"usage"\s*:\s*[{n]')
+_NUMBER = re.compile(rb'"sequence_number"\s*:\s*(\d{1,9})')
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"(\w{1,40})"')
 
 
@@ -26,6 +29,10 @@ class PassingWatcher:
         self.kept: list[bytes] = []
         self._kept_size = 0
         self._splitter = sse.Splitter()
+
+    @property
+    def next_number(self) -> int:
+        return 0
 
     def feed(self, data: bytes) -> bytes:
         """Bytes to forward now, in order; never re-ordered, never changed but by `_cleaned` and `_look`."""
@@ -157,7 +164,8 @@ class AnthropicWatcher(PassingWatcher):
             self._usage |= {name: value for name, value in found.items() if value}
 
     def usage(self) -> Usage | None:
-        return usage.reported_messages(self._usage) if self._usage else None
+        found = usage.reported_messages(self._usage) if self._usage else None
+        return replace(found, source=usage.PARTIAL) if found is not None and self._stop is None else found
 
     def finish_reason(self) -> str | None:
         return self._stop
@@ -182,6 +190,17 @@ class ResponsesWatcher(PassingWatcher):
         super().__init__()
         self._response: dict[str, Any] | None = None
         self._last = b""
+        self._recent: deque[bytes] = deque(maxlen=8)
+
+    @property
+    def next_number(self) -> int:
+        """Looked for in the last pieces only."""
+        found = _NUMBER.findall(b"".join(self._recent))
+        return int(found[-1]) + 1 if found else 0
+
+    def feed(self, data: bytes) -> bytes:
+        self._recent.append(data)
+        return super().feed(data)
 
     def finish(self) -> bytes:
         """The last event too: it waits for the call to be settled."""

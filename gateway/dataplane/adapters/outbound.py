@@ -34,6 +34,10 @@ class Watcher(Protocol):
     has_error: bool
     is_done: bool
 
+    @property
+    def next_number(self) -> int:
+        """The number of the next event, in a dialect that numbers them."""
+
     def feed(self, data: bytes) -> bytes:
         """Upstream bytes → bytes for the client, now."""
 
@@ -41,7 +45,9 @@ class Watcher(Protocol):
         """What is left when the upstream ended."""
 
     def usage(self) -> Usage | None:
-        """The vendor's last report that is not zero; None without one."""
+        """The vendor's last report that is not zero; None without one. Its source is `usage.PARTIAL` when the answer
+        had not ended then.
+        """
 
     def finish_reason(self) -> str | None:
         """Why the (last) choice ended, in the vendor's words."""

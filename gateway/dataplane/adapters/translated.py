@@ -27,7 +27,7 @@ from gateway.dataplane.formats.ir import (
     ToolUse,
     UsageSeen,
 )
-from gateway.dataplane.usage import Usage
+from gateway.dataplane.usage import PARTIAL, Usage
 from gateway.dataplane.watchers import KEPT_BYTES
 
 ReadError = Callable[[int, bytes], ApiError | None]
@@ -113,6 +113,10 @@ class TranslatingWatcher:
         self._kept: dict[int, list[str]] = {}
         self._kept_size = 0
 
+    @property
+    def next_number(self) -> int:
+        return getattr(self._writer, "sequence", 0)
+
     def feed(self, data: bytes) -> bytes:
         return self._pass(self._reader.feed(data))
 
@@ -156,7 +160,8 @@ class TranslatingWatcher:
     def usage(self) -> Usage | None:
         if self._usage is None:
             return None
-        return Usage(self._usage.usage.tokens(), "reported", self._usage.service_tier)
+        source = "reported" if self._has_stopped or self.is_done else PARTIAL
+        return Usage(self._usage.usage.tokens(), source, self._usage.service_tier)
 
     def finish_reason(self) -> str | None:
         return self._word[:40] if self._word else None

@@ -162,6 +162,8 @@ class Writer:
         return named("message_delta", {"delta": delta, "usage": usage})
 
     def _write(self, event: Event) -> bytes:
+        if self._has_failed:  # nothing follows an error
+            return b""
         match event:
             case Start():
                 return self._start(event)

@@ -64,6 +64,8 @@ class Writer:
         return self._say("error", {"code": code, "message": message, "param": param})
 
     def _write(self, event: Event) -> bytes:
+        if self._error is not None:  # nothing follows an error
+            return b""
         match event:
             case Start():
                 return self._start(event)
