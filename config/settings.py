@@ -297,6 +297,9 @@ GATEWAY_CACHE_MEMORY_BYTES = ENV.cache_memory_bytes
 GATEWAY_ADAPTERS = {
     "openai": "gateway.dataplane.adapters.openai.OpenAIAdapter",
     "anthropic": "gateway.dataplane.adapters.anthropic.AnthropicAdapter",
+    "azure": "gateway.dataplane.adapters.azure.AzureAdapter",
+    "google": "gateway.dataplane.adapters.gemini.GeminiAdapter",
+    "bedrock": "gateway.dataplane.adapters.bedrock.BedrockAdapter",
 }
 GATEWAY_IMPORT_LIMIT_BYTES = ENV.import_limit_bytes
 # What apps add to the transactions of the ledger writer.

@@ -42,6 +42,7 @@ class ProviderKind(TextChoices):
     AZURE = "azure", "Azure OpenAI"
     ANTHROPIC = "anthropic", "Anthropic"
     GOOGLE = "google", "Google Gemini"
+    BEDROCK = "bedrock", "Amazon Bedrock"
     MISTRAL = "mistral", "Mistral"
     GROQ = "groq", "Groq"
     TOGETHER = "together", "Together"

@@ -10,6 +10,7 @@ from cryptography.fernet import InvalidToken
 from django.conf import settings
 
 from gateway import credentials
+from gateway.dataplane.preload import preload
 from gateway.dataplane.upstream import Origin, Timeouts
 from gateway.dataplane.views import PLATFORM, Catalog, KeyView, ProviderView, Target
 
@@ -29,7 +30,7 @@ WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
 """
 PROVIDERS_SQL = """
 SELECT id::text, slug, kind, price_list, base_url, credential, connect_timeout_ms, first_byte_timeout_ms,
-       idle_timeout_ms, total_timeout_ms
+       idle_timeout_ms, total_timeout_ms, options
 FROM gateway_provider WHERE is_enabled
 """
 MODELS_SQL = """
@@ -101,7 +102,7 @@ def catalog(connection: Connection) -> Catalog:
 
 
 def _provider(row: Sequence[Any]) -> ProviderView | None:
-    identity, slug, kind, price_list, base_url, credential, *timeouts = row
+    identity, slug, kind, price_list, base_url, credential, *timeouts, options = row
     try:
         origin, prefix = Origin.of(base_url)
         secret = credentials.decrypt(credential) if credential else ""
@@ -109,4 +110,5 @@ def _provider(row: Sequence[Any]) -> ProviderView | None:
         logger.error("provider %s is unusable: its URL or credential cannot be read", slug)
         return None
     seconds = Timeouts(*(value / 1000 for value in timeouts))
-    return ProviderView(identity, slug, kind, price_list or kind, origin, prefix, secret, seconds)
+    preload(kind)
+    return ProviderView(identity, slug, kind, price_list or kind, origin, prefix, secret, seconds, options or {})

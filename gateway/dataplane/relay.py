@@ -99,7 +99,7 @@ class Relay:
             assert exchange is not None
             if exchange.status >= 300:
                 return self.fail(attempt, await self.refusal(attempt))
-            if self.call.is_stream and b"event-stream" in (exchange.header(b"content-type") or b""):
+            if self.call.is_stream and _is_event_stream(exchange):
                 await self._stream(attempt, exchange)
             else:
                 await self._answer(attempt, exchange)
@@ -153,9 +153,10 @@ class Relay:
         exchange = attempt.exchange
         assert exchange is not None
         body = await exchange.read(ERROR_LIMIT_BYTES)
-        retry_after = exchange.header(b"retry-after")
-        credential = attempt.target.provider.credential
-        return failures.of_status(exchange.status, body, retry_after, credential, attempt.outbound.refusal)
+        outbound, credential = attempt.outbound, attempt.target.provider.credential
+        status, retry_after = outbound.judged(exchange.status, exchange.header(b"retry-after"), body)
+        failure = failures.of_status(status, body, retry_after, credential, outbound.refusal)
+        return failure if status == exchange.status else replace(failure, http_status=exchange.status)
 
     def failure_of(self, error: UpstreamError) -> Failure:
         if error.reason in TIMEOUT_REASONS and self.plan.is_overdue:
@@ -332,6 +333,12 @@ class Relay:
 
 async def _nowhere(message: Message) -> None:
     """Where the rest of a stream goes that only others still wait for."""
+
+
+def _is_event_stream(exchange: Exchange) -> bool:
+    """Server-sent events, or Amazon's binary ones."""
+    kind = exchange.header(b"content-type") or b""
+    return b"event-stream" in kind or b"amazon.eventstream" in kind
 
 
 def _forbidden(outcome: Outcome, denied: Denied) -> Outcome:

@@ -1,5 +1,6 @@
 """What the hot path knows of the configuration: immutable rows in memory, refreshed by the keeper."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -46,6 +47,7 @@ class ProviderView:
     path_prefix: str
     credential: str
     timeouts: Timeouts
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

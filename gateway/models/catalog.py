@@ -25,6 +25,12 @@ class Provider(Record):
     )
     base_url = models.URLField(max_length=500, help_text="For OpenAI-compatible: including /v1.")
     credential = models.BinaryField(null=True, blank=True, editable=False)
+    options = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="Of this kind alone: api_version and authentication (Azure), region (Bedrock).",
+    )
     is_enabled = models.BooleanField(default=True)
     connect_timeout_ms = models.PositiveIntegerField(default=5_000)
     first_byte_timeout_ms = models.PositiveIntegerField(default=120_000)

@@ -3,14 +3,15 @@
 An organization's row wins over the platform-wide one (organization None). Credentials go in, never out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import IntegrityError, models, transaction
 
-from gateway import credentials, outbound
+from gateway import credentials, outbound, provideroptions
+from gateway.choices import ProviderKind
 from gateway.models import AllowedUpstream, Model, Organization, Provider, Route, RouteTarget
 from gateway.services import audit
 from gateway.services.audit import Actor
@@ -18,7 +19,7 @@ from gateway.services.errors import Conflict, Invalid
 from gateway.services.identity import check_fields
 
 PROVIDER_FIELDS = (
-    "name", "kind", "price_list", "base_url", "is_enabled",
+    "name", "kind", "price_list", "base_url", "options", "is_enabled",
     "connect_timeout_ms", "first_byte_timeout_ms", "idle_timeout_ms", "total_timeout_ms",
 )  # fmt: skip
 MODEL_FIELDS = ("name", "upstream_name", "capabilities", "context_tokens", "max_output_tokens", "is_enabled")
@@ -33,6 +34,7 @@ class ProviderFields(TypedDict, total=False):
     kind: str
     price_list: str
     base_url: str
+    options: Mapping[str, object]
     is_enabled: bool
     connect_timeout_ms: int
     first_byte_timeout_ms: int
@@ -145,6 +147,20 @@ def _fill_provider(provider: Provider, fields: ProviderFields) -> None:
                 "credential_invalid", "The credential has characters a header cannot carry.", field="credential"
             )
         provider.credential = credentials.encrypt(secret) if secret else None
+    _check_options(provider, fields)
+
+
+def _check_options(provider: Provider, fields: ProviderFields) -> None:
+    """Options and credential must fit the kind and the address, whichever of them changed. Raises `Invalid`."""
+    try:
+        provider.options = provideroptions.checked(provider.kind, provider.options)
+        if provider.kind == ProviderKind.BEDROCK:
+            provideroptions.bedrock_region(outbound.split(provider.base_url)[1], provider.options)
+            if fields.get("credential"):
+                provideroptions.aws_credential(fields["credential"].strip())
+    except provideroptions.OptionError as error:
+        field = error.field if error.field == "credential" else "options"
+        raise Invalid("option_invalid", str(error), field=field) from None
 
 
 def checked_base_url(url: str) -> str:

@@ -3,26 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from cryptography.fernet import InvalidToken
 from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from gateway import credentials, outbound
-from gateway.choices import ProviderKind
+from gateway import outbound
 from gateway.models import LedgerLine, Model, Organization, Provider
-from gateway.services import catalog
+from gateway.services import catalog, listing
 from gateway.services.audit import Actor
 from gateway.services.errors import Invalid, ServiceError
-
-# Kinds whose list of models is not `GET {base_url}/models` with a bearer token. Anthropic: docs.anthropic.com
-# "List Models"; Gemini: ai.google.dev "models.list"; Azure and Cohere have shapes of their own.
-_UNLISTED = frozenset({ProviderKind.AZURE, ProviderKind.COHERE, ProviderKind.HUGGINGFACE})
-_ANTHROPIC_VERSION = "2023-06-01"
-MAX_MODELS = 2_000
 
 
 class UpstreamRefused(ServiceError):
@@ -46,45 +37,17 @@ def list_models(provider: Provider) -> Listing:
     """Ask the upstream what it offers. Never raises for what the upstream does; makes one outbound call."""
     now = timezone.now()
     try:
-        url, headers = _listing_request(provider)
+        url, headers = listing.listing_request(provider)
         answer = outbound.request("GET", url, headers=headers)
     except outbound.OutboundError as error:
         return Listing((), None, None, (error.code, error.message), now)
     if answer.status != 200:
         return Listing((), answer.status, answer.elapsed_ms, _refusal(answer.status), now)
     try:
-        names = _names(answer.json())
+        names = listing.names(answer.json())
     except outbound.OutboundError as error:
         return Listing((), answer.status, answer.elapsed_ms, (error.code, error.message), now)
     return Listing(names, answer.status, answer.elapsed_ms, None, now)
-
-
-def _listing_request(provider: Provider) -> tuple[str, dict[str, str]]:
-    if provider.kind in _UNLISTED:
-        raise outbound.OutboundError(
-            "listing_unsupported", f"{provider.get_kind_display()} has no list of models that can be asked for here."
-        )
-    try:
-        secret = credentials.decrypt(bytes(provider.credential)) if provider.credential else ""
-    except InvalidToken:
-        raise outbound.OutboundError(
-            "credential_unreadable", "The stored credential cannot be decrypted with the configured keys; set it again."
-        ) from None
-    headers = {"Accept": "application/json", "User-Agent": "llm-gateway"}
-    if provider.kind == ProviderKind.ANTHROPIC:
-        headers["anthropic-version"] = _ANTHROPIC_VERSION
-    if secret:
-        headers |= _authorization(provider.kind, secret)
-    return f"{provider.base_url.rstrip('/')}/models", headers
-
-
-def _authorization(kind: str, secret: str) -> dict[str, str]:
-    match kind:
-        case ProviderKind.ANTHROPIC:
-            return {"x-api-key": secret}
-        case ProviderKind.GOOGLE:
-            return {"x-goog-api-key": secret}
-    return {"Authorization": f"Bearer {secret}"}
 
 
 def _refusal(status: int) -> tuple[str, str]:
@@ -96,15 +59,6 @@ def _refusal(status: int) -> tuple[str, str]:
             f"The upstream redirects (HTTP {status}); redirects are not followed. Correct the URL.",
         )
     return "upstream_status", f"The upstream answered with HTTP {status}."
-
-
-def _names(body: Any) -> tuple[str, ...]:
-    """Model names of OpenAI's, Anthropic's (`data[].id`) and Gemini's (`models[].name`) answers, sorted."""
-    rows = body.get("data") or body.get("models") if isinstance(body, dict) else body
-    if not isinstance(rows, list):
-        raise outbound.OutboundError("upstream_not_a_list", "The upstream's answer is not a list of models.")
-    found = {row.get("id") or row.get("name") for row in rows[:MAX_MODELS] if isinstance(row, dict)}
-    return tuple(sorted(name.removeprefix("models/")[:200] for name in found if isinstance(name, str)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +77,13 @@ def discover(
 
     Raises `UpstreamRefused`, `Invalid` when a name to add is not offered.
     """
-    listing = list_models(provider)
-    if listing.error:
-        raise UpstreamRefused(listing.error[0], listing.error[1])
-    missing = sorted(set(add) - set(listing.names))
+    offered = list_models(provider)
+    if offered.error:
+        raise UpstreamRefused(offered.error[0], offered.error[1])
+    missing = sorted(set(add) - set(offered.names))
     if missing:
         raise Invalid("model_not_offered", f"The upstream does not offer {', '.join(missing[:5])}.", field="add")
-    return _matched(provider, organization, actor, listing.names, frozenset(add))
+    return _matched(provider, organization, actor, offered.names, frozenset(add))
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from gateway.api.openapi import examples
 from gateway.api.serializers.base import Input, Record, Scoped
 from gateway.api.serializers.identity import ID, TIMES
 from gateway.models import Model, Provider, Route, RouteTarget
+from gateway.provideroptions import OPTIONS
 from gateway.services.catalog import MAX_TARGETS
 
 _TIMEOUTS = {
@@ -20,10 +21,27 @@ def _timeout() -> serializers.IntegerField:
     return serializers.IntegerField(min_value=1, max_value=_LONGEST_MS, required=False)
 
 
+class ProviderOptionsSerializer(serializers.Serializer):
+    """Options that only some kinds have; absent ones have their default."""
+
+    api_version = serializers.CharField(required=False, max_length=40, help_text=OPTIONS["api_version"].help)
+    authentication = serializers.ChoiceField(
+        choices=["api-key", "entra-id"], required=False, help_text=OPTIONS["authentication"].help
+    )
+    region = serializers.CharField(required=False, max_length=40, help_text=OPTIONS["region"].help)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """An option that nobody knows is refused, not ignored."""
+        if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
+            raise serializers.ValidationError({unknown[0]: ["There is no such option."]})
+        return super().to_internal_value(data)
+
+
 @examples(
     response={
         "id": ID, "organization": ID, "slug": "openai", "name": "OpenAI", "kind": "openai", "price_list": "",
-        "base_url": "https://api.openai.com/v1", "has_credential": True, "is_enabled": True, **_TIMEOUTS, **TIMES,
+        "base_url": "https://api.openai.com/v1", "options": {}, "has_credential": True, "is_enabled": True, **_TIMEOUTS,
+        **TIMES,
     },
     request={
         "slug": "openai", "name": "OpenAI", "kind": "openai", "base_url": "https://api.openai.com/v1",
@@ -37,6 +55,7 @@ class ProviderSerializer(Record):
     credential = serializers.CharField(
         write_only=True, required=False, allow_blank=True, max_length=4000, help_text="Empty removes it."
     )
+    options = ProviderOptionsSerializer(required=False)
     has_credential = serializers.SerializerMethodField()
     connect_timeout_ms = _timeout()
     first_byte_timeout_ms = _timeout()
@@ -46,8 +65,9 @@ class ProviderSerializer(Record):
     class Meta:
         model = Provider
         fields = (
-            "id", "organization", "slug", "name", "kind", "price_list", "base_url", "credential", "has_credential",
-            "is_enabled", "connect_timeout_ms", "first_byte_timeout_ms", "idle_timeout_ms", "total_timeout_ms",
+            "id", "organization", "slug", "name", "kind", "price_list", "base_url", "options", "credential",
+            "has_credential", "is_enabled", "connect_timeout_ms", "first_byte_timeout_ms", "idle_timeout_ms",
+            "total_timeout_ms",
             "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("id", "organization")

@@ -109,12 +109,17 @@ class OpenAIAdapter(WireAdapter):
             f"host: {provider.origin.authority}\r\n"
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
             f"x-client-request-id: {attempt_id}\r\nx-request-id: {call.request_id}\r\n"
-            f"accept: {'text/event-stream' if call.is_stream else 'application/json'}\r\n"
+            f"accept: {media_type(call)}\r\n"
         )
         if provider.credential:
             head += f"authorization: Bearer {provider.credential}\r\n"
         head += f"user-agent: {AGENT}\r\naccept-encoding: identity\r\n\r\n"
         return head.encode("latin-1") + body
+
+
+def media_type(call: Call) -> str:
+    """What the caller wants to be answered with."""
+    return "text/event-stream" if call.is_stream else "application/json"
 
 
 def capped(call: Call, field: str, cap: int) -> dict[str, object]:

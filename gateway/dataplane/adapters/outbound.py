@@ -73,5 +73,8 @@ class Outbound(Protocol):
     def watcher(self) -> Watcher:
         """A fresh one for an attempt whose answer is a stream."""
 
+    def judged(self, status: int, retry_after: bytes | None, body: bytes) -> tuple[int, bytes | None]:
+        """What the vendor's status and `Retry-After` mean in everybody's words, where its own are different."""
+
     def refusal(self, status: int, body: bytes) -> ApiError | None:
         """The vendor's error body, without our credential, for the client; None when it has no known shape."""

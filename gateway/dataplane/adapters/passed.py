@@ -81,6 +81,14 @@ def load_answer(body: bytes) -> dict[str, Any]:
     return answer
 
 
+Judge = Callable[[int, bytes | None, bytes], tuple[int, bytes | None]]
+
+
+def as_it_is(status: int, retry_after: bytes | None, body: bytes) -> tuple[int, bytes | None]:
+    """A vendor whose statuses mean what they say."""
+    return status, retry_after
+
+
 class Passed:
     """An `Outbound` that changes nothing: `build` makes the request of an attempt from the caller's own bytes."""
 
@@ -105,6 +113,9 @@ class Passed:
 
     def watcher(self) -> Watcher:
         return self._reading.watcher(self._call)
+
+    def judged(self, status: int, retry_after: bytes | None, body: bytes) -> tuple[int, bytes | None]:
+        return status, retry_after
 
     def refusal(self, status: int, body: bytes) -> ApiError | None:
         try:

@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 
 from gateway.dataplane.adapters.outbound import Answer, Watcher
-from gateway.dataplane.adapters.passed import load_answer
+from gateway.dataplane.adapters.passed import Judge, as_it_is, load_answer
 from gateway.dataplane.call import Call
 from gateway.dataplane.endpoints import stream_end
 from gateway.dataplane.errors import ApiError, UpstreamError
-from gateway.dataplane.formats.base import Format, InvalidReply, StreamReader, StreamWriter
+from gateway.dataplane.formats.base import Format, InvalidReply, StreamReader, StreamWriter, TargetFormat
 from gateway.dataplane.formats.ir import (
     Delta,
     Ended,
@@ -42,10 +42,11 @@ class Translated:
         prompt: Prompt,
         *,
         client: Format,
-        wire: Format,
+        wire: TargetFormat,
         build: Callable[[str], bytes],
         dropped: Sequence[str],
         read_error: ReadError,
+        judge: Judge = as_it_is,
     ) -> None:
         self.dropped: Sequence[str] = dropped
         self._call = call
@@ -54,6 +55,7 @@ class Translated:
         self._wire = wire
         self._build = build
         self._read_error = read_error
+        self._judge = judge
 
     def request(self, attempt_id: str) -> bytes:
         return self._build(attempt_id)
@@ -63,6 +65,7 @@ class Translated:
             reply = self._wire.read_reply(load_answer(body))
             reply.created = reply.created or self._call.started_ns // 1_000_000_000
             reply.model = reply.model or self._call.model
+            reply.id = reply.id or self._call.request_id
             written = orjson.dumps(self._client.write_reply(reply, self._prompt))
         except InvalidReply as error:
             message = f"the provider's answer is not in its format ({error})"
@@ -79,10 +82,14 @@ class Translated:
     def watcher(self) -> Watcher:
         created = self._call.started_ns // 1_000_000_000
         end = stream_end(self._call.endpoint.dialect)
-        return TranslatingWatcher(self._wire.reader(), self._client.writer(self._prompt), end, created)
+        reply_id = self._call.request_id
+        return TranslatingWatcher(self._wire.reader(), self._client.writer(self._prompt), end, created, reply_id)
 
     def refusal(self, status: int, body: bytes) -> ApiError | None:
         return self._read_error(status, body)
+
+    def judged(self, status: int, retry_after: bytes | None, body: bytes) -> tuple[int, bytes | None]:
+        return self._judge(status, retry_after, body)
 
 
 def _texts(parts: list[Part]) -> list[str]:
@@ -98,7 +105,7 @@ def _texts(parts: list[Part]) -> list[str]:
 class TranslatingWatcher:
     """Upstream bytes in one format, client bytes in another; the ledger's figures are read in between."""
 
-    def __init__(self, reader: StreamReader, writer: StreamWriter, end: bytes, created: int) -> None:
+    def __init__(self, reader: StreamReader, writer: StreamWriter, end: bytes, created: int, reply_id: str) -> None:
         self.tail = b""
         self.has_error = False
         self.is_done = False
@@ -106,6 +113,7 @@ class TranslatingWatcher:
         self._writer = writer
         self._end = end
         self._created = created
+        self._reply_id = reply_id
         self._usage: UsageSeen | None = None
         self._word: str | None = None
         self._has_stopped = False
@@ -137,6 +145,7 @@ class TranslatingWatcher:
         match event:
             case Start():
                 event.created = event.created or self._created
+                event.id = event.id or self._reply_id
             case PartStart():
                 self._tools += event.kind == "tool_use"
                 self._keep(event.choice, event.name)

@@ -12,13 +12,13 @@ import orjson
 
 from gateway.dataplane import jsonsplice
 from gateway.dataplane.adapters.outbound import Outbound
-from gateway.dataplane.adapters.passed import Passed
+from gateway.dataplane.adapters.passed import Passed, as_it_is
 from gateway.dataplane.adapters.translated import Translated, plain_error
 from gateway.dataplane.call import Call
 from gateway.dataplane.errors import ApiError
 from gateway.dataplane.formats.base import Losses, Malformed, Unsupported
 from gateway.dataplane.formats.ir import Json, Prompt
-from gateway.dataplane.formats.registry import FORMATS
+from gateway.dataplane.formats.registry import FORMATS, TARGET_FORMATS
 from gateway.dataplane.views import Target
 
 AGENT = "llm-gateway/1.0"
@@ -29,6 +29,7 @@ class WireAdapter:
 
     vendor: ClassVar[str]
     read_error = staticmethod(plain_error)
+    judge = staticmethod(as_it_is)
 
     def natives(self, target: Target) -> Collection[str]:
         """The dialects this target takes as they are."""
@@ -80,14 +81,14 @@ class WireAdapter:
 
     def _translate(self, call: Call, target: Target, dialect: str) -> Outbound:
         wire = self.wire(target)
-        losses = Losses(FORMATS[wire].NAME, may_drop=target.drop_unsupported, extensions=self.extensions(target))
+        losses = Losses(TARGET_FORMATS[wire].NAME, may_drop=target.drop_unsupported, extensions=self.extensions(target))
         try:
             prompt = read_prompt(call)
             sent = replace(prompt, model=target.upstream_name, stream=call.is_stream)
             sent.max_tokens = prompt.max_tokens if prompt.max_tokens is not None else self.default_limit(target)
             if call.output_cap is not None:
                 sent.max_tokens = min(call.output_cap, sent.max_tokens or call.output_cap)
-            fields = self.finish(FORMATS[wire].write_request(sent, losses), call, target)
+            fields = self.finish(TARGET_FORMATS[wire].write_request(sent, losses), call, target)
         except Malformed as error:
             raise malformed(error) from error
         except Unsupported as error:
@@ -99,8 +100,8 @@ class WireAdapter:
             return self.http(call, target, attempt_id, wire, body)
 
         return Translated(
-            call, prompt, client=FORMATS[dialect], wire=FORMATS[wire], build=build, dropped=losses.dropped,
-            read_error=self.read_error,
+            call, prompt, client=FORMATS[dialect], wire=TARGET_FORMATS[wire], build=build, dropped=losses.dropped,
+            read_error=self.read_error, judge=self.judge,
         )  # fmt: skip
 
 

@@ -75,14 +75,11 @@ class StreamWriter(Protocol):
         """The closing events (stop, usage) but for the mark that ends every stream of the format."""
 
 
-class Format(Protocol):
-    """A dialect. Modules implement it: `gateway.dataplane.formats.anthropic` and so on."""
+class TargetFormat(Protocol):
+    """What a format that targets speak offers; for one that no client speaks it is all of it."""
 
     NAME: str
     """How messages to people call the format, such as "Anthropic Messages"."""
-
-    def read_request(self, fields: Mapping[str, Any]) -> Prompt:
-        """Raises `Malformed`."""
 
     def write_request(self, prompt: Prompt, losses: Losses) -> Json:
         """The body for the target, ready for orjson (may hold `orjson.Fragment`s). Raises `Unsupported`."""
@@ -90,9 +87,16 @@ class Format(Protocol):
     def read_reply(self, body: Mapping[str, Any]) -> Reply:
         """Raises `InvalidReply`."""
 
+    def reader(self) -> StreamReader: ...
+
+
+class Format(TargetFormat, Protocol):
+    """A dialect of clients and targets. Modules implement it: `gateway.dataplane.formats.anthropic` and so on."""
+
+    def read_request(self, fields: Mapping[str, Any]) -> Prompt:
+        """Raises `Malformed`."""
+
     def write_reply(self, reply: Reply, prompt: Prompt) -> Json:
         """The answer to the client that sent `prompt`."""
-
-    def reader(self) -> StreamReader: ...
 
     def writer(self, prompt: Prompt) -> StreamWriter: ...

@@ -24,6 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--base-url", required=True, help="For OpenAI-compatible: including /v1.")
         parser.add_argument("--api-key-env", default="", metavar="VAR", help="Variable that holds the credential.")
         parser.add_argument("--price-list", default=None, help="Vendor whose price list applies.")
+        parser.add_argument(
+            "--option", action="append", default=[], metavar="NAME=VALUE", help="Option of this kind; may be repeated."
+        )
         parser.add_argument("--title", default="", help="Name for people; the slug by default.")
         parser.add_argument("--organization", default="", metavar="SLUG")
         parser.add_argument("--json", action="store_true")
@@ -55,6 +58,9 @@ def _fields(options: dict[str, Any]) -> catalog.ProviderFields:
         fields["name"] = options["title"]
     if options["price_list"] is not None:
         fields["price_list"] = options["price_list"]
+    if options["option"]:
+        pairs = [text.partition("=") for text in options["option"]]
+        fields["options"] = {name.strip(): value.strip() for name, _, value in pairs}
     if variable := options["api_key_env"]:
         secret = os.environ.get(variable)
         if not secret:

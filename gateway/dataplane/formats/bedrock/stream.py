@@ -97,17 +97,19 @@ class Reader:
                 return [*seen, Ended()]
         return []
 
-    def _open(self, key: object, kind: PartKind, **said: str) -> list[Event]:
+    def _open(self, key: object, start: PartStart) -> list[Event]:
         """A block begins: tools say so, other blocks begin with their first delta."""
-        self._parts[key] = (self._count, kind)
+        start.index = self._count
+        self._parts[key] = (start.index, start.kind)
         self._count += 1
-        return [PartStart(self._count - 1, kind, **said)]
+        return [start]
 
     def _block_start(self, key: object, start: Json) -> list[Event]:
         call = start.get("toolUse")
         if not isinstance(call, dict) or call.get("type"):
             return []
-        return self._open(key, "tool_use", id=str(call.get("toolUseId") or ""), name=str(call.get("name") or ""))
+        identity, name = str(call.get("toolUseId") or ""), str(call.get("name") or "")
+        return self._open(key, PartStart(0, "tool_use", identity, name))
 
     def _block_delta(self, key: object, delta: Json) -> list[Event]:
         call, reasoning = delta.get("toolUse"), delta.get("reasoningContent")
@@ -120,7 +122,7 @@ class Reader:
         text = delta.get("text")
         if not isinstance(text, str) or not text:
             return []
-        opened = [] if key in self._parts else self._open(key, "text")
+        opened = [] if key in self._parts else self._open(key, PartStart(0, "text"))
         return [*opened, Delta(self._parts[key][0], text)]
 
     def _reasoning(self, key: object, reasoning: Json) -> list[Event]:
@@ -129,7 +131,7 @@ class Reader:
             index = self._count
             self._count += 1
             return [PartStart(index, "redacted_thinking", redacted=redacted, vendor=SIGNER), PartEnd(index)]
-        opened = [] if key in self._parts else self._open(key, "thinking", vendor=SIGNER)
+        opened = [] if key in self._parts else self._open(key, PartStart(0, "thinking", vendor=SIGNER))
         index = self._parts[key][0]
         if isinstance(text := reasoning.get("text"), str) and text:
             return [*opened, Delta(index, text)]

@@ -10,13 +10,13 @@ from gateway.dataplane.formats.base import InvalidReply
 from gateway.dataplane.formats.ir import Choice, Json, Part, Reply, Stop, Text, Thinking, ToolUse, Usage
 
 HOME = "gemini"
-STOPS: dict[str, Stop] = {"STOP": "end", "MAX_TOKENS": "length"} | dict.fromkeys(
-    (
-        "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY",
-        "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "MODEL_ARMOR",
-    ),
-    "content_filter",
+_FILTERED = (
+    "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY",
+    "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "MODEL_ARMOR",
 )  # fmt: skip
+STOPS: dict[str, Stop] = {"STOP": "end", "MAX_TOKENS": "length"}
+_FILTER: Stop = "content_filter"
+STOPS |= dict.fromkeys(_FILTERED, _FILTER)
 
 
 def read_reply(body: Mapping[str, Any]) -> Reply:

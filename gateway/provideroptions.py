@@ -1,0 +1,111 @@
+"""What may be set on a provider of one kind and no other, and what its credential may be. Pure.
+
+Sources: Azure OpenAI, "API version lifecycle" (`api-version`, the v1 surface) and "Authentication" (keys, Entra ID);
+Amazon Bedrock, "Endpoints and quotas" (hosts name the region).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+API_VERSION = "api_version"
+AUTHENTICATION = "authentication"
+REGION = "region"
+V1 = "v1"
+ENTRA_ID = "entra-id"
+_BEDROCK_HOST = re.compile(r"^bedrock(?:-runtime)?(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$")
+
+
+class OptionError(ValueError):
+    """`field` names the option, or "credential"."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: the kinds that have it, the values it takes, and what it means."""
+
+    kinds: frozenset[str]
+    pattern: re.Pattern[str]
+    shape: str
+    help: str
+
+
+OPTIONS: dict[str, Option] = {
+    API_VERSION: Option(
+        frozenset({"azure"}),
+        re.compile(r"v1|\d{4}-\d{2}-\d{2}(?:-preview)?"),
+        "'v1' or a date such as 2024-10-21",
+        "Azure OpenAI: 'v1' (default) calls /openai/v1, a dated version the deployment's own path.",
+    ),
+    AUTHENTICATION: Option(
+        frozenset({"azure"}),
+        re.compile(r"api-key|entra-id"),
+        "'api-key' or 'entra-id'",
+        "Azure OpenAI: how the credential is sent, as `api-key` (default) or as a bearer token of Entra ID.",
+    ),
+    REGION: Option(
+        frozenset({"bedrock"}),
+        re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d"),
+        "a region such as us-east-1",
+        "Amazon Bedrock: the region that requests are signed for, where the host does not name it.",
+    ),
+}
+
+
+def checked(kind: str, options: Mapping[str, object]) -> dict[str, str]:
+    """The options of a provider of `kind`; empty values are left out. Raises `OptionError`."""
+    found: dict[str, str] = {}
+    for name, value in options.items():
+        option = OPTIONS.get(name)
+        if value in (None, ""):
+            continue
+        if option is None or kind not in option.kinds:
+            raise OptionError(name, f"Providers of kind '{kind}' have no option '{name}'.")
+        if not isinstance(value, str) or not option.pattern.fullmatch(value):
+            raise OptionError(name, f"The option '{name}' must be {option.shape}.")
+        found[name] = value
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class AwsCredential:
+    """Keys that sign requests, or one Bedrock API key (`bearer`)."""
+
+    access_key_id: str = ""
+    secret_access_key: str = ""
+    session_token: str = ""
+    bearer: str = ""
+
+
+def aws_credential(secret: str) -> AwsCredential:
+    """A Bedrock API key, or JSON with `access_key_id`, `secret_access_key` and maybe `session_token`.
+
+    Raises `OptionError`, which does not repeat the secret.
+    """
+    if not secret.lstrip().startswith("{"):
+        return AwsCredential(bearer=secret)
+    try:
+        given = json.loads(secret)
+    except ValueError:
+        raise OptionError("credential", "The credential looks like JSON but is none.") from None
+    names = ("access_key_id", "secret_access_key", "session_token")
+    if not all(isinstance(given.get(name, ""), str) for name in names) or set(given) - set(names):
+        raise OptionError("credential", f"The credential must be an object of texts: {', '.join(names)}.")
+    if not given.get("access_key_id") or not given.get("secret_access_key"):
+        raise OptionError("credential", "The credential needs access_key_id and secret_access_key.")
+    return AwsCredential(*(given.get(name, "") for name in names))
+
+
+def bedrock_region(host: str, options: Mapping[str, str]) -> str:
+    """The option, else what the host names. Raises `OptionError` when neither does."""
+    if region := options.get(REGION):
+        return region
+    match = _BEDROCK_HOST.match(host)
+    if match is None:
+        raise OptionError(REGION, f"The host {host} does not name a region; set the option 'region'.")
+    return match[1]
