@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("gateway", "0011_bodies"),
+        ("gateway", "0012_key_lineage"),
     ]
 
     operations = [
