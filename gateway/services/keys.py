@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from gateway import credentials
 from gateway.choices import Scope
-from gateway.models import KeySpend, Membership, Organization, Project, User, VirtualKey
+from gateway.models import Membership, Organization, Project, User, VirtualKey
 from gateway.services import audit
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Invalid
@@ -92,8 +92,8 @@ def update_limits(*, key: VirtualKey, actor: Actor, **limits: Unpack[KeyChanges]
 def rotate_key(*, key: VirtualKey, actor: Actor, overlap_s: int = 0) -> IssuedKey:
     """Replace a key; the old one works for `overlap_s` more seconds (0: stops at once).
 
-    Of several rotations at the same time one wins; the others get `Conflict`. The successor inherits limits; its
-    budget is what the old key has left, so that rotating never refills a budget.
+    Of several rotations at the same time one wins; the others get `Conflict`. The successor inherits limits; both
+    share one budget, so that rotating never refills it and an overlap never doubles it.
     """
     if not 0 <= overlap_s <= MAX_OVERLAP_S:
         raise Invalid("overlap_out_of_range", f"overlap_s must be 0 to {MAX_OVERLAP_S}.", field="overlap_s")
@@ -107,8 +107,8 @@ def rotate_key(*, key: VirtualKey, actor: Actor, overlap_s: int = 0) -> IssuedKe
         project_id=old.project_id,
         user_id=old.user_id,
         rotated_from=old,
-        **{name: getattr(old, name) for name in LIMIT_FIELDS if name != "budget_amount"},
-        budget_amount=_left(old),
+        lineage_id=old.lineage,
+        **{name: getattr(old, name) for name in LIMIT_FIELDS},
     )
     issued = _issue(successor, actor=actor)
     _end(old, overlap_s)
@@ -161,13 +161,6 @@ def _end(old: VirtualKey, overlap_s: int) -> None:
         end = now + timedelta(seconds=overlap_s)
         old.expires_at = min(old.expires_at, end) if old.expires_at else end
     old.save(update_fields=["revoked_at", "expires_at", "updated_at"])
-
-
-def _left(key: VirtualKey) -> Decimal | None:
-    if key.budget_amount is None:
-        return None
-    spend = KeySpend.objects.filter(key_id=key.pk).first()
-    return max(Decimal(0), key.budget_amount - (spend.spent if spend else Decimal(0)))
 
 
 def _locked(pk: UUID) -> VirtualKey:

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from analytics.verify import compare_rollups
+from costs.budgets.verify import verify_budgets
 from gateway.ledger.connect import connect
 from gateway.ledger.verify import EXAMPLES, Check, verify
 from gateway.models import AuditEvent, Organization
@@ -69,7 +70,9 @@ def _checks(organization: Organization | None) -> Iterator[Check]:
         rollups = pool.submit(_rollups, organization)
         with connect() as connection:
             spools = settings.SPOOL_DIR if organization is None else None
-            yield from verify(connection, organization=organization.pk if organization else None, spools=spools)
+            only = organization.pk if organization else None
+            yield from verify(connection, organization=only, spools=spools)
+            yield from verify_budgets(connection, only)
         yield rollups.result()
     yield _audit_chains(organization)
 

@@ -80,7 +80,7 @@ def test_rotation_without_overlap_stops_the_old_key(company: factories.Acme) -> 
     assert keys.authenticate(new.secret) == new.key
     fresh = VirtualKey.objects.get(pk=new.key.pk)
     assert (fresh.rpm_limit, fresh.allowed_models, fresh.rotated_from) == (60, ["gpt-4o"], old.key)
-    assert fresh.budget_amount == Decimal("6.75")  # rotating never refills a budget
+    assert (fresh.budget_amount, fresh.lineage) == (Decimal(10), old.key.pk)  # one budget for both, never refilled
 
 
 def test_rotation_with_overlap_keeps_both_for_a_while(company: factories.Acme) -> None:
