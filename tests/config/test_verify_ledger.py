@@ -31,7 +31,7 @@ def test_everything_agrees(capsys):
     assert found["ok"] is True
     names = [check["name"] for check in found["checks"]]
     assert names[-2:] == ["rollups = ledger", "audit chain intact"]
-    assert len(names) == 15
+    assert len(names) == 18
     assert {check["status"] for check in found["checks"]} == {"ok"}
     assert report(capsys, organization="demo")["ok"] is True
 
@@ -40,14 +40,14 @@ def test_text_for_people(capsys):
     call_command("verify_ledger")
 
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "All 15 checks passed."
+    assert lines[-1] == "All 18 checks passed."
     assert any(line.startswith("  ok      spend of keys = their lines: ") for line in lines)
 
 
 def test_a_wrong_sum_fails(capsys):
     KeySpend.objects.filter(pk=KeySpend.objects.first().pk).update(spent=1)
 
-    with pytest.raises(CommandError, match="1 of 15 checks failed: spend of keys = their lines"):
+    with pytest.raises(CommandError, match="1 of 18 checks failed: spend of keys = their lines"):
         call_command("verify_ledger", json=True)
 
     assert json.loads(capsys.readouterr().out)["ok"] is False
