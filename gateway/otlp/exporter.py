@@ -72,7 +72,8 @@ class Exporter:
     # ---- service -------------------------------------------------------------------------------------------------
     async def start(self) -> None:
         if self.is_on:
-            await asyncio.to_thread(importlib.import_module, "gateway.otlp.encoding")  # protobuf, now and not at the end
+            # protobuf's import takes its time: now, and not when the first batch is due
+            await asyncio.to_thread(importlib.import_module, "gateway.otlp.encoding")
             self._next_metrics = time.monotonic() + settings.GATEWAY_OTLP_METRICS_INTERVAL_S
             self._task = asyncio.create_task(self._run())
 
