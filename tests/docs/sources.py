@@ -77,7 +77,8 @@ def settings_exampled() -> set[str]:
 def headers() -> set[str]:
     """Names of the gateway's own headers on `/v1` (lower case), towards clients and providers."""
     found: set[str] = set()
-    for path in [*DATAPLANE.glob("*.py"), *(DATAPLANE / "adapters").glob("*.py"), *STAGES_ELSEWHERE.glob("*.py")]:
+    folders = [DATAPLANE, *(DATAPLANE / name for name in ("adapters", "cache", "guard")), STAGES_ELSEWHERE]
+    for path in (path for folder in folders for path in folder.glob("*.py")):
         if path.name != "console.py":
             text = path.read_text().lower()
             found |= set(re.findall(r'\b(x-[a-z]+-[a-z]+(?:-[a-z]+)*)["\':]', text))

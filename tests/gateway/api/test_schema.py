@@ -104,8 +104,8 @@ def test_secrets_are_write_only(document: dict[str, Any]) -> None:
     shown = {name for name, schema in schemas.items() for field in schema.get("properties", {}) if field in SECRET}
 
     assert shown == {
-        "AcceptInvitationRequest", "ChangePasswordRequest", "CredentialsRequest", "IssuedKey",
-        "PasswordResetConfirmRequest", "PatchedProviderRequest", "ProviderRequest",
+        "AcceptInvitationRequest", "ChangePasswordRequest", "CredentialsRequest", "GuardrailRequest", "IssuedKey",
+        "PasswordResetConfirmRequest", "PatchedGuardrailRequest", "PatchedProviderRequest", "ProviderRequest",
     }  # fmt: skip
 
 
