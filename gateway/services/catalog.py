@@ -153,7 +153,7 @@ def _fill_provider(provider: Provider, fields: ProviderFields) -> None:
 def _check_options(provider: Provider, fields: ProviderFields) -> None:
     """Options and credential must fit the kind and the address, whichever of them changed. Raises `Invalid`."""
     try:
-        provider.options = provideroptions.checked(provider.kind, provider.options)
+        provider.options = provideroptions.checked(provider.kind, provider.options or {})
         if provider.kind == ProviderKind.BEDROCK:
             provideroptions.bedrock_region(outbound.split(provider.base_url)[1], provider.options)
             if fields.get("credential"):
