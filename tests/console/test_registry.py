@@ -57,22 +57,33 @@ def labels(url: str, allowed: Permission | None = None) -> dict[str, list[str]]:
     return {section.label: [item.label for item in section.items] for section in sections}
 
 
+OWN = {"Home", "Alpha", "Zeta", "Requests", "Keys", "Providers", "Budgets", "Projects", "Audit", "Settings", "API docs"}
+
+
+def chosen(sections: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The entries this test is about: other apps go on adding theirs."""
+    return {section: [item for item in items if item in OWN] for section, items in sections.items()}
+
+
 def test_entries_stand_by_section_order_and_label(extended: None) -> None:
-    assert labels("/admin/") == {
+    found = labels("/admin/")
+
+    assert list(found) == [section.value for section in Section if section.value in found]
+    assert chosen(found) == {section: [] for section in found} | {
         "": ["Home", "Alpha", "Zeta", "Requests"],
-        "Gateway": ["Keys", "Providers", "Models", "Routes"],
-        "Organization": ["Budgets", "Projects", "Teams", "People", "Audit"],
+        "Gateway": ["Keys", "Providers"],
+        "Organization": ["Budgets", "Projects", "Audit"],
         "System": ["Settings", "API docs"],
     }
 
 
 def test_an_entry_shows_to_whom_its_page_opens(extended: None) -> None:
-    assert labels("/admin/", "gateway.virtualkey") == {
-        "": ["Home", "Alpha", "Zeta", "Requests"],
-        "Gateway": ["Keys"],
-        "System": ["Settings", "API docs"],
-    }
-    assert labels("/admin/", OWNERS)["Organization"] == ["Budgets"]
+    keys = labels("/admin/", "gateway.virtualkey")
+
+    assert "Keys" in keys["Gateway"]
+    assert "Providers" not in keys["Gateway"]
+    assert "Budgets" not in keys.get("Organization", [])
+    assert "Budgets" in labels("/admin/", OWNERS)["Organization"]
 
 
 @pytest.mark.parametrize(
