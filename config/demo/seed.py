@@ -5,9 +5,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Self
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from config.demo import setup
 from config.demo.company import FOUNDED, Company
@@ -26,6 +27,8 @@ SIMULATOR_URL = "http://127.0.0.1:9100/v1"
 DAYS_PER_REFRESH = 7
 AHEAD = 3
 """Days generated while the database is busy with earlier ones."""
+REFRESHES = 2
+"""Weeks of rollups that are computed while further days are loaded."""
 
 Progress = Callable[[int, int], None]
 """Called with the days that are in and the days wanted."""
@@ -139,18 +142,57 @@ def _quarter_hour() -> datetime:
 
 
 def _load(job: Job, company: Company, todo: Sequence[int], pause_s: float) -> Iterator[int]:
-    """Load days in the order given; yields the lines added by each (0: it was there). Rollups follow each week."""
+    """Load days in the order given; yields the lines added by each (0: it was there). Rollups follow each week, while
+    the next one is loaded; at once when room is to be left for others, or in the caller's transaction."""
     with connect() as own:
         ensure_partitions(own, [company.calendar.midnight(before) for before in todo])
     week: list[int] = []
-    for before, lines in _generated(company, todo):
-        added = load_day(job.pk, company, before, lines)
-        week.append(before)
-        if len(week) == DAYS_PER_REFRESH or before == todo[-1]:
-            refresh_days(company, company.calendar.day(max(week)), company.calendar.day(min(week)))
-            week.clear()
-        yield added
-        time.sleep(pause_s)
+    with _Refreshing(company, aside=not pause_s and not connection.in_atomic_block) as rollups:
+        for before, lines in _generated(company, todo):
+            added = load_day(job.pk, company, before, lines)
+            week.append(before)
+            if len(week) == DAYS_PER_REFRESH or before == todo[-1]:
+                rollups.refresh(week)
+                week = []
+            yield added
+            time.sleep(pause_s)
+
+
+class _Refreshing:
+    """Refreshes the rollups of loaded days, `aside`: in threads, on connections of their own, weeks behind."""
+
+    def __init__(self, company: Company, *, aside: bool) -> None:
+        self._company = company
+        self._pool = ThreadPoolExecutor(REFRESHES, thread_name_prefix="demo-rollups") if aside else None
+        self._running: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, at: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=error is not None)
+        if error is None:
+            self._wait(0)
+
+    def refresh(self, days: Sequence[int]) -> None:
+        """These days, counted back from the last; raises what an earlier refresh raised."""
+        first, last = self._company.calendar.day(max(days)), self._company.calendar.day(min(days))
+        if self._pool is None:
+            refresh_days(self._company, first, last)
+            return
+        self._wait(REFRESHES - 1)
+        self._running.append(self._pool.submit(self._elsewhere, first, last))
+
+    def _wait(self, left: int) -> None:
+        while len(self._running) > left:
+            self._running.popleft().result()
+
+    def _elsewhere(self, first: date, last: date) -> None:
+        try:
+            refresh_days(self._company, first, last)
+        finally:
+            connection.close()
 
 
 def _generated(company: Company, todo: Sequence[int]) -> Iterator[tuple[int, DayLines]]:
