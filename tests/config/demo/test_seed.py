@@ -123,6 +123,38 @@ def test_rollups_of_a_day_that_was_loaded_by_a_killed_run(monkeypatch):
     assert Job.objects.get().status == JobStatus.SUCCEEDED
 
 
+def test_rollups_follow_while_further_days_are_loaded(monkeypatch):
+    monkeypatch.setattr(seeding, "DAYS_PER_REFRESH", 1)
+
+    seed(days=5, until=SMALL)
+
+    assert not DirtyMark.objects.filter(grain="quarter_hour").exists()
+    assert compare_rollups() == []
+
+
+def test_a_failed_refresh_ends_the_run_and_the_next_one_catches_up(monkeypatch):
+    monkeypatch.setattr(seeding, "DAYS_PER_REFRESH", 1)
+    refresh, calls = seeding.refresh_days, []
+
+    def second_fails(*args: object) -> None:
+        calls.append(args)
+        if len(calls) == 2:
+            raise ArithmeticError("broken")
+        refresh(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(seeding, "refresh_days", second_fails)
+        with pytest.raises(ArithmeticError, match="broken"):
+            seed(days=5, until=SMALL)
+    assert Job.objects.get().status == JobStatus.FAILED
+
+    seed(days=5)
+
+    assert stored() == expected(SMALL, 5)
+    assert not DirtyMark.objects.filter(grain="quarter_hour").exists()
+    assert compare_rollups() == []
+
+
 def test_two_runs_at_once_load_each_day_once():
     start, errors = threading.Barrier(2), []
 
