@@ -57,6 +57,19 @@ class ProviderKind(TextChoices):
     COMPATIBLE = "openai-compatible", "Other OpenAI-compatible"
 
 
+class RouteStrategy(TextChoices):
+    """How a route orders its targets; presets of `gateway.dataplane.routing`."""
+
+    PRIORITY = "priority", "Priority and weight"
+    COST = "cost-optimized", "Lowest expected cost"
+    LATENCY = "latency-optimized", "Lowest latency"
+    QUALITY = "quality-optimized", "Best recorded quality"
+    LOAD = "load-balanced", "Fewest running calls"
+    CONTENT = "content-based", "By what is asked"
+    PREFERENCE = "preference", "By who asks"
+    WEIGHTED = "weighted", "Own weights"
+
+
 class LineKind(TextChoices):
     """Kind of a ledger line."""
 

@@ -1,15 +1,13 @@
-"""Providers, models, routes, allowed private upstreams."""
+"""Providers, models, allowed private upstreams."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
 from gateway.admin.base import ADMINS, MEMBERS, ServiceAdmin
-from gateway.admin.scope import ScopedInline
-from gateway.models import AllowedUpstream, Model, Provider, Route, RouteTarget
+from gateway.models import AllowedUpstream, Model, Provider
 from gateway.services import catalog
 
 
@@ -60,13 +58,13 @@ class ProviderAdmin(CatalogAdmin):
         return ("organization", "slug") if obj else ()
 
     def create(self, request: HttpRequest, data: dict[str, Any]) -> Any:
-        return catalog.create_provider(actor=_person(request), **_with_credential(data))
+        return catalog.create_provider(actor=person(request), **_with_credential(data))
 
     def update(self, request: HttpRequest, row: Any, data: dict[str, Any]) -> Any:
-        return catalog.update_provider(provider=row, actor=_person(request), **_with_credential(data))
+        return catalog.update_provider(provider=row, actor=person(request), **_with_credential(data))
 
     def remove(self, request: HttpRequest, row: Any) -> None:
-        catalog.delete_provider(provider=row, actor=_person(request))
+        catalog.delete_provider(provider=row, actor=person(request))
 
 
 @admin.register(Model)
@@ -87,86 +85,13 @@ class ModelAdmin(CatalogAdmin):
         return ("organization", "provider") if obj else ()
 
     def create(self, request: HttpRequest, data: dict[str, Any]) -> Any:
-        return catalog.create_model(actor=_person(request), **data)
+        return catalog.create_model(actor=person(request), **data)
 
     def update(self, request: HttpRequest, row: Any, data: dict[str, Any]) -> Any:
-        return catalog.update_model(model=row, actor=_person(request), **data)
+        return catalog.update_model(model=row, actor=person(request), **data)
 
     def remove(self, request: HttpRequest, row: Any) -> None:
-        catalog.delete_model(model=row, actor=_person(request))
-
-
-class TargetFormSet(BaseInlineFormSet):
-    """The targets as the form leaves them."""
-
-    def targets(self) -> list[catalog.Target]:
-        rows = [form.cleaned_data for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE")]
-        return [catalog.Target(row["model"], row["priority"], row["weight"]) for row in rows if row.get("model")]
-
-
-class TargetInline(ScopedInline):
-    """Targets of a route, in the same form."""
-
-    model = RouteTarget
-    formset = TargetFormSet
-    fields = ("model", "priority", "weight")
-    extra = 1
-    min_num = 1
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "model":
-            kwargs["queryset"] = Model.objects.visible_to(request.user).select_related("provider")
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return True  # whoever sees the route
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._may(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._may(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._may(request, obj)
-
-    def _may(self, request: HttpRequest, route: Any) -> bool:
-        parent: Any = self.admin_site._registry[Route]
-        return parent.has_change_permission(request, route) if route else parent.has_add_permission(request)
-
-
-@admin.register(Route)
-class RouteAdmin(CatalogAdmin):
-    """Aliases with their targets."""
-
-    list_display = ("alias", "description", "organization", "is_enabled")
-    list_select_related = ("organization",)
-    list_filter = ("is_enabled",)
-    search_fields = ("alias", "description")
-    fields = ("organization", *catalog.ROUTE_FIELDS)
-    inlines = (TargetInline,)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("organization",) if obj else ()
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """The route is written with its targets, in `save_related`."""
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        data, targets = form.cleaned_data, formsets[0].targets()
-        if change:
-            fields = {name: data[name] for name in form.changed_data}
-            row = Route.objects.get(pk=form.instance.pk)
-            made = catalog.update_route(route=row, actor=_person(request), targets=targets, **fields)
-        else:
-            made = catalog.create_route(actor=_person(request), targets=targets, **data)
-        form.instance.__dict__.update(made.__dict__)
-
-    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
-        return []
-
-    def remove(self, request: HttpRequest, row: Any) -> None:
-        catalog.delete_route(route=row, actor=_person(request))
+        catalog.delete_model(model=row, actor=person(request))
 
 
 @admin.register(AllowedUpstream)
@@ -179,13 +104,13 @@ class AllowedUpstreamAdmin(ServiceAdmin):
     fields = ("host", "port", "note")
 
     def create(self, request: HttpRequest, data: dict[str, Any]) -> Any:
-        return catalog.allow_upstream(actor=_person(request), **data)
+        return catalog.allow_upstream(actor=person(request), **data)
 
     def remove(self, request: HttpRequest, row: Any) -> None:
-        catalog.forbid_upstream(allowed=row, actor=_person(request))
+        catalog.forbid_upstream(allowed=row, actor=person(request))
 
 
-def _person(request: HttpRequest) -> Any:
+def person(request: HttpRequest) -> Any:
     return request.user
 
 

@@ -8,6 +8,7 @@ Half-open: one probe at a time; a good answer closes, a failure opens again. (Ny
 from collections.abc import Callable
 
 CLOSED, OPEN, HALF_OPEN = "closed", "open", "half_open"
+STATES = (CLOSED, HALF_OPEN, OPEN)
 CONSECUTIVE = 5
 MIN_CALLS = 20
 FAILURE_SHARE = 0.5

@@ -23,6 +23,7 @@ from gateway.middleware import request_id_from
 if TYPE_CHECKING:
     from gateway.dataplane.formats.ir import Prompt
     from gateway.dataplane.protocols import OnBegun, OnSettled, OutputFilter, Responder, Tap
+    from gateway.dataplane.routing.decision import Choice
     from gateway.otlp.context import TraceContext
 
 MAX_TAGS = 20
@@ -68,6 +69,8 @@ class Call:
     targets: tuple[Target, ...] = ()
     route: str | None = None
     policy: Policy = policies.DEFAULT
+    strategy: str | None = None
+    choice: "Choice | None" = None
     decision: dict[str, Any] | None = None
     output_cap: int | None = None
     cache_status: str | None = None

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from gateway import credentials
 from gateway.dataplane.preload import preload
+from gateway.dataplane.routing.parse import PolicyError, policy_of
 from gateway.dataplane.upstream import Origin, Timeouts
 from gateway.dataplane.views import PLATFORM, Catalog, KeyView, ProviderView, Target
 
@@ -35,13 +36,17 @@ FROM gateway_provider WHERE is_enabled
 """
 MODELS_SQL = """
 SELECT id::text, coalesce(organization_id::text, ''), name, upstream_name, provider_id::text,
-       extract(epoch FROM created_at)::bigint, max_output_tokens, capabilities
+       extract(epoch FROM created_at)::bigint, max_output_tokens, capabilities, context_tokens
 FROM gateway_model WHERE is_enabled ORDER BY id
 """
 ROUTES_SQL = """
 SELECT coalesce(r.organization_id::text, ''), r.alias, t.model_id::text, t.priority, t.weight, r.drop_unsupported
 FROM gateway_route r JOIN gateway_routetarget t ON t.route_id = r.id
 WHERE r.is_enabled ORDER BY t.priority, t.weight DESC, t.id
+"""
+POLICIES_SQL = """
+SELECT coalesce(organization_id::text, ''), alias, strategy, config, retries, deadline_ms, hedge_after_ms, output_cap
+FROM gateway_route WHERE is_enabled
 """
 
 
@@ -84,21 +89,36 @@ def allowed_upstreams(connection: Connection) -> frozenset[str]:
 
 
 def catalog(connection: Connection) -> Catalog:
-    """Enabled models and routes whose provider is enabled and readable."""
+    """Enabled models and routes whose provider is enabled and readable; routes whose configuration is too."""
     providers = {row[0]: view for row in connection.execute(PROVIDERS_SQL) if (view := _provider(row))}
     found = Catalog()
     by_id: dict[str, Target] = {}
-    for identity, owner, name, upstream_name, provider, created, longest, able in connection.execute(MODELS_SQL):
+    for row in connection.execute(MODELS_SQL):
+        identity, owner, name, upstream_name, provider, created, longest, able, context = row
         if provider in providers:
-            target = Target(name, upstream_name, providers[provider], created, longest, capabilities=frozenset(able))
+            target = Target(name, upstream_name, providers[provider], created, longest, capabilities=frozenset(able),
+                            context_tokens=context)  # fmt: skip
             by_id[identity] = target
             found.models[(owner or PLATFORM, name)] = (*found.models.get((owner or PLATFORM, name), ()), target)
+    _add_policies(connection, found)
     for owner, alias, model, priority, weight, drops in connection.execute(ROUTES_SQL):
-        if base := by_id.get(model):
+        key = (owner or PLATFORM, alias)
+        if (base := by_id.get(model)) and key in found.policies:
             target = replace(base, priority=priority, weight=weight, drop_unsupported=drops)
-            key = (owner or PLATFORM, alias)
             found.routes[key] = (*found.routes.get(key, ()), target)
     return found
+
+
+def _add_policies(connection: Connection, found: Catalog) -> None:
+    """A route that was written around the services may say what nobody understands; then its name leads nowhere: a rule
+    with `only` that is left out would send calls where they must not go."""
+    for owner, alias, strategy, config, *numbers in connection.execute(POLICIES_SQL):
+        key = (owner or PLATFORM, alias)
+        try:
+            found.policies[key] = policy_of(alias, strategy, config, *numbers)
+        except PolicyError as error:
+            logger.error("route %s is unusable: %s: %s", alias, error.field, error)
+            found.models.pop(key, None)
 
 
 def _provider(row: Sequence[Any]) -> ProviderView | None:

@@ -55,7 +55,8 @@ class Plan:
     # ---- the next attempt ----------------------------------------------------------------------------------------
     def first(self) -> Step:
         """Raises 503 `circuit_open` when breakers refuse, or why the first target cannot express the call."""
-        step = self._untried("first choice")
+        note = (self._call.decision or {}).get("note")
+        step = self._untried(f"first choice; {note}" if note else "first choice")
         if step is not None:
             return step
         raise self._nobody()

@@ -5,15 +5,14 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from itertools import groupby
 from typing import Any
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from gateway import credentials
+from gateway.dataplane import adapters
 from gateway.dataplane import call as call_module
-from gateway.dataplane.adapters import OPENAI_COMPATIBLE, Adapter
 from gateway.dataplane.addresses import Resolver
 from gateway.dataplane.call import Call, new_id
 from gateway.dataplane.deployments import Deployments
@@ -22,8 +21,9 @@ from gateway.dataplane.limits import Limiter
 from gateway.dataplane.metrics import Metrics
 from gateway.dataplane.mounts import Mounts
 from gateway.dataplane.protocols import Loader, Pricer, Service
+from gateway.dataplane.signals import Prices
 from gateway.dataplane.upstream import Client
-from gateway.dataplane.views import Snapshot, Target
+from gateway.dataplane.views import Snapshot
 from gateway.ledger.spool import Spool
 
 MAX_REFUSED_KINDS = 1_000
@@ -44,10 +44,11 @@ class Runtime:
         self.client = Client(Resolver(settings.GATEWAY_PRIVATE_UPSTREAMS), settings.GATEWAY_UPSTREAM_PROXY)
         self.limiter = Limiter()
         self.metrics = Metrics()
+        self.prices = Prices(pricer)
         self.deployments = Deployments()
         self.stale_after_s = settings.GATEWAY_STALE_AFTER_S
         self.stages: list[Stage] = [import_string(path) for path in settings.GATEWAY_STAGES]
-        self.adapters = _adapters()
+        self.adapters = adapters.load()
         loaders: list[Loader] = [import_string(path)() for path in settings.GATEWAY_SNAPSHOT_LOADERS]
         self.keeper = Keeper(self.snapshot, settings.DATABASE_DIRECT_URL, pricer, self.id, self._report, loaders)
         self.keeper.take_refused = self._take_refused
@@ -55,7 +56,7 @@ class Runtime:
         found: list[Service] = [import_string(path)(self) for path in settings.GATEWAY_SERVICES]
         self.services = {service.name: service for service in found}
         self.mounts = Mounts(self)
-        self._random = random.Random()  # noqa: S311  (spreads load, guards nothing)
+        self.random = random.Random()  # noqa: S311  (spreads load, guards nothing)
 
     async def start(self) -> None:
         """Load the configuration before the first call; a database that is away is waited for in the background."""
@@ -87,18 +88,6 @@ class Runtime:
     def is_ready(self) -> bool:
         return self.keeper.loaded.is_set() and self.snapshot_age() < self.stale_after_s and self.spool.is_writable
 
-    def order(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
-        """Targets by priority, shuffled by weight within one priority."""
-        if len(targets) < 2:
-            return targets
-        found: list[Target] = []
-        for _, group in groupby(sorted(targets, key=lambda t: t.priority), key=lambda t: t.priority):
-            # Efraimidis & Spirakis (2006): sorting by u^(1/w) draws without replacement by weight
-            found += sorted(
-                group, key=lambda t: self._random.random() ** (1 / t.weight) if t.weight else -1, reverse=True
-            )
-        return tuple(found)
-
     def count_refused(self, call: Call, secret: str) -> None:
         """An unknown key is counted by prefix and address, never logged; the keeper stores the counts."""
         counts, prefix = self.metrics.refused, ""
@@ -120,9 +109,3 @@ class Runtime:
         for service in self.services.values():
             figures |= service.report()
         return figures
-
-
-def _adapters() -> dict[str, Adapter]:
-    """Adapter by provider kind: the settings' own, and OpenAI's for every compatible kind."""
-    found: dict[str, Adapter] = {kind: import_string(path)() for kind, path in settings.GATEWAY_ADAPTERS.items()}
-    return {**dict.fromkeys(OPENAI_COMPATIBLE, found["openai"]), **found}

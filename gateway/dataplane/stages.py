@@ -12,10 +12,16 @@ from gateway import credentials
 from gateway.choices import Scope
 from gateway.dataplane.call import Call
 from gateway.dataplane.errors import ApiError, Denied
+from gateway.dataplane.routing.decision import NO_CHOICE, choose, decide
+from gateway.dataplane.routing.facts import Facts
+from gateway.dataplane.routing.policy import StrategyRefused
+from gateway.dataplane.signals import LiveSignals
 from gateway.dataplane.views import KeyView
 
 if TYPE_CHECKING:
     from gateway.dataplane.runtime import Runtime
+
+STRATEGY_HEADER = b"x-gateway-route"
 
 
 @lru_cache(maxsize=8192)
@@ -95,16 +101,56 @@ def resolve(call: Call, runtime: "Runtime") -> None:
     """Name → the targets that may serve it, if the key may use it."""
     key = call.key
     assert key is not None
-    candidates, alias = runtime.snapshot.catalog.find(key.organization, call.model)
+    candidates, policy = runtime.snapshot.catalog.find(key.organization, call.model)
     if not candidates:
         message = f"The model '{call.model}' does not exist or you do not have access to it."
         raise Denied(404, "model_not_found", message, param="model")
     if not key.may_use(call.model):
         raise Denied(403, "model_not_allowed", f"This key may not use the model '{call.model}'.",
                      kind="permission_error", param="model")  # fmt: skip
-    call.candidates, call.route = candidates, alias
+    call.candidates, call.route, call.policy = candidates, policy.alias, policy
+    if policy.output_cap is not None:
+        call.output_cap = min(policy.output_cap, call.output_cap or policy.output_cap)
+    if policy.rules or STRATEGY_HEADER in call.headers:
+        _choose(call, runtime)
+
+
+def _choose(call: Call, runtime: "Runtime") -> None:
+    """Rule, arm and strategy, before the cache is asked: what they lead to must not be served to others."""
+    policy = call.policy
+    call.strategy = _wished_strategy(call)
+    call.choice = choose(Facts(call), policy, runtime.random)
+    call.cache_marks.append(f"route\x00{call.strategy or ''}\x00{call.choice.mark}")
+
+
+def _wished_strategy(call: Call) -> str | None:
+    """`X-Gateway-Route`, when the route allows it; None without one. Raises 400."""
+    header = call.headers.get(STRATEGY_HEADER)
+    if header is None:
+        return None
+    try:
+        return call.policy.override(header.decode("latin-1").strip().lower())
+    except StrategyRefused as refused:
+        message, param = str(refused), "X-Gateway-Route"
+        if refused.code == "unknown_strategy":
+            raise ApiError(400, "unknown_strategy", message, param=param) from None
+        raise ApiError(400, "strategy_not_allowed", message, param=param) from None
 
 
 def route(call: Call, runtime: "Runtime") -> None:
-    """The candidates in the order in which they are tried."""
-    call.targets = runtime.order(call.candidates)
+    """The candidates in the order in which they are tried. Raises 503 when a rule allows none of them."""
+    candidates, policy = call.candidates, call.policy
+    if len(candidates) == 1 and not policy.rules:
+        call.targets = candidates
+        return
+    facts = Facts(call)
+    if call.choice is None and policy.rules:
+        call.choice = choose(facts, policy, runtime.random)
+    decision = decide(
+        facts, candidates, policy, LiveSignals(facts, runtime), runtime.random,
+        choice=call.choice or NO_CHOICE, strategy=call.strategy,
+    )  # fmt: skip
+    if not decision.targets:
+        message = f"The rule '{decision.rule}' allows only targets that are not available."
+        raise Denied(503, "no_target", message, kind="api_error", headers={"Retry-After": "30"})
+    call.targets, call.decision = decision.targets, decision.as_line()

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from gateway.dataplane.routing.policy import DEFAULT, Policy
 from gateway.dataplane.upstream import Origin, Timeouts
 
 PLATFORM = ""
@@ -63,23 +64,25 @@ class Target:
     weight: int = 1
     capabilities: frozenset[str] = frozenset()
     drop_unsupported: bool = False
+    context_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """`(organization or PLATFORM, name)` → targets in order; aliases are routes, other names models."""
+    """`(organization or PLATFORM, name)` → targets; aliases are routes, other names models."""
 
     models: dict[tuple[str, str], tuple[Target, ...]] = field(default_factory=dict)
     routes: dict[tuple[str, str], tuple[Target, ...]] = field(default_factory=dict)
+    policies: dict[tuple[str, str], Policy] = field(default_factory=dict)
 
-    def find(self, organization: str, name: str) -> tuple[tuple[Target, ...], str | None]:
-        """`(targets, route alias or None)`; the organization's own rows win over the platform's, routes over models."""
+    def find(self, organization: str, name: str) -> tuple[tuple[Target, ...], Policy]:
+        """Targets and how they are used; the organization's own rows win over the platform's, routes over models."""
         for owner in (organization, PLATFORM):
             if targets := self.routes.get((owner, name)):
-                return targets, name
+                return targets, self.policies[owner, name]
             if targets := self.models.get((owner, name)):
-                return targets, None
-        return (), None
+                return targets, DEFAULT
+        return (), DEFAULT
 
     def names_for(self, organization: str) -> dict[str, Target]:
         """Every name an organization may ask for, with its first target."""

@@ -3,10 +3,11 @@
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from gateway import querysets
-from gateway.choices import ProviderKind
+from gateway.choices import ProviderKind, RouteStrategy
 from gateway.models.base import Record
 from gateway.models.identity import Organization
 
@@ -90,6 +91,40 @@ class Route(Record):
         default=False,
         db_default=False,
         help_text="Leave out what a target cannot express and name it in X-Gateway-Dropped; else answer 400.",
+    )
+    strategy = models.CharField(
+        max_length=20,
+        choices=RouteStrategy.choices,
+        default=RouteStrategy.PRIORITY,
+        db_default=RouteStrategy.PRIORITY,
+        help_text="How targets of the same priority are ordered.",
+    )
+    config = models.JSONField(
+        default=dict, blank=True, db_default={}, help_text="Rules, weights, overrides, sticky choices, retry pauses."
+    )
+    retries = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(10)],
+        help_text="How often targets are tried again once each was tried.",
+    )
+    deadline_ms = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Time for all attempts; of a stream until its first byte. Empty: only the providers' time-outs.",
+    )
+    hedge_after_ms = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Ask a second target when the first has not begun to answer by then. Both may be billed. Empty: off.",
+    )
+    output_cap = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Most output tokens of a call; sent to the provider when the caller asks for more, or says nothing.",
     )
 
     objects = querysets.CatalogQuerySet.as_manager()

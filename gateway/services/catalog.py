@@ -17,14 +17,19 @@ from gateway.services import audit
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Invalid
 from gateway.services.identity import check_fields
+from gateway.services.route_policies import check_policy, models_of
 
 PROVIDER_FIELDS = (
     "name", "kind", "price_list", "base_url", "options", "is_enabled",
     "connect_timeout_ms", "first_byte_timeout_ms", "idle_timeout_ms", "total_timeout_ms",
 )  # fmt: skip
 MODEL_FIELDS = ("name", "upstream_name", "capabilities", "context_tokens", "max_output_tokens", "is_enabled")
-ROUTE_FIELDS = ("alias", "description", "is_enabled", "drop_unsupported")
+ROUTE_FIELDS = (
+    "alias", "description", "is_enabled", "strategy", "config", "retries", "deadline_ms", "hedge_after_ms",
+    "output_cap", "drop_unsupported",
+)  # fmt: skip
 MAX_TARGETS = 50
+_ROUTE_NUMBERS = ("strategy", "retries", "deadline_ms", "hedge_after_ms", "output_cap")
 
 
 class ProviderFields(TypedDict, total=False):
@@ -65,6 +70,12 @@ class RouteFields(TypedDict, total=False):
     alias: str
     description: str
     is_enabled: bool
+    strategy: str
+    config: dict[str, Any]
+    retries: int
+    deadline_ms: int | None
+    hedge_after_ms: int | None
+    output_cap: int | None
     drop_unsupported: bool
 
 
@@ -275,10 +286,12 @@ def add_model(
 def create_route(
     *, organization: Organization | None, actor: Actor, targets: Sequence[Target], **fields: Unpack[RouteFields]
 ) -> Route:
-    """Add an alias with its targets. Raises `Invalid`, `Conflict` (alias in use)."""
+    """Add an alias with its targets. Raises `Invalid` (targets, strategy, config), `Conflict` (alias in use)."""
     route = Route(organization=organization)
     _fill(route, fields, ROUTE_FIELDS)
     _check_targets(organization.pk if organization else None, targets)
+    check_fields(route, *_ROUTE_NUMBERS)
+    check_policy(route, models_of(targets))
     _insert(route, "route_exists", f"A route {route.alias} exists.", field="alias")
     _write_targets(route, targets)
     _audit(route, actor, "route.create", None, {**_facts(route, ROUTE_FIELDS), "targets": _target_facts(targets)})
@@ -289,7 +302,7 @@ def create_route(
 def update_route(
     *, route: Route, actor: Actor, targets: Sequence[Target] | None = None, **fields: Unpack[RouteFields]
 ) -> Route:
-    """Change a route; `targets` replaces all of them, None leaves them."""
+    """Change a route; `targets` replaces all of them, None leaves them. Raises `Invalid`, `Conflict`."""
     locked = _lock(route)
     before = _facts(locked, ROUTE_FIELDS)
     _fill(locked, fields, ROUTE_FIELDS)
@@ -301,6 +314,9 @@ def update_route(
         if before["targets"] != after["targets"]:
             locked.targets.all().delete()
             _write_targets(locked, targets)
+    if before != after:
+        check_fields(locked, *_ROUTE_NUMBERS)
+        check_policy(locked, models_of(targets or locked.targets.select_related("model__provider")))
     _save_changed(locked, actor, "route.update", before, after, virtual=("targets",))
     return locked
 

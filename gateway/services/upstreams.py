@@ -13,6 +13,7 @@ from gateway import outbound
 from gateway.models import LedgerLine, Model, Organization, Provider
 from gateway.services import catalog, listing
 from gateway.services.audit import Actor
+from gateway.services.deployments import Reported
 from gateway.services.errors import Invalid, ServiceError
 
 
@@ -141,6 +142,7 @@ class Health:
     last_error: LedgerLine | None
     as_of: datetime
     notes: list[dict[str, str]] = field(default_factory=list)
+    circuits: list[Reported] = field(default_factory=list)
 
 
 def health(provider: Provider, organization: Organization) -> Health:

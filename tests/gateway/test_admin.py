@@ -176,13 +176,34 @@ def test_a_route_is_written_with_its_targets(company: factories.Acme) -> None:
 
     response = adam.post(
         page(Route, "add"),
-        {"organization": company.organization.pk, "alias": "smart", "description": "", "is_enabled": "on", **inline},
-    )
+        {
+            "organization": company.organization.pk, "alias": "smart", "description": "", "is_enabled": "on",
+            "strategy": "weighted", "config": '{"weights": {"cost": 1}}', "retries": 1, **inline,
+        },
+    )  # fmt: skip
 
     assert response.status_code == 302
     route = Route.objects.get(alias="smart")
+    assert (route.strategy, route.config, route.retries) == ("weighted", {"weights": {"cost": 1}}, 1)
     assert [(t.model, t.weight) for t in route.targets.all()] == [(company.model, 5)]
     assert AuditEvent.objects.get(verb="route.create", object_id=str(route.pk)).actor == company.people["adam"]
+
+
+def test_a_faulty_configuration_is_told_beside_its_field(company: factories.Acme) -> None:
+    adam = as_(company, "adam")
+    inline = {"targets-TOTAL_FORMS": 1, "targets-INITIAL_FORMS": 0, "targets-0-model": company.model.pk,
+              "targets-0-priority": 0, "targets-0-weight": 5}  # fmt: skip
+    config = '{"rules": [{"name": "r", "when": {"languages": ["xx"]}, "use": [{"model": "gpt-4o"}]}]}'
+
+    response = adam.post(
+        page(Route, "add"),
+        {"organization": company.organization.pk, "alias": "smart", "description": "", "is_enabled": "on",
+         "strategy": "content-based", "config": config, "retries": 0, **inline},
+    )  # fmt: skip
+
+    (error,) = response.context["adminform"].form.errors["config"]
+    assert error.startswith("config.rules.0.when.languages.0: Must be one of en, de")
+    assert not Route.objects.filter(alias="smart").exists()
 
 
 def test_an_admin_neither_makes_nor_ends_owners(company: factories.Acme) -> None:

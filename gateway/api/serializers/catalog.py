@@ -7,9 +7,9 @@ from rest_framework import serializers
 from gateway.api.openapi import examples
 from gateway.api.serializers.base import Input, Record, Scoped
 from gateway.api.serializers.identity import ID, TIMES
-from gateway.models import Model, Provider, Route, RouteTarget
+from gateway.dataplane.breaker import STATES
+from gateway.models import Model, Provider
 from gateway.provideroptions import OPTIONS
-from gateway.services.catalog import MAX_TARGETS
 
 _TIMEOUTS = {
     "connect_timeout_ms": 5000, "first_byte_timeout_ms": 120000, "idle_timeout_ms": 60000, "total_timeout_ms": 600000,
@@ -67,8 +67,7 @@ class ProviderSerializer(Record):
         fields = (
             "id", "organization", "slug", "name", "kind", "price_list", "base_url", "options", "credential",
             "has_credential", "is_enabled", "connect_timeout_ms", "first_byte_timeout_ms", "idle_timeout_ms",
-            "total_timeout_ms",
-            "created_at", "updated_at",
+            "total_timeout_ms", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("id", "organization")
         validators: list[Any] = []
@@ -123,18 +122,29 @@ class NoteSerializer(serializers.Serializer):
     message = serializers.CharField()
 
 
+class CircuitSerializer(serializers.Serializer):
+    """Circuit breaker of one upstream model: the worst state that a data plane reported in the last 15 seconds."""
+
+    model = serializers.CharField(help_text="Upstream name.")
+    state = serializers.ChoiceField(choices=STATES)
+    retry_in_s = serializers.FloatField(help_text="Until the next call may go there; 0 when it may now.")
+    opened = serializers.IntegerField(help_text="How often it opened since the data planes started.")
+
+
 @examples(
     response={
         "provider": ID, "state": "up", "attempts_1h": 812, "availability_1h": 0.9988, "availability_24h": 0.9971,
         "availability_30d": 0.9982, "latency_p95": 2140.0,
         "last_error": {"at": "2026-11-02T08:59:12Z", "status": "timeout", "http_status": None,
                        "error_type": "first_byte_timeout", "request_id": "req_3f1c2d9a"},
+        "circuits": [{"model": "gpt-4o-2024-11-20", "state": "closed", "retry_in_s": 0.0, "opened": 1}],
         "as_of": "2026-11-02T09:30:00Z", "notes": [],
     },
 )  # fmt: skip
 class ProviderHealthSerializer(serializers.Serializer):
     """Health of an upstream as the organization's own traffic saw it. Availability is 1 − failures ÷ attempts;
-    failures are upstream errors and time-outs. Null without attempts in the window."""
+    failures are upstream errors and time-outs. Null without attempts in the window. `circuits` are the breakers of the
+    organization's models, as data planes last reported them; a model that was not called lately has none."""
 
     provider = serializers.UUIDField()
     state = serializers.ChoiceField(choices=["up", "degraded", "down", "unknown"])
@@ -144,6 +154,7 @@ class ProviderHealthSerializer(serializers.Serializer):
     availability_30d = serializers.FloatField(allow_null=True)
     latency_p95 = serializers.FloatField(allow_null=True, help_text="Milliseconds, last hour, exact.")
     last_error = LastErrorSerializer(allow_null=True)
+    circuits = CircuitSerializer(many=True)
     as_of = serializers.DateTimeField()
     notes = NoteSerializer(many=True)
 
@@ -211,81 +222,3 @@ class DiscoveryResultSerializer(serializers.Serializer):
 
     provider = serializers.UUIDField()
     models = DiscoveredSerializer(many=True)
-
-
-class TargetSerializer(Record):
-    """One target: lower `priority` first, within a priority by `weight`."""
-
-    model = Scoped(queryset=Model.objects.select_related("provider"), platform=True)
-    model_name = serializers.CharField(source="model.name", read_only=True)
-    provider_slug = serializers.CharField(source="model.provider.slug", read_only=True)
-    priority = serializers.IntegerField(min_value=0, max_value=1000, default=0)
-    weight = serializers.IntegerField(min_value=1, max_value=1_000_000, default=1)
-
-    class Meta:
-        model = RouteTarget
-        fields = ("model", "model_name", "provider_slug", "priority", "weight")
-
-
-_TARGET = {"model": ID, "priority": 0, "weight": 3}
-
-
-@examples(
-    response={
-        "id": ID, "organization": ID, "alias": "fast", "description": "Cheapest model that answers within a second.",
-        "is_enabled": True, "drop_unsupported": False,
-        "targets": [{**_TARGET, "model_name": "gpt-4o-mini", "provider_slug": "openai"}],
-        **TIMES,
-    },
-    request={"alias": "fast", "description": "Cheapest model that answers within a second.", "targets": [_TARGET]},
-)  # fmt: skip
-class RouteSerializer(Record):
-    """An alias for ordered, weighted targets. Writing `targets` replaces all of them."""
-
-    targets = TargetSerializer(many=True, allow_empty=False, max_length=MAX_TARGETS)  # type: ignore[call-arg]
-
-    class Meta:
-        model = Route
-        fields = (
-            "id", "organization", "alias", "description", "is_enabled", "drop_unsupported", "targets", "created_at",
-            "updated_at",
-        )  # fmt: skip
-        read_only_fields = ("id", "organization")
-        validators: list[Any] = []
-
-
-class SimulatedTargetSerializer(serializers.Serializer):
-    """One target in the order of trying. `probability` of being tried first; 0 when only a fallback or unusable."""
-
-    position = serializers.IntegerField(allow_null=True, help_text="Group of equals, from 1; null: never tried.")
-    model = serializers.UUIDField()
-    model_name = serializers.CharField()
-    provider_slug = serializers.CharField()
-    priority = serializers.IntegerField()
-    weight = serializers.IntegerField()
-    is_usable = serializers.BooleanField()
-    probability = serializers.FloatField()
-    reason = serializers.CharField()
-
-
-@examples(
-    response={
-        "route": ID, "alias": "fast", "is_usable": True, "reason": "2 of 2 targets can be tried.",
-        "targets": [
-            {"position": 1, "model": ID, "model_name": "gpt-4o-mini", "provider_slug": "openai", "priority": 0,
-             "weight": 3, "is_usable": True, "probability": 0.75,
-             "reason": "Tried first in 75.0 % of calls (weight 3 of 4 at priority 0)."},
-            {"position": 1, "model": ID, "model_name": "mistral-small", "provider_slug": "mistral", "priority": 0,
-             "weight": 1, "is_usable": True, "probability": 0.25,
-             "reason": "Tried first in 25.0 % of calls (weight 1 of 4 at priority 0)."},
-        ],
-    },
-)  # fmt: skip
-class SimulationSerializer(serializers.Serializer):
-    """What a call to the alias would do now, by configuration alone."""
-
-    route = serializers.UUIDField()
-    alias = serializers.CharField()
-    is_usable = serializers.BooleanField()
-    reason = serializers.CharField()
-    targets = SimulatedTargetSerializer(many=True)

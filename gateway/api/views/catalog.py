@@ -1,6 +1,7 @@
-"""Providers, models, routes. Members read; administrators change their organization's; the platform's rows are
+"""Providers and models. Members read; administrators change their organization's; the platform's rows are
 changed by superusers."""
 
+from dataclasses import replace
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -12,11 +13,11 @@ from gateway.api.permissions import ADMINS, MEMBERS
 from gateway.api.serializers import catalog as shapes
 from gateway.api.views.base import ReadableResource
 from gateway.choices import Role
-from gateway.models import Model, Organization, Provider, Route, RouteTarget
-from gateway.services import catalog, routing, upstreams
+from gateway.models import Model, Organization, Provider
+from gateway.services import catalog, deployments, upstreams
 from gateway.services.errors import Forbidden
 
-_CRUD = {"list": MEMBERS, "retrieve": MEMBERS, "create": ADMINS, "partial_update": ADMINS, "destroy": ADMINS}
+CRUD = {"list": MEMBERS, "retrieve": MEMBERS, "create": ADMINS, "partial_update": ADMINS, "destroy": ADMINS}
 
 
 class CatalogResource(ReadableResource):
@@ -44,7 +45,7 @@ class ProviderViewSet(CatalogResource):
 
     queryset = Provider.objects.all()
     serializer_class = shapes.ProviderSerializer
-    roles = {**_CRUD, "test": ADMINS, "health": ADMINS | {Role.ANALYST, Role.MANAGER}}
+    roles = {**CRUD, "test": ADMINS, "health": ADMINS | {Role.ANALYST, Role.MANAGER}}
     filterset_fields = {"slug": ["exact"], "kind": ["exact"], "is_enabled": ["exact"], "organization": ["isnull"]}
     search_fields = ("slug", "name")
     ordering_fields = ("slug", "name", "created_at")
@@ -81,8 +82,11 @@ class ProviderViewSet(CatalogResource):
     @extend_schema(responses=shapes.ProviderHealthSerializer)
     @action(detail=True, methods=["get"])
     def health(self, request: Request, pk: str) -> Response:
-        """Availability, p95 and the last failure, from the organization's own ledger lines."""
-        return Response(shapes.ProviderHealthSerializer(upstreams.health(self.get_object(), self.organization)).data)
+        """Availability, p95 and the last failure, from the organization's own ledger lines, and its circuits."""
+        provider = self.get_object()
+        circuits = deployments.circuits_of(provider, self.organization)
+        health = replace(upstreams.health(provider, self.organization), circuits=circuits)
+        return Response(shapes.ProviderHealthSerializer(health).data)
 
 
 class ModelViewSet(CatalogResource):
@@ -90,7 +94,7 @@ class ModelViewSet(CatalogResource):
 
     queryset = Model.objects.select_related("provider")
     serializer_class = shapes.ModelSerializer
-    roles = {**_CRUD, "discover": ADMINS}
+    roles = {**CRUD, "discover": ADMINS}
     filterset_fields = {"name": ["exact"], "provider": ["exact"], "is_enabled": ["exact"], "organization": ["isnull"]}
     search_fields = ("name", "upstream_name", "provider__slug")
     ordering_fields = ("name", "provider__slug", "created_at")
@@ -122,59 +126,3 @@ class ModelViewSet(CatalogResource):
             provider=fields["provider"], organization=organization, actor=self.actor, add=fields["add"]
         )
         return Response(shapes.DiscoveryResultSerializer({"provider": fields["provider"].pk, "models": found}).data)
-
-
-class RouteViewSet(CatalogResource):
-    """Aliases."""
-
-    queryset = Route.objects.prefetch_related("targets__model__provider")
-    serializer_class = shapes.RouteSerializer
-    roles = {**_CRUD, "simulate": ADMINS}
-    filterset_fields = {"alias": ["exact"], "is_enabled": ["exact"], "organization": ["isnull"]}
-    search_fields = ("alias", "description")
-    ordering_fields = ("alias", "created_at")
-
-    def create(self, request: Request) -> Response:
-        """Add an alias with its targets."""
-        organization = self.owner_of_new()
-        fields = self._fields()
-        return self._current(catalog.create_route(organization=organization, actor=self.actor, **fields), 201)
-
-    def partial_update(self, request: Request, pk: str) -> Response:
-        """Change an alias; `targets` replaces all of them."""
-        route = self.changeable()
-        return self._current(catalog.update_route(route=route, actor=self.actor, **self._fields(route)))
-
-    def destroy(self, request: Request, pk: str) -> Response:
-        """Remove an alias."""
-        catalog.delete_route(route=self.changeable(), actor=self.actor)
-        return Response(status=204)
-
-    @extend_schema(request=None, responses=shapes.SimulationSerializer)
-    @action(detail=True, methods=["post"])
-    def simulate(self, request: Request, pk: str) -> Response:
-        """Which targets a call to the alias would try, in which order, and why. Changes nothing."""
-        outcome = routing.simulate(self.get_object())
-        body = {
-            "route": outcome.route.pk, "alias": outcome.route.alias, "is_usable": outcome.is_usable,
-            "reason": outcome.reason, "targets": [_simulated(item) for item in outcome.targets],
-        }  # fmt: skip
-        return Response(shapes.SimulationSerializer(body).data)
-
-    def _fields(self, route: Route | None = None) -> dict[str, Any]:
-        fields = self.validated(self.serializer_class, route)
-        if "targets" in fields:
-            fields["targets"] = [catalog.Target(**target) for target in fields["targets"]]
-        return fields
-
-    def _current(self, route: Route, status: int = 200) -> Response:
-        return self.answer(self.queryset.get(pk=route.pk), status)
-
-
-def _simulated(item: routing.SimulatedTarget) -> dict[str, Any]:
-    target: RouteTarget = item.target
-    return {
-        "position": item.position, "model": target.model_id, "model_name": target.model.name,
-        "provider_slug": target.model.provider.slug, "priority": target.priority, "weight": target.weight,
-        "is_usable": item.position is not None, "probability": item.probability, "reason": item.reason,
-    }  # fmt: skip

@@ -3,6 +3,9 @@
 from collections.abc import Collection
 from typing import Protocol
 
+from django.conf import settings
+from django.utils.module_loading import import_string
+
 from gateway.dataplane.adapters.outbound import Outbound
 from gateway.dataplane.call import Call
 from gateway.dataplane.views import Target
@@ -28,3 +31,9 @@ OPENAI_COMPATIBLE = frozenset(
         "ollama", "huggingface", "openai-compatible",
     }
 )  # fmt: skip
+
+
+def load() -> dict[str, Adapter]:
+    """Adapter by provider kind: the settings' own, and OpenAI's for every compatible kind."""
+    found: dict[str, Adapter] = {kind: import_string(path)() for kind, path in settings.GATEWAY_ADAPTERS.items()}
+    return {**dict.fromkeys(OPENAI_COMPATIBLE, found["openai"]), **found}

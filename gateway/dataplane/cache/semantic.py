@@ -18,6 +18,7 @@ from gateway.dataplane.call import Call
 from gateway.dataplane.endpoints import ENDPOINTS
 from gateway.dataplane.errors import ApiError
 from gateway.dataplane.protocols import Message
+from gateway.dataplane.stages import route
 
 if TYPE_CHECKING:
     import numpy
@@ -122,10 +123,9 @@ async def embed(call: Call, text: str, policy: PolicyView, runtime: "Runtime") -
 
     key = call.key
     assert key is not None
-    candidates, _ = runtime.snapshot.catalog.find(key.organization, policy.embedding_model)
-    if not candidates:
+    if not runtime.snapshot.catalog.find(key.organization, policy.embedding_model)[0]:
         return None
-    body = await _ask(call, text, policy.embedding_model, candidates, runtime)
+    body = await _ask(call, text, policy.embedding_model, key.organization, runtime)
     try:
         vector = numpy.asarray(orjson.loads(body)["data"][0]["embedding"], dtype=numpy.float32)
         length = float(numpy.linalg.norm(vector))
@@ -134,14 +134,14 @@ async def embed(call: Call, text: str, policy: PolicyView, runtime: "Runtime") -
     return vector / length if vector.ndim == 1 and length > 0 else None
 
 
-async def _ask(call: Call, text: str, model: str, candidates: Any, runtime: "Runtime") -> bytes:
+async def _ask(call: Call, text: str, model: str, organization: str, runtime: "Runtime") -> bytes:
     """The answer's body; empty when the call fails: the question is asked as if nothing were known."""
     from gateway.dataplane.relay import Relay  # which needs this package's taps
 
     fields = {"model": model, "input": text, "encoding_format": "float"}
     inner = Call(EMBEDDINGS, call.headers, call.client_ip, call.request_id, call.started_ns, call.clock)
     inner.body, inner.fields, inner.model, inner.key = orjson.dumps(fields), fields, model, call.key
-    inner.candidates = inner.targets = runtime.order(candidates)
+    inner.candidates, inner.policy = runtime.snapshot.catalog.find(organization, model)
     inner.is_inner = True
     parts: list[bytes] = []
 
@@ -152,6 +152,7 @@ async def _ask(call: Call, text: str, model: str, candidates: Any, runtime: "Run
         return {"type": "http.request", "body": b"", "more_body": False}
 
     try:
+        route(inner, runtime)
         await Relay(inner, runtime, receive, collect).run()
     except ApiError:
         return b""

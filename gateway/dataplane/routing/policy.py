@@ -129,6 +129,14 @@ class Retry:
     on: frozenset[str] = frozenset(RETRYABLE_KINDS)
 
 
+class StrategyRefused(ValueError):
+    """A caller cannot have the strategy; `code` is the error's."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How a name's targets are used. The default is that of a model without a route."""
@@ -144,7 +152,18 @@ class Policy:
     deadline_s: float | None = None
     hedge_after_s: float | None = None
     output_cap: int | None = None
-    drop_unsupported: bool = False
+
+    def override(self, name: str) -> str | None:
+        """A strategy that a caller asks for; None when it is the policy's own. Raises `StrategyRefused`."""
+        if name == self.strategy:
+            return None
+        if name not in STRATEGIES or name == WEIGHTED:
+            known = ", ".join(strategy for strategy in STRATEGIES if strategy != WEIGHTED)
+            raise StrategyRefused("unknown_strategy", f"There is no strategy '{name}'; there are {known}.")
+        if self.overrides is not None and name not in self.overrides:
+            message = f"The route '{self.alias}' does not let callers ask for '{name}'."
+            raise StrategyRefused("strategy_not_allowed", message)
+        return name
 
     def weights_of(self, strategy: str) -> Weights:
         return self.weights if strategy == WEIGHTED else STRATEGIES[strategy]

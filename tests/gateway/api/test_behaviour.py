@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from gateway.api.organization import CONSOLE_SESSION_KEY
 from gateway.ledger.ids import ms_of, uuid7
-from gateway.models import AuditEvent, Membership, Model, Provider, User, VirtualKey
+from gateway.models import AuditEvent, Heartbeat, Membership, Model, Provider, User, VirtualKey
 from gateway.services import audit, identity, keys, people
 from tests import factories
 from tests.gateway.api.conftest import Caller
@@ -508,6 +508,22 @@ def test_health_is_computed_from_the_ledger(company: factories.Acme, caller: Cal
     assert health["availability_30d"] == pytest.approx(20 / 22)
     assert health["latency_p95"] == 1900.0  # nearest rank: the 19th of 20
     assert health["last_error"]["error_type"] == "first_byte_timeout"
+
+
+def test_health_shows_the_worst_reported_state_of_own_models_circuits(company: factories.Acme, caller: Caller) -> None:
+    shared, upstream = company.shared_provider, "gpt-4o-2024"
+    factories.ModelFactory(organization=None, provider=shared, name="ours", upstream_name=upstream)
+    factories.ModelFactory(organization=company.globex, provider=shared, name="theirs", upstream_name="secret-tune")
+    closed = {"state": "closed", "retry_in_s": 0.0, "opened": 0, "cooldown_s": 0.0, "in_flight": 1}
+    is_open = {**closed, "state": "open", "retry_in_s": 1.5, "opened": 2}
+    reports = [{upstream: closed, "secret-tune": is_open}, {upstream: is_open}]
+    for n, report in enumerate(reports):
+        info = {"deployments": {f"{shared.pk}:{name}": figures for name, figures in report.items()}}
+        Heartbeat.objects.create(name=f"dataplane:{n}", at=datetime.now(UTC), info=info)
+
+    health = caller("analyst").get(f"{API}/providers/{shared.pk}/health").json()
+
+    assert health["circuits"] == [{"model": upstream, "state": "open", "retry_in_s": 1.5, "opened": 2}]
 
 
 # ---- query counts ----------------------------------------------------------------------------------------------------

@@ -64,12 +64,16 @@ class Stack:
     def log(self) -> Path:
         return self.data_dir / "dataplane.log"
 
-    def start(self) -> None:
-        environment = {
+    def environment(self) -> dict[str, str]:
+        """Of the data plane, and of management commands beside it."""
+        return {
             **os.environ, **self.settings, "DATABASE_URL": self.url, "DATABASE_DIRECT_URL": self.url,
             "DATA_DIR": str(self.data_dir),
             "GATEWAY_PRIVATE_UPSTREAMS": f"127.0.0.1:{self.simulator.url.rpartition(':')[2]}",
         }  # fmt: skip
+
+    def start(self) -> None:
+        environment = self.environment()
         with socket.create_server(("127.0.0.1", self.port)) as listener, open(self.log, "ab") as log:
             fd = listener.fileno()
             command = [sys.executable, "-m", "config.embedded.serve", "config.dataplane:app", "--fd", str(fd),

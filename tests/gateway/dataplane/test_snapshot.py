@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.dataplane.routing.policy import DEFAULT, Policy
 from gateway.dataplane.upstream import Origin, Timeouts
 from gateway.dataplane.views import Catalog, KeyView, ProviderView, Snapshot, Target
 from gateway.ledger.ids import uuid7
@@ -32,12 +33,13 @@ def test_an_organizations_own_rows_win_and_routes_win_over_models() -> None:
     catalog = Catalog(
         models={("", "m"): (platform,), ("org", "m"): (own,), ("", "only"): (platform,)},
         routes={("", "m"): (routed,)},
+        policies={("", "m"): Policy(alias="m")},
     )
 
-    assert catalog.find("org", "m") == ((own,), None)
-    assert catalog.find("other", "m") == ((routed,), "m")
-    assert catalog.find("org", "only") == ((platform,), None)
-    assert catalog.find("org", "absent") == ((), None)
+    assert catalog.find("org", "m") == ((own,), DEFAULT)
+    assert catalog.find("other", "m") == ((routed,), Policy(alias="m"))
+    assert catalog.find("org", "only") == ((platform,), DEFAULT)
+    assert catalog.find("org", "absent") == ((), DEFAULT)
     assert set(catalog.names_for("org")) == {"m", "only"}
 
 
