@@ -87,7 +87,7 @@ def create_budget(
     `scope_value`: see `Budget`; empty for the organization itself. Currency and time zone default to the
     organization's.
     """
-    value, team = _checked_scope(organization, scope, scope_value.strip())
+    value, team = checked_scope(organization, scope, scope_value.strip())
     budget = Budget(
         organization=organization,
         name=name.strip(),
@@ -163,8 +163,8 @@ def set_unpriced_rule(
 
 
 # ---- checks --------------------------------------------------------------------------------------------------------
-def _checked_scope(organization: Organization, scope: str, value: str) -> tuple[str, Team | None]:
-    """The value as it is stored, and the team whose managers see the budget."""
+def checked_scope(organization: Organization, scope: str, value: str) -> tuple[str, Team | None]:
+    """The value as it is stored, and the team whose managers see the budget. Raises `Invalid`."""
     if scope == LimitScope.ORGANIZATION:
         if value not in ("", str(organization.pk)):
             raise Invalid("scope_value", "A budget of the organization takes no value.", field="scope_value")

@@ -134,6 +134,19 @@ GET    usage-imports/{import}/rejected          401 403 403 403 200 200 200 200 
 GET    usage-records/{request}/bodies           401 403 403 403 404 404 404 404 404 404
 DELETE usage-records/{request}/bodies           401 403 403 403 404 404 404 403 404 404
 
+GET    budgets                                  401 200 200 200 200 200 200 200 200 200
+POST   budgets                                  401 403 403 201 201 201 201 403 201 400
+GET    budgets/usage                            401 200 200 200 200 200 200 200 200 200
+POST   budgets/check                            401 200 200 200 200 200 200 403 200 200
+GET    budgets/{budget}                         401 404 200 200 200 200 200 200 200 404
+PATCH  budgets/{budget}                         401 403 403 200 200 200 200 403 200 404
+POST   budgets/{budget}/archive                 401 403 403 200 200 200 200 403 200 404
+GET    budgets/{budget}/usage                   401 404 200 200 200 200 200 200 200 404
+POST   budgets/{budget}/simulate                401 404 200 200 200 200 200 403 200 404
+GET    budgets/{whole_budget}                   401 404 200 404 200 200 200 200 200 404
+PATCH  budgets/{whole_budget}                   401 403 403 404 200 200 200 403 200 404
+POST   budgets/{whole_budget}/archive           401 403 403 404 200 200 200 403 200 404
+
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404
 GET    audit-events/verify                      401 403 403 403 200 200 200 200 200 200

@@ -1,6 +1,7 @@
 """The permission matrix, executed: every route × method × caller, on real rows, with real credentials."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,6 +10,9 @@ from django.db import transaction
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import URLPattern, resolve
 
+from costs.api import urls as costs_urls
+from costs.models import Budget
+from costs.services.budgets import create_budget
 from gateway.api import urls
 from gateway.models import ImportRun
 from tests import factories
@@ -30,6 +34,7 @@ def places(company: factories.Acme, lines: dict[str, dict[str, Any]]) -> dict[st
         "request": lines["bob"]["request_id"], "line": lines["bob"]["id"], "ads_request": lines["ads"]["request_id"],
         "event": company.event.pk, "import": imported(company).pk, "cache_policy": company.cache_policy.pk,
         "guardrail": company.guardrail.pk, "body_policy": company.body_policy.pk,
+        "budget": budget_of(company, "team").pk, "whole_budget": budget_of(company, "organization").pk,
     }  # fmt: skip
 
 
@@ -37,6 +42,15 @@ def imported(company: factories.Acme) -> ImportRun:
     """A file of Acme's; a placeholder's value, so it is made at most once."""
     found, _ = ImportRun.objects.get_or_create(organization=company.organization.pk, source="sha256:00", format="csv")
     return found
+
+
+def budget_of(company: factories.Acme, scope: str) -> Budget:
+    """A budget of the team Search, or of all of Acme; made at most once."""
+    value = str(company.search.pk) if scope == "team" else ""
+    found = Budget.objects.filter(organization=company.organization, scope=scope).first()
+    return found or create_budget(
+        organization=company.organization, actor=None, name=scope, scope=scope, scope_value=value, amount=Decimal(10)
+    )
 
 
 def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
@@ -81,6 +95,10 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "PATCH body-policies/{body_policy}": {"retention_days": 8},
         "POST cache-policies": {"project": str(company.assistant.pk), "ttl_s": 60},
         "PATCH cache-policies/{cache_policy}": {"ttl_s": 120},
+        "POST budgets": {"name": "Search", "scope": "team", "scope_value": str(company.search.pk), "amount": "10"},
+        "PATCH budgets/{budget}": {"amount": "20"},
+        "PATCH budgets/{whole_budget}": {"amount": "20"},
+        "POST budgets/check": {"cost": "0.10"},
         "POST usage-imports": {
             "file": SimpleUploadedFile("u.csv", b"time,input_tokens,output_tokens\n"),
             "format": "csv",
@@ -118,7 +136,7 @@ def _content(data: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def patterns() -> Iterator[tuple[str, URLPattern]]:
-    for pattern in urls.urlpatterns:
+    for pattern in (*urls.urlpatterns, *costs_urls.urlpatterns):
         assert isinstance(pattern, URLPattern)
         yield str(pattern.name), pattern
 

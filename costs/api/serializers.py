@@ -1,0 +1,213 @@
+"""Budgets as the API shows and takes them."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from costs.models import Budget
+from gateway.api.openapi import examples
+from gateway.api.serializers.base import Input, Money, Record, Scoped
+from gateway.api.serializers.identity import ID, TIMES
+from gateway.models import Project, VirtualKey
+
+FIXED = (
+    "scope", "scope_value", "currency", "period", "timezone", "anchor_on", "fiscal_months", "fiscal_days",
+)  # fmt: skip
+"""What a budget keeps from its making."""
+_THRESHOLDS = [{"percent": 80.0, "basis": "actual"}, {"percent": 100.0, "basis": "forecast"}]
+_OPTIONS = {"enforcement": "hard", "is_shadow": False, "rolls_over": False, "alert_thresholds": _THRESHOLDS}
+_BUDGET = {
+    "id": ID, "organization": ID, "name": "Search, monthly", "scope": "team", "scope_value": ID, "team": ID,
+    "amount": "500.0000000000", "currency": "USD", "period": "month", "timezone": "Europe/Vienna", "anchor_on": None,
+    "fiscal_months": None, "fiscal_days": None, **_OPTIONS, "tracked_from": "2026-10-31T23:00:00Z", "created_by": ID,
+    "archived_at": None, **TIMES,
+}  # fmt: skip
+
+
+class ThresholdSerializer(Input):
+    """When to tell somebody: `percent` of the amount, spent (`actual`) or expected by the period's end (`forecast`)."""
+
+    percent = serializers.FloatField(min_value=0.01, max_value=1000)
+    basis = serializers.ChoiceField(choices=["actual", "forecast"])
+
+
+@examples(
+    response=_BUDGET,
+    request={
+        "name": "Search, monthly", "scope": "team", "scope_value": ID, "amount": "500.00", "period": "month",
+        "enforcement": "hard", "alert_thresholds": _THRESHOLDS,
+    },
+)  # fmt: skip
+class BudgetSerializer(Record):
+    """What may be spent on something in a period. Scope, period and currency stay what it was made with."""
+
+    amount = Money(min_value=0)
+    scope_value = serializers.CharField(
+        max_length=300, required=False, allow_blank=True,
+        help_text="Id of the team, project, key or person; the end user; `name=value` of a tag; the model served. `*` "
+        "(tags: `name=*`) gives each the amount for itself. Empty for the organization.",
+    )  # fmt: skip
+    currency = serializers.CharField(max_length=3, required=False, help_text="Default: the organization's.")
+    timezone = serializers.CharField(
+        max_length=64, required=False, help_text="IANA zone in which periods begin. Default: the organization's."
+    )
+    alert_thresholds = ThresholdSerializer(many=True, required=False)
+
+    class Meta:
+        model = Budget
+        fields = (
+            "id", "organization", "name", "scope", "scope_value", "team", "amount", "currency", "period", "timezone",
+            "anchor_on", "fiscal_months", "fiscal_days", "enforcement", "is_shadow", "rolls_over", "alert_thresholds",
+            "tracked_from", "created_by", "archived_at", "created_at", "updated_at",
+        )  # fmt: skip
+        read_only_fields = ("id", "organization", "team", "tracked_from", "created_by", "archived_at")
+        validators: list[object] = []
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """A counter is never counted again, so what it depends on stays."""
+        fields = super().get_fields()
+        if isinstance(self.instance, Budget):
+            for name in FIXED:
+                fields[name].read_only = True
+        return fields
+
+
+_USAGE = {
+    "subject": "", "period_start": "2026-10-31T23:00:00Z", "resets_at": "2026-11-30T23:00:00Z",
+    "limit": "500.0000000000", "carried": "0.0000000000", "spent": "312.5000000000", "held": "12.0000000000",
+    "remaining": "175.5000000000", "utilization": 0.625, "exhausts_at": "2026-11-28T10:12:00Z", "note": "",
+    "uncounted_lines": 0, "would_block": 0,
+}  # fmt: skip
+
+
+class UsageSerializer(serializers.Serializer):
+    """The running period of a budget, of one `subject` where it stands for each."""
+
+    subject = serializers.CharField(help_text="Empty where the budget is not for each.")
+    period_start = serializers.DateTimeField(allow_null=True, help_text="Null: it never begins anew.")
+    resets_at = serializers.DateTimeField(allow_null=True)
+    limit = Money(help_text="The amount, and what was carried over.")
+    carried = Money()
+    spent = Money(help_text="Booked in the ledger.")
+    held = Money(help_text="Leased to running processes, or in reserve for calls without a price.")
+    remaining = Money(help_text="`limit` − `spent` − `held`; negative when overdrawn.")
+    utilization = serializers.FloatField(allow_null=True, help_text="`spent` ÷ `limit`; null when the limit is 0.")
+    exhausts_at = serializers.DateTimeField(
+        allow_null=True, help_text="At the pace of the period so far; null with the reason in `note`."
+    )
+    note = serializers.CharField()
+    uncounted_lines = serializers.IntegerField(help_text="Ledger lines without a price, or in another currency.")
+    would_block = serializers.IntegerField(help_text="Calls that a shadow budget would have refused.")
+
+
+@examples(response={"id": ID, "budget": _BUDGET, "subjects": [_USAGE]})
+class BudgetUsageSerializer(serializers.Serializer):
+    """A budget with the subjects that spent most, most first; one where it is not for each."""
+
+    id = serializers.UUIDField()
+    budget = BudgetSerializer()
+    subjects = UsageSerializer(many=True)
+
+
+@examples(request={"cost": "0.25", "key": ID, "model": "gpt-4o", "end_user": "", "tags": ["feature=search"]})
+class BudgetCheckRequestSerializer(Input):
+    """An estimated cost and what the call is about. A key brings its project, team and person."""
+
+    cost = Money(min_value=0)
+    currency = serializers.CharField(max_length=3, required=False, help_text="Default: the organization's.")
+    key = Scoped(queryset=VirtualKey.objects.all(), required=False, allow_null=True, default=None)
+    project = Scoped(queryset=Project.objects.all(), required=False, allow_null=True, default=None)
+    model = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+    end_user = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+    tags = serializers.ListField(
+        child=serializers.RegexField(r"^[^=,]{1,120}=[^,]{1,120}$"), required=False, default=list, max_length=20,
+        help_text="Each `name=value`.",
+    )  # fmt: skip
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["key"] is not None and attrs["project"] not in (None, attrs["key"].project):
+            raise serializers.ValidationError({"project": "The key belongs to another project."})
+        return attrs
+
+
+class AppliedSerializer(serializers.Serializer):
+    """A budget that the call falls under."""
+
+    budget: Any = serializers.PrimaryKeyRelatedField(
+        read_only=True, allow_null=True, pk_field=serializers.UUIDField(), help_text="Null: the key's own."
+    )
+    name = serializers.CharField()
+    subject = serializers.CharField()
+    blocks = serializers.BooleanField(help_text="It refuses calls: hard, and not in shadow.")
+    limit = Money()
+    spent = Money()
+    held = Money()
+    remaining = Money()
+    resets_at = serializers.DateTimeField(allow_null=True)
+    fits = serializers.BooleanField(help_text="What is settled leaves room for the cost.")
+    is_waiting = serializers.BooleanField(help_text="It fits, but what is held now is in the way: it may have to wait.")
+
+
+@examples(
+    response={
+        "would_pass": True, "is_complete": True,
+        "budgets": [
+            {"budget": ID, "name": "Search, monthly", "subject": "", "blocks": True, "limit": "500.0000000000",
+             "spent": "312.5000000000", "held": "12.0000000000", "remaining": "175.5000000000",
+             "resets_at": "2026-11-30T23:00:00Z", "fits": True, "is_waiting": False},
+        ],
+    },
+)  # fmt: skip
+class BudgetCheckSerializer(serializers.Serializer):
+    """`would_pass`: none of the listed budgets refuses. `is_complete` false: others apply that you do not see."""
+
+    would_pass = serializers.BooleanField()
+    is_complete = serializers.BooleanField()
+    budgets = AppliedSerializer(many=True)
+
+
+@examples(request={"amount": "300.00"})
+class BudgetSimulateRequestSerializer(Input):
+    """`amount` null: the budget's."""
+
+    amount = Money(min_value=0, required=False, allow_null=True, default=None)
+
+
+class RefusedSerializer(serializers.Serializer):
+    """Calls of one key, or imported ones of a project, that would have been refused."""
+
+    subject = serializers.CharField()
+    project = serializers.UUIDField()
+    api_key = serializers.UUIDField(allow_null=True)
+    user = serializers.UUIDField(allow_null=True)
+    first_at = serializers.DateTimeField()
+    requests = serializers.IntegerField()
+    cost = Money()
+
+
+@examples(
+    response={
+        "budget": ID, "amount": "300.0000000000", "start": "2026-09-30T22:00:00Z", "end": "2026-10-31T23:00:00Z",
+        "replayed_to": "2026-10-31T23:00:00Z", "is_complete": True, "lines": 18240, "cost": "412.8000000000",
+        "blocked_requests": 4010, "blocked_cost": "112.8100000000",
+        "refused": [
+            {"subject": "", "project": ID, "api_key": ID, "user": None, "first_at": "2026-10-24T14:03:11Z",
+             "requests": 4010, "cost": "112.8100000000"},
+        ],
+    },
+)  # fmt: skip
+class BudgetSimulationSerializer(serializers.Serializer):
+    """Last month's calls against the amount. `refused`: up to 100, by cost. `is_complete` false: there were more lines
+    than are replayed, and the figures end at `replayed_to`."""
+
+    budget: Any = serializers.PrimaryKeyRelatedField(read_only=True, pk_field=serializers.UUIDField())
+    amount = Money()
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField()
+    replayed_to = serializers.DateTimeField()
+    is_complete = serializers.BooleanField()
+    lines = serializers.IntegerField()
+    cost = Money()
+    blocked_requests = serializers.IntegerField()
+    blocked_cost = Money()
+    refused = RefusedSerializer(many=True)
