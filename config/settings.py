@@ -322,6 +322,7 @@ GATEWAY_PRICER = "costs.pricer.BookPricer"
 ANALYTICS_PROVIDERS = [
     "analytics.console.provider.AnalyticsConsole",
     "gateway.console.provider.GatewayConsole",
+    "costs.console.provider.CostsConsole",
 ]
 
 LOGGING_CONFIG = None

@@ -1,18 +1,21 @@
-"""Prices in the console's model admin: read, state, end. Writing goes through the services."""
+"""Prices and budgets in the console's model admin: read, state, end. Writing goes through the services."""
 
 from __future__ import annotations
 
 from typing import Any
 from urllib.parse import urlencode
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
-from costs.models import PriceOverride
+from costs.models import Budget, PriceOverride
 from costs.services import close_price_override, set_price_override
+from costs.services.budgets import CHANGEABLE, archive_budget, create_budget, update_budget
+from gateway.admin.base import ADMINS, MEMBERS, ServiceAdmin
 from gateway.admin.scope import ScopedAdmin
 from gateway.models import User
 from gateway.services.errors import ServiceError
@@ -91,6 +94,70 @@ class PriceOverrideAdmin(ScopedAdmin):
                 self.message_user(request, f"{override}: {error.message}", messages.ERROR)
             else:
                 self.message_user(request, f"{override}: ended.", messages.SUCCESS)
+
+
+FIXED = (
+    "organization", "scope", "scope_value", "currency", "period", "timezone", "anchor_on", "fiscal_months",
+    "fiscal_days",
+)  # fmt: skip
+
+
+class BudgetForm(forms.ModelForm):
+    """Currency and time zone default to the organization's."""
+
+    class Meta:
+        model = Budget
+        fields = ("name", "amount", *FIXED, *CHANGEABLE[2:])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("scope_value", "currency", "timezone"):
+            if name in self.fields:
+                self.fields[name].required = False
+                self.fields[name].initial = ""
+        if "scope_value" in self.fields:
+            self.fields["scope_value"].help_text = (
+                "Id of the team, project, key or person; the end user; name=value of a tag; the model served. "
+                "* (tags: name=*) gives each the amount for itself. Empty for the organization."
+            )
+        for name in ("currency", "timezone"):
+            if name in self.fields:
+                self.fields[name].help_text = "Empty: the organization's."
+
+    def clean_alert_thresholds(self) -> Any:
+        return self.cleaned_data.get("alert_thresholds") or []
+
+
+@admin.register(Budget)
+class BudgetAdmin(ServiceAdmin):
+    """Budgets. They are ended, not deleted: their counters stay for the record."""
+
+    view_roles, change_roles = MEMBERS, ADMINS
+    form = BudgetForm
+    list_display = ("name", "organization", "scope", "amount", "currency", "period", "enforcement", "is_shadow")
+    list_select_related = ("organization",)
+    list_filter = ("scope", "period", "enforcement", ("archived_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "scope_value")
+    fields = ("name", "amount", *FIXED, *CHANGEABLE[2:])
+    actions = ("archive",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return FIXED if obj else ()
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return (obj is None or obj.archived_at is None) and super().has_change_permission(request, obj)
+
+    def create(self, request: HttpRequest, data: dict[str, Any]) -> Any:
+        data["timezone_name"] = data.pop("timezone", "")
+        return create_budget(actor=_actor(request), **data)
+
+    def update(self, request: HttpRequest, row: Any, data: dict[str, Any]) -> Any:
+        changes: Any = data
+        return update_budget(budget=row, actor=_actor(request), **changes)
+
+    @admin.action(description="End the selected budgets", permissions=["alter"])
+    def archive(self, request: HttpRequest, rows: QuerySet[Budget]) -> None:
+        self.apply(request, rows, lambda row: archive_budget(budget=row, actor=_actor(request)), "ended")
 
 
 def _actor(request: HttpRequest) -> User:

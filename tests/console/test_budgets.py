@@ -1,0 +1,117 @@
+"""Budgets in the console and its model admin: what the page says, to whom, at what cost; writing through services."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from costs.models import Budget, BudgetCounter
+from costs.services.budgets import create_budget
+from gateway.models import AuditEvent
+from tests.console.company import Company
+from tests.console.conftest import SignIn
+
+URL = "/admin/budgets/"
+
+
+def make(company: Company, **changes: Any) -> Budget:
+    fields = {"name": "All", "scope": "organization", "amount": Decimal(10)} | changes
+    return create_budget(organization=company.organization, actor=None, **fields)
+
+
+def test_a_page_without_budgets_says_how_to_add_one(company: Company, sign_in: SignIn) -> None:
+    assert reverse("admin:costs_budget_add") in sign_in("alice").get(URL).content.decode()
+    assert "An administrator can add one." in sign_in("bob").get(URL).content.decode()
+
+
+def test_the_page_shows_what_is_spent_held_and_left(company: Company, sign_in: SignIn) -> None:
+    budget = make(company, name="Whole company")
+    BudgetCounter.objects.filter(budget_id=budget.pk).update(spent=Decimal("8.5"), leased=Decimal("0.75"))
+    make(company, name="Trial", is_shadow=True)
+    make(company, name="Advice", enforcement="soft", scope="end_user", scope_value="*")
+
+    text = sign_in("alice").get(URL).content.decode()
+
+    assert "$8.50 of $10.00" in text
+    assert (text.count("$0.75"), text.count("bar-warn")) == (2, 1)  # held, and what remains
+    assert "Nothing has been spent in this period." in text
+    assert [word for word in ("Hard", "Shadow", "Soft") if f">{word}</span>" in text] == ["Hard", "Shadow", "Soft"]
+    assert "Each end user" in text
+
+
+def test_a_used_up_budget_is_marked(company: Company, sign_in: SignIn) -> None:
+    budget = make(company)
+    BudgetCounter.objects.filter(budget_id=budget.pk).update(spent=Decimal("12"))
+
+    text = sign_in("alice").get(URL).content.decode()
+
+    assert ("bar-bad" in text, "It is used up." in text, "-$2.00" in text or "−$2.00" in text) == (True, True, True)
+
+
+def test_people_see_the_budgets_that_are_theirs(company: Company, sign_in: SignIn) -> None:
+    make(company, name="Whole company")
+    make(company, name="Support only", scope="team", scope_value=str(company.teams["support"].pk))
+    make(company, name="Of Bob", scope="user", scope_value=str(company.people["bob"].pk))
+    names = ("Whole company", "Support only", "Of Bob")
+
+    seen = {
+        person: [name for name in names if name in sign_in(person).get(URL).content.decode()]
+        for person in ("alice", "carol", "dave", "bob")
+    }
+
+    assert seen == {"alice": [*names], "carol": [*names], "dave": ["Support only"], "bob": ["Of Bob"]}
+
+
+def test_the_page_costs_the_same_for_many(
+    company: Company, sign_in: SignIn, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(30):
+        team = list(company.teams.values())[number % 3]
+        make(company, name=str(number), scope="team", scope_value=str(team.pk), rolls_over=number % 2 == 0)
+    alice = sign_in("alice")
+
+    with django_assert_max_num_queries(14):
+        assert "Team Support" in alice.get(URL).content.decode()
+
+
+def form(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "Monthly", "amount": "50", "scope": "organization", "scope_value": "", "currency": "", "timezone": "",
+        "period": "month", "enforcement": "hard", "alert_thresholds": "[]", **changes,
+    }  # fmt: skip
+
+
+def test_model_admin_makes_changes_and_ends_through_services(company: Company, sign_in: SignIn) -> None:
+    alice = sign_in("alice")
+    own = {"organization": str(company.organization.pk)}
+
+    alice.post(reverse("admin:costs_budget_add"), form(**own))
+    budget = Budget.objects.get()
+    change = reverse("admin:costs_budget_change", args=[budget.pk])
+    alice.post(change, form(amount="75"))
+    alice.post(reverse("admin:costs_budget_changelist"), {"action": "archive", "_selected_action": [str(budget.pk)]})
+
+    budget.refresh_from_db()
+    assert (budget.amount, budget.currency, budget.archived_at is None) == (75, "USD", False)
+    verbs = AuditEvent.objects.filter(verb__startswith="budget.").order_by("id").values_list("verb", flat=True)
+    assert list(verbs) == ["budget.create", "budget.update", "budget.archive"]
+
+
+def test_model_admin_says_why_a_budget_cannot_be(company: Company, sign_in: SignIn) -> None:
+    fields = form(organization=str(company.organization.pk), scope="team", scope_value="nonsense")
+
+    answer = sign_in("alice").post(reverse("admin:costs_budget_add"), fields, follow=True)
+
+    assert "Give the id of a team, or *." in answer.content.decode()
+    assert Budget.objects.count() == 0
+
+
+def test_only_administrators_write_in_model_admin(company: Company, sign_in: SignIn) -> None:
+    budget = make(company, scope="team", scope_value=str(company.teams["support"].pk))
+
+    assert sign_in("dave").get(reverse("admin:costs_budget_add")).status_code == 403
+    assert sign_in("dave").post(
+        reverse("admin:costs_budget_change", args=[budget.pk]), form(amount="1")
+    ).status_code == 403  # fmt: skip
+    assert sign_in("dave").get(reverse("admin:costs_budget_changelist")).status_code == 200
