@@ -22,18 +22,18 @@ from tests.console.conftest import SignIn
 OWNERS = frozenset({Role.OWNER})
 
 
-def budgets(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+def invoices(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     return HttpResponse(str(site.each_context(request)["console"].scope.current))
 
 
-class BudgetsConsole(ConsoleProvider):
+class InvoicesConsole(ConsoleProvider):
     """What another app would bring."""
 
-    pages = (Page("budgets/", budgets, "budgets", OWNERS), Page("requests/budgets/", budgets, "open_budgets"))
+    pages = (Page("invoices/", invoices, "invoices", OWNERS), Page("requests/invoices/", invoices, "open_invoices"))
     navigation = (
-        NavEntry("Zeta", "admin:open_budgets", "list", Section.OVERVIEW, 15),
-        NavEntry("Budgets", "admin:budgets", "shield", Section.ORGANIZATION, 5),
-        NavEntry("Alpha", "admin:open_budgets", "list", Section.OVERVIEW, 15, ""),
+        NavEntry("Zeta", "admin:open_invoices", "list", Section.OVERVIEW, 15),
+        NavEntry("Invoices", "admin:invoices", "shield", Section.ORGANIZATION, 5),
+        NavEntry("Alpha", "admin:open_invoices", "list", Section.OVERVIEW, 15, ""),
         NavEntry("Nowhere", "admin:not_there", "list"),
     )
 
@@ -41,7 +41,7 @@ class BudgetsConsole(ConsoleProvider):
 @pytest.fixture
 def extended(settings: Settings) -> Iterator[None]:
     """The site with one more provider; URLs are read again, and once more afterwards."""
-    settings.ANALYTICS_PROVIDERS = [*project.ANALYTICS_PROVIDERS, f"{__name__}.BudgetsConsole"]
+    settings.ANALYTICS_PROVIDERS = [*project.ANALYTICS_PROVIDERS, f"{__name__}.InvoicesConsole"]
     kept = list(urls.urlpatterns)
     place = next(index for index, pattern in enumerate(kept) if getattr(pattern, "app_name", "") == "admin")
     urls.urlpatterns[place] = path("admin/", admin.site.urls)
@@ -57,7 +57,19 @@ def labels(url: str, allowed: Permission | None = None) -> dict[str, list[str]]:
     return {section.label: [item.label for item in section.items] for section in sections}
 
 
-OWN = {"Home", "Alpha", "Zeta", "Requests", "Keys", "Providers", "Budgets", "Projects", "Audit", "Settings", "API docs"}
+OWN = {
+    "Home",
+    "Alpha",
+    "Zeta",
+    "Requests",
+    "Keys",
+    "Providers",
+    "Invoices",
+    "Projects",
+    "Audit",
+    "Settings",
+    "API docs",
+}
 
 
 def chosen(sections: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -72,7 +84,7 @@ def test_entries_stand_by_section_order_and_label(extended: None) -> None:
     assert chosen(found) == {section: [] for section in found} | {
         "": ["Home", "Alpha", "Zeta", "Requests"],
         "Gateway": ["Keys", "Providers"],
-        "Organization": ["Budgets", "Projects", "Audit"],
+        "Organization": ["Invoices", "Projects", "Audit"],
         "System": ["Settings", "API docs"],
     }
 
@@ -82,8 +94,8 @@ def test_an_entry_shows_to_whom_its_page_opens(extended: None) -> None:
 
     assert "Keys" in keys["Gateway"]
     assert "Providers" not in keys["Gateway"]
-    assert "Budgets" not in keys.get("Organization", [])
-    assert "Budgets" in labels("/admin/", OWNERS)["Organization"]
+    assert "Invoices" not in keys.get("Organization", [])
+    assert "Invoices" in labels("/admin/", OWNERS)["Organization"]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +104,7 @@ def test_an_entry_shows_to_whom_its_page_opens(extended: None) -> None:
         ("/admin/", ["Home"]),
         ("/admin/requests/", ["Requests"]),
         ("/admin/requests/req_1/", ["Requests"]),
-        ("/admin/requests/budgets/", ["Alpha", "Zeta"]),
+        ("/admin/requests/invoices/", ["Alpha", "Zeta"]),
         ("/admin/gateway/model/add/", ["Models"]),
         ("/admin/password_change/", []),
     ],
@@ -107,14 +119,14 @@ def test_the_longest_match_alone_is_marked(extended: None, url: str, marked: lis
 def test_the_permission_guards_the_page_itself(
     extended: None, company: Company, sign_in: SignIn, name: str, status: int
 ) -> None:
-    response = sign_in(name).get("/admin/budgets/")
+    response = sign_in(name).get("/admin/invoices/")
 
     assert response.status_code == status
     assert (response.content == b"Acme Robotics") is (status == 200)
 
 
 def test_a_contributed_page_wants_a_login(extended: None, company: Company) -> None:
-    assert Client().get("/admin/budgets/")["Location"] == "/admin/login/?next=/admin/budgets/"
+    assert Client().get("/admin/invoices/")["Location"] == "/admin/login/?next=/admin/invoices/"
 
 
 def test_every_entry_has_an_icon_and_leads_somewhere() -> None:
