@@ -60,7 +60,8 @@ def error_types() -> set[str]:
     found |= set(re.findall(r'status, reason = "\w+", "(\w+)"', text))
     found |= set(re.findall(r'reason = "(\w+_connection)" if stale else "\w+"', text))
     found |= set(re.findall(r'reason = "\w+" if stale else "(\w+)"', text))
-    found |= set(re.findall(r'^CLIENT_GONE = "(\w+)"', text, re.MULTILINE))
+    found |= set(re.findall(r'^(?:CLIENT_GONE|HEDGE_LOST) = "(\w+)"', text, re.MULTILINE))
+    found |= set(re.findall(r'"interrupted", (?:None, )?"(\w+)"', text))
     reader = (ROOT / "gateway" / "ledger" / "reader.py").read_text()
     return found | set(re.findall(r'"error_type": "(\w+)"', reader))
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import time
 from decimal import Decimal
 from typing import Any
@@ -166,7 +167,10 @@ def test_a_collectors_key_may_not_call_models(world: World, secret: str) -> None
 
 
 def test_what_became_of_spans_is_counted(world: World, secret: str) -> None:
+    headers = {"Authorization": f"Bearer {secret}"}
+    OTLPSpanExporter(endpoint=f"http://127.0.0.1:{world.stack.port}{PATH}", headers=headers).export(made_spans(CHAT))
+
     text = world.stack.get("/metrics").body.decode()
 
     assert "# TYPE gateway_otlp_spans_total counter" in text
-    assert 'gateway_otlp_spans_total{result="recorded"}' in text
+    assert re.search(r'^gateway_otlp_spans_total\{[^}]*result="recorded"[^}]*\} [1-9]', text, re.MULTILINE)

@@ -30,7 +30,7 @@ class Proxied:
     certificate: Path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # its rows are made once, in whatever order a worker gets these tests
 def proxied(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     folder = Path(tmp_path_factory.mktemp("proxied"))
     certificate, key = make_certificate(folder, PUBLIC)
