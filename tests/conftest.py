@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 
@@ -24,6 +25,9 @@ SHARED = ROOT.parent / "shared"
 SHARED_ABSENT = "../shared is absent"
 CHROMIUM_ABSENT = "no Chromium on this machine"
 _PREFIX = f"llmgateway-tests-{os.geteuid()}-"
+
+hypothesis.settings.register_profile("gateway", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("gateway")
 
 
 def _sweep() -> None:

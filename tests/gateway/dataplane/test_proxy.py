@@ -30,20 +30,31 @@ class Proxied:
     certificate: Path
 
 
-@pytest.fixture(scope="session")  # its rows are made once, in whatever order a worker gets these tests
+MADE: set[str] = set()
+
+
+def _make_targets(stack: Stack) -> None:
+    """Once a database: a worker may come back to this module after others."""
+    if stack.url in MADE:
+        return
+    MADE.add(stack.url)
+    for slug, base_url in {
+        "by-http": f"http://{PUBLIC}/v1", "by-https": f"https://{PUBLIC}/v1", "by-nobody": "https://93.184.216.35/v1",
+        "inside": "http://10.0.0.1/v1", "meta": "http://169.254.169.254/v1",
+        "meta-name": "https://metadata.google.internal/v1",
+    }.items():  # fmt: skip
+        stack.model(stack.provider(slug, base_url=base_url), slug, "gpt-4o")
+    stack.wait_until_current()
+
+
+@pytest.fixture(scope="module")
 def proxied(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     folder = Path(tmp_path_factory.mktemp("proxied"))
     certificate, key = make_certificate(folder, PUBLIC)
     simulator = int(world.stack.simulator.url.rpartition(":")[2])
     front = TLSFront(certificate, key, simulator)
     proxy = ForwardProxy({PUBLIC: simulator, f"{PUBLIC}:443": front.port}, BASIC)
-    for slug, base_url in {
-        "by-http": f"http://{PUBLIC}/v1", "by-https": f"https://{PUBLIC}/v1", "by-nobody": "https://93.184.216.35/v1",
-        "inside": "http://10.0.0.1/v1", "meta": "http://169.254.169.254/v1",
-        "meta-name": "https://metadata.google.internal/v1",
-    }.items():  # fmt: skip
-        world.stack.model(world.stack.provider(slug, base_url=base_url), slug, "gpt-4o")
-    world.stack.wait_until_current()
+    _make_targets(world.stack)
     settings = {
         "GATEWAY_UPSTREAM_PROXY": f"http://gate:p%40ss@127.0.0.1:{proxy.port}", "SSL_CERT_FILE": str(certificate),
         "GATEWAY_UPSTREAM_NO_PROXY": "unused.example",
