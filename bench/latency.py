@@ -14,6 +14,8 @@ from bench.dataplane import upstream
 from bench.dataplane.load import BODY
 from bench.stack import Stack
 
+WARM_UP = 200
+
 
 class Caller:
     """One kept-alive connection; a blocking socket, so that the client's own time is small and the same for both."""
@@ -68,7 +70,7 @@ def measure(upstream_url: str, stack: Stack, count: int) -> tuple[list[float], l
     """Times in ms of `count` direct calls and `count` calls through the gateway."""
     direct, through = Caller(upstream_url, "sk-bench"), Caller(f"{stack.url}/v1", stack.key)
     for caller in (direct, through):
-        for _ in range(200):
+        for _ in range(WARM_UP):
             _, body = caller.call()
         assert json.loads(body)["object"] == "chat.completion"
     times: tuple[list[float], list[float]] = ([], [])

@@ -5,7 +5,19 @@ from typing import Any
 
 from bench.common import RESULTS, ROOT, number
 
-ORDER = ("dataplane", "cache", "latency", "streams", "writer", "import_usage", "home", "start")
+ORDER = (
+    "dataplane",
+    "everything",
+    "cache",
+    "latency",
+    "streams",
+    "writer",
+    "import_usage",
+    "home",
+    "start",
+    "outages",
+    "soak",
+)
 TARGET = ROOT / "bench" / "RESULTS.md"
 HEAD = """# Results
 

@@ -116,7 +116,14 @@ def database() -> Iterator[Database]:
 class Stack:
     """Context manager. `url` is the public root, `key` a virtual key, `dataplane_pid` the measured process."""
 
-    def __init__(self, upstream: str, *, models: tuple[str, ...] = (MODEL,), upstream_models: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        upstream: str,
+        *,
+        models: tuple[str, ...] = (MODEL,),
+        upstream_models: tuple[str, ...] = (),
+        settings: Mapping[str, str] | None = None,
+    ):
         self.upstream = upstream
         self.models = dict(zip(models, upstream_models or models, strict=True))
         self.directory = scratch()
@@ -124,6 +131,7 @@ class Stack:
         self.url = f"http://127.0.0.1:{self.port}"
         self.env = os.environ | {"DATA_DIR": str(self.directory), "DATABASE_URL": "", "DATABASE_DIRECT_URL": ""}
         self.env["GATEWAY_PRIVATE_UPSTREAMS"] = upstream.removeprefix("http://").split("/")[0]
+        self.env |= settings or {}
         self.process: subprocess.Popen[bytes] | None = None
         self.key = ""
 
@@ -195,10 +203,12 @@ class Stack:
     def admin_password(self) -> str:
         return (self.directory / "admin-password").read_text().strip()
 
-    def ledger_lines(self) -> int:
-        """Lines in the ledger now."""
+    def ledger_lines(self, only: str = "true") -> int:
+        """Attempts in the ledger now; `only` narrows them in SQL."""
         with psycopg.connect(self.database_url) as connection:
-            row = connection.execute("SELECT count(*) FROM gateway_ledgerline WHERE kind = 'attempt'").fetchone()
+            row = connection.execute(
+                f"SELECT count(*) FROM gateway_ledgerline WHERE kind = 'attempt' AND {only}"
+            ).fetchone()
         return int(row[0]) if row else 0
 
     def wait_for_lines(self, wanted: int, timeout: float = 60.0) -> int:
@@ -208,13 +218,23 @@ class Stack:
         time.sleep(1.0)  # more lines than requests would be as wrong as fewer
         return self.ledger_lines()
 
+    def verifies(self) -> bool:
+        """Whether `verify_ledger` finds ledger, rollups and budgets consistent, once the rollups are up to date."""
+        command = [sys.executable, "manage.py", "verify_ledger"]
+        done = subprocess.run(command, cwd=ROOT, env=dict(self.env), capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            print(done.stdout[-2000:], done.stderr[-2000:], file=sys.stderr)
+        return done.returncode == 0
+
     def wait_idle(self) -> None:
         """Return when no call is in flight: what the load generator dropped has then run to its end as well."""
-        wait_for(lambda: b"gateway_active_requests 0\n" in self._metrics(), 60, "the last calls")
+        wait_for(lambda: not self._active_requests(), 60, "the last calls")
 
-    def _metrics(self) -> bytes:
+    def _active_requests(self) -> float:
+        """Calls in flight now, over all processes that answer for this port."""
         with urlopen(f"{self.url}/metrics", timeout=30) as response:
-            return bytes(response.read())
+            lines = response.read().decode().splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("gateway_active_requests"))
 
     def close(self) -> None:
         """Stop everything and delete the directory."""

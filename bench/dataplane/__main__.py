@@ -23,7 +23,11 @@ from bench.stack import Stack
 
 
 class Run:
-    """The stack, the peers and what was measured."""
+    """The stack, the peers and what was measured. A subclass may configure the gateway and measure more."""
+
+    name = "dataplane"
+    floors = (("Portkey gateway", 3.0), ("LiteLLM proxy", 30.0))
+    least_per_second = 1_500.0
 
     def __init__(self, options: argparse.Namespace, scratch: Path) -> None:
         self.options, self.scratch = options, scratch
@@ -34,18 +38,32 @@ class Run:
     def go(self) -> Report:
         """Measure and report."""
         options = self.options
-        report = Report("dataplane", f"{load.CONNECTIONS} connections, {options.rounds} × {options.seconds:g} s each")
+        report = Report(self.name, f"{load.CONNECTIONS} connections, {options.rounds} × {options.seconds:g} s each")
         with upstream.start(self.scratch) as self.instant, Stack(self.instant.base_url) as self.stack:
             report.setting += f", upstream {self.instant.name}"
-            headers = {"Authorization": f"Bearer {self.stack.key}"}
-            ours = Target("this gateway", f"{self.stack.url}/v1", headers, self.stack.dataplane_pid)
+            ours = self.target()
+            started = self._served_when_quiet()
+            self.configure()
+            self.forwarded += self.instant.served() - started - self.instant.own_requests
             with ExitStack() as running:
                 others = [running.enter_context(peer(self.instant.base_url, self.scratch)) for peer in self._peers()]
                 report.versions |= {target.name: target.version for target in others}
                 self._measure(ours, others)
+            self.afterwards(report)
             lines = self.stack.wait_for_lines(self.forwarded)
         self._figures(report, lines)
         return report
+
+    def target(self) -> Target:
+        """The measured data plane."""
+        headers = {"Authorization": f"Bearer {self.stack.key}"}
+        return Target("this gateway", f"{self.stack.url}/v1", headers, self.stack.dataplane_pid)
+
+    def configure(self) -> None:
+        """Before the load: nothing more than a key, a provider and a model."""
+
+    def afterwards(self, report: Report) -> None:
+        """After the rounds, the peers gone: nothing more."""
 
     def _peers(self) -> list[Callable[[str, Path], AbstractContextManager[Target]]]:
         return [] if self.options.no_peers else [peers.portkey, peers.litellm]
@@ -88,7 +106,7 @@ class Run:
     def _figures(self, report: Report, lines: int) -> None:
         medians = {name: _median(rounds) for name, rounds in self.rounds.items()}
         ours = medians.pop("this gateway")
-        report.add("requests/s", ours.per_second, "1/s", at_least=1_500)
+        report.add("requests/s", ours.per_second, "1/s", at_least=self.least_per_second)
         report.add("processor time per request", ours.cpu_us, "µs")
         report.add("latency p50 at 64 connections", ours.p50_ms, "ms")
         report.add("latency p99 at 64 connections", ours.p99_ms, "ms")
@@ -97,7 +115,7 @@ class Run:
         report.add("of them without a ledger line", max(0, self.forwarded - lines), "", at_most=0)
         report.add("ledger lines without one of them", max(0, lines - self.forwarded), "", at_most=0)
         report.add("console pages served meanwhile", self.pages, "", at_least=1)
-        for name, floor in (("Portkey gateway", 3.0), ("LiteLLM proxy", 30.0)):
+        for name, floor in self.floors:
             if (peer := medians.get(name)) is not None:
                 report.add(f"{name}: requests/s", peer.per_second, "1/s")
                 report.add(f"{name}: processor time per request", peer.cpu_us, "µs")

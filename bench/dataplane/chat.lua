@@ -3,6 +3,11 @@ wrk.method = "POST"
 wrk.body = os.getenv("BENCH_BODY")
 wrk.headers["Content-Type"] = "application/json"
 
+local pause = tonumber(os.getenv("BENCH_PAUSE_MS") or "0")
+if pause > 0 then
+  delay = function() return pause end
+end
+
 done = function(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format(

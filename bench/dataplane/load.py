@@ -49,14 +49,19 @@ def need_wrk() -> str:
     return program
 
 
-def run(target: Target, seconds: float) -> Round:
-    """Load `target` for `seconds` with 64 connections."""
-    command = [need_wrk(), "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", "--timeout", "30s", "--latency"]
+def run(
+    target: Target, seconds: float, connections: int = CONNECTIONS, pause_ms: float = 0, model: str = MODEL
+) -> Round:
+    """Load `target` for `seconds`; every connection waits `pause_ms` before its next request."""
+    command = [need_wrk(), "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "30s", "--latency"]
     for name, value in target.headers.items():
         command += ["-H", f"{name}: {value}"]
     command += ["-s", str(SCRIPT), f"{target.url}/chat/completions"]
+    body = BODY.replace(json.dumps(MODEL), json.dumps(model))
     before, began = cpu_seconds(target.pid), time.monotonic()
-    output = subprocess.check_output(command, env=os.environ | {"BENCH_BODY": BODY}, text=True, timeout=seconds + 60)
+    output = subprocess.check_output(
+        command, env=os.environ | {"BENCH_BODY": body, "BENCH_PAUSE_MS": str(pause_ms)}, text=True, timeout=seconds + 60
+    )
     used, _elapsed = cpu_seconds(target.pid) - before, time.monotonic() - began
     found: dict[str, Any] = json.loads(output.split("RESULT ", 1)[1].splitlines()[0])
     requests = found["requests"]

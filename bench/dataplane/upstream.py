@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from types import TracebackType
@@ -44,12 +45,12 @@ def find_nginx() -> str | None:
 
 
 class Nginx:
-    """nginx as a child in `directory`; `base_url` ends in /v1."""
+    """nginx as a child in `directory`; `base_url` ends in /v1. Without a port it takes a free one."""
 
     own_requests = 1  # `served` counts itself
 
-    def __init__(self, program: str, directory: Path) -> None:
-        port = free_port()
+    def __init__(self, program: str, directory: Path, port: int = 0) -> None:
+        self.port = port = port or free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.base_url = f"{self.url}/v1"
         told = subprocess.run([program, "-v"], capture_output=True, text=True, check=True).stderr
@@ -66,6 +67,10 @@ class Nginx:
             found = re.search(r"(\d+) +(\d+) +(\d+)", response.read().decode())
         assert found is not None
         return int(found[3])
+
+    def kill(self) -> None:
+        """End it at once, its connections with it."""
+        end(self._process, death=signal.SIGKILL)
 
     def __enter__(self) -> Self:
         return self
