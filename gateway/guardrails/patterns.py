@@ -13,6 +13,8 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.guardrails.gates import Gate, any_of, digits_like, is_open
+
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 IBAN_LENGTHS = {
     "AD": 24, "AE": 23, "AT": 20, "BE": 16, "BG": 22, "BR": 29, "CH": 21, "CY": 28, "CZ": 24, "DE": 22, "DK": 18,
@@ -44,12 +46,13 @@ def all_if(holds: Callable[[str], bool]) -> Callable[[str], Span | None]:
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """`part(match text)` says which part of a match of `expression` is real, or None. `window` bounds, in characters, a
-    match that has blanks in it; 0: a match is one run without blanks, of any length."""
+    match that has blanks in it; 0: a match is one run without blanks, of any length. `gate`: without it, no match."""
 
     name: str
     expression: re.Pattern[str]
     window: int
     part: Callable[[str], Span | None] = lambda text: (0, len(text))
+    gate: Gate = is_open
 
 
 def digits_of(text: str) -> list[int]:
@@ -150,33 +153,50 @@ PII = (
     Pattern("email", re.compile(
         r"(?<![\w.+-])[A-Za-z0-9._%+-]{1,64}"
         r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![\w-])"
-    ), 0),
-    Pattern("credit_card", re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,}(?![\d-])"), 40, card_in),
-    Pattern("iban", re.compile(_L + r"[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,}" + _R), 48, iban_in),
-    Pattern("us_ssn", re.compile(r"(?<![\d-])\d{3}([- ])\d{2}\1\d{4}(?![\d-])"), 11, all_if(is_ssn)),
-    Pattern("uk_nhs", re.compile(r"(?<![\d-])\d{3} \d{3} \d{4}(?![\d-])"), 12, all_if(is_nhs)),
-    Pattern("phone", re.compile(r"(?<![\w+])\+[1-9]\d{0,2}(?:[ .-]?\(?\d{1,5}\)?){2,6}(?!\w)"), 40, all_if(is_phone)),
-    Pattern("ip_address", re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"), 0, all_if(is_ipv4)),
+    ), 0, gate=any_of("@")),
+    Pattern("credit_card", re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,}(?![\d-])"), 40, card_in,
+            digits_like(r"\d(?:[ -]?\d){12}")),
+    Pattern("iban", re.compile(_L + r"[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,}" + _R), 48, iban_in,
+            digits_like(r"[A-Z]{2}\d{2}")),
+    Pattern("us_ssn", re.compile(r"(?<![\d-])\d{3}([- ])\d{2}\1\d{4}(?![\d-])"), 11, all_if(is_ssn),
+            digits_like(r"\d{3}[- ]\d{2}[- ]\d{4}")),
+    Pattern("uk_nhs", re.compile(r"(?<![\d-])\d{3} \d{3} \d{4}(?![\d-])"), 12, all_if(is_nhs),
+            digits_like(r"\d{3} \d{3} \d{4}")),
+    Pattern("phone", re.compile(r"(?<![\w+])\+[1-9]\d{0,2}(?:[ .-]?\(?\d{1,5}\)?){2,6}(?!\w)"), 40, all_if(is_phone),
+            any_of("+")),
+    Pattern("ip_address", re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"), 0, all_if(is_ipv4),
+            digits_like(r"\d\.\d{1,3}\.\d")),
 )  # fmt: skip
 SECRETS = (
     Pattern("private_key", re.compile(
         rf"-----BEGIN {_PEM}[A-Za-z0-9+/=\s:,-]{{0,8000}}?(?:-----END {_PEM}|(?![A-Za-z0-9+/=\s:,-]))"
-    ), 40),
-    Pattern("aws_access_key", re.compile(_L + r"(?:AKIA|ASIA)[A-Z2-7]{16}" + _R), 0),
-    Pattern("github_token", re.compile(_L + r"gh[pousr]_[A-Za-z0-9]{36}" + _R), 0, all_if(is_github)),
-    Pattern("github_pat", re.compile(_L + r"github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}" + _R), 0),
-    Pattern("gitlab_token", re.compile(_L + r"glpat-[A-Za-z0-9_-]{20}(?![A-Za-z0-9_-])"), 0, all_if(is_varied)),
-    Pattern("slack_token", re.compile(_L + r"xox[abprs]-(?:\d{8,14}-){1,3}[A-Za-z0-9-]{16,64}"), 0),
-    Pattern("stripe_key", re.compile(_L + r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{24,99}" + _R), 0, all_if(is_varied)),
-    Pattern("google_api_key", re.compile(_L + r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"), 0, all_if(is_varied)),
-    Pattern("anthropic_key", re.compile(_L + r"sk-ant-[A-Za-z0-9_-]{24,160}"), 0, all_if(is_varied)),
+    ), 40, gate=any_of("-----BEGIN ")),
+    Pattern("aws_access_key", re.compile(_L + r"(?:AKIA|ASIA)[A-Z2-7]{16}" + _R), 0, gate=any_of("AKIA", "ASIA")),
+    Pattern("github_token", re.compile(_L + r"gh[pousr]_[A-Za-z0-9]{36}" + _R), 0, all_if(is_github),
+            any_of("ghp_", "gho_", "ghu_", "ghs_", "ghr_")),
+    Pattern("github_pat", re.compile(_L + r"github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}" + _R), 0,
+            gate=any_of("github_pat_")),
+    Pattern("gitlab_token", re.compile(_L + r"glpat-[A-Za-z0-9_-]{20}(?![A-Za-z0-9_-])"), 0, all_if(is_varied),
+            any_of("glpat-")),
+    Pattern("slack_token", re.compile(_L + r"xox[abprs]-(?:\d{8,14}-){1,3}[A-Za-z0-9-]{16,64}"), 0,
+            gate=any_of("xox")),
+    Pattern("stripe_key", re.compile(_L + r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{24,99}" + _R), 0, all_if(is_varied),
+            any_of("sk_live_", "sk_test_", "rk_live_", "rk_test_")),
+    Pattern("google_api_key", re.compile(_L + r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"), 0, all_if(is_varied),
+            any_of("AIza")),
+    Pattern("anthropic_key", re.compile(_L + r"sk-ant-[A-Za-z0-9_-]{24,160}"), 0, all_if(is_varied),
+            any_of("sk-ant-")),
     Pattern("openai_key", re.compile(
         _L + r"sk-(?!ant-)(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,200}"
-    ), 0, all_if(is_varied)),
-    Pattern("gateway_key", re.compile(_L + r"gw-[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"), 0, all_if(is_varied)),
-    Pattern("npm_token", re.compile(_L + r"npm_[A-Za-z0-9]{36}" + _R), 0, all_if(is_varied)),
+    ), 0, all_if(is_varied),
+            any_of("sk-")),
+    Pattern("gateway_key", re.compile(_L + r"gw-[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"), 0, all_if(is_varied),
+            any_of("gw-")),
+    Pattern("npm_token", re.compile(_L + r"npm_[A-Za-z0-9]{36}" + _R), 0, all_if(is_varied),
+            any_of("npm_")),
     Pattern("jwt", re.compile(
         _L + r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}"
-    ), 0, all_if(is_jwt)),
-    Pattern("url_password", re.compile(r"(?<=://)[A-Za-z0-9._%+-]{1,64}:[^\s:@/]{3,128}(?=@[A-Za-z0-9.-]+)"), 0),
+    ), 0, all_if(is_jwt), any_of("eyJ")),
+    Pattern("url_password", re.compile(r"(?<=://)[A-Za-z0-9._%+-]{1,64}:[^\s:@/]{3,128}(?=@[A-Za-z0-9.-]+)"), 0,
+            gate=any_of("://")),
 )  # fmt: skip

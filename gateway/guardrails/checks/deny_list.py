@@ -4,9 +4,13 @@ import re
 from collections.abc import Sequence
 
 from gateway.guardrails.finding import Finding
+from gateway.guardrails.gates import Gate, any_of, is_open
 
 MAX_TERMS = 1_000
 MAX_TERM_CHARS = 200
+FEW = 32
+"""So many words are looked for one by one; more of them among the words of the text."""
+_WORD = re.compile(r"\w+")
 
 
 class DenyListCheck:
@@ -24,6 +28,19 @@ class DenyListCheck:
         body = "|".join(re.escape(term).replace(r"\ ", r"\s{1,5}") for term in ordered)
         self._expression = re.compile(rf"(?<!\w)(?:{body})(?!\w)", re.IGNORECASE)
         self.window = 2 * max(map(len, ordered))
+        self._gate = _gate(ordered)
 
     def find(self, text: str) -> Sequence[Finding]:
+        if text.isascii() and not self._gate(text.lower()):  # other letters have more than one lower case
+            return []
         return [Finding("deny_list", *match.span()) for match in self._expression.finditer(text)]
+
+
+def _gate(terms: Sequence[str]) -> Gate:
+    """Over lower-case ASCII text: the longest word of one of the terms."""
+    longest = {max(_WORD.findall(term.lower()), key=len, default="") for term in terms}
+    if "" in longest:
+        return is_open
+    if len(longest) <= FEW:
+        return any_of(*sorted(longest))
+    return lambda text: not longest.isdisjoint(_WORD.findall(text))

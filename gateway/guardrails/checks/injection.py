@@ -13,11 +13,16 @@ import unicodedata
 from collections.abc import Sequence
 
 from gateway.guardrails.finding import Finding
+from gateway.guardrails.gates import any_of
 
 THRESHOLD = 1.0
 MAX_CHARS = 200_000
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}")
+_has_odd_blank = any_of("  ", "\t", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x1f")
+LONG_RUN = 40
+_BASE64 = re.compile(rf"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{{{LONG_RUN},}}={{0,2}}")
+_MAYBE_SPACED = re.compile(r"[ .*_-]\w[ .*_-]\w[ .*_-]")
+_BLANKS = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
 _SPACED = re.compile(r"(?<!\w)(?:\w[ .*_-]){5,}\w(?!\w)")
 _PREVIOUS = (
     r"(?:all |any |every |the |your |of )*"
@@ -34,24 +39,35 @@ _ASK = r"(?:reveal|show|print|repeat|output|display|tell me|give me|leak|dump|sh
 _TOLD = r"(?: you(?:'ve| have)? (?:were told|been told|know|learned)| above| before)"
 _VALUABLE = r"(?:conversation|chat history|credentials?|api keys?|passwords?|secrets?|system prompt)"
 _WEIGHTED = (
-    ("override", 1.0, rf"\b(?:ignore|disregard|forget|override|bypass|skip|drop) {_PREVIOUS} {_RULES}"),
-    ("override", 1.0, rf"\b(?:ignore|disregard|forget|override) (?:all |of )*(?:your|the|these|those) {_RULES}"),
-    ("override", 1.0, rf"\bforget (?:everything|all)(?: that)?{_TOLD}"),
-    ("override", 0.6, r"\b(?:do not|don't|never|stop) (?:follow|obey|comply with) (?:the|your|any|previous)\b"),
-    ("override", 0.6, r"\bnew (?:instructions?|rules?|system prompt|task) ?(?::|are|follow|begin)"),
-    ("reveal", 1.0, rf"\b{_ASK}\b.{{0,30}}\b(?:your|the) (?:hidden |secret |full |entire |exact )*{_SYSTEM}"),
-    ("reveal", 0.7, r"\brepeat (?:everything|all|the words|the text)\b.{0,40}\b(?:above|before|verbatim)"),
-    ("role", 0.7, rf"\byou are (?:now|no longer)\b.{{0,60}}\b(?:{_FREE}|developer mode|bound by|without {_SAFETY})"),
-    ("role", 0.8, rf"\b{_PLAY}\b.{{0,60}}\b{_FREE}"),
-    ("role", 1.0, r"\b(?:do anything now|jailbreak mode|developer mode (?:enabled|on)|god mode|dan mode)\b"),
-    ("safety", 0.5, rf"\b(?:without|no|ignore|bypass|disable|turn off) (?:any |all |your |the )*{_SAFETY}"),
-    ("markers", 0.8, r"<\|(?:im_start|im_end|system|endoftext|start_header_id|eot_id)\|>|\[/?(?:inst|sys)\]|<</?sys>>"),
-    ("markers", 0.6, r"(?:^|\n)\s*(?:###\s*)?(?:system|assistant|developer)\s*(?:message|prompt)?\s*:\s*\S"),
+    ("override", 1.0, rf"\b(?:ignore|disregard|forget|override|bypass|skip|drop) {_PREVIOUS} {_RULES}",
+     ("ignore ", "disregard ", "forget ", "override ", "bypass ", "skip ", "drop ")),
+    ("override", 1.0, rf"\b(?:ignore|disregard|forget|override) (?:all |of )*(?:your|the|these|those) {_RULES}",
+     ("ignore ", "disregard ", "forget ", "override ")),
+    ("override", 1.0, rf"\bforget (?:everything|all)(?: that)?{_TOLD}", ("forget ",)),
+    ("override", 0.6, r"\b(?:do not|don't|never|stop) (?:follow|obey|comply with) (?:the|your|any|previous)\b",
+     (" follow ", " obey ", " comply with ")),
+    ("override", 0.6, r"\bnew (?:instructions?|rules?|system prompt|task) ?(?::|are|follow|begin)", ("new ",)),
+    ("reveal", 1.0, rf"\b{_ASK}\b.{{0,30}}\b(?:your|the) (?:hidden |secret |full |entire |exact )*{_SYSTEM}",
+     ("system ", "developer ", "initial ", "original ", "hidden ")),
+    ("reveal", 0.7, r"\brepeat (?:everything|all|the words|the text)\b.{0,40}\b(?:above|before|verbatim)",
+     ("repeat ",)),
+    ("role", 0.7, rf"\byou are (?:now|no longer)\b.{{0,60}}\b(?:{_FREE}|developer mode|bound by|without {_SAFETY})",
+     ("you are no",)),
+    ("role", 0.8, rf"\b{_PLAY}\b.{{0,60}}\b{_FREE}", ("act ", "behave ", "respond ", "pretend ", "play ")),
+    ("role", 1.0, r"\b(?:do anything now|jailbreak mode|developer mode (?:enabled|on)|god mode|dan mode)\b",
+     ("anything now", " mode")),
+    ("safety", 0.5, rf"\b(?:without|no|ignore|bypass|disable|turn off) (?:any |all |your |the )*{_SAFETY}",
+     ("safety ", "content ", "ethical ", "moral ")),
+    ("markers", 0.8, r"<\|(?:im_start|im_end|system|endoftext|start_header_id|eot_id)\|>|\[/?(?:inst|sys)\]|<</?sys>>",
+     ("<|", "[", "<<")),
+    ("markers", 0.6, r"(?:^|\n)\s*(?:###\s*)?(?:system|assistant|developer)\s*(?:message|prompt)?\s*:\s*\S", (":",)),
     ("exfiltrate", 0.7, rf"\b(?:send|post|forward|upload|exfiltrate|transmit|e-?mail)\b.{{0,60}}\b{_VALUABLE}\b"
-                        r".{0,60}\b(?:to|at)\b.{0,20}(?:https?:|[\w.+-]+@)"),
-    ("exfiltrate", 0.7, r"!\[[^\]]{0,80}\]\(https?://[^)\s]{1,200}[?&][^)\s]{0,80}=(?:\{|\[|<|%7b)"),
+                        r".{0,60}\b(?:to|at)\b.{0,20}(?:https?:|[\w.+-]+@)", ("http", "@")),
+    ("exfiltrate", 0.7, r"!\[[^\]]{0,80}\]\(https?://[^)\s]{1,200}[?&][^)\s]{0,80}=(?:\{|\[|<|%7b)", ("](http",)),
 )  # fmt: skip
-SIGNS = tuple((name, weight, re.compile(expression)) for name, weight, expression in _WEIGHTED)
+SIGNS = tuple(
+    (name, weight, re.compile(expression), any_of(*literals)) for name, weight, expression, literals in _WEIGHTED
+)
 
 
 class InjectionCheck:
@@ -73,8 +89,7 @@ def score(text: str) -> float:
     """Sum of the weights of the signs in a text, each kind of sign once at its heaviest. 0 for an ordinary text."""
     shown = text[:MAX_CHARS]
     weights: dict[str, float] = {}
-    visible = _INVISIBLE.sub("", shown)
-    hidden = "".join(chr(ord(letter) - 0xE0000) for letter in shown if "\U000e0020" <= letter <= "\U000e007e")
+    visible, hidden = (shown, "") if shown.isascii() else _unveiled(shown)
     if hidden:  # tag characters carry ASCII that nobody sees
         weights["hidden"] = 0.5
         visible += " " + hidden
@@ -90,21 +105,32 @@ def score(text: str) -> float:
     return sum(weights.values())
 
 
+def _unveiled(text: str) -> tuple[str, str]:
+    """The text without invisible characters, and what its tag characters say."""
+    hidden = "".join(chr(ord(letter) - 0xE0000) for letter in text if "\U000e0020" <= letter <= "\U000e007e")
+    return _INVISIBLE.sub("", text), hidden
+
+
 def _weigh(plain: str, weights: dict[str, float]) -> None:
-    for name, weight, expression in SIGNS:
-        if weight > weights.get(name, 0) and expression.search(plain):
+    for name, weight, expression, gate in SIGNS:
+        if gate(plain) and weight > weights.get(name, 0) and expression.search(plain):
             weights[name] = weight
 
 
 def _plain(text: str) -> str:
     """Compatibility forms folded, spaced-out words closed, lower case, single blanks (line ends stay)."""
-    folded = unicodedata.normalize("NFKC", text)
-    closed = _SPACED.sub(lambda match: re.sub(r"[ .*_-]", "", match.group()), folded)
-    return re.sub(r"[^\S\n]+", " ", closed).lower().replace("’", "'")
+    folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    if _MAYBE_SPACED.search(folded):
+        folded = _SPACED.sub(lambda match: re.sub(r"[ .*_-]", "", match.group()), folded)
+    if not folded.isascii() or _has_odd_blank(folded):
+        folded = _BLANKS.sub(" ", folded)
+    return folded.lower().replace("’", "'")
 
 
 def _decoded(text: str) -> list[str]:
     """Texts hidden in runs of Base64; the first few."""
+    if max(map(len, text.split()), default=0) < LONG_RUN:
+        return []
     found = []
     for match in list(_BASE64.finditer(text))[:10]:
         run = match.group()[:8000]

@@ -16,7 +16,7 @@ class PatternCheck:
         self.window = max((pattern.window for pattern in self.patterns), default=0)
 
     def find(self, text: str) -> Sequence[Finding]:
-        found = [finding for pattern in self.patterns for finding in _matches(pattern, text)]
+        found = [finding for pattern in self.patterns if pattern.gate(text) for finding in _matches(pattern, text)]
         found.sort(key=lambda finding: (finding.start, -finding.end))
         kept: list[Finding] = []
         for finding in found:
