@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +26,8 @@ class Cluster(Stack):
     ports: list[int] = field(default_factory=list)
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     writer: subprocess.Popen[bytes] | None = None
+    midnight: datetime = datetime.max.replace(tzinfo=UTC)
+    shift_s: float = 0.0
 
     def start(self) -> None:
         self.ports = [free_port() for _ in range(self.size)]
@@ -54,12 +56,36 @@ class Cluster(Stack):
         self.workers[at].send_signal(signal.SIGKILL)
         self.workers[at].wait(10)
 
+    def restart(self, at: int) -> None:
+        self.workers[at] = self._spawn(self._serve(self.ports[at]))
+        self.wait_for(lambda: self.at(self.ports[at]).get("/readyz").status == 200, timeout_s=60)
+
     def close(self) -> None:
         running = [*self.workers, *([self.writer] if self.writer else [])]
         for process in running:
             process.terminate()
         for process in running:
             process.wait(20)
+
+    def set_clock(self, seconds_to_midnight: float) -> None:
+        """Shift what `clock_timestamp()` says to sessions of this database; everything else keeps the true time."""
+        now = datetime.now(UTC)
+        midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
+        shift = (midnight - now).total_seconds() - seconds_to_midnight
+        with self.connect() as connection:
+            row = connection.execute("SELECT current_database() AS name").fetchone()
+            assert row is not None
+            connection.execute("CREATE SCHEMA shifted")
+            connection.execute(
+                "CREATE FUNCTION shifted.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS "
+                f"$$ SELECT pg_catalog.clock_timestamp() + interval '{shift:.3f} s' $$"
+            )
+            connection.execute(f"ALTER DATABASE {row['name']} SET search_path = shifted, public, pg_catalog")
+        self.midnight, self.shift_s = midnight, shift
+
+    def seconds_to_midnight(self) -> float:
+        """By the shifted clock."""
+        return (self.midnight - datetime.now(UTC)).total_seconds() - self.shift_s
 
     def at(self, port: int) -> "Stack":
         """One of the data planes."""
@@ -112,6 +138,13 @@ class Cluster(Stack):
             assert row is not None
             return row
 
+    def counters(self, budget: str) -> list[dict[str, Any]]:
+        """All periods of a budget, the oldest first."""
+        with self.connect() as connection:
+            return connection.execute(
+                "SELECT * FROM costs_budgetcounter WHERE budget_id = %s ORDER BY period_start", [budget]
+            ).fetchall()
+
     def ledger(self, organization: str) -> tuple[Decimal, int]:
         """`(cost, attempts that were served)` of an organization's lines."""
         with self.connect() as connection:
@@ -124,12 +157,15 @@ class Cluster(Stack):
             return row["cost"], row["n"]
 
     # ---- load ------------------------------------------------------------------------------------------------------
+    def live_ports(self) -> list[int]:
+        return [port for port, worker in zip(self.ports, self.workers, strict=True) if worker.poll() is None]
+
     def flood(self, clients: int, secret: str, model: str, *, patience_s: float = 0, **fields: Any) -> list[Answer]:
         """So many calls at the same time, spread over the processes. `patience_s`: repeat a 429 as clients do."""
         until = time.monotonic() + patience_s
 
         def one(number: int) -> Answer:
-            stack = self.at(self.ports[number % self.size])
+            stack = self.at(self.live_ports()[number % len(self.live_ports())])
             answer = stack.chat(secret, model, **fields)
             while answer.status == 429 and time.monotonic() < until:
                 time.sleep(float(answer.headers["retry-after"]))

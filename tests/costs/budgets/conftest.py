@@ -16,18 +16,35 @@ from tests.gateway.dataplane.stack import ROOT
 from tests.gateway.ledger.conftest import conninfo, ledger  # noqa: F401
 
 
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Four data planes and a writer on a database of their own."""
-    name = f"budgets_{os.getpid()}"
+def migrated_database(name: str) -> str:
+    """URL of a new database with every migration."""
     base = settings.DATABASE_DIRECT_URL
     with psycopg.connect(base, autocommit=True, dbname="postgres") as connection:
         connection.execute(f"CREATE DATABASE {name}")
     url = base.replace("/gateway?", f"/{name}?")
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     subprocess.run(migrate, cwd=ROOT, env={**os.environ, "DATABASE_URL": url}, check=True)
+    return url
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Four data planes and a writer on a database of their own."""
+    url = migrated_database(f"budgets_{os.getpid()}")
     with SimulatorProcess(latency_ms=50, tokens_per_s=0) as simulator:
         found = Cluster(Path(tmp_path_factory.mktemp("cluster")), url, simulator)
+        found.start()
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def before_midnight(tmp_path: Path) -> Iterator[Cluster]:
+    """Two data planes that believe it is a few seconds to midnight: the database's clock, which they follow, says so."""
+    url = migrated_database(f"midnight_{os.getpid()}")
+    with SimulatorProcess(latency_ms=20, tokens_per_s=0) as simulator:
+        found = Cluster(tmp_path, url, simulator, size=2)
+        found.set_clock(seconds_to_midnight=25)
         found.start()
         yield found
         found.close()

@@ -1,6 +1,9 @@
 """Budgets under real load: many clients, several processes, one database."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
+from http.client import HTTPException
 
 import pytest
 
@@ -38,6 +41,63 @@ def test_holds_larger_than_costs_leave_no_money_unspent(cluster: Cluster) -> Non
 
     assert statuses(answers) == {200: 50, 402: 150}
     assert_settled(cluster, budget, organization, "0.50", 50)
+
+
+def test_a_killed_process_gives_its_money_back_through_its_spool(cluster: Cluster) -> None:
+    organization = cluster.organization("killed")
+    project = cluster.project(organization)
+    provider = cluster.provider("killed")
+    cluster.model(provider, "sim-paced-40x100")
+    cluster.model(provider, "sim-exact-after")
+    for model in ("sim-paced-40x100", "sim-exact-after"):
+        cluster.price(model, request="0.01", input="0", output="0")
+    budget = cluster.budget(organization, "0.20")
+    secret, _ = cluster.key(organization, project)
+    cluster.wait_until_current()
+
+    with ThreadPoolExecutor(10) as pool:
+        held = [pool.submit(hold_open, cluster, secret, cluster.ports[3]) for _ in range(10)]
+        cluster.wait_for(lambda: cluster.counter(budget)["leased"] >= Decimal("0.10"), timeout_s=30)
+        cluster.kill(3)
+        assert [future.result() for future in held] == ["cut"] * 10
+    cluster.wait_for(lambda: cluster.counter(budget)["leased"] == 0, timeout_s=30)
+    spent = cluster.counter(budget)["spent"]
+    answers = cluster.flood(30, secret, "sim-exact-after", patience_s=30, max_tokens=5)
+    cluster.restart(3)
+
+    assert spent == Decimal("0.10")  # ten interrupted attempts, at their estimate
+    assert statuses(answers) == {200: 10, 402: 20}
+    assert cluster.counter(budget)["spent"] <= Decimal("0.20")
+
+
+def hold_open(cluster: Cluster, secret: str, port: int) -> str:
+    """A slow stream through one process, until it breaks off."""
+    try:
+        answer = cluster.at(port).chat(secret, "sim-paced-40x100", stream=True, max_tokens=40)
+    except (OSError, HTTPException):
+        return "cut"
+    return "cut" if b"[DONE]" not in answer.body else "whole"
+
+
+def test_a_period_that_ends_under_load_begins_anew_and_is_never_overspent(before_midnight: Cluster) -> None:
+    cluster = before_midnight
+    organization = cluster.organization("midnight")
+    project = cluster.project(organization)
+    cluster.model(cluster.provider("midnight"), "sim-daily")
+    cluster.price("sim-daily", request="0.01", input="0", output="0")
+    start = cluster.midnight - timedelta(days=1)
+    budget = cluster.budget(organization, "0.10", period="day", tracked_from=start)
+    secret, _ = cluster.key(organization, project)
+    cluster.wait_until_current()
+
+    answers = []
+    while cluster.seconds_to_midnight() > -4:
+        answers += cluster.flood(20, secret, "sim-daily", max_tokens=5)
+
+    assert statuses(answers)[200] == 20
+    cluster.wait_for(lambda: sum(day["spent"] for day in cluster.counters(budget)) == Decimal("0.20"), timeout_s=30)
+    days = {day["period_start"]: day["spent"] for day in cluster.counters(budget)}
+    assert days == {start: Decimal("0.10"), cluster.midnight: Decimal("0.10")}
 
 
 def assert_settled(cluster: Cluster, budget: str, organization: str, cost: str, served: int) -> None:
