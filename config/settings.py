@@ -282,6 +282,7 @@ GATEWAY_SERVICES = [
     "gateway.dataplane.cache.service.CacheService",
     "gateway.dataplane.guard.service.GuardService",
     "gateway.dataplane.bodies.service.BodyService",
+    "gateway.dataplane.healthchecks.HealthChecks",
     "gateway.dataplane.exposition.Publisher",
     "costs.budgets.clerk.BudgetClerk",
     "gateway.otlp.exporter.Exporter",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 API_VERSION = "api_version"
 AUTHENTICATION = "authentication"
 REGION = "region"
+HEALTH_CHECK = "health_check_s"
 V1 = "v1"
 ENTRA_ID = "entra-id"
 _BEDROCK_HOST = re.compile(r"^bedrock(?:-runtime)?(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$")
@@ -27,7 +28,7 @@ class OptionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: the kinds that have it, the values it takes, and what it means."""
+    """One option: the kinds that have it (empty: all of them), the values it takes, and what it means."""
 
     kinds: frozenset[str]
     pattern: re.Pattern[str]
@@ -54,6 +55,12 @@ OPTIONS: dict[str, Option] = {
         "a region such as us-east-1",
         "Amazon Bedrock: the region that requests are signed for, where the host does not name it.",
     ),
+    HEALTH_CHECK: Option(
+        frozenset(),
+        re.compile(r"[3-9]|[1-9]\d{1,3}"),
+        "seconds from 3 to 9999",
+        "All kinds: seconds between two questions whether the provider lives; without it none are asked.",
+    ),
 }
 
 
@@ -64,7 +71,7 @@ def checked(kind: str, options: Mapping[str, object]) -> dict[str, str]:
         option = OPTIONS.get(name)
         if value in (None, ""):
             continue
-        if option is None or kind not in option.kinds:
+        if option is None or (option.kinds and kind not in option.kinds):
             raise OptionError(name, f"Providers of kind '{kind}' have no option '{name}'.")
         if not isinstance(value, str) or not option.pattern.fullmatch(value):
             raise OptionError(name, f"The option '{name}' must be {option.shape}.")
