@@ -10,6 +10,7 @@ from django.conf import settings
 from gateway.dataplane.cache.entry import Entry
 from gateway.dataplane.cache.policy import Policies, PolicyView
 from gateway.dataplane.cache.semantic import Index
+from gateway.dataplane.cache.shared import SharedStore, left_of
 from gateway.dataplane.cache.store import MemoryStore
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Counters:
 
 @dataclass(slots=True)
 class CacheService:
-    """A `Service`: entries in memory, flights by key. Everything runs on the event loop."""
+    """A `Service`: entries in memory, flights by key, and with Redis the entries of all processes. Everything runs on
+    the event loop."""
 
     runtime: "Runtime"
     name: str = "cache"
@@ -46,16 +48,24 @@ class CacheService:
     questions: Index = field(default_factory=Index)
     flights: dict[bytes, Flight] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
+    shared: SharedStore | None = field(
+        default_factory=lambda: SharedStore(settings.REDIS_URL) if settings.REDIS_URL else None
+    )
+    _stored_in: set[str] = field(default_factory=set)
     _tidying: "asyncio.Task[None] | None" = None
 
     async def start(self) -> None:
         self._tidying = asyncio.get_running_loop().create_task(self._tidy())
+        if self.shared is not None:
+            self.shared.start()
 
     async def close(self) -> None:
         if self._tidying is not None:
             self._tidying.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._tidying
+        if self.shared is not None:
+            await self.shared.close()
 
     @property
     def policies(self) -> Policies:
@@ -66,9 +76,20 @@ class CacheService:
         """A fresh entry of this process's memory."""
         return self.memory.get(policy.namespace, key)
 
+    async def lookup_shared(self, policy: PolicyView, key: bytes) -> Entry | None:
+        """A fresh entry of any process; this one then has it too."""
+        entry = await self.shared.get(policy, key) if self.shared is not None else None
+        if entry is None or (left_s := left_of(entry, policy.ttl_s)) <= 0:
+            return None
+        self.memory.put(policy.namespace, key, entry, left_s)
+        return entry
+
     def keep(self, policy: PolicyView, key: bytes, entry: Entry) -> None:
         self.memory.put(policy.namespace, key, entry, policy.ttl_s)
         self.counters.stored += 1
+        if self.shared is not None:
+            self._stored_in.add(policy.namespace)
+            self.shared.put(policy, key, entry)
 
     # ---- flights -----------------------------------------------------------------------------------------------
     def take_off(self, key: bytes) -> Flight:
@@ -93,6 +114,9 @@ class CacheService:
                 current = {policy.namespace for policy in policies.values() if policy.is_enabled}
                 self.memory.keep_only(current)
                 self.questions.keep_only(current)
+                if self.shared is not None and (gone := self._stored_in - current):
+                    self._stored_in -= gone
+                    await self.shared.erase(gone)
 
     # ---- figures -----------------------------------------------------------------------------------------------
     def report(self) -> dict[str, Any]:
@@ -109,4 +133,15 @@ class CacheService:
             f"gateway_cache_followed_total {self.counters.followed}",
             "# TYPE gateway_cache_bytes gauge",
             f"gateway_cache_bytes {self.memory.size_bytes}",
+            *self._shared_metrics(),
+        ]
+
+    def _shared_metrics(self) -> list[str]:
+        if self.shared is None:
+            return []
+        return [
+            "# TYPE gateway_cache_shared_hits_total counter",
+            f"gateway_cache_shared_hits_total {self.shared.hits}",
+            "# TYPE gateway_cache_shared_up gauge",
+            f"gateway_cache_shared_up {int(not self.shared.is_away)}",
         ]

@@ -38,7 +38,10 @@ def respond_from_cache(call: Call, runtime: "Runtime") -> Awaitable[None] | None
         return None
     if wish.reads and place in cache.flights:
         return _follow(call, runtime, cache, policy, place, wish)
-    if policy.embedding_model and (question := question_of(call, around)) is not None:
+    question = question_of(call, around) if policy.embedding_model else None
+    if wish.reads and cache.shared is not None and not cache.shared.is_away:
+        return _look_in_shared(call, runtime, cache, policy, place, wish, question)
+    if question is not None:
         return _look_for_meaning(call, runtime, cache, policy, place, wish, question)
     _lead(call, cache, policy, place)
     return None
@@ -65,6 +68,23 @@ async def _follow(
             serve(call, entry, runtime)
             return
     _lead(call, cache, policy, place)
+
+
+async def _look_in_shared(
+    call: Call, runtime: "Runtime", cache: CacheService, policy: PolicyView, place: bytes, wish: Wish,
+    asked: Question | None,
+) -> None:  # fmt: skip
+    """Serve what another process has kept; else go on as without."""
+    entry = _fresh(await cache.lookup_shared(policy, place), wish)
+    if entry is not None:
+        cache.counters.hits += 1
+        serve(call, entry, runtime)
+    elif place in cache.flights:  # meanwhile somebody asked the very same
+        await _follow(call, runtime, cache, policy, place, wish)
+    elif asked is not None:
+        await _look_for_meaning(call, runtime, cache, policy, place, wish, asked)
+    else:
+        _lead(call, cache, policy, place)
 
 
 async def _look_for_meaning(
