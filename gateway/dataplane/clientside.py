@@ -20,29 +20,30 @@ class ClientSide:
         self.has_filtered = False
 
     def whole(self, body: bytes) -> bytes:
-        """A whole answer's body as the client gets it. Raises `Denied` when a filter forbids it."""
+        """A whole answer's body after the filters. Raises `Denied` when one forbids it."""
         for guard in self._filters:
             body = guard.whole(body)
-        return self._tapped(body)
+        return body
 
     def feed(self, data: bytes) -> bytes:
         """The next bytes of a stream; less than came in while a filter holds some back. Raises `Denied`."""
         for guard in self._filters:
             self.has_filtered = True
             data = guard.feed(data)
-        return self._tapped(data)
+        return self.tapped(data)
 
     def finish(self, data: bytes) -> bytes:
         """The stream's last bytes and everything that was held back. Raises `Denied`."""
         for guard in self._filters:
             data = guard.feed(data) + guard.finish()
-        return self._tapped(data)
+        return self.tapped(data)
 
     def finished(self, outcome: "Outcome", line: Line) -> None:
         for tap in self._taps:
             tap.finished(outcome, line)
 
-    def _tapped(self, data: bytes) -> bytes:
+    def tapped(self, data: bytes) -> bytes:
+        """The same, seen by the taps."""
         if data:
             for tap in self._taps:
                 tap.piece(data)

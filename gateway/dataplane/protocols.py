@@ -62,6 +62,16 @@ class OutputFilter(Protocol):
         """What was held back, at the stream's end. Raises `Denied`: the stream then ends with that error."""
 
 
+class Reviewer(Protocol):
+    """Somebody else's word about an answer that is complete. The client is sent nothing before; a stream is held."""
+
+    async def whole(self, body: bytes) -> bytes:
+        """The body to send instead. Raises `Denied` to send none of it."""
+
+    async def stream(self, data: bytes) -> None:
+        """All events of a stream, in the client's wire format. Raises `Denied` to send none of them."""
+
+
 class Tap(Protocol):
     """Sees exactly what the client is sent: the whole body, or the stream without the gateway's closing comment."""
 

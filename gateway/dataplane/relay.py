@@ -204,6 +204,9 @@ class Relay:
         outcome.tool_calls = answer.tool_calls
         try:
             body = self.client.whole(answer.body)
+            for reviewer in self.call.reviewers:
+                body = await reviewer.whole(body)
+            body = self.client.tapped(body)
         except Denied as denied:  # the provider did its work, so it is paid for; the client gets the refusal
             settle(attempt, _forbidden(outcome, denied), self.runtime)
             raise denied.after_settlement() from denied
@@ -238,13 +241,16 @@ class Relay:
         """Until the client was sent something, a failure is raised, for another target to take over."""
         watcher = attempt.outbound.watcher()
         first_byte, error, denied, rest = None, None, None, b""
+        held = bytearray() if self.call.reviewers else None
         try:
             while piece := await exchange.next_piece():
                 out = watcher.feed(piece)
                 if watcher.has_error and self._may_restart() and self.plan.has_untried:
                     raise UpstreamError("stream_error", "the stream began with an error")
                 out = self.client.feed(out)
-                if out:
+                if held is not None:
+                    held += _bounded(out, held)
+                elif out:
                     if first_byte is None:
                         first_byte = time.perf_counter()
                         await self._start_stream(attempt, exchange.status)
@@ -253,13 +259,17 @@ class Relay:
             if not rest and not watcher.is_done and self._may_restart():
                 raise UpstreamError("incomplete_stream", "the stream ended before it began")
             rest = self.client.finish(rest)
+            if held is not None:
+                rest = await self._reviewed(bytes(held) + rest)
+                first_byte = time.perf_counter()
         except UpstreamError as caught:
             if caught.reason != CLIENT_GONE and self._may_restart():
                 raise
             error = caught
             rest, denied = self._rest_of_broken(watcher)
+            rest = rest if held is None else b""  # nobody judged it
         except Denied as caught:
-            denied = caught
+            rest, denied = b"", caught
         except asyncio.CancelledError:
             await self._stop_stream(watcher, attempt, first_byte)
             raise
@@ -271,6 +281,12 @@ class Relay:
         self.client.finished(outcome, line)
         closing = rest + _closing(line, outcome, denied, self.call, watcher) + watcher.tail
         await self._end_stream(attempt, exchange.status, closing)
+
+    async def _reviewed(self, data: bytes) -> bytes:
+        """A whole stream that every reviewer lets pass. Raises `Denied`."""
+        for reviewer in self.call.reviewers:
+            await reviewer.stream(data)
+        return data
 
     def _may_restart(self) -> bool:
         """Whether another target could still answer: nothing was sent, and no filter holds anything back."""
@@ -329,6 +345,13 @@ class Relay:
             model = attempt.target.upstream_name
             used = await asyncio.to_thread(usage.completed, used, model, watcher.texts())
         return Outcome(status, 200, reason, used, finish_reason=finish, tool_calls=watcher.tool_calls())
+
+
+def _bounded(more: bytes, held: bytearray) -> bytes:
+    """Raises `UpstreamError` when a stream that is held for a review grows too long."""
+    if len(held) + len(more) > ANSWER_LIMIT_BYTES:
+        raise UpstreamError("response_too_large", "the stream is too long to be reviewed")
+    return more
 
 
 async def _nowhere(message: Message) -> None:

@@ -5,7 +5,7 @@ of its own, before the one that ends it. Sources: OpenAI API reference "Streamin
 response events); Anthropic API documentation "Streaming messages".
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +95,16 @@ class StreamGuard:
             self._number += 1
             event["sequence_number"] = self._number
         return event
+
+
+def stream_texts(dialect: str, events: Iterable[Event]) -> list[str]:
+    """The texts that a whole stream spelled out, in order of their beginnings."""
+    slots, _ = _READERS[dialect]
+    joined: dict[Channel, list[str]] = {}
+    for event in events:
+        for slot in slots(event):
+            joined.setdefault(slot.channel, []).append(slot.holder[slot.key])
+    return ["".join(pieces) for pieces in joined.values()]
 
 
 # ---- where the pieces are ------------------------------------------------------------------------------------------

@@ -138,9 +138,7 @@ def _check_config(guardrail: Guardrail) -> None:
 
 
 def _check_webhook(guardrail: Guardrail) -> None:
-    """Raises `ValueError` for an address or a time that cannot be, `Invalid` for a direction."""
-    if guardrail.direction != "input":
-        raise Invalid("guardrail_direction", "A webhook sees what goes to the provider: input.", field="direction")
+    """Raises `ValueError` for a time that cannot be, `Invalid` for an address."""
     try:
         catalog.checked_base_url(guardrail.config["url"])
     except Invalid as error:

@@ -43,6 +43,8 @@ class Rules:
     into: list[Rail] = field(default_factory=list)
     back: list[Rail] = field(default_factory=list)
     webhooks: list[Webhook] = field(default_factory=list)
+    reviews: list[Webhook] = field(default_factory=list)
+    """Webhooks that are asked about answers."""
     stamps: list[str] = field(default_factory=list)
 
     @property
@@ -52,8 +54,9 @@ class Rules:
     def with_(self, other: "Rules") -> "Rules":
         """The organization's rules, then the project's."""
         return Rules(
-            self.into + other.into, self.back + other.back, self.webhooks + other.webhooks, self.stamps + other.stamps
-        )
+            self.into + other.into, self.back + other.back, self.webhooks + other.webhooks,
+            self.reviews + other.reviews, self.stamps + other.stamps,
+        )  # fmt: skip
 
 
 NONE = Rules()
@@ -80,7 +83,9 @@ def _add(rules: Rules, row: Sequence[Any]) -> None:
     rules.stamps.append(f"{identity}@{changed}")
     try:
         if kind == WEBHOOK:
-            rules.webhooks.append(_webhook(identity, name, action, config, secret))
+            hook = _webhook(identity, name, action, config, secret)
+            rules.webhooks += [hook] if direction in (INPUT, BOTH) else []
+            rules.reviews += [hook] if direction in (OUTPUT, BOTH) else []
             return
         rail = Rail(identity, name, kind, action, build_check(kind, config))
     except (ValueError, InvalidToken) as error:  # checked when it was saved; written around the services

@@ -11,6 +11,7 @@ from gateway.dataplane import call as call_module
 from gateway.dataplane.call import Call
 from gateway.dataplane.guard import webhook
 from gateway.dataplane.guard.output import OutputGuard, refusal, tell
+from gateway.dataplane.guard.review import WebhookReview
 from gateway.dataplane.guard.rules import Rules, rules_for
 from gateway.dataplane.guard.service import GuardService
 from gateway.guardrails import texts
@@ -39,6 +40,8 @@ def guard_input(call: Call, runtime: "Runtime") -> Awaitable[None] | None:
     call.cache_marks.append(f"guardrails:{rules.version}")
     if rules.back and call.endpoint.dialect in GUARDED_OUTPUT:
         call.filters.append(OutputGuard(call, rules, service))
+    if rules.reviews and call.endpoint.dialect in GUARDED_OUTPUT:
+        call.reviewers.append(WebhookReview(call, rules.reviews, runtime, service))
     size = sum(map(len, texts.request_texts(call.fields))) if rules.into else 0
     if rules.webhooks or size > LONG_CHARS:
         return _guard_slowly(call, runtime, rules, service)

@@ -18,7 +18,7 @@ from gateway.dataplane.errors import ApiError, UpstreamError
 from gateway.dataplane.guard.rules import Webhook
 from gateway.dataplane.upstream import Timeouts
 from gateway.guardrails.finding import Finding
-from gateway.guardrails.rails import BLOCK, FLAG, REDACT, WEBHOOK, Rail
+from gateway.guardrails.rails import BLOCK, FLAG, INPUT, REDACT, WEBHOOK, Rail
 
 if TYPE_CHECKING:
     from gateway.dataplane.runtime import Runtime
@@ -50,10 +50,10 @@ def rail_of(hook: Webhook, action: str) -> Rail:
     return Rail(hook.id, hook.name, WEBHOOK, action, NoCheck())
 
 
-async def ask(hook: Webhook, call: Call, texts: list[str], runtime: "Runtime") -> Answer | None:
+async def ask(hook: Webhook, call: Call, texts: list[str], runtime: "Runtime", direction: str = INPUT) -> Answer | None:
     """The webhook's verdict; None: the call goes on unchanged. Raises 503 when it is silent and fails closed."""
     try:
-        return _verdict(await _exchange(hook, call, texts, runtime), len(texts))
+        return _verdict(await _exchange(hook, call, texts, runtime, direction), len(texts))
     except (UpstreamError, ValueError) as error:
         logger.warning("guardrail webhook %s: %s", hook.name, error)
         if hook.fails_open:
@@ -62,9 +62,9 @@ async def ask(hook: Webhook, call: Call, texts: list[str], runtime: "Runtime") -
         raise ApiError(503, "guardrail_unavailable", message, kind="api_error", headers={"Retry-After": "5"}) from error
 
 
-async def _exchange(hook: Webhook, call: Call, texts: list[str], runtime: "Runtime") -> bytes:
+async def _exchange(hook: Webhook, call: Call, texts: list[str], runtime: "Runtime", direction: str) -> bytes:
     body = orjson.dumps({
-        "guardrail": hook.name, "direction": "input", "request_id": call.request_id, "model": call.model,
+        "guardrail": hook.name, "direction": direction, "request_id": call.request_id, "model": call.model,
         "texts": texts,
     })  # fmt: skip
     signature = hmac.new(hook.secret.encode(), body, hashlib.sha256).hexdigest()

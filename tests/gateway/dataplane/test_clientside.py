@@ -59,7 +59,7 @@ def test_stream_passes_filters_in_order_and_taps_see_what_leaves() -> None:
 def test_a_whole_answer_is_filtered_before_the_taps_see_it() -> None:
     client, tap = client_side(HoldLast())
 
-    assert client.whole(b"abc") == b"ABC"
+    assert client.tapped(client.whole(b"abc")) == b"ABC"
     assert tap.seen == [b"ABC"]
 
 

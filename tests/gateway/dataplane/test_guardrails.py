@@ -197,15 +197,17 @@ class Judge(BaseHTTPRequestHandler):
     """Answers with what the test wants, and remembers what it was asked."""
 
     verdict: bytes = b"{}"
+    on_output: bytes | None = None
     asked: list[tuple[dict[str, Any], str, bytes]] = []
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         self.asked.append((json.loads(body), self.headers["x-gateway-signature"], body))
+        said = self.on_output if self.on_output and json.loads(body)["direction"] == "output" else self.verdict
         self.send_response(200)
-        self.send_header("content-length", str(len(self.verdict)))
+        self.send_header("content-length", str(len(said)))
         self.end_headers()
-        self.wfile.write(self.verdict)
+        self.wfile.write(said)
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -217,6 +219,7 @@ def judge(world: World) -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     world.stack.insert("gateway_allowedupstream", host="127.0.0.1", port=server.server_port, note="")
     Judge.asked.clear()
+    Judge.on_output = None
     yield f"http://127.0.0.1:{server.server_port}/judge"
     server.shutdown()
     server.server_close()
@@ -247,6 +250,60 @@ def test_a_webhook_decides(
     assert signature == "sha256=" + hmac.new(b"shared", body, hashlib.sha256).hexdigest()
     if seen is not None:
         assert json.loads(recorder.bodies[-1])["messages"][0]["content"] == seen
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status", "content"),
+    [
+        ({"action": "allow"}, 200, "ok"),
+        ({"action": "flag"}, 200, "ok"),
+        ({"action": "redact", "texts": ["[gone]"]}, 200, "[gone]"),
+        ({"action": "block"}, 403, None),
+        ({"surprise": 1}, 503, None),
+    ],
+)
+def test_a_webhook_judges_whole_answers(
+    guarded: Guarded, recorder: Recorder, judge: str, verdict: dict[str, Any], status: int, content: str | None
+) -> None:
+    guarded.add("webhook", "block", direction="output", config={"url": judge}, secret=credentials.encrypt("shared"))
+    Judge.verdict = json.dumps(verdict).encode()
+
+    answer = guarded.chat("hello judge", model="recorded")
+
+    assert answer.status == status
+    (asked, _, _) = Judge.asked[-1]
+    assert (asked["texts"], asked["direction"]) == (["ok"], "output")
+    (line,) = guarded.stack.lines(answer.headers["x-request-id"])
+    assert (line["status"], line["output_tokens"]) == ("ok" if status == 200 else "denied", 1)  # paid for all the same
+    if content is not None:
+        assert answer.json()["choices"][0]["message"]["content"] == content
+    if verdict.get("action") in ("flag", "redact"):
+        assert answer.headers["x-gateway-guardrail"] == f"webhook-output={verdict['action']}"
+
+
+@pytest.mark.parametrize("action", ["allow", "block", "redact"])
+def test_a_webhook_judges_streams(guarded: Guarded, judge: str, action: str) -> None:
+    guarded.add("webhook", "block", direction="both", config={"url": judge}, secret=credentials.encrypt("shared"))
+    Judge.verdict = json.dumps({"action": "allow"}).encode()
+    plain = guarded.chat("one question", model="gpt-4o", stream=True, max_tokens=8, seed=3)
+    (_, _, _), (judged, _, _) = Judge.asked[-2:]
+    texts = "".join(
+        choice["delta"].get("content") or ""
+        for event in plain.body.decode().split("\n\n") if event.startswith("data: {")
+        for choice in json.loads(event.removeprefix("data: "))["choices"]
+    )  # fmt: skip
+    assert (judged["direction"], judged["texts"]) == ("output", [texts])
+
+    Judge.verdict = json.dumps({"action": "allow"}).encode()
+    if action != "allow":
+        Judge.on_output = json.dumps({"action": action, "texts": ["x"]}).encode()
+    answer = guarded.chat("one question", model="gpt-4o", stream=True, max_tokens=8, seed=3)
+
+    if action == "allow":
+        assert b"[DONE]" in answer.body
+    else:
+        assert texts.split()[0].encode() not in answer.body
+        assert b"guardrail_blocked" in answer.body
 
 
 @pytest.mark.parametrize(("fails_open", "status"), [(True, 200), (False, 503)])
