@@ -53,7 +53,7 @@ class WebhookReview:
         try:
             answer = await webhook.ask(hook, self._call, given, self._runtime, OUTPUT)
         except ApiError as error:  # silent, and fails closed: the provider's work is paid for all the same
-            raise Denied(error.status, error.code, error.message, kind=error.kind, headers=error.headers) from error
+            raise Denied(503, "guardrail_unavailable", error.message, kind=error.kind, headers=error.headers) from error
         if answer is None:
             return None
         action = redacting if answer.action == REDACT else answer.action
