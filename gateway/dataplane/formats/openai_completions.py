@@ -6,28 +6,21 @@ A chat model answers a prompt as what one user said; what only a text completion
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
-from gateway.dataplane import sse
 from gateway.dataplane.formats import checks
 from gateway.dataplane.formats.base import InvalidReply, Losses, Malformed
 from gateway.dataplane.formats.ir import (
     Choice,
     Delta,
-    Ended,
     Event,
-    Failed,
     Json,
     PartStart,
     Prompt,
     Reply,
-    Start,
     Stopped,
     Text,
     Turn,
-    Usage,
-    UsageSeen,
 )
+from gateway.dataplane.formats.openai_chat.chunks import ChunkReader, ChunkWriter, line
 from gateway.dataplane.formats.openai_chat.reply import STOPS, WORDS, read_usage, write_usage
 from gateway.dataplane.formats.openai_chat.request import read_sampling
 from gateway.dataplane.formats.sequence import Sequencer
@@ -132,105 +125,41 @@ def _write_choice(choice: Choice, index: int) -> Json:
     return {"index": index, "text": text, "logprobs": None, "finish_reason": WORDS[choice.stop or "end"]}
 
 
-class Reader:
+class Reader(ChunkReader):
     """Chunks → events."""
 
-    def __init__(self) -> None:
-        self._splitter = sse.Splitter()
-        self._has_started = False
-        self._choices: dict[int, Sequencer] = {}
-
-    def feed(self, data: bytes) -> list[Event]:
-        found: list[Event] = []
-        for event in sse.events(self._splitter.feed(data)):
-            found += self._event(event)
-        return found
-
-    def finish(self) -> list[Event]:
-        rest = self._splitter.rest()
-        found = self._event(rest) if rest else []
-        for sequencer in self._choices.values():
-            found += sequencer.finish()
-        return found
-
-    def _event(self, event: bytes) -> list[Event]:
-        if sse.data_of(event).strip() == sse.DONE:
-            return [Ended()]
-        chunk = sse.load(event)
-        if chunk is None:
-            return []
-        error = chunk.get("error")
-        if isinstance(error, dict):
-            return [Failed(str(error.get("type") or "upstream_error"), str(error.get("message") or ""))]
-        found: list[Event] = []
-        if not self._has_started:
-            self._has_started = True
-            created = chunk.get("created")
-            number = created if isinstance(created, int) else 0
-            found.append(Start(str(chunk.get("id") or ""), str(chunk.get("model") or ""), number))
-        choices = chunk.get("choices")
-        for choice in choices if isinstance(choices, list) else []:
-            if isinstance(choice, dict):
-                found += self._choice(choice)
-        usage = read_usage(chunk.get("usage"))
-        return [*found, UsageSeen(usage)] if usage is not None else found
-
-    def _choice(self, choice: Json) -> list[Event]:
-        index = choice.get("index")
-        number = index if isinstance(index, int) else 0
-        sequencer = self._choices.setdefault(number, Sequencer(number))
+    def read_choice(self, sequencer: Sequencer, choice: Json) -> list[Event]:
         found: list[Event] = []
         text, word = choice.get("text"), choice.get("finish_reason")
         if isinstance(text, str) and text:
             found += [] if sequencer.knows("text") else sequencer.start("text", "text")
             found += sequencer.delta("text", text)
         if isinstance(word, str):
-            found += [*sequencer.finish(), Stopped(STOPS.get(word, "other"), word, choice=number)]
+            found += [*sequencer.finish(), Stopped(STOPS.get(word, "other"), word, choice=sequencer.choice)]
         return found
 
 
-class Writer:
+class Writer(ChunkWriter):
     """Events → chunks of text; reasoning and tool calls have no place in this format."""
 
+    kind = "text_completion"
+
     def __init__(self, prompt: Prompt) -> None:
-        options = prompt.source.get("stream_options")
-        self._wants_usage = isinstance(options, dict) and bool(options.get("include_usage"))
-        self._base: Json = {"id": "", "object": "text_completion", "created": 0, "model": prompt.model}
-        self._usage: Usage | None = None
+        super().__init__(prompt)
         self._texts: set[tuple[int, int]] = set()
 
-    def write(self, events: list[Event]) -> bytes:
-        return b"".join(self._write(event) for event in events)
-
-    def close(self) -> bytes:
-        if not self._wants_usage or self._usage is None:
-            return b""
-        return _line({**self._base, "choices": [], "usage": write_usage(self._usage)})
-
-    def _write(self, event: Event) -> bytes:
+    def write_event(self, event: Event) -> bytes:
         match event:
-            case Start():
-                self._base |= {"id": event.id, "created": event.created, "model": event.model or self._base["model"]}
             case PartStart() if event.kind == "text":
                 self._texts.add((event.choice, event.index))
             case Delta() if (event.choice, event.index) in self._texts:
-                return self._chunk(event.choice, event.text, None)
+                return self._piece(event.choice, event.text, None)
             case Stopped():
-                return self._chunk(event.choice, "", WORDS[event.stop])
-            case UsageSeen():
-                self._usage = event.usage
-            case Failed():
-                error = {"message": event.message, "type": event.kind, "param": None, "code": None}
-                return _line({"error": error})
+                return self._piece(event.choice, "", WORDS[event.stop])
         return b""
 
-    def _chunk(self, choice: int, text: str, finish: str | None) -> bytes:
-        said = {"index": choice, "text": text, "logprobs": None, "finish_reason": finish}
-        return _line({**self._base, "choices": [said], **({"usage": None} if self._wants_usage else {})})
-
-
-def _line(value: Json) -> bytes:
-    return b"data: " + orjson.dumps(value) + b"\n\n"
+    def _piece(self, choice: int, text: str, finish: str | None) -> bytes:
+        return line(self.chunk({"index": choice, "text": text, "logprobs": None, "finish_reason": finish}))
 
 
 def reader() -> Reader:

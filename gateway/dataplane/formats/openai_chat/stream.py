@@ -1,21 +1,14 @@
 """Chat Completions streams ⇄ events.
 
-Source: OpenAI API reference, "The chat completion chunk object": choices carry deltas, a chunk without choices the
-usage (with `stream_options.include_usage`), `data: [DONE]` ends the stream.
+Source: OpenAI API reference, "The chat completion chunk object".
 """
 
 from collections.abc import Hashable
 from itertools import zip_longest
-from typing import Any
 
-import orjson
-
-from gateway.dataplane import sse
 from gateway.dataplane.formats.ir import (
     Delta,
-    Ended,
     Event,
-    Failed,
     Json,
     PartEnd,
     PartKind,
@@ -25,87 +18,35 @@ from gateway.dataplane.formats.ir import (
     Start,
     Stopped,
     Thinking,
-    Usage,
-    UsageSeen,
 )
+from gateway.dataplane.formats.openai_chat.chunks import ChunkReader, ChunkWriter, line
 from gateway.dataplane.formats.openai_chat.reasoning import detail_of
 from gateway.dataplane.formats.openai_chat.reply import (
     STOPS,
     TIER_WORDS,
     WORDS,
     read_thoughts,
-    read_tier,
-    read_usage,
-    write_usage,
 )
 from gateway.dataplane.formats.sequence import Sequencer
 
 
-class Reader:
+class Reader(ChunkReader):
     """Chunks → events."""
 
     def __init__(self) -> None:
-        self._splitter = sse.Splitter()
-        self._has_started = False
-        self._choices: dict[int, Sequencer] = {}
+        super().__init__()
         self._stopped: set[int] = set()
         self._vendors: dict[int, str] = {}
 
-    def feed(self, data: bytes) -> list[Event]:
-        found: list[Event] = []
-        for event in sse.events(self._splitter.feed(data)):
-            found += self._event(event)
-        return found
-
-    def finish(self) -> list[Event]:
-        rest = self._splitter.rest()
-        found = self._event(rest) if rest else []
-        for sequencer in self._choices.values():
-            found += sequencer.finish()
-        return found
-
-    def _event(self, event: bytes) -> list[Event]:
-        if sse.data_of(event).strip() == sse.DONE:
-            return [Ended()]
-        chunk = sse.load(event)
-        if chunk is None:
-            return []
-        error = chunk.get("error")
-        if isinstance(error, dict):
-            return [Failed(str(error.get("type") or "upstream_error"), str(error.get("message") or ""))]
-        found = self._start(chunk)
-        choices = chunk.get("choices")
-        for choice in choices if isinstance(choices, list) else []:
-            if isinstance(choice, dict):
-                found += self._choice(choice)
-        usage = read_usage(chunk.get("usage"))
-        if usage is not None:
-            found.append(UsageSeen(usage, read_tier(chunk.get("service_tier"))))
-        return found
-
-    def _start(self, chunk: Json) -> list[Event]:
-        if self._has_started:
-            return []
-        self._has_started = True
-        created = chunk.get("created")
-        return [
-            Start(str(chunk.get("id") or ""), str(chunk.get("model") or ""), created if isinstance(created, int) else 0)
-        ]
-
-    def _choice(self, choice: Json) -> list[Event]:
-        number = choice.get("index")
-        number = number if isinstance(number, int) else 0
-        sequencer = self._choices.setdefault(number, Sequencer(number))
-        delta = choice.get("delta")
-        logprobs = choice.get("logprobs")
+    def read_choice(self, sequencer: Sequencer, choice: Json) -> list[Event]:
+        delta, logprobs, word = choice.get("delta"), choice.get("logprobs"), choice.get("finish_reason")
         found: list[Event] = []
         if isinstance(delta, dict):
             found += self._delta(sequencer, delta, logprobs if isinstance(logprobs, dict) else None)
-        word = choice.get("finish_reason")
-        if isinstance(word, str) and number not in self._stopped:
-            self._stopped.add(number)
+        if isinstance(word, str) and sequencer.choice not in self._stopped:
+            self._stopped.add(sequencer.choice)
             found += sequencer.finish()
-            found.append(Stopped(STOPS.get(word, "other"), word, choice=number))
+            found.append(Stopped(STOPS.get(word, "other"), word, choice=sequencer.choice))
         return found
 
     def _delta(self, sequencer: Sequencer, delta: Json, logprobs: Json | None) -> list[Event]:
@@ -158,34 +99,23 @@ class Reader:
         return found + (sequencer.delta(key, arguments) if isinstance(arguments, str) and arguments else [])
 
 
-class Writer:
-    """Events → chunks. The usage chunk is kept for the end."""
+class Writer(ChunkWriter):
+    """Events → chunks."""
+
+    kind = "chat.completion.chunk"
 
     def __init__(self, prompt: Prompt) -> None:
-        options = prompt.source.get("stream_options")
-        self._wants_usage = isinstance(options, dict) and bool(options.get("include_usage"))
-        self._base: Json = {"id": "", "object": "chat.completion.chunk", "created": 0, "model": prompt.model}
-        self._usage: Usage | None = None
-        self._tier: str | None = None
+        super().__init__(prompt)
         self._greeted: set[int] = set()
         self._parts: dict[tuple[int, int], tuple[PartKind, int]] = {}
         self._counts: dict[tuple[int, str], int] = {}
         self._detailed: set[tuple[int, int]] = set()
         self._written: set[tuple[int, int]] = set()
 
-    def write(self, events: list[Event]) -> bytes:
-        return b"".join(self._write(event) for event in events)
-
-    def close(self) -> bytes:
-        if not self._wants_usage or self._usage is None:
-            return b""
-        return _line({**self._base, "choices": [], "usage": write_usage(self._usage)})
-
-    def _write(self, event: Event) -> bytes:
+    def write_event(self, event: Event) -> bytes:
         match event:
             case Start():
-                self._base |= {"id": event.id, "created": event.created, "model": event.model or self._base["model"]}
-                return self._chunk(0, {"content": ""})
+                return self._piece(0, {"content": ""})
             case PartStart():
                 return self._start(event)
             case Delta():
@@ -195,12 +125,7 @@ class Writer:
             case PartEnd():
                 return self._empty_arguments(event.index, event.choice)
             case Stopped():
-                return self._chunk(event.choice, {}, WORDS[event.stop])
-            case UsageSeen():
-                self._usage, self._tier = event.usage, event.service_tier
-            case Failed():
-                error = {"message": event.message, "type": event.kind, "param": None, "code": None}
-                return _line({"error": error})
+                return self._piece(event.choice, {}, WORDS[event.stop])
         return b""
 
     def _start(self, event: PartStart) -> bytes:
@@ -211,13 +136,13 @@ class Writer:
         if event.kind == "tool_use":
             function = {"name": event.name, "arguments": ""}
             call = {"index": number, "id": event.id, "type": "function", "function": function}
-            return self._chunk(event.choice, {"tool_calls": [call]})
+            return self._piece(event.choice, {"tool_calls": [call]})
         thought = Thinking(redacted=event.redacted, vendor=event.vendor, id=event.id)
         if event.kind == "redacted_thinking":
-            return self._chunk(event.choice, {"reasoning_details": [detail_of(thought, number)]})
+            return self._piece(event.choice, {"reasoning_details": [detail_of(thought, number)]})
         if event.kind == "thinking" and event.vendor:  # clients add up what they get, so only the first has it all
             self._detailed.add((event.choice, event.index))
-            return self._chunk(event.choice, {"reasoning_details": [detail_of(thought, number)]})
+            return self._piece(event.choice, {"reasoning_details": [detail_of(thought, number)]})
         return b""
 
     def _delta(self, event: Delta) -> bytes:
@@ -225,42 +150,35 @@ class Writer:
         if kind == "tool_use":
             self._written.add((event.choice, event.index))
             call = {"index": number, "function": {"arguments": event.text}}
-            return self._chunk(event.choice, {"tool_calls": [call]})
+            return self._piece(event.choice, {"tool_calls": [call]})
         name = {"text": "content", "thinking": "reasoning_content", "refusal": "refusal"}[kind]
         delta: Json = {name: event.text}
         if kind == "thinking" and (event.choice, event.index) in self._detailed:
             delta["reasoning_details"] = [{"type": "reasoning.text", "text": event.text, "index": number}]
-        return self._chunk(event.choice, delta, logprobs=event.logprobs)
+        return self._piece(event.choice, delta, logprobs=event.logprobs)
 
     def _signed(self, event: Signed) -> bytes:
         kind, number = self._parts[event.choice, event.index]
         if kind != "thinking":
             return b""
         detail = {"type": "reasoning.text", "signature": event.signature, "index": number}
-        return self._chunk(event.choice, {"reasoning_details": [detail]})
+        return self._piece(event.choice, {"reasoning_details": [detail]})
 
     def _empty_arguments(self, index: int, choice: int) -> bytes:
         """A tool without arguments gets an empty object: clients parse what they collected."""
         kind, number = self._parts[choice, index]
         if kind != "tool_use" or (choice, index) in self._written:
             return b""
-        return self._chunk(choice, {"tool_calls": [{"index": number, "function": {"arguments": "{}"}}]})
+        return self._piece(choice, {"tool_calls": [{"index": number, "function": {"arguments": "{}"}}]})
 
-    def _chunk(self, choice: int, delta: Json, finish: str | None = None, logprobs: Json | None = None) -> bytes:
+    def _piece(self, choice: int, delta: Json, finish: str | None = None, logprobs: Json | None = None) -> bytes:
         if choice not in self._greeted:
             self._greeted.add(choice)
             delta = {"role": "assistant", **delta}
-        said: dict[str, Any] = {"index": choice, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
-        chunk: Json = {**self._base, "choices": [said]}
-        if self._wants_usage:
-            chunk["usage"] = None
-        if finish is not None and self._tier is not None:
-            chunk["service_tier"] = TIER_WORDS.get(self._tier, self._tier)
-        return _line(chunk)
-
-
-def _line(value: Json) -> bytes:
-    return b"data: " + orjson.dumps(value) + b"\n\n"
+        chunk = self.chunk({"index": choice, "delta": delta, "logprobs": logprobs, "finish_reason": finish})
+        if finish is not None and self.tier is not None:
+            chunk["service_tier"] = TIER_WORDS.get(self.tier, self.tier)
+        return line(chunk)
 
 
 def reader() -> Reader:
