@@ -12,6 +12,7 @@ from bench.dataplane.peers import Target
 from bench.everything import CONFIGURATION, SETTLE_S
 from bench.stack import Stack
 
+SHARE = 0.7
 SAMPLE_S = 5.0
 WARM_SHARE = 0.1
 """The first tenth of the run fills pools and caches; memory is judged from there on."""
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> Report:
         stack.manage("shell", "-c", CONFIGURATION)
         load.run(target, SETTLE_S)
         full = load.run(target, 10)
-        pause_ms = load.CONNECTIONS / (0.7 * full.per_second) * 1e3 - 2  # an answer takes about 2 ms at that rate
+        pause_ms = _pause_ms(target, SHARE * full.per_second)
         with Memory(target.pid) as memory:
             soaked = load.run(target, options.seconds, pause_ms=pause_ms)
         stack.wait_idle()
@@ -74,6 +75,15 @@ def run(options: argparse.Namespace) -> Report:
     report.add("difference to the ledger's lines", abs(served - lines), "", at_most=0)
     report.add(f"verify_ledger: {verified}", 0 if verified == "consistent" else 1, "", at_most=0)
     return report
+
+
+def _pause_ms(target: Target, wanted: float) -> float:
+    """Pause of every connection at which all of them make `wanted` calls a second; found by trying."""
+    pause_ms = load.CONNECTIONS / wanted * 1e3
+    for _ in range(2):
+        tried = load.run(target, 5, pause_ms=pause_ms)
+        pause_ms = max(1.0, pause_ms + load.CONNECTIONS * (1 / wanted - 1 / tried.per_second) * 1e3)
+    return pause_ms
 
 
 def _deviation(samples: list[float], middle: float) -> float:
