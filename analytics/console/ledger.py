@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from analytics.console import explain, format
+from analytics.console.decision import Routing, routing_of
 from analytics.console.periods import Period
 from gateway.choices import LineKind, LineStatus, PriceStatus
 from gateway.ledger.ids import started_at
@@ -108,7 +109,6 @@ class LineDetail:
     list_cost: str
     price_text: str
     usage_text: str
-    decision: list[tuple[str, str]]
     tags: list[tuple[str, str]]
 
 
@@ -123,6 +123,7 @@ class RequestDetail:
     key: str
     final: LineDetail
     lines: list[LineDetail]
+    routing: Routing | None
     cost: str
     unpriced: bool
     length: str
@@ -209,6 +210,7 @@ def detail(user: User, request_id: str, organization: Organization | None, zone:
         key=_one(VirtualKey, user, final.line.api_key),
         final=final,
         lines=details,
+        routing=routing_of(lines[:MOST_LINES]),
         cost=format.exact_money(sum(costs), final.line.currency) if costs else format.DASH,
         unpriced=any(line.price_status == PriceStatus.UNPRICED for line in lines),
         length=format.duration(_span_ms(lines)),
@@ -298,7 +300,6 @@ def _line_detail(line: LedgerLine, lines: Sequence[LedgerLine], zone: str) -> Li
         list_cost=format.exact_money(line.list_cost, line.currency),
         price_text=explain.price_words(line.price_status, model, line.provider, f"{started:%-d %b %Y}"),
         usage_text=explain.USAGE_SOURCES.get(line.usage_source, ""),
-        decision=_pairs(line.route_decision),
         tags=_pairs(line.tag_set),
     )
 

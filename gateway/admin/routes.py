@@ -1,6 +1,5 @@
 """Routes with their targets."""
 
-import json
 from typing import Any
 
 from django import forms
@@ -10,6 +9,7 @@ from django.http import HttpRequest
 
 from gateway.admin.catalog import CatalogAdmin, person
 from gateway.admin.scope import ScopedInline
+from gateway.forms import ConfigField
 from gateway.models import Model, Route, RouteTarget
 from gateway.services import catalog
 from gateway.services.errors import Invalid
@@ -19,9 +19,8 @@ from gateway.services.route_policies import policy_of_route
 class RouteForm(forms.ModelForm):
     """A faulty configuration is told beside its field, with what was typed still there."""
 
-    config = forms.JSONField(
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "false", "class": "vLargeTextField mono"}),
+    config = ConfigField(
+        css="vLargeTextField mono",
         help_text="JSON: rules, weights, overrides, sticky, retry. The user guide's page Routing has examples of each.",
     )
 
@@ -33,10 +32,6 @@ class RouteForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "config" in self.fields:
             self.initial["config"] = self.initial.get("config") or {}
-            self.fields["config"].encoder = _Readable  # type: ignore[attr-defined]
-
-    def clean_config(self) -> Any:
-        return self.cleaned_data["config"] or {}
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
@@ -48,13 +43,6 @@ class RouteForm(forms.ModelForm):
                 place = error.field.partition(".")[0]
                 self.add_error(place if place in self.fields else None, f"{error.field}: {error.message}")
         return data
-
-
-class _Readable(json.JSONEncoder):
-    """Two spaces a level."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{**kwargs, "indent": 2})
 
 
 class TargetFormSet(BaseInlineFormSet):

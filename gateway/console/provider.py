@@ -1,6 +1,6 @@
 """The gateway's own pages and entries: catalogue, guardrails, imports, people, audit trail."""
 
-from gateway.console import board, bodies, guardrails, imports
+from gateway.console import board, bodies, guardrails, imports, routes
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
 from gateway.console.scope import ADMINISTRATORS
 
@@ -11,6 +11,11 @@ class GatewayConsole(ConsoleProvider):
     pages = (
         Page("providers/", board.provider_board, "providers", "gateway.provider"),
         Page("providers/<uuid:provider_id>/test/", board.provider_test, "provider_test", "gateway.provider"),
+        Page("routes/", routes.route_list, "routes", "gateway.route"),
+        Page("routes/add/", routes.route_add, "route_add", "gateway.route"),
+        Page("routes/target/", routes.target_row, "route_target", "gateway.route"),
+        Page("routes/<uuid:route_id>/", routes.route_page, "route", "gateway.route"),
+        Page("routes/<uuid:route_id>/simulate/", routes.route_simulate, "route_simulate", "gateway.route"),
         Page("guardrails/", guardrails.guardrail_list, "guardrails", "gateway.guardrail"),
         Page("guardrails/<uuid:guardrail_id>/", guardrails.guardrail_page, "guardrail", "gateway.guardrail"),
         Page("imports/", imports.import_list, "imports", ADMINISTRATORS),
@@ -21,8 +26,7 @@ class GatewayConsole(ConsoleProvider):
     navigation = (
         NavEntry("Keys", "admin:gateway_virtualkey_changelist", "key", Section.GATEWAY, 10, "gateway.virtualkey"),
         NavEntry("Providers", "admin:providers", "cloud", Section.GATEWAY, 20),
-        NavEntry("Models", "admin:gateway_model_changelist", "cube", Section.GATEWAY, 30, "gateway.model"),
-        NavEntry("Routes", "admin:gateway_route_changelist", "route", Section.GATEWAY, 40, "gateway.route"),
+        NavEntry("Routes", "admin:routes", "route", Section.GATEWAY, 40),
         NavEntry("Guardrails", "admin:guardrails", "shield", Section.GATEWAY, 50),
         NavEntry("Imports", "admin:imports", "folder", Section.GATEWAY, 80),
         NavEntry("Body access", "admin:body_access", "book", Section.GATEWAY, 90),

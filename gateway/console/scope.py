@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest
 
 from gateway.choices import Role
 from gateway.console.registry import ConsoleSite
-from gateway.models import Organization
+from gateway.models import Organization, User
 from gateway.services.audit import Actor
 
 ADMINISTRATORS = frozenset({Role.OWNER, Role.ADMIN})
@@ -36,3 +36,9 @@ def actor(request: HttpRequest) -> Actor:
     """The person, as services want them."""
     person: Any = request.user
     return person
+
+
+def person(request: HttpRequest) -> User:
+    """Who is signed in; a page of the console has nobody else."""
+    assert isinstance(request.user, User)
+    return request.user

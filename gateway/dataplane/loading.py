@@ -13,7 +13,15 @@ from gateway import credentials
 from gateway.dataplane.preload import preload
 from gateway.dataplane.routing.parse import PolicyError, policy_of
 from gateway.dataplane.upstream import Origin, Timeouts
-from gateway.dataplane.views import PLATFORM, Catalog, KeyView, ProviderView, Target
+from gateway.dataplane.views import (
+    NO_TARGET,
+    PLATFORM,
+    ROUTE_MISCONFIGURED,
+    Catalog,
+    KeyView,
+    ProviderView,
+    Target,
+)
 
 logger = logging.getLogger(__name__)
 Connection = psycopg.Connection[Any]
@@ -89,7 +97,7 @@ def allowed_upstreams(connection: Connection) -> frozenset[str]:
 
 
 def catalog(connection: Connection) -> Catalog:
-    """Enabled models and routes whose provider is enabled and readable; routes whose configuration is too."""
+    """Enabled models and routes whose provider is enabled and readable. Routes that lead nowhere are kept as such."""
     providers = {row[0]: view for row in connection.execute(PROVIDERS_SQL) if (view := _provider(row))}
     found = Catalog()
     by_id: dict[str, Target] = {}
@@ -106,19 +114,21 @@ def catalog(connection: Connection) -> Catalog:
         if (base := by_id.get(model)) and key in found.policies:
             target = replace(base, priority=priority, weight=weight, drop_unsupported=drops)
             found.routes[key] = (*found.routes.get(key, ()), target)
+    for key in found.policies.keys() - found.routes.keys():
+        found.unusable[key] = NO_TARGET
     return found
 
 
 def _add_policies(connection: Connection, found: Catalog) -> None:
     """A route that was written around the services may say what nobody understands; then its name leads nowhere: a rule
-    with `only` that is left out would send calls where they must not go."""
+    with `only` that is left out would send calls where they must not go, and so would another row of that name."""
     for owner, alias, strategy, config, *numbers in connection.execute(POLICIES_SQL):
         key = (owner or PLATFORM, alias)
         try:
             found.policies[key] = policy_of(alias, strategy, config, *numbers)
         except PolicyError as error:
             logger.error("route %s is unusable: %s: %s", alias, error.field, error)
-            found.models.pop(key, None)
+            found.unusable[key] = ROUTE_MISCONFIGURED
 
 
 def _provider(row: Sequence[Any]) -> ProviderView | None:

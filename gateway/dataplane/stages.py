@@ -16,12 +16,17 @@ from gateway.dataplane.routing.decision import NO_CHOICE, choose, decide
 from gateway.dataplane.routing.facts import Facts
 from gateway.dataplane.routing.policy import StrategyRefused
 from gateway.dataplane.signals import LiveSignals
-from gateway.dataplane.views import KeyView
+from gateway.dataplane.views import NO_TARGET, ROUTE_MISCONFIGURED, KeyView
 
 if TYPE_CHECKING:
     from gateway.dataplane.runtime import Runtime
 
 STRATEGY_HEADER = b"x-gateway-route"
+UNUSABLE = {
+    NO_TARGET: "None of the targets of the route '{alias}' is available.",
+    ROUTE_MISCONFIGURED: "The stored configuration of the route '{alias}' cannot be used; an administrator "
+    "must save it anew.",
+}
 
 
 @lru_cache(maxsize=8192)
@@ -101,13 +106,18 @@ def resolve(call: Call, runtime: "Runtime") -> None:
     """Name → the targets that may serve it, if the key may use it."""
     key = call.key
     assert key is not None
-    candidates, policy = runtime.snapshot.catalog.find(key.organization, call.model)
-    if not candidates:
+    catalog = runtime.snapshot.catalog
+    candidates, policy = catalog.find(key.organization, call.model)
+    unusable = None if candidates else catalog.why_unusable(key.organization, call.model)
+    if not candidates and unusable is None:
         message = f"The model '{call.model}' does not exist or you do not have access to it."
         raise Denied(404, "model_not_found", message, param="model")
     if not key.may_use(call.model):
         raise Denied(403, "model_not_allowed", f"This key may not use the model '{call.model}'.",
                      kind="permission_error", param="model")  # fmt: skip
+    if unusable is not None:
+        message = UNUSABLE[unusable].format(alias=call.model)
+        raise Denied(503, unusable, message, kind="api_error", headers={"Retry-After": "30"})
     call.candidates, call.route, call.policy = candidates, policy.alias, policy
     if policy.output_cap is not None:
         call.output_cap = min(policy.output_cap, call.output_cap or policy.output_cap)
@@ -152,5 +162,5 @@ def route(call: Call, runtime: "Runtime") -> None:
     )  # fmt: skip
     if not decision.targets:
         message = f"The rule '{decision.rule}' allows only targets that are not available."
-        raise Denied(503, "no_target", message, kind="api_error", headers={"Retry-After": "30"})
+        raise Denied(503, NO_TARGET, message, kind="api_error", headers={"Retry-After": "30"})
     call.targets, call.decision = decision.targets, decision.as_line()

@@ -11,6 +11,8 @@ from gateway.dataplane.upstream import Origin, Timeouts
 
 PLATFORM = ""
 """Organization id of platform-wide catalog rows."""
+NO_TARGET = "no_target"
+ROUTE_MISCONFIGURED = "route_misconfigured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +71,33 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """`(organization or PLATFORM, name)` → targets; aliases are routes, other names models."""
+    """`(organization or PLATFORM, name)` → targets; aliases are routes, other names models.
+
+    `unusable` are enabled routes that lead nowhere, by the error's code: `route_misconfigured` (nobody understands the
+    row) or `no_target` (none of its targets is enabled). Such an alias hides what else has its name: a call must not
+    go where the route's owner did not send it.
+    """
 
     models: dict[tuple[str, str], tuple[Target, ...]] = field(default_factory=dict)
     routes: dict[tuple[str, str], tuple[Target, ...]] = field(default_factory=dict)
     policies: dict[tuple[str, str], Policy] = field(default_factory=dict)
+    unusable: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def find(self, organization: str, name: str) -> tuple[tuple[Target, ...], Policy]:
-        """Targets and how they are used; the organization's own rows win over the platform's, routes over models."""
+        """Targets and how they are used; the organization's own rows win over the platform's, routes over models.
+        None for an unknown name, and for a route that leads nowhere (`why_unusable`)."""
         for owner in (organization, PLATFORM):
             if targets := self.routes.get((owner, name)):
                 return targets, self.policies[owner, name]
+            if (owner, name) in self.unusable:
+                break
             if targets := self.models.get((owner, name)):
                 return targets, DEFAULT
         return (), DEFAULT
+
+    def why_unusable(self, organization: str, name: str) -> str | None:
+        """The code for a name that `find` has no targets for; None when nothing has that name."""
+        return self.unusable.get((organization, name)) or self.unusable.get((PLATFORM, name))
 
     def names_for(self, organization: str) -> dict[str, Target]:
         """Every name an organization may ask for, with its first target."""
@@ -90,6 +105,9 @@ class Catalog:
         for owner in (PLATFORM, organization):
             for table in (self.models, self.routes):
                 found |= {name: targets[0] for (holder, name), targets in table.items() if holder == owner}
+            for holder, name in self.unusable:
+                if holder == owner:
+                    found.pop(name, None)
         return found
 
 

@@ -1,5 +1,11 @@
 // Behaviour of the components in docs/console-components.md: tabs inside a page, drawers. Copy buttons are in page.js.
 
+// A row of fields that a form can do without.
+document.addEventListener("click", (event) => {
+  const button = /** @type {Element} */ (event.target).closest("[data-row-remove]");
+  button?.closest("[data-row]")?.remove();
+});
+
 /** @param {Element} tab */
 function select(tab) {
   const list = tab.closest("[role=tablist]");

@@ -275,7 +275,10 @@ def with_retry(company: Company, at: datetime, rng: random.Random) -> list[dict[
         is_final=False, status="upstream_error", http_status=503, error_type="server_error", duration_ms=412.0,
         ttft_ms=None, output_ms=None, project_slug="assistant", finish_reason=None, **UNCHARGED,
     )  # fmt: skip
-    decision = {"strategy": "priority", "target": 2, "reason": "first target failed with 503"}
+    targets = [{"provider": "openai", "model": "gpt-4o-mini"}, {"provider": "google", "model": "gemini-2.5-flash"}]
+    chosen = {"strategy": "priority", "targets": targets}
+    first |= {"route_decision": {"attempt": 1, "why": "first choice", **chosen}}
+    decision = {"attempt": 2, "why": "after server_error of openai", **chosen}
     second = line(
         company, at + timedelta(milliseconds=430), rng, request_id=request_id, model_served="gemini-2.5-flash",
         model_requested="fast", route="fast", route_decision=decision, project_slug="assistant",

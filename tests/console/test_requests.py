@@ -116,7 +116,7 @@ def test_retried_request_counts_once_in_the_list_and_shows_both_attempts(company
     page = page_of(client, f"{LIST}{lines[0]['request_id']}/")
     assert page.index("Attempt 2 of 2</h2>") < page.index("Attempt 1 of 2</h2>")
     assert "asked for fast" in page
-    assert "first target failed with 503" in page
+    assert "Fallback: openai had failed (server error)." in page
     assert "Upstream error 503" in page
     assert 'class="timeline-output" style="left:' in page
 

@@ -100,6 +100,7 @@ def _told(item: Ranked) -> dict[str, Any]:
     figures = {
         "score": item.scored.score,
         "cost": None if item.scored.price is None else format(item.scored.price.amount, "f"),
+        "currency": None if item.scored.price is None else item.scored.price.currency,
         "latency_ms": None if item.scored.latency_ms is None else round(item.scored.latency_ms, 1),
         "in_flight": item.scored.in_flight,
         "quality": None if item.scored.quality is None else round(item.scored.quality, 4),

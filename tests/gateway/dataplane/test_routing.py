@@ -22,7 +22,7 @@ class Routes:
     """Fresh providers, models and routes, so that no test meets another's breakers."""
 
     def __init__(self, world: World) -> None:
-        self.stack, self.secret = world.stack, world.secret
+        self.stack, self.secret, self.organization = world.stack, world.secret, world.organization
         self.ids: dict[str, str] = {}
 
     def model(self, upstream: str, **provider: Any) -> str:
@@ -135,10 +135,34 @@ def test_a_canary_keeps_its_callers(routes: Routes) -> None:
     assert set(expected.values()) == {"old", "new"}
 
 
-def test_a_route_nobody_understands_leads_nowhere(routes: Routes) -> None:
-    alias = routes.route(routes.model("gpt-4o"), config={"rules": [{"name": "r", "when": {"moon": "full"}}]})
+def test_a_route_nobody_understands_is_an_error_and_hides_what_else_has_its_name(routes: Routes) -> None:
+    model = routes.model("gpt-4o")
+    alias = routes.route(model)
+    before = routes.call(alias)
+    broken = json.dumps({"rules": [{"name": "r", "when": {"moon": "full"}}]})
+    routes.stack.route(alias, [routes.ids[model]], organization_id=routes.organization, config=broken)
+    routes.stack.wait_until_current()
 
-    assert routes.call(alias).error_code == "model_not_found"
+    answer = routes.call(alias)
+
+    assert before.status == 200
+    assert (answer.status, answer.error_code, answer.headers["retry-after"]) == (503, "route_misconfigured", "30")
+    assert routes.stack.get(f"/v1/models/{alias}", routes.secret).status == 404
+    (line,) = routes.lines(answer)
+    assert (line["kind"], line["error_type"], line["cost"]) == ("denied", "route_misconfigured", 0)
+
+
+def test_a_route_without_available_targets_hides_what_else_has_its_name(routes: Routes) -> None:
+    platform, own = routes.model("gpt-4o"), routes.model("gpt-4o-mini")
+    alias = routes.route(platform)
+    routes.stack.route(alias, [routes.ids[own]], organization_id=routes.organization)
+    with routes.stack.connect() as connection:
+        connection.execute("UPDATE gateway_model SET is_enabled = false WHERE name = %s", [own])
+    routes.stack.wait_until_current()
+
+    answer = routes.call(alias)
+
+    assert (answer.status, answer.error_code) == (503, "no_target")
 
 
 def test_the_output_cap_reaches_the_provider(routes: Routes) -> None:

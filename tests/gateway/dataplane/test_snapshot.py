@@ -43,6 +43,23 @@ def test_an_organizations_own_rows_win_and_routes_win_over_models() -> None:
     assert set(catalog.names_for("org")) == {"m", "only"}
 
 
+def test_an_unusable_route_hides_rows_of_its_name() -> None:
+    provider = ProviderView("1", "p", "openai", "openai", Origin("h", 80, tls=False), "/v1", "", Timeouts())
+    target = Target("t", "t", provider)
+    catalog = Catalog(
+        models={("", "a"): (target,), ("org", "a"): (target,), ("org", "b"): (target,)},
+        routes={("", "a"): (target,)},
+        policies={("", "a"): Policy(alias="a")},
+        unusable={("org", "a"): "route_misconfigured", ("", "b"): "no_target"},
+    )
+
+    assert (catalog.find("org", "a"), catalog.why_unusable("org", "a")) == (((), DEFAULT), "route_misconfigured")
+    assert (catalog.find("other", "a")[0], catalog.why_unusable("other", "a")) == ((target,), None)
+    assert (catalog.find("other", "b")[0], catalog.why_unusable("other", "b")) == ((), "no_target")
+    assert catalog.find("org", "b") == ((target,), DEFAULT)
+    assert (set(catalog.names_for("org")), set(catalog.names_for("other"))) == ({"b"}, {"a"})
+
+
 def test_concurrent_changes_all_arrive(world: World) -> None:
     """Versions commit in order: a change that commits later is never skipped (rule 18)."""
     stack = world.stack

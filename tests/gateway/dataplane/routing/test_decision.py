@@ -240,7 +240,7 @@ def test_the_line_keeps_figures_rule_and_reasons_within_bounds() -> None:
 
     assert found.as_line() == {
         "strategy": "cost-optimized", "rule": "trial", "variant": "new",
-        "targets": [{"provider": "p-a", "model": "a", "score": 1.0, "cost": "0.00012"}],
+        "targets": [{"provider": "p-a", "model": "a", "score": 1.0, "cost": "0.00012", "currency": "USD"}],
         "excluded": [{"provider": "p-b", "model": "b", "why": "rule trial"}],
     }  # fmt: skip
     many = decided(
