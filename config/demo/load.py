@@ -1,4 +1,5 @@
-"""Days of the demo company into the ledger: COPY, key spend, dirty marks and the note of the day, one transaction.
+"""Days of the demo company into the ledger: COPY, key spend, budgets, dirty marks and the note of the day, in one
+transaction.
 
 This is `gateway.ledger.booking.book` for lines known to be new: the same tables move in the same transaction. That
 they are new is settled by the `Job` row, which lists the days that are in; it is locked while a day is loaded.
@@ -15,6 +16,7 @@ from analytics.rollups.refresh import refresh
 from config.demo.company import Company
 from config.demo.prices import to_decimal
 from config.demo.rows import DayLines
+from costs.services.budgets import hold_bookings, recount
 from gateway.ledger.booking import MINUTE_MARKS_FOR
 from gateway.ledger.copyformat import COLUMN_LIST
 from gateway.ledger.ids import EPOCH
@@ -30,6 +32,7 @@ def load_day(job_id: UUID, company: Company, before: int, lines: DayLines) -> in
     name = company.calendar.day(before).isoformat()
     with transaction.atomic():
         _commit_without_waiting()
+        hold_bookings()
         job = Job.objects.select_for_update().get(pk=job_id)
         result = job.result or {"days": {}}
         if name in result["days"]:
@@ -37,6 +40,10 @@ def load_day(job_id: UUID, company: Company, before: int, lines: DayLines) -> in
         _copy(lines.rows)
         _book_spend(company, lines)
         _mark_dirty(company.organization, lines)
+        recount(
+            organization=company.organization, start=company.calendar.midnight(before),
+            end=company.calendar.midnight(before - 1),
+        )  # fmt: skip
         result["days"][name] = len(lines.rows)
         job.result = result
         job.progress = min(1.0, len(result["days"]) / job.parameters["days"])

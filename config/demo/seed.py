@@ -10,7 +10,7 @@ from typing import Self
 
 from django.db import IntegrityError, connection, transaction
 
-from config.demo import setup
+from config.demo import policies, setup
 from config.demo.company import FOUNDED, Company
 from config.demo.load import gather_statistics, load_day, refresh_days
 from config.demo.rows import DayLines, day_lines
@@ -94,6 +94,7 @@ def seed(
     if added_lines:
         gather_statistics()
     if done >= wanted:
+        policies.ensure_budgets(job, company)
         _set_status(job, JobStatus.SUCCEEDED)
     return Seeded(slug, company.calendar.until, added_days, added_lines, done, wanted)
 

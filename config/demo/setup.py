@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.contrib.auth.hashers import make_password
 
 from config.demo import company as data
-from config.demo import story
+from config.demo import policies, story
 from config.demo.company import FOUNDED, PILOT_KEY, RUNAWAY_KEY, Company, Key
 from config.demo.prices import override_of
 from costs.models import PriceOverride
@@ -30,6 +30,7 @@ def create(company: Company, simulator_url: str) -> Organization:
     _keys(company, organization, projects, people)
     _catalogue(organization, simulator_url)
     _contract(company, organization)
+    policies.create(organization)
     for rows in (Organization, Team, Project, VirtualKey):
         mine = {"id": company.organization} if rows is Organization else {"organization": company.organization}
         rows._default_manager.filter(**mine).update(created_at=founded)

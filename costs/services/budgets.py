@@ -6,7 +6,7 @@ every line is counted once: here, or when it is booked (decision record 0010).
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
@@ -47,6 +47,15 @@ FROM (
     AND (l.cost IS NULL OR l.cost <> 0) AND {subject} IS NOT NULL AND (%(each)s OR {subject} = %(value)s)
 ) q GROUP BY q.subject ORDER BY q.subject COLLATE "C"
 """
+
+
+RECOUNT_SQL = (
+    COUNT_SQL
+    + """
+ON CONFLICT (budget_id, subject, period_start) DO UPDATE
+SET spent = excluded.spent, uncounted_lines = excluded.uncounted_lines
+"""
+)
 
 
 class BudgetOptions(TypedDict, total=False):
@@ -162,6 +171,26 @@ def set_unpriced_rule(
     return row
 
 
+def hold_bookings() -> None:
+    """Until the end of the transaction no line is booked and no budget made. Taken before lines are written to the
+    ledger beside the writer; `recount` then brings the counters along."""
+    _lock_bookings()
+
+
+def recount(*, organization: UUID, start: datetime, end: datetime) -> int:
+    """Counters of the periods that meet `[start, end)`, from the ledger anew; returns how many budgets had one. For
+    lines that were written beside the writer, in the same transaction, after `hold_bookings`."""
+    found = 0
+    for budget in Budget.objects.filter(organization=organization, archived_at=None, tracked_from__lt=end):
+        at, counted = max(start, budget.tracked_from), False
+        while at < end:
+            window = budget.rule.window(at)
+            _count(budget, *window, RECOUNT_SQL)
+            at, counted = window[1], True
+        found += counted
+    return found
+
+
 # ---- checks --------------------------------------------------------------------------------------------------------
 def checked_scope(organization: Organization, scope: str, value: str) -> tuple[str, Team | None]:
     """The value as it is stored, and the team whose managers see the budget. Raises `Invalid`."""
@@ -265,9 +294,9 @@ def _lock_bookings() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [sql.BUDGETS_LOCK])
 
 
-def _count(budget: Budget, start: Any, end: Any) -> None:
-    """Counters of the running period, from the ledger: one, or one a subject that has cost something already."""
-    statement = COUNT_SQL.format(subject=SUBJECTS[budget.scope], table=TABLE)
+def _count(budget: Budget, start: Any, end: Any, statement: str = COUNT_SQL) -> None:
+    """Counters of a period, from the ledger: one, or one a subject that has cost something already."""
+    statement = statement.format(subject=SUBJECTS[budget.scope], table=TABLE)
     parameters = {
         "budget": budget.pk, "organization": budget.organization_id, "each": is_each(budget.scope_value),
         "value": budget.scope_value, "tag": budget.scope_value.partition("=")[0], "start": start, "end": end,

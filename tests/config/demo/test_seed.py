@@ -3,10 +3,12 @@
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import Sum
 
 from analytics.verify import compare_rollups
 from config.demo import load
@@ -15,13 +17,17 @@ from config.demo.company import Company
 from config.demo.rows import day_lines
 from config.demo.seed import DemoError, seed
 from config.demo.story import Calendar
-from costs.models import PriceOverride
+from costs.budgets.verify import verify_budgets
+from costs.models import Budget, BudgetCounter, PriceOverride
+from costs.services.budgets import create_budget
 from gateway.choices import JobStatus
 from gateway.ledger.connect import connect
 from gateway.ledger.verify import verify
 from gateway.models import (
     AllowedUpstream,
+    BodyPolicy,
     DirtyMark,
+    Guardrail,
     Job,
     KeySpend,
     LedgerLine,
@@ -36,6 +42,7 @@ from gateway.models import (
     VirtualKey,
 )
 from gateway.services import audit
+from gateway.services.route_policies import policy_of_route
 
 pytestmark = pytest.mark.django_db(transaction=True)
 UNTIL = datetime(2026, 11, 2, tzinfo=UTC)
@@ -57,7 +64,7 @@ def test_two_days_and_everything_around_them():
     assert stored() == expected(UNTIL, 2)
     assert (done.added_days, done.added_lines, done.is_complete) == (2, LedgerLine.objects.count(), True)
     assert {model: model.objects.count() for model in (Team, Project, VirtualKey, Provider, Model, Route)} == {
-        Team: 5, Project: 12, VirtualKey: 40, Provider: 4, Model: 8, Route: 2,
+        Team: 5, Project: 12, VirtualKey: 40, Provider: 4, Model: 8, Route: 4,
     }  # fmt: skip
     assert (Membership.objects.count(), PriceOverride.objects.count()) == (24, 1)
     assert not any(user.has_usable_password() for user in User.objects.all())
@@ -71,6 +78,53 @@ def test_two_days_and_everything_around_them():
     assert compare_rollups() == []
     audit.seal(organization)
     assert audit.verify(organization).is_intact
+
+
+def shares() -> dict[str, float]:
+    """How far each budget that is not for each is used."""
+    spent = {row.budget_id: row.spent for row in BudgetCounter.objects.filter(subject="")}
+    return {row.name: float(spent[row.pk] / row.amount) for row in Budget.objects.exclude(scope="end_user")}
+
+
+def test_budgets_are_made_at_the_end_and_count_what_was_loaded():
+    seed(days=2, days_first=1)
+    before = Budget.objects.count()
+    seed(days=2)
+    again = seed(days=2)
+
+    assert (before, Budget.objects.count(), again.added_lines) == (0, 5, 0)
+    wanted = {"Whole company": 0.55, "Engineering": 0.94, "Developer copilot, trial": 1.18, "Contracts": 0.31}
+    found = shares()
+    assert found.keys() == wanted.keys()
+    assert found["Contracts"] > 0
+    for name, share in found.items():  # in the first hours of a month some have cost nothing yet
+        assert share == pytest.approx(wanted[name], rel=0.01) or share == 0
+    assert Budget.objects.get(is_shadow=True).name == "Developer copilot, trial"
+    assert Budget.objects.filter(scope="end_user", scope_value="*").count() == 1
+    with connect() as plain:
+        assert [check for check in verify_budgets(plain) if check.problems] == []
+    assert Guardrail.objects.count() == 3
+    assert BodyPolicy.objects.get().project.slug == "support-assistant"
+    for route in Route.objects.all():
+        policy_of_route(route)
+
+
+def test_a_budget_made_while_days_are_missing_counts_them_when_they_come():
+    """Older days of the running period are loaded beside the writer; a budget that is there by then follows."""
+    seed(days=2, days_first=1)
+    organization = Organization.objects.get()
+    fields = {"organization": organization, "actor": None, "amount": Decimal(10), "period": "fiscal",
+              "anchor_on": (datetime.now(UTC) - timedelta(days=5)).date(), "fiscal_days": 30}  # fmt: skip
+    whole = create_budget(name="Whole", scope="organization", **fields)
+    each = create_budget(name="Each", scope="model", scope_value="*", **fields)
+    before = BudgetCounter.objects.get(budget_id=whole.pk).spent
+    seed(days=2)
+
+    lines = LedgerLine.objects.aggregate(total=Sum("cost"))["total"]
+    assert 0 < before < BudgetCounter.objects.get(budget_id=whole.pk).spent == lines
+    assert BudgetCounter.objects.filter(budget_id=each.pk).aggregate(total=Sum("spent"))["total"] == lines
+    with connect() as plain:
+        assert [check for check in verify_budgets(plain) if check.problems] == []
 
 
 def test_a_second_run_adds_nothing_and_a_longer_one_the_rest():
