@@ -1,11 +1,18 @@
-"""Costs' own pages and entries: budgets."""
+"""Costs' own pages and entries: budgets, and models with what they cost."""
 
-from costs.console import budgets
+from costs.console import budgets, models
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
 
 
 class CostsConsole(ConsoleProvider):
-    """What may be spent."""
+    """What may be spent, and what things cost."""
 
-    pages = (Page("budgets/", budgets.budget_list, "budgets"),)
-    navigation = (NavEntry("Budgets", "admin:budgets", "sliders", Section.OVERVIEW, 30),)
+    pages = (
+        Page("budgets/", budgets.budget_list, "budgets"),
+        Page("models/", models.model_list, "models", "gateway.model"),
+        Page("models/discover/", models.model_discover, "model_discover", "gateway.model"),
+    )
+    navigation = (
+        NavEntry("Budgets", "admin:budgets", "sliders", Section.OVERVIEW, 30),
+        NavEntry("Models", "admin:models", "cube", Section.GATEWAY, 30),
+    )

@@ -69,7 +69,8 @@ def test_attempts_stand_in_their_order_with_hedges_and_fallbacks() -> None:
     assert found is not None
     assert [(one.number, one.target, one.why, one.outcome, one.tone) for one in found.attempts] == [
         (1, "openai · gpt-4o-mini", "The first choice.", "server error (503)", "bad"),
-        (2, "google · gemini", "Fallback: openai had failed (server error).", "ended: the other one answered first", ""),
+        (2, "google · gemini", "Fallback: openai had failed (server error).", "ended: the other one answered first",
+         ""),
         (3, "aws · nova", "Hedge: the first target had not begun to answer after 300 ms.", "answered", "ok"),
     ]  # fmt: skip
 
