@@ -19,3 +19,9 @@ class ConsoleAdminConfig(AdminConfig):
     """`django.contrib.admin` with the console's own `AdminSite`."""
 
     default_site = "analytics.console.site.ConsoleSite"
+
+    def ready(self) -> None:
+        super().ready()  # finds every app's admin module
+        from gateway.admin.labels import name_fields
+
+        name_fields()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,11 +13,14 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
+from analytics.console.format import money
+from costs.console.budgets import names_of
 from costs.models import Budget, PriceOverride
 from costs.services import close_price_override, set_price_override
 from costs.services.budgets import CHANGEABLE, archive_budget, create_budget, update_budget
 from gateway.admin.base import ADMINS, MEMBERS, ServiceAdmin
 from gateway.admin.scope import ScopedAdmin
+from gateway.choices import LimitScope
 from gateway.models import User
 from gateway.services.errors import ServiceError
 
@@ -111,6 +115,8 @@ class BudgetForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if isinstance(amount := self.initial.get("amount"), Decimal):
+            self.initial["amount"] = f"{amount.normalize():f}"
         for name in ("scope_value", "currency", "timezone"):
             if name in self.fields:
                 self.fields[name].required = False
@@ -134,15 +140,30 @@ class BudgetAdmin(ServiceAdmin):
 
     view_roles, change_roles = MEMBERS, ADMINS
     form = BudgetForm
-    list_display = ("name", "organization", "scope", "amount", "currency", "period", "enforcement", "is_shadow")
+    list_display = ("name", "organization", "scope", "shown_amount", "period", "enforcement", "is_shadow")
     list_select_related = ("organization",)
     list_filter = ("scope", "period", "enforcement", ("archived_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "scope_value")
     fields = ("name", "amount", *FIXED, *CHANGEABLE[2:])
     actions = ("archive",)
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return tuple("about" if name == "scope_value" and obj else name for name in self.fields)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return FIXED if obj else ()
+        return (*FIXED, "about") if obj else ()
+
+    @admin.display(description="About")
+    def about(self, budget: Budget) -> str:
+        """What the scope's value names."""
+        if budget.scope == LimitScope.ORGANIZATION:
+            return str(budget.organization)
+        named = names_of([(budget.scope, budget.scope_value)])
+        return named.get((budget.scope, budget.scope_value), budget.scope_value)
+
+    @admin.display(description="Amount", ordering="amount")
+    def shown_amount(self, budget: Budget) -> str:
+        return money(budget.amount, budget.currency)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return (obj is None or obj.archived_at is None) and super().has_change_permission(request, obj)

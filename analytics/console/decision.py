@@ -72,7 +72,8 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """A request's way. `columns`: which figures any candidate has, of `score`, `cost`, `latency`, `load`, `quality`."""
+    """A request's way. `columns`: which figures any candidate has, of `score`, `cost`, `latency`, `load`, `quality`;
+    `words` when there is anything to say of one."""
 
     sentences: list[str]
     candidates: list[Candidate]
@@ -89,9 +90,10 @@ def routing_of(lines: Sequence[Line]) -> Routing | None:
     decision, route, currency = told[0].route_decision, told[0].route, told[0].currency
     candidates = _candidates(decision, currency)
     figures = ("score", "cost", "latency", "load", "quality")
-    columns = frozenset(name for name in figures if any(getattr(one, name) != format.DASH for one in candidates))
+    columns = {name for name in figures if any(getattr(one, name) != format.DASH for one in candidates)}
+    columns |= {"words"} if any(one.words for one in candidates) else set()
     tried = [_tried(number, line) for number, line in enumerate(attempts, start=1)]
-    return Routing(_sentences(decision, route), candidates, tried, columns)
+    return Routing(_sentences(decision, route), candidates, tried, frozenset(columns))
 
 
 def _sentences(decision: Mapping[str, Any], route: str | None) -> list[str]:

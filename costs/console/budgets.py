@@ -1,6 +1,6 @@
 """Budgets: how far each is used in its running period, what is held and left, and when it runs out."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -94,9 +94,13 @@ def _about(budget: Budget, usage: Usage, names: dict[tuple[str, str], str]) -> s
 
 
 def _names(found: Iterable[BudgetUsage]) -> dict[tuple[str, str], str]:
-    """Names of the teams, projects, keys and people that the rows are about. A query for each kind."""
-    names: dict[tuple[str, str], str] = {}
     pairs = {(one.budget.scope, value) for one in found for value in (one.budget.scope_value, one.first.subject)}
+    return names_of(pairs)
+
+
+def names_of(pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Names of the teams, projects, keys and people among `(scope, value)`. A query for each kind."""
+    names: dict[tuple[str, str], str] = {}
     for scope, model in NAMED.items():
         ids = [UUID(value) for kind, value in pairs if kind == scope and value not in ("", "*")]
         if ids:

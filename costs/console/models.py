@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from urllib.parse import urlencode
 from uuid import UUID
@@ -16,7 +16,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from analytics.console import explain
 from analytics.console.format import exact_money, number
 from costs.models import PriceOverride
 from costs.pricing import PriceBook, RateCard, RateTier, default_book
@@ -49,6 +48,7 @@ class Price:
     others: list[str]
     tiers: list[str]
     source: str
+    subject: str
     since: datetime | None
     is_free: bool
 
@@ -165,7 +165,7 @@ def _price(card: RateCard | None, overrides: Mapping[str, PriceOverride]) -> Pri
     if card is None or not card.tiers[-1].rates:
         return None
     base, currency = card.tiers[-1].rates, card.currency
-    source, since = _source(next(iter(base.values())).rate_id, overrides)
+    source, subject, since = _source(next(iter(base.values())).rate_id, overrides)
     return Price(
         columns=[_amount(base[meter].unit_price, meter, currency) if meter in base else "–" for meter in COLUMNS],
         others=[
@@ -174,7 +174,7 @@ def _price(card: RateCard | None, overrides: Mapping[str, PriceOverride]) -> Pri
             if meter in base
         ],
         tiers=[_tier(tier, currency) for tier in reversed(card.tiers[:-1])],
-        source=source, since=since, is_free=card.is_free,
+        source=source, subject=subject, since=since, is_free=card.is_free,
     )  # fmt: skip
 
 
@@ -188,13 +188,21 @@ def _tier(tier: RateTier, currency: str) -> str:
     return f"prompts above {number(tier.above_tokens)}: {amounts}"
 
 
-def _source(rate_id: str, overrides: Mapping[str, PriceOverride]) -> tuple[str, datetime | None]:
-    """Where a rate stands, and from when on when that is known: `genai-prices 0.2.3`, `your own price`."""
+def _source(rate_id: str, overrides: Mapping[str, PriceOverride]) -> tuple[str, str, datetime | None]:
+    """Where a rate stands, what it is called there, and from when on when that is known."""
     origin, _, rest = rate_id.partition(":")
     row = overrides.get(rest.partition(":")[0]) if origin == "override" else None
     if row is None:
-        return explain.rate_source(rate_id), None
+        subject, _, detail = rest.partition(":")
+        return origin.replace("@", " "), subject, _day(detail.partition(":")[2])
     whose = "your own price" if row.organization_id else "the platform's price"
     discount = f", {row.discount_percent.normalize():f} % off" if row.discount_percent else ""
-    note = f" ({row.source})" if row.source else ""
-    return f"{whose}{discount}{note}", row.valid_from
+    return f"{whose}{discount}", row.source, row.valid_from
+
+
+def _day(tag: str) -> datetime | None:
+    """The list's tag of a rate that began on a day; the first price of a model has none."""
+    try:
+        return datetime.combine(date.fromisoformat(tag[:10]), time.min, UTC)
+    except ValueError:
+        return None

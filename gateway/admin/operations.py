@@ -59,10 +59,27 @@ class JobAdmin(RoleAdmin):
     """Background work."""
 
     view_roles = ADMINS
-    list_display = ("kind", "period", "organization", "status", "progress", "created_at", "finished_at")
+    list_display = ("kind", "period", "organization", "status", "done", "created_at", "finished_at")
     list_select_related = ("organization",)
     list_filter = ("status", "kind")
     search_fields = ("kind", "period")
+    fields = (
+        "kind", "period", "organization", "requested_by", "status", "done", "shown_parameters", "shown_result", "error",
+        "created_at", "started_at", "finished_at",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    @admin.display(description="Done", ordering="progress")
+    def done(self, job: Job) -> str:
+        return f"{job.progress:.0%}"
+
+    @admin.display(description="Parameters")
+    def shown_parameters(self, job: Job) -> str:
+        return _pretty(job.parameters)
+
+    @admin.display(description="Result")
+    def shown_result(self, job: Job) -> str:
+        return _pretty(job.result)
 
 
 @admin.register(OutboxMessage)

@@ -142,7 +142,7 @@ def _row(route: Route) -> dict[str, Any]:
 def _options(route: Route) -> list[str]:
     """What differs from a plain route, in a few words each."""
     found = {
-        f"{route.retries} retries": route.retries,
+        f"{route.retries} {'retry' if route.retries == 1 else 'retries'}": route.retries,
         f"deadline {route.deadline_ms or 0:,} ms": route.deadline_ms,
         f"hedged after {route.hedge_after_ms or 0:,} ms": route.hedge_after_ms,
         f"at most {route.output_cap or 0:,} output tokens": route.output_cap,

@@ -51,7 +51,7 @@ def test_strategy_rule_candidates_and_exclusions() -> None:
         (None, "gpt-4o", "—", "—", "Left out: its circuit breaker is open, since its last calls failed."),
         (None, "nova", "—", "—", "Left out: the rule gold allows only others."),
     ]
-    assert found.columns == {"score", "cost"}
+    assert found.columns == {"score", "cost", "words"}
 
 
 def test_attempts_stand_in_their_order_with_hedges_and_fallbacks() -> None:

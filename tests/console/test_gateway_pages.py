@@ -106,7 +106,7 @@ def test_readings_of_bodies_are_listed(company: Company, sign_in: SignIn) -> Non
     page = sign_in("alice").get(reverse("admin:body_access")).content.decode()
 
     assert "req_kept" in page
-    assert "1 calls are kept now." in page
+    assert "1 call is kept now." in page
 
 
 def test_the_board_shows_every_provider_and_tests_one(company: Company, sign_in: SignIn) -> None:

@@ -83,7 +83,7 @@ def test_an_own_price_stands_before_the_list_for_those_who_may_see_it(priced: Co
     assert {who: "$2.10" in row for who, row in seen.items()} == {
         "alice": True, "carol": True, "bob": False, "dave": False,
     }  # fmt: skip
-    assert "your own price (Volume contract)" in seen["alice"]
+    assert 'your own price<br><span class="quiet">Volume contract</span>' in seen["alice"]
     assert '<time datetime="2026-03-01T00:00:00+00:00">2026-03-01</time>' in seen["alice"]
     assert ("$2.50" in seen["bob"], "genai-prices" in seen["bob"]) == (True, True)
 

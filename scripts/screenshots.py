@@ -1,0 +1,130 @@
+"""Take the pictures of the documentation from a running gateway with the demo company.
+
+    make run                                  # in another terminal; wait until the banner about its 90 days is gone
+    python scripts/screenshots.py             # writes docs/img/*.png
+
+The demo company is the same for the same seed, so a picture changes when the console or the day does. A picture larger
+than 250 KB is an error: it is downloaded with the repository.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin
+
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Error as BrowserError
+
+ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM = "/usr/bin/chromium"
+MOST_BYTES = 250_000
+DEMO = "?organization=demo"
+FIRST_ROW = "a.row-link"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One file of docs/img: what to open, in which theme and height, and what to do before the picture is taken."""
+
+    name: str
+    path: str
+    theme: str = "light"
+    height: int = 900
+    before: Callable[[Page], None] | None = None
+
+
+def open_first(page: Page) -> None:
+    """From a list to the page of its first row."""
+    page.locator(FIRST_ROW).first.click()
+    page.wait_for_load_state("networkidle")
+
+
+def simulate(page: Page) -> None:
+    """From the list of routes to where a call to the first goes."""
+    open_first(page)
+    page.get_by_role("link", name="Simulate").click()
+    page.wait_for_load_state("networkidle")
+
+
+PICTURES = (
+    Picture("home-light", f"/admin/{DEMO}&range=90d", height=1000),
+    Picture("home-dark", f"/admin/{DEMO}&range=90d", "dark", 1000),
+    Picture("requests", f"/admin/requests/{DEMO}&range=90d"),
+    Picture("request-detail", f"/admin/requests/{DEMO}&range=90d&model=support-chat", height=1250, before=open_first),
+    Picture("budgets", f"/admin/budgets/{DEMO}", height=620),
+    Picture("models", f"/admin/models/{DEMO}"),
+    Picture("routes", f"/admin/routes/{DEMO}", "dark", 700),
+    Picture("route-editor", f"/admin/routes/{DEMO}", height=1100, before=open_first),
+    Picture("route-simulate", f"/admin/routes/{DEMO}", before=simulate),
+    Picture("providers", f"/admin/providers/{DEMO}", height=620),
+    Picture("keys", f"/admin/gateway/virtualkey/{DEMO}"),
+)
+
+
+def sign_in(browser: Browser, url: str, password: str) -> Page:
+    """A signed-in page; says what is wrong in one line and exits when it does not come to that."""
+    page = browser.new_page(viewport=ViewportSize(width=1440, height=1000), reduced_motion="reduce")
+    try:
+        page.goto(urljoin(url, "/admin/login/"))
+    except BrowserError:
+        sys.exit(f"No gateway answers at {url}; start one with `make run`, or name another with --url.")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", password)
+    page.click("button[type=submit]")
+    page.wait_for_load_state("networkidle")
+    if page.locator("#id_password").count():
+        sys.exit("The password of `admin` is not the one in the data directory; name the right one with --data-dir.")
+    page.goto(urljoin(url, f"/admin/{DEMO}"))
+    if page.locator("#seed-banner").count():
+        sys.exit("The demo company's history is still being built; try again when the banner on the home page is gone.")
+    return page
+
+
+def take(page: Page, url: str, picture: Picture, folder: Path) -> Path:
+    """Open, wait until charts are drawn, and write one picture."""
+    page.set_viewport_size(ViewportSize(width=1440, height=picture.height))
+    page.goto(urljoin(url, f"/admin/settings/{DEMO}"), wait_until="networkidle")
+    choice = page.locator(f"[data-theme-choice={picture.theme}]")
+    if choice.get_attribute("aria-pressed") != "true":
+        with page.expect_response("**/admin/theme/"):
+            choice.click()
+    page.goto(urljoin(url, picture.path), wait_until="networkidle")
+    if picture.before is not None:
+        picture.before(page)
+    page.wait_for_function("document.querySelector('[data-pending]') === null")
+    file = folder / f"{picture.name}.png"
+    page.screenshot(path=file)
+    if file.stat().st_size > MOST_BYTES:
+        sys.exit(f"{file} has {file.stat().st_size:,} bytes, more than {MOST_BYTES:,}: take it of a smaller window.")
+    return file
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", default="http://127.0.0.1:8000", help="the gateway (default %(default)s)")
+    parser.add_argument("--data-dir", type=Path, default=ROOT / "var", help="its data, for the password of `admin`")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "img", help="folder (default docs/img)")
+    parser.add_argument("--chromium", default=CHROMIUM, help="browser (default %(default)s)")
+    parser.add_argument("--only", action="append", metavar="NAME", help="this picture; may be repeated (default: all)")
+    options = parser.parse_args()
+    if unknown := set(options.only or ()) - {picture.name for picture in PICTURES}:
+        parser.error(f"no picture {', '.join(sorted(unknown))}; there are {', '.join(one.name for one in PICTURES)}")
+    try:
+        password = (options.data_dir / "admin-password").read_text().strip()
+    except OSError as error:
+        sys.exit(f"The password of `admin` cannot be read: {error}. Name the data directory with --data-dir.")
+    options.output.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=options.chromium, args=["--no-sandbox"])
+        page = sign_in(browser, options.url, password)
+        for picture in PICTURES:
+            if not options.only or picture.name in options.only:
+                file = take(page, options.url, picture, options.output)
+                print(f"{file}  {file.stat().st_size / 1000:.0f} KB", flush=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
