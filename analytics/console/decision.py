@@ -73,7 +73,7 @@ class Tried:
 @dataclass(frozen=True, slots=True)
 class Routing:
     """A request's way. `columns`: which figures any candidate has, of `score`, `cost`, `latency`, `load`, `quality`;
-    `words` when there is anything to say of one."""
+    `model` and `words` when there are any."""
 
     sentences: list[str]
     candidates: list[Candidate]
@@ -91,7 +91,7 @@ def routing_of(lines: Sequence[Line]) -> Routing | None:
     candidates = _candidates(decision, currency)
     figures = ("score", "cost", "latency", "load", "quality")
     columns = {name for name in figures if any(getattr(one, name) != format.DASH for one in candidates)}
-    columns |= {"words"} if any(one.words for one in candidates) else set()
+    columns |= {name for name in ("model", "words") if any(getattr(one, name) for one in candidates)}
     tried = [_tried(number, line) for number, line in enumerate(attempts, start=1)]
     return Routing(_sentences(decision, route), candidates, tried, frozenset(columns))
 

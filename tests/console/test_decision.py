@@ -51,7 +51,7 @@ def test_strategy_rule_candidates_and_exclusions() -> None:
         (None, "gpt-4o", "—", "—", "Left out: its circuit breaker is open, since its last calls failed."),
         (None, "nova", "—", "—", "Left out: the rule gold allows only others."),
     ]
-    assert found.columns == {"score", "cost", "words"}
+    assert found.columns == {"model", "score", "cost", "words"}
 
 
 def test_attempts_stand_in_their_order_with_hedges_and_fallbacks() -> None:
@@ -101,6 +101,7 @@ def test_older_lines_name_providers_alone() -> None:
     assert found is not None
     assert found.sentences == ["The route fast orders its targets by priority."]
     assert [(one.place, one.provider, one.model) for one in found.candidates] == [(1, "openai", ""), (2, "mistral", "")]
+    assert found.columns == frozenset()
 
 
 def test_the_page_of_a_request_tells_how_it_was_routed(company: Company, sign_in: SignIn) -> None:
