@@ -31,7 +31,8 @@ class NavSection:
 def navigation(request: HttpRequest, allowed: Callable[[Permission], bool]) -> list[NavSection]:
     """Sections with at least one entry, in the order of `Section`. No query of its own."""
     found = [(entry, url) for entry, url in _reachable() if allowed(_permission(entry))]
-    current = _current(request.path, [url for _, url in found])
+    places = {place: url for entry, url in found for place in (url, *_also(entry))}
+    current = places.get(_current(request.path, list(places)), "")
     sections = []
     for section in Section:
         entries = sorted((pair for pair in found if pair[0].section is section), key=lambda pair: _rank(pair[0]))
@@ -48,6 +49,14 @@ def _reachable() -> Iterator[tuple[NavEntry, str]]:
                 yield entry, reverse(entry.url_name)
             except NoReverseMatch:
                 continue
+
+
+def _also(entry: NavEntry) -> Iterator[str]:
+    for name in entry.also:
+        try:
+            yield reverse(name)
+        except NoReverseMatch:
+            continue
 
 
 def _permission(entry: NavEntry) -> Permission:

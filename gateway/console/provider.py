@@ -25,9 +25,18 @@ class GatewayConsole(ConsoleProvider):
     )
     navigation = (
         NavEntry("Keys", "admin:gateway_virtualkey_changelist", "key", Section.GATEWAY, 10, "gateway.virtualkey"),
-        NavEntry("Providers", "admin:providers", "cloud", Section.GATEWAY, 20),
-        NavEntry("Routes", "admin:routes", "route", Section.GATEWAY, 40),
-        NavEntry("Guardrails", "admin:guardrails", "shield", Section.GATEWAY, 50),
+        NavEntry(
+            "Providers", "admin:providers", "cloud", Section.GATEWAY, 20, also=("admin:gateway_provider_changelist",)
+        ),
+        NavEntry("Routes", "admin:routes", "route", Section.GATEWAY, 40, also=("admin:gateway_route_changelist",)),
+        NavEntry(
+            "Guardrails",
+            "admin:guardrails",
+            "shield",
+            Section.GATEWAY,
+            50,
+            also=("admin:gateway_guardrail_changelist",),
+        ),
         NavEntry("Imports", "admin:imports", "folder", Section.GATEWAY, 80),
         NavEntry("Body access", "admin:body_access", "book", Section.GATEWAY, 90),
         NavEntry("Projects", "admin:gateway_project_changelist", "folder", Section.ORGANIZATION, 10, "gateway.project"),

@@ -53,7 +53,8 @@ class Page:
 @dataclass(frozen=True, slots=True)
 class NavEntry:
     """One link of the side navigation. `icon`: a symbol of `static/img/icons.svg`; entries of a section stand by
-    `order`, then label. `permission` None: that of the page `url_name` leads to, everybody when it is no `Page`."""
+    `order`, then label. `permission` None: that of the page `url_name` leads to, everybody when it is no `Page`.
+    `also`: further pages under which it is the marked entry, such as the model admin that its page leads to."""
 
     label: str
     url_name: str
@@ -61,6 +62,7 @@ class NavEntry:
     section: Section = Section.OVERVIEW
     order: int = 100
     permission: Permission | None = None
+    also: tuple[str, ...] = ()
 
 
 class ConsoleProvider:

@@ -106,6 +106,8 @@ def test_an_entry_shows_to_whom_its_page_opens(extended: None) -> None:
         ("/admin/requests/req_1/", ["Requests"]),
         ("/admin/requests/invoices/", ["Alpha", "Zeta"]),
         ("/admin/gateway/model/add/", ["Models"]),
+        ("/admin/gateway/route/", ["Routes"]),
+        ("/admin/costs/budget/add/", ["Budgets"]),
         ("/admin/password_change/", []),
     ],
 )
