@@ -147,8 +147,9 @@ def _excluded(target: Mapping[str, Any]) -> Candidate:
     words = EXCLUSIONS.get(why) or (
         f"Left out: the rule {rule} allows only others." if rule != why else f"Left out: {why}."
     )
-    dashes = [format.DASH] * 5
-    return Candidate(None, str(target.get("provider", "")), str(target.get("model", "")), *dashes, words)
+    dashes = dict.fromkeys(("score", "cost", "latency", "load", "quality"), format.DASH)
+    provider, model = str(target.get("provider", "")), str(target.get("model", ""))
+    return Candidate(place=None, provider=provider, model=model, words=words, **dashes)
 
 
 def _tried(number: int, line: Line) -> Tried:

@@ -184,9 +184,9 @@ def recount(*, organization: UUID, start: datetime, end: datetime) -> int:
     for budget in Budget.objects.filter(organization=organization, archived_at=None, tracked_from__lt=end):
         at, counted = max(start, budget.tracked_from), False
         while at < end:
-            window = budget.rule.window(at)
-            _count(budget, *window, RECOUNT_SQL)
-            at, counted = window[1], True
+            first, following = budget.rule.window(at)
+            _count(budget, first, following, RECOUNT_SQL)
+            at, counted = following, True
         found += counted
     return found
 

@@ -89,8 +89,7 @@ class RouteEditor:
             current = Route.objects.select_for_update(of=("self",)).get(pk=self.route.pk)
             if self.form.cleaned_data["seen"] != _version(current):
                 self.form.add_error(None, CHANGED)
-                self.form.data = self.form.data.copy()
-                self.form.data["seen"] = _version(current)
+                self.form.data = {**self.form.data.dict(), "seen": _version(current)}  # type: ignore[attr-defined]
                 return None
             return catalog.update_route(route=current, actor=actor, targets=targets, **fields)
 

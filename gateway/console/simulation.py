@@ -93,7 +93,7 @@ def body_of(data: Mapping[str, Any]) -> Json:
         OPENAI_CHAT: _chat, OPENAI_RESPONSES: _responses, ANTHROPIC_MESSAGES: _messages, ANTHROPIC_COUNT: _messages,
     }  # fmt: skip
     make = makers.get(endpoint.dialect)
-    body = make(text, data) if make else {endpoint.required: text}
+    body: Json = make(text, data) if make else {endpoint.required: text}
     if data["is_stream"] and endpoint.streams:
         body["stream"] = True
     return body
@@ -112,7 +112,7 @@ def _chat(text: str, data: Mapping[str, Any]) -> Json:
 
 
 def _responses(text: str, data: Mapping[str, Any]) -> Json:
-    picture = {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}"}
+    picture: Json = {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}"}
     parts: list[Json] = [{"type": "input_text", "text": text}, *([picture] if data["has_image"] else [])]
     tool = {"type": "function", "name": "get_weather", "parameters": SCHEMA}
     return _with_tool({"input": [{"role": "user", "content": parts}]}, data, tool)

@@ -22,7 +22,12 @@ PAGES = (
     "/admin/requests/?q=unknown",
     "/admin/settings/",
     "/admin/providers/",
-    "/admin/guardrails/",
+    "/admin/models/",
+    "/admin/routes/",
+    "/admin/routes/add/",
+    "/admin/routes/?organization=newcomer",
+    "/admin/models/?organization=newcomer",
+    "/admin/guardrails/?organization=acme",
     "/admin/budgets/",
     "/admin/costs/budget/",
     "/admin/costs/budget/add/",
@@ -297,6 +302,38 @@ def test_tabs_and_drawer_of_the_gallery(signed_in: Watched, console: ConsoleServ
     page.mouse.click(20, 400)  # beside it
     assert not page.locator("#peek").is_visible()
     signed_in.check("/admin/components/")
+
+
+def test_a_route_is_edited_row_by_row_and_simulated(signed_in: Watched, console: ConsoleServer) -> None:
+    page = signed_in.page
+    page.goto(f"{console.url}/admin/routes/add/?organization=acme")
+    page.fill("#id_alias", "smart")
+    for model in ("gpt-4o · OpenAI", "claude-haiku-4-5 · Anthropic", "gpt-4o-mini · OpenAI"):
+        page.locator("select[name=target_model]").last.select_option(label=model)
+        page.get_by_role("button", name="Add target").click()
+        page.wait_for_function("[...document.querySelectorAll('select[name=target_model]')].at(-1).value === ''")
+    page.get_by_role("button", name="Remove this target").nth(1).click()
+    page.fill("#id_config", '{"rules": [')
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_selector("text=This is not valid JSON: line 1, column 12")
+    chosen = page.eval_on_selector_all(
+        "select[name=target_model]", "all => all.map(one => one.selectedOptions[0].text)"
+    )
+    page.fill("#id_config", "{}")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_selector("text=The route smart is saved")
+
+    assert chosen == ["gpt-4o · OpenAI", "gpt-4o-mini · OpenAI", "–"]
+    signed_in.check("/admin/routes/add/")
+    page.get_by_role("link", name="Simulate").click()
+    page.fill("#id_tags", "nonsense")
+    page.get_by_role("button", name="Simulate").click()
+    page.wait_for_selector("text=Each tag is name=value.")
+    page.fill("#id_tags", "tier=gold")
+    page.get_by_role("button", name="Simulate").click()
+    page.wait_for_selector("text=2 of 2 targets can be tried.")
+    assert page.url.endswith("/simulate/")
+    signed_in.check(page.url)
 
 
 def test_nothing_is_loaded_from_elsewhere(signed_in: Watched, console: ConsoleServer) -> None:
