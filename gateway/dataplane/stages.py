@@ -16,17 +16,12 @@ from gateway.dataplane.routing.decision import NO_CHOICE, choose, decide
 from gateway.dataplane.routing.facts import Facts
 from gateway.dataplane.routing.policy import StrategyRefused
 from gateway.dataplane.signals import LiveSignals
-from gateway.dataplane.views import NO_TARGET, ROUTE_MISCONFIGURED, KeyView
+from gateway.dataplane.views import NO_TARGET, KeyView
 
 if TYPE_CHECKING:
     from gateway.dataplane.runtime import Runtime
 
 STRATEGY_HEADER = b"x-gateway-route"
-UNUSABLE = {
-    NO_TARGET: "None of the targets of the route '{alias}' is available.",
-    ROUTE_MISCONFIGURED: "The stored configuration of the route '{alias}' cannot be used; an administrator "
-    "must save it anew.",
-}
 
 
 @lru_cache(maxsize=8192)
@@ -116,13 +111,22 @@ def resolve(call: Call, runtime: "Runtime") -> None:
         raise Denied(403, "model_not_allowed", f"This key may not use the model '{call.model}'.",
                      kind="permission_error", param="model")  # fmt: skip
     if unusable is not None:
-        message = UNUSABLE[unusable].format(alias=call.model)
-        raise Denied(503, unusable, message, kind="api_error", headers={"Retry-After": "30"})
+        raise _unusable(unusable, call.model)
     call.candidates, call.route, call.policy = candidates, policy.alias, policy
     if policy.output_cap is not None:
         call.output_cap = min(policy.output_cap, call.output_cap or policy.output_cap)
     if policy.rules or STRATEGY_HEADER in call.headers:
         _choose(call, runtime)
+
+
+def _unusable(code: str, alias: str) -> Denied:
+    """The answer for a route that leads nowhere; `code` as the catalogue says."""
+    retry = {"Retry-After": "30"}
+    if code == NO_TARGET:
+        message = f"None of the targets of the route '{alias}' is available."
+        return Denied(503, "no_target", message, kind="api_error", headers=retry)
+    message = f"The stored configuration of the route '{alias}' cannot be used; an administrator must save it anew."
+    return Denied(503, "route_misconfigured", message, kind="api_error", headers=retry)
 
 
 def _choose(call: Call, runtime: "Runtime") -> None:
@@ -162,5 +166,5 @@ def route(call: Call, runtime: "Runtime") -> None:
     )  # fmt: skip
     if not decision.targets:
         message = f"The rule '{decision.rule}' allows only targets that are not available."
-        raise Denied(503, NO_TARGET, message, kind="api_error", headers={"Retry-After": "30"})
+        raise Denied(503, "no_target", message, kind="api_error", headers={"Retry-After": "30"})
     call.targets, call.decision = decision.targets, decision.as_line()
