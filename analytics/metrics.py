@@ -156,6 +156,8 @@ declare(
            f"(satisfied + tolerating ÷ 2) ÷ measured requests; T = {APDEX_TARGET_MS / 1000:g} s; errors frustrate."),
     _ratio("availability", "Availability", "ratio", "percent", {"requests": 1, "unavailable": -1}, REQUESTS,
            "Share of requests not lost to upstream_error, timeout or interrupted."),
+    _ratio("quality_score", "Quality", "ratio", "score", {"quality_total": 1}, {"quality_count": 1},
+           "Mean over scored requests of the mean of their scores, 0 to 1."),
     Measure("distinct_users", "Active users", "1", "count", "distinct", "Key owners with a request.", column="user"),
     Measure("distinct_keys", "Active keys", "1", "count", "distinct", "Keys with a request.", column="api_key"),
 )  # fmt: skip

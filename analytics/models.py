@@ -59,6 +59,8 @@ class Sums(models.Model):
     estimated_cost = ExactField()
     retry_cost = ExactField()
     failed_cost = ExactField()
+    quality_count = models.BigIntegerField(db_default=0)
+    quality_total = ExactField(db_default=0)
 
     class Meta:
         abstract = True

@@ -276,6 +276,7 @@ GATEWAY_SNAPSHOT_LOADERS = [
     "gateway.dataplane.cache.policy.PolicyLoader",
     "gateway.dataplane.guard.rules.RulesLoader",
     "gateway.dataplane.bodies.capture.BodyPolicyLoader",
+    "gateway.dataplane.quality.QualityLoader",
     "costs.budgets.loading.BudgetLoader",
 ]
 GATEWAY_SERVICES = [
@@ -291,6 +292,7 @@ GATEWAY_SERVICES = [
 GATEWAY_MOUNTS = {
     "/metrics": "gateway.dataplane.exposition.Exposition",
     "/otlp/v1/traces": "gateway.otlp.receiver.Traces",
+    "/v1/feedback": "gateway.dataplane.feedback.Feedback",
 }
 METRICS_TOKEN = ENV.metrics_token
 GATEWAY_OTLP_ENDPOINT = ENV.otlp_endpoint

@@ -143,3 +143,12 @@ class LedgerLineQuerySet(VisibleQuerySet):
     def in_window(self, start: datetime, end: datetime) -> Self:
         """Lines that started in `[start, end)`."""
         return self.filter(started_at__gte=start, started_at__lt=end)
+
+
+class QualityScoreQuerySet(VisibleQuerySet):
+    """Who sees a request sees what was said of it."""
+
+    def _visible_q(self, user: Person) -> Q:
+        team = Q(team__in=memberships_of(user, Role.MANAGER).values("team_id"))
+        own = Q(user=user.pk, organization__in=organizations_of(user))
+        return Q(organization__in=organizations_of(user, *WIDE_ROLES)) | team | own

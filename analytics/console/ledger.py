@@ -16,7 +16,7 @@ from analytics.console.decision import Routing, routing_of
 from analytics.console.periods import Period
 from gateway.choices import LineKind, LineStatus, PriceStatus
 from gateway.ledger.ids import started_at
-from gateway.models import LedgerLine, Organization, Project, Team, User, VirtualKey
+from gateway.models import LedgerLine, Organization, Project, QualityScore, Team, User, VirtualKey
 
 REQUEST_KINDS = (LineKind.ATTEMPT, LineKind.CACHE_HIT, LineKind.DENIED)
 PAGE_SIZE = 50
@@ -24,6 +24,7 @@ RECENT = 12
 RECENT_WINDOWS = (timedelta(days=2), timedelta(days=92), None)
 MOST_LINES = 100
 MOST_PROJECTS = 1000
+MOST_SCORES = 50
 Names = Mapping[uuid.UUID, str]
 TONES = {"ok": "ok", "cancelled": "muted", "denied": "warn"}
 
@@ -113,6 +114,19 @@ class LineDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """What one source said of the request. `score` is text, empty when it gave a label alone; `by` is the person or
+    the key that recorded it."""
+
+    name: str
+    score: str
+    label: str
+    source: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RequestDetail:
     """A request with all its lines, oldest first; `truncated` when it has more than `MOST_LINES`."""
 
@@ -124,6 +138,7 @@ class RequestDetail:
     final: LineDetail
     lines: list[LineDetail]
     routing: Routing | None
+    scores: list[ScoreRow]
     cost: str
     unpriced: bool
     length: str
@@ -187,7 +202,7 @@ def page(user: User, organization: Organization, period: Period, filters: Filter
 
 
 def detail(user: User, request_id: str, organization: Organization | None, zone: str) -> RequestDetail | None:
-    """All lines of a request that `user` may see; None when there are none. Up to five queries.
+    """All lines of a request that `user` may see; None when there are none. Up to eight queries.
 
     Callers choose their request ids, so the same id may exist in several organizations: the chosen one wins.
     """
@@ -211,11 +226,40 @@ def detail(user: User, request_id: str, organization: Organization | None, zone:
         final=final,
         lines=details,
         routing=routing_of(lines[:MOST_LINES]),
+        scores=_scores(user, final.line, zone),
         cost=format.exact_money(sum(costs), final.line.currency) if costs else format.DASH,
         unpriced=any(line.price_status == PriceStatus.UNPRICED for line in lines),
         length=format.duration(_span_ms(lines)),
         truncated=len(lines) > MOST_LINES,
     )
+
+
+def _scores(user: User, line: LedgerLine, zone: str) -> list[ScoreRow]:
+    """What was said of the request that `line` ends, oldest first. One query, two more for the names."""
+    scores = list(
+        QualityScore.objects.visible_to(user).filter(organization=line.organization, line=line.id)[:MOST_SCORES]
+    )
+    people = {score.by_user for score in scores} - {None}
+    keys = {score.by_key for score in scores} - {None}
+    names: dict[uuid.UUID | None, str] = {}
+    if people:
+        names |= {
+            person.pk: str(person)
+            for person in User.objects.filter(pk__in=people, memberships__organization=line.organization)
+        }
+    if keys:
+        names |= {key.pk: f"key {key}" for key in VirtualKey.objects.visible_to(user).filter(pk__in=keys)}
+    return [
+        ScoreRow(
+            score.name,
+            "" if score.score is None else f"{score.score:.2f}",
+            score.label or "",
+            score.source,
+            names.get(score.by_user or score.by_key, ""),
+            format.local(score.updated_at, zone),
+        )
+        for score in scores
+    ]
 
 
 def exists(user: User, request_id: str) -> bool:

@@ -66,7 +66,7 @@ def answer(plan: Plan, now: datetime) -> Result:
         change={} if previous is None else {m.name: _change(totals[m.name], previous[m.name]) for m in plan.measures},
         series=_series(plan, rows, read, groups, now),
         groups=[group for _, group in groups],
-        notes=[*plan.notes, *_unpriced(total)],
+        notes=[*plan.notes, *_unpriced(total), *_unscored(plan, totals)],
     )
 
 
@@ -202,6 +202,12 @@ def _unpriced(total: Row) -> list[Note]:
     if not count:
         return []
     return [Note("unpriced", f"The price of {count:,} requests is not known; cost leaves them out.")]
+
+
+def _unscored(plan: Plan, totals: Mapping[str, Value]) -> list[Note]:
+    if "quality_score" not in totals or totals["quality_score"] is not None:
+        return []
+    return [Note("no_scores", "No request of this window was scored: quality is unknown. Scores come by /v1/feedback.")]
 
 
 def as_understood(plan: Plan) -> dict[str, object]:

@@ -2,7 +2,8 @@
 
 A new sum or dimension is one entry here plus its column in `analytics.models` (a test compares the two).
 SQL expressions read the columns of `sql.lines`: the ledger's own, plus `final`, `duration_ms`, `ttft_ms`,
-`output_rate` (cleaned), and the cost split `input_cost`, `output_cost`, `cache_cost`.
+`output_rate` (cleaned), the cost split `input_cost`, `output_cost`, `cache_cost`, and of requests that were scored
+`quality_count` (1) and `quality_total` (the mean of its scores).
 """
 
 from dataclasses import dataclass
@@ -100,6 +101,8 @@ SUMS: tuple[Sum, ...] = (
     _money("estimated_cost", "usage_source = 'estimated'"),
     _money("retry_cost", "kind = 'attempt' AND NOT is_final"),
     _money("failed_cost", f"kind = 'attempt' AND {_FAILED}"),
+    _total("quality_count", "quality_count"),
+    Sum("quality_total", "coalesce(sum(quality_total), 0)", is_money=True),
 )
 SUM_NAMES = tuple(item.name for item in SUMS)
 HISTOGRAMS = tuple(scale.name for scale in histogram.SCALES)

@@ -9,6 +9,7 @@ from analytics.rollups import cubes
 from analytics.rollups.cubes import Cube, Grain
 from gateway.ledger.schema import TABLE as LEDGER
 
+SCORES = "gateway_qualityscore"
 WIDTHS = {Grain.MINUTE: "1 minute", Grain.QUARTER_HOUR: "15 minutes", Grain.DAY: "1 day"}
 SHORT = 32
 """Histograms of up to this many entries are stored as they come: unsorted, a bucket possibly more than once."""
@@ -64,9 +65,12 @@ def lines(grain: Grain, window: str) -> str:
     l.model_served AS model, l.is_final, l.is_final AND l.kind IN {cubes.quoted(cubes.REQUEST_KINDS)} AS final,
     l.price_status, l.usage_source, l.request_count, {", ".join(f"l.{c}" for c in _TOKENS)}, l.cost, l.list_cost,
     {_cleaned("duration_ms")} AS duration_ms, {_cleaned("ttft_ms")} AS ttft_ms, {OUTPUT_RATE} AS output_rate,
-    c.input_cost, c.output_cost, c.cache_cost
+    c.input_cost, c.output_cost, c.cache_cost, q.quality_count, q.quality_total
   FROM {LEDGER} l LEFT JOIN LATERAL (
     SELECT {parts} FROM jsonb_to_recordset(l.charges) AS c(meter text, cost numeric)) c ON true
+  LEFT JOIN LATERAL (
+    SELECT (count(score) > 0)::int AS quality_count, round(avg(score), 5) AS quality_total
+    FROM {SCORES} s WHERE l.is_final AND s.organization = l.organization AND s.line = l.id) q ON true
   WHERE {window}) i"""
 
 

@@ -13,7 +13,7 @@ import orjson
 import psycopg
 
 from gateway.dataplane import clock, loading
-from gateway.dataplane.protocols import Loader, Pricer
+from gateway.dataplane.protocols import Loader, Pricer, RefreshedLoader
 from gateway.dataplane.views import Catalog, KeyView, Snapshot
 from gateway.ledger.ids import uuid7
 
@@ -60,6 +60,7 @@ class Keeper:
         self._report = report
         self._loaders = loaders
         self._version = -1
+        self._refresh_at: dict[str, float] = {}
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -101,6 +102,7 @@ class Keeper:
             delta = Delta(version)
             if version != self._version:
                 self._read_changes(connection, delta)
+            self._refresh(connection, delta)
         self._version = version
         return delta
 
@@ -119,6 +121,15 @@ class Keeper:
         for loader in self._loaders:
             if delta.is_full or not loader.entities or entities & loader.entities:
                 delta.extras[loader.name] = loader.load(connection)
+
+    def _refresh(self, connection: psycopg.Connection[Any], delta: Delta) -> None:
+        now = time.monotonic()
+        for loader in self._loaders:
+            if isinstance(loader, RefreshedLoader):
+                if loader.name not in delta.extras and now >= self._refresh_at.get(loader.name, 0.0):
+                    delta.extras[loader.name] = loader.load(connection)
+                if loader.name in delta.extras:
+                    self._refresh_at[loader.name] = now + loader.refresh_s
 
     def _read_key_changes(
         self, connection: psycopg.Connection[Any], delta: Delta, changes: Iterable[tuple[str, str]]

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
 
 import psycopg
 
@@ -94,6 +94,13 @@ class Loader(Protocol):
 
     def load(self, connection: psycopg.Connection[Any]) -> object:
         """Read through `connection`, in the keeper's thread and inside its REPEATABLE READ snapshot."""
+
+
+@runtime_checkable
+class RefreshedLoader(Loader, Protocol):
+    """A loader of something that changes without being configured: it also loads every `refresh_s` seconds."""
+
+    refresh_s: float
 
 
 class Mount(Protocol):

@@ -20,7 +20,7 @@ PRICE_KEPT_S = 30.0
 MAX_PRICES = 4_096
 QUALITY = "quality"
 """Name under which a snapshot loader brings recorded scores: `{(organization, provider slug, model name): mean}`,
-0 to 1. None ships with the gateway; without one, quality does not count."""
+0 to 1; the gateway's own is `quality.QualityLoader`. A target that is not in it has too few scores."""
 
 
 class Prices:

@@ -74,8 +74,9 @@ class Lines:
         return {**line, **self._prices(line, record)}
 
     def _prices(self, line: Mapping[str, Any], record: UsageRecord) -> Mapping[str, Any]:
-        if line["kind"] == LineKind.CACHE_HIT:
-            return {"price_status": PriceStatus.FREE.value, "cost": "0", "list_cost": "0"}
+        if line["kind"] == LineKind.CACHE_HIT:  # its list cost is what the answer would have cost: what was saved
+            saved = self._listed(line, record)["list_cost"] or "0"
+            return {"price_status": PriceStatus.FREE.value, "cost": "0", "list_cost": saved}
         if record.amount is not None and self._uses_file_prices:
             return self._stated(line, record, record.amount)
         return self._listed(line, record)

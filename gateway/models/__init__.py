@@ -17,6 +17,7 @@ from gateway.models.ledger import (
     SpoolCursor,
 )
 from gateway.models.policies import CachePolicy, Guardrail
+from gateway.models.scores import QualityScore
 
 __all__ = [
     "AllowedUpstream",
@@ -41,6 +42,7 @@ __all__ = [
     "OutboxMessage",
     "Project",
     "Provider",
+    "QualityScore",
     "QuarantinedLine",
     "RejectedRecord",
     "Route",

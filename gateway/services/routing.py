@@ -18,6 +18,7 @@ from gateway.dataplane.call import Call
 from gateway.dataplane.endpoints import ENDPOINTS
 from gateway.dataplane.errors import ApiError
 from gateway.dataplane.protocols import Loader, Pricer
+from gateway.dataplane.quality import LEAST_REQUESTS
 from gateway.dataplane.routing import expected
 from gateway.dataplane.routing.decision import Choice, Decision, Excluded, Ranked, choose, decide
 from gateway.dataplane.routing.facts import Facts
@@ -215,7 +216,7 @@ class ReportedSignals:
 
 
 def _recorded_scores() -> Mapping[tuple[str, str, str], float]:
-    """From the loader that the data planes take them from; empty when no app brings one."""
+    """From the loader that the data planes take them from; empty when the settings name none."""
     connection.ensure_connection()
     loaders: list[Loader] = [import_string(path)() for path in settings.GATEWAY_SNAPSHOT_LOADERS]
     found: Any = [loader.load(connection.connection) for loader in loaders if loader.name == QUALITY]
@@ -316,6 +317,9 @@ def _notes(decision: Decision, signals: ReportedSignals, facts: Facts) -> list[N
         found.append(("no_live_figures", "No data plane has reported lately: latency, load and circuits are unknown."))
     if weights.cost and any(item.price is None for item in scores):
         found.append(("unpriced", "A target without a known price ranks behind those that have one."))
+    if weights.quality and not decision.note and any(item.quality is None for item in scores):
+        few = f"A target with fewer than {LEAST_REQUESTS} scored requests ranks behind those that have them."
+        found.append(("few_scores", few))
     if decision.note:
         found.append(("no_quality", f"{decision.note[0].upper()}{decision.note[1:]}: equals are drawn by weight."))
     if decision.rule is not None and decision.variant is None and _is_split(facts):

@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
 
+from django.db import connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from analytics.console import ledger
+from gateway.models import VirtualKey
+from gateway.scores import RECORD_SQL, read
 from tests.console.company import Company, line, load, with_retry
 from tests.console.conftest import SignIn
 
@@ -244,3 +247,26 @@ def test_many_lines_of_one_id_are_cut_and_said(company: Company, sign_in: SignIn
     page = page_of(sign_in("alice"), f"{LIST}again/")
 
     assert "Only the first 100 lines of this id are shown." in page
+
+
+def test_scores_of_a_request_are_shown_with_who_and_when(company: Company, sign_in: SignIn) -> None:
+    made = make_lines(company, 2)
+    with connection.cursor() as cursor:
+        for said in (
+            {"name": "helpfulness", "source": "user <b>", "score": 0.8},
+            {"name": "tone", "source": "grader", "label": "friendly"},
+        ):
+            opinion = read({"request_id": "r0", **said})
+            by = {"by_user": company.people["alice"].pk} if "score" in said else {"by_key": made[0]["api_key"]}
+            cursor.execute(RECORD_SQL, opinion.parameters(company.organization.pk, made[0]["project"], **by))
+    client = sign_in("alice")
+
+    page = page_of(client, f"{LIST}r0/")
+
+    rows = re.findall(r'<tr><th scope="row">(\w+)</th><td class="num">([^<]*)</td><td>([^<]*)</td><td>(.*?)</td>', page)
+    key = VirtualKey.objects.get(pk=made[0]["api_key"])
+    assert rows == [
+        ("helpfulness", "0.80", "–", f'user &lt;b&gt; <span class="quiet">{company.people["alice"]}</span>'),
+        ("tone", "–", "friendly", f'grader <span class="quiet">key {key}</span>'),
+    ]
+    assert "scores-title" not in page_of(client, f"{LIST}r1/")

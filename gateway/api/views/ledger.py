@@ -19,12 +19,14 @@ from gateway.api.ordering import LedgerOrdering
 from gateway.api.pagination import CappedPagination
 from gateway.api.permissions import ADMINS, MEMBERS
 from gateway.api.serializers import ledger as shapes
+from gateway.api.serializers import scores as score_shapes
 from gateway.api.serializers.policies import BodiesSerializer
 from gateway.api.views.base import ReadableResource
 from gateway.choices import PriceStatus, UsageSource
 from gateway.ledger.ids import started_at
-from gateway.models import AuditEvent, LedgerLine
-from gateway.services import audit, bodies, explanation
+from gateway.models import AuditEvent, LedgerLine, QualityScore
+from gateway.scores import Opinion
+from gateway.services import audit, bodies, explanation, scores
 
 _LINE_OR_REQUEST = OpenApiParameter(
     "id", OpenApiTypes.STR, OpenApiParameter.PATH, description="Id of a line, or the request id that the caller got."
@@ -60,7 +62,9 @@ class UsageRecordViewSet(ReadableResource):
     filter_backends = (DjangoFilterBackend, SearchFilter, LedgerOrdering)
     search_fields = ("request_id", "model_requested", "model_served", "end_user", "error_type")
     ordering_fields = ("started_at",)
-    roles = {"list": MEMBERS, "retrieve": MEMBERS, "cost_explanation": MEMBERS, "bodies": ADMINS}
+    roles = {
+        "list": MEMBERS, "retrieve": MEMBERS, "cost_explanation": MEMBERS, "scores": MEMBERS, "bodies": ADMINS,
+    }  # fmt: skip
     lookup_value_regex = r"[A-Za-z0-9._:\-]{1,128}"
     lookup_url_kwarg = "id"
 
@@ -75,7 +79,7 @@ class UsageRecordViewSet(ReadableResource):
     def retrieve(self, request: Request, id: str) -> Response:
         """A request with all its lines."""
         lines = self._lines(id)
-        final = next((line for line in reversed(lines) if line.is_final), lines[-1])
+        final = _final(lines)
         final.lines, final.total_cost = lines, explanation.total(lines)  # type: ignore[attr-defined]
         return self.answer(final, 200, shapes.UsageRecordDetailSerializer)
 
@@ -103,6 +107,31 @@ class UsageRecordViewSet(ReadableResource):
         found = bodies.read_bodies(organization=self.organization, request_id=request_id, actor=self.actor)
         return Response(BodiesSerializer(found, many=True).data)
 
+    @extend_schema(
+        methods=["GET"], parameters=[_LINE_OR_REQUEST], responses=score_shapes.ScoreSerializer(many=True), filters=False
+    )
+    @extend_schema(
+        methods=["POST"],
+        parameters=[_LINE_OR_REQUEST],
+        request=score_shapes.ScoreRequestSerializer,
+        responses={200: score_shapes.ScoreSerializer, 201: score_shapes.ScoreSerializer},
+    )
+    @action(detail=True, methods=["get", "post"], filter_backends=(), pagination_class=None)
+    def scores(self, request: Request, id: str) -> Response:
+        """What people and evaluators said of the request. POST keeps an opinion: 201, or 200 when it replaces the same
+        source's earlier one on the same name."""
+        lines = self._lines(id)
+        if request.method == "GET":
+            known = QualityScore.objects.visible_to(request.user)
+            rows = known.filter(organization=lines[0].organization, request_id=lines[0].request_id)
+            return Response(score_shapes.ScoreSerializer(rows, many=True).data)
+        fields = self.validated(score_shapes.ScoreRequestSerializer)
+        opinion = Opinion(
+            lines[0].request_id, fields["name"], fields["source"], fields.get("score"), fields.get("label")
+        )
+        score, is_new = scores.record_score(line=_final(lines), opinion=opinion, actor=self.actor)
+        return self.answer(score, 201 if is_new else 200, score_shapes.ScoreSerializer)
+
     def _lines(self, value: str) -> list[LedgerLine]:
         """Every visible line of the request, oldest first. Two index look-ups."""
         rows = self.get_queryset()
@@ -114,6 +143,11 @@ class UsageRecordViewSet(ReadableResource):
         if not found:
             raise Http404
         return found
+
+
+def _final(lines: list[LedgerLine]) -> LedgerLine:
+    """The line that tells how the request ended; the newest while there is none."""
+    return next((line for line in reversed(lines) if line.is_final), lines[-1])
 
 
 def _uuid7(value: str) -> UUID | None:

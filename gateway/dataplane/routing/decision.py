@@ -14,7 +14,7 @@ from gateway.dataplane.routing.scorer import Scored, Signals, scored
 from gateway.dataplane.views import Target
 
 MAX_TOLD = 8
-NO_QUALITY = "no target has a quality score, so quality does not count"
+NO_QUALITY = "no target has enough quality scores, so quality does not count"
 CAPABILITY_OF = {"image": "vision", "audio": "audio"}
 
 

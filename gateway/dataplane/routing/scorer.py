@@ -2,9 +2,9 @@
 
 cost and latency: best ÷ own (half as fast scores half), load: the same of (running calls + 1) ÷ weight,
 quality: own ÷ best. Latency is weighed by the calls already running there, as in Finagle's `PeakEwma` balancer.
-Unknown figures: a target without a price or without quality scores scores 0 there, one without a measured latency
-scores 1, so that it gets measured. Where no target has a quality score, quality
-does not count: there is nothing to compare.
+Unknown figures: a target without a price or without enough quality scores scores 0 there, one without a measured
+latency scores 1, so that it gets measured. Where no target has a quality, quality does not count: there is nothing to
+compare.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class Signals(Protocol):
         """Running calls."""
 
     def quality(self, target: Target) -> float | None:
-        """Mean of the recorded scores, 0 to 1; None without any."""
+        """Mean of the recorded scores, 0 to 1; None without enough of them."""
 
 
 @dataclass(frozen=True, slots=True)

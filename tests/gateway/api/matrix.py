@@ -124,6 +124,9 @@ GET    usage-records/{request}                  401 200 200 200 200 200 200 200 
 GET    usage-records/{line}                     401 200 200 200 200 200 200 200 200 404
 GET    usage-records/{ads_request}              401 404 200 404 200 200 200 200 200 404
 GET    usage-records/{request}/cost-explanation 401 200 200 200 200 200 200 200 200 404
+GET    usage-records/{request}/scores           401 200 200 200 200 200 200 200 200 404
+POST   usage-records/{request}/scores           401 201 201 201 201 201 201 403 201 404
+GET    usage-records/{ads_request}/scores       401 404 200 404 200 200 200 200 200 404
 
 GET    usage-imports                            401 403 403 403 200 200 200 200 200 200
 POST   usage-imports                            401 403 403 403 202 202 202 403 202 400

@@ -99,6 +99,7 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "PATCH budgets/{budget}": {"amount": "20"},
         "PATCH budgets/{whole_budget}": {"amount": "20"},
         "POST budgets/check": {"cost": "0.10"},
+        "POST usage-records/{request}/scores": {"name": "helpfulness", "source": "review", "score": 0.8},
         "POST usage-imports": {
             "file": SimpleUploadedFile("u.csv", b"time,input_tokens,output_tokens\n"),
             "format": "csv",

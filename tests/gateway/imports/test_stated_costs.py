@@ -43,7 +43,8 @@ def test_what_was_spent_is_kept_beside_the_list_price(project):
          "cost": "0.0004410000", "currency": "USD"},
     ]  # fmt: skip
     hit = line_of("chatcmpl-BqA1_cache_hit1772442999.1")
-    assert (hit.kind, hit.cost, hit.list_cost, hit.price_status) == ("cache_hit", Decimal(0), Decimal(0), "free")
+    # 1,200 x 0.15 + 50 x 0.60 USD per million would have been paid
+    assert (hit.kind, hit.cost, hit.list_cost, hit.price_status) == ("cache_hit", 0, Decimal("0.00021"), "free")
     unknown = line_of("chatcmpl-BqA5")
     assert (unknown.cost, unknown.price_status) == (None, "unpriced")
     failed = line_of("b3c0a8be-fail")

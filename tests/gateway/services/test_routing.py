@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 
+from gateway.dataplane.quality import LEAST_REQUESTS
 from gateway.dataplane.signals import QUALITY
 from gateway.models import Route
+from gateway.scores import RECORD_SQL, read
 from gateway.services import routing
 from tests import factories
 
@@ -58,3 +61,19 @@ def test_an_apps_loader_of_scores_decides(company: factories.Acme, route: Route,
 
     assert told(found) == [("small", 1.0, 1.0), (company.model.name, 0.0, 0.5)]
     assert [note["code"] for note in found.notes] == ["no_live_figures"]
+
+
+def test_a_target_with_too_few_scores_ranks_last_and_it_is_said(company: factories.Acme, route: Route) -> None:
+    booked = factories.book_lines(
+        *(factories.line(company, provider=company.provider.slug, model_served="small") for _ in range(LEAST_REQUESTS)),
+        *(factories.line(company, provider=company.provider.slug, model_served=company.model.name) for _ in range(2)),
+    )
+    with connection.cursor() as cursor:
+        for line in booked:
+            said = read({"request_id": line["request_id"], "name": "q", "source": "s", "score": 0.4})
+            cursor.execute(RECORD_SQL, said.parameters(line["organization"], line["project"]))
+
+    found = routing.simulate(route, company.organization)
+
+    assert told(found) == [("small", 1.0, 1.0), (company.model.name, 0.0, 0.0)]
+    assert [note["code"] for note in found.notes] == ["no_live_figures", "few_scores"]

@@ -65,7 +65,7 @@ def test_without_any_quality_score_the_order_is_that_of_priority_and_weight_and_
 
     assert names(found) == "b c a"
     assert [item.scored.score for item in found.ranked] == [None, None, None]
-    assert found.as_line()["note"] == "no target has a quality score, so quality does not count"
+    assert found.as_line()["note"] == "no target has enough quality scores, so quality does not count"
 
 
 def test_quality_without_scores_takes_nothing_from_the_other_weights() -> None:
