@@ -51,6 +51,7 @@ class Env:
     max_connections: int
     stale_after_s: float
     cache_memory_bytes: int
+    idempotency_max_bytes: int
     import_limit_bytes: int
     metrics_token: str
     budget_wait_s: float
@@ -150,6 +151,7 @@ def load() -> Env:
         body_timeout_s=env.float("GATEWAY_BODY_TIMEOUT_S", default=30.0),
         stale_after_s=env.float("GATEWAY_STALE_AFTER_S", default=60.0),
         cache_memory_bytes=env.int("GATEWAY_CACHE_MEMORY_BYTES", default=64 * 1024 * 1024),
+        idempotency_max_bytes=env.int("GATEWAY_IDEMPOTENCY_MAX_BYTES", default=1024 * 1024),
         metrics_token=env.str("METRICS_TOKEN", default=""),
         otlp_endpoint=env.str("GATEWAY_OTLP_ENDPOINT", default="").rstrip("/"),
         otlp_headers=parse_headers(env.str("GATEWAY_OTLP_HEADERS", default="")),

@@ -6,6 +6,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "audit-seal": {"task": "gateway.audit_seal", "schedule": 2.0},
     "usage-imports": {"task": "gateway.usage_imports", "schedule": 3.0},
     "purge-bodies": {"task": "gateway.purge_bodies", "schedule": 3600.0},
+    "purge-idempotent-calls": {"task": "gateway.purge_idempotent_calls", "schedule": 900.0},
     "outbox-relay": {"task": "gateway.outbox_relay", "schedule": 5.0},
     "analytics-rollup-marks": {"task": "analytics.rollup_marks", "schedule": 2.0},
     "analytics-prune-minutes": {"task": "analytics.prune_minutes", "schedule": 900.0},

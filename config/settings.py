@@ -264,6 +264,7 @@ GATEWAY_STAGES = [
     "gateway.otlp.tracing.trace",
     "gateway.dataplane.stages.resolve",
     "gateway.dataplane.stages.limit",
+    "gateway.dataplane.idempotency.stage.once",
     "gateway.dataplane.guard.stage.guard_input",
     "gateway.dataplane.bodies.capture.log_bodies",
     "gateway.dataplane.cache.stage.respond_from_cache",
@@ -281,6 +282,7 @@ GATEWAY_SNAPSHOT_LOADERS = [
 ]
 GATEWAY_SERVICES = [
     "gateway.dataplane.cache.service.CacheService",
+    "gateway.dataplane.idempotency.service.IdempotencyService",
     "gateway.dataplane.guard.service.GuardService",
     "gateway.dataplane.bodies.service.BodyService",
     "gateway.dataplane.healthchecks.HealthChecks",
@@ -301,6 +303,7 @@ GATEWAY_OTLP_SERVICE_NAME = ENV.otlp_service_name
 GATEWAY_OTLP_SAMPLE_RATIO = ENV.otlp_sample_ratio
 GATEWAY_OTLP_METRICS_INTERVAL_S = ENV.otlp_metrics_interval_s
 GATEWAY_CACHE_MEMORY_BYTES = ENV.cache_memory_bytes
+GATEWAY_IDEMPOTENCY_MAX_BYTES = ENV.idempotency_max_bytes
 GATEWAY_ADAPTERS = {
     "openai": "gateway.dataplane.adapters.openai.OpenAIAdapter",
     "anthropic": "gateway.dataplane.adapters.anthropic.AnthropicAdapter",

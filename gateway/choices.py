@@ -156,3 +156,11 @@ class GuardrailAction(TextChoices):
     BLOCK = "block", "Block"
     REDACT = "redact", "Redact"
     FLAG = "flag", "Flag"
+
+
+class IdempotentState(TextChoices):
+    """Where a call with an `Idempotency-Key` stands."""
+
+    IN_FLIGHT = "in_flight", "Running"
+    COMPLETE = "complete", "Answered, kept"
+    NOT_KEPT = "not_kept", "Answered, not kept"

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from gateway.services import audit, bodies, imports, outbox
+from gateway.services import audit, bodies, idempotency, imports, outbox
 
 
 @shared_task(name="gateway.audit_seal")
@@ -21,6 +21,12 @@ def outbox_relay() -> int:
 def purge_bodies() -> int:
     """Delete logged bodies that are past their day; returns how many."""
     return bodies.purge_bodies()
+
+
+@shared_task(name="gateway.purge_idempotent_calls")
+def purge_idempotent_calls() -> int:
+    """Delete idempotent calls that are past their day; returns how many."""
+    return idempotency.purge_calls()
 
 
 @shared_task(name="gateway.usage_imports", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)

@@ -25,7 +25,15 @@ logger = logging.getLogger(__name__)
 BODY_LIMIT_BYTES = 20 * 1024 * 1024
 DISCARD_LIMIT_BYTES = 256 * 1024 * 1024
 SINGLE_HEADERS = frozenset(
-    {b"authorization", b"x-api-key", b"content-length", b"content-type", b"x-request-id", b"x-gateway-route"}
+    {
+        b"authorization",
+        b"x-api-key",
+        b"content-length",
+        b"content-type",
+        b"x-request-id",
+        b"x-gateway-route",
+        b"idempotency-key",
+    }
 )
 DATA_PLANE_PREFIXES = ("/v1/", "/otlp/")
 

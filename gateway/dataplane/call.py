@@ -22,7 +22,7 @@ from gateway.middleware import request_id_from
 
 if TYPE_CHECKING:
     from gateway.dataplane.formats.ir import Prompt
-    from gateway.dataplane.protocols import OnBegun, OnSettled, OutputFilter, Responder, Reviewer, Tap
+    from gateway.dataplane.protocols import OnBegun, OnSettled, OutputFilter, Responder, Reviewer, Seal, Tap
     from gateway.dataplane.routing.decision import Choice
     from gateway.otlp.context import TraceContext
 
@@ -47,10 +47,11 @@ class Call:
 
     Stages hang their work on it: `begun` runs before each attempt is journalled and may add to its line, `settled`
     after each attempt's line was journalled, and `ended` once when the call is over, whatever happened (synchronous,
-    never raising); `filters` change what the client is sent, `reviewers` have somebody judge it, `taps` see it;
-    `responder` answers without an upstream, and the later stages are skipped. `output_cap` bounds the answer's tokens:
-    adapters send it when the client asked for more or said nothing. A stage that changes answers adds to `cache_marks`
-    what they depend on; `keep_going` tells whether others still want a stream that was left.
+    never raising); `filters` change what the client is sent, `reviewers` have somebody judge it, `taps` see it, and
+    `sealing` is awaited before the last byte of a settled answer leaves; `responder` answers without an upstream, and
+    the later stages are skipped. `output_cap` bounds the answer's tokens: adapters send it when the client asked for
+    more or said nothing. A stage that changes answers adds to `cache_marks` what they depend on; `keep_going` tells
+    whether others still want a stream that was left.
     `prompt` is the request in neutral form, once somebody needed it.
     """
 
@@ -83,6 +84,7 @@ class Call:
     filters: "list[OutputFilter]" = field(default_factory=list)
     reviewers: "list[Reviewer]" = field(default_factory=list)
     taps: "list[Tap]" = field(default_factory=list)
+    sealing: "list[Seal]" = field(default_factory=list)
     begun: "list[OnBegun]" = field(default_factory=list)
     settled: "list[OnSettled]" = field(default_factory=list)
     ended: list[Callable[[], None]] = field(default_factory=list)

@@ -1,5 +1,7 @@
 """What the client is sent: the answer on its way through the call's output filters and past its taps."""
 
+import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gateway.dataplane.call import Call
@@ -7,6 +9,18 @@ from gateway.dataplane.protocols import Line
 
 if TYPE_CHECKING:
     from gateway.dataplane.settle import Outcome
+
+
+logger = logging.getLogger(__name__)
+
+
+async def seal(call: Call, status: int, headers: Sequence[tuple[bytes, bytes]], end: bytes = b"") -> None:
+    """Before the last byte of a settled answer: what waits for it is done. A failure there must not cost the answer."""
+    for sealed in call.sealing:
+        try:
+            await sealed(status, headers, end)
+        except Exception:
+            logger.exception("sealing the answer of %s failed", call.request_id)
 
 
 class ClientSide:

@@ -1,6 +1,6 @@
 """What the data plane needs from elsewhere, chosen by dotted path in the settings; tests bring fakes."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
 
@@ -18,6 +18,9 @@ Responder = Callable[[Send], Awaitable[None]]
 OnBegun = Callable[["Target", int, dict[str, Any]], None]
 """`(target, Unix milliseconds, line)`: the attempt's line so far, to which it may add."""
 OnSettled = Callable[["Attempt", "Outcome", Line], None]
+Seal = Callable[[int, Sequence[tuple[bytes, bytes]], bytes], Awaitable[None]]
+"""`(status, headers, end)`: awaited when an answer is settled and all of it but `end` went past the taps; the last byte
+leaves after it."""
 
 
 class PriceColumns(TypedDict):

@@ -10,7 +10,7 @@ import orjson
 from gateway.dataplane import failures, usage
 from gateway.dataplane.adapters.outbound import Watcher
 from gateway.dataplane.call import Call
-from gateway.dataplane.clientside import ClientSide
+from gateway.dataplane.clientside import ClientSide, seal
 from gateway.dataplane.connection import Exchange
 from gateway.dataplane.errors import TIMEOUT_REASONS, ApiError, Denied, UpstreamError
 from gateway.dataplane.failures import Failure
@@ -216,6 +216,8 @@ class Relay:
         headers += self._gateway_headers(attempt)
         if line["cost"] is not None:
             headers.append((b"x-gateway-cost", line["cost"].encode()))
+        if self.call.sealing:
+            await seal(self.call, exchange.status, headers)
         headers.append((b"content-length", str(len(body)).encode()))
         self.has_started = True
         await self.send({"type": "http.response.start", "status": exchange.status, "headers": headers})
@@ -279,8 +281,10 @@ class Relay:
         outcome.first_byte_clock = first_byte
         line = settle(attempt, outcome, self.runtime)
         self.client.finished(outcome, line)
-        closing = rest + _closing(line, outcome, denied, self.call, watcher) + watcher.tail
-        await self._end_stream(attempt, exchange.status, closing)
+        end = _closing(line, outcome, denied, self.call, watcher) + watcher.tail
+        if self.call.sealing:
+            await seal(self.call, exchange.status, self._stream_headers(attempt), end)
+        await self._end_stream(attempt, exchange.status, rest + end)
 
     async def _reviewed(self, data: bytes) -> bytes:
         """A whole stream that every reviewer lets pass. Raises `Denied`."""
@@ -294,8 +298,11 @@ class Relay:
 
     async def _start_stream(self, attempt: Attempt, status: int) -> None:
         self.has_started = True
-        headers = STREAM_HEADERS + self._gateway_headers(attempt)
+        headers = self._stream_headers(attempt)
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
+
+    def _stream_headers(self, attempt: Attempt) -> list[tuple[bytes, bytes]]:
+        return STREAM_HEADERS + self._gateway_headers(attempt)
 
     async def _end_stream(self, attempt: Attempt, status: int, closing: bytes) -> None:
         if self.is_client_gone:

@@ -3,6 +3,7 @@
 from gateway.models.audit import AuditEvent, SubjectKey
 from gateway.models.bodies import BodyPolicy, LoggedBody
 from gateway.models.catalog import AllowedUpstream, ConfigChange, ConfigVersion, Model, Provider, Route, RouteTarget
+from gateway.models.idempotency import IdempotentCall
 from gateway.models.identity import Invitation, Membership, Organization, Project, Team, User
 from gateway.models.jobs import Heartbeat, Job, OutboxMessage
 from gateway.models.keys import KeySpend, VirtualKey
@@ -29,6 +30,7 @@ __all__ = [
     "DirtyMark",
     "Guardrail",
     "Heartbeat",
+    "IdempotentCall",
     "ImportChunk",
     "ImportRun",
     "Invitation",

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from gateway import credentials
 from gateway.models import BodyPolicy, LoggedBody, Organization, Project
-from gateway.services import audit, policies
+from gateway.services import audit, idempotency, policies
 from gateway.services.audit import Actor
 from gateway.services.errors import NotFound
 
@@ -73,8 +73,10 @@ def read_bodies(*, organization: Organization, request_id: str, actor: Actor) ->
 
 @transaction.atomic
 def erase_bodies(*, organization: Organization, request_id: str, actor: Actor) -> int:
-    """Delete the bodies of a request; returns how many. Raises `NotFound`."""
+    """Delete the bodies of a request, and the answer kept for its `Idempotency-Key`; returns how many. Raises
+    `NotFound`."""
     count, _ = LoggedBody.objects.filter(organization=organization.pk, request_id=request_id).delete()
+    count += idempotency.erase_answers(organization=organization, request_id=request_id)
     if not count:
         raise NotFound("bodies_not_kept", "No bodies of this request are kept.")
     after = {"request_id": request_id, "count": count}

@@ -78,7 +78,11 @@ def settings_exampled() -> set[str]:
 def headers() -> set[str]:
     """Names of the gateway's own headers on `/v1` (lower case), towards clients and providers."""
     found: set[str] = set()
-    folders = [DATAPLANE, *(DATAPLANE / name for name in ("adapters", "cache", "guard")), STAGES_ELSEWHERE]
+    folders = [
+        DATAPLANE,
+        *(DATAPLANE / name for name in ("adapters", "cache", "guard", "idempotency")),
+        STAGES_ELSEWHERE,
+    ]
     for path in (path for folder in folders for path in folder.glob("*.py")):
         if path.name != "console.py":
             text = path.read_text().lower()

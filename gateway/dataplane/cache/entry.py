@@ -1,8 +1,9 @@
 """What is kept of an answer, and the key under which it is found. Pure but for the installation's pepper."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import orjson
 
@@ -14,6 +15,20 @@ KEY_BYTES = 32
 DECIDING_HEADERS = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
 STATEFUL = ("previous_response_id", "conversation", "background")
 """Fields of a call whose answer depends on what a provider remembers."""
+
+
+def pack(facts: Mapping[str, Any], body: bytes) -> bytes:
+    """Facts as one line of JSON, then the body."""
+    return orjson.dumps(facts) + b"\n" + body
+
+
+def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """Facts and body. Raises `ValueError` for anything `pack` did not write."""
+    line, _, body = data.partition(b"\n")
+    facts = orjson.loads(line)
+    if not isinstance(facts, dict):
+        raise ValueError("not what was packed")
+    return facts, body
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +49,15 @@ class Entry:
         return max(0.0, time.time() - self.stored_at)
 
     def encode(self) -> bytes:
-        """Facts as one line of JSON, then the body."""
         facts = asdict(self)
-        body = facts.pop("body")
-        return orjson.dumps(facts) + b"\n" + body
+        return pack(facts, facts.pop("body"))
 
     @classmethod
     def decode(cls, data: bytes) -> "Entry":
         """Raises `ValueError` for anything `encode` did not write."""
-        facts, _, body = data.partition(b"\n")
+        facts, body = unpack(data)
         try:
-            return cls(**orjson.loads(facts), body=body)
+            return cls(**facts, body=body)
         except TypeError as error:
             raise ValueError("not a cache entry") from error
 

@@ -8,6 +8,7 @@ import orjson
 from gateway.dataplane import call as call_module
 from gateway.dataplane.cache.entry import Entry
 from gateway.dataplane.call import Call
+from gateway.dataplane.clientside import seal
 from gateway.dataplane.endpoints import stream_end
 from gateway.dataplane.protocols import Line, Send
 from gateway.dataplane.settle import Outcome, request_columns
@@ -63,11 +64,15 @@ def serve(call: Call, entry: Entry, runtime: "Runtime") -> None:
         for tap in call.taps:
             tap.piece(entry.body)
             tap.finished(Outcome("ok", 200, finish_reason=entry.finish_reason), line)
-        body = entry.body
+        end = b""
         if call.is_stream:
             note = orjson.dumps({"cost": "0", "request_id": call.request_id})
-            body = b"%b: gateway %b\n\n%b" % (body, note, stream_end(call.endpoint.dialect))
-        await send({"type": "http.response.start", "status": 200, "headers": _headers(call, entry, len(body))})
+            end = b": gateway %b\n\n%b" % (note, stream_end(call.endpoint.dialect))
+        body = entry.body + end
+        headers = _headers(call, entry, len(body))
+        if call.sealing:
+            await seal(call, 200, headers, end)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     call.cache_status = HIT
