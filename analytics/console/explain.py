@@ -15,15 +15,25 @@ METERS = {
     "cache_write_5m": "Input tokens written to the cache for 5 minutes",
     "cache_write_1h": "Input tokens written to the cache for 1 hour",
     "audio_input": "Audio input tokens",
+    "image_input": "Image input tokens",
     "output": "Output tokens",
     "reasoning": "Reasoning tokens",
     "audio_output": "Audio output tokens",
+    "image_output": "Image output tokens",
     "request": "Request",
     "image": "Images",
     "tool_call": "Tool calls",
     "web_search": "Web searches",
+    "character": "Characters spoken",
+    "audio_second": "Seconds of audio",
 }
-UNIT_METERS = {"request": "request", "image": "image", "tool_call": "call", "web_search": "search"}
+UNIT_METERS = {
+    "request": "request",
+    "image": "image",
+    "tool_call": "call",
+    "web_search": "search",
+    "audio_second": "second",
+}
 USAGE_SOURCES = {
     "reported": "The vendor reported these token counts with the answer.",
     "counted": "The vendor reported no usage, so the gateway counted request and answer itself.",
@@ -83,11 +93,17 @@ def _charge_line(charge: Mapping[str, Any]) -> ChargeLine:
         label=METERS.get(meter, meter.replace("_", " ").capitalize()),
         quantity=number(_decimal(charge.get("quantity"))),
         unit_price=exact_money(shown, currency),
-        unit="per 1 M tokens" if per_token else f"per {UNIT_METERS[meter]}",
+        unit=_unit(meter),
         cost=exact_money(_decimal(charge.get("cost")), currency),
         source=rate_source(rate_id),
         rate_id=rate_id,
     )
+
+
+def _unit(meter: str) -> str:
+    if meter == "character":
+        return "per 1 M characters"
+    return f"per {UNIT_METERS[meter]}" if meter in UNIT_METERS else "per 1 M tokens"
 
 
 def rate_source(rate_id: str) -> str:

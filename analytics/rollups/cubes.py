@@ -15,9 +15,9 @@ APDEX_TARGET_MS = 5_000
 """Apdex T of a whole answer; tolerated up to 4 T (Apdex Technical Specification 1.1, §3)."""
 MINUTES_KEPT_H = 48
 
-INPUT_METERS = ("input", "audio_input")
+INPUT_METERS = ("input", "audio_input", "image_input", "character", "audio_second")
 CACHE_METERS = ("cache_read", "cache_write_5m", "cache_write_1h")
-OUTPUT_METERS = ("output", "reasoning", "audio_output")
+OUTPUT_METERS = ("output", "reasoning", "audio_output", "image_output", "image")
 
 ERROR_STATUSES = ("client_error", "upstream_error", "timeout", "interrupted")
 UNAVAILABLE_STATUSES = ("upstream_error", "timeout", "interrupted")

@@ -92,6 +92,9 @@ def _rows(company: Company, workload: Workload, calls: Calls, prices: Prices) ->
     return (f"{row}\n" for _, row in zip(range(len(calls)), map("\t".join, zip(*lists, strict=False)), strict=False))
 
 
+_NEVER_USED = ("audio_input_tokens", "audio_output_tokens", "image_units", "characters", "audio_ms")
+
+
 def _constants(company: Company, workload: Workload) -> dict[str, Column]:
     team = PROJECTS[workload.project][0]
     organization, project = str(company.organization), str(company.project(workload.project))
@@ -112,7 +115,7 @@ def _constants(company: Company, workload: Workload) -> dict[str, Column]:
     }
     if workload.endpoint == CHAT:
         plain["tool_count"] = str(workload.tools)
-    return {**plain, **dict.fromkeys(("audio_input_tokens", "audio_output_tokens", "image_units"), "0")}
+    return {**plain, **dict.fromkeys(_NEVER_USED, "0")}
 
 
 def _identity(company: Company, calls: Calls) -> dict[str, Column]:

@@ -7,8 +7,10 @@ from datetime import datetime
 from decimal import ROUND_CEILING, localcontext
 from typing import TYPE_CHECKING, Any
 
-from costs.pricing import Rate, RateCard, RateTier
+from costs.budgets import money
+from costs.pricing import Rate, RateCard, RateTier, price_with
 from costs.pricing.meters import INPUT_METERS, OUTPUT_METERS, REQUEST
+from gateway.dataplane import mediausage
 from gateway.dataplane.endpoints import OPENAI_EMBEDDINGS
 
 if TYPE_CHECKING:
@@ -107,6 +109,8 @@ class Worst:
 
 def worst_case(call: "Call", pricer: "BookPricer", at: datetime, targets: "Iterable[Target] | None" = None) -> Worst:
     """Bound of `call` over its candidates. `at`: when the attempt starts."""
+    if call.endpoint.is_media:
+        return _worst_of_media(call, pricer, at, call.candidates if targets is None else targets)
     cards: dict[int, RateCard] = {}
     unpriced = set()
     for target in call.candidates if targets is None else targets:
@@ -115,6 +119,34 @@ def worst_case(call: "Call", pricer: "BookPricer", at: datetime, targets: "Itera
             unpriced.add(target.name)
         cards.update((id(card), card) for card in found)
     return Worst(input_bound(call), _choices(call.fields), tuple(cards.values()), frozenset(unpriced))
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(Worst):
+    """A bound that no output cap lowers, in ticks: of images, audio and moderations."""
+
+    ticks: int = 0
+
+    def cost(self, output_tokens: int) -> int:
+        return self.ticks
+
+    def fitting(self, money: int, most: int) -> int:
+        return most if self.ticks <= money else 0
+
+
+def _worst_of_media(call: "Call", pricer: "BookPricer", at: datetime, targets: "Iterable[Target]") -> Settled:
+    most, cards, unpriced, key = mediausage.bound(call), [], set(), call.key
+    assert key is not None
+    ticks = 0
+    for target in targets:
+        card = pricer.card(target.provider.price_list, target.upstream_name, at, key.organization)
+        total = price_with(card, most).total if card is not None else None
+        if card is None or total is None:
+            unpriced.add(target.name)
+        else:
+            cards.append(card)
+            ticks = max(ticks, money.ticks(total))
+    return Settled(most.get("input_tokens", 0), 1, tuple(cards), frozenset(unpriced), ticks)
 
 
 def _cards(target: "Target", pricer: "BookPricer", at: datetime, call: "Call") -> list[RateCard]:
@@ -140,7 +172,7 @@ def _has_rates(card: RateCard, call: "Call") -> bool:
 
 def output_limit(call: "Call", default: int) -> int:
     """The output cap of a call under a hard budget: the least of what the client asks and what its targets can make."""
-    if call.endpoint.dialect in WITHOUT_OUTPUT:
+    if call.endpoint.dialect in WITHOUT_OUTPUT or call.endpoint.is_media:
         return 0
     bounds = [target.max_output_tokens for target in call.candidates if target.max_output_tokens]
     bounds += [cap for cap in (call.max_tokens, call.policy.output_cap) if cap is not None and cap > 0]

@@ -111,6 +111,7 @@ def price_with(card: RateCard, usage: m.Usage) -> Priced:
     write_5m = get("cache_write_5m_tokens") or 0
     write_1h = get("cache_write_1h_tokens") or 0
     audio_input = get("audio_input_tokens") or 0
+    image_input, image_output = get("image_input_tokens") or 0, get("image_output_tokens") or 0
     input_parts = cache_read + write_5m + write_1h + audio_input
     whole_output = get("output_tokens") or 0
     reasoning = get("reasoning_tokens") or 0
@@ -120,29 +121,49 @@ def price_with(card: RateCard, usage: m.Usage) -> Priced:
     rates = card.rates_for(max(whole_input, input_parts))
     if m.REASONING not in rates:
         reasoning = 0  # billed within output, at output's rate
+    has_image_tokens = image_output > 0
+    if image_input or image_output:
+        image_input = min(image_input, max(0, whole_input - input_parts)) if m.IMAGE_INPUT in rates else 0
+        image_output = min(image_output, whole_output) if m.IMAGE_OUTPUT in rates else 0
     requests = get("requests", 1)
     quantities = (
-        (m.INPUT, whole_input - input_parts),
+        (m.INPUT, whole_input - input_parts - image_input),
         (m.CACHE_READ, cache_read),
         (m.CACHE_WRITE_5M, write_5m),
         (m.CACHE_WRITE_1H, write_1h),
         (m.AUDIO_INPUT, audio_input),
-        (m.OUTPUT, whole_output - reasoning - audio_output),
+        (m.IMAGE_INPUT, image_input),
+        (m.OUTPUT, whole_output - reasoning - audio_output - image_output),
         (m.REASONING, reasoning),
         (m.AUDIO_OUTPUT, audio_output),
+        (m.IMAGE_OUTPUT, image_output),
         (m.REQUEST, 1 if requests is None else requests),
         (m.IMAGE, get("image_units") or 0),
         (m.TOOL_CALL, get("tool_calls") or 0),
         (m.WEB_SEARCH, get("web_searches") or 0),
+        (m.CHARACTER, get("characters") or 0),
+        (m.AUDIO_SECOND, _seconds(get("audio_ms") or 0)),
     )
-    return _assemble(card, usage, _charges(quantities, rates, flags), flags)
+    return _assemble(card, usage, _charges(quantities, rates, flags, has_image_tokens=has_image_tokens), flags)
+
+
+def _seconds(milliseconds: m.Quantity) -> m.Quantity:
+    if not milliseconds:
+        return 0
+    seconds = EXACT.scaleb(Decimal(milliseconds), -3)
+    return int(seconds) if seconds == seconds.to_integral_value() else seconds.normalize(EXACT)
 
 
 def _charges(
-    quantities: tuple[tuple[str, m.Quantity], ...], rates: Mapping[str, Rate], flags: list[str]
+    quantities: tuple[tuple[str, m.Quantity], ...],
+    rates: Mapping[str, Rate],
+    flags: list[str],
+    *,
+    has_image_tokens: bool = False,
 ) -> tuple[Charge, ...]:
     """A charge for every used meter that has a rate; a used meter without one is flagged by name."""
     lines = []
+    missing = []
     for meter, quantity in quantities:
         if quantity <= 0:
             continue
@@ -152,8 +173,21 @@ def _charges(
             lines.append(Charge(meter, rate.rate_id, quantity, rate.unit_price, cost, rate.currency))
         elif meter is not m.REQUEST and meter is not m.TOOL_CALL:
             # A vendor without a rate per request or per function call charges none: the tokens are the price.
-            flags.append(f"{m.FLAG_UNPRICED}:{meter}")
+            missing.append(meter)
+    if missing and lines:
+        missing = _gaps(missing, {line.meter for line in lines}, rates, has_image_tokens=has_image_tokens)
+    flags.extend(f"{m.FLAG_UNPRICED}:{meter}" for meter in missing)
     return tuple(lines)
+
+
+def _gaps(missing: list[str], charged: set[str], rates: Mapping[str, Rate], *, has_image_tokens: bool) -> list[str]:
+    """The used meters without a rate that leave a gap: what is billed by units needs no tokens, and the other way."""
+    covered: frozenset[str] = frozenset()
+    if charged & m.INSTEAD_OF_TOKENS and not any(meter in rates for meter in m.TOKEN_METERS):
+        covered = frozenset(m.TOKEN_METERS) | m.INSTEAD_OF_TOKENS
+    elif charged.intersection(m.TOKEN_METERS):
+        covered = m.INSTEAD_OF_TOKENS if has_image_tokens else m.INSTEAD_OF_TOKENS - {m.IMAGE}
+    return [meter for meter in missing if meter not in covered]
 
 
 def _assemble(card: RateCard, usage: m.Usage, lines: tuple[Charge, ...], flags: list[str]) -> Priced:

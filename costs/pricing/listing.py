@@ -37,6 +37,7 @@ Listed: TypeAlias = "Decimal | genai.TieredPrices"
 
 PACKAGE = "genai-prices"
 CURRENCY = "USD"
+SECONDS_PER_HOUR = Decimal(3600)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 
@@ -85,7 +86,12 @@ _RATES = (
     ("output_audio_mtok", m.AUDIO_OUTPUT, -6),
     ("requests_kcount", m.REQUEST, -3),
     ("web_searches_kcount", m.WEB_SEARCH, -3),
+    ("input_image_mtok", m.IMAGE_INPUT, -6),
+    ("output_image_mtok", m.IMAGE_OUTPUT, -6),
+    ("input_mchars", m.CHARACTER, -6),
 )
+# Prices of an hour that is heard; the narrower name wins.
+_HOURLY = ("audio_hours", "input_audio_hours")
 # Token classes that the ledger does not tell apart: flagged where they cost more than the class they are counted in.
 _UNMETERED = (
     ("input_image_mtok", "input_mtok", "image_input"),
@@ -301,6 +307,12 @@ def _rates(provider: str, model: str, listed: Mapping[str, tuple[str, Listed]], 
         amount, tier = _amount(value, start)
         rate_id = f"{_source()}:{provider}/{model}:{meter}:{tag}{tier}"
         rates[meter] = Rate(meter, rate_id, EXACT.scaleb(amount, exponent), CURRENCY)
+    for key in _HOURLY:
+        if key in listed:
+            tag, value = listed[key]
+            amount, tier = _amount(value, start)
+            rate_id = f"{_source()}:{provider}/{model}:{m.AUDIO_SECOND}:{tag}{tier}"
+            rates[m.AUDIO_SECOND] = Rate(m.AUDIO_SECOND, rate_id, EXACT.divide(amount, SECONDS_PER_HOUR), CURRENCY)
     add_stand_ins(rates)
     if provider == "google":
         for audio, text in ((m.AUDIO_INPUT, m.INPUT), (m.AUDIO_OUTPUT, m.OUTPUT)):

@@ -10,9 +10,16 @@ Token semantics, decided once for the whole product (they are OpenAI's; other ad
 So Anthropic's ``input_tokens`` (which leaves cache reads and writes out) must be summed by its adapter before pricing:
 https://platform.claude.com/docs/en/build-with-claude/prompt-caching#tracking-cache-performance.
 
+``image_input_tokens`` and ``image_output_tokens`` are parts of input and output that image models report; they are
+billed within their whole where the price list has no rate of their own for them.
+
 The other keys count units: ``requests`` (1 when absent), ``image_units`` (images made; image tokens of a prompt are
-input tokens), ``web_searches`` (searches run by the vendor) and ``tool_calls`` (function calls asked for by the model:
-no vendor bills them beyond their tokens, so they cost something only under an override that prices them).
+input tokens), ``characters`` (of a text that is spoken), ``audio_ms`` (milliseconds of a recording that is heard,
+billed by the second), ``web_searches`` (searches run by the vendor) and ``tool_calls`` (function calls asked for by
+the model: no vendor bills them beyond their tokens, so they cost something only under an override that prices them).
+
+Images, speech and recordings are billed by units or by tokens, as the model's prices say: whichever of the two has no
+rate is no gap when the other one has.
 """
 
 from __future__ import annotations
@@ -28,21 +35,30 @@ CACHE_READ = "cache_read"
 CACHE_WRITE_5M = "cache_write_5m"
 CACHE_WRITE_1H = "cache_write_1h"
 AUDIO_INPUT = "audio_input"
+IMAGE_INPUT = "image_input"
 OUTPUT = "output"
 REASONING = "reasoning"
 AUDIO_OUTPUT = "audio_output"
+IMAGE_OUTPUT = "image_output"
 REQUEST = "request"
 IMAGE = "image"
+CHARACTER = "character"
+AUDIO_SECOND = "audio_second"
 TOOL_CALL = "tool_call"
 WEB_SEARCH = "web_search"
 
-INPUT_METERS = (INPUT, CACHE_READ, CACHE_WRITE_5M, CACHE_WRITE_1H, AUDIO_INPUT)
-OUTPUT_METERS = (OUTPUT, REASONING, AUDIO_OUTPUT)
+INPUT_METERS = (INPUT, CACHE_READ, CACHE_WRITE_5M, CACHE_WRITE_1H, AUDIO_INPUT, IMAGE_INPUT)
+OUTPUT_METERS = (OUTPUT, REASONING, AUDIO_OUTPUT, IMAGE_OUTPUT)
 TOKEN_METERS = INPUT_METERS + OUTPUT_METERS
 """Priced per 1,000,000 tokens in lists and overrides."""
 UNIT_METERS = (REQUEST, IMAGE, TOOL_CALL, WEB_SEARCH)
 """Priced per unit in overrides."""
-METERS = TOKEN_METERS + UNIT_METERS
+PER_MILLION = (*TOKEN_METERS, CHARACTER)
+"""Priced per 1,000,000."""
+PER_MINUTE = (AUDIO_SECOND,)
+"""Counted in seconds, priced per minute."""
+METERS = TOKEN_METERS + UNIT_METERS + (CHARACTER, AUDIO_SECOND)
+INSTEAD_OF_TOKENS = frozenset({IMAGE, CHARACTER, AUDIO_SECOND})
 
 USAGE_KEYS = frozenset(
     {
@@ -55,7 +71,11 @@ USAGE_KEYS = frozenset(
         "reasoning_tokens",
         "audio_output_tokens",
         "requests",
+        "image_input_tokens",
+        "image_output_tokens",
         "image_units",
+        "characters",
+        "audio_ms",
         "tool_calls",
         "web_searches",
     }

@@ -12,6 +12,7 @@ from .cards import EXACT, Rate, RateCard, RateTier
 from .listing import add_stand_ins, canonical_provider, unknown_context_flags
 
 HUNDRED = Decimal(100)
+SECONDS_PER_MINUTE = Decimal(60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +20,9 @@ class Override:
     """A price that replaces the list's for one organization (None: everyone), over ``[valid_from, valid_to)``.
 
     ``model`` is an exact name or a prefix ending in ``*``; the longest match wins. With ``prices`` (meter → Decimal,
-    per 1,000,000 tokens for token meters, per unit for the others) the override is the model's whole price list:
-    meters that it leaves out are unpriced (cache reads fall back to its input rate), so two contracts never mix in one
-    line. Without ``prices`` it is ``discount_percent`` off the public list, tiers and variants included; with both, the
+    per 1,000,000 tokens or characters, per minute of a recording, per unit for the others) the override is the model's
+    whole price list: meters that it leaves out are unpriced (cache reads fall back to its input rate), so two
+    contracts never mix in one line. Without ``prices`` it is ``discount_percent`` off the public list, tiers and variants included; with both, the
     discount is taken off ``prices``. Times are aware. Raises ValueError for a meter, price, discount or window that
     cannot be billed.
     """
@@ -81,7 +82,7 @@ class Override:
     def _own_card(self, provider: str, model: str, context: Mapping[str, str], list_card: RateCard | None) -> RateCard:
         rates: dict[str, Rate] = {}
         for meter, amount in self.prices.items():
-            unit_price = EXACT.scaleb(amount, -6) if meter in m.TOKEN_METERS else amount
+            unit_price = _of_one(meter, amount)
             rates[meter] = Rate(meter, f"override:{self.id}:{meter}", self._reduced(unit_price), self.currency)
         add_stand_ins(rates)
         return RateCard(
@@ -120,6 +121,12 @@ class Override:
         if self.discount_percent is None:
             return unit_price
         return EXACT.multiply(unit_price, EXACT.scaleb(EXACT.subtract(HUNDRED, self.discount_percent), -2))
+
+
+def _of_one(meter: str, amount: Decimal) -> Decimal:
+    if meter in m.PER_MILLION:
+        return EXACT.scaleb(amount, -6)
+    return EXACT.divide(amount, SECONDS_PER_MINUTE) if meter in m.PER_MINUTE else amount
 
 
 def parse_prices(stored: object) -> dict[str, Decimal]:

@@ -12,7 +12,7 @@ from django.conf import settings
 from gateway.dataplane import call as call_module
 from gateway.dataplane.call import Call
 from gateway.dataplane.console import ConsoleRelay
-from gateway.dataplane.endpoints import ANTHROPIC_MESSAGES, ENDPOINTS, OPENAI_CHAT, Endpoint, unknown
+from gateway.dataplane.endpoints import ANTHROPIC_MESSAGES, ENDPOINTS, MIB, OPENAI_CHAT, Endpoint, unknown
 from gateway.dataplane.errors import ApiError, Denied
 from gateway.dataplane.models_list import models
 from gateway.dataplane.protocols import Receive, Send
@@ -22,7 +22,7 @@ from gateway.dataplane.settle import deny
 from gateway.ledger.spool import SpoolFullError
 
 logger = logging.getLogger(__name__)
-BODY_LIMIT_BYTES = 20 * 1024 * 1024
+BODY_LIMIT_BYTES = 20 * MIB
 DISCARD_LIMIT_BYTES = 256 * 1024 * 1024
 SINGLE_HEADERS = frozenset(
     {
@@ -105,13 +105,16 @@ class DataPlane:
         try:
             _refuse_repeated(scope["headers"])
             stranger = _stranger(call, runtime)
-            body = await read_body(headers, receive, is_kept=stranger is None)
+            body = await read_body(headers, receive, is_kept=stranger is None, limit=endpoint.body_limit_bytes)
             if body is None:
                 return
             if stranger is not None:
                 raise stranger
             _authenticate_first(call, runtime)  # again: the body may have taken longer than a revocation
-            call_module.parse(call, body)
+            if endpoint.is_form:
+                await call_module.parse_form(call, body)
+            else:
+                call_module.parse(call, body)
             await _pass_stages(call, runtime)
             if call.responder is not None:
                 await call.responder(send)
@@ -217,13 +220,15 @@ def _refuse_repeated(headers: list[tuple[bytes, bytes]]) -> None:
             seen.add(name)
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive, *, is_kept: bool = True) -> bytes | None:
+async def read_body(
+    headers: Mapping[bytes, bytes], receive: Receive, *, is_kept: bool = True, limit: int = BODY_LIMIT_BYTES
+) -> bytes | None:
     """The request body; None when the client left. Raises 413 past the limit, 408 for a body that trickles in.
 
     What is not kept is read and thrown away, so that a client sees the answer and not a broken pipe.
     """
     parts, size = [], 0
-    too_large = int(headers.get(b"content-length", b"0") or 0) > BODY_LIMIT_BYTES
+    too_large = int(headers.get(b"content-length", b"0") or 0) > limit
     try:
         async with asyncio.timeout(settings.GATEWAY_BODY_TIMEOUT_S):
             while True:
@@ -232,7 +237,7 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, *, is_kept
                     return None
                 piece = message.get("body", b"")
                 size += len(piece)
-                too_large = too_large or size > BODY_LIMIT_BYTES
+                too_large = too_large or size > limit
                 if is_kept and not too_large:
                     parts.append(piece)
                 if not message.get("more_body", False) or size > DISCARD_LIMIT_BYTES:
@@ -241,8 +246,7 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, *, is_kept
         raise ApiError(408, "request_timeout", "The request body did not arrive in time.",
                        headers={"Connection": "close"}) from error  # fmt: skip
     if too_large and is_kept:
-        limit = BODY_LIMIT_BYTES // 1024 // 1024
-        raise ApiError(413, "request_too_large", f"The request body is larger than {limit} MiB.")
+        raise ApiError(413, "request_too_large", f"The request body is larger than {limit // MIB} MiB.")
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

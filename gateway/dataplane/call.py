@@ -1,5 +1,6 @@
 """One client call on its way through the stages: what was asked, by whom, and where it goes."""
 
+import asyncio
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from gateway import credentials
 from gateway.dataplane import jsonsplice
 from gateway.dataplane.endpoints import Endpoint
 from gateway.dataplane.errors import ApiError
+from gateway.dataplane.forms import Form, FormError
 from gateway.dataplane.routing import policy as policies
 from gateway.dataplane.routing.policy import Policy
 from gateway.dataplane.views import KeyView, Target
@@ -31,6 +33,7 @@ MAX_TAG_CHARS = 120
 MAX_NAME_CHARS = 200
 PREFIX_BLOCK_BYTES = 2048  # about 512 tokens of text at 4 bytes a token
 MAX_PREFIXES = 64
+LONG_FORM_BYTES = 256 * 1024
 CAP_KEYS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 SPLICED_KEYS = ("model", "stream_options", *CAP_KEYS)  # what adapters may set in the body
 VOLATILE = ("stream", "stream_options", "user", "metadata", "store", "safety_identifier", "prompt_cache_key")
@@ -52,7 +55,7 @@ class Call:
     the later stages are skipped. `output_cap` bounds the answer's tokens: adapters send it when the client asked for
     more or said nothing. A stage that changes answers adds to `cache_marks` what they depend on; `keep_going` tells
     whether others still want a stream that was left.
-    `prompt` is the request in neutral form, once somebody needed it.
+    `prompt` is the request in neutral form, once somebody needed it; `form` the body where forms are taken.
     """
 
     endpoint: Endpoint
@@ -63,6 +66,7 @@ class Call:
     clock: float
     body: bytes = b""
     fields: dict[str, Any] = field(default_factory=dict)
+    form: Form | None = None
     model: str = ""
     is_stream: bool = False
     key: KeyView | None = None
@@ -104,6 +108,14 @@ class Call:
         value = self.fields.get(self.endpoint.required) if self.endpoint.is_chat else None
         return value if isinstance(value, list) else None
 
+    def replace(self, fields: dict[str, Any]) -> None:
+        """Go on with other texts than the caller's."""
+        self.fields = fields
+        if self.form is not None:
+            self.form = self.form.with_texts(fields)
+        else:
+            self.body = _dumped(fields)
+
     @property
     def max_tokens(self) -> int | None:
         for name in ("max_completion_tokens", "max_output_tokens", "max_tokens"):
@@ -134,7 +146,36 @@ def parse(call: Call, body: bytes) -> None:
     """Read the fields the gateway needs; the body itself is forwarded as bytes. Raises `ApiError` (400)."""
     fields = _object(body)
     _refuse_ambiguity(body, fields)
-    model = fields.get("model")
+    _take(call, body, fields)
+
+
+async def parse_form(call: Call, body: bytes) -> None:
+    """The same for a form; its files are hashed, a long one in a thread. Raises `ApiError` (400)."""
+    content_type = call.headers.get(b"content-type", b"").decode("latin-1")
+    try:
+        if len(body) > LONG_FORM_BYTES:
+            form, fields = await asyncio.to_thread(_read_form, content_type, body)
+        else:
+            form, fields = _read_form(content_type, body)
+    except FormError as error:
+        raise ApiError(400, "invalid_form", f"The form cannot be read: {error}.", param=error.field) from error
+    call.form = form
+    if fields.get("stream") in ("true", "false"):
+        fields["stream"] = fields["stream"] == "true"
+    elif fields.get("stream") == "":
+        del fields["stream"]
+    if call.endpoint.required in ("file", "image") and form.file(call.endpoint.required) is None:
+        raise _invalid(f"'{call.endpoint.required}' is required and must be a file", call.endpoint.required)
+    _take(call, body, fields)
+
+
+def _read_form(content_type: str, body: bytes) -> tuple[Form, dict[str, Any]]:
+    form = Form.read(content_type, body)
+    return form, form.fields()
+
+
+def _take(call: Call, body: bytes, fields: dict[str, Any]) -> None:
+    model = fields.get("model") or call.endpoint.default_model or fields.get("model")
     if not isinstance(model, str) or not model:
         raise _invalid("you must provide a model parameter" if model is None else "model must be a string", "model")
     if len(model) > MAX_NAME_CHARS:
@@ -142,7 +183,7 @@ def parse(call: Call, body: bytes) -> None:
     required = call.endpoint.required
     is_kept_elsewhere = fields.get(required) is None and any(fields.get(name) for name in call.endpoint.instead)
     if not isinstance(fields.get(required), call.endpoint.required_types) and not is_kept_elsewhere:
-        names = " or ".join("array" if kind is list else "string" for kind in call.endpoint.required_types)
+        names = " or ".join(_JSON_TYPES[kind] for kind in call.endpoint.required_types)
         raise _invalid(f"'{required}' is required and must be: {names}", required)
     if required == "messages" and not all(isinstance(message, dict) for message in fields["messages"]):
         raise _invalid("each element of 'messages' must be an object", "messages")
@@ -151,6 +192,18 @@ def parse(call: Call, body: bytes) -> None:
         raise _invalid("'stream' must be a boolean", "stream")
     call.body, call.fields, call.model = body, fields, model
     call.is_stream = bool(stream) and call.endpoint.streams
+    if call.endpoint.is_binary:
+        call.is_stream = fields.get("stream_format") == "sse"
+
+
+_JSON_TYPES = {list: "array", str: "string", dict: "file"}
+
+
+def _dumped(fields: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(fields)
+    except TypeError:  # a number that only the slow parser took
+        return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _object(body: bytes) -> dict[str, Any]:

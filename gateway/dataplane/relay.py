@@ -31,6 +31,7 @@ STREAM_HEADERS = [
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
 ]
+FILE_HEADERS = PASSED_HEADERS | {b"content-length"}
 CLIENT_GONE = "client_gone"
 
 
@@ -53,7 +54,7 @@ class Relay:
     async def run(self) -> None:
         """Answer the client, or raise `ApiError` when no target could and nothing was sent yet."""
         step = self.plan.first()
-        if self.call.is_stream:
+        if self.call.is_stream or self.call.endpoint.is_binary:
             self._watch = asyncio.get_running_loop().create_task(self._watch_client())
         try:
             while (failure := await self._try(step)) is not None:
@@ -100,7 +101,9 @@ class Relay:
             if exchange.status >= 300:
                 return self.fail(attempt, await self.refusal(attempt))
             if self.call.is_stream and _is_event_stream(exchange):
-                await self._stream(attempt, exchange)
+                await self._stream(attempt, exchange, attempt.outbound.watcher())
+            elif self.call.endpoint.is_binary:
+                await self._stream(attempt, exchange, attempt.outbound.raw_watcher())
             else:
                 await self._answer(attempt, exchange)
             return None
@@ -188,7 +191,7 @@ class Relay:
 
     def _consumed(self, attempt: Attempt) -> usage.Usage:
         """Of an attempt without a usable answer: what arrived, else the request alone."""
-        return attempt.broken or usage.Usage({"input_tokens": usage.guessed(self.call)["input_tokens"]}, "estimated")
+        return attempt.broken or usage.of_request(self.call)
 
     # ---- whole answers -----------------------------------------------------------------------------------------
     async def _answer(self, attempt: Attempt, exchange: Exchange) -> None:
@@ -239,9 +242,8 @@ class Relay:
         return headers
 
     # ---- streams -----------------------------------------------------------------------------------------------
-    async def _stream(self, attempt: Attempt, exchange: Exchange) -> None:
+    async def _stream(self, attempt: Attempt, exchange: Exchange, watcher: Watcher) -> None:
         """Until the client was sent something, a failure is raised, for another target to take over."""
-        watcher = attempt.outbound.watcher()
         first_byte, error, denied, rest = None, None, None, b""
         held = bytearray() if self.call.reviewers else None
         try:
@@ -255,7 +257,7 @@ class Relay:
                 elif out:
                     if first_byte is None:
                         first_byte = time.perf_counter()
-                        await self._start_stream(attempt, exchange.status)
+                        await self._start_stream(attempt, exchange)
                     await self.send({"type": "http.response.body", "body": out, "more_body": True})
             rest = watcher.finish()
             if not rest and not watcher.is_done and self._may_restart():
@@ -282,9 +284,16 @@ class Relay:
         line = settle(attempt, outcome, self.runtime)
         self.client.finished(outcome, line)
         end = _closing(line, outcome, denied, self.call, watcher) + watcher.tail
+        if self._is_file(exchange):
+            if outcome.status != "ok":  # the connection ends without the end of the file, so that it shows
+                return
+            rest = end = b""
         if self.call.sealing:
-            await seal(self.call, exchange.status, self._stream_headers(attempt), end)
-        await self._end_stream(attempt, exchange.status, rest + end)
+            await seal(self.call, exchange.status, self._stream_headers(attempt, exchange), end)
+        await self._end_stream(attempt, exchange, rest + end)
+
+    def _is_file(self, exchange: Exchange) -> bool:
+        return self.call.endpoint.is_binary and not _is_event_stream(exchange)
 
     async def _reviewed(self, data: bytes) -> bytes:
         """A whole stream that every reviewer lets pass. Raises `Denied`."""
@@ -296,19 +305,22 @@ class Relay:
         """Whether another target could still answer: nothing was sent, and no filter holds anything back."""
         return not self.has_started and not self.client.has_filtered
 
-    async def _start_stream(self, attempt: Attempt, status: int) -> None:
+    async def _start_stream(self, attempt: Attempt, exchange: Exchange) -> None:
         self.has_started = True
-        headers = self._stream_headers(attempt)
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        headers = self._stream_headers(attempt, exchange)
+        await self.send({"type": "http.response.start", "status": exchange.status, "headers": headers})
 
-    def _stream_headers(self, attempt: Attempt) -> list[tuple[bytes, bytes]]:
-        return STREAM_HEADERS + self._gateway_headers(attempt)
+    def _stream_headers(self, attempt: Attempt, exchange: Exchange) -> list[tuple[bytes, bytes]]:
+        headers = STREAM_HEADERS
+        if self._is_file(exchange):
+            headers = [header for header in exchange.headers if header[0] in FILE_HEADERS]
+        return headers + self._gateway_headers(attempt)
 
-    async def _end_stream(self, attempt: Attempt, status: int, closing: bytes) -> None:
+    async def _end_stream(self, attempt: Attempt, exchange: Exchange, closing: bytes) -> None:
         if self.is_client_gone:
             return
         if not self.has_started:
-            await self._start_stream(attempt, status)
+            await self._start_stream(attempt, exchange)
         await self.send({"type": "http.response.body", "body": closing})
 
     async def _stop_stream(self, watcher: Watcher, attempt: Attempt, first_byte: float | None) -> None:
@@ -321,8 +333,9 @@ class Relay:
         outcome = Outcome("interrupted", None, "shutdown", usage.with_output(used, output))
         outcome.first_byte_clock = first_byte
         line = settle(attempt, outcome, self.runtime)
-        if self.has_started:
-            await self._end_stream(attempt, 200, _closing(line, outcome, None, self.call, watcher))
+        exchange = attempt.exchange
+        if self.has_started and exchange is not None and not self._is_file(exchange):
+            await self._end_stream(attempt, exchange, _closing(line, outcome, None, self.call, watcher))
 
     def _rest_of_broken(self, watcher: Watcher) -> tuple[bytes, Denied | None]:
         """What the filters still held when the upstream broke off."""
@@ -348,6 +361,8 @@ class Relay:
             used = await asyncio.to_thread(usage.counted, self.call, attempt.target.upstream_name, watcher.texts())
             if status != "ok":  # what arrived is counted; what the provider generated beyond it is unknown
                 used = usage.Usage(used.tokens, "estimated")
+        elif used.source == "counted" and status != "ok":
+            used = replace(used, source="estimated")
         elif used.source == usage.PARTIAL:
             model = attempt.target.upstream_name
             used = await asyncio.to_thread(usage.completed, used, model, watcher.texts())

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from gateway.dataplane import mediausage
 from gateway.dataplane.call import Call, clean
 from gateway.dataplane.endpoints import ANTHROPIC_COUNT, ANTHROPIC_MESSAGES, OPENAI_CHAT
 from gateway.dataplane.formats import openai_chat
@@ -138,8 +139,10 @@ def _inputs(value: object) -> list[str]:
 
 def guessed(call: Call) -> dict[str, int]:
     """Before anything is known: 4 bytes a token in, 765 tokens for an encoded file; out `max_tokens` (at most 1,000),
-    else 250, none for embeddings.
+    else 250, none for embeddings. Of images and audio: `mediausage.guess`.
     """
+    if call.endpoint.is_media:
+        return mediausage.guess(call)
     output = 0
     if call.endpoint.generates:
         limit = call.max_tokens
@@ -187,11 +190,20 @@ def completed(partial: Usage, model: str, texts: list[str]) -> Usage:
     return with_output(partial, sum(tokens.count_text(text, model).tokens for text in texts))
 
 
+def of_request(call: Call) -> Usage:
+    """Of an attempt without a usable answer: the request alone."""
+    if call.endpoint.is_media:
+        return Usage(mediausage.sent_only(call), "estimated")
+    return Usage({"input_tokens": guessed(call)["input_tokens"]}, "estimated")
+
+
 async def estimated_of_cut(call: Call, model: str, received: bytes) -> Usage | None:
     """Usage of a whole answer that broke off: the text that arrived is counted; what was generated beyond it is
     unknown. None when no byte of a body arrived. Counts in a thread."""
     if not received:
         return None
+    if call.endpoint.is_media:
+        return Usage(mediausage.guess(call), "estimated")
     used = await asyncio.to_thread(lambda: counted(call, model, texts_of_cut(received)))
     return Usage(used.tokens, "estimated")
 

@@ -28,6 +28,7 @@ COPY_LINES = 200  # encoded while the server works on what was sent before
 TOKEN_COLUMNS = (
     "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
     "reasoning_tokens", "audio_input_tokens", "audio_output_tokens", "image_units", "tool_calls",
+    "characters", "audio_ms",
 )  # fmt: skip
 
 

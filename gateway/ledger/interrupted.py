@@ -13,6 +13,9 @@ from gateway.dataplane.protocols import PriceColumns, Pricer
 from gateway.ledger.booking import TOKEN_COLUMNS
 from gateway.ledger.ids import started_at
 
+PARTS = ("image_input_tokens", "image_output_tokens")
+"""Parts of the usage that have no column of their own."""
+
 
 @cache
 def _pricer() -> Pricer:
@@ -26,8 +29,10 @@ def price_interrupted(line: Mapping[str, Any], begun: Mapping[str, Any]) -> Pric
     with psycopg.connect(settings.DATABASE_DIRECT_URL, connect_timeout=5) as connection:
         pricer.reload(connection)
     pricing = begun["pricing"]
+    usage = {name: int(line.get(name) or 0) for name in TOKEN_COLUMNS}
+    usage |= {name: begun["estimate"][name] for name in PARTS if name in begun.get("estimate", ())}
     return pricer.price(
-        {name: int(line.get(name) or 0) for name in TOKEN_COLUMNS},
+        usage,
         price_list=pricing["price_list"],
         model=pricing["model"],
         at=started_at(UUID(line["id"])),

@@ -62,6 +62,8 @@ COLUMNS: dict[str, str] = {
     "prefix_hmacs": "bytea",
     "corrects": "uuid",
     "request_count": "integer NOT NULL",
+    "characters": "bigint NOT NULL",
+    "audio_ms": "bigint NOT NULL",
 }
 
 # Defaults that keep frames short: a frame leaves these out.
@@ -82,6 +84,8 @@ DEFAULTS: dict[str, object] = {
     "currency": "USD",
     "origin": "gateway",
     "request_count": 1,
+    "characters": 0,
+    "audio_ms": 0,
 }
 
 TABLE = "gateway_ledgerline"

@@ -80,6 +80,8 @@ class LedgerLine(models.Model):
     request_count = models.IntegerField(
         db_default=1, help_text="Requests the line stands for: 1, but for imported totals of several."
     )
+    characters = models.BigIntegerField(db_default=0, help_text="Characters of a text that was spoken.")
+    audio_ms = models.BigIntegerField(db_default=0, help_text="Length of a recording that was heard, milliseconds.")
 
     objects = querysets.LedgerLineQuerySet.as_manager()
 

@@ -32,6 +32,9 @@ OPERATIONS = {
     "/v1/messages": "chat",
     "/v1/completions": "text_completion",
     "/v1/embeddings": "embeddings",
+    "/v1/images/generations": "generate_content",
+    "/v1/images/edits": "generate_content",
+    "/v1/images/variations": "generate_content",
 }
 PROVIDERS = {
     "azure": "azure.ai.openai",

@@ -38,7 +38,7 @@ _LINE = {
     "charges": _CHARGES, "cost": "0.0003660000", "list_cost": "0.0003660000", "currency": "USD",
     "price_status": "priced", "service_tier_requested": None, "service_tier_served": "default", "cache_status": "miss",
     "max_tokens": 1000, "finish_reason": "stop", "message_count": 4, "tool_count": None, "sdk": "openai-python/3.54.0",
-    "origin": "gateway", "request_count": 1, "explanation": _TEXT,
+    "origin": "gateway", "request_count": 1, "characters": 0, "audio_ms": 0, "explanation": _TEXT,
 }  # fmt: skip
 _HIDDEN = frozenset({"pk", "ledger_shard", "tag_set", "client_ip_hash", "request_hmac", "prefix_hmacs"})
 

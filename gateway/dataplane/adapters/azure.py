@@ -26,14 +26,13 @@ class AzureAdapter(OpenAIAdapter):
             found.discard(OPENAI_RESPONSES)  # Responses are of the v1 surface
         return found
 
-    def http(self, call: Call, target: Target, attempt_id: str, dialect: str, body: bytes) -> bytes:
+    def post(self, call: Call, target: Target, attempt_id: str, path: str, body: bytes, content_type: str) -> bytes:
         headers = {
-            "content-type": "application/json",
+            "content-type": content_type,
             "x-ms-client-request-id": attempt_id,
             "accept": media_type(call),
         }
-        path = azure_path(target, PATHS[dialect])
-        return post(target, path, headers | authorization(target.provider), body)
+        return post(target, azure_path(target, path), headers | authorization(target.provider), body)
 
 
 def is_dated(provider: ProviderView) -> bool:

@@ -9,13 +9,22 @@ from functools import lru_cache
 from typing import ClassVar
 
 from gateway.dataplane import jsonsplice
+from gateway.dataplane.adapters.media import JSON_TYPE, Media
+from gateway.dataplane.adapters.outbound import Outbound
 from gateway.dataplane.adapters.wire import AGENT, WireAdapter
 from gateway.dataplane.call import Call
 from gateway.dataplane.endpoints import (
     OPENAI_CHAT,
     OPENAI_COMPLETIONS,
     OPENAI_EMBEDDINGS,
+    OPENAI_IMAGE_EDITS,
+    OPENAI_IMAGE_VARIATIONS,
+    OPENAI_IMAGES,
+    OPENAI_MODERATIONS,
     OPENAI_RESPONSES,
+    OPENAI_SPEECH,
+    OPENAI_TRANSCRIPTIONS,
+    OPENAI_TRANSLATIONS,
 )
 from gateway.dataplane.errors import ApiError
 from gateway.dataplane.formats.ir import Json
@@ -26,10 +35,27 @@ PATHS = {
     OPENAI_COMPLETIONS: "/completions",
     OPENAI_EMBEDDINGS: "/embeddings",
     OPENAI_RESPONSES: "/responses",
+    OPENAI_MODERATIONS: "/moderations",
+    OPENAI_IMAGES: "/images/generations",
+    OPENAI_IMAGE_EDITS: "/images/edits",
+    OPENAI_IMAGE_VARIATIONS: "/images/variations",
+    OPENAI_SPEECH: "/audio/speech",
+    OPENAI_TRANSCRIPTIONS: "/audio/transcriptions",
+    OPENAI_TRANSLATIONS: "/audio/translations",
 }
 # Kinds with the further endpoints of OpenAI; a model's capability "completions" or "responses" adds to them.
 OFFERS_COMPLETIONS = frozenset({"openai", "together", "fireworks", "openrouter", "vllm", "ollama", "openai-compatible"})
 OFFERS_RESPONSES = frozenset({"openai", "x-ai", "groq", "fireworks", "openrouter", "vllm", "ollama"})
+# Who offers what of images, audio and moderations. A server that only says it is compatible is asked.
+OFFERS_MEDIA: dict[str, frozenset[str]] = {
+    OPENAI_MODERATIONS: frozenset({"openai", "mistral", "openai-compatible"}),
+    OPENAI_IMAGES: frozenset({"openai", "azure", "together", "x-ai", "openai-compatible"}),
+    OPENAI_IMAGE_EDITS: frozenset({"openai", "azure", "openai-compatible"}),
+    OPENAI_IMAGE_VARIATIONS: frozenset({"openai", "openai-compatible"}),
+    OPENAI_SPEECH: frozenset({"openai", "azure", "groq", "together", "openai-compatible"}),
+    OPENAI_TRANSCRIPTIONS: frozenset({"openai", "azure", "groq", "together", "mistral", "vllm", "openai-compatible"}),
+    OPENAI_TRANSLATIONS: frozenset({"openai", "azure", "groq", "together", "vllm", "openai-compatible"}),
+}
 OPENAI_HOST = "api.openai.com"
 TEXT_MODELS = ("gpt-3.5-turbo-instruct", "davinci-002", "babbage-002", "ft:davinci-002", "ft:babbage-002")
 # Kinds whose chat endpoint takes more than OpenAI's, or names the limit as OpenAI once did.
@@ -52,6 +78,7 @@ def _natives(kind: str, host: str, model: str, capabilities: frozenset[str]) -> 
     offers = model.startswith(TEXT_MODELS) if host == OPENAI_HOST else kind in OFFERS_COMPLETIONS
     if offers or "completions" in capabilities:
         found.add(OPENAI_COMPLETIONS)
+    found |= {dialect for dialect, kinds in OFFERS_MEDIA.items() if kind in kinds}
     return frozenset(found)
 
 
@@ -63,6 +90,16 @@ class OpenAIAdapter(WireAdapter):
     def natives(self, target: Target) -> Collection[str]:
         provider = target.provider
         return _natives(provider.kind, provider.origin.host, target.upstream_name, target.capabilities)
+
+    def prepare(self, call: Call, target: Target) -> Outbound:
+        if not call.endpoint.is_media or call.endpoint.dialect not in self.natives(target):
+            return super().prepare(call, target)
+        path = PATHS[call.endpoint.dialect]
+
+        def build(attempt_id: str, content_type: str, body: bytes) -> bytes:
+            return self.post(call, target, attempt_id, path, body, content_type)
+
+        return Media(call, target, build)
 
     def wire(self, target: Target) -> str:
         """Chat, but for a model whose capabilities say that it is reached by Responses only."""
@@ -102,12 +139,15 @@ class OpenAIAdapter(WireAdapter):
         return "max_completion_tokens" if knows and call.fields.get("max_tokens") is None else "max_tokens"
 
     def http(self, call: Call, target: Target, attempt_id: str, dialect: str, body: bytes) -> bytes:
+        return self.post(call, target, attempt_id, PATHS[dialect], body, JSON_TYPE)
+
+    def post(self, call: Call, target: Target, attempt_id: str, path: str, body: bytes, content_type: str) -> bytes:
         """Our credential; our attempt id as the vendor's `X-Client-Request-Id`."""
         provider = target.provider
         head = (
-            f"POST {provider.path_prefix}{PATHS[dialect]} HTTP/1.1\r\n"
+            f"POST {provider.path_prefix}{path} HTTP/1.1\r\n"
             f"host: {provider.origin.authority}\r\n"
-            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            f"content-type: {content_type}\r\ncontent-length: {len(body)}\r\n"
             f"x-client-request-id: {attempt_id}\r\nx-request-id: {call.request_id}\r\n"
             f"accept: {media_type(call)}\r\n"
         )
@@ -119,6 +159,8 @@ class OpenAIAdapter(WireAdapter):
 
 def media_type(call: Call) -> str:
     """What the caller wants to be answered with."""
+    if call.endpoint.is_media and not call.is_stream:
+        return "*/*"
     return "text/event-stream" if call.is_stream else "application/json"
 
 

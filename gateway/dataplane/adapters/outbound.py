@@ -73,6 +73,9 @@ class Outbound(Protocol):
     def watcher(self) -> Watcher:
         """A fresh one for an attempt whose answer is a stream."""
 
+    def raw_watcher(self) -> Watcher:
+        """The same for an answer that is a file; asked for of `is_binary` endpoints only."""
+
     def judged(self, status: int, retry_after: bytes | None, body: bytes) -> tuple[int, bytes | None]:
         """What the vendor's status and `Retry-After` mean in everybody's words, where its own are different."""
 

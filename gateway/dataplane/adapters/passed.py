@@ -114,12 +114,20 @@ class Passed:
     def watcher(self) -> Watcher:
         return self._reading.watcher(self._call)
 
+    def raw_watcher(self) -> Watcher:
+        raise NotImplementedError("no dialect of this kind answers with a file")
+
     def judged(self, status: int, retry_after: bytes | None, body: bytes) -> tuple[int, bytes | None]:
         return status, retry_after
 
     def refusal(self, status: int, body: bytes) -> ApiError | None:
-        try:
-            error = orjson.loads(body).get("error")
-        except (orjson.JSONDecodeError, AttributeError):
-            return None
-        return PassedThrough(status, body, {}) if isinstance(error, dict) else None
+        return passed_error(status, body)
+
+
+def passed_error(status: int, body: bytes) -> ApiError | None:
+    """The vendor's own error body; None when it is none."""
+    try:
+        error = orjson.loads(body).get("error")
+    except (orjson.JSONDecodeError, AttributeError):
+        return None
+    return PassedThrough(status, body, {}) if isinstance(error, dict) else None

@@ -88,6 +88,9 @@ class Translated:
     def refusal(self, status: int, body: bytes) -> ApiError | None:
         return self._read_error(status, body)
 
+    def raw_watcher(self) -> Watcher:
+        raise NotImplementedError("no dialect of this kind answers with a file")
+
     def judged(self, status: int, retry_after: bytes | None, body: bytes) -> tuple[int, bytes | None]:
         return self._judge(status, retry_after, body)
 

@@ -66,6 +66,8 @@ class WireAdapter:
             return Passed(call, partial(self._pass_on, call, target))
         if dialect not in FORMATS:
             message = f"{call.endpoint.path} is not offered by providers of kind '{target.provider.kind}'."
+            if call.endpoint.is_media:
+                raise ApiError(400, "endpoint_not_supported", message, param="model")
             raise ApiError(400, "not_supported", message, param="model")
         return self._translate(call, target, dialect)
 

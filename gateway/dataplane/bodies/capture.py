@@ -88,7 +88,7 @@ class BodyTap:
 
     def piece(self, data: bytes) -> None:
         room = self._policy.max_body_bytes - self._size
-        if room > 0:
+        if room > 0 and not self._call.endpoint.is_binary:
             self._parts.append(data[:room])
         self._size += len(data)
 

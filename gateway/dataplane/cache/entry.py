@@ -65,6 +65,8 @@ class Entry:
 def is_cacheable(call: Call) -> bool:
     """Whether the answer depends on nothing but the request. What the provider is asked to remember does."""
     fields = call.fields
+    if call.endpoint.is_media:
+        return False
     return bool(call.endpoint.required) and not any(fields.get(name) for name in STATEFUL)
 
 

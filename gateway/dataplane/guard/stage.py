@@ -1,11 +1,8 @@
 """The stage that screens what goes to a provider: changes the body, refuses it, or only remembers."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from gateway.dataplane import call as call_module
 from gateway.dataplane.call import Call
@@ -92,12 +89,4 @@ def _conclude(call: Call, changed: dict[str, Any], verdict: Verdict, service: Gu
         raise refusal(verdict.blocked_by)
     tell(call, verdict)
     if changed != call.fields:
-        call.fields = changed
-        call.body = _dumped(changed)
-
-
-def _dumped(fields: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(fields)
-    except TypeError:  # a number that only the slow parser took
-        return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
+        call.replace(changed)

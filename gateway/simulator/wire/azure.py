@@ -19,6 +19,7 @@ from gateway.simulator.turn import Endpoint, Turn
 from gateway.simulator.wire import openai
 from gateway.simulator.wire import openai_requests as requests
 from gateway.simulator.wire import openai_responses as responses
+from gateway.simulator.wire.openai_media import MODEL_PREFIXES
 from gateway.simulator.wire.openai_models import check_length, require_model
 from gateway.simulator.wire.talking import answer_call, stream, visible_s
 
@@ -152,7 +153,8 @@ def _name_model(turn: Turn) -> None:
     deployment = turn.deployment = deployment_of(turn.exchange.path)
     if not deployment:
         return
-    if find_model(deployment, any_model=turn.options.any_model) is None:
+    is_media = deployment.startswith(MODEL_PREFIXES)
+    if not is_media and find_model(deployment, any_model=turn.options.any_model) is None:
         message = (
             "The API deployment for this resource does not exist. If you created the deployment within the last 5 "
             "minutes, please wait a moment and try again."

@@ -28,6 +28,8 @@ COMPLETIONS_PATH = b"/v1/completions"
 RESPONSES_PATH = b"/v1/responses"
 MODERATIONS_PATH = b"/v1/moderations"
 IMAGES_PATH = b"/v1/images/generations"
+IMAGE_EDITS_PATH = b"/v1/images/edits"
+IMAGE_VARIATIONS_PATH = b"/v1/images/variations"
 SPEECH_PATH = b"/v1/audio/speech"
 TRANSCRIPTIONS_PATH = b"/v1/audio/transcriptions"
 TRANSLATIONS_PATH = b"/v1/audio/translations"
@@ -59,6 +61,8 @@ def find_endpoint(method: bytes, path: bytes) -> Endpoint | None:
             RESPONSES_PATH: openai_items.respond,
             MODERATIONS_PATH: openai_media.moderate,
             IMAGES_PATH: openai_media.draw,
+            IMAGE_EDITS_PATH: openai_media.redraw,
+            IMAGE_VARIATIONS_PATH: openai_media.redraw,
             SPEECH_PATH: openai_media.speak,
             TRANSCRIPTIONS_PATH: openai_media.transcribe,
             TRANSLATIONS_PATH: openai_media.transcribe,

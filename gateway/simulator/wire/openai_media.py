@@ -28,6 +28,10 @@ from gateway.simulator.wire import openai_requests as requests
 
 AUDIO_TOKENS_PER_S = 10
 WORDS_PER_AUDIO_S = 2.5
+INPUT_IMAGE_TOKENS = 323
+MODEL_PREFIXES = (
+    "omni-moderation", "text-moderation", "gpt-image", "dall-e", "tts-", "whisper", "gpt-4o-", "gpt-transcribe",
+)  # fmt: skip
 MAX_SPEECH_CHARACTERS = 4_096
 MAX_PROMPT_CHARACTERS = 32_000
 SPEECH_TYPES = {"mp3": b"audio/mpeg", "wav": b"audio/wav", "pcm": b"audio/pcm"}
@@ -46,17 +50,7 @@ _OLD_SIZES = ("256x256", "512x512", "1024x1024", "1792x1024", "1024x1792")
 
 def _model(turn: Turn, name: str) -> SimModel:
     """These endpoints have models of their own, which the catalogue of texts does not list."""
-    known = (
-        "omni-moderation",
-        "text-moderation",
-        "gpt-image",
-        "dall-e",
-        "tts-",
-        "whisper",
-        "gpt-4o-",
-        "gpt-transcribe",
-    )
-    if not name.startswith(known) and find_model(name, any_model=turn.options.any_model) is None:
+    if not name.startswith(MODEL_PREFIXES) and find_model(name, any_model=turn.options.any_model) is None:
         message = f"The model `{name}` does not exist or you do not have access to it."
         raise ProviderError(404, message, code="model_not_found")
     return SimModel(name, "openai", 8_192)
@@ -104,7 +98,28 @@ def _judge(turn: Turn, text: str) -> dict[str, Any]:
 # ---- images ----------------------------------------------------------------------------------------------------------
 async def draw(turn: Turn) -> Outcome:
     """`POST /v1/images/generations`: `gpt-image-…` reports tokens, `dall-e-…` reports nothing."""
-    payload = requests.read_object(turn.exchange.body)
+    return await _draw(turn, requests.read_object(turn.exchange.body), "image_generation.completed")
+
+
+async def redraw(turn: Turn) -> Outcome:
+    """`POST /v1/images/edits` and `/v1/images/variations`: as `draw`, with the pictures that are given as tokens in."""
+    form = read_form(turn.exchange.headers.get(b"content-type", b""), turn.exchange.body)
+    images = sum(turn.exchange.body.count(b'name="%b"' % name) for name in (b"image", b"image[]", b"mask"))
+    if not images:
+        raise ProviderError(400, "Missing required parameter: 'image'.", param="image")
+    payload: dict[str, Any] = {name: field.text for name, field in form.items() if field.filename is None}
+    if "n" in payload:
+        payload["n"] = int(payload["n"])
+    payload["stream"] = payload.get("stream") == "true"
+    if turn.deployment:
+        payload["model"] = turn.deployment
+    if turn.exchange.path.endswith(b"/variations"):
+        payload.setdefault("prompt", "a variation")
+    turn.record.model = payload.get("model")
+    return await _draw(turn, payload, "image_edit.completed", image_tokens=images * INPUT_IMAGE_TOKENS)
+
+
+async def _draw(turn: Turn, payload: dict[str, Any], ends_with: str, image_tokens: int = 0) -> Outcome:
     name = str(payload.get("model") or "dall-e-2")
     model = _model(turn, name)
     prompt = payload.get("prompt")
@@ -120,9 +135,9 @@ async def draw(turn: Turn) -> Outcome:
     picture = base64.b64encode(media.png(width, height, shade)).decode()
     body: dict[str, Any] = {"created": int(time.time())}
     if is_token_priced:
-        usage = Usage(count_tokens(prompt), n * _IMAGE_TOKENS[size][quality])
+        usage = Usage(count_tokens(prompt) + image_tokens, n * _IMAGE_TOKENS[size][quality])
         turn.admit(usage.prompt)
-        turn.record.usage = _image_usage(usage)
+        turn.record.usage = _image_usage(usage, image_tokens)
         body |= {"background": "opaque", "output_format": "png", "quality": quality, "size": size}
         body["data"] = [{"b64_json": picture}] * n
         if turn.fault_kind != "no-usage":
@@ -138,33 +153,33 @@ async def draw(turn: Turn) -> Outcome:
             entry["revised_prompt"] = prompt
         body["data"] = [entry] * n
     if payload.get("stream") is True and is_token_priced:
-        return await _stream_image(turn, body, picture)
+        return await _stream_image(turn, body, picture, ends_with)
     delivery = turn.deliver(turn.draw_pace(model, Usage(0)))
     await delivery.send_body(orjson.dumps(body), after_s=delivery.pace.first_s)
     return delivery.outcome
 
 
-async def _stream_image(turn: Turn, body: dict[str, Any], picture: str) -> Outcome:
+async def _stream_image(turn: Turn, body: dict[str, Any], picture: str, ends_with: str) -> Outcome:
     """One event with the whole picture, as with `partial_images: 0`."""
     fields: dict[str, Any] = {
         name: body[name] for name in ("background", "output_format", "quality", "size", "usage") if name in body
     }
     event = {
-        "type": "image_generation.completed",
+        "type": ends_with,
         "b64_json": picture,
         "created_at": body["created"],
         **fields,
     }
-    frame = Frame(orjson.dumps(event), event=b"image_generation.completed", is_last=True)
+    frame = Frame(orjson.dumps(event), event=ends_with.encode(), is_last=True)
     delivery = turn.deliver(Pace())
     await delivery.send_events(iter([frame]))
     return delivery.outcome
 
 
-def _image_usage(usage: Usage) -> dict[str, Any]:
+def _image_usage(usage: Usage, image_tokens: int) -> dict[str, Any]:
     return {
         "input_tokens": usage.prompt,
-        "input_tokens_details": {"image_tokens": 0, "text_tokens": usage.prompt},
+        "input_tokens_details": {"image_tokens": image_tokens, "text_tokens": usage.prompt - image_tokens},
         "output_tokens": usage.completion,
         "output_tokens_details": {"image_tokens": usage.completion, "text_tokens": 0},
         "total_tokens": usage.prompt + usage.completion,

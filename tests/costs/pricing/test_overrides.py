@@ -166,3 +166,51 @@ def test_zero_rates_are_free(free):
 def test_what_cannot_be_billed_is_refused(fields):
     with pytest.raises(ValueError):
         override(**fields)
+
+
+SPOKEN = {"input_tokens": 5, "output_tokens": 30, "characters": 20}
+HEARD = {"input_tokens": 70, "audio_input_tokens": 70, "output_tokens": 9, "audio_ms": 7_500}
+DRAWN = {"input_tokens": 3, "output_tokens": 272, "image_output_tokens": 272, "image_units": 2}
+
+
+@pytest.mark.parametrize(
+    ("prices", "usage", "lines", "total"),
+    [
+        ({"character": "15"}, SPOKEN, [("character", 20, "0.000015")], "0.0003"),  # $15 per 1 M characters
+        ({"audio_second": "0.006"}, HEARD, [("audio_second", Decimal("7.5"), "0.0001")], "0.00075"),  # $0.006 a minute
+        ({"image": "0.04"}, DRAWN, [("image", 2, "0.04")], "0.08"),
+        ({"input": "5", "output": "40"}, DRAWN, [("input", 3, "0.000005"), ("output", 272, "0.000040")], "0.010895"),
+        (
+            {"input": "5", "image_output": "32", "output": "40"},
+            DRAWN,
+            [("input", 3, "0.000005"), ("image_output", 272, "0.000032")],
+            "0.008719",
+        ),
+    ],
+)
+def test_images_speech_and_recordings_are_billed_by_units_or_by_tokens(prices, usage, lines, total):
+    own = override(prices={meter: Decimal(amount) for meter, amount in prices.items()})
+
+    result = priced(own, usage=usage)
+
+    assert [(line.meter, line.quantity, line.unit_price) for line in result.lines] == [
+        (meter, quantity, Decimal(price)) for meter, quantity, price in lines
+    ]
+    assert (result.total, result.flags) == (Decimal(total), ())
+
+
+@pytest.mark.parametrize(
+    ("prices", "usage", "flags"),
+    [
+        ({"request": "1"}, SPOKEN, ("unpriced:input", "unpriced:output", "unpriced:character")),
+        ({"input": "1"}, HEARD, ("unpriced:audio_input", "unpriced:output", "unpriced:audio_second")),
+        ({"input": "1", "character": "1"}, SPOKEN, ("unpriced:output",)),
+        ({"input": "1", "output": "1"}, {"input_tokens": 3, "image_units": 1}, ("unpriced:image",)),
+    ],
+)
+def test_what_neither_units_nor_tokens_cover_is_unpriced(prices, usage, flags):
+    own = override(prices={meter: Decimal(amount) for meter, amount in prices.items()})
+
+    result = priced(own, usage=usage)
+
+    assert (result.total, result.flags) == (None, flags)
