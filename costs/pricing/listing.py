@@ -12,6 +12,8 @@ Rates that stand in for a missing one, because the vendor's price page means exa
 
 * cache reads without a rate are billed as input: the vendor gives no discount for them;
 * 5-minute cache writes use the undifferentiated cache-write rate;
+* OpenAI charges no fee for cache writes before GPT-5.6, whose rate is listed, so there they are billed as input
+  (https://developers.openai.com/api/docs/guides/prompt-caching);
 * Google states an audio rate only where it differs from "text / image / video / audio"
   (https://ai.google.dev/gemini-api/docs/pricing), so there audio without a rate is billed as input or output.
 """
@@ -37,6 +39,7 @@ Listed: TypeAlias = "Decimal | genai.TieredPrices"
 
 PACKAGE = "genai-prices"
 CURRENCY = "USD"
+NO_FEE_FOR_CACHE_WRITES = frozenset({"openai", "azure"})
 SECONDS_PER_HOUR = Decimal(3600)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
@@ -314,6 +317,8 @@ def _rates(provider: str, model: str, listed: Mapping[str, tuple[str, Listed]], 
             rate_id = f"{_source()}:{provider}/{model}:{m.AUDIO_SECOND}:{tag}{tier}"
             rates[m.AUDIO_SECOND] = Rate(m.AUDIO_SECOND, rate_id, EXACT.divide(amount, SECONDS_PER_HOUR), CURRENCY)
     add_stand_ins(rates)
+    if provider in NO_FEE_FOR_CACHE_WRITES and m.INPUT in rates:
+        rates.setdefault(m.CACHE_WRITE_5M, rates[m.INPUT])
     if provider == "google":
         for audio, text in ((m.AUDIO_INPUT, m.INPUT), (m.AUDIO_OUTPUT, m.OUTPUT)):
             if text in rates:

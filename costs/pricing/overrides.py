@@ -20,11 +20,11 @@ class Override:
     """A price that replaces the list's for one organization (None: everyone), over ``[valid_from, valid_to)``.
 
     ``model`` is an exact name or a prefix ending in ``*``; the longest match wins. With ``prices`` (meter → Decimal,
-    per 1,000,000 tokens or characters, per minute of a recording, per unit for the others) the override is the model's
-    whole price list: meters that it leaves out are unpriced (cache reads fall back to its input rate), so two
-    contracts never mix in one line. Without ``prices`` it is ``discount_percent`` off the public list, tiers and variants included; with both, the
-    discount is taken off ``prices``. Times are aware. Raises ValueError for a meter, price, discount or window that
-    cannot be billed.
+    per 1,000,000 tokens or characters, per minute of a recording, per unit for the others) the override is the
+    model's whole price list: meters that it leaves out are unpriced (cache reads fall back to its input rate), so two
+    contracts never mix in one line. Without ``prices`` it is ``discount_percent`` off the public list, tiers and
+    variants included; with both, the discount is taken off ``prices``. Times are aware. Raises ValueError for a
+    meter, price, discount or window that cannot be billed.
     """
 
     id: str

@@ -196,7 +196,7 @@ def _take(call: Call, body: bytes, fields: dict[str, Any]) -> None:
         call.is_stream = fields.get("stream_format") == "sse"
 
 
-_JSON_TYPES = {list: "array", str: "string", dict: "file"}
+_JSON_TYPES: dict[type, str] = {list: "array", str: "string", dict: "file"}
 
 
 def _dumped(fields: dict[str, Any]) -> bytes:

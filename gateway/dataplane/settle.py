@@ -180,7 +180,6 @@ def _price(attempt: Attempt, usage: Usage, runtime: "Runtime") -> Mapping[str, A
     if not usage.tokens:  # refused, or failed before anything was consumed: nothing to pay for
         return {"cost": "0", "list_cost": "0", "price_status": "free"}
     provider = attempt.target.provider
-    context = {"service_tier": usage.service_tier} if usage.service_tier else {}
     key = attempt.call.key
     assert key is not None
     return runtime.pricer.price(
@@ -189,7 +188,7 @@ def _price(attempt: Attempt, usage: Usage, runtime: "Runtime") -> Mapping[str, A
         model=attempt.target.upstream_name,
         at=datetime.fromtimestamp(attempt.ms / 1000, UTC),
         organization=key.organization,
-        context=context,
+        context=usage.context,
     )
 
 

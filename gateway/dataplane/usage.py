@@ -38,11 +38,18 @@ _ENCODED_FILE = re.compile(rb"[A-Za-z0-9+/]{4096,}={0,2}")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts by the ledger's column names, and where they come from."""
+    """Token counts by the ledger's column names, and where they come from. `speed`: of a vendor that has two."""
 
     tokens: dict[str, int]
     source: str
     service_tier: str | None = None
+    speed: str | None = None
+
+    @property
+    def context(self) -> dict[str, str]:
+        """What was served, by which the price is chosen."""
+        found = {"service_tier": self.service_tier, "speed": self.speed}
+        return {name: value for name, value in found.items() if value}
 
 
 def reported(usage: Mapping[str, Any], body: Mapping[str, Any]) -> Usage | None:
@@ -54,7 +61,10 @@ def reported(usage: Mapping[str, Any], body: Mapping[str, Any]) -> Usage | None:
     out_details = usage.get("completion_tokens_details")
     tokens = {"input_tokens": prompt, "output_tokens": completion or 0}
     if isinstance(details, dict):
-        tokens["cache_read_tokens"] = min(_count(details.get("cached_tokens")) or 0, prompt)
+        tokens["cache_read_tokens"] = read = min(_count(details.get("cached_tokens")) or 0, prompt)
+        if details.get("cache_write_tokens"):
+            short, long = cache_writes(details, prompt - read)
+            tokens |= {"cache_write_5m_tokens": short, "cache_write_1h_tokens": long}
         tokens["audio_input_tokens"] = _count(details.get("audio_tokens")) or 0
     if isinstance(out_details, dict):
         tokens["reasoning_tokens"] = _count(out_details.get("reasoning_tokens")) or 0
@@ -63,15 +73,38 @@ def reported(usage: Mapping[str, Any], body: Mapping[str, Any]) -> Usage | None:
     return Usage(tokens, "reported", tier if isinstance(tier, str) else None)
 
 
+def cache_writes(details: Mapping[str, Any], most: int) -> tuple[int, int]:
+    """What OpenAI's `cache_write_tokens` say, as `(for 30 minutes, for 12 hours)`: parts of the prompt beside what was
+    read. The ledger has them as its shorter and its longer lifetime.
+
+    Source: OpenAI, "Prompt caching" (writes are 1.25 × the input rate from GPT-5.6 on, no additional fee before).
+    """
+    written = min(_count(details.get("cache_write_tokens")) or 0, most)
+    by_life = details.get("cache_write_tokens_details")
+    long = _count(by_life.get("ttl_12h_tokens")) or 0 if isinstance(by_life, dict) else 0
+    return written - min(long, written), min(long, written)
+
+
 def reported_response(usage: Mapping[str, Any], body: Mapping[str, Any]) -> Usage | None:
-    """The `usage` object of OpenAI's Responses → ledger names."""
+    """The `usage` object of OpenAI's Responses → ledger names, with the web searches among its output items."""
     renamed = {
         "prompt_tokens": usage.get("input_tokens"),
         "completion_tokens": usage.get("output_tokens"),
         "prompt_tokens_details": usage.get("input_tokens_details"),
         "completion_tokens_details": usage.get("output_tokens_details"),
     }
-    return reported(renamed, body)
+    found = reported(renamed, body)
+    searches = sum(map(_is_search, dicts(body.get("output"))))
+    if found is not None and searches:
+        found.tokens["web_searches"] = searches
+    return found
+
+
+def _is_search(item: Mapping[str, Any]) -> bool:
+    """Opening a page or looking into one costs nothing beside its tokens (OpenAI, "Web search", output)."""
+    action = item.get("action")
+    kind = action.get("type") if isinstance(action, dict) else "search"
+    return item.get("type") == "web_search_call" and kind == "search"
 
 
 def reported_messages(usage: Mapping[str, Any]) -> Usage | None:
@@ -93,8 +126,11 @@ def reported_messages(usage: Mapping[str, Any]) -> Usage | None:
     details = usage.get("output_tokens_details")
     if isinstance(details, dict):
         tokens["reasoning_tokens"] = min(_count(details.get("thinking_tokens")) or 0, tokens["output_tokens"])
-    tier = usage.get("service_tier")
-    return Usage(tokens, "reported", tier if isinstance(tier, str) else None)
+    tools = usage.get("server_tool_use")
+    if isinstance(tools, dict) and (searches := _count(tools.get("web_search_requests"))):
+        tokens["web_searches"] = searches
+    tier, speed = usage.get("service_tier"), usage.get("speed")
+    return Usage(tokens, "reported", tier if isinstance(tier, str) else None, speed if isinstance(speed, str) else None)
 
 
 def is_something(usage: Mapping[str, Any]) -> bool:
@@ -180,7 +216,7 @@ def _texts_of_choice(choice: Mapping[str, Any], name: str) -> list[str]:
 def with_output(partial: Usage, output: int) -> Usage:
     """A report that came too early, with the output that arrived after it: the rest of it is the vendor's own."""
     output = max(output, partial.tokens.get("output_tokens", 0))
-    return Usage(partial.tokens | {"output_tokens": output}, "estimated", partial.service_tier)
+    return replace(partial, tokens=partial.tokens | {"output_tokens": output}, source="estimated")
 
 
 def completed(partial: Usage, model: str, texts: list[str]) -> Usage:

@@ -15,7 +15,8 @@ class SimulatorOptions:
 
     `latency_ms` is the median time to first token and `tokens_per_s` the median output rate of every model;
     `None` takes each model's own figures from the catalogue, 0 means no delay. `error_rate` is a share in [0, 1].
-    `rpm` and `tpm` limit every API key per minute; 0 means no limit.
+    `rpm` and `tpm` limit every API key per minute; 0 means no limit. `usage` is reported for every text that is made,
+    by the names of `calls.Usage`, whatever was really said; `None` counts.
     """
 
     host: str = "127.0.0.1"
@@ -30,6 +31,7 @@ class SimulatorOptions:
     instant: bool = False
     any_model: bool = False
     until_eof: bool = False
+    usage: dict[str, int] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.error_rate <= 1:

@@ -160,6 +160,9 @@ class Embeddings:
     def watcher(self) -> Watcher:
         raise UpstreamError("invalid_answer", "embeddings are not streamed")
 
+    def raw_watcher(self) -> Watcher:
+        raise NotImplementedError("embeddings are no file")
+
     def refusal(self, status: int, body: bytes) -> ApiError | None:
         return read_error(status, body)
 

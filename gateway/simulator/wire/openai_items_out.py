@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from gateway.simulator.calls import Answer, ChatCall, Choice, Frame, ToolCall, Usage
+from gateway.simulator.wire.openai_responses import cache_writes
 
 _ECHOED: dict[str, Any] = {
     "instructions": None,
@@ -38,7 +39,7 @@ def usage_object(usage: Usage) -> dict[str, Any]:
     """`usage` of a response."""
     return {
         "input_tokens": usage.prompt,
-        "input_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": 0},
+        "input_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": 0, **cache_writes(usage)},
         "output_tokens": usage.completion,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.prompt + usage.completion,

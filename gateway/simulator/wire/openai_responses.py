@@ -30,13 +30,22 @@ def model_object(model: SimModel) -> dict[str, Any]:
     return {"id": model.name, "object": "model", "created": model.created, "owned_by": model.vendor}
 
 
+def cache_writes(usage: Usage) -> dict[str, Any]:
+    """Tokens written to the cache, for 30 minutes and for 12 hours; said where there are any."""
+    written = usage.written_5m + usage.written_1h
+    if not written:
+        return {}
+    lives = {"ttl_30m_tokens": usage.written_5m, "ttl_12h_tokens": usage.written_1h}
+    return {"cache_write_tokens": written, "cache_write_tokens_details": lives}
+
+
 def usage_object(usage: Usage) -> dict[str, Any]:
     """`usage` of a chat completion."""
     return {
         "prompt_tokens": usage.prompt,
         "completion_tokens": usage.completion,
         "total_tokens": usage.prompt + usage.completion,
-        "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0, **cache_writes(usage)},
         "completion_tokens_details": {
             "reasoning_tokens": usage.reasoning,
             "audio_tokens": 0,

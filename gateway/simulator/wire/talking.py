@@ -41,6 +41,8 @@ def answer_call(turn: Turn, model: SimModel, call: ChatCall) -> tuple[Answer, De
         filtered_after=turn.fault.argument if turn.fault and turn.fault_kind == "content-filter" else None,
     )
     answer.usage = replace(answer.usage, written_5m=written_5m, written_1h=written_1h)
+    if turn.options.usage is not None:
+        answer.usage = Usage(**turn.options.usage)
     return answer, turn.deliver(paced[1] if paced else turn.draw_pace(model, answer.usage))
 
 

@@ -125,7 +125,6 @@ def test_audio_agrees_where_it_has_a_rate(model):
     ("provider", "model", "usage", "theirs"),
     [
         ("openai", "gpt-4o-audio-preview", {"audio_input_tokens": 90}, {"input_audio_tokens": 90}),
-        ("openai", "gpt-4o", {"cache_write_5m_tokens": 90}, {"cache_write_tokens": 90, "cache_write_5m_tokens": 90}),
         ("openai", "gpt-4o", {"cache_write_1h_tokens": 90}, {"cache_write_tokens": 90, "cache_write_1h_tokens": 90}),
     ],
 )

@@ -178,7 +178,7 @@ def test_a_tuned_model_has_its_own_rate():
     [
         ("openai", "gpt-4o-audio-preview", "audio_input_tokens", "unpriced:audio_input"),
         ("anthropic", "claude-sonnet-4-5", "image_units", "unpriced:image"),
-        ("openai", "gpt-4o", "cache_write_5m_tokens", "unpriced:cache_write_5m"),
+        ("google", "gemini-2.5-pro", "cache_write_5m_tokens", "unpriced:cache_write_5m"),
         ("openai", "gpt-4o", "cache_write_1h_tokens", "unpriced:cache_write_1h"),
         ("openai", "text-embedding-3-small", "output_tokens", "unpriced:output"),
         ("openai", "gpt-4o", "video_seconds", "unpriced:video_seconds"),

@@ -111,10 +111,19 @@ def read_usage(usage: object) -> Usage | None:
     details, out = (item if isinstance(item, dict) else {} for item in (details, out))
     found = Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
     found.cache_read = min(_count(details.get("cached_tokens")), found.input)
+    found.cache_write_5m, found.cache_write_1h = read_cache_writes(details, found.input - found.cache_read)
     found.audio_input = _count(details.get("audio_tokens"))
     found.reasoning = _count(out.get("reasoning_tokens"))
     found.audio_output = _count(out.get("audio_tokens"))
     return found if found else None
+
+
+def read_cache_writes(details: Mapping[str, Any], most: int) -> tuple[int, int]:
+    """Tokens written for 30 minutes and for 12 hours: the shorter and the longer lifetime of the neutral form."""
+    written = min(_count(details.get("cache_write_tokens")), most)
+    lives = details.get("cache_write_tokens_details")
+    long = min(_count(lives.get("ttl_12h_tokens")), written) if isinstance(lives, dict) else 0
+    return written - long, long
 
 
 def _count(value: object) -> int:

@@ -20,7 +20,7 @@ from gateway.dataplane.formats.ir import (
     ToolUse,
     Usage,
 )
-from gateway.dataplane.formats.openai_chat.reply import read_tier
+from gateway.dataplane.formats.openai_chat.reply import read_cache_writes, read_tier
 from gateway.dataplane.formats.openai_chat.writing import TIERS
 from gateway.dataplane.formats.openai_responses.request import HOME
 from gateway.dataplane.formats.openai_responses.writing import write_choice, write_format
@@ -103,6 +103,7 @@ def read_usage(usage: object) -> Usage | None:
     details, out = usage.get("input_tokens_details"), usage.get("output_tokens_details")
     if isinstance(details, dict):
         found.cache_read = min(_count(details.get("cached_tokens")), found.input)
+        found.cache_write_5m, found.cache_write_1h = read_cache_writes(details, found.input - found.cache_read)
     if isinstance(out, dict):
         found.reasoning = min(_count(out.get("reasoning_tokens")), found.output)
     return found if found else None
