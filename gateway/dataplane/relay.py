@@ -203,6 +203,8 @@ class Relay:
         used = answer.usage
         if used is None:
             used = await asyncio.to_thread(usage.counted, self.call, attempt.target.upstream_name, answer.texts)
+            if answer.with_usage is not None:
+                answer.body = answer.with_usage(used)
         outcome = Outcome("ok", exchange.status, usage=used, finish_reason=answer.finish_reason)
         outcome.tool_calls = answer.tool_calls
         try:
@@ -244,7 +246,7 @@ class Relay:
     # ---- streams -----------------------------------------------------------------------------------------------
     async def _stream(self, attempt: Attempt, exchange: Exchange, watcher: Watcher) -> None:
         """Until the client was sent something, a failure is raised, for another target to take over."""
-        first_byte, error, denied, rest = None, None, None, b""
+        first_byte, error, denied, rest, counted = None, None, None, b"", None
         held = bytearray() if self.call.reviewers else None
         try:
             while piece := await exchange.next_piece():
@@ -259,6 +261,10 @@ class Relay:
                         first_byte = time.perf_counter()
                         await self._start_stream(attempt, exchange)
                     await self.send({"type": "http.response.body", "body": out, "more_body": True})
+            if watcher.lacks_usage:
+                model = attempt.target.upstream_name
+                counted = await asyncio.to_thread(usage.counted, self.call, model, watcher.texts())
+                watcher.take_usage(counted)
             rest = watcher.finish()
             if not rest and not watcher.is_done and self._may_restart():
                 raise UpstreamError("incomplete_stream", "the stream ended before it began")
@@ -277,7 +283,7 @@ class Relay:
         except asyncio.CancelledError:
             await self._stop_stream(watcher, attempt, first_byte)
             raise
-        outcome = await self._stream_outcome(watcher, attempt, error)
+        outcome = await self._stream_outcome(watcher, attempt, error, counted)
         if denied is not None:
             outcome = _forbidden(outcome, denied)
         outcome.first_byte_clock = first_byte
@@ -344,7 +350,10 @@ class Relay:
         except Denied as denied:
             return b"", denied
 
-    async def _stream_outcome(self, watcher: Watcher, attempt: Attempt, error: UpstreamError | None) -> Outcome:
+    async def _stream_outcome(
+        self, watcher: Watcher, attempt: Attempt, error: UpstreamError | None, counted: usage.Usage | None
+    ) -> Outcome:
+        """`counted`: usage of a stream whose vendor reported none, when that was needed already."""
         status, reason = "ok", None
         finish = watcher.finish_reason()
         if error is not None:
@@ -356,7 +365,7 @@ class Relay:
             status, reason = "upstream_error", "stream_error"
         elif not watcher.is_done and finish is None:
             status, reason = "upstream_error", "incomplete_stream"
-        used = watcher.usage()
+        used = watcher.usage() or counted
         if used is None:
             used = await asyncio.to_thread(usage.counted, self.call, attempt.target.upstream_name, watcher.texts())
             if status != "ok":  # what arrived is counted; what the provider generated beyond it is unknown

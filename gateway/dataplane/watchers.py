@@ -44,6 +44,14 @@ class PassingWatcher:
             return b"".join(filter(None, map(self._look, sse.events(data))))
         return data
 
+    @property
+    def lacks_usage(self) -> bool:
+        """What passes is not added to."""
+        return False
+
+    def take_usage(self, counted: Usage) -> None:
+        """Never asked for."""
+
     def finish(self) -> bytes:
         """What is left when the upstream ended: an unterminated last event, forwarded as it is."""
         rest = self._splitter.rest()

@@ -185,6 +185,13 @@ class RawWatcher:
     def next_number(self) -> int:
         return 0
 
+    @property
+    def lacks_usage(self) -> bool:
+        return False
+
+    def take_usage(self, counted: Usage) -> None:
+        """Never asked for."""
+
     def feed(self, data: bytes) -> bytes:
         self._size += len(data)
         return data

@@ -4,7 +4,7 @@ This is the protocol every adapter follows. `wire.WireAdapter` implements it for
 `gateway.dataplane.formats`, so that a new vendor writes its format module and an HTTP head, no more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,13 +14,16 @@ from gateway.dataplane.usage import Usage
 
 @dataclass(slots=True)
 class Answer:
-    """A whole answer in the client's dialect. `usage` None: the vendor reported none, `texts` are then counted."""
+    """A whole answer in the client's dialect. `usage` None: the vendor reported none, `texts` are then counted, and
+    `with_usage` writes the body of a translated answer anew with what was counted.
+    """
 
     body: bytes
     usage: Usage | None
     finish_reason: str | None = None
     tool_calls: int = 0
     texts: list[str] = field(default_factory=list)
+    with_usage: Callable[[Usage], bytes] | None = None
 
 
 class Watcher(Protocol):
@@ -40,6 +43,13 @@ class Watcher(Protocol):
 
     def feed(self, data: bytes) -> bytes:
         """Upstream bytes → bytes for the client, now."""
+
+    @property
+    def lacks_usage(self) -> bool:
+        """Whether a translated stream that came to its end has no usage to tell the client."""
+
+    def take_usage(self, counted: Usage) -> None:
+        """What was counted instead, before `finish`."""
 
     def finish(self) -> bytes:
         """What is left when the upstream ended."""

@@ -1,6 +1,7 @@
 """Calls whose target speaks another dialect: the request goes through the neutral form, and so does what comes back."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ from gateway.dataplane.formats.ir import (
     PartStart,
     Prompt,
     Refusal,
+    Reply,
     Start,
     Stopped,
     Text,
@@ -27,6 +29,7 @@ from gateway.dataplane.formats.ir import (
     ToolUse,
     UsageSeen,
 )
+from gateway.dataplane.formats.ir import Usage as NeutralUsage
 from gateway.dataplane.usage import PARTIAL, Usage
 from gateway.dataplane.watchers import KEPT_BYTES
 
@@ -77,7 +80,12 @@ class Translated:
         found.tool_calls = sum(isinstance(part, ToolUse) for part in parts)
         if used is None:
             found.texts = ["".join(_texts(choice.parts)) for choice in reply.choices]
+            found.with_usage = partial(self._written_with, reply)
         return found
+
+    def _written_with(self, reply: Reply, counted: Usage) -> bytes:
+        reply.usage = _neutral(counted)
+        return orjson.dumps(self._client.write_reply(reply, self._prompt))
 
     def watcher(self) -> Watcher:
         created = self._call.started_ns // 1_000_000_000
@@ -93,6 +101,11 @@ class Translated:
 
     def judged(self, status: int, retry_after: bytes | None, body: bytes) -> tuple[int, bytes | None]:
         return self._judge(status, retry_after, body)
+
+
+def _neutral(counted: Usage) -> NeutralUsage:
+    """What was counted has no parts."""
+    return NeutralUsage(counted.tokens["input_tokens"], counted.tokens["output_tokens"])
 
 
 def _texts(parts: list[Part]) -> list[str]:
@@ -118,6 +131,7 @@ class TranslatingWatcher:
         self._created = created
         self._reply_id = reply_id
         self._usage: UsageSeen | None = None
+        self._counted = b""
         self._word: str | None = None
         self._has_stopped = False
         self._tools = 0
@@ -131,9 +145,17 @@ class TranslatingWatcher:
     def feed(self, data: bytes) -> bytes:
         return self._pass(self._reader.feed(data))
 
+    @property
+    def lacks_usage(self) -> bool:
+        return self._usage is None and (self.is_done or self._has_stopped) and not self.has_error
+
+    def take_usage(self, counted: Usage) -> None:
+        """For the client alone: the ledger has it already, and says that it was counted."""
+        self._counted = self._writer.write([UsageSeen(_neutral(counted))])
+
     def finish(self) -> bytes:
         """The rest; a stream that came to its end gets its closing events."""
-        rest = self._pass(self._reader.finish())
+        rest = self._counted + self._pass(self._reader.finish())
         if (self.is_done or self._has_stopped) and not self.has_error:
             rest += self._writer.close()
             self.tail = self._end

@@ -236,6 +236,21 @@ def test_duplicate_credentials_are_refused(world: World) -> None:
     assert b'"code":"duplicate_header"' in answer
 
 
+@pytest.mark.parametrize("header", ["x-gateway-route", "X-Request-ID", "Content-Type"])
+def test_headers_that_decide_something_come_once(world: World, header: str) -> None:
+    body = json.dumps(VALID).encode()
+    head = (
+        f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {world.secret}\r\n{header}: cost-optimized\r\n"
+        f"{header}: latency-optimized\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+
+    answer = raw(world, head.encode() + body)
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b'"code":"duplicate_header"' in answer
+    assert f"'{header.lower()}' was sent twice".encode() in answer
+
+
 def test_contradicting_lengths_never_reach_the_parser(world: World) -> None:
     head = (
         f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {world.secret}\r\ncontent-length: 5\r\n"

@@ -169,6 +169,8 @@ def _part(part: Part, losses: Losses) -> Json | None:
         return {"type": "input_audio", "input_audio": {"data": part.data, "format": part.format}}
     if isinstance(part, Document) and (file := _file(part, losses)) is not None:
         return file
+    if isinstance(part, Document | Image) and part.file_id:
+        losses.drop(part.at, f"'{part.at}' names a file by its id (file_id), which only the vendor that has it knows")
     losses.drop(part.at)
     return None
 
@@ -180,9 +182,6 @@ def _file(part: Document, losses: Losses) -> Json | None:
         if part.name:
             losses.drop(f"{part.at}.title")
         return {"type": "text", "text": part.text}
-    name = {"filename": part.name} if part.name else {}
-    if part.file_id:
-        return {"type": "file", "file": {"file_id": part.file_id, **name}}
     if part.data:
         data = f"data:{part.media_type};base64,{part.data}"
         return {"type": "file", "file": {"file_data": data, "filename": part.name or "document.pdf"}}

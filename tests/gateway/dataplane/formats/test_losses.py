@@ -121,6 +121,24 @@ LOST = [
     (
         MESSAGES,
         CHAT,
+        said({"type": "document", "source": {"type": "file", "file_id": "file_011"}}),
+        "messages.0.content.0",
+    ),
+    (
+        MESSAGES,
+        CHAT,
+        said({"type": "image", "source": {"type": "file", "file_id": "file_011"}}),
+        "messages.0.content.0",
+    ),
+    (
+        RESPONSES,
+        CHAT,
+        {"model": "m", "input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]},
+        "input[0].content[0]",
+    ),
+    (
+        MESSAGES,
+        CHAT,
         said({"type": "document", "source": {"type": "text", "data": "x"}, "citations": {"enabled": True}}),
         "messages.0.content.0.citations",
     ),
