@@ -56,6 +56,7 @@ class Env:
     metrics_token: str
     budget_wait_s: float
     default_output_cap: int
+    batch_check_s: float
     otlp_endpoint: str
     otlp_headers: dict[str, str]
     otlp_service_name: str
@@ -161,4 +162,5 @@ def load() -> Env:
         import_limit_bytes=env.int("GATEWAY_IMPORT_LIMIT_BYTES", default=256 * 1024 * 1024),
         budget_wait_s=env.float("GATEWAY_BUDGET_WAIT_S", default=2.0),
         default_output_cap=env.int("GATEWAY_DEFAULT_OUTPUT_CAP", default=4096),
+        batch_check_s=env.float("GATEWAY_BATCH_CHECK_S", default=300.0),
     )

@@ -286,6 +286,7 @@ GATEWAY_SERVICES = [
     "gateway.dataplane.guard.service.GuardService",
     "gateway.dataplane.bodies.service.BodyService",
     "gateway.dataplane.healthchecks.HealthChecks",
+    "gateway.dataplane.batches.keeper.BatchKeeper",
     "gateway.dataplane.exposition.Publisher",
     "costs.budgets.clerk.BudgetClerk",
     "gateway.otlp.exporter.Exporter",
@@ -295,6 +296,10 @@ GATEWAY_MOUNTS = {
     "/metrics": "gateway.dataplane.exposition.Exposition",
     "/otlp/v1/traces": "gateway.otlp.receiver.Traces",
     "/v1/feedback": "gateway.dataplane.feedback.Feedback",
+    "/v1/files": "gateway.dataplane.batches.front.Files",
+    "/v1/files/": "gateway.dataplane.batches.front.Files",
+    "/v1/batches": "gateway.dataplane.batches.front.Batches",
+    "/v1/batches/": "gateway.dataplane.batches.front.Batches",
 }
 METRICS_TOKEN = ENV.metrics_token
 GATEWAY_OTLP_ENDPOINT = ENV.otlp_endpoint
@@ -323,6 +328,7 @@ GATEWAY_MAX_CONNECTIONS = ENV.max_connections
 GATEWAY_BODY_TIMEOUT_S = ENV.body_timeout_s
 GATEWAY_BUDGET_WAIT_S = ENV.budget_wait_s
 GATEWAY_DEFAULT_OUTPUT_CAP = ENV.default_output_cap
+GATEWAY_BATCH_CHECK_S = ENV.batch_check_s
 GATEWAY_PRICER = "costs.pricer.BookPricer"
 # What apps contribute to the console; a path of yours adds pages and navigation entries (`gateway.console`).
 ANALYTICS_PROVIDERS = [

@@ -103,7 +103,7 @@ class DataPlane:
         runtime.metrics.active += 1
         relay: Relay | None = None
         try:
-            _refuse_repeated(scope["headers"])
+            refuse_repeated(scope["headers"])
             stranger = _stranger(call, runtime)
             body = await read_body(headers, receive, is_kept=stranger is None, limit=endpoint.body_limit_bytes)
             if body is None:
@@ -130,7 +130,7 @@ class DataPlane:
                 await answer_error(send, failed, call)
         finally:
             runtime.metrics.active -= 1
-            _end(call)
+            end(call)
 
     async def _refuse(self, call: Call, error: ApiError, send: Send) -> None:
         assert self.runtime is not None
@@ -201,7 +201,7 @@ async def _pass_stages(call: Call, runtime: Runtime) -> None:
             return
 
 
-def _end(call: Call) -> None:
+def end(call: Call) -> None:
     """What stages wanted done when the call is over: one that fails must not keep the others from it."""
     for finish in call.ended:
         try:
@@ -210,7 +210,7 @@ def _end(call: Call) -> None:
             logger.exception("the end of call %s failed", call.request_id)
 
 
-def _refuse_repeated(headers: list[tuple[bytes, bytes]]) -> None:
+def refuse_repeated(headers: list[tuple[bytes, bytes]]) -> None:
     """Two different values of a header that decides something: readers on the way may disagree."""
     seen: set[bytes] = set()
     for name, _ in headers:

@@ -149,8 +149,15 @@ def parse(call: Call, body: bytes) -> None:
     _take(call, body, fields)
 
 
-async def parse_form(call: Call, body: bytes) -> None:
-    """The same for a form; its files are hashed, a long one in a thread. Raises `ApiError` (400)."""
+def read_object(body: bytes) -> dict[str, Any]:
+    """The fields of a JSON object, none of them twice. Raises `ApiError` (400)."""
+    fields = _object(body)
+    _refuse_ambiguity(body, fields)
+    return fields
+
+
+async def read_form(call: Call, body: bytes) -> None:
+    """Form and fields of a call; files are hashed, long ones in a thread. Raises `ApiError` (400)."""
     content_type = call.headers.get(b"content-type", b"").decode("latin-1")
     try:
         if len(body) > LONG_FORM_BYTES:
@@ -159,7 +166,14 @@ async def parse_form(call: Call, body: bytes) -> None:
             form, fields = _read_form(content_type, body)
     except FormError as error:
         raise ApiError(400, "invalid_form", f"The form cannot be read: {error}.", param=error.field) from error
-    call.form = form
+    call.form, call.fields = form, fields
+
+
+async def parse_form(call: Call, body: bytes) -> None:
+    """As `parse`, for an endpoint that takes forms."""
+    await read_form(call, body)
+    form, fields = call.form, call.fields
+    assert form is not None
     if fields.get("stream") in ("true", "false"):
         fields["stream"] = fields["stream"] == "true"
     elif fields.get("stream") == "":

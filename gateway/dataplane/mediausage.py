@@ -39,6 +39,8 @@ LEAST_FILE_BYTES_PER_S = 1_000  # 8 kbit/s: what speech codecs need
 IMAGES = frozenset({OPENAI_IMAGES, OPENAI_IMAGE_EDITS, OPENAI_IMAGE_VARIATIONS})
 BY_CHARACTER = ("tts-1",)
 WAV_HEAD_BYTES = 44
+UNSTORED = frozenset({"image_input_tokens", "image_output_tokens"})
+"""Parts of the usage that are priced and have no column in the ledger."""
 
 
 # ---- before anything is known ----------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The gateway's tables, one room a subject."""
 
 from gateway.models.audit import AuditEvent, SubjectKey
+from gateway.models.batches import ProviderObject
 from gateway.models.bodies import BodyPolicy, LoggedBody
 from gateway.models.catalog import AllowedUpstream, ConfigChange, ConfigVersion, Model, Provider, Route, RouteTarget
 from gateway.models.idempotency import IdempotentCall
@@ -44,6 +45,7 @@ __all__ = [
     "OutboxMessage",
     "Project",
     "Provider",
+    "ProviderObject",
     "QualityScore",
     "QuarantinedLine",
     "RejectedRecord",

@@ -231,7 +231,7 @@ async def _one_batch(turn: Turn, finder: EndpointFinder) -> Outcome:
             404, f"Invalid URL ({turn.exchange.method.decode()} {turn.exchange.path.decode('latin-1')})"
         )
     await _advance(turn, batch, finder, now)
-    return await _send(turn, batch)
+    return await _send(turn, {**batch, "usage": None} if turn.fault_kind == "no-usage" else batch)
 
 
 async def _advance(turn: Turn, batch: dict[str, Any], finder: EndpointFinder, now: int) -> None:
