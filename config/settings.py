@@ -263,7 +263,7 @@ GATEWAY_STAGES = [
     "gateway.dataplane.stages.authenticate",
     "gateway.otlp.tracing.trace",
     "gateway.dataplane.stages.resolve",
-    "gateway.dataplane.stages.limit",
+    "gateway.dataplane.limits.stage.limit",
     "gateway.dataplane.idempotency.stage.once",
     "gateway.dataplane.guard.stage.guard_input",
     "gateway.dataplane.bodies.capture.log_bodies",
@@ -278,6 +278,7 @@ GATEWAY_SNAPSHOT_LOADERS = [
     "gateway.dataplane.guard.rules.RulesLoader",
     "gateway.dataplane.bodies.capture.BodyPolicyLoader",
     "gateway.dataplane.quality.QualityLoader",
+    "gateway.dataplane.limits.loading.LimitLoader",
     "costs.budgets.loading.BudgetLoader",
 ]
 GATEWAY_SERVICES = [
@@ -288,6 +289,7 @@ GATEWAY_SERVICES = [
     "gateway.dataplane.healthchecks.HealthChecks",
     "gateway.dataplane.batches.keeper.BatchKeeper",
     "gateway.dataplane.exposition.Publisher",
+    "gateway.dataplane.limits.service.LimitService",
     "costs.budgets.clerk.BudgetClerk",
     "gateway.otlp.exporter.Exporter",
 ]

@@ -119,6 +119,17 @@ class MemberQuerySet(VisibleQuerySet):
         return Q(organization__in=organizations_of(user))
 
 
+class ScopedQuerySet(VisibleQuerySet):
+    """What is about a scope: owners, administrators and analysts see the organization's, managers their team's, people
+    what is about themselves."""
+
+    def _visible_q(self, user: Person) -> Q:
+        wide = Q(organization__in=organizations_of(user, *WIDE_ROLES))
+        team = Q(team__in=memberships_of(user, Role.MANAGER).values("team_id"))
+        own = Q(scope="user", scope_value=str(user.pk), organization__in=organizations_of(user))
+        return wide | team | own
+
+
 class AuditEventQuerySet(VisibleQuerySet):
     def _visible_q(self, user: Person) -> Q:
         return Q(organization__in=organizations_of(user, Role.OWNER, Role.ADMIN))

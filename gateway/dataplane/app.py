@@ -174,6 +174,8 @@ class DataPlane:
                 "snapshot_age_s": round(runtime.snapshot_age(), 3) if runtime.snapshot.version >= 0 else None,
                 "spool_writable": runtime.spool.is_writable,
             }
+            for service in runtime.services.values():
+                state |= getattr(service, "readiness", dict)()
             await answer(send, 200 if runtime.is_ready else 503, orjson.dumps(state), "")
 
 

@@ -17,7 +17,6 @@ from gateway.dataplane.addresses import Resolver
 from gateway.dataplane.call import Call, new_id
 from gateway.dataplane.deployments import Deployments
 from gateway.dataplane.keeper import Keeper
-from gateway.dataplane.limits import Limiter
 from gateway.dataplane.metrics import Metrics
 from gateway.dataplane.mounts import Mounts
 from gateway.dataplane.protocols import Loader, Pricer, Service
@@ -42,7 +41,6 @@ class Runtime:
         self.snapshot = Snapshot()
         self.spool = Spool(settings.SPOOL_DIR, self.id)
         self.client = Client(Resolver(settings.GATEWAY_PRIVATE_UPSTREAMS), settings.GATEWAY_UPSTREAM_PROXY)
-        self.limiter = Limiter()
         self.metrics = Metrics()
         self.prices = Prices(pricer)
         self.deployments = Deployments()

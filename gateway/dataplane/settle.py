@@ -141,11 +141,6 @@ def settle(attempt: Attempt, outcome: Outcome, runtime: "Runtime") -> Mapping[st
     attempt.is_settled = True
     deployments = runtime.deployments
     attempt.deployment.settled(deployments.clock(), attempt.epoch, outcome, line["duration_ms"] / 1000, call.is_stream)
-    key = call.key
-    assert key is not None
-    if key.tpm_limit is not None:
-        tokens = usage.tokens.get("input_tokens", 0) + usage.tokens.get("output_tokens", 0)
-        runtime.limiter.add_tokens(key.id, tokens)
     runtime.metrics.settled(outcome.status, line)
     for on_settled in call.settled:
         on_settled(attempt, outcome, line)

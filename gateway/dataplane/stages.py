@@ -5,7 +5,6 @@ They read memory only. The list is `settings.GATEWAY_STAGES`; an app adds its ow
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from math import ceil
 from typing import TYPE_CHECKING
 
 from gateway import credentials
@@ -68,33 +67,6 @@ def authenticate(call: Call, runtime: "Runtime") -> None:
     key = identify(call, runtime)
     if Scope.INFERENCE.value not in key.scopes:
         raise Denied(403, "scope_missing", "This key may not call models (scope 'inference').", kind="permission_error")
-
-
-def limit(call: Call, runtime: "Runtime") -> None:
-    """Requests and tokens per minute."""
-    key = call.key
-    assert key is not None
-    if key.rpm_limit is not None or key.tpm_limit is not None:
-        _enforce_windows(call, runtime)
-
-
-def _enforce_windows(call: Call, runtime: "Runtime") -> None:
-    key = call.key
-    assert key is not None
-    window = runtime.limiter.window(key.id)
-    resets_in = runtime.limiter.resets_in(window)
-    over_requests = key.rpm_limit is not None and window.requests >= key.rpm_limit
-    over_tokens = key.tpm_limit is not None and window.tokens >= key.tpm_limit
-    if not over_requests and not over_tokens:
-        window.requests += 1
-    for name, cap, used in (("requests", key.rpm_limit, window.requests), ("tokens", key.tpm_limit, window.tokens)):
-        if cap is not None:
-            values = {"limit": str(cap), "remaining": str(max(0, cap - used)), "reset": f"{resets_in:.3f}s"}
-            call.response_headers += [(f"x-ratelimit-{k}-{name}".encode(), v.encode()) for k, v in values.items()]
-    if over_requests or over_tokens:
-        what = f"{key.rpm_limit} requests" if over_requests else f"{key.tpm_limit} tokens"
-        raise Denied(429, "rate_limit_exceeded", f"Rate limit of {what} per minute reached for this key.",
-                     kind="rate_limit_error", headers={"Retry-After": str(max(1, ceil(resets_in)))})  # fmt: skip
 
 
 def resolve(call: Call, runtime: "Runtime") -> None:

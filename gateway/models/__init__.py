@@ -18,7 +18,7 @@ from gateway.models.ledger import (
     SecurityEvent,
     SpoolCursor,
 )
-from gateway.models.policies import CachePolicy, Guardrail
+from gateway.models.policies import CachePolicy, Guardrail, RateLimit
 from gateway.models.scores import QualityScore
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "ProviderObject",
     "QualityScore",
     "QuarantinedLine",
+    "RateLimit",
     "RejectedRecord",
     "Route",
     "RouteTarget",

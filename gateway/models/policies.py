@@ -6,9 +6,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 
 from gateway import querysets
-from gateway.choices import GuardrailAction, GuardrailDirection, GuardrailKind
+from gateway.choices import GuardrailAction, GuardrailDirection, GuardrailKind, LimitScope
 from gateway.models.base import Record
-from gateway.models.identity import Organization, Project
+from gateway.models.identity import Organization, Project, Team, User
 
 MAX_TTL_S = 30 * 86_400
 MAX_ENTRY_BYTES = 16 * 1024 * 1024
@@ -103,6 +103,51 @@ class Guardrail(Record):
         ordering: ClassVar = ["position", "created_at"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "name"], name="guardrail_name_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RateLimit(Record):
+    """How much of something may be asked for in a minute or at a time. How it holds: decision record 0012.
+
+    Scope and value stay what they were made with. `scope_value`: id of the team, project, person or first key of a
+    rotation, the end user, `name=value` of a tag, the model or route asked for; `*` (tags: `name=*`) gives each of them
+    the limit for itself.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="rate_limits")
+    name = models.CharField(max_length=120)
+    scope = models.CharField(max_length=12, choices=LimitScope.choices)
+    scope_value = models.CharField(max_length=300, db_collation="C")
+    team = models.ForeignKey(
+        Team, on_delete=models.CASCADE, related_name="rate_limits", null=True, blank=True, editable=False,
+        help_text="Team whose managers see and change it.",
+    )  # fmt: skip
+    rpm = models.PositiveIntegerField("requests per minute", null=True, blank=True)
+    tpm = models.PositiveIntegerField("tokens per minute", null=True, blank=True)
+    concurrency = models.PositiveIntegerField("concurrent requests", null=True, blank=True)
+    is_enabled = models.BooleanField(default=True)
+    is_shadow = models.BooleanField(default=False, help_text="Refuse nothing, count what would have been refused.")
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+
+    objects = querysets.ScopedQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["name", "id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="rate_limit_says_something",
+                condition=models.Q(rpm__isnull=False)
+                | models.Q(tpm__isnull=False)
+                | models.Q(concurrency__isnull=False),
+                violation_error_message="State requests per minute, tokens per minute or concurrent requests.",
+            ),
+        ]
+        indexes: ClassVar = [
+            # the list of an organization
+            models.Index(fields=["organization", "name"], name="rate_limit_by_organization"),
         ]
 
     def __str__(self) -> str:
