@@ -138,6 +138,10 @@ class Meter:
         keep = 0 if now - self.used_at > IDLE_S else max(0, self.left) // (SLICES * processes)
         self.allowed -= max(0, self.free - keep)
 
+    def is_scarce(self, processes: int) -> bool:
+        """Whether what is left is too little for anybody to keep some."""
+        return self.left < SLICES * processes
+
     def learn(self, wid: str, ends_at: float, left: int, extra: int) -> None:
         """The shared counter's answer."""
         if self.window_s:
@@ -174,7 +178,7 @@ class Ask:
     """What calls need beyond slack, all or none. Answered with `granted`, `dry` (a meter) or `is_away`."""
 
     wants: Sequence[Want]
-    deadline: float
+    asked_at: float
     is_granted: bool = False
     is_away: bool = False
     is_cancelled: bool = False

@@ -22,7 +22,7 @@ from gateway.dataplane.exposition import gauge, head, labels
 from gateway.dataplane.limits import script
 from gateway.dataplane.limits.loading import SNAPSHOT
 from gateway.dataplane.limits.meters import TICK_S, Ask, Meter, Want, is_slot
-from gateway.dataplane.limits.views import Bound, LimitIndex
+from gateway.dataplane.limits.views import REQUESTS, Bound, LimitIndex
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -34,7 +34,10 @@ BEAT_S = 1.0
 AGAIN_S = 0.02
 WAIT_S = 1.0
 """How long a call waits for slack that others hold: they give it back within two ticks."""
+SLOT_WAIT_S = 0.05
+"""How long for a slot: one may just have come free, and its process not have said so yet."""
 DRY_S = 0.5
+"""How long a dry window is not asked again. Tokens and slots come back, so they are asked a tick later."""
 MAX_METERS = 200
 MAX_ASKS = 256
 MAX_REPORTED = 200
@@ -132,7 +135,7 @@ class LimitService:
 
     async def ask(self, wants: Sequence[Want]) -> Ask:
         """Wait for what is missing: granted, dry, or nobody there to ask."""
-        ask = Ask(wants, self.clock() + WAIT_S)
+        ask = Ask(wants, self.clock())
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asks.append((ask, done))
         self._work.set()
@@ -152,6 +155,9 @@ class LimitService:
             if not self._active:
                 self._work.set()
             self._active.add(meter)
+        if self.is_shared and is_slot(meter) and meter.is_scarce(self.processes):
+            self._tick_at = 0.0
+            self._work.set()
 
     # ---- the task --------------------------------------------------------------------------------------------------
     async def _run(self) -> None:
@@ -256,10 +262,12 @@ class LimitService:
         """Refused: for good when nobody holds what is missing, else after a wait in which they give it back."""
         need = next(want.missing for want in ask.wants if want.meter is meter)
         own = sum(max(0, want.meter.free) for want in ask.wants if want.meter is meter)
-        if answer.left + answer.idle + own < need or now >= ask.deadline:
+        waited = now - ask.asked_at
+        is_gone = answer.left + answer.idle + own < need
+        if waited >= WAIT_S or (is_gone and (waited >= SLOT_WAIT_S or not is_slot(meter))):
             ask.dry = [meter]
             meter.dry_need = need
-            meter.dry_until = now + (TICK_S if is_slot(meter) else DRY_S)
+            meter.dry_until = now + (DRY_S if meter.kind == REQUESTS else TICK_S)
 
     def _finish(self) -> None:
         """Wake the calls whose ask is answered; the others ask again."""

@@ -31,7 +31,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         try:
             found.start()
             provider = found.provider("sim")
-            for model in (MODEL, "sim-other", "sim-fault-error-500", "sim-paced-50x100"):
+            for model in (MODEL, "sim-other", "sim-fault-error-500", "sim-paced-5x40", "sim-paced-50x100"):
                 found.model(provider, model)
             found.wait_until_current()
             yield found

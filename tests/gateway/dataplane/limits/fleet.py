@@ -44,6 +44,12 @@ class Fleet(Cluster):
             found.append(answer.json()["rate_limits"] if answer.status == 200 else "")
         return found
 
+    def slots(self, limit: str) -> int:
+        """Concurrent calls that Redis knows of, those of dead processes too."""
+        assert self.redis is not None
+        fields = self.redis.client.hgetall(f"gateway:limit:{limit}:concurrency:")
+        return sum(int(value.split(b":")[0]) - int(value.split(b":")[1]) for value in fields.values())
+
     def wait_for_mode(self, mode: str) -> None:
         self.wait_for(lambda: set(self.modes()) == {mode}, timeout_s=15)
 
