@@ -12,6 +12,7 @@ from gateway.choices import LimitScope
 from gateway.ledger.ids import uuid7
 from gateway.models import Organization, Team, User
 from gateway.models.base import Record
+from gateway.querysets import ScopedQuerySet
 
 
 class PriceOverride(models.Model):
@@ -102,7 +103,7 @@ class Budget(Record):
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     archived_at = models.DateTimeField(null=True, blank=True)
 
-    objects = querysets.BudgetQuerySet.as_manager()
+    objects = ScopedQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["name", "id"]

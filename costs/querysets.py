@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.db.models import Exists, OuterRef, Q
 
-from gateway.choices import Role
-from gateway.querysets import WIDE_ROLES, VisibleQuerySet, memberships_of, organizations_of
+from gateway.querysets import WIDE_ROLES, VisibleQuerySet, organizations_of
 
 if TYPE_CHECKING:
     from gateway.querysets import Person
@@ -29,16 +28,6 @@ class PriceOverrideQuerySet(VisibleQuerySet):
     def current(self, at: datetime) -> Self:
         """Rows in force at `at`."""
         return self.filter(Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at)
-
-
-class BudgetQuerySet(VisibleQuerySet):
-    """Owners, administrators and analysts see the organization's budgets, managers their team's, people their own."""
-
-    def _visible_q(self, user: Person) -> Q:
-        wide = Q(organization__in=organizations_of(user, *WIDE_ROLES))
-        team = Q(team__in=memberships_of(user, Role.MANAGER).values("team_id"))
-        own = Q(scope="user", scope_value=str(user.pk), organization__in=organizations_of(user))
-        return wide | team | own
 
 
 class BudgetCounterQuerySet(VisibleQuerySet):

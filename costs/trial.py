@@ -12,14 +12,14 @@ from django.db import connection, transaction
 from django.db.models import Sum
 
 from costs.budgets.periods import PeriodRule
-from costs.budgets.scopes import SUBJECTS, is_each
-from costs.budgets.views import each_of
+from costs.budgets.scopes import SUBJECTS
 from costs.choices import BudgetPeriod
 from costs.models import Budget, BudgetCounter
 from costs.usage import ZERO, Usage, blocks, usage_of_subjects
 from gateway.choices import LimitScope
 from gateway.ledger.schema import TABLE
 from gateway.models import KeySpend, Organization, VirtualKey
+from gateway.scopes import each_of, is_each
 
 MAX_LINES = 200_000
 MAX_ROWS = 100

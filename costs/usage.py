@@ -13,9 +13,9 @@ from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
 from costs.budgets.periods import BEGINNING, END
-from costs.budgets.scopes import is_each
 from costs.choices import Enforcement
 from costs.models import Budget, BudgetCounter
+from gateway.scopes import is_each
 
 ZERO = Decimal(0)
 NOTHING_SPENT = "Nothing has been spent in this period."

@@ -9,14 +9,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from costs import trial
-from costs.api import access, serializers
+from costs.api import serializers
 from costs.api.serializers import FIXED, BudgetSerializer
 from costs.models import Budget
 from costs.services import budgets
 from costs.usage import usage_of
+from gateway.api import ownership
 from gateway.api.permissions import ADMINS, MEMBERS
 from gateway.api.views.base import ReadableResource, archive_action
 from gateway.choices import Role
+from gateway.services.scopes import checked_scope
 
 WRITERS = ADMINS | {Role.MANAGER}
 SUBJECTS = 100
@@ -44,7 +46,7 @@ class BudgetViewSet(ReadableResource):
         fields = self.validated(BudgetSerializer)
         fields["timezone_name"] = fields.pop("timezone", "")
         scope, value = fields["scope"], fields.get("scope_value", "").strip()
-        access.check_new(self.access, scope, budgets.checked_scope(organization, scope, value)[1])
+        ownership.check_new(self.access, scope, checked_scope(organization, scope, value)[1], "budgets")
         return self.answer(budgets.create_budget(organization=organization, actor=self.actor, **fields), 201)
 
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -105,5 +107,5 @@ class BudgetViewSet(ReadableResource):
 
     def _writable(self) -> Budget:
         budget: Budget = self.get_object()
-        access.check_change(self.access, budget.team_id)
+        ownership.check_change(self.access, budget.team_id, "budgets")
         return budget

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import orjson
 import psycopg
 
-from costs.budgets import sql, views
+from costs.budgets import sql
 from costs.budgets.loading import read_index
 from costs.budgets.views import Applied, BudgetIndex, BudgetView
 from gateway.ledger.hooks import NewLines
 from gateway.ledger.ids import EPOCH
+from gateway.scopes import KEY, MODEL, TAG
 
 Line = Mapping[str, Any]
 SPOOL = "spool:"
@@ -136,12 +137,12 @@ def subjects_of_line(line: Line, lineage: str | None, scopes: Collection[str]) -
     """What a line is about, in the scopes asked for."""
     found: dict[str, list[str]] = {}
     for scope in scopes:
-        if scope == views.TAG:
+        if scope == TAG:
             found[scope] = [f"{name}={value}" for name, value in (line.get("tag_set") or {}).items()]
-        elif scope == views.KEY:
+        elif scope == KEY:
             found[scope] = [lineage] if lineage else []
         else:
-            value = line.get("model_served" if scope == views.MODEL else scope)
+            value = line.get("model_served" if scope == MODEL else scope)
             found[scope] = [] if value is None else [str(value)]
     return found
 

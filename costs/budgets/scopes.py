@@ -1,19 +1,14 @@
 """What a ledger line is about in each scope, as SQL over a line `l`. `%(tag)s` is the name of the tag."""
 
-from costs.budgets import views
+from gateway import scopes
 
 SUBJECTS = {
-    views.ORGANIZATION: "l.organization::text",
-    views.TEAM: "l.team::text",
-    views.PROJECT: "l.project::text",
-    views.KEY: "(SELECT coalesce(k.lineage_id, k.id)::text FROM gateway_virtualkey k WHERE k.id = l.api_key)",
-    views.USER: 'l."user"::text',
-    views.END_USER: "l.end_user",
-    views.TAG: "(%(tag)s::text || '=' || (l.tag_set ->> %(tag)s::text))",
-    views.MODEL: "l.model_served",
+    scopes.ORGANIZATION: "l.organization::text",
+    scopes.TEAM: "l.team::text",
+    scopes.PROJECT: "l.project::text",
+    scopes.KEY: "(SELECT coalesce(k.lineage_id, k.id)::text FROM gateway_virtualkey k WHERE k.id = l.api_key)",
+    scopes.USER: 'l."user"::text',
+    scopes.END_USER: "l.end_user",
+    scopes.TAG: "(%(tag)s::text || '=' || (l.tag_set ->> %(tag)s::text))",
+    scopes.MODEL: "l.model_served",
 }
-
-
-def is_each(value: str) -> bool:
-    """Whether a budget of this scope value stands for each subject of its scope."""
-    return value == views.EACH or value.endswith(f"={views.EACH}")

@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 
-from costs.budgets import money, views
+from costs.budgets import money
 from costs.budgets.booking import charge_of
 from costs.budgets.clerk import BudgetClerk
 from costs.budgets.pots import Ask, Pot, Purse
-from costs.budgets.views import NARROWNESS, Applied, BudgetView
+from costs.budgets.views import Applied, BudgetView
 from costs.budgets.worstcase import Worst, output_limit, worst_case
-from gateway.dataplane import call as call_module
 from gateway.dataplane import clock
 from gateway.dataplane.errors import ApiError, Denied
+from gateway.dataplane.subjects import subjects_of
 from gateway.ledger.ids import EPOCH
+from gateway.scopes import MODEL, NARROWNESS, OF_A_CALL
 
 if TYPE_CHECKING:
     from costs.pricer import BookPricer
     from gateway.dataplane.call import Call
     from gateway.dataplane.runtime import Runtime
     from gateway.dataplane.settle import Attempt, Outcome
-    from gateway.dataplane.views import KeyView, Target
+    from gateway.dataplane.views import Target
 
 Line = Mapping[str, Any]
 
@@ -70,26 +71,11 @@ def applied_to(call: "Call", clerk: BudgetClerk) -> Sequence[Applied]:
     if known is not None:
         return known
     scopes = index.scopes(key.organization)
-    found = list(index.find(key.organization, _subjects(call, key, scopes))) if scopes else []
+    found = list(index.find(key.organization, subjects_of(call, key, scopes))) if scopes else []
     if key.budget_amount is not None:
         found.append((index.of_key(key.lineage, key.organization, money.ticks(key.budget_amount)), ""))
-    if scopes.isdisjoint(views.OF_A_CALL):
+    if scopes.isdisjoint(OF_A_CALL):
         index.remember(key, found)
-    return found
-
-
-def _subjects(call: "Call", key: "KeyView", scopes: set[str]) -> dict[str, list[str]]:
-    known = {
-        views.ORGANIZATION: key.organization, views.TEAM: key.team, views.PROJECT: key.project, views.KEY: key.lineage,
-        views.USER: key.user,
-    }  # fmt: skip
-    found = {scope: [value] for scope, value in known.items() if value is not None and scope in scopes}
-    if views.END_USER in scopes and (end_user := call_module.end_user(call)) is not None:
-        found[views.END_USER] = [end_user]
-    if views.TAG in scopes:
-        found[views.TAG] = [f"{name}={value}" for name, value in (call_module.tags(call) or {}).items()]
-    if views.MODEL in scopes:
-        found[views.MODEL] = list({target.name for target in call.candidates})
     return found
 
 
@@ -250,7 +236,7 @@ class Held:
             for pot in self.pots
             if pot.counter is not None
             and pot.start <= ms < pot.end
-            and (pot.budget.scope != views.MODEL or target.name in (pot.subject, pot.budget.value))
+            and (pot.budget.scope != MODEL or target.name in (pot.subject, pot.budget.value))
         }
         if marked:
             line["leases"] = list(marked)

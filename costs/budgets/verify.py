@@ -6,9 +6,10 @@ from uuid import UUID
 
 import psycopg
 
-from costs.budgets.scopes import SUBJECTS, is_each
+from costs.budgets.scopes import SUBJECTS
 from gateway.ledger.schema import TABLE
 from gateway.ledger.verify import EXAMPLES, Check
+from gateway.scopes import is_each
 
 Connection = psycopg.Connection[Any]
 BUDGETS_SQL = """

@@ -7,20 +7,11 @@ from typing import TYPE_CHECKING
 
 from costs.budgets import periods
 from costs.budgets.periods import PeriodRule
+from gateway.scopes import KEY, each_of
 
 if TYPE_CHECKING:
     from gateway.dataplane.views import KeyView
 
-EACH = "*"
-"""Scope value of a budget that every subject of its scope has for itself; for tags `name=*`."""
-ORGANIZATION, TEAM, PROJECT, KEY = "organization", "team", "project", "key"
-USER, END_USER, TAG, MODEL = "user", "end_user", "tag", "model"
-OF_A_CALL = frozenset({END_USER, TAG, MODEL})
-"""Scopes in which calls of one key differ."""
-NARROWNESS = {
-    name: rank for rank, name in enumerate((KEY, END_USER, USER, TAG, MODEL, PROJECT, TEAM, ORGANIZATION))
-}  # fmt: skip
-"""Of several budgets that bind, the one with the lowest rank is named to the caller."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Subjects = Mapping[str, Iterable[str]]
 """Scope → what a call or line is about in it; ids as text, tags as `name=value`."""
@@ -134,11 +125,6 @@ class BudgetIndex:
             if rule := self._unpriced.get(place):
                 return rule
         return "block"
-
-
-def each_of(scope: str, value: str) -> str:
-    """The scope value of a budget that stands for each, which `value` falls under."""
-    return f"{value.partition('=')[0]}={EACH}" if scope == TAG else EACH
 
 
 def key_budget(lineage: str, organization: str, amount: int) -> BudgetView:

@@ -11,8 +11,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from analytics.console.format import money
-from costs.budgets.scopes import is_each
-from costs.budgets.views import ORGANIZATION
 from costs.choices import Enforcement
 from costs.models import Budget
 from costs.usage import USED_UP, BudgetUsage, Usage, usage_of
@@ -20,6 +18,7 @@ from gateway.choices import LimitScope
 from gateway.console.registry import ConsoleSite
 from gateway.console.scope import frame, may_administer
 from gateway.models import Project, Team, User, VirtualKey
+from gateway.scopes import ORGANIZATION, is_each
 
 PER_PAGE = 50
 WARN_AT = 0.8

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -17,23 +16,22 @@ from django.utils import timezone
 
 from costs.budgets import sql
 from costs.budgets.periods import PeriodRule
-from costs.budgets.scopes import SUBJECTS, is_each
-from costs.budgets.views import EACH
+from costs.budgets.scopes import SUBJECTS
 from costs.choices import BudgetPeriod, Enforcement, UnpricedRule
 from costs.models import Budget, BudgetCounter, UnpricedPolicy
-from gateway.choices import LimitScope
 from gateway.ledger.schema import TABLE
-from gateway.models import Membership, Organization, Project, Team, VirtualKey
+from gateway.models import Organization, Team, VirtualKey
+from gateway.scopes import is_each
 from gateway.services import audit
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Invalid
 from gateway.services.identity import check_fields
+from gateway.services.scopes import checked_scope
 
 CHANGEABLE = ("name", "amount", "enforcement", "is_shadow", "rolls_over", "alert_thresholds")
 AUDITED = (
     *CHANGEABLE, "scope", "scope_value", "currency", "period", "timezone", "anchor_on", "fiscal_months", "fiscal_days",
 )  # fmt: skip
-MAX_VALUE = 200
 BASES = ("actual", "forecast")
 COUNT_SQL = """
 INSERT INTO costs_budgetcounter
@@ -192,49 +190,6 @@ def recount(*, organization: UUID, start: datetime, end: datetime) -> int:
 
 
 # ---- checks --------------------------------------------------------------------------------------------------------
-def checked_scope(organization: Organization, scope: str, value: str) -> tuple[str, Team | None]:
-    """The value as it is stored, and the team whose managers see the budget. Raises `Invalid`."""
-    if scope == LimitScope.ORGANIZATION:
-        if value not in ("", str(organization.pk)):
-            raise Invalid("scope_value", "A budget of the organization takes no value.", field="scope_value")
-        return str(organization.pk), None
-    if scope == LimitScope.TAG:
-        if not re.fullmatch(r"[^=,]{1,120}=[^,]{1,120}", value):
-            raise Invalid("scope_value", "A tag is given as name=value, or name=*.", field="scope_value")
-        return value, None
-    if scope in (LimitScope.END_USER, LimitScope.MODEL):
-        if not 0 < len(value) <= MAX_VALUE:
-            raise Invalid("scope_value", f"Give 1 to {MAX_VALUE} characters, or *.", field="scope_value")
-        return value, None
-    if scope not in LimitScope.values:
-        raise Invalid("scope_unknown", f"The scope is one of {', '.join(LimitScope.values)}.", field="scope")
-    return (EACH, None) if value == EACH else _member_of(organization, scope, value)
-
-
-def _member_of(organization: Organization, scope: str, value: str) -> tuple[str, Team | None]:
-    try:
-        identity = UUID(value)
-    except ValueError:
-        raise Invalid("scope_value", f"Give the id of a {scope}, or *.", field="scope_value") from None
-    found: Any
-    if scope == LimitScope.TEAM:
-        found = Team.objects.filter(organization=organization, pk=identity).first()
-        place = (identity, found)
-    elif scope == LimitScope.PROJECT:
-        found = Project.objects.select_related("team").filter(organization=organization, pk=identity).first()
-        place = (identity, found and found.team)
-    elif scope == LimitScope.KEY:
-        keys = VirtualKey.objects.select_related("project__team")
-        found = keys.filter(organization=organization, pk=identity).first()
-        place = (found and found.lineage, found and found.project.team)
-    else:
-        found = Membership.objects.filter(organization=organization, user_id=identity, archived_at=None).first()
-        place = (identity, None)
-    if found is None:
-        raise Invalid("scope_value", f"No such {scope} in this organization.", field="scope_value")
-    return str(place[0]), place[1]
-
-
 def _check(budget: Budget) -> None:
     check_fields(budget, "name", "amount", "period", "enforcement", "scope")
     if budget.amount < 0:
