@@ -14,13 +14,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
 from analytics.console.format import money
-from costs.console.budgets import names_of
 from costs.models import Budget, PriceOverride
 from costs.services import close_price_override, set_price_override
 from costs.services.budgets import CHANGEABLE, archive_budget, create_budget, update_budget
 from gateway.admin.base import ADMINS, MEMBERS, ServiceAdmin
 from gateway.admin.scope import ScopedAdmin
 from gateway.choices import LimitScope
+from gateway.console.names import names_of
 from gateway.models import User
 from gateway.services.errors import ServiceError
 

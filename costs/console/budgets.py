@@ -1,8 +1,6 @@
 """Budgets: how far each is used in its running period, what is held and left, and when it runs out."""
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -14,15 +12,13 @@ from analytics.console.format import money
 from costs.choices import Enforcement
 from costs.models import Budget
 from costs.usage import USED_UP, BudgetUsage, Usage, usage_of
-from gateway.choices import LimitScope
+from gateway.console.names import names_of
 from gateway.console.registry import ConsoleSite
 from gateway.console.scope import frame, may_administer
-from gateway.models import Project, Team, User, VirtualKey
 from gateway.scopes import ORGANIZATION, is_each
 
 PER_PAGE = 50
 WARN_AT = 0.8
-NAMED = {LimitScope.TEAM: Team, LimitScope.PROJECT: Project, LimitScope.KEY: VirtualKey, LimitScope.USER: User}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +46,9 @@ def budget_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     rows = Budget.objects.visible_to(request.user).filter(organization=organization, archived_at=None)
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     found = usage_of(page.object_list, timezone.now())
-    names = _names(found)
+    names = names_of(
+        (one.budget.scope, value) for one in found for value in (one.budget.scope_value, one.first.subject)
+    )
     context |= {
         "rows": [_row(one, names) for one in found],
         "page": page,
@@ -90,19 +88,3 @@ def _about(budget: Budget, usage: Usage, names: dict[tuple[str, str], str]) -> s
         return f"{kind} {names.get((budget.scope, budget.scope_value), budget.scope_value)}"
     most = names.get((budget.scope, usage.subject), usage.subject)
     return f"Each {kind.lower()}" + (f", most of all {most}" if most else "")
-
-
-def _names(found: Iterable[BudgetUsage]) -> dict[tuple[str, str], str]:
-    pairs = {(one.budget.scope, value) for one in found for value in (one.budget.scope_value, one.first.subject)}
-    return names_of(pairs)
-
-
-def names_of(pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Names of the teams, projects, keys and people among `(scope, value)`. A query for each kind."""
-    names: dict[tuple[str, str], str] = {}
-    for scope, model in NAMED.items():
-        ids = [UUID(value) for kind, value in pairs if kind == scope and value not in ("", "*")]
-        if ids:
-            rows = model._default_manager.filter(pk__in=ids)
-            names |= {(scope.value, str(row.pk)): getattr(row, "name", "") or str(row) for row in rows}
-    return names

@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import APIRootView, DefaultRouter
 
 from gateway.api.permissions import ANYONE
-from gateway.api.views import account, catalog, identity, imports, keys, ledger, policies, routes
+from gateway.api.views import account, catalog, identity, imports, keys, ledger, limits, policies, routes
 
 
 class RootView(APIRootView):
@@ -27,6 +27,7 @@ router.register("api-keys", keys.KeyViewSet, "api-key")
 router.register("providers", catalog.ProviderViewSet, "provider")
 router.register("models", catalog.ModelViewSet, "model")
 router.register("routes", routes.RouteViewSet, "route")
+router.register("rate-limits", limits.RateLimitViewSet, "rate-limit")
 router.register("guardrails", policies.GuardrailViewSet, "guardrail")
 router.register("body-policies", policies.BodyPolicyViewSet, "body-policy")
 router.register("cache-policies", policies.CachePolicyViewSet, "cache-policy")

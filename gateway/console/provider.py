@@ -1,6 +1,6 @@
 """The gateway's own pages and entries: catalogue, guardrails, imports, people, audit trail."""
 
-from gateway.console import board, bodies, guardrails, imports, routes
+from gateway.console import board, bodies, guardrails, imports, limits, routes
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
 from gateway.console.scope import ADMINISTRATORS
 
@@ -18,6 +18,7 @@ class GatewayConsole(ConsoleProvider):
         Page("routes/<uuid:route_id>/simulate/", routes.route_simulate, "route_simulate", "gateway.route"),
         Page("guardrails/", guardrails.guardrail_list, "guardrails", "gateway.guardrail"),
         Page("guardrails/<uuid:guardrail_id>/", guardrails.guardrail_page, "guardrail", "gateway.guardrail"),
+        Page("rate-limits/", limits.limit_list, "rate_limits", "gateway.ratelimit"),
         Page("imports/", imports.import_list, "imports", ADMINISTRATORS),
         Page("imports/<uuid:run_id>/", imports.import_page, "import", ADMINISTRATORS),
         Page("imports/<uuid:run_id>/rejected.csv", imports.import_rejected, "import_rejected", ADMINISTRATORS),
@@ -37,6 +38,7 @@ class GatewayConsole(ConsoleProvider):
             50,
             also=("admin:gateway_guardrail_changelist",),
         ),
+        NavEntry("Rate limits", "admin:rate_limits", "gauge", Section.GATEWAY, 60),
         NavEntry("Imports", "admin:imports", "folder", Section.GATEWAY, 80),
         NavEntry("Body access", "admin:body_access", "book", Section.GATEWAY, 90),
         NavEntry("Projects", "admin:gateway_project_changelist", "folder", Section.ORGANIZATION, 10, "gateway.project"),

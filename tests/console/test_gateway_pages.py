@@ -15,6 +15,7 @@ from tests.console.conftest import SignIn
 
 PAGES = {
     "admin:providers": {"alice", "carol", "bob", "dave"},
+    "admin:rate_limits": {"alice", "carol", "bob", "dave"},
     "admin:guardrails": {"alice", "carol", "bob", "dave"},
     "admin:imports": {"alice"},
     "admin:body_access": {"alice"},

@@ -22,7 +22,7 @@ from gateway.dataplane.exposition import gauge, head, labels
 from gateway.dataplane.limits import script
 from gateway.dataplane.limits.loading import SNAPSHOT
 from gateway.dataplane.limits.meters import TICK_S, Ask, Meter, Want, is_slot
-from gateway.dataplane.limits.views import REQUESTS, Bound, LimitIndex
+from gateway.dataplane.limits.views import ALONE, REQUESTS, SHARED, SHARES, Bound, LimitIndex
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -45,8 +45,6 @@ FORGET_S = 5.0
 PROCESSES_SQL = """
 SELECT greatest(1, count(*)) FROM gateway_heartbeat WHERE name LIKE 'dataplane:%' AND at > now() - interval '4 s'
 """
-SHARED, SHARES, ALONE = "shared", "shares", "process"
-"""Exact over all processes · an equal part for each process, Redis being away · no Redis, this process alone."""
 
 
 class LimitService:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 REQUESTS, TOKENS, CONCURRENCY = "requests", "tokens", "concurrency"
 WINDOW_S = {REQUESTS: 60.0, TOKENS: 60.0, CONCURRENCY: 0.0}
 """Length of the window of each kind; 0: there is none, what was taken comes back."""
+SHARED, SHARES, ALONE = "shared", "shares", "process"
+"""How limits hold: exact over all processes · an equal part for each, Redis being away · without Redis, by process."""
 Subjects = Mapping[str, Iterable[str]]
 
 

@@ -99,6 +99,17 @@ PATCH  routes/{route}                           401 403 403 403 200 200 200 403 
 DELETE routes/{route}                           401 403 403 403 204 204 204 403 204 404
 POST   routes/{route}/simulate                  401 403 403 403 200 200 200 403 200 404
 
+GET    rate-limits                              401 200 200 200 200 200 200 200 200 200
+POST   rate-limits                              401 403 403 201 201 201 201 403 201 400
+GET    rate-limits/{rate_limit}                 401 404 200 200 200 200 200 200 200 404
+GET    rate-limits/{whole_rate_limit}           401 404 200 404 200 200 200 200 200 404
+PATCH  rate-limits/{rate_limit}                 401 403 403 200 200 200 200 403 200 404
+PATCH  rate-limits/{whole_rate_limit}           401 403 403 404 200 200 200 403 200 404
+DELETE rate-limits/{rate_limit}                 401 403 403 204 204 204 204 403 204 404
+DELETE rate-limits/{whole_rate_limit}           401 403 403 404 204 204 204 403 204 404
+GET    rate-limits/{rate_limit}/usage           401 404 200 200 200 200 200 200 200 404
+GET    rate-limits/{whole_rate_limit}/usage     401 404 200 404 200 200 200 200 200 404
+
 GET    guardrails                               401 200 200 200 200 200 200 200 200 200
 POST   guardrails                               401 403 403 403 201 201 201 403 201 201
 GET    guardrails/{guardrail}                   401 200 200 200 200 200 200 200 200 404

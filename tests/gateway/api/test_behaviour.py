@@ -178,7 +178,7 @@ def as_root(company: factories.Acme) -> APIClient:
 @pytest.mark.parametrize(
     "path",
     ["teams", "projects", "memberships", "invitations", "api-keys", "usage-records", "usage-imports", "guardrails",
-     "body-policies", "cache-policies"],
+     "rate-limits", "body-policies", "cache-policies"],
 )  # fmt: skip
 def test_a_superuser_names_the_organization_too(path: str, company: factories.Acme) -> None:
     root = as_root(company)

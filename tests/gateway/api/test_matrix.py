@@ -14,7 +14,8 @@ from costs.api import urls as costs_urls
 from costs.models import Budget
 from costs.services.budgets import create_budget
 from gateway.api import urls
-from gateway.models import ImportRun
+from gateway.models import ImportRun, RateLimit
+from gateway.services.rate_limits import create_rate_limit
 from tests import factories
 from tests.gateway.api.conftest import Caller
 from tests.gateway.api.matrix import CALLERS, Row, rows
@@ -35,6 +36,8 @@ def places(company: factories.Acme, lines: dict[str, dict[str, Any]]) -> dict[st
         "event": company.event.pk, "import": imported(company).pk, "cache_policy": company.cache_policy.pk,
         "guardrail": company.guardrail.pk, "body_policy": company.body_policy.pk,
         "budget": budget_of(company, "team").pk, "whole_budget": budget_of(company, "organization").pk,
+        "rate_limit": rate_limit_of(company, "team").pk,
+        "whole_rate_limit": rate_limit_of(company, "organization").pk,
     }  # fmt: skip
 
 
@@ -50,6 +53,15 @@ def budget_of(company: factories.Acme, scope: str) -> Budget:
     found = Budget.objects.filter(organization=company.organization, scope=scope).first()
     return found or create_budget(
         organization=company.organization, actor=None, name=scope, scope=scope, scope_value=value, amount=Decimal(10)
+    )
+
+
+def rate_limit_of(company: factories.Acme, scope: str) -> RateLimit:
+    """A rate limit of the team Search, or of all of Acme; made at most once."""
+    value = str(company.search.pk) if scope == "team" else ""
+    found = RateLimit.objects.filter(organization=company.organization, scope=scope).first()
+    return found or create_rate_limit(
+        organization=company.organization, actor=None, name=scope, scope=scope, scope_value=value, rpm=60
     )
 
 
@@ -95,6 +107,9 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "PATCH body-policies/{body_policy}": {"retention_days": 8},
         "POST cache-policies": {"project": str(company.assistant.pk), "ttl_s": 60},
         "PATCH cache-policies/{cache_policy}": {"ttl_s": 120},
+        "POST rate-limits": {"name": "Search", "scope": "team", "scope_value": str(company.search.pk), "rpm": 60},
+        "PATCH rate-limits/{rate_limit}": {"rpm": 30},
+        "PATCH rate-limits/{whole_rate_limit}": {"rpm": 30},
         "POST budgets": {"name": "Search", "scope": "team", "scope_value": str(company.search.pk), "amount": "10"},
         "PATCH budgets/{budget}": {"amount": "20"},
         "PATCH budgets/{whole_budget}": {"amount": "20"},

@@ -25,7 +25,7 @@ def ask(client: openai.OpenAI) -> Any:
 
 def test_the_official_client_reads_headers_and_the_refusal(fleet: Fleet) -> None:
     organization, project = fleet.tenant("headers")
-    secret, key = fleet.key(organization, project, rpm_limit=10, tpm_limit=1000)
+    secret, _ = fleet.key(organization, project, rpm_limit=10, tpm_limit=1000)
     fleet.limit(organization, "organization", organization, rpm=2, tpm=5000)
     fleet.wait_until_current()
 

@@ -1,0 +1,21 @@
+"""Names of what scopes are about, for pages."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from gateway.choices import LimitScope
+from gateway.models import Project, Team, User, VirtualKey
+
+NAMED = {LimitScope.TEAM: Team, LimitScope.PROJECT: Project, LimitScope.KEY: VirtualKey, LimitScope.USER: User}
+Names = dict[tuple[str, str], str]
+
+
+def names_of(pairs: Iterable[tuple[str, str]]) -> Names:
+    """`(scope, value)` → name, of teams, projects, keys and people. A query for each kind."""
+    wanted, names = set(pairs), {}
+    for scope, model in NAMED.items():
+        ids = [UUID(value) for kind, value in wanted if kind == scope and value not in ("", "*")]
+        if ids:
+            rows = model._default_manager.filter(pk__in=ids)
+            names |= {(scope.value, str(row.pk)): getattr(row, "name", "") or str(row) for row in rows}
+    return names
