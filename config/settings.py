@@ -290,6 +290,7 @@ GATEWAY_SERVICES = [
     "gateway.dataplane.batches.keeper.BatchKeeper",
     "gateway.dataplane.exposition.Publisher",
     "gateway.dataplane.limits.service.LimitService",
+    "gateway.dataplane.breaker_sharing.BreakerSharing",
     "costs.budgets.clerk.BudgetClerk",
     "gateway.otlp.exporter.Exporter",
 ]

@@ -4,7 +4,7 @@ Fed synchronously by attempts as they begin and are settled; read by routing, `/
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from gateway.dataplane.breaker import CLOSED, HALF_OPEN, OPEN, Breaker
@@ -24,17 +24,23 @@ FAULTS = frozenset({"upstream_error", "timeout"})
 BLAMELESS = frozenset({"stale_connection", "internal_error", "deadline_exceeded", "upstream_rate_limit"})
 
 
+def _nothing(_deployment: "Deployment") -> None:
+    """Nobody listens."""
+
+
 class Deployment:
     """Live figures of one deployment. Latencies are ms: `first` of streams to their first byte, `whole` of answers."""
 
     __slots__ = ("breaker", "cached_share", "cooldown_until", "first", "in_flight", "last_error", "last_used", "model",
                  "output", "provider", "slug", "whole")  # fmt: skip
 
-    def __init__(self, provider: str, slug: str, model: str) -> None:
+    def __init__(
+        self, provider: str, slug: str, model: str, on_change: "Callable[[Deployment], None]" = _nothing
+    ) -> None:
         self.provider = provider
         self.slug = slug
         self.model = model
-        self.breaker = Breaker()
+        self.breaker = Breaker(lambda _breaker: on_change(self))
         self.in_flight = 0
         self.first = PeakMean()
         self.whole = PeakMean()
@@ -105,21 +111,30 @@ class Deployment:
 
 
 class Deployments:
-    """All deployments a process has called. `clock` is monotonic seconds."""
+    """All deployments a process has called. `clock` is monotonic seconds; `on_change` hears of every breaker whose
+    state this process changed by what it saw."""
 
     def __init__(self) -> None:
         self.clock = time.monotonic
+        self.on_change = _nothing
         self._found: dict[tuple[str, str], Deployment] = {}
 
     def of(self, target: "Target") -> Deployment:
         """The figures of a target's deployment, from nothing when it was never called."""
-        key = (target.provider.id, target.upstream_name)
-        found = self._found.get(key)
+        found = self._found.get((target.provider.id, target.upstream_name))
+        return found or self.named(target.provider.id, target.provider.slug, target.upstream_name)
+
+    def named(self, provider: str, slug: str, model: str) -> Deployment:
+        """The same by names: another process's."""
+        found = self._found.get((provider, model))
         if found is None:
             if len(self._found) >= MAX_KEPT:
                 self._forget_oldest()
-            found = self._found[key] = Deployment(target.provider.id, target.provider.slug, target.upstream_name)
+            found = self._found[provider, model] = Deployment(provider, slug, model, self._changed)
         return found
+
+    def _changed(self, deployment: Deployment) -> None:
+        self.on_change(deployment)
 
     def of_provider(self, provider: str) -> list[Deployment]:
         return [found for found in self._found.values() if found.provider == provider]

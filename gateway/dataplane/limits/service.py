@@ -64,7 +64,7 @@ class LimitService:
         self._active: set[Meter] = set()
         self._asks: deque[tuple[Ask, asyncio.Future[None]]] = deque()
         self._work = asyncio.Event()
-        self._redis: Redis[Any] | None = None
+        self._redis: Redis | None = None
         self._tick_at = self._beat_at = self._forget_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._sha = ""
@@ -367,7 +367,7 @@ class LimitService:
         return lines
 
 
-async def _drop(client: "Redis[Any]") -> None:
+async def _drop(client: "Redis") -> None:
     with contextlib.suppress(*sharing.AWAY):
         async with asyncio.timeout(sharing.CONNECT_S):
             await client.aclose()
