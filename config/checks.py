@@ -1,4 +1,4 @@
-"""Deployment checks: what must not reach production. Each has an id, a hint and is run by `check --deploy`."""
+"""System checks. Each has an id and a hint; those of the tag `security` are run by `check --deploy`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,3 +24,12 @@ def placeholder_secrets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
     if "*" in settings.ALLOWED_HOSTS:
         found.append(Warning("ALLOWED_HOSTS accepts any host.", hint="Name the console's hosts.", id="gateway.W001"))
     return found
+
+
+@register("gateway")
+def several_processes_share_a_redis(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Without Redis every data plane would count limits for itself."""
+    if settings.GATEWAY_PROCESSES <= 1 or settings.REDIS_URL:
+        return []
+    message = f"{settings.GATEWAY_PROCESSES} data-plane processes cannot share rate limits without Redis."
+    return [Error(message, hint="Set REDIS_URL, or run one data plane (GATEWAY_PROCESSES=1).", id="gateway.E004")]

@@ -37,6 +37,7 @@ class Env:
     database_url: str
     database_direct_url: str
     redis_url: str
+    processes: int
     email_url: str
     allowed_hosts: tuple[str, ...]
     csrf_trusted_origins: tuple[str, ...]
@@ -136,6 +137,7 @@ def load() -> Env:
         database_url=database_url,
         database_direct_url=env.str("DATABASE_DIRECT_URL", default="") or database_url,
         redis_url=env.str("REDIS_URL", default=""),
+        processes=env.int("GATEWAY_PROCESSES", default=env.int("WEB_CONCURRENCY", default=1)),
         email_url=env.str("EMAIL_URL", default=""),
         allowed_hosts=tuple(env.list("ALLOWED_HOSTS", default=["*"])),
         csrf_trusted_origins=tuple(env.list("CSRF_TRUSTED_ORIGINS", default=[])),

@@ -324,6 +324,7 @@ GATEWAY_IMPORT_LIMIT_BYTES = ENV.import_limit_bytes
 GATEWAY_BOOKERS = ["costs.budgets.booking.book_budgets"]
 GATEWAY_SPOOL_CLOSERS = ["costs.budgets.booking.release_owner"]
 GATEWAY_OUTBOX_HANDLERS = {"mail": "gateway.services.outbox.deliver_mail"}
+GATEWAY_PROCESSES = ENV.processes
 GATEWAY_STALE_AFTER_S = ENV.stale_after_s
 GATEWAY_HEAD_TIMEOUT_S = ENV.head_timeout_s
 GATEWAY_KEEP_ALIVE_S: int = ENV.keep_alive_s

@@ -20,6 +20,7 @@ CHECKS: tuple[Check, ...] = (
     host.redis_server,
     host.mail_server,
     host.public_port,
+    data.rate_limits,
     data.ledger_writer,
     data.background,
     data.quarantine,

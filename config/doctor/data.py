@@ -15,7 +15,9 @@ from django.utils import timezone
 from config import env
 from config.doctor.finding import Finding, failed, ok, skipped, warning
 from config.embedded.binaries import MAJOR, PACKAGE
+from gateway.dataplane.limits.views import SHARED, SHARES
 from gateway.models import Heartbeat, QuarantinedLine
+from gateway.services.rate_limits import use_of
 
 OLDEST = 150_000  # server_version_num of PostgreSQL 15
 SKEW_WARNING_S = 1.0
@@ -68,6 +70,24 @@ def unreachable() -> str:
     except psycopg.Error as error:
         return str(error).strip().splitlines()[0]
     return ""
+
+
+def rate_limits() -> Finding:
+    """All data planes share them, or there is one alone."""
+    name = "Rate limits"
+    if unreachable():
+        return skipped(name, SILENT_DATABASE)
+    _, found = use_of([], timezone.now())
+    if found.processes == 0:
+        return skipped(name, "no data plane runs")
+    if found.mode == SHARED:
+        return ok(name, f"shared by {found.processes} data planes")
+    if found.mode == SHARES:
+        return warning(name, "Redis is away: each data plane admits its share", "Start Redis, or correct REDIS_URL.")
+    if found.processes > 1:
+        detail = f"{found.processes} data planes run without Redis and admit a share each"
+        return failed(name, detail, "Set REDIS_URL, or run one data plane.")
+    return ok(name, "one data plane, which counts for itself")
 
 
 def migrations() -> Finding:

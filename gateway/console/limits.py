@@ -78,10 +78,10 @@ def _row(one: LimitUse, names: Names) -> Row:
 def _cell(limit: RateLimit, use: Use, names: Names) -> Cell:
     share = use.used / use.limit if use.limit else 1.0
     tone = "bad" if share >= 1 else "warn" if share >= WARN_AT else ""
-    subject = f"{names.get((limit.scope, use.subject), use.subject)} · " if use.subject else ""
+    subject = names.get((limit.scope, use.subject), use.subject)
     resets = f"resets in {round(use.resets_in_s)} s" if use.resets_in_s is not None else ""
     text = f"{use.used:,} of {use.limit:,}"
-    return Cell(UNITS[use.kind], share, text, tone, subject + resets if use.used else "")
+    return Cell(UNITS[use.kind], share, text, tone, " · ".join(filter(None, (subject, resets))) if use.used else "")
 
 
 def _about(limit: RateLimit, names: Names) -> str:

@@ -110,7 +110,7 @@ class Guardrail(Record):
 
 
 class RateLimit(Record):
-    """How much of something may be asked for in a minute or at a time. How it holds: decision record 0012.
+    """How much of something may be asked for in a minute or at a time. How it holds: decision record 0011.
 
     Scope and value stay what they were made with. `scope_value`: id of the team, project, person or first key of a
     rotation, the end user, `name=value` of a tag, the model or route asked for; `*` (tags: `name=*`) gives each of them

@@ -111,6 +111,24 @@ def test_redis_that_is_not_there(healthy: Settings) -> None:
     assert "REDIS_URL" in finding.remedy
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("modes", "outcome"),
+    [
+        ([], Outcome.SKIPPED),
+        (["process"], Outcome.OK),
+        (["process", "process"], Outcome.FAILED),
+        (["shared", "shared"], Outcome.OK),
+        (["shared", "shares"], Outcome.WARNING),
+    ],
+)
+def test_how_rate_limits_are_shared(modes: list[str], outcome: Outcome) -> None:
+    for number, mode in enumerate(modes):
+        Heartbeat.objects.create(name=f"dataplane:{number}", at=timezone.now(), info={"limits": {"mode": mode}})
+
+    assert data.rate_limits().outcome is outcome
+
+
 def test_port_of_another_program(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         other.settimeout(0)
