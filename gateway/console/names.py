@@ -12,7 +12,8 @@ Names = dict[tuple[str, str], str]
 
 def names_of(pairs: Iterable[tuple[str, str]]) -> Names:
     """`(scope, value)` → name, of teams, projects, keys and people. A query for each kind."""
-    wanted, names = set(pairs), {}
+    wanted = set(pairs)
+    names: Names = {}
     for scope, model in NAMED.items():
         ids = [UUID(value) for kind, value in wanted if kind == scope and value not in ("", "*")]
         if ids:

@@ -116,7 +116,7 @@ class Deployments:
 
     def __init__(self) -> None:
         self.clock = time.monotonic
-        self.on_change = _nothing
+        self.on_change: Callable[[Deployment], None] = _nothing
         self._found: dict[tuple[str, str], Deployment] = {}
 
     def of(self, target: "Target") -> Deployment:

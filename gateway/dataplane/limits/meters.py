@@ -25,8 +25,8 @@ class Meter:
     """
 
     __slots__ = ("allowed", "cap", "counted_at", "dry_need", "dry_until", "ends_at", "epoch", "is_local", "key",
-                 "kind", "left", "rate", "seen_at", "subject", "used", "used_at", "uses", "view", "wid", "window_s",
-                 "would_limit")  # fmt: skip
+                 "kind", "left", "rate", "seen_at", "subject", "used", "used_at", "uses", "view", "wid",
+                 "window_s")  # fmt: skip
 
     def __init__(self, bound: Bound) -> None:
         self.key = bound.meter
@@ -49,7 +49,6 @@ class Meter:
         self.counted_at = 0.0
         self.used_at = 0.0
         self.seen_at = 0.0
-        self.would_limit = 0
 
     # ---- asking --------------------------------------------------------------------------------------------------
     @property

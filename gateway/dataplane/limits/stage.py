@@ -132,7 +132,7 @@ def _attach(call: "Call", service: LimitService, plan: Plan) -> None:
     now = service.clock()
     for want in plan.watched:
         meter = want.meter
-        meter.would_limit += meter.left + meter.free < want.need
+        service.would_limit[meter.view.id] += meter.left + meter.free < want.need
         meter.used += want.need
         service.touch(meter)
     followed = []
