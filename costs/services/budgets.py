@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction

@@ -8,7 +8,7 @@ import gateway.ledger.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("gateway", "0014_routing"),
+        ("gateway", "0015_rate_limits"),
     ]
 
     operations = [

@@ -22,7 +22,7 @@ def column(name: str, help_text: str) -> migrations.RunSQL:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("gateway", "0014_routing")]
+    dependencies = [("gateway", "0018_idempotent_calls")]
 
     operations = [
         column("characters", "Characters of a text that was spoken."),

@@ -26,7 +26,7 @@ class Cluster(Stack):
     ports: list[int] = field(default_factory=list)
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     writer: subprocess.Popen[bytes] | None = None
-    midnight: datetime = datetime.max.replace(tzinfo=UTC)
+    midnight: datetime = field(default_factory=lambda: datetime.max.replace(tzinfo=UTC))
     shift_s: float = 0.0
 
     def start(self) -> None:

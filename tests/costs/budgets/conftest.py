@@ -40,7 +40,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def before_midnight(tmp_path: Path) -> Iterator[Cluster]:
-    """Two data planes that believe it is a few seconds to midnight: the database's clock, which they follow, says so."""
+    """Two data planes that believe it is a few seconds to midnight, as the database's clock says."""
     url = migrated_database(f"midnight_{os.getpid()}")
     with SimulatorProcess(latency_ms=20, tokens_per_s=0) as simulator:
         found = Cluster(tmp_path, url, simulator, size=2)
