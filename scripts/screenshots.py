@@ -93,7 +93,7 @@ def take(page: Page, url: str, picture: Picture, folder: Path) -> Path:
     page.goto(urljoin(url, picture.path), wait_until="networkidle")
     if picture.before is not None:
         picture.before(page)
-    page.wait_for_function("document.querySelector('[data-pending]') === null")
+    page.wait_for_selector("[data-pending]", state="detached")
     file = folder / f"{picture.name}.png"
     page.screenshot(path=file)
     if file.stat().st_size > MOST_BYTES:

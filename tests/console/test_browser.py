@@ -311,10 +311,11 @@ def test_a_route_is_edited_row_by_row_and_simulated(signed_in: Watched, console:
     page = signed_in.page
     page.goto(f"{console.url}/admin/routes/add/?organization=acme")
     page.fill("#id_alias", "smart")
-    for model in ("gpt-4o · OpenAI", "claude-haiku-4-5 · Anthropic", "gpt-4o-mini · OpenAI"):
-        page.locator("select[name=target_model]").last.select_option(label=model)
+    targets = page.locator("select[name=target_model]")
+    for count, model in enumerate(("gpt-4o · OpenAI", "claude-haiku-4-5 · Anthropic", "gpt-4o-mini · OpenAI"), start=1):
+        targets.last.select_option(label=model)
         page.get_by_role("button", name="Add target").click()
-        page.wait_for_function("[...document.querySelectorAll('select[name=target_model]')].at(-1).value === ''")
+        playwright.expect(targets).to_have_count(count + 1)
     page.get_by_role("button", name="Remove this target").nth(1).click()
     page.fill("#id_config", '{"rules": [')
     page.get_by_role("button", name="Save").click()
