@@ -14,7 +14,7 @@ from gateway.services import catalog
 class ProviderForm(forms.ModelForm):
     """The credential is written here and never read back."""
 
-    base_url = forms.CharField(max_length=500, help_text="For OpenAI-compatible: including /v1.")
+    base_url = forms.CharField(label="Base URL", max_length=500, help_text="For OpenAI-compatible: including /v1.")
     new_credential = forms.CharField(
         required=False, strip=True, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="Encrypted at rest and never shown. Leave empty to keep the stored one.",
