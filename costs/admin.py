@@ -19,8 +19,7 @@ from costs.services import close_price_override, set_price_override
 from costs.services.budgets import CHANGEABLE, archive_budget, create_budget, update_budget
 from gateway.admin.base import ADMINS, MEMBERS, ServiceAdmin
 from gateway.admin.scope import ScopedAdmin
-from gateway.choices import LimitScope
-from gateway.console.names import names_of
+from gateway.console.names import name_of
 from gateway.models import User
 from gateway.services.errors import ServiceError
 
@@ -156,10 +155,7 @@ class BudgetAdmin(ServiceAdmin):
     @admin.display(description="About")
     def about(self, budget: Budget) -> str:
         """What the scope's value names."""
-        if budget.scope == LimitScope.ORGANIZATION:
-            return str(budget.organization)
-        named = names_of([(budget.scope, budget.scope_value)])
-        return named.get((budget.scope, budget.scope_value), budget.scope_value)
+        return name_of(budget.scope, budget.scope_value, budget.organization)
 
     @admin.display(description="Amount", ordering="amount")
     def shown_amount(self, budget: Budget) -> str:

@@ -1,4 +1,4 @@
-"""What the demo company has decided: guardrails, kept bodies, routes with a strategy; its budgets, made at the end."""
+"""What the demo company has decided: guardrails, rate limits, kept bodies, routes; its budgets, made at the end."""
 
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
@@ -12,7 +12,7 @@ from config.demo.company import Company
 from costs.budgets.periods import PeriodRule
 from costs.services.budgets import create_budget, hold_bookings
 from gateway.models import Job, LedgerLine, Model, Organization, Project
-from gateway.services import bodies, catalog, guardrails
+from gateway.services import bodies, catalog, guardrails, rate_limits
 
 # name → (kind, direction, action, project); of a project each, so that a first call of one's own meets none of them
 GUARDRAILS: dict[str, tuple[str, str, str, str]] = {
@@ -21,6 +21,11 @@ GUARDRAILS: dict[str, tuple[str, str, str, str]] = {
     "Prompt injection": ("prompt_injection", "input", "flag", "answer-search"),
 }
 KEPT_DAYS = 14
+# name → (project, what is limited, shadow)
+RATE_LIMITS: dict[str, tuple[str, dict[str, int], bool]] = {
+    "Developer copilot": ("dev-copilot", {"rpm": 600, "tpm": 2_000_000}, False),
+    "Fleet telemetry, trial": ("fleet-telemetry", {"rpm": 120, "concurrency": 20}, True),
+}
 # alias → (description, strategy, config, models with priority, further fields)
 ROUTES: dict[str, tuple[str, str, dict[str, Any], dict[str, int], dict[str, Any]]] = {
     "best-price": (
@@ -64,21 +69,26 @@ NOTE = "budgets"
 
 
 def create(organization: Organization) -> None:
-    """Guardrails, the policy of kept bodies and the routes. Through the services, with their audit events."""
+    """Guardrails, rate limits, the policy of kept bodies and the routes; through the services, with audit events."""
     projects = {project.slug: project for project in Project.objects.filter(organization=organization)}
     for position, (name, (kind, direction, action, project)) in enumerate(GUARDRAILS.items(), start=1):
         guardrails.create_guardrail(
             organization=organization, actor=None, project=projects[project], name=name, kind=kind, action=action,
             direction=direction, position=position,
         )  # fmt: skip
+    for name, (project, fields, is_shadow) in RATE_LIMITS.items():
+        rate_limits.create_rate_limit(
+            organization=organization, actor=None, scope="project", scope_value=str(projects[project].pk), name=name,
+            is_shadow=is_shadow, **fields,
+        )  # fmt: skip
     bodies.create_body_policy(
         organization=organization, actor=None, project=projects["support-assistant"], retention_days=KEPT_DAYS
     )
     models = {model.name: model for model in Model.objects.filter(organization=organization)}
-    for alias, (description, strategy, config, targets, fields) in ROUTES.items():
+    for alias, (description, strategy, config, targets, options) in ROUTES.items():
         catalog.create_route(
             organization=organization, actor=None, alias=alias, description=description, strategy=strategy,
-            config=config, targets=[catalog.Target(models[name], rank) for name, rank in targets.items()], **fields,
+            config=config, targets=[catalog.Target(models[name], rank) for name, rank in targets.items()], **options,
         )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from gateway.admin.base import ADMINS, MEMBERS, ServiceAdmin
+from gateway.console.names import name_of
 from gateway.models import RateLimit
 from gateway.services import rate_limits
 
@@ -43,8 +44,16 @@ class RateLimitAdmin(ServiceAdmin):
     search_fields = ("name", "scope_value")
     fields = ("name", *FIXED, *rate_limits.LIMIT_FIELDS[1:])
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return tuple("about" if name == "scope_value" and obj else name for name in self.fields)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return FIXED if obj else ()
+        return (*FIXED, "about") if obj else ()
+
+    @admin.display(description="About")
+    def about(self, limit: RateLimit) -> str:
+        """What the scope's value names."""
+        return name_of(limit.scope, limit.scope_value, limit.organization)
 
     def create(self, request: HttpRequest, data: dict[str, Any]) -> Any:
         return rate_limits.create_rate_limit(actor=_person(request), **data)

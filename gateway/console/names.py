@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from gateway.choices import LimitScope
-from gateway.models import Project, Team, User, VirtualKey
+from gateway.models import Organization, Project, Team, User, VirtualKey
+from gateway.scopes import EACH
 
 NAMED = {LimitScope.TEAM: Team, LimitScope.PROJECT: Project, LimitScope.KEY: VirtualKey, LimitScope.USER: User}
 Names = dict[tuple[str, str], str]
@@ -20,3 +21,12 @@ def names_of(pairs: Iterable[tuple[str, str]]) -> Names:
             rows = model._default_manager.filter(pk__in=ids)
             names |= {(scope.value, str(row.pk)): getattr(row, "name", "") or str(row) for row in rows}
     return names
+
+
+def name_of(scope: str, value: str, organization: Organization) -> str:
+    """What one scope's value names; a value without a row stays as it is. At most one query."""
+    if scope == LimitScope.ORGANIZATION:
+        return str(organization)
+    if value == EACH:
+        return f"each {LimitScope(scope).label.lower()}"
+    return names_of([(scope, value)]).get((scope, value), value)

@@ -98,6 +98,23 @@ def test_model_admin_makes_changes_and_ends_through_services(company: Company, s
     assert list(verbs) == ["budget.create", "budget.update", "budget.archive"]
 
 
+def test_model_admin_names_what_a_budget_is_about(company: Company, sign_in: SignIn) -> None:
+    budgets = {
+        "Support": make(company, scope="team", scope_value=str(company.teams["support"].pk), amount=Decimal("1040")),
+        "each end user": make(company, scope="end_user", scope_value="*"),
+        "Acme Robotics": make(company),
+    }
+
+    for name, budget in budgets.items():
+        page = sign_in("alice").get(reverse("admin:costs_budget_change", args=[budget.pk])).content.decode()
+        assert f'<div class="readonly">{name}</div>' in page
+        assert budget.scope == "organization" or budget.scope_value not in page or budget.scope_value == "*"
+    assert 'value="1040"' in sign_in("alice").get(
+        reverse("admin:costs_budget_change", args=[budgets["Support"].pk])
+    ).content.decode()  # fmt: skip
+    assert "$1,040.00" in sign_in("alice").get(reverse("admin:costs_budget_changelist")).content.decode()
+
+
 def test_model_admin_says_why_a_budget_cannot_be(company: Company, sign_in: SignIn) -> None:
     fields = form(organization=str(company.organization.pk), scope="team", scope_value="nonsense")
 
