@@ -63,11 +63,11 @@ def test_superuser_opens_list_form_and_row(model: Any, company: factories.Acme) 
     ("name", "open_pages"),
     [
         ("alice", {"organization", "team", "project", "membership", "invitation", "virtualkey", "provider", "model",
-                   "route", "bodypolicy", "cachepolicy", "guardrail", "auditevent", "job"}),
+                   "route", "bodypolicy", "cachepolicy", "guardrail", "ratelimit", "auditevent", "job"}),
         ("bob", {"organization", "team", "project", "membership", "virtualkey", "provider", "model", "route",
-                 "bodypolicy", "cachepolicy", "guardrail"}),
+                 "bodypolicy", "cachepolicy", "guardrail", "ratelimit"}),
         ("mallory", {"organization", "team", "project", "membership", "invitation", "virtualkey", "provider", "model",
-                     "route", "bodypolicy", "cachepolicy", "guardrail", "auditevent", "job"}),
+                     "route", "bodypolicy", "cachepolicy", "guardrail", "ratelimit", "auditevent", "job"}),
     ],
 )  # fmt: skip
 def test_lists_open_by_role(name: str, open_pages: set[str], company: factories.Acme) -> None:

@@ -1,5 +1,7 @@
 """Limits over several real processes and one Redis."""
 
+import re
+
 import pytest
 
 from tests.gateway.dataplane.limits.fleet import MODEL, Fleet, statuses
@@ -31,3 +33,19 @@ def test_nobody_is_refused_while_another_process_holds_what_is_missing(fleet: Fl
 
     found = statuses([*busy, *others])
     assert 399 <= found[200] <= 401
+
+
+def test_a_breaker_that_opens_in_one_process_opens_in_all(fleet: Fleet) -> None:
+    organization, project = fleet.tenant("breakers")
+    fleet.model(fleet.provider("broken"), "sim-broken", "sim-fault-error-500")
+    secret, _ = fleet.key(organization, project)
+    fleet.wait_until_current()
+    first = fleet.at(fleet.ports[0])
+
+    fleet.wait_for(lambda: first.chat(secret, "sim-broken").status == 503)
+
+    def adopted() -> int:
+        text = first.get("/metrics").body.decode()
+        return sum(int(n) for n in re.findall(r"^gateway_breaker_adopted_total\{[^}]*\} (\d+)", text, re.MULTILINE))
+
+    fleet.wait_for(lambda: adopted() >= 3)  # nobody has called it there
