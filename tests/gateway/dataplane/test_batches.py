@@ -287,6 +287,21 @@ def test_unknown_paths_below(batch_world: World) -> None:
         assert (answer.status, answer.error_code) == (404, "unknown_url")
 
 
+def test_a_batch_booked_again_counts_once(client: openai.OpenAI, batch_world: World, at_once: Any) -> None:
+    """As after a process was killed between the line and the mark that it is booked."""
+    batch = make(client, upload(client, requests_of()).id, request_id="batch-again")
+    forget = "UPDATE gateway_providerobject SET settled_at = NULL, status = 'in_progress' WHERE object_id = %s"
+
+    for _ in range(3):
+        client.batches.retrieve(batch.id)
+        batch_world.stack.book()
+        with batch_world.stack.connect() as connection:
+            connection.execute(forget, [batch.id])
+
+    (line,) = batch_world.stack.lines("batch-again")
+    assert line["request_count"] == 2
+
+
 # ---- nobody asks -----------------------------------------------------------------------------------------------------
 def test_rows_hold_what_is_left_to_be_booked(client: openai.OpenAI, batch_world: World, at_once: Any) -> None:
     batch = make(client, upload(client, requests_of()).id)

@@ -11,8 +11,9 @@ import httpx2 as httpx
 import openai
 import pytest
 
+from gateway.dataplane.forms import Form
 from gateway.simulator import media
-from tests.gateway.dataplane.conftest import World
+from tests.gateway.dataplane.conftest import Recorder, World
 
 MODELS = ("omni-moderation-latest", "gpt-image-1", "gpt-image-1.5", "dall-e-3", "dall-e-2", "tts-1", "gpt-4o-mini-tts",
           "whisper-1", "gpt-4o-transcribe")  # fmt: skip
@@ -372,3 +373,78 @@ def test_a_stranger_is_refused_before_the_form_is_read(media_world: World) -> No
                   headers={"Authorization": "Bearer nobody"})  # fmt: skip
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_api_key")
+
+
+# ---- guardrails, bodies and budgets ----------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def screened(media_world: World) -> str:
+    """A key of an organization that redacts personal data, and keeps bodies."""
+    stack = media_world.stack
+    organization = stack.organization("media-screened")
+    stack.insert(
+        "gateway_guardrail", organization_id=organization, project_id=None, name="pii", kind="pii", direction="input",
+        action="redact", config="{}", position=100, is_enabled=True,
+    )  # fmt: skip
+    secret, _ = stack.key(organization, stack.project(organization))
+    stack.wait_until_current()
+    return secret
+
+
+def test_a_forms_texts_are_screened_and_its_file_is_not(media_world: World, recorder: Recorder, screened: str) -> None:
+    answer = post(
+        media_world, "/v1/audio/transcriptions", files={"file": ("a.wav", b"bob@example.com")},
+        data={"model": "recorded-alias", "prompt": "write to bob@example.com"},
+        headers={"Authorization": f"Bearer {screened}"},
+    )  # fmt: skip
+
+    assert answer.status_code == 200, answer.text
+    (head,) = recorder.heads
+    content_type = next(line for line in head.split("\r\n") if line.startswith("content-type: "))
+    sent = Form.read(content_type.partition(": ")[2], recorder.bodies[0])
+    assert {part.name: bytes(part.data) for part in sent.parts} == {
+        "model": b"recorded", "prompt": b"write to [REDACTED:email]", "file": b"bob@example.com",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def poor(media_world: World) -> str:
+    """A key whose hard budget pays for a little speech and no picture."""
+    stack = media_world.stack
+    secret, _ = stack.key(media_world.organization, media_world.project, budget_amount=Decimal("0.001"))
+    return secret
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("/v1/audio/speech", {"model": "tts-1", "input": "x" * 20, "voice": "alloy"}, 200, None),  # $0.0003
+        (
+            "/v1/audio/speech",
+            {"model": "tts-1", "input": "x" * 200, "voice": "alloy"},
+            402,
+            "budget_exceeded",
+        ),  # $0.003
+        ("/v1/images/generations", {"model": "gpt-image-1", "prompt": "a fox"}, 402, "budget_exceeded"),
+        ("/v1/images/generations", {"model": "dall-e-3", "prompt": "a fox"}, 403, "unpriced_model"),
+        ("/v1/moderations", {"input": "x" * 10_000}, 200, None),  # free
+    ],
+)
+def test_a_hard_budget_holds_the_most_a_call_can_cost(
+    media_world: World, poor: str, path: str, body: dict[str, Any], status: int, code: str | None
+) -> None:
+    answer = media_world.stack.request("POST", path, body, poor)
+
+    assert answer.status == status, answer.body
+    if code is not None:
+        assert answer.error_code == code
+
+
+def test_a_budget_bounds_a_recording_by_its_size(media_world: World, poor: str) -> None:
+    second, minute = media.wav(bytes(48_000)), bytes(16_000 * 60)
+    asked = {"data": {"model": "whisper-1"}, "headers": {"Authorization": f"Bearer {poor}"}}
+
+    short = post(media_world, "/v1/audio/transcriptions", files={"file": ("a.wav", second)}, **asked)
+    unknown = post(media_world, "/v1/audio/transcriptions", files={"file": ("a.mp3", minute)}, **asked)
+
+    assert short.status_code == 200, short.text
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (402, "budget_exceeded")
