@@ -15,11 +15,12 @@ from gateway.dataplane.batches import booking, lines
 from gateway.dataplane.batches.store import BATCH, FILE, TERMINAL, Store, Stored
 from gateway.dataplane.batches.upstream import ask, exchange_with, provider_of, safe
 from gateway.dataplane.call import Call
+from gateway.dataplane.clientside import seal
 from gateway.dataplane.endpoints import ENDPOINTS, MIB, unknown
 from gateway.dataplane.errors import ApiError, Denied
 from gateway.dataplane.forms import Form, Part
 from gateway.dataplane.protocols import Receive, Send
-from gateway.dataplane.settle import deny
+from gateway.dataplane.settle import Outcome, deny
 from gateway.ledger.spool import SpoolFullError
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ logger = logging.getLogger(__name__)
 FILE_LIMIT_BYTES = 64 * MIB
 UPLOADS_AT_ONCE = 2
 MAX_PAGE = 100
-ADMISSION = ("resolve", "limit", "hold")
-"""Stages that a batch passes when it is made: the model is allowed, the limits and budgets are not used up."""
+ADMISSION = ("resolve", "limit", "once", "hold")
+"""Stages that a batch passes when it is made: the model is allowed, the limits and budgets are not used up, and with an
+`Idempotency-Key` it was not made before."""
 
 
 class Front:
@@ -109,6 +111,14 @@ def _page(found: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
 
 async def _send(send: Send, call: Call, said: dict[str, Any]) -> None:
     await answer(send, 200, orjson.dumps(said), call.request_id)
+
+
+async def _keep(call: Call, said: bytes) -> None:
+    """For a repeat with the same `Idempotency-Key`, before the answer leaves."""
+    for tap in call.taps:
+        tap.piece(said)
+        tap.finished(Outcome("ok", 200), {})
+    await seal(call, 200, [(b"content-type", b"application/json")])
 
 
 class Files(Front):
@@ -201,6 +211,9 @@ class Batches(Front):
             message = f"The file's requests are for {file.endpoint}."
             raise ApiError(400, "invalid_request", message, param="endpoint")
         await self._admit(call, file, body, fields)
+        if call.responder is not None:
+            await call.responder(send)
+            return
         provider = provider_of(self._runtime, file.provider)
         await self._store.ready()
         batch = await ask(self._runtime, provider, "POST", "/batches", call.request_id, body=body)
@@ -209,6 +222,7 @@ class Batches(Front):
         except ApiError:  # nobody could reach it or would pay for it
             await ask(self._runtime, provider, "POST", f"/batches/{safe(str(batch.get('id')))}/cancel", call.request_id)
             raise
+        await _keep(call, orjson.dumps(batch))
         await _send(send, call, batch)
 
     async def _admit(self, call: Call, file: Stored, body: bytes, fields: dict[str, Any]) -> None:
@@ -221,6 +235,8 @@ class Batches(Front):
                 result = stage(call, self._runtime)
                 if result is not None:
                     await result
+                if call.responder is not None:
+                    return
 
     async def _get_all(self, call: Call, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         found, has_more = await self._list(call, BATCH, scope)

@@ -166,6 +166,19 @@ def test_a_file_is_read_and_deleted(client: openai.OpenAI) -> None:
         client.files.retrieve(file.id)
 
 
+def test_a_repeat_with_the_same_key_makes_no_second_batch(client: openai.OpenAI, at_once: Any) -> None:
+    file = upload(client, requests_of())
+    asked: dict[str, Any] = {"input_file_id": file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    once = {"Idempotency-Key": "batch-once"}
+
+    first, again = (client.batches.create(**asked, extra_headers=once) for _ in range(2))
+    with pytest.raises(openai.UnprocessableEntityError):
+        client.batches.create(**asked, metadata={"other": "1"}, extra_headers=once)
+
+    assert again.id == first.id
+    assert [batch.id for batch in client.batches.list(limit=1).data] == [first.id]
+
+
 # ---- tenancy ---------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="session")
 def strangers(batch_world: World) -> list[str]:

@@ -448,3 +448,30 @@ def test_a_budget_bounds_a_recording_by_its_size(media_world: World, poor: str) 
 
     assert short.status_code == 200, short.text
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (402, "budget_exceeded")
+
+
+# ---- calls made once -------------------------------------------------------------------------------------------------
+def test_a_repeated_form_is_answered_from_what_was_kept(media_world: World) -> None:
+    """Each time with another boundary, as clients send it: what counts is what the form says."""
+    asked: dict[str, Any] = {"data": {"model": "hearing"}, "headers": {"Idempotency-Key": "form-once"}}
+
+    first, again = (
+        post(media_world, "/v1/audio/transcriptions", files={"file": ("a.wav", WAV)}, **asked) for _ in range(2)
+    )
+    other = post(media_world, "/v1/audio/transcriptions", files={"file": ("a.wav", WAV + WAV)}, **asked)
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert (again.content, again.headers["x-gateway-idempotent-replay"]) == (first.content, "true")
+    assert media_world.stack.lines(again.headers["x-request-id"]) == []
+    assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_key_reused")
+
+
+def test_a_repeated_speech_is_the_same_file(media_world: World) -> None:
+    body = {"model": "tts-1", "voice": "alloy", "input": "Good morning.", "response_format": "wav"}
+
+    first, again = (
+        post(media_world, "/v1/audio/speech", json=body, headers={"Idempotency-Key": "speech-once"}) for _ in range(2)
+    )
+
+    assert (first.content[:4], again.headers["x-gateway-idempotent-replay"]) == (b"RIFF", "true")
+    assert (again.content, again.headers["content-type"]) == (first.content, "audio/wav")
