@@ -52,7 +52,7 @@ class Front:
         call = call_module.new_call(unknown(self.root), headers, (scope.get("client") or ("", 0))[0])
         try:
             refuse_repeated(scope["headers"])
-            self._runtime.stages[0](call, self._runtime)
+            await self._authenticate(call, scope["method"], receive)
             await self._serve(call, scope, receive, send)
         except ApiError as error:
             if isinstance(error, Denied):
@@ -64,6 +64,15 @@ class Front:
             await answer_error(send, failed, call)
         finally:
             end(call)
+
+    async def _authenticate(self, call: Call, method: str, receive: Receive) -> None:
+        """A stranger's body is read and thrown away, so that the refusal is seen and not a broken pipe."""
+        try:
+            self._runtime.stages[0](call, self._runtime)
+        except ApiError:
+            if method == "POST":
+                await read_body(call.headers, receive, is_kept=False)
+            raise
 
     def _deny(self, call: Call, error: Denied) -> None:
         try:
@@ -239,18 +248,18 @@ class Batches(Front):
                     return
 
     async def _get_all(self, call: Call, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """As the provider describes them now; as it last did, when they are over or it is away."""
         found, has_more = await self._list(call, BATCH, scope)
-        said = [await self._current(call, one) for one in found]
+        said, is_away = [], False
+        for one in found:
+            content = one.content
+            if not is_away and not (one.is_settled and one.status in TERMINAL):
+                try:
+                    content = await booking.refresh(self._runtime, self._store, one, call.request_id)
+                except ApiError:
+                    is_away = True  # the others would only take as long to fail
+            said.append(content)
         await _send(send, call, _page(said, has_more=has_more))
-
-    async def _current(self, call: Call, one: Stored) -> dict[str, Any]:
-        """As the provider describes it now; as it last did, when it is over or the provider is away."""
-        if one.is_settled and one.status in TERMINAL:
-            return one.content
-        try:
-            return await booking.refresh(self._runtime, self._store, one, call.request_id)
-        except ApiError:
-            return one.content
 
     async def _get_one(self, call: Call, one: Stored, send: Send) -> None:
         await _send(send, call, await booking.refresh(self._runtime, self._store, one, call.request_id))

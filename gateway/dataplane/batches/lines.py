@@ -64,6 +64,8 @@ async def read(runtime: "Runtime", caller: Call, data: bytes) -> Input:
 
 
 def _call(caller: Call, line: bytes, number: int) -> tuple[Call, dict[str, Any]]:
+    if jsonsplice.is_too_long_to_scan(line):
+        raise _bad(number, f"it has more than {jsonsplice.MAX_SCANNED:,} parts")
     try:
         item = orjson.loads(line)
     except orjson.JSONDecodeError as error:

@@ -217,6 +217,11 @@ def test_others_do_not_find_it(
     assert client.files.retrieve(file.id).id == file.id
 
 
+def test_a_strangers_file_is_refused_without_a_broken_pipe(batch_world: World) -> None:
+    with client_of(batch_world, "gw-nobody") as nobody, pytest.raises(openai.AuthenticationError):
+        upload(nobody, b"x" * 12 * 1024 * 1024)
+
+
 def test_a_stranger_is_refused(batch_world: World) -> None:
     for method, path in ROUTES:
         answer = batch_world.stack.request(method, path, b"" if method == "POST" else None, "gw-nobody")
@@ -234,6 +239,7 @@ def test_a_stranger_is_refused(batch_world: World) -> None:
         (requests_of() + b"\n" + requests_of("batching-azure"), "Line 3 of the file: all requests"),
         (requests_of(messages="hello"), "Line 1 of the file: 'messages'"),
         (requests_of(messages=[], stream=True), "a batch has no streams"),
+        (requests_of(messages=[], stop=["x"] * 260_000, count=1), "it has more than 250,000 parts"),
         (requests_of().replace(b'"model"', b'"model": "x", "model"'), "the key model twice"),
     ],
 )
