@@ -14,7 +14,7 @@ import orjson
 
 from gateway import credentials
 from gateway.dataplane import jsonsplice
-from gateway.dataplane.endpoints import Endpoint
+from gateway.dataplane.endpoints import OPENAI_CHAT, OPENAI_COMPLETIONS, Endpoint
 from gateway.dataplane.errors import ApiError
 from gateway.dataplane.forms import Form, FormError
 from gateway.dataplane.routing import policy as policies
@@ -204,10 +204,18 @@ def _take(call: Call, body: bytes, fields: dict[str, Any]) -> None:
     stream = fields.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise _invalid("'stream' must be a boolean", "stream")
+    if call.endpoint.dialect in (OPENAI_CHAT, OPENAI_COMPLETIONS):
+        _check_stream_options(fields.get("stream_options"))
     call.body, call.fields, call.model = body, fields, model
     call.is_stream = bool(stream) and call.endpoint.streams
     if call.endpoint.is_binary:
         call.is_stream = fields.get("stream_format") == "sse"
+
+
+def _check_stream_options(options: object) -> None:
+    """The gateway adds to them, so it has to understand them."""
+    if options is not None and not isinstance(options, dict):
+        raise _invalid("'stream_options' must be an object", "stream_options")
 
 
 _JSON_TYPES: dict[type, str] = {list: "array", str: "string", dict: "file"}

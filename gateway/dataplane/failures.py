@@ -9,12 +9,13 @@ from gateway.dataplane.errors import TIMEOUT_REASONS, ApiError, UpstreamError, u
 
 RETRYABLE = frozenset({408, 429, 500, 502, 503, 504, 529})
 BAD_ANSWERS = frozenset({"invalid_answer", "protocol_error", "response_too_large", "incomplete_stream", "stream_error"})
-OUR_CREDENTIAL = frozenset({401, 403})  # the provider refused the gateway's key: not the caller's business
+OUR_CREDENTIAL = 401  # the provider refused the gateway's key: not the caller's business
+FORBIDDEN = 403  # what was asked is not allowed there; vendors that mean the key say 401 by their adapter's `judge`
 
 
 def is_worth_another(status: int) -> bool:
     """Whether another target may answer where this one had `status`."""
-    return status in RETRYABLE or status in OUR_CREDENTIAL
+    return status in RETRYABLE or status in (OUR_CREDENTIAL, FORBIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def of_status(status: int, body: bytes, retry_after: bytes | None, credential: s
 
     `read` turns it into the client's dialect.
     """
-    if status in OUR_CREDENTIAL:
+    if status == OUR_CREDENTIAL:
         message = "The provider refused the gateway's credential. An administrator has to renew it."
         error = ApiError(502, "upstream_authentication", message, kind="upstream_error")
         return Failure(error, "upstream_error", "upstream_authentication", status)
@@ -91,8 +92,8 @@ def of_status(status: int, body: bytes, retry_after: bytes | None, credential: s
         return Failure(
             error, "upstream_error", f"upstream_{status}", status, retryable, kind=kind, retry_after_s=pause_s
         )
-    error, retryable = _passed(status, safe, headers, read), status in RETRYABLE
-    return Failure(error, "client_error", f"upstream_{status}", status, retryable, kind="timeout" if retryable else "")
+    error, kind = _passed(status, safe, headers, read), "timeout" if status in RETRYABLE else ""
+    return Failure(error, "client_error", f"upstream_{status}", status, is_worth_another(status), kind=kind)
 
 
 def seconds_of(retry_after: bytes | None) -> float | None:

@@ -7,7 +7,7 @@ import re
 from itertools import islice
 from typing import Any
 
-from gateway.dataplane import sse
+from gateway.dataplane import jsonsplice, sse
 
 MAX_LOOKED_AT = 8
 # A member `usage` with the comma that goes with it. Inside a string its first quotation mark would be escaped.
@@ -43,3 +43,12 @@ def without(event: bytes, chunk: dict[str, Any]) -> bytes:
         if sse.load(shorter) == rest:
             return shorter
     return event
+
+
+def without_figures(event: bytes, chunk: dict[str, Any]) -> bytes:
+    """The same for a chunk that carries text and running figures: some vendors count in every chunk."""
+    data = sse.data_of(event)
+    if data not in event:
+        return event
+    nulled = event.replace(data, jsonsplice.splice(data, {"usage": None}, chunk), 1)
+    return without(nulled, {**chunk, "usage": None})

@@ -8,10 +8,16 @@ from typing import Any
 
 import orjson
 
+from gateway.dataplane.errors import UpstreamError
+
 # An event ends with a blank line; line ends are LF, CRLF or CR.
 _END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _DATA_LINE = re.compile(rb"^data:[ ]?(.*)$", re.MULTILINE)
+_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_LONGEST_END = 4
 DONE = b"[DONE]"
+MAX_EVENT_BYTES = 16 * 1024 * 1024
+"""Images come in events of several MB; what is longer would be kept in memory for nothing."""
 
 
 def data_of(event: bytes) -> bytes:
@@ -25,25 +31,47 @@ class Splitter:
     __slots__ = ("_pending",)
 
     def __init__(self) -> None:
-        self._pending = b""
+        self._pending = bytearray()
 
     def feed(self, data: bytes) -> bytes:
-        """All events that are complete now, as they came."""
-        if self._pending:
-            data = self._pending + data
-            self._pending = b""
-        if data.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")):
-            return data
-        end = 0
-        for match in _END.finditer(data):
-            end = match.end()
-        self._pending = data[end:]
-        return data[:end]
+        """All events that are complete now, as they came. Raises `UpstreamError` when one grows past
+        `MAX_EVENT_BYTES`. Every byte is looked at once, however small the pieces are."""
+        pending = self._pending
+        if not pending:
+            if data.endswith(_ENDS):
+                return data
+            end = _last_end(data, 0)
+            pending += data[end:]
+            return data[:end]
+        looked_at = max(0, len(pending) - _LONGEST_END + 1)
+        pending += data
+        end = _last_end(pending, looked_at)
+        if not end and len(pending) > MAX_EVENT_BYTES:
+            raise UpstreamError("response_too_large", f"one event of the stream is longer than {MAX_EVENT_BYTES} bytes")
+        out = bytes(pending[:end])
+        del pending[:end]
+        return out
 
     def rest(self) -> bytes:
         """An unterminated last event."""
-        rest, self._pending = self._pending, b""
+        rest = bytes(self._pending)
+        self._pending.clear()
         return rest
+
+
+def _last_end(data: bytes | bytearray, start: int) -> int:
+    """Behind the last blank line from `start` on; 0 without one."""
+    end = 0
+    for match in _END.finditer(data, start):
+        end = match.end()
+    return end
+
+
+def terminated(rest: bytes) -> bytes:
+    """A last event whose blank line is missing, with it; nothing when the stream was cut inside of it."""
+    if load(rest) is None and data_of(rest).strip() != DONE:
+        return b""
+    return rest.rstrip(b"\r\n") + b"\n\n"
 
 
 def events(data: bytes) -> list[bytes]:

@@ -53,8 +53,9 @@ class PassingWatcher:
         """Never asked for."""
 
     def finish(self) -> bytes:
-        """What is left when the upstream ended: an unterminated last event, forwarded as it is."""
-        rest = self._splitter.rest()
+        """What is left when the upstream ended: a last event without its blank line. What was cut inside is left out,
+        so that what follows is not read as a part of it."""
+        rest = sse.terminated(self._splitter.rest())
         return self._look(rest) if rest else b""
 
     def _cleaned(self, data: bytes) -> bytes:
@@ -110,7 +111,9 @@ class OpenAIWatcher(PassingWatcher):
             return nullusage.without(event, chunk) if self.hide_usage and chunk.get("usage", 0) is None else event
         if self._reporting is None or usage.is_something(found):
             self._reporting = chunk
-        return b"" if self.hide_usage and chunk.get("choices") == [] else event
+        if not self.hide_usage:
+            return event
+        return b"" if chunk.get("choices") == [] else nullusage.without_figures(event, chunk)
 
     def usage(self) -> Usage | None:
         return usage.reported(self._reporting["usage"], self._reporting) if self._reporting is not None else None

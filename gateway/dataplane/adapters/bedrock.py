@@ -22,7 +22,8 @@ MODEL_FAILED = 424  # ModelErrorException: the model failed, not the request
 
 
 def judge(status: int, retry_after: bytes | None, body: bytes) -> tuple[int, bytes | None]:
-    return (502 if status == MODEL_FAILED else status), retry_after
+    """A 403 is about the keys that sign, or about what the account may use: nothing that a caller chooses."""
+    return {MODEL_FAILED: 502, 403: 401}.get(status, status), retry_after
 
 
 def read_error(status: int, body: bytes) -> ApiError | None:

@@ -46,10 +46,20 @@ def _details(body: bytes) -> list[Json]:
     return [detail for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
 
 
+KEY_REASONS = frozenset(
+    {
+        "API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "API_KEY_HTTP_REFERRER_BLOCKED", "API_KEY_IP_ADDRESS_BLOCKED",
+        "API_KEY_ANDROID_APP_BLOCKED", "API_KEY_IOS_APP_BLOCKED", "SERVICE_DISABLED", "BILLING_DISABLED",
+        "CONSUMER_INVALID", "CONSUMER_SUSPENDED", "ACCESS_TOKEN_EXPIRED", "CREDENTIALS_MISSING",
+    }
+)  # fmt: skip
+"""Reasons about the gateway's key. Source: googleapis, `google/api/error_reason.proto`."""
+
+
 def judge(status: int, retry_after: bytes | None, body: bytes) -> tuple[int, bytes | None]:
-    """A bad key is a 400 here; when to come back stands in the body."""
+    """A bad key is a 400 or 403 here; when to come back stands in the body."""
     for detail in _details(body):
-        if detail.get("reason") == "API_KEY_INVALID":
+        if detail.get("reason") in KEY_REASONS:
             status = 401
         delay = detail.get("retryDelay")
         if retry_after is None and isinstance(delay, str) and delay.endswith("s"):

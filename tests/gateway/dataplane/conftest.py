@@ -17,7 +17,17 @@ from gateway.simulator.process import SimulatorProcess
 from tests.gateway.dataplane.stack import ROOT, Stack
 
 FAULTS = [
-    *("error-400", "error-401", "error-404", "error-429", "error-500", "error-503", "hang", "slow-first-byte"),
+    *(
+        "error-400",
+        "error-401",
+        "error-403",
+        "error-404",
+        "error-429",
+        "error-500",
+        "error-503",
+        "hang",
+        "slow-first-byte",
+    ),
     *("hang-after-first", "cut-stream", "error-in-stream", "malformed-chunk", "cut-body", "lying-length", "bad-json"),
     *("empty-body", "no-usage", "usage-in-last-choice-chunk", "duplicate-usage", "running-usage", "crlf-lines"),
     *("split-utf8", "close-idle", "stale-idle", "reset"),

@@ -26,6 +26,7 @@ def only_line(world: World, request_id: str) -> dict[str, Any]:
 WHOLE = {
     "error-400": (400, None, "client_error", "upstream_400", "reported"),
     "error-401": (502, "upstream_authentication", "upstream_error", "upstream_authentication", "reported"),
+    "error-403": (403, None, "client_error", "upstream_403", "reported"),
     "error-404": (404, None, "client_error", "upstream_404", "reported"),
     "error-429": (429, None, "upstream_error", "upstream_rate_limit", "reported"),
     "error-500": (502, "upstream_error", "upstream_error", "upstream_500", "reported"),
@@ -115,7 +116,7 @@ def test_streams(world: World, fault: str) -> None:
         with pytest.raises(openai.APIError):
             list(stream)
     else:
-        assert all(chunk.usage is None or chunk.choices for chunk in stream)
+        assert all(chunk.usage is None for chunk in stream)  # nobody asked for it
 
     line = only_line(world, request_id)
     assert (line["status"], line["error_type"], line["usage_source"]) == (status, error_type, source)
@@ -247,3 +248,25 @@ def test_an_unanswered_call_with_an_image_is_not_billed_by_the_images_letters(wo
     (line,) = world.stack.lines(answer.headers["x-request-id"])
     assert (answer.status, line["usage_source"]) == (502, "estimated")
     assert 765 <= line["input_tokens"] < 1_000
+
+
+@pytest.mark.parametrize("fault", ["cut-body", "lying-length", "bad-json"])
+def test_a_stream_that_is_cut_inside_an_event_ends_with_a_whole_error_event(world: World, fault: str) -> None:
+    answer = world.stack.chat(world.secret, f"sim-fault-{fault}", stream=True, max_tokens=12)
+
+    events = [event for event in answer.body.decode().split("\n\n") if event.startswith("data: {")]
+    codes = [json.loads(event.removeprefix("data: ")).get("error", {}).get("code") for event in events]
+    assert codes == [None] * (len(codes) - 1) + ["stream_interrupted"]
+
+
+def test_what_a_provider_forbids_is_the_callers_to_know_and_opens_no_circuit(world: World) -> None:
+    answers = [world.stack.chat(world.secret, "sim-fault-error-403") for _ in range(7)]
+
+    assert [answer.status for answer in answers] == [403] * 7
+
+
+@pytest.mark.parametrize("options", ["bad", [], 1])
+def test_stream_options_that_are_none(world: World, options: Any) -> None:
+    answer = world.stack.chat(world.secret, "gpt-4o", stream=True, stream_options=options)
+
+    assert (answer.status, answer.json()["error"]["param"]) == (400, "stream_options")

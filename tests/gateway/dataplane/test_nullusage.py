@@ -68,7 +68,8 @@ def test_only_the_chunks_own_null_usage_goes(members: dict[str, Any], data: st.D
         (b'{"id":"a","usage":null', b'{"id":"a","usage":null'),
         (b'{"usage":null}', b'{"usage":null}'),
         (b'{"id":"a","usage":nullify}', b'{"id":"a","usage":nullify}'),
-        (b'{"usage":{"prompt_tokens":1},"choices":[{}]}', b'{"usage":{"prompt_tokens":1},"choices":[{}]}'),
+        (b'{"usage":{"prompt_tokens":1},"choices":[{}]}', b'{"choices":[{}]}'),
+        (b'{"n":1.0,"choices":[{}],"usage":{"n":[1,{"usage":2}]}}', b'{"n":1.0,"choices":[{}]}'),
         (b'{"usage":{"prompt_tokens":1},"choices":[]}', None),
     ],
 )  # fmt: skip

@@ -1,0 +1,54 @@
+"""Events out of pieces: whatever the pieces are, the same events; none is kept for ever."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.dataplane import sse
+from gateway.dataplane.errors import UpstreamError
+
+EVENTS = st.lists(
+    st.sampled_from(
+        [b"data: {}\n\n", b"data: 1\r\n\r\n", b"event: x\ndata: 2\n\n", b": note\n\n", b"data: [DONE]\r\r"]
+    ),
+    max_size=8,
+)
+
+
+@given(EVENTS, st.lists(st.integers(1, 40), max_size=30), st.sampled_from([b"", b"data: {", b"data: [DO", b"\r"]))
+def test_pieces_of_any_size_give_the_same_bytes(events: list[bytes], cuts: list[int], tail: bytes) -> None:
+    stream, splitter, out, at = b"".join(events) + tail, sse.Splitter(), [], 0
+    for size in [*cuts, len(stream)]:
+        piece = stream[at : at + size]
+        at += size
+        if piece:
+            out.append(splitter.feed(piece))
+
+    assert b"".join(out) + splitter.rest() == stream
+    assert all(piece.endswith((b"\n\n", b"\r\r", b"\r\n\r\n")) for piece in out if piece)
+
+
+def test_an_event_without_an_end_is_refused_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 1_000)
+    splitter = sse.Splitter()
+    splitter.feed(b"data: " + b"x" * 900)
+
+    with pytest.raises(UpstreamError) as caught:
+        splitter.feed(b"x" * 200)
+
+    assert caught.value.reason == "response_too_large"
+
+
+@pytest.mark.parametrize(
+    ("rest", "left"),
+    [
+        (b'data: {"a": 1}', b'data: {"a": 1}\n\n'),
+        (b'data: {"a": 1}\r\n', b'data: {"a": 1}\n\n'),
+        (b"data: [DONE]", b"data: [DONE]\n\n"),
+        (b'data: {"a": ', b""),
+        (b": a comm", b""),
+        (b"", b""),
+    ],
+)
+def test_a_last_event_without_its_blank_line(rest: bytes, left: bytes) -> None:
+    assert sse.terminated(rest) == left
