@@ -22,7 +22,7 @@ GUARDRAILS: dict[str, tuple[str, str, str, str]] = {
 }
 KEPT_DAYS = 14
 # name → (project, what is limited, shadow)
-RATE_LIMITS: dict[str, tuple[str, dict[str, int], bool]] = {
+RATE_LIMITS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "Developer copilot": ("dev-copilot", {"rpm": 600, "tpm": 2_000_000}, False),
     "Fleet telemetry, trial": ("fleet-telemetry", {"rpm": 120, "concurrency": 20}, True),
 }

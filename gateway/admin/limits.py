@@ -44,7 +44,7 @@ class RateLimitAdmin(ServiceAdmin):
     search_fields = ("name", "scope_value")
     fields = ("name", *FIXED, *rate_limits.LIMIT_FIELDS[1:])
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return tuple("about" if name == "scope_value" and obj else name for name in self.fields)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
