@@ -170,8 +170,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["gateway.api.permissions.RolePermission"],
     "DEFAULT_PAGINATION_CLASS": "gateway.api.pagination.PagePagination",
     "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
-        "rest_framework.filters.SearchFilter",
+        "gateway.api.filters.StrictFilters",
+        "gateway.api.filters.StrictSearch",
         "gateway.api.ordering.StrictOrdering",
     ],
     "DEFAULT_SCHEMA_CLASS": "gateway.api.openapi.GatewaySchema",

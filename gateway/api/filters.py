@@ -7,13 +7,48 @@ from uuid import UUID
 import django_filters
 from django.db.models import Q
 from django.utils import timezone
+from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
+from rest_framework.filters import SearchFilter
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
 
 from gateway.choices import LineKind, LineStatus, Origin, PriceStatus, UsageSource
 from gateway.ledger.ids import started_at
 from gateway.models import AuditEvent, LedgerLine
 
 DEFAULT_DAYS = 7
+
+
+class StrictFilters(DjangoFilterBackend):
+    """django-filter's, but a list refuses parameters it does not know (`filter_unknown`): a misspelt filter would
+    return everything."""
+
+    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+        if getattr(view, "action", None) == "list":
+            known = self._known(request, queryset, view)
+            unknown = sorted(set(request.query_params) - known)
+            if unknown:
+                words = f"There is no such parameter. This list takes {', '.join(sorted(known))}."
+                raise ValidationError(dict.fromkeys(unknown, words), code="filter_unknown")
+        return super().filter_queryset(request, queryset, view)
+
+    def _known(self, request: Request, queryset: Any, view: Any) -> set[str]:
+        filters = self.get_filterset_class(view, queryset)
+        known = set(filters.base_filters) if filters else set()
+        pages = (getattr(view.paginator, f"{name}_query_param", None) for name in ("page", "page_size"))
+        others = (api_settings.SEARCH_PARAM, api_settings.ORDERING_PARAM, api_settings.URL_FORMAT_OVERRIDE)
+        return known.union(filter(None, (*pages, *others)))
+
+
+class StrictSearch(SearchFilter):
+    """DRF's, but what is wrong with the words is said of `search`."""
+
+    def get_search_terms(self, request: Request) -> list[str]:
+        try:
+            return super().get_search_terms(request)
+        except ValidationError as error:
+            raise ValidationError({self.search_param: error.detail}) from None
 
 
 class UsageFilter(django_filters.FilterSet):

@@ -18,17 +18,20 @@ HEADER = "X-Organization"
 CONSOLE_SESSION_KEY = "console_organization"
 """Where the console keeps the slug of the organization a person looked at last."""
 MANY = 20
+PLATFORM = "~"
+"""A superuser names this for the platform's own rows; no slug looks like it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The caller's place in one organization. `organization` None: a superuser who named none, which is enough where
-    the platform's own rows are meant. `role` None: a superuser."""
+    """The caller's place in one organization. `organization` None: a superuser who named none, or the platform itself
+    (`is_platform`). `role` None: a superuser."""
 
     organization: Organization | None
     role: Role | None
     team_id: UUID | None = None
     is_superuser: bool = False
+    is_platform: bool = False
 
     @property
     def is_admin(self) -> bool:
@@ -73,6 +76,8 @@ def _of_key(user: KeyPrincipal, slug: str) -> Access:
 
 
 def _of_superuser(mine: list[Any], slug: str) -> Access:
+    if slug == PLATFORM:
+        return Access(None, None, is_superuser=True, is_platform=True)
     if slug:
         found = Organization.objects.filter(slug=slug).first()
         if found is None:
@@ -95,6 +100,8 @@ def required_organization(request: Request) -> Organization:
     chosen in the console, when a browser reads, or the platform's only one. Raises `Invalid` (`organization_required`).
     """
     access = access_of(request)
+    if access.is_platform:
+        raise Invalid("organization_required", f"This belongs to an organization; name one in the {HEADER} header.")
     if access.organization is None:
         http: Any = request._request
         access = http.gateway_access = replace(access, organization=_only_choice(request))

@@ -227,10 +227,17 @@ async def read_body(
 ) -> bytes | None:
     """The request body; None when the client left. Raises 413 past the limit, 408 for a body that trickles in.
 
-    What is not kept is read and thrown away, so that a client sees the answer and not a broken pipe.
+    What is not kept is read and thrown away, so that a client sees the answer and not a broken pipe; unless it is
+    known before the first byte: the client waits for `100 Continue`, or announces more than is worth reading.
     """
     parts, size = [], 0
-    too_large = int(headers.get(b"content-length", b"0") or 0) > limit
+    announced = int(headers.get(b"content-length", b"0") or 0)
+    waits = headers.get(b"expect", b"").lower() == b"100-continue"
+    too_large = announced > limit
+    if too_large and is_kept and (waits or announced > DISCARD_LIMIT_BYTES):
+        raise _too_large(limit, is_unread=waits)
+    if not is_kept and (waits or announced > DISCARD_LIMIT_BYTES):
+        return b""
     try:
         async with asyncio.timeout(settings.GATEWAY_BODY_TIMEOUT_S):
             while True:
@@ -248,8 +255,14 @@ async def read_body(
         raise ApiError(408, "request_timeout", "The request body did not arrive in time.",
                        headers={"Connection": "close"}) from error  # fmt: skip
     if too_large and is_kept:
-        raise ApiError(413, "request_too_large", f"The request body is larger than {limit // MIB} MiB.")
+        raise _too_large(limit)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(limit: int, *, is_unread: bool = False) -> ApiError:
+    """`is_unread`: of the body nothing was sent, so that the connection can end with the answer."""
+    headers = {"Connection": "close"} if is_unread else None
+    return ApiError(413, "request_too_large", f"The request body is larger than {limit // MIB} MiB.", headers=headers)
 
 
 async def answer(send: Send, status: int, body: bytes, request_id: str, kind: bytes = b"application/json") -> None:

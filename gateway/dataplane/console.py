@@ -2,11 +2,16 @@
 
 import asyncio
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
+
+import orjson
+from django.conf import settings
 
 from gateway.dataplane.connection import Exchange
 from gateway.dataplane.errors import UpstreamError
 from gateway.dataplane.upstream import Client, Origin, Timeouts
+from gateway.middleware import request_id_from
 
 HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer",
@@ -17,6 +22,8 @@ NOT_RELAYED = (HOP_BY_HOP - {b"content-length"}) | {b"date"}
 FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"})
 BUFFERED_BYTES = 1024 * 1024  # longer bodies, uploads, go through piece by piece
 BODY_LIMIT_BYTES = 1024 * 1024 * 1024
+STEP_BYTES = 256 * 1024
+"""Of an upload, this much has to arrive within `GATEWAY_BODY_TIMEOUT_S`, each time anew."""
 TIMEOUTS = Timeouts(connect=2, first_byte=120, idle=120, total=3600)
 UNAVAILABLE = (
     b"<!doctype html><title>Starting</title><meta http-equiv=refresh content=2>"
@@ -31,19 +38,22 @@ class ConsoleRelay:
         self.pool = client.pool(Origin("console", 80, tls=False, socket_path=socket_path))
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        body, has_more = await _body(receive)
-        if _announced(scope) > BODY_LIMIT_BYTES:
-            await _plain(send, 413, b"request body too large")
-            return
         exchange: Exchange | None = None
         try:
+            if _announced(scope) > BODY_LIMIT_BYTES:
+                raise TooLargeError
+            paced = _Paced(receive)
+            body, has_more = await _body(paced)
             if has_more:
-                exchange = await self._upload(scope, body, receive)
+                exchange = await self._upload(scope, body, paced)
             else:
                 exchange = await self._start(_request(scope, body))
             await self._forward(exchange, receive, send, is_head=scope["method"] == "HEAD")
         except TooLargeError:
-            await _plain(send, 413, b"request body too large")
+            limit = BODY_LIMIT_BYTES // (1024 * 1024)
+            await _refuse(scope, send, 413, "request_too_large", f"The request body is larger than {limit} MiB.")
+        except TooSlowError:
+            await _refuse(scope, send, 408, "request_timeout", "The request body did not arrive in time.")
         except UpstreamError:
             if exchange is None or not exchange.started:
                 await _plain(send, 503, UNAVAILABLE, b"text/html")
@@ -114,6 +124,33 @@ class TooLargeError(Exception):
     """The body is longer than anything the console takes."""
 
 
+class TooSlowError(Exception):
+    """The body trickles in."""
+
+
+class _Paced:
+    """`receive` of a body that has to keep a pace: `STEP_BYTES` in `GATEWAY_BODY_TIMEOUT_S`, of which only the time
+    counts in which the client is waited for. Raises `TooSlowError`."""
+
+    def __init__(self, receive: Any) -> None:
+        self._receive = receive
+        self._size = 0
+        self._left_s = settings.GATEWAY_BODY_TIMEOUT_S
+
+    async def __call__(self) -> Any:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            message = await asyncio.wait_for(self._receive(), self._left_s)
+        except TimeoutError:
+            raise TooSlowError from None
+        self._left_s -= clock() - began
+        self._size += len(message.get("body", b""))
+        if self._size >= STEP_BYTES:
+            self._size, self._left_s = 0, settings.GATEWAY_BODY_TIMEOUT_S
+        return message
+
+
 async def _body(receive: Any) -> tuple[bytes, bool]:
     """The body, or its first MiB and that there is more."""
     parts: list[bytes] = []
@@ -164,8 +201,23 @@ def _header_lines(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
     return [name + b": " + value for name, value in headers if name not in HOP_BY_HOP and name not in FORWARDED]
 
 
-async def _plain(send: Any, status: int, body: bytes, kind: bytes = b"text/plain") -> None:
-    headers = [(b"content-type", kind + b"; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+async def _refuse(scope: dict[str, Any], send: Any, status: int, code: str, detail: str) -> None:
+    """A problem document for programs, a line for browsers; the connection ends, for the body was not read."""
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    request_id = request_id_from(given.decode("latin-1"))
+    headers = [(b"x-request-id", request_id.encode()), (b"connection", b"close")]
+    if not scope["raw_path"].startswith(b"/api/"):
+        await _plain(send, status, detail.encode(), headers=headers)
+        return
+    problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail,
+               "code": code, "errors": [], "request_id": request_id}  # fmt: skip
+    await _plain(send, status, orjson.dumps(problem), b"application/problem+json", headers)
+
+
+async def _plain(
+    send: Any, status: int, body: bytes, kind: bytes = b"text/plain", headers: Iterable[tuple[bytes, bytes]] = ()
+) -> None:
+    headers = [(b"content-type", kind + b"; charset=utf-8"), (b"content-length", b"%d" % len(body)), *headers]
     if status == 503:
         headers.append((b"retry-after", b"2"))
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -11,6 +11,7 @@ from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.dataplane.errors import ApiError
+from gateway.middleware import request_id_from
 
 logger = logging.getLogger(__name__)
 HEAD_LIMIT_BYTES = 64 * 1024
@@ -32,6 +33,7 @@ class FrontProtocol(HttpToolsProtocol):
         # Sizes of: the piece that is parsed, the piece in which this head began, all before the one that is parsed.
         self._piece_bytes = self._first_piece_bytes = self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._body_timer: asyncio.TimerHandle | None = None
         self._refusal: ApiError | None = None
 
     # ---- connection --------------------------------------------------------------------------------------------------
@@ -46,6 +48,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_body_timer()
         if self.transport is not None:  # else it was dropped at once
             super().connection_lost(exc)
 
@@ -107,6 +110,24 @@ class FrontProtocol(HttpToolsProtocol):
         else:
             self.transport.close()  # nothing was asked, so nothing is answered
 
+    # ---- body --------------------------------------------------------------------------------------------------------
+    def on_response_complete(self) -> None:
+        """Answered before the body was there: what still comes is thrown away, and not for long."""
+        is_early = self.cycle.response_complete and self.cycle.more_body  # and not one that was pipelined behind
+        super().on_response_complete()
+        if is_early and not self.transport.is_closing():
+            self._body_timer = self.loop.call_later(settings.GATEWAY_BODY_TIMEOUT_S, self.transport.close)
+
+    def on_message_complete(self) -> None:
+        if self._body_timer is not None:
+            self._stop_body_timer()
+        super().on_message_complete()
+
+    def _stop_body_timer(self) -> None:
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
+
     # ---- refusals ----------------------------------------------------------------------------------------------------
     def _refuse(self, error: ApiError) -> ApiError:
         self._refusal = error
@@ -119,18 +140,28 @@ class FrontProtocol(HttpToolsProtocol):
 
     def _end_with(self, error: ApiError) -> None:
         """Answer outside of any request, and close. An answer under way is not talked into."""
+        request_id = request_id_from(self._caller_request_id())
         self._is_in_head = False
         self._stop_timer()
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()
             return
         body = error.body()
-        head = [b"content-type: application/json", b"content-length: %d" % len(body), b"connection: close"]
+        head = [b"content-type: application/json", b"content-length: %d" % len(body), b"connection: close",
+                b"x-request-id: " + request_id.encode()]  # fmt: skip
+        logger.info("request %s refused: %s", request_id, error.code)
         head += [f"{name.lower()}: {value}".encode("latin-1") for name, value in error.headers.items()]
         self.transport.write(STATUS_LINE[error.status] + b"\r\n".join(head) + b"\r\n\r\n" + body)
         self._unset_keepalive_if_required()
         self.connections.discard(self)
         self.transport.set_protocol(_Lingering(self.transport, self.loop))
+
+    def _caller_request_id(self) -> str:
+        """As far as the head has come; what is there when none began is the last request's."""
+        if not self._is_in_head and self._refusal is None:
+            return ""
+        given = next((value for name, value in self.headers or () if name == b"x-request-id"), b"")
+        return given.decode("latin-1")
 
 
 class _Lingering(asyncio.Protocol):

@@ -315,19 +315,19 @@ def reset_password(*, uid: str, token: str, new: str) -> User:
 
 
 def _replace_password(user: User, password: str, actor: Actor, verb: str) -> User:
-    set_password(user, password)
+    set_password(user, password, field="new_password")
     user.save(update_fields=["password"])
     tokens.revoke_all(user=user)
     audit.record(organization=None, actor=actor, verb=verb, target=user)
     return user
 
 
-def set_password(user: User, password: str) -> None:
-    """Set a password on an unsaved change of `user`; raises `Invalid` when it is too weak."""
+def set_password(user: User, password: str, *, field: str = "password") -> None:
+    """Set a password on an unsaved change of `user`; raises `Invalid`, of `field`, when it is too weak."""
     try:
         password_validation.validate_password(password, user)
     except ValidationError as error:
-        raise Invalid("password_weak", " ".join(error.messages), field="password") from None
+        raise Invalid("password_weak", " ".join(error.messages), field=field) from None
     user.set_password(password)
 
 

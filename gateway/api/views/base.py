@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -24,7 +25,8 @@ class Resource(GenericViewSet):
     """`roles` names who may do what; an action without an entry is refused.
 
     `is_platform_visible`: platform-wide rows (organization null) belong in the list. `has_platform_scope`: a superuser
-    who names no organization acts on the platform's rows; elsewhere one has to be named, or be the only choice.
+    may name the platform itself, and makes its rows when naming nothing; else an organization has to be named, or be
+    the only choice.
     """
 
     roles: dict[str, Who] = {}
@@ -37,8 +39,12 @@ class Resource(GenericViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """After the permissions. Raises `Invalid` (`organization_required`)."""
         super().initial(request, *args, **kwargs)
-        if self.is_organization_scoped and not self.has_platform_scope and is_by_role(request, self):
+        if self.is_organization_scoped and is_by_role(request, self) and not self._is_for_platform(request):
             required_organization(request)
+
+    def _is_for_platform(self, request: Request) -> bool:
+        makes_rows = not self.detail and request.method not in SAFE_METHODS
+        return self.has_platform_scope and (access_of(request).is_platform or makes_rows)
 
     @property
     def actor(self) -> Actor:

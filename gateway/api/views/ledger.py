@@ -6,15 +6,13 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.http import Http404
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.decorators import action
-from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateway.api.filters import AuditFilter, UsageFilter
+from gateway.api.filters import AuditFilter, StrictFilters, StrictSearch, UsageFilter
 from gateway.api.ordering import LedgerOrdering
 from gateway.api.pagination import CappedPagination
 from gateway.api.permissions import ADMINS, MEMBERS
@@ -59,7 +57,7 @@ class UsageRecordViewSet(ReadableResource):
     serializer_class = shapes.UsageRecordSerializer
     pagination_class = CappedPagination
     filterset_class = UsageFilter
-    filter_backends = (DjangoFilterBackend, SearchFilter, LedgerOrdering)
+    filter_backends = (StrictFilters, StrictSearch, LedgerOrdering)
     search_fields = ("request_id", "model_requested", "model_served", "end_user", "error_type")
     ordering_fields = ("started_at",)
     roles = {
@@ -171,7 +169,7 @@ def _notes(lines: list[LedgerLine]) -> list[dict[str, str]]:
 
 
 class AuditEventViewSet(ReadableResource):
-    """The audit trail of the organization; of the platform's own for a superuser who names none."""
+    """The audit trail of the organization; of the platform's own for a superuser who asks for `~`."""
 
     has_platform_scope = True
 

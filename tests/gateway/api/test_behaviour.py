@@ -190,16 +190,27 @@ def test_a_superuser_names_the_organization_too(path: str, company: factories.Ac
     assert root.get(f"{API}/{path}", HTTP_X_ORGANIZATION="acme").status_code == 200
 
 
-def test_a_superuser_without_an_organization_acts_on_the_platforms_rows(company: factories.Acme) -> None:
+def test_a_superuser_acts_on_the_platforms_rows(company: factories.Acme) -> None:
     root = as_root(company)
-
     made = root.post(f"{API}/providers", {"slug": "all", "name": "All", "base_url": "https://93.184.216.34/v1"})
-
     assert (made.status_code, made.json()["organization"]) == (201, None)
+    unnamed = root.get(f"{API}/providers")
+    assert (unnamed.status_code, unnamed.json()["code"]) == (400, "organization_required")
+
+    root.credentials(HTTP_X_ORGANIZATION="~")
+
     listed = root.get(f"{API}/providers").json()["results"]
     assert {row["slug"] for row in listed} == {"all", company.shared_provider.slug}
     assert root.get(f"{API}/providers/{company.provider.pk}").status_code == 404
     assert [row["verb"] for row in root.get(f"{API}/audit-events").json()["results"]] == ["provider.create"]
+    assert root.get(f"{API}/teams").json()["code"] == "organization_required"
+
+
+def test_the_platforms_rows_are_the_superusers(company: factories.Acme, caller: Caller) -> None:
+    adam = caller("admin")
+    adam.credentials(HTTP_X_ORGANIZATION="~")
+
+    assert adam.get(f"{API}/providers").json()["code"] == "organization_not_found"
 
 
 def test_the_only_organization_needs_no_name(company: factories.Acme) -> None:
@@ -207,6 +218,11 @@ def test_the_only_organization_needs_no_name(company: factories.Acme) -> None:
     root = as_root(company)
 
     assert {row["slug"] for row in root.get(f"{API}/teams").json()["results"]} == {"search", "ads"}
+    assert company.provider.slug in {row["slug"] for row in root.get(f"{API}/providers").json()["results"]}
+    assert root.get(f"{API}/providers/{company.provider.pk}").status_code == 200
+    assert root.get(f"{API}/audit-events").json()["count"] > 0
+    verified = root.get(f"{API}/audit-events/verify").json()
+    assert (verified["is_intact"], verified["sealed"] + verified["unsealed"] > 0) == (True, True)
     assert root.post(f"{API}/teams", {"slug": "x", "name": "X"}).status_code == 201
 
 
@@ -444,6 +460,43 @@ def test_usage_records_are_ordered_by_time_either_way(company: factories.Acme, c
     assert listed(f"ordering=started_at&after={oldest}") == [middle, newest]
     assert listed(f"before={newest}&after={oldest}") == [middle]
     assert carol.get(f"{API}/usage-records?after={uuid4()}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("usage-records?started_after=foo", "started_after"), ("usage-records?staus=ok&page_size=5", "staus"),
+     ("teams?name=x", "name"), ("organizations?id=1", "id")],
+)  # fmt: skip
+def test_a_filter_that_a_list_does_not_know_is_refused(path: str, name: str, caller: Caller) -> None:
+    response = caller("admin").get(f"{API}/{path}")
+
+    assert response.status_code == 400
+    assert [(error["field"], error["code"]) for error in response.json()["errors"]] == [(name, "filter_unknown")]
+
+
+def test_every_parameter_a_list_documents_is_taken(caller: Caller) -> None:
+    admin = caller("admin")
+
+    assert (
+        admin.get(f"{API}/usage-records?format=json&page=1&page_size=5&search=x&ordering=started_at").status_code == 200
+    )
+    assert (
+        admin.get(f"{API}/usage-records?status=ok&start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z").status_code
+        == 200
+    )
+
+
+def test_faults_are_said_of_the_input_that_has_them(company: factories.Acme, caller: Caller) -> None:
+    admin = caller("admin")
+    searched = admin.get(f"{API}/usage-records", {"search": "a\0b"})
+    assert [error["field"] for error in searched.json()["errors"]] == ["search"]
+
+    user = company.people["adam"]
+    user.set_password("a long enough pass-phrase")
+    user.save()
+    admin.force_authenticate(user)
+    weak = admin.post(f"{API}/me/password", {"current_password": "a long enough pass-phrase", "new_password": "abc"})
+    assert [(error["field"], error["code"]) for error in weak.json()["errors"]] == [("new_password", "password_weak")]
 
 
 @pytest.mark.parametrize("path", ["usage-records?ordering=-cost", "usage-records?ordering=id", "teams?ordering=secret",

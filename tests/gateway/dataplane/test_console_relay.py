@@ -155,6 +155,22 @@ async def test_more_than_the_limit_is_refused(tmp_path, monkeypatch, announced):
     assert sent.status == 413
 
 
+async def test_an_upload_has_to_keep_a_pace(tmp_path, settings):
+    settings.GATEWAY_BODY_TIMEOUT_S = 0.3
+    fake, sent = FakeConsole(), Sent()
+
+    async def late() -> dict[str, Any]:
+        await asyncio.sleep(0.2)
+        return piece(b"a" * console.STEP_BYTES, more=True)
+
+    messages = [piece(b"a" * MIB, more=True), late, late, late]  # and then nothing
+    async with relay_to(fake, tmp_path / "console.sock") as relay:
+        await asyncio.wait_for(relay(scope(content_length=str(3 * MIB)), receiver(*messages), sent), 20)
+
+    assert sent.status == 408
+    assert len(fake.body) == MIB + 3 * console.STEP_BYTES
+
+
 async def test_a_client_that_leaves_ends_the_upload(tmp_path):
     fake, sent = FakeConsole(), Sent()
     messages = [piece(b"a" * MIB, more=True), {"type": "http.disconnect"}]

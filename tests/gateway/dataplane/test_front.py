@@ -21,7 +21,8 @@ CAP = 20
 @pytest.fixture(scope="module")
 def tight(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A second data plane on the same database with short limits."""
-    settings = {"GATEWAY_HEAD_TIMEOUT_S": "0.5", "GATEWAY_KEEP_ALIVE_S": "3", "GATEWAY_MAX_CONNECTIONS": str(CAP)}
+    settings = {"GATEWAY_HEAD_TIMEOUT_S": "0.5", "GATEWAY_KEEP_ALIVE_S": "3", "GATEWAY_MAX_CONNECTIONS": str(CAP),
+                "GATEWAY_BODY_TIMEOUT_S": "1.5"}  # fmt: skip
     stack = Stack(Path(tmp_path_factory.mktemp("tight")), world.stack.url, world.stack.simulator, settings)
     stack.start()
     yield stack
@@ -185,3 +186,73 @@ def test_connections_beyond_the_cap_are_refused_then_dropped_and_then_there_is_r
         assert answered(beyond[0]) == (503, "too_many_connections")
 
     Stack.wait_for(lambda: tight.get("/healthz").status == 200)
+
+
+def trickle(peer: socket.socket, *, bytes_at_most: int = 100) -> bytes:
+    """Send a body byte by byte until the other side closes; what it answered."""
+    peer.settimeout(0.1)
+    received = b""
+    for _ in range(bytes_at_most):
+        with contextlib.suppress(TimeoutError):
+            try:
+                peer.sendall(b"a")
+                piece = peer.recv(65536)
+            except ConnectionError:
+                return received
+            if not piece:
+                return received
+            received += piece
+    pytest.fail("the body could take as long as it liked")
+
+
+@pytest.mark.parametrize("target", ["POST /admin/login/", "POST /api/v1/auth/token", "POST /v1/chat/completions"])
+def test_a_body_that_trickles_in_is_cut_wherever_it_goes(tight: Stack, target: str) -> None:
+    with connect(tight) as peer:
+        peer.sendall(
+            target.encode() + b" HTTP/1.1\r\nhost: x\r\nx-request-id: mine-1\r\ncontent-length: 100000\r\n\r\n"
+        )
+
+        received = trickle(peer)
+
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 ")
+    assert b"\r\nx-request-id: mine-1" in head
+    assert b"did not arrive in time" in body
+    if "/api/" in target:
+        assert b"application/problem+json" in head
+        assert json.loads(body)["code"] == "request_timeout"
+
+
+def test_a_body_nobody_reads_keeps_no_connection(tight: Stack) -> None:
+    with connect(tight) as peer:
+        peer.sendall(GET + b"content-length: 100000\r\n\r\n")
+
+        assert trickle(peer).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_body_that_is_far_too_long_is_refused_before_it_comes(world: World) -> None:
+    key = b"authorization: Bearer " + world.secret.encode()
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n" + key + b"\r\ncontent-length: "
+    with connect(world.stack) as peer:
+        peer.sendall(head + b"1000000000000\r\n\r\n")
+        assert status_of(peer) == 413
+    with connect(world.stack) as peer:
+        peer.sendall(head + b"50000000\r\nexpect: 100-continue\r\n\r\n")
+        assert answered(peer) == (413, "request_too_large")
+
+
+def test_a_stranger_who_waits_for_100_continue_is_refused_at_once(world: World) -> None:
+    with connect(world.stack) as peer:
+        peer.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n"
+        )
+        assert status_of(peer) == 401
+
+
+def test_refusals_before_a_request_have_a_request_id(world: World) -> None:
+    with connect(world.stack) as peer:
+        peer.sendall(b"GET / HTTP/1.1\r\nx-request-id: mine-2\r\nb: c\r\na b: c\r\n\r\n")
+        assert b"\r\nx-request-id: mine-2\r\n" in rest_of(peer)
+    with connect(world.stack) as peer:
+        peer.sendall(b"\x16\x03\x01\x00\xa5")
+        assert re.search(rb"\r\nx-request-id: req_[0-9a-f]{32}\r\n", rest_of(peer))
