@@ -4,13 +4,16 @@ Precedence: real environment, then `.env` in the checkout, then `$DATA_DIR/secre
 `manage.py up`), then the default.
 """
 
+import json
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import environ
+import psutil
 
 from gateway.dataplane import addresses
 from gateway.dataplane.proxy import Proxy
@@ -69,6 +72,16 @@ def embedded_database_url(data_dir: Path) -> str:
     """URL that the embedded server left in `run/database.url`; empty before the first start."""
     pointer = data_dir / "run" / "database.url"
     return pointer.read_text().strip() if pointer.exists() else ""
+
+
+def running(data_dir: Path) -> dict[str, Any]:
+    """What `manage.py up` says of itself in `run/state.json` (`port`, `url`, …); empty while it does not run."""
+    try:
+        state: dict[str, Any] = json.loads((data_dir / "run" / "state.json").read_text())
+        is_alive = psutil.pid_exists(state["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return state if is_alive else {}
 
 
 def read_dotenv() -> None:
@@ -146,7 +159,7 @@ def load() -> Env:
             env.str("GATEWAY_UPSTREAM_PROXY", default=""), env.list("GATEWAY_UPSTREAM_NO_PROXY", default=[])
         ),
         console_socket=Path(env.str("CONSOLE_SOCKET", default="") or data_dir / "run" / "console.sock"),
-        console_url=env.str("CONSOLE_URL", default=""),
+        console_url=env.str("CONSOLE_URL", default="") or running(data_dir).get("url", ""),
         log_json=env.bool("LOG_JSON", default=False),
         head_timeout_s=env.float("GATEWAY_HEAD_TIMEOUT_S", default=10.0),
         keep_alive_s=env.int("GATEWAY_KEEP_ALIVE_S", default=75),

@@ -245,7 +245,7 @@ CACHES = {
 if ENV.email_url:
     vars().update(environ.Env.email_url_config(ENV.email_url))
 else:
-    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_BACKEND = "config.mailfiles.PrivateFileBackend"
     EMAIL_FILE_PATH = DATA_DIR / "mail"
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = "LLM Gateway <gateway@localhost>"

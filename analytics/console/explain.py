@@ -34,6 +34,8 @@ UNIT_METERS = {
     "web_search": "search",
     "audio_second": "second",
 }
+UNKNOWN_MODEL = "unknown"
+"""What an imported line that names no model was asked for."""
 USAGE_SOURCES = {
     "reported": "The vendor reported these token counts with the answer.",
     "counted": "The vendor reported no usage, so the gateway counted request and answer itself.",
@@ -121,10 +123,11 @@ def price_words(price_status: str, model: str, provider: str | None, day: str) -
     """Why the line costs what it costs, or why no cost is known."""
     if price_status == "unpriced":
         where = f" at {provider}" if provider else ""
-        return (
-            f"Not priced, because no price list and no price of your own names {model}{where} on {day}. The cost is "
-            "unknown, not zero; it is filled in by an adjustment when a price arrives."
-        )
+        if model in ("", UNKNOWN_MODEL):
+            reason = "the record names no model"
+        else:
+            reason = f"no price list and no price of your own named {model}{where} on {day}"
+        return f"Not priced, because {reason}. The cost is unknown, not zero; a price added later is for later calls."
     if price_status == "free":
         return "Free: nothing was billed for this line."
     return (

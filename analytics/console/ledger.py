@@ -128,7 +128,8 @@ class ScoreRow:
 
 @dataclass(frozen=True, slots=True)
 class RequestDetail:
-    """A request with all its lines, oldest first; `truncated` when it has more than `MOST_LINES`."""
+    """A request with all its lines, oldest first; `truncated` when it has more than `MOST_LINES`. `calls`: more than
+    one when the caller gave several calls the same id; lines, cost and duration are of all of them."""
 
     request_id: str
     organization: Organization
@@ -143,6 +144,7 @@ class RequestDetail:
     unpriced: bool
     length: str
     truncated: bool
+    calls: int
 
 
 def recent_lines(user: User, organization: Organization, now: datetime, *, sees_all: bool) -> list[LedgerLine]:
@@ -231,7 +233,13 @@ def detail(user: User, request_id: str, organization: Organization | None, zone:
         unpriced=any(line.price_status == PriceStatus.UNPRICED for line in lines),
         length=format.duration(_span_ms(lines)),
         truncated=len(lines) > MOST_LINES,
+        calls=calls_of(lines),
     )
+
+
+def calls_of(lines: Sequence[LedgerLine]) -> int:
+    """How many calls the lines of one request id are of: callers may send an id again."""
+    return max(1, sum(line.is_final and line.kind in REQUEST_KINDS for line in lines))
 
 
 def _scores(user: User, line: LedgerLine, zone: str) -> list[ScoreRow]:
@@ -350,6 +358,8 @@ def _line_detail(line: LedgerLine, lines: Sequence[LedgerLine], zone: str) -> Li
 
 def _title(line: LedgerLine, lines: Sequence[LedgerLine]) -> str:
     if line.kind != LineKind.ATTEMPT:
+        return line.get_kind_display()
+    if calls_of(lines) > 1:  # whose attempt it is cannot be told
         return line.get_kind_display()
     attempts = [other for other in lines if other.kind == LineKind.ATTEMPT]
     return f"Attempt {attempts.index(line) + 1} of {len(attempts)}"

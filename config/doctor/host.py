@@ -142,7 +142,7 @@ def mail_server() -> Finding:
 
 def public_port() -> Finding:
     """Either the gateway is ready on it, or it is free."""
-    port = int(os.environ.get("PORT") or 8000)
+    port = int(env.running(settings.DATA_DIR).get("port") or os.environ.get("PORT") or 8000)
     if port_is_free("127.0.0.1", port):
         return skipped("Public port", f"{port} is free; the gateway does not run here")
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)

@@ -316,6 +316,11 @@ class EmbeddedPostgres:
                 break
         self.process = None
 
+    def leave(self) -> None:
+        """After the server's end: the socket directory goes, unless something is still in it."""
+        with contextlib.suppress(OSError):
+            self.socket_dir.rmdir()
+
     def remove(self) -> None:
         """Stop and delete everything, sockets included; for throw-away clusters."""
         self.stop()

@@ -91,6 +91,8 @@ class _Up:
             if self.supervisor.stopping:
                 say("\nStopping. Ctrl-C again kills.")  # the terminal shows ^C at the start of the line
             self.supervisor.stop(children.STOP_ORDER)
+            if self.postgres is not None:
+                self.postgres.leave()
         say("Stopped.")
 
     def _claim(self) -> UpLock:

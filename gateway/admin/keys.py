@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -33,6 +34,21 @@ class KeyForm(forms.ModelForm):
             "project", "user", "name", "scopes", "allowed_models", "rpm_limit", "tpm_limit", "budget_amount",
             "expires_at",
         )  # fmt: skip
+
+
+class RotationForm(forms.Form):
+    """How long the old key goes on working beside its successor."""
+
+    overlap_s = forms.TypedChoiceField(
+        label="The old key",
+        coerce=int,
+        choices=[
+            (0, "stops at once"), (3600, "works for another hour"), (86_400, "works for another day"),
+            (604_800, "works for another 7 days"),
+        ],
+        widget=forms.RadioSelect,
+        initial=3600,
+    )  # fmt: skip
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -103,7 +119,7 @@ class KeyAdmin(ServiceAdmin):
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         return self._secret_page(request, request.gateway_issued)  # type: ignore[attr-defined]
 
-    @admin.action(description="Rotate the selected key (the old one stops at once)", permissions=["alter"])
+    @admin.action(description="Rotate the selected key…", permissions=["alter"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[VirtualKey]) -> HttpResponse | None:
         selected = list(queryset[:2])
         if len(selected) != 1:
@@ -111,7 +127,12 @@ class KeyAdmin(ServiceAdmin):
             return None
         try:
             self._check(request, selected[0])
-            return self._secret_page(request, keys.rotate_key(key=selected[0], actor=_person(request)))
+            form = RotationForm(request.POST if "confirmed" in request.POST else None)
+            if not form.is_valid():
+                return self._confirmation(request, selected[0], form)
+            overlap_s = form.cleaned_data["overlap_s"]
+            issued = keys.rotate_key(key=selected[0], actor=_person(request), overlap_s=overlap_s)
+            return self._secret_page(request, issued)
         except ServiceError as error:
             messages.error(request, error.message)
             return None
@@ -123,6 +144,11 @@ class KeyAdmin(ServiceAdmin):
             keys.revoke_key(key=key, actor=_person(request))
 
         self.apply(request, queryset, verb, "revoked")
+
+    def _confirmation(self, request: HttpRequest, key: VirtualKey, form: RotationForm) -> HttpResponse:
+        context = {**self.admin_site.each_context(request), "title": "Rotate a key", "key": key, "form": form,
+                   "opts": self.opts, "checkbox": ACTION_CHECKBOX_NAME}  # fmt: skip
+        return TemplateResponse(request, "admin/gateway/virtualkey/rotate.html", context)
 
     def _secret_page(self, request: HttpRequest, issued: keys.IssuedKey) -> HttpResponse:
         context = {

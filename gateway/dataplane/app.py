@@ -98,7 +98,7 @@ class DataPlane:
     async def _model_call(self, endpoint: Endpoint, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         runtime = self.runtime
         assert runtime is not None
-        headers = dict(scope["headers"])
+        headers = call_module.headers_of(scope["headers"])
         call = call_module.new_call(endpoint, headers, (scope.get("client") or ("", 0))[0])
         runtime.metrics.active += 1
         relay: Relay | None = None
@@ -146,7 +146,7 @@ class DataPlane:
         """`GET /v1/models`, `GET /v1/models/{id}`; anything else under /v1 is a clear 404 or 405."""
         runtime = self.runtime
         assert runtime is not None
-        headers = dict(scope["headers"])
+        headers = call_module.headers_of(scope["headers"])
         is_anthropic = b"anthropic-version" in headers or path.startswith("/v1/messages")
         endpoint = unknown(path, ANTHROPIC_MESSAGES if is_anthropic else OPENAI_CHAT)
         call = call_module.new_call(endpoint, headers, "")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gateway.dataplane.routing.decision import Choice
     from gateway.otlp.context import TraceContext
 
+LIST_HEADERS = (b"x-gateway-tags",)
 MAX_TAGS = 20
 MAX_TAG_CHARS = 120
 MAX_NAME_CHARS = 200
@@ -123,6 +124,17 @@ class Call:
             if isinstance(value, int) and not isinstance(value, bool):  # lenient providers take `true` for 1
                 return value
         return None
+
+
+def headers_of(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The headers of a request by name; a list that came in several lines is joined (RFC 9110 §5.3), of the others the
+    last line counts."""
+    headers = dict(pairs)
+    if len(headers) != len(pairs):
+        for name in LIST_HEADERS:
+            if name in headers:
+                headers[name] = b",".join(value for other, value in pairs if other == name)
+    return headers
 
 
 def new_call(endpoint: Endpoint, headers: Mapping[bytes, bytes], client_ip: str) -> Call:

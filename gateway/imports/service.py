@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Sum
 from django.utils.module_loading import import_string
 
 from gateway.choices import JobStatus
@@ -66,7 +67,8 @@ class Source:
 @dataclass(slots=True)
 class Summary:
     """What one call did; tokens and cost are of the lines it added. `cost` is a decimal string, unpriced lines are
-    not in it but in `unpriced`."""
+    not in it but in `unpriced`. `unpriced_before`: of the lines that were there already, how many have no price, which
+    another mapping does not give them."""
 
     file: str
     records: int = 0
@@ -80,6 +82,7 @@ class Summary:
     input_tokens: int = 0
     output_tokens: int = 0
     cost: Decimal = Decimal(0)
+    unpriced_before: int = 0
     first_rejections: list[Rejection] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -145,7 +148,15 @@ def import_file(
             _fail(run, str(error))
             raise
         loader.finish(content.lines)
+    if summary.duplicates:
+        summary.unpriced_before = min(summary.duplicates, _unpriced(run) - summary.unpriced)
     return summary
+
+
+def _unpriced(run: ImportRun) -> int:
+    """Lines without a price that all imports of the run's file have added."""
+    runs = ImportRun.objects.filter(organization=run.organization, source=run.source)
+    return runs.aggregate(lines=Sum("unpriced"))["lines"] or 0
 
 
 def _pricer(connection: psycopg.Connection[Any]) -> Pricer:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from analytics.console import ledger
+from analytics.console import explain, ledger
 from gateway.models import VirtualKey
 from gateway.scores import RECORD_SQL, read
 from tests.console.company import Company, line, load, with_retry
@@ -270,3 +270,26 @@ def test_scores_of_a_request_are_shown_with_who_and_when(company: Company, sign_
         ("tone", "–", "friendly", f'grader <span class="quiet">key {key}</span>'),
     ]
     assert "scores-title" not in page_of(client, f"{LIST}r1/")
+
+
+def test_calls_with_the_same_request_id_are_told(company: Company, sign_in: SignIn) -> None:
+    now, rng = datetime.now(UTC) - timedelta(minutes=1), Random(11)
+    load(company, [line(company, now - timedelta(minutes=i), rng, request_id="mine") for i in range(2)])
+
+    page = page_of(sign_in("alice"), f"{LIST}mine/")
+
+    assert "The caller sent this id with 2 calls." in page
+    assert "Attempt 1 of 2" not in page
+
+
+def test_why_a_line_has_no_price() -> None:
+    from_record = explain.price_words("unpriced", "unknown", None, "16 Nov 2023")
+    of_model = explain.price_words("unpriced", "house-1", "openai", "16 Nov 2023")
+
+    assert from_record == (
+        "Not priced, because the record names no model. "
+        "The cost is unknown, not zero; a price added later is for later calls."
+    )
+    assert of_model.startswith(
+        "Not priced, because no price list and no price of your own named house-1 at openai on 16 Nov 2023."
+    )

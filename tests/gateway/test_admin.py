@@ -111,6 +111,27 @@ def test_a_new_key_shows_its_secret_once(company: factories.Acme) -> None:
     assert secret not in str(event.after)
 
 
+def test_rotating_asks_how_long_the_old_key_works(company: factories.Acme) -> None:
+    alice, key = as_(company, "alice"), company.keys["bob"]
+    action = {"action": "rotate", "_selected_action": [str(key.pk)]}
+
+    asked = alice.post(page(VirtualKey), {**action, "index": 0}).content.decode()
+    assert not key.successors.exists()
+    assert all(f'name="overlap_s" value="{seconds}"' in asked for seconds in (0, 3600, 86400, 604800))
+
+    wrong = alice.post(page(VirtualKey), {**action, "confirmed": "1", "overlap_s": "5"}).content.decode()
+    assert "Select a valid choice" in wrong
+    assert not key.successors.exists()
+
+    shown = alice.post(page(VirtualKey), {**action, "confirmed": "1", "overlap_s": "3600"})
+    assert "gw-" in shown.content.decode()
+    event = AuditEvent.objects.get(verb="key.rotate", object_id=str(key.pk))
+    assert event.after["overlap_s"] == 3600
+    key.refresh_from_db()
+    assert key.is_active
+    assert key.successors.get().lineage == key.pk
+
+
 def test_no_page_allows_a_metadata_address(company: factories.Acme) -> None:
     root = as_(company, "root")
 

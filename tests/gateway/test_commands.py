@@ -68,6 +68,12 @@ def test_set_provider_allows_a_private_address_and_says_so(monkeypatch: pytest.M
     assert provider.organization is None
 
 
+def test_set_provider_says_that_no_credential_is_stored() -> None:
+    _, said = run("set_provider", "local", "--kind", "vllm", "--base-url", "https://93.184.216.34/v1")
+
+    assert said.startswith("No credential is stored for it: --api-key-env stores one.")
+
+
 def test_set_provider_does_not_allow_a_metadata_address() -> None:
     with pytest.raises(CommandError, match="is a link-local address or a cloud's metadata service"):
         call_command("set_provider", "x", "--base-url", "http://169.254.169.254/v1")

@@ -20,7 +20,7 @@ from gateway.api.serializers import ledger as shapes
 from gateway.api.serializers import scores as score_shapes
 from gateway.api.serializers.policies import BodiesSerializer
 from gateway.api.views.base import ReadableResource
-from gateway.choices import PriceStatus, UsageSource
+from gateway.choices import LineKind, PriceStatus, UsageSource
 from gateway.ledger.ids import started_at
 from gateway.models import AuditEvent, LedgerLine, QualityScore
 from gateway.scores import Opinion
@@ -163,6 +163,10 @@ def _notes(lines: list[LedgerLine]) -> list[dict[str, str]]:
         notes.append({"code": "unpriced", "message": message})
     if any(line.usage_source == UsageSource.ESTIMATED for line in lines):
         notes.append({"code": "estimated", "message": "At least one line is an estimate; a correction may follow."})
+    calls = sum(line.is_final and line.kind != LineKind.ADJUSTMENT for line in lines)
+    if calls > 1:
+        message = f"The caller sent this request id with {calls} calls; the total is of all of them."
+        notes.append({"code": "several_calls", "message": message})
     if len({line.currency for line in lines}) > 1:
         notes.append({"code": "currencies", "message": "The lines have several currencies; the total adds them up."})
     return notes

@@ -48,7 +48,7 @@ class Front:
         return []
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        headers: Mapping[bytes, bytes] = call_module.headers_of(scope["headers"])
         call = call_module.new_call(unknown(self.root), headers, (scope.get("client") or ("", 0))[0])
         try:
             refuse_repeated(scope["headers"])

@@ -1,9 +1,11 @@
-"""Azure's public LLM inference traces: `TIMESTAMP,ContextTokens,GeneratedTokens`, CRLF, 100 ns digits, UTC.
+"""Azure's public LLM inference traces: `TIMESTAMP,ContextTokens,GeneratedTokens`, CRLF, 100 ns digits, UTC; cells may
+be in quotes, as spreadsheets write them.
 
 Source of the format: github.com/Azure/AzurePublicDataset, AzureLLMInferenceTrace_*.csv (Patel et al., "Splitwise",
 ISCA 2024). It names no model: `--mapping model=… [provider=…] [endpoint=…]` says which one to price.
 """
 
+import csv
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import BinaryIO
@@ -32,7 +34,7 @@ def read(file: BinaryIO, mapping: Mapping[str, str], now: datetime) -> Iterator[
     given = constants("azure-trace", mapping, CONSTANTS)
     numbered = read_lines(file)
     first = next(numbered, None)
-    if first is None or first.data.strip() != HEADER:
+    if first is None or first.data.replace(b'"', b"").strip() != HEADER:
         found = "an empty file" if first is None else repr(readable(first.data[:80]))
         raise UnreadableFileError(f"the first line must be {HEADER.decode()}, found {found}")
     for line in numbered:
@@ -48,7 +50,7 @@ def _record(line: RawLine, given: Mapping[str, str], now: datetime) -> UsageReco
     if line.is_cut:
         raise BadValueError("longer than 1 MiB")
     text = decode(line.data)
-    fields = text.split(",")
+    fields = _quoted(text) if '"' in text else text.split(",")
     if len(fields) != 3:
         raise BadValueError(f"{len(fields)} columns instead of 3")
     return UsageRecord(
@@ -63,3 +65,10 @@ def _record(line: RawLine, given: Mapping[str, str], now: datetime) -> UsageReco
         provider=given.get("provider"),
         values={"endpoint": given["endpoint"]} if "endpoint" in given else {},
     )
+
+
+def _quoted(text: str) -> list[str]:
+    try:
+        return next(csv.reader([text], strict=True))
+    except csv.Error as error:
+        raise BadValueError(f"not CSV: {error}") from None

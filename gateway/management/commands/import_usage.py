@@ -107,11 +107,17 @@ class Command(BaseCommand):
             f"{summary.rejected:,} rejected{f', {summary.skipped:,} no usage' if summary.skipped else ''}"
         )
         cost = f"{summary.cost:,f} USD" if summary.unpriced < summary.imported else "unknown"
-        unpriced = f" ({summary.unpriced:,} lines unpriced: --mapping model=…)" if summary.unpriced else ""
+        remedy = ": --mapping model=…" if dry_run else ""
+        unpriced = f" ({summary.unpriced:,} lines unpriced{remedy})" if summary.unpriced else ""
         if summary.imported:
             self.stdout.write(
                 f"  {summary.requests:,} requests, {summary.input_tokens:,} input and {summary.output_tokens:,} output "
                 f"tokens, cost {cost}{unpriced}"
+            )
+        if summary.unpriced_before:
+            self.stderr.write(
+                f"  {summary.unpriced_before:,} of the lines that are there already have no price. A line keeps the "
+                "model and the price that it was imported with; another --mapping changes neither."
             )
         for item in summary.first_rejections[:SHOWN_REJECTIONS]:
             self.stderr.write(f"  line {item.line}: {item.reason}")

@@ -44,6 +44,10 @@ class Command(BaseCommand):
         if done.allowed:
             self.stderr.write(f"{done.allowed} is a private address; it is now on the list of allowed upstreams.")
         provider = done.row
+        if not provider.credential:
+            self.stderr.write(
+                "No credential is stored for it: --api-key-env stores one. A provider that asks for one answers 401."
+            )
         answer = {
             "id": str(provider.pk), "slug": provider.slug, "kind": provider.kind,
             "base_url": provider.base_url, "created": done.created,

@@ -422,6 +422,16 @@ def test_the_cost_is_explained_line_by_line(company: factories.Acme, caller: Cal
     )
 
 
+def test_calls_with_the_same_request_id_are_told(company: factories.Acme, caller: Caller) -> None:
+    factories.book_lines(*(factories.line(company, request_id="mine") for _ in range(2)))
+
+    answer = caller("analyst").get(f"{API}/usage-records/mine/cost-explanation").json()
+
+    assert answer["total_cost"] == "0.0070000000"
+    assert [note["code"] for note in answer["notes"]] == ["several_calls"]
+    assert answer["notes"][0]["message"].startswith("The caller sent this request id with 2 calls;")
+
+
 def test_an_unknown_price_is_not_zero(company: factories.Acme, caller: Caller) -> None:
     unpriced = {"price_status": "unpriced", "cost": None, "list_cost": None, "charges": []}
     (line,) = factories.book_lines(factories.line(company, **unpriced))

@@ -121,6 +121,34 @@ def test_without_a_model_the_cost_is_unknown(organization, tmp_path, capsys):
     assert done["unpriced"] == 1
 
 
+def test_another_mapping_prices_nothing_that_is_there_and_says_so(organization, tmp_path, capsys):
+    path = trace(tmp_path / "t.csv", "2026-03-01 10:00:00,10,20", "2026-03-01 10:00:01,11,21")
+    assert run(path, capsys=capsys)["unpriced_before"] == 0
+
+    call_command("import_usage", str(path), format="azure-trace", organization="acme", mapping=[("model", "gpt-4o")])
+
+    said = capsys.readouterr()
+    assert "0 imported, 2 already there" in said.out
+    assert "2 of the lines that are there already have no price." in said.err
+    assert "another --mapping changes neither" in said.err
+    assert [line.price_status for line in LedgerLine.objects.all()] == ["unpriced", "unpriced"]
+
+
+def test_cells_may_be_in_quotes(organization, tmp_path, capsys):
+    path = tmp_path / "t.csv"
+    path.write_bytes(
+        b'"TIMESTAMP","ContextTokens","GeneratedTokens"\r\n'
+        b'"2026-03-01 10:00:00","10","20"\r\n"2026-03-01 10:00:01","10\r\n'
+    )
+
+    done = run(path, capsys=capsys)
+
+    line = LedgerLine.objects.get()
+    assert (line.input_tokens, line.output_tokens) == (10, 20)
+    assert [item["line"] for item in done["first_rejections"]] == [3]
+    assert done["first_rejections"][0]["reason"].startswith("not CSV: ")
+
+
 def test_the_provider_of_the_catalogue_names_its_price_list(organization, tmp_path, capsys):
     Provider.objects.create(
         organization=organization, slug="claude", name="Claude", kind="openai-compatible", price_list="anthropic",

@@ -211,6 +211,16 @@ def test_one_process_without_redis_is_exact(world: World) -> None:
     assert stack.get("/readyz").json()["rate_limits"] == "process"
 
 
+def test_a_rotated_key_shares_its_window_with_its_successor(world: World) -> None:
+    stack = world.stack
+    old, first = stack.key(world.organization, world.project, rpm_limit=3)
+    new, _ = stack.key(world.organization, world.project, rpm_limit=3, rotated_from_id=first, lineage_id=first)
+
+    answers = [stack.chat(secret, "gpt-4o", max_tokens=1).status for secret in (old, new, old, new, old)]
+
+    assert answers == [200, 200, 200, 429, 429]
+
+
 # ---- helpers ---------------------------------------------------------------------------------------------------------
 def call(fleet: Fleet, secret: str, model: str, end_user: str, tag: str) -> Answer:
     body = {"model": model, "messages": [{"role": "user", "content": "hello"}], "user": end_user}
