@@ -351,7 +351,7 @@ def _line_detail(line: LedgerLine, lines: Sequence[LedgerLine], zone: str) -> Li
         cost="unknown" if line.cost is None else format.exact_money(line.cost, line.currency),
         list_cost=format.exact_money(line.list_cost, line.currency),
         price_text=explain.price_words(line.price_status, model, line.provider, f"{started:%-d %b %Y}"),
-        usage_text=explain.USAGE_SOURCES.get(line.usage_source, ""),
+        usage_text=explain.USAGE_SOURCES.get(line.usage_source, "") if line.kind != LineKind.DENIED else "",
         tags=_pairs(line.tag_set),
     )
 
