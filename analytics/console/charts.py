@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from analytics.console import colors
-from analytics.console.format import local, money, percent
+from analytics.console.format import local, money, money_axis, percent
 
 Figure = dict[str, Any]
 PARTIAL = {
@@ -115,7 +115,7 @@ def _trace(data: StackedCosts, model: str) -> Figure:
         "type": "bar",
         "name": model if len(model) <= 32 else f"{model[:31]}…",
         "x": data.places,
-        "y": [round(float(value), 6) for value in data.costs[model]],
+        "y": [round(float(value), 10) for value in data.costs[model]],
         "customdata": data.texts[model],
         "hovertemplate": "%{customdata}",
         "marker": {"pattern": {"shape": colors.pattern(slot), "size": 5, "solidity": 0.35}, "line": {"width": 0}},
@@ -146,11 +146,9 @@ def _layout(data: StackedCosts) -> Figure:
             "rangemode": "tozero",
             "automargin": True,
             "fixedrange": True,
-            "tickprefix": "$" if data.currency == "USD" else "",
-            "ticksuffix": "" if data.currency == "USD" else f" {data.currency}",
-            "tickformat": ",.2f" if max(data.bucket_totals, default=Decimal(0)) < 10 else ",.0f",
             "nticks": 5,
             "zeroline": True,
+            **money_axis(max(data.bucket_totals, default=Decimal(0)), data.currency),
         },
     }
 

@@ -52,6 +52,25 @@ STATUSES = {
     "denied": "The gateway refused the request; no provider was called.",
 }
 
+RECORDED = {
+    "ok": "The record says that the provider answered.",
+    "client_error": "The record says that the provider refused the request as wrong.",
+    "upstream_error": "The record says that the provider failed.",
+    "timeout": "The record says that the provider did not answer in time.",
+    "cancelled": "The record says that the caller went away before the answer was complete.",
+}
+ORIGINS = {
+    "import": "Imported: the gateway did not see the call.",
+    "otlp": "Received over OpenTelemetry: the gateway did not see the call.",
+}
+
+
+def status_words(status: str, origin: str) -> str:
+    """How a call ended, and for a call that the gateway did not make, who says so."""
+    if origin not in ORIGINS:
+        return STATUSES.get(status, "")
+    return f"{ORIGINS[origin]} {RECORDED.get(status, '')}".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class ChargeLine:

@@ -61,6 +61,18 @@ def money_short(value: Number | None, currency: str = "USD") -> str:
     return _with_currency(compact(abs(amount)), currency, negative=amount < 0)
 
 
+def money_axis(top: Number, currency: str = "USD") -> dict[str, str]:
+    """Plotly's ticks of a money axis that ends at `top`: as many decimals as tell five steps apart, up to ten."""
+    step = Decimal(str(top)) / 5
+    places = 0 if step >= 2 or step <= 0 else 2 if step >= Decimal("0.01") else min(-step.adjusted(), 10)
+    symbol = SYMBOLS.get(currency, "")
+    return {
+        "tickprefix": symbol,
+        "ticksuffix": "" if symbol else f"{NARROW}{currency}",
+        "tickformat": f",.{places}f",
+    }
+
+
 def exact_money(value: Decimal | str | None, currency: str = "USD") -> str:
     """Every digit that is stored, without trailing zeros: `$0.0000125`."""
     if value is None:

@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 from analytics.console import explain, format
 from analytics.console.decision import Routing, routing_of
 from analytics.console.periods import Period
+from analytics.console.reasons import reason
 from gateway.choices import LineKind, LineStatus, PriceStatus
 from gateway.ledger.ids import started_at
 from gateway.models import LedgerLine, Organization, Project, QualityScore, Team, User, VirtualKey
@@ -80,11 +81,13 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """An attempt on the timeline; offsets and widths in percent of the request."""
+    """An attempt on the timeline; offsets and widths in percent of the request. `whole`: when the first token came
+    is not known, so nothing is said of what was waiting and what was output."""
 
     left: float
     wait: float
     output: float
+    whole: float
 
     @property
     def output_left(self) -> float:
@@ -99,6 +102,7 @@ class LineDetail:
     title: str
     tone: str
     status_text: str
+    reason: str
     started: datetime
     duration: str
     ttft: str
@@ -145,6 +149,16 @@ class RequestDetail:
     length: str
     truncated: bool
     calls: int
+
+    @property
+    def has_first_token(self) -> bool:
+        """Whether a bar of the timeline is split at its first token."""
+        return any(item.bar is not None and not item.bar.whole for item in self.lines)
+
+    @property
+    def has_whole(self) -> bool:
+        """Whether a bar of the timeline is not split."""
+        return any(item.bar is not None and item.bar.whole for item in self.lines)
 
 
 def recent_lines(user: User, organization: Organization, now: datetime, *, sees_all: bool) -> list[LedgerLine]:
@@ -304,7 +318,7 @@ def rows_of(lines: Sequence[LedgerLine], names: Names, zone: str) -> list[Reques
 
 
 def _row(line: LedgerLine, names: Names, zone: str) -> RequestRow:
-    model = line.model_served or line.model_requested
+    model = line.model_served or line.model_requested or format.DASH
     tokens = line.input_tokens + line.output_tokens
     return RequestRow(
         id=str(line.id),
@@ -312,7 +326,7 @@ def _row(line: LedgerLine, names: Names, zone: str) -> RequestRow:
         at=format.local(line.started_at, zone),
         project=names.get(line.project, str(line.project)[:8]),
         model=model,
-        asked_for="" if line.model_requested == model else line.model_requested,
+        asked_for="" if line.model_requested == model else line.model_requested or "",
         status=line.status,
         status_label=_status_label(line),
         tone=TONES.get(line.status, "bad"),
@@ -340,7 +354,8 @@ def _line_detail(line: LedgerLine, lines: Sequence[LedgerLine], zone: str) -> Li
         line=line,
         title=_title(line, lines),
         tone=TONES.get(line.status, "bad"),
-        status_text=explain.STATUSES.get(line.status, ""),
+        status_text=explain.status_words(line.status, line.origin),
+        reason=reason(line.error_type),
         started=started,
         duration=format.duration(line.duration_ms),
         ttft=format.duration(line.ttft_ms),
@@ -378,10 +393,12 @@ def _bar(line: LedgerLine, lines: Sequence[LedgerLine]) -> Bar | None:
     if not span or line.duration_ms is None or line.kind == LineKind.ADJUSTMENT:
         return None
     first = min(other.started_at for other in lines if other.duration_ms is not None)
-    wait = line.ttft_ms if line.ttft_ms is not None else line.duration_ms
     left = (line.started_at - first).total_seconds() * 1000
-    output = max(line.duration_ms - wait, 0.0)
-    return Bar(*(round(100 * part / span, 3) for part in (left, min(wait, line.duration_ms), output)))
+    if line.ttft_ms is None:
+        parts = (left, 0.0, 0.0, line.duration_ms)
+    else:
+        parts = (left, min(line.ttft_ms, line.duration_ms), max(line.duration_ms - line.ttft_ms, 0.0), 0.0)
+    return Bar(*(round(100 * part / span, 3) for part in parts))
 
 
 def _pairs(values: Any) -> list[tuple[str, str]]:

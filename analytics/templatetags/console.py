@@ -1,5 +1,6 @@
 """Template tags of the console: icons, URLs that keep the page's state."""
 
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any
@@ -87,6 +88,12 @@ def money(amount: Any, currency: str = "USD") -> str:
 def duration(ms: Any) -> str:
     """Milliseconds as people read them; None is a dash."""
     return format.duration(ms)
+
+
+@register.filter
+def breakable(name: str) -> SafeString:
+    """A name that may break after `-`, `/`, `_`, `:` and `.` between its parts, so that it need not within a word."""
+    return SafeString("<wbr>".join(escape(part) for part in re.split(r"(?<=[-/_:.])", str(name)) if part))
 
 
 @register.filter

@@ -130,3 +130,24 @@ def test_local_time_and_unknown_zone() -> None:
 )
 def test_lag(seconds: float | None, text: str) -> None:
     assert format.lag(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("top", "currency", "prefix", "suffix", "decimals"),
+    [
+        (0, "USD", "$", "", 0),
+        (12_000, "USD", "$", "", 0),
+        (10, "USD", "$", "", 0),
+        (Decimal("9.99"), "EUR", "€", "", 2),
+        (Decimal("0.2"), "CHF", "", f"{N}CHF", 2),
+        (Decimal("0.0004"), "USD", "$", "", 5),
+        (Decimal("0.00000002"), "USD", "$", "", 9),
+        (Decimal("1e-15"), "USD", "$", "", 10),
+    ],
+)
+def test_money_axis_tells_its_steps_apart(
+    top: int | Decimal, currency: str, prefix: str, suffix: str, decimals: int
+) -> None:
+    ticks = {"tickprefix": prefix, "ticksuffix": suffix, "tickformat": f",.{decimals}f"}
+
+    assert format.money_axis(top, currency) == ticks

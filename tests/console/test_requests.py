@@ -138,11 +138,12 @@ def test_cost_is_explained_charge_by_charge(company: Company, sign_in: SignIn) -
 
     page = page_of(sign_in("alice"), f"{LIST}r0/")
 
-    rows = [re.sub(r"<[^>]+>", "|", row) for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)]
+    rows = [re.sub(r"<[^>]+>", "|", row.replace("<wbr>", "")) for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)]
     shown = [[cell.strip() for cell in row.split("|") if cell.strip()] for row in rows]
     assert [
         "Input tokens",
         "genai-prices 0.2.3, openai/gpt-4o, 2024-10-01",
+        "1,000 × $2.50 per 1 M tokens",
         "1,000",
         "$2.50",
         "per 1 M tokens",
@@ -151,16 +152,71 @@ def test_cost_is_explained_charge_by_charge(company: Company, sign_in: SignIn) -
     assert [
         "Input tokens read from the vendor&#x27;s cache",
         "your own price",
+        "128 × $1.25 per 1 M tokens",
         "128",
         "$1.25",
         "per 1 M tokens",
         "$0.00016",
     ] in shown
-    assert ["Web searches", "genai-prices 0.2.3, openai/gpt-4o", "2", "$0.01", "per search", "$0.02"] in shown
+    assert [
+        "Web searches",
+        "genai-prices 0.2.3, openai/gpt-4o",
+        "2 × $0.01 per search",
+        "2",
+        "$0.01",
+        "per search",
+        "$0.02",
+    ] in shown
     assert ["Cost", "$0.02266"] in shown
     assert "$0.0233" in page  # list cost
     assert "Input from cache <strong>128</strong>" in page
     assert "The vendor reported these token counts with the answer." in page
+
+
+def test_a_refused_request_says_which_model_was_asked_for_and_why(company: Company, sign_in: SignIn) -> None:
+    refused = {"kind": "denied", "status": "denied", "http_status": 404, "error_type": "model_not_found"}
+    free = {"charges": [], "cost": Decimal(0), "list_cost": Decimal(0), "price_status": "free", "ttft_ms": None}
+    asked = {"model_served": None, "provider": None}
+    now, rng = datetime.now(UTC) - timedelta(hours=1), Random(5)
+    names = {"known": "gpt-9-turbo", "nameless": ""}
+    lines = [
+        line(company, now, rng, request_id=request_id, model_requested=name, **refused, **free, **asked)
+        for request_id, name in names.items()
+    ]
+    load(company, lines)
+    client = sign_in("alice")
+
+    page = page_of(client, f"{LIST}known/")
+
+    assert "<dt>Model asked for</dt><dd>gpt-<wbr>9-<wbr>turbo<br>" in page
+    assert "no provider was called. No model or route of this name is offered here." in page
+    assert "<code>model_not_found</code>" in page
+    assert "<dt>Model asked for</dt><dd>—<br>" in page_of(client, f"{LIST}nameless/")
+    assert '<span class="cut" title="—">—</span>' in page_of(client, LIST)
+
+
+def test_the_timeline_claims_no_first_token_that_is_not_known(company: Company, sign_in: SignIn) -> None:
+    now, rng = datetime.now(UTC) - timedelta(hours=1), Random(5)
+    unknown = {"ttft_ms": None, "output_ms": None, "is_stream": False, "duration_ms": 800.0}
+    load(
+        company,
+        [
+            line(company, now, rng, request_id="whole", **unknown),
+            line(company, now, rng, request_id="imported", origin="import", **unknown),
+            line(company, now, rng, request_id="streamed", ttft_ms=200.0, duration_ms=800.0),
+        ],
+    )
+    client = sign_in("alice")
+
+    whole, imported, streamed = (page_of(client, f"{LIST}{name}/") for name in ("whole", "imported", "streamed"))
+
+    assert 'class="timeline-whole" style="left:0.000%;width:100.000%"' in whole
+    assert "Until the first token" not in whole
+    assert "The provider answered." in whole
+    assert "Imported: the gateway did not see the call. The record says that the provider answered." in imported
+    assert 'class="timeline-wait" style="left:0.000%;width:25.000%"' in streamed
+    assert 'class="timeline-output" style="left:25.000%;width:75.000%"' in streamed
+    assert "timeline-whole" not in streamed
 
 
 def test_an_unpriced_request_says_why(company: Company, sign_in: SignIn) -> None:
