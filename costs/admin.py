@@ -17,19 +17,22 @@ from analytics.console.format import money
 from costs.models import Budget, PriceOverride
 from costs.services import close_price_override, set_price_override
 from costs.services.budgets import CHANGEABLE, archive_budget, create_budget, update_budget
-from gateway.admin.base import ADMINS, MEMBERS, ServiceAdmin
-from gateway.admin.scope import ScopedAdmin
+from gateway.admin.base import ADMINS, MEMBERS, RoleAdmin, ServiceAdmin
 from gateway.console.names import name_of
 from gateway.models import User
+from gateway.querysets import WIDE_ROLES
 from gateway.services.errors import ServiceError
 
 KEPT_AFTER_A_REFUSAL = ("organization", "provider", "model", "prices", "currency", "discount_percent", "source", "note")
 
 
 @admin.register(PriceOverride)
-class PriceOverrideAdmin(ScopedAdmin):
-    """Rows are never changed or removed here: a new price closes the one before it."""
+class PriceOverrideAdmin(RoleAdmin):
+    """An organization's prices are stated by its administrators, those of the whole platform by superusers. Rows are
+    never changed or removed here: a new price closes the one before it."""
 
+    view_roles, change_roles = frozenset(WIDE_ROLES), ADMINS
+    can_add = True
     list_display = ("provider", "model", "organization", "currency", "discount_percent", "valid_from", "valid_to")
     list_filter = ("provider", "currency")
     list_select_related = ("organization",)
@@ -49,15 +52,12 @@ class PriceOverrideAdmin(ScopedAdmin):
         "note",
     )
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PriceOverride]:
-        rows: Any = super().get_queryset(request)
-        return rows.visible_to(request.user)
-
-    def has_change_permission(self, request: HttpRequest, obj: PriceOverride | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: PriceOverride | None = None) -> bool:
-        return False
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Only superusers may leave the organization empty, which makes a price of every organization."""
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        if "organization" in form.base_fields and not _actor(request).is_superuser:
+            form.base_fields["organization"].required = True
+        return form
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -87,16 +87,14 @@ class PriceOverrideAdmin(ScopedAdmin):
         )
         obj.pk = stated.pk
 
-    @admin.action(description="End the selected prices now", permissions=["add"])
+    @admin.action(description="End the selected prices now", permissions=["alter"])
     def end_now(self, request: HttpRequest, queryset: QuerySet[PriceOverride]) -> None:
-        now = timezone.now()
-        for override in queryset:
-            try:
-                close_price_override(override=override, actor=_actor(request), valid_to=now)
-            except ServiceError as error:
-                self.message_user(request, f"{override}: {error.message}", messages.ERROR)
-            else:
-                self.message_user(request, f"{override}: ended.", messages.SUCCESS)
+        now, actor = timezone.now(), _actor(request)
+
+        def verb(override: PriceOverride) -> None:
+            close_price_override(override=override, actor=actor, valid_to=now)
+
+        self.apply(request, queryset, verb, "ended")
 
 
 FIXED = (

@@ -1,7 +1,7 @@
 """Numbers, money, durations and changes as people read them. Pure: no Django, no query; None is shown as a dash."""
 
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo
 
 DASH = "—"
@@ -98,10 +98,12 @@ def duration(ms: Number | None) -> str:
 
 
 def percent(ratio: Number | None) -> str:
-    """`0.0213` → `2.13 %`."""
+    """`0.0213` → `2.13 %`; what is not quite all is never written as 100 %."""
     if ratio is None:
         return DASH
     value = Decimal(str(ratio)) * 100
+    if Decimal("99.95") <= abs(value) < 100:
+        return f"{value.quantize(Decimal('0.01'), ROUND_DOWN)}{NARROW}%"
     places = 0 if value == 0 or abs(value) >= 99.95 else 1 if abs(value) >= 10 else 2
     return f"{value:.{places}f}{NARROW}%"
 

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from analytics.console import format
+from analytics.console.reasons import reason
 
 register = template.Library()
 
@@ -94,6 +95,18 @@ def duration(ms: Any) -> str:
 def breakable(name: str) -> SafeString:
     """A name that may break after `-`, `/`, `_`, `:` and `.` between its parts, so that it need not within a word."""
     return SafeString("<wbr>".join(escape(part) for part in re.split(r"(?<=[-/_:.])", str(name)) if part))
+
+
+@register.filter
+def error_words(error_type: str | None) -> str:
+    """An error type in words; the type itself where there are none."""
+    return reason(error_type) or error_type or ""
+
+
+@register.filter
+def percent(ratio: Any) -> str:
+    """A ratio as people read it: `0.0213` → `2.13 %`; None is a dash."""
+    return format.percent(ratio)
 
 
 @register.filter

@@ -1,6 +1,6 @@
 """Providers, models, allowed private upstreams."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -67,10 +67,23 @@ class ProviderAdmin(CatalogAdmin):
         catalog.delete_provider(provider=row, actor=person(request))
 
 
+class ModelForm(forms.ModelForm):
+    """What a capability is for is said beside the field."""
+
+    class Meta:
+        model = Model
+        fields = ("organization", "provider", *catalog.MODEL_FIELDS)
+        help_texts: ClassVar = {
+            "capabilities": "Separated by commas, such as chat, tools, vision, audio, embeddings. A call with tools, "
+            "pictures or sound is then sent first to models that name tools, vision or audio. Empty: anything is tried."
+        }
+
+
 @admin.register(Model)
 class ModelAdmin(CatalogAdmin):
     """Models people may ask for."""
 
+    form = ModelForm
     list_display = ("name", "provider", "upstream_name", "capabilities", "context", "organization", "is_enabled")
     list_select_related = ("organization", "provider")
     list_filter = ("is_enabled",)

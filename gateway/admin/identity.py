@@ -105,13 +105,22 @@ class MembershipAdmin(ServiceAdmin):
     """Roles. New people are invited; superusers may add existing accounts at once."""
 
     view_roles, change_roles = MEMBERS, ADMINS
-    list_display = ("user", "role", "team", "organization", "archived_at")
+    change_list_template = "admin/gateway/membership/change_list.html"
+    list_display = ("user", "email", "role", "team", "organization", "archived_at")
     list_select_related = ("organization", "team", "user")
     list_filter = ("role",)
     search_fields = ("user__username", "user__email", "user__first_name", "user__last_name")
     fields = ("organization", "user", "role", "team")
     autocomplete_fields = ("user",)
     actions = ("end",)
+
+    @admin.display(description="E-mail", ordering="user__email")
+    def email(self, membership: Membership) -> str:
+        return membership.user.email
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        may_invite = self._has_role(request, InvitationAdmin.change_roles)
+        return super().changelist_view(request, {**(extra_context or {}), "may_invite": may_invite})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self._has_role(request, NOBODY)

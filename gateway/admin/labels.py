@@ -1,10 +1,12 @@
 """Names of fields as people read them: `rpm_limit` → RPM limit, `ttl_s` → TTL (s), `is_enabled` → enabled.
 
-Set on the loaded models for forms and lists. Migrations do not see it: they read what a field was declared with.
+Set on the loaded models for forms and lists. Migrations do not see it: they read what a field was declared with. So
+it is with models whose pages have another name in the menu.
 """
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin
 
 ACRONYMS = {
@@ -12,6 +14,7 @@ ACRONYMS = {
     "url": "URL",
 }  # fmt: skip
 UNITS = {"ms": "(ms)", "s": "(s)", "bytes": "(bytes)"}
+PLURALS = {"gateway.Membership": "people"}
 APPS = frozenset({"gateway", "costs", "analytics"})
 
 
@@ -26,6 +29,8 @@ def words(name: str) -> str:
 
 def name_fields(site: admin.AdminSite = admin.site) -> None:
     """Label the fields of our own registered models, but for those that a model names itself."""
+    for name, plural in PLURALS.items():
+        apps.get_model(name)._meta.verbose_name_plural = plural
     for model in site._registry:
         if model._meta.app_label in APPS:
             for field in model._meta.fields:

@@ -55,14 +55,18 @@ class UsageFilter(django_filters.FilterSet):
     """Always a window: `[start, end)`, by default the last seven days, so that no list walks the whole ledger."""
 
     start = django_filters.IsoDateTimeFilter(
-        method="ignore", help_text="From, inclusive. Default: 7 days before `end`."
+        method="ignore", label="From", help_text="From, inclusive. Default: 7 days before `end`."
     )
-    end = django_filters.IsoDateTimeFilter(method="ignore", help_text="To, exclusive. Default: now.")
+    end = django_filters.IsoDateTimeFilter(method="ignore", label="To", help_text="To, exclusive. Default: now.")
     before = django_filters.UUIDFilter(
-        method="ignore", help_text="Only records older than the one with this id: pages of any depth at the same cost."
+        method="ignore",
+        label="Older than",
+        help_text="Only records older than the one with this id: pages of any depth at the same cost.",
     )
     after = django_filters.UUIDFilter(
-        method="ignore", help_text="Only records newer than the one with this id; the same for `ordering=started_at`."
+        method="ignore",
+        label="Newer than",
+        help_text="Only records newer than the one with this id; the same for `ordering=started_at`.",
     )
     request_id = django_filters.CharFilter()
     project = django_filters.UUIDFilter()

@@ -1,18 +1,10 @@
 """Paths of the management API under `/api/v1/`; a slash at the end is optional."""
 
 from django.urls import URLPattern, URLResolver, re_path
-from rest_framework.routers import APIRootView, DefaultRouter
+from rest_framework.routers import DefaultRouter
 
-from gateway.api.permissions import ANYONE
+from gateway.api.root import RootView
 from gateway.api.views import account, catalog, identity, imports, keys, ledger, limits, policies, routes
-
-
-class RootView(APIRootView):
-    """Management API of the LLM Gateway."""
-
-    roles = {"get": ANYONE}
-    schema = None
-
 
 router = DefaultRouter()
 router.trailing_slash = "/?"  # the constructor knows only with and without

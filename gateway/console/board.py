@@ -49,6 +49,5 @@ def _card(provider: Provider, organization: Any) -> dict[str, Any]:
         "health": health,
         "tone": TONES.get(health.state, ""),
         "state": health.state.replace("_", " ").capitalize(),
-        "availability": [(label, "–" if share is None else f"{share:.2%}") for label, share in shares],
-        "p95": "–" if health.latency_p95 is None else f"{health.latency_p95:,.0f} ms",
+        "availability": shares,
     }

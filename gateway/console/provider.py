@@ -41,20 +41,20 @@ class GatewayConsole(ConsoleProvider):
         NavEntry(
             "Rate limits",
             "admin:rate_limits",
-            "gauge",
+            "timer",
             Section.GATEWAY,
             60,
             also=("admin:gateway_ratelimit_changelist",),
         ),
-        NavEntry("Imports", "admin:imports", "folder", Section.GATEWAY, 80),
-        NavEntry("Body access", "admin:body_access", "book", Section.GATEWAY, 90),
+        NavEntry("Imports", "admin:imports", "upload", Section.GATEWAY, 80),
+        NavEntry("Body access", "admin:body_access", "eye", Section.GATEWAY, 90),
         NavEntry("Projects", "admin:gateway_project_changelist", "folder", Section.ORGANIZATION, 10, "gateway.project"),
         NavEntry("Teams", "admin:gateway_team_changelist", "team", Section.ORGANIZATION, 20, "gateway.team"),
         NavEntry(
             "People", "admin:gateway_membership_changelist", "people", Section.ORGANIZATION, 30, "gateway.membership"
         ),
         NavEntry(
-            "Audit", "admin:gateway_auditevent_changelist", "shield", Section.ORGANIZATION, 90, "gateway.auditevent"
+            "Audit", "admin:gateway_auditevent_changelist", "history", Section.ORGANIZATION, 90, "gateway.auditevent"
         ),
-        NavEntry("API docs", "api-docs", "book", Section.SYSTEM, 90),
+        NavEntry("API docs", "api-docs", "braces", Section.SYSTEM, 90),
     )

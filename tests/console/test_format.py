@@ -93,7 +93,16 @@ def test_duration(ms: float | None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ratio", "text"), [(None, "—"), (0, f"0{N}%"), (0.0213, f"2.13{N}%"), (0.347, f"34.7{N}%"), (1, f"100{N}%")]
+    ("ratio", "text"),
+    [
+        (None, "—"),
+        (0, f"0{N}%"),
+        (0.0213, f"2.13{N}%"),
+        (0.347, f"34.7{N}%"),
+        (0.9999, f"99.99{N}%"),
+        (1 - 1e-9, f"99.99{N}%"),
+        (1, f"100{N}%"),
+    ],
 )
 def test_percent(ratio: float | None, text: str) -> None:
     assert format.percent(ratio) == text

@@ -139,6 +139,12 @@ def test_every_entry_has_an_icon_and_leads_somewhere() -> None:
         assert reverse(entry.url_name)
 
 
+def test_no_two_entries_share_an_icon() -> None:
+    icons = [entry.icon for provider in providers() for entry in provider.navigation]
+
+    assert len(set(icons)) == len(icons)
+
+
 def test_a_wrong_path_is_named(settings: Settings) -> None:
     settings.ANALYTICS_PROVIDERS = ["costs.console.Nothing"]
 

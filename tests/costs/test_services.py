@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from costs.models import PriceOverride
 from costs.services import close_price_override, set_price_override
-from gateway.models import AuditEvent, ConfigChange, Organization, User
+from gateway.models import AuditEvent, ConfigChange, Membership, Organization, User
 from gateway.services.errors import Conflict, Invalid
 
 pytestmark = pytest.mark.django_db
@@ -222,3 +222,31 @@ def test_the_admin_states_and_ends_prices_through_the_services(client, root, set
     assert client.get(refused.url).status_code == 200
     assert row.valid_to is not None
     assert set(AuditEvent.objects.values_list("verb", "actor_id")) == {("price.set", root.pk), ("price.close", root.pk)}
+
+
+def test_prices_in_the_console_are_the_administrators(client, acme, root, settings):
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
+    people = {role: User.objects.create_user(role, f"{role}@example.com") for role in ("owner", "analyst", "developer")}
+    for role, person in people.items():
+        Membership.objects.create(organization=acme, user=person, role=role)
+    shared = state(None)
+    add, pages = reverse("admin:costs_priceoverride_add"), reverse("admin:costs_priceoverride_changelist")
+    form = {"provider": "openai", "model": "o9", "prices": '{"input": "2"}', "currency": "USD"}
+    when = {"valid_from_0": "2026-01-01", "valid_from_1": "00:00:00", "valid_to_0": "", "valid_to_1": ""}
+    answers = {}
+
+    for role, person in people.items():
+        client.force_login(person)
+        settings_page = client.get(reverse("admin:settings")).content.decode()
+        answers[role] = (pages in settings_page, client.get(pages).status_code, client.get(add).status_code)
+
+    assert answers == {"owner": (True, 200, 200), "analyst": (True, 200, 403), "developer": (False, 403, 403)}
+    client.force_login(people["owner"])
+    assert client.post(add, form | when).status_code == 200
+    assert PriceOverride.objects.filter(model="o9").count() == 0
+    assert client.post(add, form | when | {"organization": str(acme.pk)}).status_code == 302
+    assert PriceOverride.objects.get(model="o9").organization == acme
+    client.post(pages, {"action": "end_now", "_selected_action": [str(shared.pk)]})
+    shared.refresh_from_db()
+    assert shared.valid_to is None

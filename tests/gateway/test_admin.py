@@ -12,6 +12,7 @@ from gateway.models import (
     AllowedUpstream,
     AuditEvent,
     Membership,
+    Model,
     Organization,
     OutboxMessage,
     Provider,
@@ -282,3 +283,18 @@ def test_lists_do_not_ask_per_row(model: Any, company: factories.Acme, django_as
 
     with django_assert_max_num_queries(14):
         root.get(page(model))
+
+
+def test_people_are_invited_from_their_page(company: factories.Acme) -> None:
+    owner, developer = (as_(company, name).get(page(Membership)).content.decode() for name in ("alice", "bob"))
+
+    assert "<h1>People</h1>" in owner
+    assert f'<a class="addlink" href="{page(company.invitation.__class__, "add")}">Invite</a>' in owner
+    assert f'<td class="field-email">{company.people["bob"].email}</td>' in owner
+    assert "Invite</a>" not in developer
+
+
+def test_what_capabilities_are_for_is_said(company: factories.Acme) -> None:
+    form = as_(company, "alice").get(page(Model, "add")).content.decode()
+
+    assert "Separated by commas, such as chat, tools, vision, audio, embeddings." in form

@@ -4,7 +4,7 @@ import pytest
 from django.core.management import call_command
 
 from gateway.admin.labels import words
-from gateway.models import Provider, VirtualKey
+from gateway.models import Membership, Provider, VirtualKey
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,10 @@ def test_words(name: str, label: str) -> None:
 def test_registered_models_are_labelled_and_own_names_stay() -> None:
     assert VirtualKey._meta.get_field("tpm_limit").verbose_name == "TPM limit"
     assert Provider._meta.get_field("total_timeout_ms").verbose_name == "total timeout (ms)"
+
+
+def test_a_page_is_called_as_in_the_menu() -> None:
+    assert Membership._meta.verbose_name_plural == "people"
 
 
 @pytest.mark.django_db
