@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Granularity = Literal["minute", "quarter_hour", "hour", "day", "week", "month"]
 Operator = Literal["eq", "in", "ne", "not_in", "contains", "gt", "lt"]
+Comparison = Literal["gt", "gte", "lt", "lte", "eq", "ne"]
 Value = Decimal | float | int | None
 """Money is Decimal, counts int, ratios and times float; None where nothing was measured (never 0 for unknown)."""
 DimensionValue = str | int | bool | None
@@ -37,9 +38,21 @@ class Filter:
     values: Sequence[object]
 
 
+@dataclass(frozen=True, slots=True)
+class Having:
+    """Name only the groups whose `measure` over the whole window compares to `value`; the others go to the rest bucket,
+    so shares still add up. A group where the measure is None (nothing was measured) goes there too."""
+
+    measure: str
+    op: Comparison
+    value: Decimal | float | int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One question about `[start, end)`. `order`: a measure or dimension, `-` in front for descending."""
+    """One question about `[start, end)`. `order`: a measure or dimension, `-` in front for descending. `having`: all of
+    them; it needs dimensions. Besides the declared dimensions there is `tag.<key>` for each key that the organization
+    has declared."""
 
     measures: Sequence[str]
     start: datetime
@@ -52,6 +65,7 @@ class Query:
     order: str | None = None
     limit: int = 100
     organization: "Organization | UUID | str | None" = None
+    having: Sequence[Having] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +100,8 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The answer; maps are keyed by measure name. `query` is the question as understood, JSON-ready."""
+    """The answer; maps are keyed by measure name. `query` is the question as understood, JSON-ready. `stale`: the
+    figures could not be read again, these are the last ones (of `generated_at`, at most an hour old)."""
 
     generated_at: datetime
     data_version: int
