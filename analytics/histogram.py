@@ -109,6 +109,12 @@ def bucket_sql(value: str, scale: Scale) -> str:
     return f"(CASE WHEN {scaled} < 0.5 THEN {ZERO_BUCKET} WHEN {scaled} IS NOT NULL THEN {index} END)::smallint"
 
 
+def value_sql(bucket: str, scale: Scale) -> str:
+    """SQL of `value_of` for an integer expression; NULL stays NULL."""
+    value = f"2 * power({GAMMA!r}::float8, ({bucket}) - 1) / {GAMMA + 1!r}::float8 / {scale.units:.1f}::float8"
+    return f"(CASE WHEN ({bucket}) = {ZERO_BUCKET} THEN 0 ELSE {value} END)"
+
+
 def rank_sql(q: float, total: str) -> str:
     """SQL of the nearest rank of quantile `q` among `total` values."""
     return f"greatest(1, ceil({q!r}::float8 * {total}))"

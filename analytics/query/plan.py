@@ -1,14 +1,16 @@
 """From question to plan: checked names, the smallest covering cube, the grains. No SQL text, no rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 from analytics.metrics import DIMENSIONS, MEASURES, Measure
 from analytics.query import window as windows
 from analytics.query.scope import Scope
-from analytics.query.shapes import Filter, Note, Query, QueryError
+from analytics.query.shapes import Comparison, Filter, Having, Note, Query, QueryError
 from analytics.query.values import Condition, conditions
 from analytics.query.window import Buckets, Range
 from analytics.rollups import cubes
@@ -16,6 +18,7 @@ from analytics.rollups.cubes import Cube, Grain
 
 MAX_LIMIT = 10_000
 MAX_POINTS = 200_000
+COMPARISONS: tuple[str, ...] = get_args(Comparison)
 MONEY_CHECK = "unpriced_requests"
 
 
@@ -26,6 +29,15 @@ class Order:
     measure: Measure | None
     dimension: str | None
     descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A condition on groups; `value` is what SQL compares with: of a figure per minute, the sum over the minutes."""
+
+    measure: Measure
+    op: str
+    value: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,7 @@ class Plan:
     buckets: Buckets
     segments: tuple[dict[Grain, list[Range]], ...]
     order: Order
+    having: tuple[Threshold, ...]
     zone: ZoneInfo
     notes: tuple[Note, ...]
 
@@ -68,9 +81,14 @@ class Plan:
         return tuple(m for m in self._all_measures if m.kind == "distinct")
 
     @property
+    def ranking(self) -> tuple[Measure, ...]:
+        """What groups are ordered and kept by."""
+        by = [] if self.order.measure is None else [self.order.measure]
+        return _once([*by, *(item.measure for item in self.having)])
+
+    @property
     def _all_measures(self) -> tuple[Measure, ...]:
-        by = self.order.measure
-        return self.measures if by is None or by in self.measures else (*self.measures, by)
+        return _once([*self.measures, *self.ranking])
 
 
 def make_plan(query: Query, scope: Scope, now: datetime) -> Plan:
@@ -85,9 +103,10 @@ def make_plan(query: Query, scope: Scope, now: datetime) -> Plan:
     needed = {*dimensions, *(f.dimension for f in query.filters), *scope.dimensions}
     for name in needed:
         _dimension(name)
-    ordered = measures if order.measure is None else (*measures, order.measure)
-    needed |= {m.column for m in ordered if m.column}
-    histograms = any(m.kind == "quantile" for m in ordered)
+    ordered = [] if order.measure is None else [order.measure]
+    read = [*measures, *ordered, *(_measure(item.measure) for item in query.having)]
+    needed |= {m.column for m in read if m.column}
+    histograms = any(m.kind == "quantile" for m in read)
     live = _is_live(query, needed, now)
     cube = cubes.LIVE if live else _cube(needed, histograms)
     window, previous = _windows(query, windows.MINUTE if live else windows.QUARTER_HOUR)
@@ -107,6 +126,7 @@ def make_plan(query: Query, scope: Scope, now: datetime) -> Plan:
         buckets=buckets,
         segments=_segments(buckets, previous, live=live),
         order=order,
+        having=_thresholds(query, dimensions, elapsed_minutes(*window, now)),
         zone=zone,
         notes=_notes(query, window),
     )
@@ -134,6 +154,34 @@ def _order(query: Query, measures: Sequence[Measure], dimensions: Sequence[str])
     if name in DIMENSIONS:
         raise QueryError("unknown_order", f"Order by {name!r} needs it among the dimensions.")
     return Order(_measure(name), None, descending)
+
+
+def _once(measures: Iterable[Measure]) -> tuple[Measure, ...]:
+    return tuple({measure.name: measure for measure in measures}.values())
+
+
+def _thresholds(query: Query, dimensions: Sequence[str], minutes: float) -> tuple[Threshold, ...]:
+    if query.having and not dimensions:
+        raise QueryError("having_without_dimensions", "having chooses among groups: name a dimension to group by.")
+    return tuple(_threshold(item, minutes) for item in query.having)
+
+
+def _threshold(item: Having, minutes: float) -> Threshold:
+    measure = _measure(item.measure)
+    if item.op not in COMPARISONS:
+        raise QueryError("unknown_operator", f"No comparison {item.op!r}; there are {', '.join(COMPARISONS)}.")
+    try:
+        value = Decimal(str(item.value))
+    except InvalidOperation:
+        value = Decimal("nan")
+    if isinstance(item.value, bool) or not value.is_finite():
+        raise QueryError("bad_value", f"having {item.measure} takes a number, not {item.value!r}.")
+    return Threshold(measure, item.op, value * Decimal(str(minutes)) if measure.kind == "per_minute" else value)
+
+
+def elapsed_minutes(start: datetime, end: datetime, now: datetime) -> float:
+    """Elapsed minutes of a window: what has not happened yet does not count."""
+    return max(0.0, (min(end, now) - start).total_seconds() / 60)
 
 
 def _cube(needed: set[str], histograms: bool) -> Cube:

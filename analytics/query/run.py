@@ -14,7 +14,7 @@ from django.db import connection
 from analytics import cache
 from analytics.metrics import DIMENSIONS, Measure
 from analytics.query import quantiles, sql
-from analytics.query.plan import MONEY_CHECK, Plan, filters_as_given, make_plan
+from analytics.query.plan import MONEY_CHECK, Plan, elapsed_minutes, filters_as_given, make_plan
 from analytics.query.scope import Scope, scope_of
 from analytics.query.shapes import OTHER, DimensionValue, Group, Note, Point, Query, QueryError, Result, Value
 
@@ -49,10 +49,10 @@ def answer(plan: Plan, now: datetime) -> Result:
     """Run the statement and shape its rows. One snapshot for all grains and both windows."""
     rows, read = _fetch(plan), _reader(plan)
     total = rows.get((0, ALL, ALL), {})
-    totals = read(total, _minutes(plan.buckets.edges[0], plan.buckets.edges[-1], now))
+    totals = read(total, elapsed_minutes(plan.buckets.edges[0], plan.buckets.edges[-1], now))
     previous = None
     if plan.previous:
-        previous = read(rows.get((1, ALL, ALL), {}), _minutes(*plan.previous, now))
+        previous = read(rows.get((1, ALL, ALL), {}), elapsed_minutes(*plan.previous, now))
     groups = _groups(plan, rows, read, totals, now)
     return Result(
         generated_at=now,
@@ -81,11 +81,6 @@ def _fetch(plan: Plan) -> Mapping[tuple[int, int, int], Row]:
     if plan.quantiles:
         quantiles.add(found, plan.quantiles)
     return found
-
-
-def _minutes(start: datetime, end: datetime, now: datetime) -> float:
-    """Elapsed minutes of a window: what has not happened yet does not count."""
-    return max(0.0, (min(end, now) - start).total_seconds() / 60)
 
 
 def _reader(plan: Plan) -> Reader:
@@ -145,8 +140,8 @@ def _groups(
     numbers = sorted(g for period, t, g in rows if period == 0 and t == ALL and g > 0)
     if (0, ALL, 0) in rows:
         numbers.append(0)
-    minutes = _minutes(plan.buckets.edges[0], plan.buckets.edges[-1], now)
-    earlier = _minutes(*plan.previous, now) if plan.previous else 0.0
+    minutes = elapsed_minutes(plan.buckets.edges[0], plan.buckets.edges[-1], now)
+    earlier = elapsed_minutes(*plan.previous, now) if plan.previous else 0.0
     found = []
     for g in numbers:
         row, before = rows[0, ALL, g], rows.get((1, ALL, g))
@@ -192,7 +187,7 @@ def _series(
     lines = [(g, group.dimensions) for g, group in groups] if plan.dimensions else [(ALL, {})]
     points = []
     for t, ((start, end), name) in enumerate(zip(pairwise(plan.buckets.edges), plan.buckets.names, strict=True)):
-        minutes = _minutes(start, end, now)
+        minutes = elapsed_minutes(start, end, now)
         points += [Point(name, dimensions, read(rows.get((0, t, g), {}), minutes)) for g, dimensions in lines]
     return points
 
@@ -225,6 +220,7 @@ def as_understood(plan: Plan) -> dict[str, object]:
         "compare_to": compared,
         "order": query.order or f"-{plan.measures[0].name}",
         "limit": query.limit,
+        "having": [{"measure": item.measure, "op": item.op, "value": str(item.value)} for item in query.having],
     }
 
 

@@ -16,6 +16,7 @@ from analytics.rollups.sql import quote
 
 NULL = "\x01"
 """Stands for "not set" while groups are compared as text."""
+COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "=", "ne": "<>"}
 PACKED_ROWS = 20_000
 """Up to so many rows their histograms are sent as stored and merged by `analytics.query.quantiles`, which takes a tenth
 of the time of merging them here; more than that would take the console's memory."""
@@ -32,6 +33,7 @@ def statement(plan: Plan) -> tuple[str, dict[str, Any]]:
     if plan.dimensions:
         stages.append(f"ranked AS ({_ranked(plan)})")
         parameters["limit"] = plan.query.limit
+        parameters |= {f"having{i}": item.value for i, item in enumerate(plan.having)}
     stages.append(f"cells AS ({_cells(plan)})")
     columns = ["cells.*"]
     joins = ""
@@ -49,7 +51,7 @@ def statement(plan: Plan) -> tuple[str, dict[str, Any]]:
         joins += " LEFT JOIN counted USING (period, t, g)"
     if plan.dimensions:
         columns += [f"ranked.d{i}" for i in range(len(plan.dimensions))]
-        joins += " LEFT JOIN ranked ON ranked.r = cells.g AND cells.g > 0"
+        joins += " LEFT JOIN ranked ON ranked.g = cells.g AND cells.g > 0"
     return f"WITH {', '.join(stages)} SELECT {', '.join(columns)} FROM cells{joins}", parameters
 
 
@@ -95,26 +97,45 @@ def _keys(plan: Plan) -> str:
 
 
 def _ranked(plan: Plan) -> str:
-    """Groups of the asked window with rank `r` from 1; those beyond the limit are the rest bucket, `g` 0."""
+    """Groups of the asked window with their number `g`: rank from 1, or 0 for the rest bucket, which takes those beyond
+    the limit and those that do not meet `having`."""
     keys, order = _keys(plan), plan.order
     direction = "DESC" if order.descending else "ASC"
     if order.measure is None:
         place = f"d{plan.dimensions.index(str(order.dimension))} {direction}"
-        values = f"SELECT {keys}, 0 AS v FROM src WHERE period = 0 GROUP BY {keys}"
     else:
-        place = f"v {direction} NULLS LAST"
-        values = _values_by_group(plan, order.measure)
-    numbered = f"SELECT {keys}, row_number() OVER (ORDER BY {place}, {keys}) AS r FROM ({values}) v"
-    return f"SELECT {keys}, r, CASE WHEN r <= %(limit)s THEN r ELSE 0 END AS g FROM ({numbered}) n"
+        place = f"v{plan.ranking.index(order.measure)} {direction} NULLS LAST"
+    kept = " AND ".join([*_kept(plan), "true"])
+    known = f"SELECT *, ({kept}) IS TRUE AS kept FROM ({_values_by_group(plan)}) v"
+    numbered = f"SELECT *, row_number() OVER (PARTITION BY kept ORDER BY {place}, {keys}) AS r FROM ({known}) k"
+    return f"SELECT {keys}, CASE WHEN kept AND r <= %(limit)s THEN r ELSE 0 END AS g FROM ({numbered}) n"
 
 
-def _values_by_group(plan: Plan, measure: Measure) -> str:
+def _kept(plan: Plan) -> list[str]:
+    """Conditions over a group's values v0, v1, … that let it have a name of its own."""
+    return [
+        f"v{plan.ranking.index(item.measure)} {COMPARISONS[item.op]} %(having{i})s"
+        for i, item in enumerate(plan.having)
+    ]
+
+
+def _values_by_group(plan: Plan) -> str:
+    """What groups are ranked and kept by: `v<i>` for each of `plan.ranking`, one row per group."""
     keys = _keys(plan)
-    if measure.kind == "distinct":
-        i = plan.distincts.index(measure)
-        return f"SELECT {keys}, {_distinct(i)} AS v FROM src WHERE period = 0 GROUP BY {keys}"
-    if measure.kind != "quantile":
-        return f"SELECT {keys}, {_value(measure)} AS v FROM src WHERE period = 0 GROUP BY {keys}"
+    columns, joins = [], ""
+    for i, measure in enumerate(plan.ranking):
+        if measure.kind == "quantile":
+            joins += f" LEFT JOIN ({_quantile_by_group(plan, measure)}) q{i}({keys}, v{i}) USING ({keys})"
+        elif measure.kind == "distinct":
+            columns.append(f"{_distinct(plan.distincts.index(measure))} AS v{i}")
+        else:
+            columns.append(f"{_value(measure)} AS v{i}")
+    sums = f"SELECT {', '.join([keys, *columns])} FROM src WHERE period = 0 GROUP BY {keys}"
+    return f"SELECT * FROM ({sums}) s{joins}"
+
+
+def _quantile_by_group(plan: Plan, measure: Measure) -> str:
+    keys = _keys(plan)
     name, q = measure.scale.name if measure.scale else "", measure.q or 0
     merged = (
         f"SELECT {keys}, u.b, sum(u.n) AS n FROM src, unnest({name}_b, {name}_n) u(b, n) "
@@ -124,15 +145,16 @@ def _values_by_group(plan: Plan, measure: Measure) -> str:
         f"SELECT {keys}, b, sum(n) OVER (PARTITION BY {keys} ORDER BY b) AS upto, "
         f"sum(n) OVER (PARTITION BY {keys}) AS total FROM ({merged}) m"
     )
-    reached = f"upto >= {histogram.rank_sql(q, 'total')}"
-    return f"SELECT {keys}, min(b) FILTER (WHERE {reached}) AS v FROM ({running}) o GROUP BY {keys}"
+    bucket = f"min(b) FILTER (WHERE upto >= {histogram.rank_sql(q, 'total')})"
+    value = histogram.value_sql(bucket, measure.scale) if measure.scale else bucket
+    return f"SELECT {keys}, {value} FROM ({running}) o GROUP BY {keys}"
 
 
 def _value(measure: Measure) -> str:
-    """A sum or ratio over `src` rows, for ranking."""
+    """A sum or ratio over `src` rows; a figure per minute is its sum."""
     top = _weighted(measure.numerator)
     if measure.kind == "ratio":
-        return f"{top}::numeric / nullif({_weighted(measure.denominator)}, 0)"
+        return f"{measure.factor} * {top}::numeric / nullif({_weighted(measure.denominator)}, 0)"
     return top
 
 

@@ -44,12 +44,33 @@ def test_totals_and_rows(company: Acme) -> None:
     assert series["rows"][0]["time"] == "2026-03-10T00:00:00+00:00"
 
 
+def test_having_and_a_comparison(company: Acme) -> None:
+    book_lines(line(company, at=DAY), line(company, at=DAY, project=company.banner), line(company, at=DAY))
+    drain_marks()
+
+    found = ask("--measures", "requests", "--dimensions", "team", "--having", "requests >= 2")
+    compared = ask("--measures", "requests", "--compare-to", "2026-03-09..2026-03-11")
+
+    assert [(row["dimensions"]["team"], row["measures"]["requests"]) for row in found["rows"]] == [
+        ("search", 2),
+        ("Other", 1),
+    ]
+    assert compared == {
+        "totals": {"requests": 3},
+        "previous_totals": {"requests": 3},
+        "change": {"requests": 0.0},
+        "rows": [],
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--measures", "revenue"], "No measure 'revenue'"),
         (["--measures", "cost", "--organization", "nobody"], "No such organization"),
         (["--measures", "cost", "--filter", "team=nobody"], "No team 'nobody'"),
+        (["--measures", "cost", "--having", "cost~1"], "is not MEASURE>NUMBER"),
+        (["--measures", "cost", "--having", "cost>1"], "name a dimension to group by"),
     ],
 )
 def test_one_line_says_what_is_wrong(company: Acme, arguments: list[str], message: str) -> None:

@@ -2,17 +2,20 @@
 
 import argparse
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics.labels import FIELDS, labels
-from analytics.query import Filter, Query, QueryError, Result, run
+from analytics.query import Filter, Having, Query, QueryError, Result, run
+from analytics.query.shapes import Comparison
 from gateway.models import User
 
+SIGNS: dict[str, Comparison] = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "=": "eq", "!=": "ne"}
 GRANULARITIES = ("minute", "quarter_hour", "hour", "day", "week", "month")
 
 
@@ -28,6 +31,10 @@ class Command(BaseCommand):
         parser.add_argument("--end", type=_instant, required=True, metavar="TIME", help="Exclusive.")
         parser.add_argument("--granularity", choices=GRANULARITIES)
         parser.add_argument("--timezone", default="UTC", metavar="ZONE")
+        parser.add_argument("--having", type=_having, action="append", default=[], metavar="MEASURE>NUMBER")
+        parser.add_argument(
+            "--compare-to", type=_compared, default="none", metavar="WHAT", help="previous_period, previous_year, A..B."
+        )
         parser.add_argument("--order", metavar="[-]NAME")
         parser.add_argument("--limit", type=int, default=10_000)
         parser.add_argument("--json", action="store_true", dest="as_json")
@@ -40,7 +47,8 @@ class Command(BaseCommand):
             raise CommandError(f"{error.message} ({error.code})") from None
         totals, rows = _plain(result.totals), _rows(result)
         if as_json:
-            self.stdout.write(json.dumps({"totals": totals, "rows": rows}, indent=2, ensure_ascii=False))
+            answer = {"totals": totals, **_compared_totals(result), "rows": rows}
+            self.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False))
             return
         for row in [*rows, {"total": "", **totals}]:
             self.stdout.write("  ".join(f"{name}={value}" for name, value in _flat(row).items()))
@@ -51,6 +59,13 @@ class Command(BaseCommand):
 def operator() -> User:
     """Whoever runs commands on the server sees everything; never saved."""
     return User(username="operator", is_superuser=True, is_active=True)
+
+
+def _compared_totals(result: Result) -> dict[str, Any]:
+    """The compared window's totals and the change, when there is one."""
+    if result.previous_totals is None:
+        return {}
+    return {"previous_totals": _plain(result.previous_totals), "change": dict(result.change)}
 
 
 def _rows(result: Result) -> list[dict[str, Any]]:
@@ -102,6 +117,22 @@ def _filter(text: str) -> Filter:
         raise argparse.ArgumentTypeError(f"{text!r} is not name=value")
     negated = name.endswith("!")
     return Filter(name.rstrip("!").strip(), "not_in" if negated else "in", _names(values))
+
+
+def _having(text: str) -> Having:
+    found = re.fullmatch(r"\s*(\w+)\s*(>=|<=|!=|>|<|=)\s*(-?[\d.]+)\s*", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not MEASURE>NUMBER (>, >=, <, <=, =, !=)")
+    name, sign, value = found.groups()
+    try:
+        return Having(name, SIGNS[sign], Decimal(value))
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError(f"{value!r} is not a number") from None
+
+
+def _compared(text: str) -> str | tuple[datetime, datetime]:
+    first, dots, last = text.partition("..")
+    return (_instant(first), _instant(last)) if dots else text
 
 
 def _instant(text: str) -> datetime:

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from analytics import cache
-from analytics.query import Filter, Query, QueryError, Result, run
+from analytics.query import Filter, Having, Query, QueryError, Result, run
 from analytics.query import sql as query_sql
 from analytics.query.plan import make_plan
 from analytics.query.scope import scope_of
@@ -164,6 +164,46 @@ def test_groups_and_their_rest_add_up(ask: Ask) -> None:
     assert result.groups[2].measures["latency_p50"] == pytest.approx(300, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("having", "expected"),
+    [
+        ([Having("requests", "gte", 2)], ["gpt-4o", "mini"]),
+        ([Having("cost", "gt", Decimal("0.5"))], ["mini"]),
+        ([Having("cost", "gte", 0.5), Having("requests", "eq", 1)], ["large"]),
+        ([Having("error_rate", "gt", 0.2)], ["gpt-4o"]),
+        ([Having("error_rate", "ne", 0)], ["gpt-4o"]),
+        ([Having("cost_per_1k_tokens", "gt", 0.4)], ["mini", "large"]),
+        ([Having("latency_p99", "lt", 600)], [None]),
+        ([Having("latency_p99", "lte", 3030), Having("latency_p50", "gte", 2900)], ["large"]),
+        ([Having("distinct_keys", "gt", 1)], ["gpt-4o", "mini"]),
+        ([Having("requests_per_minute", "gt", 1.9 / 4320)], ["gpt-4o", "mini"]),
+        ([Having("requests", "gt", 99)], []),
+    ],
+)
+def test_having_names_the_groups_that_meet_it_and_the_rest_adds_up(
+    ask: Ask, having: list[Having], expected: list[str | None]
+) -> None:
+    result = ask(measures=["requests", "cost"], dimensions=["model"], having=having, granularity="day")
+
+    named, rest = list(result.groups[:-1]), result.groups[-1]
+    assert [group.dimensions["model"] for group in named] == expected
+    assert (rest.is_other, rest.dimensions) == (True, {"model": "Other"})
+    assert sum(group.share or 0 for group in result.groups) == pytest.approx(1)
+    assert (total(result, "requests"), total(result, "cost")) == (8, result.totals["cost"])
+    assert sum(point.measures["requests"] or 0 for point in result.series) == 8  # type: ignore[misc]
+
+
+def test_what_having_leaves_is_ranked_and_limited(ask: Ask) -> None:
+    having = [Having("requests", "lt", 4)]
+
+    result = ask(measures=["requests"], dimensions=["model"], having=having, limit=1, order="-cost")
+
+    assert [(group.dimensions["model"], group.measures["requests"]) for group in result.groups] == [
+        ("mini", 2),
+        ("Other", 6),
+    ]
+
+
 def test_what_is_not_set_is_a_group_of_its_own(ask: Ask) -> None:
     result = ask(dimensions=["model", "is_stream", "http_status"], order="model")
 
@@ -232,6 +272,17 @@ def test_comparison_with_the_period_before(ask: Ask) -> None:
     assert result.previous_totals["cost"] == Decimal("0.0140")
     assert result.previous_totals["latency_p50"] == pytest.approx(200, rel=0.01)
     assert {group.dimensions["model"] for group in result.groups} == {None, "mini"}
+
+
+def test_comparison_with_the_year_before_and_with_any_window(ask: Ask, busy: Acme) -> None:
+    book_lines(line(busy, at=at(9).replace(year=2025)), line(busy, at=at(9, 0, 1).replace(year=2025)))
+    drain_marks()
+
+    year = ask(compare_to="previous_year")
+    window = ask(compare_to=(at(0, 0, 1), at(0, 0, 2)))
+
+    assert (year.totals, year.previous_totals, year.change) == ({"requests": 8}, {"requests": 2}, {"requests": 3.0})
+    assert (window.previous_totals, window.change) == ({"requests": 2}, {"requests": 3.0})
 
 
 def test_figures_per_minute_count_elapsed_time_alone(ask: Ask, busy: Acme) -> None:
@@ -346,6 +397,11 @@ def test_members_of_several_organizations_say_which(busy: Acme) -> None:
         ({"filters": [Filter("team", "contains", ["a"])]}, "bad_value"),
         ({"filters": [Filter("model", "gt", ["a"])]}, "bad_value"),
         ({"filters": [Filter("model", "like", ["a"])]}, "unknown_operator"),
+        ({"having": [Having("requests", "gt", 1)]}, "having_without_dimensions"),
+        ({"dimensions": ["model"], "having": [Having("revenue", "gt", 1)]}, "unknown_measure"),
+        ({"dimensions": ["model"], "having": [Having("requests", "like", 1)]}, "unknown_operator"),  # type: ignore[arg-type]
+        ({"dimensions": ["model"], "having": [Having("requests", "gt", float("nan"))]}, "bad_value"),
+        ({"dimensions": ["model"], "having": [Having("requests", "gt", "x")]}, "bad_value"),  # type: ignore[arg-type]
     ],
 )
 def test_questions_without_an_answer(ask: Ask, more: dict[str, Any], code: str) -> None:
