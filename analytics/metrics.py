@@ -7,12 +7,12 @@ a *request* is a final line of kind attempt or cache_hit (an imported total is o
 neither); tokens and cost count every line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from analytics.histogram import LATENCY, OUTPUT_RATE, TTFT, Scale
-from analytics.rollups.cubes import APDEX_TARGET_MS
+from analytics.rollups.cubes import APDEX_TARGET_MS, CUBE_BY_NAME, SUM_NAMES
 
 Kind = Literal["sum", "ratio", "per_minute", "quantile", "distinct"]
 Format = Literal["count", "tokens", "money", "percent", "duration", "rate", "score"]
@@ -54,12 +54,18 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """One way to group and filter; `name` is its column in every cube that keeps it."""
+    """One way to group and filter; `name` is its column in every cube that keeps it.
+
+    A derived one has an `expression` instead: SQL (per cent signs doubled) over the columns of stored dimensions that
+    it `reads`, such as a look-up in a table of the app that declares it: `(SELECT … WHERE x.project = rows.project)`.
+    """
 
     name: str
     label: str
     kind: ValueKind
     description: str
+    expression: str | None = None
+    reads: tuple[str, ...] = ()
 
 
 MEASURES: dict[str, Measure] = {}
@@ -67,14 +73,35 @@ DIMENSIONS: dict[str, Dimension] = {}
 
 
 def declare(*items: Measure | Dimension) -> None:
-    """Add measures and dimensions; a name is declared once. Raises ValueError on a second declaration."""
+    """Add measures and dimensions; a name is declared once. An app does so in its `AppConfig.ready()`.
+
+    Raises ValueError on another declaration of a name, and for what reads sums or dimensions that are not stored. The
+    same declaration again is none: Django may call `ready()` more than once.
+    """
     for item in items:
-        if item.name in MEASURES or item.name in DIMENSIONS:
+        known: Measure | Dimension | None = MEASURES.get(item.name) or DIMENSIONS.get(item.name)
+        if known == item:
+            continue
+        if known is not None:
             raise ValueError(f"{item.name} is already declared")
         if isinstance(item, Measure):
+            _check_stored(item.name, item.sums, SUM_NAMES)
             MEASURES[item.name] = item
         else:
+            _check_stored(item.name, item.reads, CUBE_BY_NAME["wide"].dimensions)
             DIMENSIONS[item.name] = item
+
+
+def stored(dimension: str) -> tuple[str, ...]:
+    """The stored dimensions that are read for it: itself, unless it is derived."""
+    known = DIMENSIONS.get(dimension)
+    return known.reads if known is not None and known.expression is not None else (dimension,)
+
+
+def _check_stored(name: str, read: Iterable[str], known: Sequence[str]) -> None:
+    missing = sorted(set(read) - set(known))
+    if missing:
+        raise ValueError(f"{name} reads {', '.join(missing)}, which is not stored")
 
 
 def _sum(name: str, label: str, format: Format, description: str, *, of: Weights | None = None) -> Measure:
@@ -168,6 +195,7 @@ declare(
     Dimension("project", "Project", "uuid", "Project of the key."),
     Dimension("api_key", "Key", "uuid", "Virtual key."),
     Dimension("user", "Person", "uuid", "Owner of the key."),
+    Dimension("end_user", "End user", "text", "Whom the caller named in `X-Gateway-End-User`, or in the body."),
     Dimension("provider", "Provider", "text", "Provider that was tried."),
     Dimension("model", "Model", "text", "Model that served."),
     Dimension("model_requested", "Requested model", "text", "Model or alias that the caller sent."),

@@ -8,7 +8,10 @@ from typing import Any, ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from analytics import querysets
 from gateway.ledger.ids import uuid7
+from gateway.models import Organization, User
+from gateway.models.base import Record
 
 
 class ExactField(models.DecimalField):
@@ -155,6 +158,23 @@ class WideCube(Sums):
         abstract = True
 
 
+class SubjectCube(Sums):
+    """Abstract: by end user or declared tag (`name` is the dimension, `value` its value), for lines that have one."""
+
+    organization = models.UUIDField()
+    team = models.UUIDField(null=True)
+    project = models.UUIDField()
+    api_key = models.UUIDField(null=True)
+    user = models.UUIDField(null=True)
+    provider = models.TextField(null=True)
+    model = models.TextField(null=True)
+    name = models.TextField()
+    value = models.TextField()
+
+    class Meta:
+        abstract = True
+
+
 class TotalQuarterHour(TotalCube):
     class Meta:
         db_table = "analytics_total_quarter_hour"
@@ -170,6 +190,15 @@ class TotalDay(TotalCube):
         indexes: ClassVar = [
             # every query and refresh: an organization's window
             models.Index(fields=["organization", "bucket"], name="total_day_window")
+        ]
+
+
+class TotalLocalDay(TotalCube):
+    class Meta:
+        db_table = "analytics_total_local_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="total_local_window")
         ]
 
 
@@ -191,6 +220,15 @@ class ModelDay(ModelCube):
         ]
 
 
+class ModelLocalDay(ModelCube):
+    class Meta:
+        db_table = "analytics_model_local_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="model_local_window")
+        ]
+
+
 class ProjectQuarterHour(ProjectCube):
     class Meta:
         db_table = "analytics_project_quarter_hour"
@@ -206,6 +244,15 @@ class ProjectDay(ProjectCube):
         indexes: ClassVar = [
             # every query and refresh: an organization's window
             models.Index(fields=["organization", "bucket"], name="project_day_window")
+        ]
+
+
+class ProjectLocalDay(ProjectCube):
+    class Meta:
+        db_table = "analytics_project_local_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="project_local_window")
         ]
 
 
@@ -227,6 +274,15 @@ class KeyDay(KeyCube):
         ]
 
 
+class KeyLocalDay(KeyCube):
+    class Meta:
+        db_table = "analytics_key_local_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="key_local_window")
+        ]
+
+
 class WideQuarterHour(WideCube):
     class Meta:
         db_table = "analytics_wide_quarter_hour"
@@ -243,6 +299,83 @@ class WideDay(WideCube):
             # every query and refresh: an organization's window
             models.Index(fields=["organization", "bucket"], name="wide_day_window")
         ]
+
+
+class WideLocalDay(WideCube):
+    class Meta:
+        db_table = "analytics_wide_local_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="wide_local_window")
+        ]
+
+
+class SubjectQuarterHour(SubjectCube):
+    class Meta:
+        db_table = "analytics_subject_quarter_hour"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="subject_quarter_window")
+        ]
+
+
+class SubjectDay(SubjectCube):
+    class Meta:
+        db_table = "analytics_subject_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="subject_day_window")
+        ]
+
+
+class SubjectLocalDay(SubjectCube):
+    class Meta:
+        db_table = "analytics_subject_local_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="subject_local_window")
+        ]
+
+
+class AdmittedValue(models.Model):
+    """An end user (`name` is `end_user`) or tag value (`tag.<key>`) that has figures of its own, for good (rule 15)."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.UUIDField()
+    name = models.TextField()
+    value = models.TextField()
+    admitted_at = models.DateTimeField(db_default=models.functions.Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            # what every refresh looks up
+            models.UniqueConstraint(fields=["organization", "name", "value"], name="admitted_value_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value}"
+
+
+class DeclaredTag(Record):
+    """A key of `X-Gateway-Tags` by which an organization wants its figures: the dimension `tag.<key>`."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="declared_tags")
+    key = models.CharField(max_length=120, db_collation="C")
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+
+    objects = querysets.DeclaredTagQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["key"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["organization", "key"], name="declared_tag_unique")]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def dimension(self) -> str:
+        """Its name in a question."""
+        return f"tag.{self.key}"
 
 
 class LiveMinute(Sums, Histograms):
@@ -297,19 +430,34 @@ class RollupState(models.Model):
     live_version = models.BigIntegerField(default=0, db_default=0, help_text="The same for the minute cube.")
     refreshed_at = models.DateTimeField()
     open_refreshed_at = models.DateTimeField(null=True, help_text="When the bucket still filling was last rolled up.")
+    local_zone = models.TextField(default="", db_default="", help_text="Zone of the local days; empty: none are kept.")
+    local_build = models.UUIDField(null=True, help_text="The build of the local days that may go on writing.")
+    local_beat_at = models.DateTimeField(null=True, help_text="When that build last went on.")
+    local_ready_at = models.DateTimeField(null=True, help_text="Since when the local days are complete.")
 
     def __str__(self) -> str:
         return f"{self.organization} version {self.version}"
 
 
 class LedgerHorizon(models.Model):
-    """One row: the ledger is complete from here on. What retention detached is never recomputed (rule 14)."""
+    """One row: the ledger is complete from here on. What retention detached is never recomputed (rule 14); lines that
+    come for it later are added. `late_from`: those booked from then on, but for `CountedLine`s."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     complete_from = models.DateTimeField()
+    late_from = models.DateTimeField(db_default=models.functions.Now())
 
     def __str__(self) -> str:
         return f"complete from {self.complete_from:%Y-%m-%d}"
+
+
+class CountedLine(models.Model):
+    """A ledger line before the horizon that the rollups have, though it was booked after `late_from`."""
+
+    id = models.UUIDField(primary_key=True)
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class Reconciliation(models.Model):

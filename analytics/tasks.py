@@ -2,8 +2,8 @@
 
 from celery import shared_task
 
-from analytics import reconciliation
-from analytics.rollups import marks
+from analytics import reconciliation, retention
+from analytics.rollups import marks, zones
 
 
 @shared_task(name="analytics.rollup_marks")
@@ -19,8 +19,20 @@ def prune_minutes() -> int:
     return marks.prune_minutes()
 
 
+@shared_task(name="analytics.follow_reporting_zones", soft_time_limit=3_000, time_limit=3_300)
+def follow_reporting_zones() -> int:
+    """Build local days where the reporting time zone is another than theirs; returns for how many organizations."""
+    return zones.follow_zones()
+
+
 @shared_task(name="analytics.reconcile", soft_time_limit=3_000, time_limit=3_300)
 def reconcile() -> int | None:
     """Today's comparison of ledger and rollups, once a day; returns the differences, None when it is done already."""
     result = reconciliation.reconcile_once_a_day()
     return None if result is None else result.differences
+
+
+@shared_task(name="analytics.retire_ledger", soft_time_limit=3_000, time_limit=3_300)
+def retire_ledger() -> int:
+    """Detach months of the ledger past their retention; returns how many."""
+    return len(retention.retire().tables)

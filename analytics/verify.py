@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
-from analytics.rollups import cubes, sql, state
+from analytics.models import RollupState
+from analytics.rollups import cubes, localdays, sql, state, subjects
 from analytics.rollups.cubes import Cube, Grain
 from analytics.rollups.marks import drain_marks
 from analytics.rollups.refresh import DAY, chunks
@@ -84,7 +86,8 @@ def _chunks(organization: UUID) -> Iterator[list[datetime]]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT min(a), max(b) FROM ({' UNION ALL '.join(parts)}) s", {"organization": organization})
         first, last = cursor.fetchone()
-    return chunks(first, last + DAY) if first else iter(())
+    # one more: the last local day may begin on it
+    return chunks(first, last + 2 * DAY) if first else iter(())
 
 
 def _compare(organization: UUID, days: list[datetime]) -> list[Difference]:
@@ -100,8 +103,41 @@ def _compare(organization: UUID, days: list[datetime]) -> list[Difference]:
         with connection.cursor() as cursor:
             # hashing fifty columns is half the work of sorting by them; no two lines have the same charges
             cursor.execute("SET LOCAL work_mem = '64MB'; SET LOCAL enable_sort = off; SET LOCAL enable_memoize = off")
-        found = [item for statement in (_against_ledger(), *_against_sources()) for item in _run(statement, window)]
-    return [item for item in found if _day(item.bucket) in fair]
+        declared = subjects.declared_keys(organization)
+        window |= subjects.parameters(declared)
+        found = _run(_against_ledger(len(declared)), window)
+        found += [item for statement in _against_sources() for item in _run(statement, window)]
+        found = [item for item in found if _day(item.bucket) in fair]
+        return found + _compare_local(organization, days, dirty)
+
+
+def _compare_local(organization: UUID, days: list[datetime], dirty: set[datetime]) -> list[Difference]:
+    """Local days (those that begin within the days) against the quarter-hours they are summed from."""
+    known = RollupState.objects.filter(pk=organization, local_ready_at__isnull=False).exclude(local_zone="")
+    zone = known.values_list("local_zone", flat=True).first()
+    if zone is None:
+        return []
+    start = localdays.day_start(days[0], ZoneInfo(zone))
+    edges = localdays.edges(start, localdays.day_start(days[-1] + DAY, ZoneInfo(zone)), ZoneInfo(zone))
+    window = {"organization": organization, "start": edges[0], "end": edges[-1], "edges": edges}
+    found = [item for statement in _of_local_days() for item in _run(statement, window)]
+    return [item for item in found if not {_day(item.bucket), _day(item.bucket) + DAY} & dirty]
+
+
+def _of_local_days() -> Iterator[str]:
+    for cube in cubes.STORED:
+        source = f"source AS MATERIALIZED ({sql.source(cube, Grain.LOCAL_DAY, _WINDOW)})"
+        checks = [_sums(cube, Grain.LOCAL_DAY, _summed_source(cube))]
+        if cube.has_histograms:
+            checks += [
+                _entries(cube.table(Grain.LOCAL_DAY), name, _entries_of_source(name)) for name in cubes.HISTOGRAMS
+            ]
+        yield f"WITH {source} " + " UNION ALL ".join(map(_difference, checks))
+
+
+def _entries_of_source(name: str) -> str:
+    pairs = f"SELECT bucket, unnest({name}_b) AS at, unnest({name}_n) AS n FROM source"
+    return f"SELECT bucket, at, sum(n)::bigint AS n FROM ({pairs}) u GROUP BY 1, 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +151,21 @@ class _Check:
     actual: str
 
 
-def _against_ledger() -> str:
+def _against_ledger(tags: int) -> str:
     """Sums that read the ledger, and all histograms, in one pass over it: over all groups of a time bucket every
     cube's histogram has the same entries."""
-    relations = [f"lines AS MATERIALIZED ({sql.lines(Grain.QUARTER_HOUR, _LINES)})"]
+    relations = [
+        f"lines AS MATERIALIZED ({sql.lines(Grain.QUARTER_HOUR, _LINES, tags)})",
+        f"pairs AS ({sql.pairs(tags)})",
+        f"subjects AS ({sql.subjects()})",
+    ]
     made_of_lines = [cube for cube in cubes.STORED if cube.source is None]
     checks = [_charges(), *(_sums(cube, Grain.QUARTER_HOUR, _summed_lines(cube)) for cube in made_of_lines)]
     for name in cubes.HISTOGRAMS:
         relations.append(f"{name}_quarter_hour AS MATERIALIZED ({_entries_of_lines(name)})")
         relations.append(f"{name}_day AS MATERIALIZED ({_entries_by_day(f'{name}_quarter_hour')})")
-        tables = [(cube, grain) for cube in cubes.STORED if cube.has_histograms for grain in cube.grains]
+        grains = (Grain.QUARTER_HOUR, Grain.DAY)
+        tables = [(cube, grain) for cube in cubes.STORED if cube.has_histograms for grain in grains]
         checks += [_entries(cube.table(grain), name, f"SELECT * FROM {name}_{grain}") for cube, grain in tables]
     return f"WITH {', '.join(relations)} " + " UNION ALL ".join(map(_difference, checks))
 
@@ -132,7 +173,7 @@ def _against_ledger() -> str:
 def _against_sources() -> Iterator[str]:
     """The other sums, each against the table that it is summed from."""
     for cube in cubes.STORED:
-        for grain in cube.grains:
+        for grain in (Grain.QUARTER_HOUR, Grain.DAY):
             if cube.source or grain == Grain.DAY:
                 source = f"source AS MATERIALIZED ({sql.source(cube, grain, _WINDOW)})"
                 yield f"WITH {source} {_difference(_sums(cube, grain, _summed_source(cube)))}"
@@ -150,7 +191,7 @@ def _entries_by_day(quarter_hours: str) -> str:
 def _summed_lines(cube: Cube) -> str:
     keys = sql.names(["bucket", *cube.dimensions])
     figures = ", ".join(_figure(item, item.expression) for item in cubes.SUMS)
-    return f"SELECT {keys}, {figures} FROM lines GROUP BY {keys}"
+    return f"SELECT {keys}, {figures} FROM {cube.relation} GROUP BY {keys}"
 
 
 def _summed_source(cube: Cube) -> str:

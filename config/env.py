@@ -54,6 +54,7 @@ class Env:
     keep_alive_s: int
     max_connections: int
     stale_after_s: float
+    ledger_retention_days: int
     cache_memory_bytes: int
     idempotency_max_bytes: int
     import_limit_bytes: int
@@ -165,6 +166,7 @@ def load() -> Env:
         keep_alive_s=env.int("GATEWAY_KEEP_ALIVE_S", default=75),
         max_connections=env.int("GATEWAY_MAX_CONNECTIONS", default=4096),
         body_timeout_s=env.float("GATEWAY_BODY_TIMEOUT_S", default=30.0),
+        ledger_retention_days=env.int("LEDGER_RETENTION_DAYS", default=0),
         stale_after_s=env.float("GATEWAY_STALE_AFTER_S", default=60.0),
         cache_memory_bytes=env.int("GATEWAY_CACHE_MEMORY_BYTES", default=64 * 1024 * 1024),
         idempotency_max_bytes=env.int("GATEWAY_IDEMPOTENCY_MAX_BYTES", default=1024 * 1024),

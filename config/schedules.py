@@ -10,6 +10,8 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "outbox-relay": {"task": "gateway.outbox_relay", "schedule": 5.0},
     "analytics-rollup-marks": {"task": "analytics.rollup_marks", "schedule": 2.0},
     "analytics-prune-minutes": {"task": "analytics.prune_minutes", "schedule": 900.0},
+    "analytics-follow-reporting-zones": {"task": "analytics.follow_reporting_zones", "schedule": 30.0},
+    "analytics-retire-ledger": {"task": "analytics.retire_ledger", "schedule": 3600.0},
     # offered hourly, claimed once a day: a machine that slept through the night does it in the morning
     "analytics-reconcile": {"task": "analytics.reconcile", "schedule": 3600.0},
 }

@@ -237,7 +237,11 @@ DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # RequestIdMiddleware has che
 # ---- cache, mail -------------------------------------------------------------------------------------------------
 CACHES = {
     "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": ENV.redis_url}
+        {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": ENV.redis_url,
+            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},  # a Redis that hangs is one that is away
+        }
         if ENV.redis_url
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "gateway"}
     )
@@ -325,6 +329,7 @@ GATEWAY_BOOKERS = ["costs.budgets.booking.book_budgets"]
 GATEWAY_SPOOL_CLOSERS = ["costs.budgets.booking.release_owner"]
 GATEWAY_OUTBOX_HANDLERS = {"mail": "gateway.services.outbox.deliver_mail"}
 GATEWAY_PROCESSES = ENV.processes
+LEDGER_RETENTION_DAYS: int = ENV.ledger_retention_days
 GATEWAY_STALE_AFTER_S = ENV.stale_after_s
 GATEWAY_HEAD_TIMEOUT_S = ENV.head_timeout_s
 GATEWAY_KEEP_ALIVE_S: int = ENV.keep_alive_s

@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invitations/<str:token>/", invitation, name="invitation"),
     path("metrics/ledger", ledger_metrics, name="ledger-metrics"),
     path("api/v1/", include("gateway.api.urls")),
+    path("api/v1/", include("analytics.api.declared_tags")),
     path("api/v1/", include("costs.api.urls")),
     path("api/", include("gateway.api.docs")),
     path("", RedirectView.as_view(pattern_name="admin:index")),

@@ -7,11 +7,12 @@ from decimal import Decimal, InvalidOperation
 from typing import get_args
 from zoneinfo import ZoneInfo
 
-from analytics.metrics import DIMENSIONS, MEASURES, Measure
+from analytics.metrics import DIMENSIONS, MEASURES, Measure, stored
+from analytics.models import DeclaredTag
 from analytics.query import window as windows
 from analytics.query.scope import Scope
 from analytics.query.shapes import Comparison, Filter, Having, Note, Query, QueryError
-from analytics.query.values import Condition, conditions
+from analytics.query.values import TAG, Condition, conditions, is_subject
 from analytics.query.window import Buckets, Range
 from analytics.rollups import cubes
 from analytics.rollups.cubes import Cube, Grain
@@ -42,11 +43,13 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that the SQL and the answer need. `asked`: index 0 is the window, index 1 the one compared to."""
+    """Everything that the SQL and the answer need. `segments`: index 0 is the window, index 1 the one compared to.
+    `subject`: the one dimension of `cubes.SUBJECT` that is asked by; `cube` then holds the lines without it too."""
 
     query: Query
     scope: Scope
     cube: Cube
+    subject: str | None
     measures: tuple[Measure, ...]
     dimensions: tuple[str, ...]
     conditions: tuple[Condition, ...]
@@ -63,6 +66,17 @@ class Plan:
     def data_version(self) -> int:
         """Version of the rows that are read; a refresh makes it another."""
         return self.scope.live_version if self.cube is cubes.LIVE else self.scope.version
+
+    @property
+    def reads_local_days(self) -> bool:
+        return any(Grain.LOCAL_DAY in grains for grains in self.segments)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Dimensions of the cube that the question reads, in declared order."""
+        wanted = _stored([*self.dimensions, *(f.dimension for f in self.query.filters), *self.scope.dimensions])
+        wanted |= {measure.column for measure in self.distincts if measure.column}
+        return tuple(name for name in self.cube.dimensions if name in wanted)
 
     @property
     def sums(self) -> tuple[str, ...]:
@@ -96,40 +110,47 @@ def make_plan(query: Query, scope: Scope, now: datetime) -> Plan:
     measures = tuple(_measure(name) for name in dict.fromkeys(query.measures))
     if not measures:
         raise QueryError("no_measure", "Name at least one measure.")
-    dimensions = tuple(dict.fromkeys(_dimension(name) for name in query.dimensions))
+    check_names([*query.dimensions, *(f.dimension for f in query.filters)], scope)
+    dimensions = tuple(dict.fromkeys(query.dimensions))
     if not 1 <= query.limit <= MAX_LIMIT:
         raise QueryError("limit_out_of_range", f"limit is between 1 and {MAX_LIMIT:,}.")
     order = _order(query, measures, dimensions)
-    needed = {*dimensions, *(f.dimension for f in query.filters), *scope.dimensions}
-    for name in needed:
-        _dimension(name)
+    needed = _stored([*dimensions, *(f.dimension for f in query.filters), *scope.dimensions])
+    subject = _subject(needed)
+    needed -= {subject}
     ordered = [] if order.measure is None else [order.measure]
     read = [*measures, *ordered, *(_measure(item.measure) for item in query.having)]
     needed |= {m.column for m in read if m.column}
     histograms = any(m.kind == "quantile" for m in read)
-    live = _is_live(query, needed, now)
-    cube = cubes.LIVE if live else _cube(needed, histograms)
+    live = _is_live(query, needed | ({subject} if subject else set()), now)
+    cube = cubes.LIVE if live else _cube(needed, histograms, subject)
     window, previous = _windows(query, windows.MINUTE if live else windows.QUARTER_HOUR)
     zone = windows.zone(query.timezone)
     buckets = windows.buckets(window, query.granularity, zone)
+    local = zone if scope.local_days and scope.local_days[0] == query.timezone else None
     if dimensions and query.granularity and len(buckets.names) * query.limit > MAX_POINTS:
         raise QueryError("too_many_points", "Take a coarser granularity, a shorter window or a lower limit.")
     return Plan(
         query=query,
         scope=scope,
         cube=cube,
+        subject=subject,
         measures=measures,
         dimensions=dimensions,
         conditions=conditions(query.filters, scope),
         window=window,
         previous=previous,
         buckets=buckets,
-        segments=_segments(buckets, previous, live=live),
+        segments=_segments(buckets, previous, live=live, local=local),
         order=order,
         having=_thresholds(query, dimensions, elapsed_minutes(*window, now)),
         zone=zone,
         notes=_notes(query, window),
     )
+
+
+def _stored(dimensions: Iterable[str]) -> set[str]:
+    return {name for dimension in dimensions for name in stored(dimension)}
 
 
 def _measure(name: str) -> Measure:
@@ -139,10 +160,30 @@ def _measure(name: str) -> Measure:
         raise QueryError("unknown_measure", f"No measure {name!r}; there are {', '.join(MEASURES)}.") from None
 
 
-def _dimension(name: str) -> str:
-    if name not in DIMENSIONS:
-        raise QueryError("unknown_dimension", f"No dimension {name!r}; there are {', '.join(DIMENSIONS)}.")
-    return name
+def check_names(names: Sequence[str], scope: Scope) -> None:
+    """Raises QueryError `unknown_dimension`, `undeclared_tag`; asks for the declared tags when one is named."""
+    tags = {name for name in names if name.startswith(TAG)}
+    for name in names:
+        if name not in DIMENSIONS and name not in tags:
+            known = ", ".join(DIMENSIONS)
+            raise QueryError("unknown_dimension", f"No dimension {name!r}; there are {known}, and tag.<key>.")
+    if not tags:
+        return
+    declared = DeclaredTag.objects.filter(organization__in=scope.organizations).values_list("key", flat=True)
+    keys = sorted(set(declared))
+    for name in sorted(tags):
+        if name.removeprefix(TAG) not in keys:
+            known = f"; declared are {', '.join(keys)}" if keys else ""
+            message = f"Figures by {name} are not kept: an administrator has to declare the tag{known}."
+            raise QueryError("undeclared_tag", message)
+
+
+def _subject(needed: set[str]) -> str | None:
+    """The one end user or tag dimension among them. Raises `not_covered` for two: they are kept one by one."""
+    found = sorted(filter(is_subject, needed))
+    if len(found) > 1:
+        raise QueryError("not_covered", f"{' and '.join(found)} are kept one by one; ask them one at a time.")
+    return found[0] if found else None
 
 
 def _order(query: Query, measures: Sequence[Measure], dimensions: Sequence[str]) -> Order:
@@ -151,7 +192,7 @@ def _order(query: Query, measures: Sequence[Measure], dimensions: Sequence[str])
     name, descending = query.order.removeprefix("-"), query.order.startswith("-")
     if name in dimensions:
         return Order(None, name, descending)
-    if name in DIMENSIONS:
+    if name in DIMENSIONS or name.startswith(TAG):
         raise QueryError("unknown_order", f"Order by {name!r} needs it among the dimensions.")
     return Order(_measure(name), None, descending)
 
@@ -184,12 +225,24 @@ def elapsed_minutes(start: datetime, end: datetime, now: datetime) -> float:
     return max(0.0, (min(end, now) - start).total_seconds() / 60)
 
 
-def _cube(needed: set[str], histograms: bool) -> Cube:
-    for cube in cubes.STORED:
+def _cube(needed: set[str], histograms: bool, subject: str | None) -> Cube:
+    if subject:
+        return _cube_beside(subject, needed, histograms)
+    for cube in cubes.WHOLE:
         if cube.covers(needed, histograms=histograms, grain=Grain.DAY):
             return cube
     names = ", ".join(sorted(needed - {"organization"}))
     raise QueryError("not_covered", f"Percentiles are not kept by {names} together; ask them by fewer dimensions.")
+
+
+def _cube_beside(subject: str, needed: set[str], histograms: bool) -> Cube:
+    """The smallest cube for the lines that do not have the subject; what they are asked by has to be kept with it."""
+    also = needed - set(cubes.SUBJECT.dimensions)
+    if also or histograms:
+        what = f"by {', '.join(sorted(also))} together" if also else "for percentiles"
+        kept = "organization, team, project, api_key, user, provider and model"
+        raise QueryError("not_covered", f"{subject} is not kept {what}; it is with {kept}, for sums and ratios.")
+    return next(cube for cube in cubes.WHOLE if needed <= set(cube.dimensions))
 
 
 def _is_live(query: Query, needed: set[str], now: datetime) -> bool:
@@ -228,13 +281,15 @@ def _year_before(at: datetime) -> datetime:
         return at.replace(year=at.year - 1, day=28)
 
 
-def _segments(buckets: Buckets, previous: Range | None, *, live: bool) -> tuple[dict[Grain, list[Range]], ...]:
+def _segments(
+    buckets: Buckets, previous: Range | None, *, live: bool, local: ZoneInfo | None
+) -> tuple[dict[Grain, list[Range]], ...]:
     """Per compared window: which ranges each grain answers for."""
     whole = [(buckets.edges[0], buckets.edges[-1]), *([previous] if previous else [])]
     if live:
         return tuple({Grain.MINUTE: [part]} for part in whole)
     edges = [buckets.edges, *([previous] if previous else [])]
-    return tuple(windows.segments(tuple(item)) for item in edges)
+    return tuple(windows.segments(tuple(item), local) for item in edges)
 
 
 def _notes(query: Query, window: Range) -> tuple[Note, ...]:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from analytics import cache
-from analytics.metrics import DIMENSIONS, Measure
+from analytics.metrics import Measure
 from analytics.query import quantiles, sql
 from analytics.query.plan import MONEY_CHECK, Plan, elapsed_minutes, filters_as_given, make_plan
-from analytics.query.scope import Scope, scope_of
+from analytics.query.scope import Scope, scope_of, still_kept
 from analytics.query.shapes import OTHER, DimensionValue, Group, Note, Point, Query, QueryError, Result, Value
+from analytics.query.values import kind_of
 
 if TYPE_CHECKING:
     from gateway.querysets import Person
@@ -28,21 +29,30 @@ ALL = quantiles.ALL
 
 
 def run(user: Person, query: Query, *, scope: Scope | None = None) -> Result:
-    """The answer as `user` may see it; at most 3 statements (2, and 1 per dimension filtered by slug).
+    """The answer as `user` may see it; 2 statements, and 1 each for a dimension filtered by name, for
+    tags, and where local days are read.
 
     `scope`: what `scope_of(user, query)` said a moment ago, for several questions about the same organization on one
-    page; it saves their statement. Raises QueryError. A result is shared by everyone with the same view: do not change
+    page; it saves their statement. Raises QueryError. When the database does not answer the question, the last answer
+    is given as `stale` for up to an hour. A result is shared by everyone with the same view: do not change
     its maps.
     """
     now = datetime.now(UTC)
     scope = scope or scope_of(user, query)
     plan = make_plan(query, scope, now)
-    result = cache.get(_cache_key(plan), lambda: answer(plan, now))
+    versions, question = (plan.cube.name, plan.data_version), (plan.scope.key(), as_understood(plan), plan.conditions)
+    result = cache.get(
+        cache.key(versions, question), lambda: _answer_of_now(plan, now), last=cache.key("last", question)
+    )
     return replace(result, rollup_lag_s=scope.lag_s)
 
 
-def _cache_key(plan: Plan) -> str:
-    return cache.key(plan.scope.key(), plan.cube.name, plan.data_version, as_understood(plan), plan.conditions)
+def _answer_of_now(plan: Plan, now: datetime) -> Result:
+    """`answer`, by quarter-hours when the local days were taken away while they were read."""
+    found = answer(plan, now)
+    if not plan.reads_local_days or still_kept(plan.scope):
+        return found
+    return answer(make_plan(plan.query, replace(plan.scope, local_days=None), now), now)
 
 
 def answer(plan: Plan, now: datetime) -> Result:
@@ -168,7 +178,7 @@ def _names(plan: Plan, row: Row, g: int) -> dict[str, DimensionValue]:
 def _named(dimension: str, text: str) -> DimensionValue:
     if text == sql.NULL:
         return None
-    kind = DIMENSIONS[dimension].kind
+    kind = kind_of(dimension)
     if kind == "integer":
         return int(text)
     return text == "true" if kind == "boolean" else text

@@ -6,6 +6,7 @@ Superuser: everything. What is not visible does not exist. One statement.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from gateway.querysets import WIDE_ROLES
 if TYPE_CHECKING:
     from gateway.querysets import Person
 
-_STATE = ("version", "live_version", "oldest_mark")
+_STATE = ("version", "live_version", "oldest_mark", "local_zone", "local_ready_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Scope:
     version: int
     live_version: int
     lag_s: float
+    local_days: tuple[str, tuple[datetime, ...]] | None = None
+    """The zone in which days are kept besides UTC, and since when by organization; None where they are not all."""
 
     @property
     def dimensions(self) -> set[str]:
@@ -93,7 +96,24 @@ def scope_of(user: Person, query: Query) -> Scope:
         version=sum(row["version"] or 0 for row in rows),
         live_version=sum(row["live_version"] or 0 for row in rows),
         lag_s=max(_age(row["oldest_mark"]) for row in rows),
+        local_days=_local_days(rows),
     )
+
+
+def _local_days(rows: Iterable[Mapping[str, Any]]) -> tuple[str, tuple[datetime, ...]] | None:
+    found = [(row["local_zone"] or "", row["local_ready_at"]) for row in rows]
+    zones = {zone for zone, _ in found}
+    if len(zones) != 1 or "" in zones or any(at is None for _, at in found):
+        return None
+    return zones.pop(), tuple(at for _, at in found)
+
+
+def still_kept(scope: Scope) -> bool:
+    """Whether the local days that the scope found are the same ones now. One statement: asked after they were read,
+    since a change of the reporting zone takes them away at once."""
+    states = RollupState.objects.filter(organization__in=scope.organizations)
+    rows = states.order_by("organization").values("local_zone", "local_ready_at")
+    return _local_days(rows) == scope.local_days
 
 
 def _age(at: datetime | None) -> float:
@@ -131,6 +151,8 @@ def _annotated(rows: QuerySet[Any, Any], organization: str) -> QuerySet[Any, Any
         version=Subquery(states.values("version")[:1]),
         live_version=Subquery(states.values("live_version")[:1]),
         oldest_mark=Subquery(marks.values("created_at")[:1]),
+        local_zone=Subquery(states.values("local_zone")[:1]),
+        local_ready_at=Subquery(states.values("local_ready_at")[:1]),
     ).order_by(organization)
 
 

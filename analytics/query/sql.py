@@ -11,8 +11,10 @@ from typing import Any
 from analytics import histogram
 from analytics.metrics import Measure
 from analytics.query.plan import Plan
+from analytics.query.values import column_of
 from analytics.rollups import cubes
-from analytics.rollups.sql import quote
+from analytics.rollups.cubes import Grain
+from analytics.rollups.sql import names, quote
 
 NULL = "\x01"
 """Stands for "not set" while groups are compared as text."""
@@ -57,10 +59,11 @@ def statement(plan: Plan) -> tuple[str, dict[str, Any]]:
 
 def _source(plan: Plan) -> tuple[str, dict[str, Any]]:
     """Rows of the cube, one branch per window and grain."""
-    where, parameters = plan.scope.predicate()
+    visible, parameters = plan.scope.predicate()
+    asked = " AND ".join([*(condition.sql for condition in plan.conditions), "true"])
     for condition in plan.conditions:
-        where += f" AND {condition.sql}"
         parameters |= condition.parameters
+    parameters["subject"] = plan.subject
     parameters["edges"] = list(plan.buckets.edges[:-1])
     branches = []
     for period, segments in enumerate(plan.segments):
@@ -71,15 +74,34 @@ def _source(plan: Plan) -> tuple[str, dict[str, Any]]:
                 parts.append(f"(bucket >= %({name}_{i}a)s AND bucket < %({name}_{i}b)s)")
                 parameters |= {f"{name}_{i}a": start, f"{name}_{i}b": end}
             at = "width_bucket(bucket, %(edges)s::timestamptz[]) - 1" if period == 0 else "0"
+            where = f"{visible} AND ({' OR '.join(parts)})"
             branches.append(
-                f"SELECT {period} AS period, {at} AS t, {_columns(plan)} FROM {plan.cube.table(grain)} "
-                f"WHERE {where} AND ({' OR '.join(parts)})"
+                f"SELECT {period} AS period, {at} AS t, {_columns(plan)} FROM {_rows(plan, grain, where)} WHERE {asked}"
             )
     return " UNION ALL ".join(branches), parameters
 
 
+def _rows(plan: Plan, grain: Grain, where: str) -> str:
+    """The cube's rows where … holds. With a subject: the rows that have it, and as rows without it what remains of the
+    whole when those are taken away, so that every line is counted once."""
+    if plan.subject is None:
+        return f"(SELECT * FROM {plan.cube.table(grain)} WHERE {where}) rows"
+    having = f"{where} AND name = %(subject)s"
+    keys = names(["bucket", *plan.columns])
+    read = dict.fromkeys(["lines", "requests", *plan.sums])
+    sums, less = names([*read]), ", ".join(f"-{quote(name)}" for name in read)
+    table = cubes.SUBJECT.table(grain)
+    whole = f"SELECT {keys}, {sums} FROM {plan.cube.table(grain)} WHERE {where}"
+    apart = f"{whole} UNION ALL SELECT {keys}, {less} FROM {table} WHERE {having}"
+    rest = ", ".join(f"sum({quote(name)})" for name in read)
+    return (
+        f"(SELECT {keys}, value, {sums} FROM {table} WHERE {having} UNION ALL "
+        f"SELECT {keys}, NULL, {rest} FROM ({apart}) a GROUP BY {keys} HAVING sum(lines) <> 0) rows"
+    )
+
+
 def _columns(plan: Plan) -> str:
-    columns = [f"coalesce({quote(name)}::text, E'\\x01') AS d{i}" for i, name in enumerate(plan.dimensions)]
+    columns = [f"coalesce({column_of(name)}::text, E'\\x01') AS d{i}" for i, name in enumerate(plan.dimensions)]
     columns += [quote(name) for name in plan.sums]
     columns += [f"{quote(str(m.column))} AS x{i}, requests AS xr{i}" for i, m in enumerate(plan.distincts)]
     for name in _histograms(plan):
@@ -112,11 +134,14 @@ def _ranked(plan: Plan) -> str:
 
 
 def _kept(plan: Plan) -> list[str]:
-    """Conditions over a group's values v0, v1, … that let it have a name of its own."""
-    return [
+    """Conditions over a group's values v0, v1, … that let it have a name of its own; what was folded has none."""
+    kept = [
         f"v{plan.ranking.index(item.measure)} {COMPARISONS[item.op]} %(having{i})s"
         for i, item in enumerate(plan.having)
     ]
+    if plan.subject in plan.dimensions:
+        kept.append(f"d{plan.dimensions.index(plan.subject)} <> E'\\x02'")
+    return kept
 
 
 def _values_by_group(plan: Plan) -> str:

@@ -10,8 +10,10 @@ from django.db.models import QuerySet
 from analytics.metrics import DIMENSIONS
 from analytics.query.scope import Scope
 from analytics.query.shapes import Filter, QueryError
+from analytics.rollups.sql import quote
 from gateway.models import Organization, Project, Team, User, VirtualKey
 
+TAG, END_USER = "tag.", "end_user"
 OPERATORS = ("eq", "in", "ne", "not_in", "contains", "gt", "lt")
 _CASTS = {"uuid": "uuid[]", "text": "text[]", "integer": "integer[]", "boolean": "boolean[]"}
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
@@ -25,6 +27,24 @@ class Condition:
     parameters: dict[str, Any]
 
 
+def is_subject(dimension: str) -> bool:
+    """Whether it is kept by `cubes.SUBJECT` alone: end users and tags."""
+    return dimension == END_USER or dimension.startswith(TAG)
+
+
+def column_of(dimension: str) -> str:
+    """Its column or expression among the rows of a question; there is one subject at most, and its key is never SQL."""
+    known = DIMENSIONS.get(dimension)
+    if known is not None and known.expression is not None:
+        return f"({known.expression})"
+    return quote("value" if is_subject(dimension) else dimension)
+
+
+def kind_of(dimension: str) -> str:
+    """Kind of value; tags are text."""
+    return DIMENSIONS[dimension].kind if dimension in DIMENSIONS else "text"
+
+
 def conditions(filters: Sequence[Filter], scope: Scope) -> tuple[Condition, ...]:
     """Raises QueryError `unknown_operator`, `bad_value`, `unknown_value`."""
     return tuple(_condition(item, f"filter{i}", scope) for i, item in enumerate(filters))
@@ -33,8 +53,8 @@ def conditions(filters: Sequence[Filter], scope: Scope) -> tuple[Condition, ...]
 def _condition(item: Filter, name: str, scope: Scope) -> Condition:
     if item.op not in OPERATORS:
         raise QueryError("unknown_operator", f"No operator {item.op!r}; there are {', '.join(OPERATORS)}.")
-    kind = DIMENSIONS[item.dimension].kind
-    column = f'"{item.dimension}"'
+    kind = kind_of(item.dimension)
+    column = column_of(item.dimension)
     if item.op in ("contains", "gt", "lt"):
         return _comparison(item, column, kind, name)
     known = _typed(item, kind, scope)

@@ -10,11 +10,11 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from analytics.query.shapes import Granularity, QueryError
+from analytics.rollups import localdays
 from analytics.rollups.cubes import Grain
 
 MINUTE = timedelta(minutes=1)
 QUARTER_HOUR = timedelta(minutes=15)
-DAY = timedelta(days=1)
 MAX_BUCKETS = 20_000
 _STEPS = {"minute": MINUTE, "quarter_hour": QUARTER_HOUR, "hour": timedelta(hours=1)}
 
@@ -99,26 +99,23 @@ def _named(at: datetime, where: tzinfo) -> datetime:
     return local.astimezone(timezone(local.utcoffset() or timedelta(0)))
 
 
-def segments(edges: tuple[datetime, ...]) -> dict[Grain, list[Range]]:
-    """Disjoint ranges by grain: whole UTC days inside one bucket by day rows, the ragged rest by quarter-hours."""
-    found: dict[Grain, list[Range]] = {Grain.DAY: [], Grain.QUARTER_HOUR: []}
+def segments(edges: tuple[datetime, ...], local: tzinfo | None = None) -> dict[Grain, list[Range]]:
+    """Disjoint ranges by grain: whole days inside one bucket by day rows, the ragged rest by quarter-hours. `local`:
+    the zone whose days are kept and to be read; UTC by default."""
+    grain, where = (Grain.LOCAL_DAY, local) if local else (Grain.DAY, UTC)
+    found: dict[Grain, list[Range]] = {grain: [], Grain.QUARTER_HOUR: []}
     for start, end in pairwise(edges):
-        first, last = _up(start), _down(end)
+        last = localdays.day_start(end, where)
+        first = localdays.day_start(start, where)
+        if first < start:
+            first = localdays.next_day(first, where)
         if first >= last:
             _append(found[Grain.QUARTER_HOUR], (start, end))
             continue
         _append(found[Grain.QUARTER_HOUR], (start, first))
-        _append(found[Grain.DAY], (first, last))
+        _append(found[grain], (first, last))
         _append(found[Grain.QUARTER_HOUR], (last, end))
     return {grain: ranges for grain, ranges in found.items() if ranges}
-
-
-def _down(at: datetime) -> datetime:
-    return at.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _up(at: datetime) -> datetime:
-    return _down(at) if at == _down(at) else _down(at) + DAY
 
 
 def _append(ranges: list[Range], part: Range) -> None:

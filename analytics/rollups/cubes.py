@@ -30,6 +30,8 @@ class Grain(StrEnum):
     MINUTE = "minute"
     QUARTER_HOUR = "quarter_hour"
     DAY = "day"
+    LOCAL_DAY = "local_day"
+    """Days in the organization's reporting time zone, where that is not UTC; a bucket is named by its first instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +112,15 @@ HISTOGRAMS = tuple(scale.name for scale in histogram.SCALES)
 
 @dataclass(frozen=True, slots=True)
 class Cube:
-    """One family of rollup tables. `source`: the cube it is summed from, None for the ledger itself."""
+    """One family of rollup tables. `source`: the cube it is summed from, None for the ledger itself. `relation`: what
+    of the ledger it is grouped from: each line once (`lines`), or once for each of its subjects (`subjects`)."""
 
     name: str
     dimensions: tuple[str, ...]
     has_histograms: bool
-    grains: tuple[Grain, ...] = (Grain.QUARTER_HOUR, Grain.DAY)
+    grains: tuple[Grain, ...] = (Grain.QUARTER_HOUR, Grain.DAY, Grain.LOCAL_DAY)
     source: str | None = None
+    relation: str = "lines"
 
     def table(self, grain: Grain) -> str:
         return f"analytics_{self.name}_{grain}"
@@ -141,11 +145,25 @@ CUBES: tuple[Cube, ...] = (
         ),
         False,
     ),
+    Cube(
+        "subject",
+        ("organization", "team", "project", "api_key", "user", "provider", "model", "name", "value"),
+        False,
+        relation="subjects",
+    ),
     Cube("live", ("organization", "model", "status"), True, grains=(Grain.MINUTE,)),
 )  # fmt: skip
 CUBE_BY_NAME = {cube.name: cube for cube in CUBES}
 STORED = tuple(cube for cube in CUBES if Grain.DAY in cube.grains)
 LIVE = CUBE_BY_NAME["live"]
+SUBJECT = CUBE_BY_NAME["subject"]
+"""End users and declared tags (rule 15): a line is in it once for each that it names, `name` is the dimension; lines
+that name none are not in it."""
+WHOLE = tuple(cube for cube in STORED if cube is not SUBJECT)
+"""The cubes that hold every line once."""
+FOLDED = "\x02"
+"""The value of those that were not admitted; no admitted value begins or ends with it."""
+SUBJECT_CHARS = 200
 
 CHARGE_TABLE = "analytics_charge_quarter_hour"
 CHARGE_DIMENSIONS = (

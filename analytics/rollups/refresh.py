@@ -5,17 +5,18 @@ aggregation in a later statement (so it sees at least the lines that those marks
 (rule 14). A crash before the commit leaves the old rows and the marks.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import structlog
 from django.db import connection, transaction
 
-from analytics.rollups import cubes, sql, state
+from analytics.rollups import cubes, localdays, sql, state, subjects
 from analytics.rollups.cubes import Grain
 
 log = structlog.get_logger(__name__)
@@ -29,7 +30,8 @@ Range = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a refresh did: ledger lines read, days recomputed, days kept because their source is incomplete."""
+    """What a refresh did: ledger lines read, days recomputed, days kept because their source is incomplete (late lines
+    were added to them)."""
 
     lines: int = 0
     days: int = 0
@@ -75,16 +77,20 @@ def refresh_days(
     `only_marked`: do nothing when another worker has settled the marks meanwhile.
     """
     with transaction.atomic():
-        _lock(organization, days)
-        complete = state.complete_days(days)
+        local = state.share_zone(organization)
+        lock_days(organization, days, neighbours=bool(local.zone))
+        state.share_horizon()
+        complete, dirty = state.complete_days(days), list(dirty)
         ranges = coalesce(part for part in dirty if day_of(part[0]) in complete)
         kept = [day for day in days if day not in complete]
+        late = coalesce(part for part in dirty if day_of(part[0]) in kept)
         marks = _marks(organization, [*ranges, *((day, day + DAY) for day in kept)])
         if only_marked and not marks:
             return Refreshed()
-        for day in kept:
-            log.warning("rollup_kept", organization=str(organization), day=day.isoformat(), reason="ledger incomplete")
         lines = _recompute(organization, ranges) if ranges else 0
+        lines += _add_late(organization, late) if late else 0
+        if local.zone and (ranges or late):
+            recompute_local(organization, [*ranges, *late], ZoneInfo(local.zone))
         state.delete_marks(marks)
         state.bump(organization, opened=_covers_now(ranges))
     return Refreshed(lines, len(complete), len(kept))
@@ -119,12 +125,26 @@ def within(column: str, ranges: Sequence[Range], name: str = "at") -> tuple[str,
     return "(" + " OR ".join(one) + ")", at
 
 
-def _lock(organization: UUID, days: Sequence[datetime]) -> None:
-    """One refresh of a day at a time; in order, so that two never wait for each other."""
-    keys = [f"rollup {organization} {day:%Y-%m-%d}" for day in sorted(days)]
+def lock_days(organization: UUID, days: Sequence[datetime], *, neighbours: bool) -> None:
+    """One refresh of a day at a time; in order, so that two never wait for each other. `neighbours`: the days around
+    them too, into which a local day reaches."""
+    wanted = {day + reach * DAY for day in days for reach in ((-1, 0, 1) if neighbours else (0,))}
     with connection.cursor() as cursor:
-        for key in keys:
+        for day in sorted(wanted):
+            key = f"rollup {organization} {day:%Y-%m-%d}"
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+
+
+def recompute_local(organization: UUID, ranges: Iterable[Range], zone: ZoneInfo) -> None:
+    """Replace the local days that the ranges touch by the sums of their quarter-hours. The caller has locked the days
+    (`lock_days` with neighbours) and the zone."""
+    with connection.cursor() as cursor:
+        for edges in localdays.touched(ranges, zone):
+            own: dict[str, Any] = {"organization": organization, "edges": edges, "start": edges[0], "end": edges[-1]}
+            window = "organization = %(organization)s AND bucket >= %(start)s AND bucket < %(end)s"
+            for cube in cubes.REFRESHED:
+                cursor.execute(f"DELETE FROM {cube.table(Grain.LOCAL_DAY)} WHERE {window}", own)
+                cursor.execute(sql.insert_derived(cube, Grain.LOCAL_DAY, window), own)
 
 
 def _marks(organization: UUID, ranges: Sequence[Range]) -> list[int]:
@@ -141,24 +161,50 @@ def _covers_now(ranges: Sequence[Range]) -> bool:
 
 def _recompute(organization: UUID, ranges: Sequence[Range]) -> int:
     """Replace the quarter-hours in `ranges` and then the days they lie in; returns the ledger lines read."""
-    days = coalesce((day, day + DAY) for part in ranges for day in days_between(*part))
     line, _ = within("l.started_at", ranges)
+    quarter, at = within("bucket", ranges)
+    own: dict[str, Any] = {"organization": organization, **at}
+    with connection.cursor() as cursor:
+        for table in (
+            *(cube.table(Grain.QUARTER_HOUR) for cube in cubes.STORED if not cube.source),
+            cubes.CHARGE_TABLE,
+        ):
+            cursor.execute(f"DELETE FROM {table} WHERE organization = %(organization)s AND {quarter}", own)
+    return _take_in(organization, ranges, line, own)
+
+
+def _add_late(organization: UUID, ranges: Sequence[Range]) -> int:
+    """Add the lines that came for quarter-hours whose ledger is gone; each line once. Returns how many."""
+    line, at = within("l.started_at", ranges)
+    late = state.take_late(organization, line, at)
+    if not late:
+        return 0
+    log.info("rollup_late_lines", organization=str(organization), lines=len(late), first=ranges[0][0].isoformat())
+    return _take_in(organization, ranges, f"{line} AND l.id = ANY(%(late)s)", {"late": late})
+
+
+def _take_in(organization: UUID, ranges: Sequence[Range], line: str, parameters: Mapping[str, Any]) -> int:
+    """Insert the rows of ledger lines where `line` holds, and derive the other cubes and the days anew from what is
+    there then. Returns the ledger lines read."""
+    days = coalesce((day, day + DAY) for part in ranges for day in days_between(*part))
     quarter, quarter_at = within("bucket", ranges)
     day, day_at = within("bucket", days, "day")
-    own: dict[str, Any] = {"organization": organization, **quarter_at, **day_at}
+    declared = subjects.declared_keys(organization)
+    own = {"organization": organization, **parameters, **quarter_at, **day_at, **subjects.parameters(declared)}
     quarter, day = f"organization = %(organization)s AND {quarter}", f"organization = %(organization)s AND {day}"
     with connection.cursor() as cursor:
         # memoize only costs: no two lines have the same charges
         cursor.execute("SET LOCAL work_mem = '64MB'; SET LOCAL enable_memoize = off")
-        for table in (*(cube.table(Grain.QUARTER_HOUR) for cube in cubes.STORED), cubes.CHARGE_TABLE):
-            cursor.execute(f"DELETE FROM {table} WHERE {quarter}", own)
-        for cube in cubes.STORED:
-            cursor.execute(f"DELETE FROM {cube.table(Grain.DAY)} WHERE {day}", own)
-        cursor.execute(sql.insert_from_ledger(Grain.QUARTER_HOUR, f"l.organization = %(organization)s AND {line}"), own)
-        lines = int(cursor.fetchone()[0])
+        source = f"l.organization = %(organization)s AND {line}"
+        cursor.execute(sql.insert_from_ledger(Grain.QUARTER_HOUR, source, len(declared)), own)
+        lines, admitted = map(int, cursor.fetchone())
         for cube in cubes.REFRESHED:
             if cube.source:
+                cursor.execute(f"DELETE FROM {cube.table(Grain.QUARTER_HOUR)} WHERE {quarter}", own)
                 cursor.execute(sql.insert_derived(cube, Grain.QUARTER_HOUR, quarter), own)
         for cube in cubes.REFRESHED:
+            cursor.execute(f"DELETE FROM {cube.table(Grain.DAY)} WHERE {day}", own)
             cursor.execute(sql.insert_derived(cube, Grain.DAY, day), own)
+    if admitted:
+        subjects.unfold(organization)
     return lines

@@ -11,8 +11,11 @@ from gateway.ledger.schema import TABLE as LEDGER
 
 SCORES = "gateway_qualityscore"
 WIDTHS = {Grain.MINUTE: "1 minute", Grain.QUARTER_HOUR: "15 minutes", Grain.DAY: "1 day"}
+ADMITTED = "analytics_admittedvalue"
 SHORT = 32
 """Histograms of up to this many entries are stored as they come: unsorted, a bucket possibly more than once."""
+_HAS_SCORES = f"(SELECT EXISTS (SELECT FROM {SCORES} WHERE organization = %(organization)s))"
+"""Asked once for a statement: most organizations have no scores, and a look-up for every line costs."""
 _LONGEST_MS = 30 * 86_400_000
 _TOKENS = (
     "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
@@ -37,6 +40,8 @@ def names(columns: tuple[str, ...] | list[str]) -> str:
 
 
 def bucket_of(column: str, grain: Grain) -> str:
+    if grain == Grain.LOCAL_DAY:
+        return f"(%(edges)s::timestamptz[])[width_bucket({column}, %(edges)s::timestamptz[])]"
     return f"date_bin('{WIDTHS[grain]}', {column}, timestamptz 'epoch')"
 
 
@@ -45,8 +50,16 @@ def _cleaned(column: str) -> str:
     return f"CASE WHEN l.{column} IS NOT NULL THEN least(greatest(l.{column}, 0), {_LONGEST_MS}) END"
 
 
-def lines(grain: Grain, window: str) -> str:
-    """SELECT of the ledger lines in `window` as the sums and histograms read them."""
+def _subject(column: str) -> str:
+    """A subject's value as it is kept; NULL when there is none."""
+    return f"nullif(left(btrim({column}, E'\\x01\\x02'), {cubes.SUBJECT_CHARS}), '')"
+
+
+def lines(grain: Grain, window: str, tags: int = 0) -> str:
+    """SELECT of the ledger lines in `window` as the sums and histograms read them. `tags`: how many declared tag keys
+    there are, bound as `tag0`, `tag1`, …"""
+    subjects = [f"{_subject('l.end_user')} AS end_user"]
+    subjects += [f"{_subject(f'l.tag_set ->> %(tag{i})s::text')} AS tag{i}" for i in range(tags)]
     dimensions = [c for c in cubes.CUBE_BY_NAME["wide"].dimensions if c != "model"]
     parts = ", ".join(
         f"sum(c.cost) FILTER (WHERE c.meter IN {cubes.quoted(meters)}) AS {name}"
@@ -65,13 +78,43 @@ def lines(grain: Grain, window: str) -> str:
     l.model_served AS model, l.is_final, l.is_final AND l.kind IN {cubes.quoted(cubes.REQUEST_KINDS)} AS final,
     l.price_status, l.usage_source, l.request_count, {", ".join(f"l.{c}" for c in _TOKENS)}, l.cost, l.list_cost,
     {_cleaned("duration_ms")} AS duration_ms, {_cleaned("ttft_ms")} AS ttft_ms, {OUTPUT_RATE} AS output_rate,
-    c.input_cost, c.output_cost, c.cache_cost, q.quality_count, q.quality_total
+    c.input_cost, c.output_cost, c.cache_cost, q.quality_count, q.quality_total, {", ".join(subjects)}
   FROM {LEDGER} l LEFT JOIN LATERAL (
     SELECT {parts} FROM jsonb_to_recordset(l.charges) AS c(meter text, cost numeric)) c ON true
   LEFT JOIN LATERAL (
     SELECT (count(score) > 0)::int AS quality_count, round(avg(score), 5) AS quality_total
-    FROM {SCORES} s WHERE l.is_final AND s.organization = l.organization AND s.line = l.id) q ON true
+    FROM {SCORES} s WHERE {_HAS_SCORES} AND l.is_final AND s.organization = l.organization AND s.line = l.id) q ON true
   WHERE {window}) i"""
+
+
+def pairs(tags: int) -> str:
+    """SELECT of the lines that name a subject, once for each: their columns, `name` and `raw`."""
+    parts = ["SELECT lines.*, 'end_user' AS name, end_user AS raw FROM lines WHERE end_user IS NOT NULL"]
+    parts += [
+        f"SELECT lines.*, 'tag.' || %(tag{i})s::text, tag{i} FROM lines WHERE tag{i} IS NOT NULL" for i in range(tags)
+    ]
+    return " UNION ALL ".join(parts)
+
+
+def subjects(fresh: str = "") -> str:
+    """SELECT of `pairs` with their `value`: what was admitted (or is being, in the relation `fresh`), else the fold."""
+    new = f" LEFT JOIN {fresh} f ON f.name = p.name AND f.raw = p.raw" if fresh else ""
+    known = "a.value IS NOT NULL OR f.raw IS NOT NULL" if fresh else "a.value IS NOT NULL"
+    return (
+        f"SELECT p.*, CASE WHEN {known} THEN p.raw ELSE E'\\x02' END AS value FROM pairs p LEFT JOIN {ADMITTED} a "
+        f"ON a.organization = %(organization)s AND a.name = p.name AND a.value = p.raw{new}"
+    )
+
+
+def _fresh() -> str:
+    """Subjects that are seen for the first time, the most frequent ones first, as many as there is room for."""
+    new = (
+        f"SELECT name, raw, row_number() OVER (PARTITION BY name ORDER BY count(*) DESC, raw) AS place FROM pairs p "
+        f"WHERE NOT EXISTS (SELECT FROM {ADMITTED} a WHERE a.organization = %(organization)s AND a.name = p.name "
+        "AND a.value = p.raw) GROUP BY name, raw"
+    )
+    taken = f"SELECT count(*) FROM {ADMITTED} a WHERE a.organization = %(organization)s AND a.name = n.name"
+    return f"SELECT name, raw FROM ({new}) n WHERE place <= %(max_values)s - ({taken})"
 
 
 def _compacted(rows: str, keys: str) -> str:
@@ -99,7 +142,7 @@ def from_lines(cube: Cube) -> str:
     keys = names(["bucket", *cube.dimensions])
     figures = ", ".join(f"{item.expression} AS {item.name}" for item in cubes.SUMS)
     if not cube.has_histograms:
-        return f"SELECT {keys}, {figures} FROM lines GROUP BY {keys}"
+        return f"SELECT {keys}, {figures} FROM {cube.relation} GROUP BY {keys}"
     arrays = ", ".join(
         f"coalesce(array_agg({name}_at) FILTER (WHERE {name}_at IS NOT NULL), '{{}}') AS {name}_b"
         for name in cubes.HISTOGRAMS
@@ -130,18 +173,30 @@ def charges(window: str) -> str:
   WHERE {window}) c GROUP BY {keys}"""
 
 
-def insert_from_ledger(grain: Grain, window: str) -> str:
-    """One statement, hence one snapshot, for every cube of `grain` that reads the ledger. Returns the line count."""
+def insert_from_ledger(grain: Grain, window: str, tags: int = 0) -> str:
+    """One statement, hence one snapshot, for every cube of `grain` that reads the ledger. Returns how many lines there
+    were and how many subjects were admitted."""
     targets = [cube for cube in cubes.CUBES if grain in cube.grains and cube.source is None]
-    inserts = [
+    inserts = []
+    if grain == Grain.QUARTER_HOUR:
+        admit = f"INSERT INTO {ADMITTED} (organization, name, value) SELECT %(organization)s, name, raw FROM fresh"
+        inserts += [
+            f"pairs AS MATERIALIZED ({pairs(tags)})",
+            f"fresh AS MATERIALIZED ({_fresh()})",
+            # in one order, so that two who admit the same never wait for each other
+            f"admitted AS ({admit} ORDER BY name, raw ON CONFLICT DO NOTHING RETURNING 1)",
+            f"subjects AS ({subjects('fresh')})",
+        ]
+    inserts += [
         f"{cube.name}_rows AS (INSERT INTO {cube.table(grain)} ({columns_of(cube)}) {from_lines(cube)})"
         for cube in targets
     ]
     if grain == Grain.QUARTER_HOUR:
         into = f"{cubes.CHARGE_TABLE} ({names(['bucket', *cubes.CHARGE_DIMENSIONS])}, quantity, cost)"
         inserts.append(f"charge_rows AS (INSERT INTO {into} {charges(window)})")
-    source = f"WITH lines AS MATERIALIZED ({lines(grain, window)})"
-    return ",\n".join([source, *inserts]) + "\nSELECT count(*) FROM lines"
+    source = f"WITH lines AS MATERIALIZED ({lines(grain, window, tags)})"
+    admitted = "(SELECT count(*) FROM admitted)" if grain == Grain.QUARTER_HOUR else "0"
+    return ",\n".join([source, *inserts]) + f"\nSELECT count(*), {admitted} FROM lines"
 
 
 def source_of(cube: Cube, grain: Grain) -> tuple[str, Grain]:

@@ -1,12 +1,13 @@
 """Bookkeeping of refreshes: dirty marks, data version, and from when on the ledger is complete."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
-from analytics.models import LedgerHorizon
+from analytics.models import LedgerHorizon, RollupState
 from analytics.rollups.cubes import Grain
 from gateway.ledger.partitions import month_of, partition_name
 from gateway.ledger.schema import TABLE as LEDGER
@@ -50,11 +51,57 @@ def bump_live(organization: UUID) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class LocalDays:
+    """In which zone an organization's local days are kept ("" is none), and who is building them."""
+
+    zone: str = ""
+    build: UUID | None = None
+
+
+def zone_key(organization: UUID) -> str:
+    """Advisory lock: shared by whoever writes local days, alone for who changes their zone."""
+    return f"rollup {organization} zone"
+
+
+def share_zone(organization: UUID) -> LocalDays:
+    """The zone of the local days, unchanged until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [zone_key(organization)])
+    row = RollupState.objects.filter(pk=organization).values_list("local_zone", "local_build").first()
+    return LocalDays(*row) if row else LocalDays()
+
+
+HORIZON_KEY = "ledger horizon"
+"""Advisory lock: shared by whoever recomputes from the ledger, alone for who declares a part of it gone."""
+BOOKING_TAKES = timedelta(hours=1)
+"""Longer than a line is on its way from its `booked_at` to the commit that books it."""
+
+
+def share_horizon() -> None:
+    """What is complete now stays so until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [HORIZON_KEY])
+
+
 def complete_days(days: Sequence[datetime]) -> set[datetime]:
     """The days whose ledger lines are all still attached; the others' rollups are kept as they are (rule 14)."""
     horizon = LedgerHorizon.objects.values_list("complete_from", flat=True).first()
     attached = _attached_partitions()
     return {day for day in days if partition_name(month_of(day)) in attached and (horizon is None or day >= horizon)}
+
+
+def take_late(organization: UUID, where: str, parameters: Mapping[str, datetime]) -> list[UUID]:
+    """Lines before the horizon that no rollup has; they are the caller's to add, in this transaction. `where`: a
+    condition over the ledger alias `l`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO analytics_countedline (id) SELECT l.id FROM {LEDGER} l, analytics_ledgerhorizon h "
+            f"WHERE l.organization = %(organization)s AND {where} AND l.started_at < h.complete_from "
+            "AND l.booked_at >= h.late_from ORDER BY l.id ON CONFLICT DO NOTHING RETURNING id",
+            {"organization": organization, **parameters},
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _attached_partitions() -> set[str]:
@@ -68,10 +115,19 @@ def _attached_partitions() -> set[str]:
 
 
 def forget_before(at: datetime) -> None:
-    """Retention detached what started before `at`: from now on those days are kept, never recomputed."""
-    with connection.cursor() as cursor:
+    """Retention detaches what started before `at`: from now on those days are kept, never recomputed, and what is
+    booked for them is added. The caller made sure that the rollups have all of it (no mark is left, nobody books)."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [HORIZON_KEY])
+        late_from = datetime.now(UTC) - BOOKING_TAKES
         cursor.execute(
-            "INSERT INTO analytics_ledgerhorizon AS h (id, complete_from) VALUES (1, %s) ON CONFLICT (id) "
-            "DO UPDATE SET complete_from = greatest(h.complete_from, excluded.complete_from)",
-            [at],
+            f"INSERT INTO analytics_countedline (id) SELECT id FROM {LEDGER} WHERE started_at < %s AND booked_at >= %s "
+            "ON CONFLICT DO NOTHING",
+            [at, late_from],
+        )
+        cursor.execute(
+            "INSERT INTO analytics_ledgerhorizon AS h (id, complete_from, late_from) VALUES (1, %s, %s) "
+            "ON CONFLICT (id) DO UPDATE SET complete_from = greatest(h.complete_from, excluded.complete_from), "
+            "late_from = excluded.late_from",
+            [at, late_from],
         )

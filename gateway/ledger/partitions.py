@@ -7,6 +7,7 @@ from typing import Any
 from gateway.ledger.schema import TABLE
 
 MONTHS_AHEAD = 2
+LEAVING, DETACHED = "_leaving", "_detached"
 
 
 def month_of(at: datetime) -> datetime:
@@ -48,6 +49,72 @@ def _ensure(connection: Any, month: datetime) -> str | None:
         bounds = f"FROM ('{month.isoformat()}') TO ('{next_month(month).isoformat()}')"
         connection.execute(f"ALTER TABLE {TABLE} ATTACH PARTITION {name} FOR VALUES {bounds}")
     return name
+
+
+def attached_months(connection: Any) -> list[datetime]:
+    """Months that have an attached partition, oldest first; one whose detaching was begun counts still."""
+    rows = connection.execute(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass(%s)",
+        [TABLE],
+    ).fetchall()
+    days = (row[0].removeprefix(f"{TABLE}_") for row in rows)
+    return sorted(datetime.strptime(day, "%Y_%m").replace(tzinfo=UTC) for day in days)
+
+
+def detach(connection: Any, month: datetime) -> None:
+    """Take a month out of the ledger without holding up readers or writers; its lines stay in a table that is leaving
+    (`leaving_tables`). Goes on where a process that was killed stopped.
+
+    `connection`: a psycopg connection in autocommit. Waits for the transactions that began before and read the ledger.
+    """
+    name = partition_name(month)
+    begun = connection.execute(
+        "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass(%s) AND inhparent = to_regclass(%s)",
+        [name, TABLE],
+    ).fetchone()
+    if begun is not None:
+        how = "FINALIZE" if begun[0] else "CONCURRENTLY"
+        connection.execute(f"ALTER TABLE {TABLE} DETACH PARTITION {name} {how}")
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('ledger-partitions'))")
+        if _attached(connection, name):  # a late line has made the writer attach it again
+            return
+        connection.execute(f"ALTER TABLE IF EXISTS {name} RENAME TO {_free_name(connection, f'{name}{LEAVING}')}")
+
+
+def leaving_tables(connection: Any) -> dict[str, datetime]:
+    """Tables of months that were detached and are not put away yet, with their month."""
+    names = _tables(connection, LEAVING)
+    return {name: datetime.strptime(name.removeprefix(f"{TABLE}_")[:7], "%Y_%m").replace(tzinfo=UTC) for name in names}
+
+
+def put_away(connection: Any, table: str) -> str:
+    """A table that was leaving has nothing left that the ledger needs; returns its name from now on."""
+    kept = _free_name(connection, f"{table.partition(LEAVING)[0]}{DETACHED}")
+    connection.execute(f"ALTER TABLE {table} RENAME TO {kept}")
+    return kept
+
+
+def detached_tables(connection: Any) -> list[str]:
+    """Tables that keep what was detached, oldest month first."""
+    return _tables(connection, DETACHED)
+
+
+def _tables(connection: Any, ending: str) -> list[str]:
+    pattern = f"{TABLE}_%{ending}%".replace("_", r"\_")
+    rows = connection.execute(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE %s ORDER BY 1", [pattern]
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _free_name(connection: Any, name: str) -> str:
+    """The name, or with a number behind it when a late partition of that month was detached before."""
+    number, free = 1, name
+    while connection.execute("SELECT to_regclass(%s)", [free]).fetchone()[0]:
+        number += 1
+        free = f"{name}_{number}"
+    return free
 
 
 def _attached(connection: Any, name: str) -> bool:

@@ -30,9 +30,10 @@ def test_a_cube_has_the_dimensions_of_what_it_is_summed_from() -> None:
 def test_measures_read_stored_sums_and_dimensions_are_kept() -> None:
     for measure in MEASURES.values():
         assert measure.sums <= set(cubes.SUM_NAMES), measure.name
-    assert set(cubes.CUBE_BY_NAME["wide"].dimensions) == set(DIMENSIONS)
+    assert {*cubes.CUBE_BY_NAME["wide"].dimensions, "end_user"} == set(DIMENSIONS)
 
 
 def test_a_name_is_declared_once() -> None:
     with pytest.raises(ValueError, match="requests is already declared"):
         declare(Measure("requests", "", "1", "count", "sum", ""))
+    declare(MEASURES["requests"], DIMENSIONS["team"])

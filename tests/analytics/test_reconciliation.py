@@ -1,11 +1,13 @@
 """The nightly comparison: once a day, with its result kept."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from analytics import reconciliation
 from analytics.models import KeyDay, Reconciliation
+from analytics.reconciliation import latest_reconciliations
 from analytics.tasks import prune_minutes, reconcile, rollup_marks
 from config.schedules import SCHEDULES
 from gateway.models import Job
@@ -49,6 +51,29 @@ def test_a_failed_comparison_says_so(company: Acme, monkeypatch: pytest.MonkeyPa
         "failed",
         "RuntimeError: no space",
     )
+
+
+def test_people_see_how_it_stands(company: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.now(UTC)
+    never = latest_reconciliations()
+    book_lines(line(company))
+    rollup_marks()
+
+    reconcile()
+    well = latest_reconciliations()
+    late = latest_reconciliations(now=now + timedelta(days=3))
+    Job.objects.filter(kind=reconciliation.KIND).update(period="2026-01-01")
+    KeyDay.objects.update(requests=7)
+    reconcile()
+    wrong = latest_reconciliations(limit=1)
+    Job.objects.filter(kind=reconciliation.KIND).update(status="failed", error="RuntimeError: no space")
+    failed = latest_reconciliations()
+
+    assert (never.state, never.last) == ("never", None)
+    assert (well.state, late.state, wrong.state) == ("ok", "late", "differs")
+    assert wrong.last is not None
+    assert (len(wrong.results), wrong.last.differences, len(failed.results)) == (1, 1, 2)
+    assert (failed.state, failed.error) == ("failed", "RuntimeError: no space")
 
 
 def test_every_task_is_scheduled() -> None:

@@ -16,13 +16,15 @@ from analytics.histogram import OUTPUT_RATE, buckets
 from analytics.models import KeyDay, LiveMinute, ModelDay, ProjectQuarterHour, TotalDay, WideQuarterHour
 from analytics.rollups import cubes, state
 from analytics.rollups import refresh as refreshing
+from analytics.rollups.cubes import Grain
 from analytics.rollups.marks import drain_marks, process_marks, prune_minutes
 from analytics.rollups.rebuild import booked_span, rebuild
 from analytics.rollups.refresh import refresh
+from analytics.rollups.zones import follow_zones
 from analytics.verify import compare_rollups
 from gateway.ledger.booking import book
 from gateway.ledger.ids import uuid7
-from gateway.models import DirtyMark, LedgerLine
+from gateway.models import DirtyMark, LedgerLine, Organization
 from tests.analytics.conftest import Fetch
 from tests.factories import Acme, acme, book_lines, line
 
@@ -31,6 +33,11 @@ DAY = datetime(2026, 3, 10, tzinfo=UTC)
 
 def at(hour: int, minute: int = 0, day: int = 0) -> datetime:
     return DAY + timedelta(days=day, hours=hour, minutes=minute)
+
+
+def use_zone(company: Acme, zone: str) -> None:
+    Organization.objects.filter(pk=company.organization.pk).update(reporting_timezone=zone)
+    follow_zones()
 
 
 def test_every_sum_of_a_small_ledger(company: Acme) -> None:
@@ -236,7 +243,7 @@ def test_days_before_the_horizon_are_kept(company: Acme) -> None:
     process_marks()
     done = refresh(company.organization.pk, DAY, at(1))
 
-    assert (done.kept, done.lines, TotalDay.objects.get().requests) == (1, 0, 2)
+    assert (done.kept, done.lines, TotalDay.objects.get().requests) == (1, 0, 3)  # the late line was added
     assert not DirtyMark.objects.exists()
     assert compare_rollups() == []
 
@@ -293,12 +300,16 @@ HISTOGRAM_TABLES = [cube.table(grain) for cube in cubes.STORED if cube.has_histo
 def test_every_histogram_of_every_table_is_compared(company: Acme, table: str, name: str, change: str) -> None:
     book_lines(line(company, at=at(9), ttft_ms=100.0, duration_ms=900.0, output_ms=800.0, output_tokens=80))
     drain_marks()
+    if table.endswith(Grain.LOCAL_DAY):
+        use_zone(company, "Asia/Kathmandu")
     assert compare_rollups() == []
 
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET {change}")
 
-    assert {item.table for item in compare_rollups()} == {f"{table}.{name}"}
+    found = {item.table for item in compare_rollups()}
+    assert f"{table}.{name}" in found
+    assert all(item.endswith(f"{Grain.LOCAL_DAY}.{name}") for item in found - {f"{table}.{name}"})  # summed from it
 
 
 SUM_TABLES = [cube.table(grain) for cube in cubes.STORED for grain in cube.grains]
@@ -306,8 +317,9 @@ SUM_TABLES = [cube.table(grain) for cube in cubes.STORED for grain in cube.grain
 
 @pytest.mark.parametrize("table", [*SUM_TABLES, cubes.CHARGE_TABLE])
 def test_a_row_that_is_there_twice_is_a_difference(company: Acme, table: str) -> None:
-    book_lines(line(company, at=at(9)))
+    book_lines(line(company, at=at(9), end_user="u1"))
     drain_marks()
+    use_zone(company, "Asia/Kathmandu")
 
     with connection.cursor() as cursor:
         cursor.execute(

@@ -161,6 +161,11 @@ GET    budgets/{whole_budget}                   401 404 200 404 200 200 200 200 
 PATCH  budgets/{whole_budget}                   401 403 403 404 200 200 200 403 200 404
 POST   budgets/{whole_budget}/archive           401 403 403 404 200 200 200 403 200 404
 
+GET    declared-tags                            401 200 200 200 200 200 200 200 200 200
+POST   declared-tags                            401 403 403 403 201 201 201 403 201 201
+GET    declared-tags/{declared_tag}             401 200 200 200 200 200 200 200 200 404
+DELETE declared-tags/{declared_tag}             401 403 403 403 204 204 204 403 204 404
+
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404
 GET    audit-events/verify                      401 403 403 403 200 200 200 200 200 200

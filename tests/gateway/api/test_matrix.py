@@ -10,6 +10,9 @@ from django.db import transaction
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import URLPattern, resolve
 
+from analytics.api import declared_tags
+from analytics.models import DeclaredTag
+from analytics.services import declare_tag
 from costs.api import urls as costs_urls
 from costs.models import Budget
 from costs.services.budgets import create_budget
@@ -35,6 +38,7 @@ def places(company: factories.Acme, lines: dict[str, dict[str, Any]]) -> dict[st
         "request": lines["bob"]["request_id"], "line": lines["bob"]["id"], "ads_request": lines["ads"]["request_id"],
         "event": company.event.pk, "import": imported(company).pk, "cache_policy": company.cache_policy.pk,
         "guardrail": company.guardrail.pk, "body_policy": company.body_policy.pk,
+        "declared_tag": tag_of(company).pk,
         "budget": budget_of(company, "team").pk, "whole_budget": budget_of(company, "organization").pk,
         "rate_limit": rate_limit_of(company, "team").pk,
         "whole_rate_limit": rate_limit_of(company, "organization").pk,
@@ -45,6 +49,12 @@ def imported(company: factories.Acme) -> ImportRun:
     """A file of Acme's; a placeholder's value, so it is made at most once."""
     found, _ = ImportRun.objects.get_or_create(organization=company.organization.pk, source="sha256:00", format="csv")
     return found
+
+
+def tag_of(company: factories.Acme) -> DeclaredTag:
+    """A declared tag of Acme; made at most once."""
+    found = DeclaredTag.objects.filter(organization=company.organization, key="customer").first()
+    return found or declare_tag(organization=company.organization, actor=None, key="customer")
 
 
 def budget_of(company: factories.Acme, scope: str) -> Budget:
@@ -110,6 +120,7 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST rate-limits": {"name": "Search", "scope": "team", "scope_value": str(company.search.pk), "rpm": 60},
         "PATCH rate-limits/{rate_limit}": {"rpm": 30},
         "PATCH rate-limits/{whole_rate_limit}": {"rpm": 30},
+        "POST declared-tags": {"key": "feature"},
         "POST budgets": {"name": "Search", "scope": "team", "scope_value": str(company.search.pk), "amount": "10"},
         "PATCH budgets/{budget}": {"amount": "20"},
         "PATCH budgets/{whole_budget}": {"amount": "20"},
@@ -152,7 +163,7 @@ def _content(data: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def patterns() -> Iterator[tuple[str, URLPattern]]:
-    for pattern in (*urls.urlpatterns, *costs_urls.urlpatterns):
+    for pattern in (*urls.urlpatterns, *costs_urls.urlpatterns, *declared_tags.urlpatterns):
         assert isinstance(pattern, URLPattern)
         yield str(pattern.name), pattern
 

@@ -1,0 +1,19 @@
+"""Chainable reads of analytics. Every read on behalf of a person goes through `.visible_to(user)`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+
+from gateway.querysets import VisibleQuerySet, organizations_of
+
+if TYPE_CHECKING:
+    from gateway.querysets import Person
+
+
+class DeclaredTagQuerySet(VisibleQuerySet):
+    """Every member sees by which tags figures can be asked."""
+
+    def _visible_q(self, user: Person) -> Q:
+        return Q(organization__in=organizations_of(user))

@@ -1,0 +1,137 @@
+"""How long the ledger keeps lines: whole months leave it, the rollups keep their figures for good (rule 14).
+
+A month goes when its last instant is `LEDGER_RETENTION_DAYS` ago. First its figures are made final: nobody books into
+it for a moment, no dirty mark is left, and the horizon moves past it, from where on nothing before it is recomputed;
+then it is detached. Lines that were booked between the two are brought back, and lines that come later get a new
+partition; both are added to the rollups. A run that is killed is finished by the next. Detached tables stay, outside
+the ledger, until somebody drops them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+
+from analytics.rollups import state
+from analytics.rollups.cubes import Grain
+from analytics.rollups.marks import drain_marks
+from gateway.ledger import partitions
+from gateway.ledger.schema import COLUMNS
+from gateway.ledger.schema import TABLE as LEDGER
+from gateway.models import DirtyMark
+
+log = structlog.get_logger(__name__)
+PATIENCE = "2s"
+"""How long bookings into an old month are held up at most; then it is tried again another time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """Tables that were taken out of the ledger, and months that have to wait for their rollups."""
+
+    tables: tuple[str, ...] = ()
+    waiting: tuple[datetime, ...] = ()
+
+
+def due_months(now: datetime, days: int) -> list[datetime]:
+    """Attached months that ended at least `days` ago, oldest first; none with 0 days, which keeps everything."""
+    if days <= 0:
+        return []
+    with _direct() as direct:
+        months = partitions.attached_months(direct)
+    return [month for month in months if partitions.next_month(month) <= now - timedelta(days=days)]
+
+
+def retire(*, now: datetime | None = None, days: int | None = None, dry_run: bool = False) -> Retired:
+    """Detach what is due. `days`: `LEDGER_RETENTION_DAYS` by default; `dry_run` only says which tables it would be."""
+    due = due_months(now or datetime.now(UTC), settings.LEDGER_RETENTION_DAYS if days is None else days)
+    if dry_run:
+        return Retired(tuple(map(partitions.partition_name, due)))
+    if due:
+        drain_marks()
+    tables = _put_away()  # what a run that was killed left
+    for place, month in enumerate(due):
+        if not _make_final(month):
+            log.warning("ledger_month_waits", month=f"{month:%Y-%m}", reason="rollups or bookings are not done with it")
+            return Retired(tuple(tables), tuple(due[place:]))
+        with _direct() as direct:
+            partitions.detach(direct, month)
+        tables += _put_away()
+    return Retired(tuple(tables))
+
+
+def drop_detached() -> list[str]:
+    """Delete what was detached, for good; returns the tables."""
+    with _direct() as direct:
+        tables = partitions.detached_tables(direct)
+        for table in tables:
+            direct.execute(f"DROP TABLE IF EXISTS {table}")
+            log.warning("ledger_table_dropped", table=table)
+    return tables
+
+
+def _put_away() -> list[str]:
+    """Bring back what is not in the rollups yet, then leave the detached tables alone; returns their names."""
+    kept = []
+    with _direct() as direct:
+        for table, month in partitions.leaving_tables(direct).items():
+            stragglers = _stragglers(table)
+            if direct.execute(f"SELECT 1 FROM {stragglers} LIMIT 1").fetchone():
+                partitions.ensure_partitions(direct, [month])
+            with direct.transaction():
+                brought = _bring_back(direct, stragglers)
+                kept.append(partitions.put_away(direct, table))
+            log.info("ledger_month_detached", month=f"{month:%Y-%m}", table=kept[-1], brought_back=brought)
+    return kept
+
+
+def _stragglers(table: str) -> str:
+    """FROM and WHERE of the lines `t` that were booked after the month was made final and that no rollup has."""
+    return (
+        f"{table} t, analytics_ledgerhorizon h WHERE t.booked_at >= h.late_from "
+        "AND NOT EXISTS (SELECT FROM analytics_countedline c WHERE c.id = t.id)"
+    )
+
+
+def _bring_back(direct: psycopg.Connection, stragglers: str) -> int:
+    """These lines into the ledger again, in a partition of their own, with marks; returns how many."""
+    direct.execute(
+        "INSERT INTO gateway_dirtymark (organization, grain, bucket) SELECT DISTINCT t.organization, %s, "
+        f"date_bin('15 minutes', t.started_at, timestamptz 'epoch') FROM {stragglers}",
+        [Grain.QUARTER_HOUR.value],
+    )
+    columns, chosen = (", ".join(f'{prefix}"{name}"' for name in COLUMNS) for prefix in ("", "t."))
+    into = f"INSERT INTO {LEDGER} ({columns}) SELECT {chosen} FROM {stragglers} ON CONFLICT DO NOTHING"
+    return direct.execute(into).rowcount
+
+
+def _make_final(month: datetime) -> bool:
+    """Move the horizon past the month. False when its rollups are not done, or somebody is booking all the time."""
+    end = partitions.next_month(month)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
+            cursor.execute(f"LOCK TABLE {partitions.partition_name(month)} IN SHARE MODE")
+            if _has_marks(end):
+                return False
+            state.forget_before(end)
+    except OperationalError as error:
+        log.warning("ledger_month_busy", month=f"{month:%Y-%m}", error=str(error).strip())
+        return False
+    return True
+
+
+def _has_marks(end: datetime) -> bool:
+    return DirtyMark.objects.filter(grain=Grain.QUARTER_HOUR, bucket__lt=end).exists()
+
+
+@contextmanager
+def _direct() -> Iterator[psycopg.Connection]:
+    """A connection in autocommit that PgBouncer is not in the way of."""
+    with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True, connect_timeout=5) as direct:
+        yield direct

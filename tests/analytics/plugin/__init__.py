@@ -1,0 +1,1 @@
+"""An app as somebody outside of the product would write it: one measure, two dimensions."""
