@@ -13,6 +13,8 @@ ORDER = (
     "streams",
     "writer",
     "import_usage",
+    "rollups",
+    "query",
     "home",
     "start",
     "outages",
