@@ -197,7 +197,7 @@ def test_a_build_that_was_replaced_stops(busy: Acme, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(zones, "_build_days", replaced)
 
     assert use_zone(busy, KATHMANDU) == 0
-    assert RollupState.objects.get().local_ready_at is None
+    assert (RollupState.objects.get().local_ready_at, TotalLocalDay.objects.count()) == (None, 0)
 
 
 def test_days_that_vanish_while_they_are_read_are_not_an_answer(busy: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
