@@ -144,6 +144,8 @@ declare(
     _sum("attempts", "Attempts", "count", "Upstream tries: lines of kind attempt."),
     _sum("errors", "Errors", "count", "Requests that ended in client_error, upstream_error, timeout or interrupted."),
     _ratio("error_rate", "Error rate", "ratio", "percent", {"errors": 1}, REQUESTS, "errors ÷ requests."),
+    _ratio("success_rate", "Success rate", "ratio", "percent", {"successes": 1}, REQUESTS,
+           "Requests with status ok ÷ requests."),
     _sum("denied", "Denied", "count", "Calls of authenticated callers refused before any upstream try."),
     _per_minute("requests_per_minute", "Requests per minute", "1/min", REQUESTS, "requests ÷ elapsed minutes."),
     _per_minute("tokens_per_minute", "Tokens per minute", "tokens/min", TOKENS, "total_tokens ÷ elapsed minutes."),

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery, Value
 
 from analytics.models import RollupState
 from analytics.query.shapes import Query, QueryError
@@ -128,6 +128,12 @@ def _rows(user: Person, query: Query) -> QuerySet[Any, dict[str, Any]]:
     elsewhere = VirtualKey.objects.filter(user_id=person, organization=OuterRef("organization")).exclude(
         project__team=OuterRef("team")
     )
+    if (own := getattr(user, "key_organization_id", None)) is not None:  # a management key, see `gateway.querysets`
+        asked = Organization.objects.filter(**_named(query.organization, ""))
+        organizations = asked.filter(pk=own, archived_at=None)
+        return _annotated(organizations.annotate(role=Value(Role.ADMIN.value)), "pk").values(
+            "pk", "currency", "role", *_STATE
+        )
     memberships = Membership.objects.filter(
         user_id=person,
         archived_at=None,

@@ -16,6 +16,7 @@ from gateway.models import Organization, Project, Team, User, VirtualKey
 TAG, END_USER = "tag.", "end_user"
 OPERATORS = ("eq", "in", "ne", "not_in", "contains", "gt", "lt")
 _CASTS = {"uuid": "uuid[]", "text": "text[]", "integer": "integer[]", "boolean": "boolean[]"}
+LARGEST_INTEGER = 2**31 - 1
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 
@@ -92,9 +93,12 @@ def _typed(item: Filter, kind: str, scope: Scope) -> list[Any]:
 
 def _integer(dimension: str, value: object) -> int:
     try:
-        return int(str(value))
+        number = int(str(value))
     except ValueError:
         raise QueryError("bad_value", f"{dimension} takes whole numbers, not {value!r}.") from None
+    if abs(number) > LARGEST_INTEGER:
+        raise QueryError("bad_value", f"{number} is out of the range of {dimension}.")
+    return number
 
 
 def _boolean(dimension: str, value: object) -> bool:

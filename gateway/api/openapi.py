@@ -95,7 +95,8 @@ class GatewaySchema(AutoSchema):
             statuses += [401, 403]
         if "{" in self.path:
             statuses.append(404)
-        if self.method not in ("GET", "HEAD") and who != ANYONE:
+        is_write = self.method not in ("GET", "HEAD") and not getattr(self.view, "only_reads", False)
+        if is_write and who != ANYONE:
             statuses.append(409)
         if self.view.throttle_classes:
             statuses += [429]

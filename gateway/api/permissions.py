@@ -26,7 +26,10 @@ Who = str | frozenset[Role]
 
 
 class RolePermission(BasePermission):
-    """`view.roles: dict[action, ANYONE | SIGNED_IN | PEOPLE | frozenset[Role]]`; superusers pass every role set."""
+    """`view.roles: dict[action, ANYONE | SIGNED_IN | PEOPLE | frozenset[Role]]`; superusers pass every role set.
+
+    `view.only_reads`: its POSTs ask questions and change nothing, so `manage:read` is enough for keys.
+    """
 
     message = "Your role does not allow this."
     code = "role_required"
@@ -40,18 +43,19 @@ class RolePermission(BasePermission):
         user: Any = request.user  # a person or a KeyPrincipal
         if who is None or not user or not user.is_authenticated:
             return False
-        if isinstance(user, KeyPrincipal) and not self._key_may(user, request, who):
+        if isinstance(user, KeyPrincipal) and not self._key_may(user, request, view, who):
             return False
         if isinstance(who, str):
             return who in (SIGNED_IN, PEOPLE)
         access = access_of(request)
         return access.is_superuser or access.role in who
 
-    def _key_may(self, user: KeyPrincipal, request: Request, who: Who) -> bool:
+    def _key_may(self, user: KeyPrincipal, request: Request, view: Any, who: Who) -> bool:
         if who == PEOPLE:
             self.message, self.code = "This is for people, not for keys.", "person_required"
             return False
-        if request.method not in SAFE_METHODS and not user.can_write:
+        is_write = request.method not in SAFE_METHODS and not getattr(view, "only_reads", False)
+        if is_write and not user.can_write:
             self.message, self.code = "The key has no manage:write scope.", "key_scope_missing"
             return False
         return True

@@ -166,6 +166,9 @@ POST   declared-tags                            401 403 403 403 201 201 201 403 
 GET    declared-tags/{declared_tag}             401 200 200 200 200 200 200 200 200 404
 DELETE declared-tags/{declared_tag}             401 403 403 403 204 204 204 403 204 404
 
+POST   admin/analytics/query                    401 200 200 200 200 200 200 200 200 200
+POST   admin/analytics/advanced                 401 200 200 200 200 200 200 200 200 200
+
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404
 GET    audit-events/verify                      401 403 403 403 200 200 200 200 200 200

@@ -13,6 +13,7 @@ from django.urls import URLPattern, resolve
 from analytics.api import declared_tags
 from analytics.models import DeclaredTag
 from analytics.services import declare_tag
+from analytics.api import urls as analytics_urls
 from costs.api import urls as costs_urls
 from costs.models import Budget
 from costs.services.budgets import create_budget
@@ -23,6 +24,7 @@ from tests import factories
 from tests.gateway.api.conftest import Caller
 from tests.gateway.api.matrix import CALLERS, Row, rows
 
+WINDOW = {"start": "2026-11-01T00:00:00Z", "end": "2026-11-02T00:00:00Z"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROWS = rows()
 
@@ -126,6 +128,8 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "PATCH budgets/{whole_budget}": {"amount": "20"},
         "POST budgets/check": {"cost": "0.10"},
         "POST usage-records/{request}/scores": {"name": "helpfulness", "source": "review", "score": 0.8},
+        "POST admin/analytics/query": {**WINDOW, "measures": ["requests"]},
+        "POST admin/analytics/advanced": WINDOW,
         "POST usage-imports": {
             "file": SimpleUploadedFile("u.csv", b"time,input_tokens,output_tokens\n"),
             "format": "csv",
@@ -163,7 +167,7 @@ def _content(data: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def patterns() -> Iterator[tuple[str, URLPattern]]:
-    for pattern in (*urls.urlpatterns, *costs_urls.urlpatterns, *declared_tags.urlpatterns):
+    for pattern in (*urls.urlpatterns, *costs_urls.urlpatterns, *declared_tags.urlpatterns, *analytics_urls.urlpatterns):
         assert isinstance(pattern, URLPattern)
         yield str(pattern.name), pattern
 

@@ -67,6 +67,14 @@ def test_there_are_no_untyped_objects(document: dict[str, Any]) -> None:
     assert list(_untyped(document["paths"], "paths")) == []
 
 
+# maps whose names come from the declared measures and dimensions, and whose values are typed
+MAPS = ("measures", "dimensions", "totals", "previous_totals", "change", "previous")
+
+
+def _is_typed_map(node: dict[str, Any], where: str) -> bool:
+    return where.rpartition(".")[2] in MAPS and isinstance(node.get("additionalProperties"), dict)
+
+
 def _untyped(node: Any, where: str) -> Iterator[str]:
     """Schemas that say `object` without properties, or nothing at all."""
     if isinstance(node, list):
@@ -74,7 +82,9 @@ def _untyped(node: Any, where: str) -> Iterator[str]:
             yield from _untyped(item, f"{where}.{index}")
     if not isinstance(node, dict):
         return
-    is_object = node.get("type") == "object" and not node.get("properties")
+    is_object = node.get("type") in ("object", ["object", "null"]) and not node.get("properties")
+    if _is_typed_map(node, where):
+        return
     if is_object or node.get("additionalProperties") not in (None, False) or node.get("items") == {}:
         yield where
     for key, value in node.items():

@@ -1,0 +1,1 @@
+"""Shapes of the analytics endpoints, one file per topic."""

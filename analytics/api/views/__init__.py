@@ -1,0 +1,1 @@
+"""Views of the analytics endpoints, one file per topic."""
