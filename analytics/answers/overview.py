@@ -32,7 +32,9 @@ def advanced(questions: Questions, query: Query) -> dict[str, Any]:
     }
 
 
-def by(questions: Questions, query: Query, measures: Sequence[str], *dimensions: str) -> Sequence[Group]:
+def by(
+    questions: Questions, query: Query, measures: Sequence[str], *dimensions: str, optional: Sequence[str] = ()
+) -> Sequence[Group]:
     """Groups of the same window and filters by other dimensions, without a series."""
     asked = replace(query, measures=measures, dimensions=dimensions, granularity=None, order=None, having=())
-    return questions.ask(asked).groups
+    return questions.ask(asked, optional).groups

@@ -1,1 +1,1 @@
-"""The analytics part of the management API: questions in, the common answer out. Nothing here reads the ledger's sums."""
+"""The analytics part of the management API: questions in, the common answer out."""

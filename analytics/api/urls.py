@@ -2,10 +2,23 @@
 
 from django.urls import URLPattern, URLResolver, re_path
 
-from analytics.api.views import query
+from analytics.api.views import overview, people, query
+from gateway.api.views.base import ID_PATTERN
+
+USER = rf"(?P<user_id>{ID_PATTERN})"
+MODEL = r"(?P<model_id>[^\s\x00]{1,200}?)"  # names of models have slashes
 
 app_name = "analytics-api"
 urlpatterns: list[URLPattern | URLResolver] = [
-    re_path(r"^admin/analytics/query/?$", query.QueryView.as_view(), name="query"),
-    re_path(r"^admin/analytics/advanced/?$", query.AdvancedView.as_view(), name="advanced"),
+    re_path(r"^admin/token-usage/?$", overview.TokenUsageView.as_view(), name="token-usage"),
+    re_path(rf"^admin/token-usage/user/{USER}/?$", overview.UserTokenUsageView.as_view(), name="token-usage-user"),
+    re_path(rf"^admin/token-usage/model/{MODEL}/?$", overview.ModelTokenUsageView.as_view(), name="token-usage-model"),
+    re_path(r"^admin/provider-health/?$", overview.ProviderHealthView.as_view(), name="provider-health"),
+    re_path(r"^admin/dashboard/?$", overview.DashboardView.as_view(), name="dashboard"),
+    re_path(r"^admin/analytics/query/?$", query.QueryView.as_view(), name="analytics-query"),
+    re_path(r"^admin/analytics/advanced/?$", query.AdvancedView.as_view(), name="analytics-advanced"),
+    re_path(r"^admin/analytics/cost/?$", overview.CostView.as_view(), name="analytics-cost"),
+    re_path(r"^admin/analytics/performance/?$", overview.PerformanceView.as_view(), name="analytics-performance"),
+    re_path(rf"^analytics/users/{USER}/?$", people.PersonView.as_view(), name="analytics-user"),
+    re_path(r"^analytics/users/?$", people.PeopleView.as_view(), name="analytics-users"),
 ]

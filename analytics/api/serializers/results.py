@@ -73,8 +73,7 @@ class UnderstoodSerializer(serializers.Serializer):
 
 
 def _times(understood: Mapping[str, Any]) -> dict[str, Any]:
-    times = {name: datetime.fromisoformat(understood[name]) for name in ("start", "end")}
-    return times
+    return {name: datetime.fromisoformat(understood[name]) for name in ("start", "end")}
 
 
 class LabelSerializer(serializers.Serializer):

@@ -168,6 +168,17 @@ DELETE declared-tags/{declared_tag}             401 403 403 403 204 204 204 403 
 
 POST   admin/analytics/query                    401 200 200 200 200 200 200 200 200 200
 POST   admin/analytics/advanced                 401 200 200 200 200 200 200 200 200 200
+POST   admin/analytics/cost                     401 200 200 200 200 200 200 200 200 200
+POST   admin/analytics/performance              401 200 200 200 200 200 200 200 200 200
+GET    admin/token-usage                        401 200 200 200 200 200 200 200 200 200
+GET    admin/token-usage/user/{bob_user}        401 200 200 200 200 200 200 200 200 404
+GET    admin/token-usage/user/{alice_user}      401 404 200 404 200 200 200 200 200 404
+GET    admin/token-usage/model/{model}          401 200 200 200 200 200 200 200 200 404
+GET    admin/provider-health                    401 200 200 200 200 200 200 200 200 200
+GET    admin/dashboard                          401 200 200 200 200 200 200 200 200 200
+GET    analytics/users/{bob_user}               401 200 200 200 200 200 200 200 200 404
+GET    analytics/users/{alice_user}             401 404 200 404 200 200 200 200 200 404
+POST   analytics/users                          401 200 200 200 200 200 200 200 200 200
 
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404

@@ -34,7 +34,8 @@ def places(company: factories.Acme, lines: dict[str, dict[str, Any]]) -> dict[st
     return {
         "organization": company.organization.pk, "team": company.search.pk, "ads_team": company.ads.pk,
         "project": company.assistant.pk, "ads_project": company.banner.pk, "bob": company.members["bob"].pk,
-        "alice": company.members["alice"].pk, "invitation": company.invitation.pk, "key": company.keys["bob"].pk,
+        "alice": company.members["alice"].pk, "bob_user": company.people["bob"].pk,
+        "alice_user": company.people["alice"].pk, "invitation": company.invitation.pk, "key": company.keys["bob"].pk,
         "ads_key": company.keys["ads"].pk, "manage_key": company.keys["write"].pk, "provider": company.provider.pk,
         "shared_provider": company.shared_provider.pk, "model": company.model.pk, "route": company.route.pk,
         "request": lines["bob"]["request_id"], "line": lines["bob"]["id"], "ads_request": lines["ads"]["request_id"],
@@ -130,6 +131,9 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST usage-records/{request}/scores": {"name": "helpfulness", "source": "review", "score": 0.8},
         "POST admin/analytics/query": {**WINDOW, "measures": ["requests"]},
         "POST admin/analytics/advanced": WINDOW,
+        "POST admin/analytics/cost": WINDOW,
+        "POST admin/analytics/performance": WINDOW,
+        "POST analytics/users": WINDOW,
         "POST usage-imports": {
             "file": SimpleUploadedFile("u.csv", b"time,input_tokens,output_tokens\n"),
             "format": "csv",
