@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+
+from django.utils import timezone as clock
 
 from analytics.labels import FIELDS, labels
 from analytics.query import Group, Note, Query, QueryError, Result, Value, run
@@ -40,6 +43,13 @@ class Questions:
         now = datetime.now(UTC)
         return scope_of(self.user, Query(measures=(), start=now, end=now, organization=self.organization))
 
+    def apart(self, *, is_fresh: bool = False) -> Questions:
+        """The same view with notes of its own."""
+        other = copy(self)
+        other.notes = []
+        other.is_fresh = is_fresh or self.is_fresh
+        return other
+
     def ask(self, query: Query, optional: Sequence[str] = ()) -> Result:
         """The answer; raises QueryError. Measures of `optional` are left null, with a note, when no cube keeps them."""
         query = replace(query, organization=self.organization)
@@ -59,7 +69,7 @@ class Questions:
     def _run(self, query: Query) -> Result:
         if not self.is_fresh:
             return run(self.user, query, scope=self.scope)
-        now = datetime.now(UTC)
+        now = clock.now()
         return answer(make_plan(query, self.scope, now), now)
 
     def _noted(self, result: Result) -> Result:

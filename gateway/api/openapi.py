@@ -100,7 +100,7 @@ class GatewaySchema(AutoSchema):
             statuses.append(409)
         if self.view.throttle_classes:
             statuses += [429]
-        return statuses
+        return [*statuses, *getattr(self.view, "extra_problems", ())]
 
     def _who(self) -> Any:
         roles = getattr(self.view, "roles", {})

@@ -102,9 +102,13 @@ class DataPlane:
         call = call_module.new_call(endpoint, headers, (scope.get("client") or ("", 0))[0])
         runtime.metrics.active += 1
         relay: Relay | None = None
+        entered = ""
         try:
             refuse_repeated(scope["headers"])
             stranger = _stranger(call, runtime)
+            if call.key is not None:
+                entered = call.key.id
+                runtime.running.enter(entered)
             body = await read_body(headers, receive, is_kept=stranger is None, limit=endpoint.body_limit_bytes)
             if body is None:
                 return
@@ -130,6 +134,8 @@ class DataPlane:
                 await answer_error(send, failed, call)
         finally:
             runtime.metrics.active -= 1
+            if entered:
+                runtime.running.leave(entered)
             end(call)
 
     async def _refuse(self, call: Call, error: ApiError, send: Send) -> None:

@@ -20,6 +20,7 @@ from gateway.dataplane.keeper import Keeper
 from gateway.dataplane.metrics import Metrics
 from gateway.dataplane.mounts import Mounts
 from gateway.dataplane.protocols import Loader, Pricer, Service
+from gateway.dataplane.running import Resources, Running
 from gateway.dataplane.signals import Prices
 from gateway.dataplane.upstream import Client
 from gateway.dataplane.views import Snapshot
@@ -42,6 +43,8 @@ class Runtime:
         self.spool = Spool(settings.SPOOL_DIR, self.id)
         self.client = Client(Resolver(settings.GATEWAY_PRIVATE_UPSTREAMS), settings.GATEWAY_UPSTREAM_PROXY)
         self.metrics = Metrics()
+        self.running = Running()
+        self.resources = Resources()
         self.prices = Prices(pricer)
         self.deployments = Deployments()
         self.stale_after_s = settings.GATEWAY_STALE_AFTER_S
@@ -103,6 +106,7 @@ class Runtime:
     def _report(self) -> dict[str, Any]:
         """Read by the keeper's thread."""
         figures: dict[str, Any] = {"active": self.metrics.active, "open_attempts": self.spool.open_attempts}
+        figures |= self.running.report() | self.resources.report() | {"spool_bytes": self.spool.retained_bytes}
         figures |= self.deployments.report()
         for service in self.services.values():
             figures |= service.report()

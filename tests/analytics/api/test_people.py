@@ -59,7 +59,7 @@ def test_several_people_by_hand(ask: Ask, acme: Acme) -> None:
     named = ask("owner", "analytics/users", **SPAN, users=["bob@acme.example"])
 
     people = {person["name"]: person for person in body["users"]}
-    assert [(p["name"], p["measures"]["requests"]) for p in body["users"]][0] == ("bob@acme.example", 2)
+    assert next((p["name"], p["measures"]["requests"]) for p in body["users"]) == ("bob@acme.example", 2)
     assert (people["alice@acme.example"]["measures"]["requests"], people[None]["id"]) == (1, None)
     assert people["bob@acme.example"]["share"] == pytest.approx(2 / 4)
     assert people["bob@acme.example"]["behaviour_change"]["change"]["requests"] == pytest.approx(-0.5)

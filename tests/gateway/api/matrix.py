@@ -176,6 +176,8 @@ GET    admin/token-usage/user/{alice_user}      401 404 200 404 200 200 200 200 
 GET    admin/token-usage/model/{model}          401 200 200 200 200 200 200 200 200 404
 GET    admin/provider-health                    401 200 200 200 200 200 200 200 200 200
 GET    admin/dashboard                          401 200 200 200 200 200 200 200 200 200
+GET    admin/dashboard/realtime                 401 200 200 200 200 200 200 200 200 200
+GET    admin/dashboard/stream                   401 200 200 200 200 200 200 200 200 200
 GET    analytics/users/{bob_user}               401 200 200 200 200 200 200 200 200 404
 GET    analytics/users/{alice_user}             401 404 200 404 200 200 200 200 200 404
 POST   analytics/users                          401 200 200 200 200 200 200 200 200 200
