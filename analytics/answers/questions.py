@@ -9,12 +9,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from django.utils import timezone as clock
-
 from analytics.labels import FIELDS, labels
 from analytics.query import Group, Note, Query, QueryError, Result, Value, run
-from analytics.query.plan import make_plan
-from analytics.query.run import answer
 from analytics.query.scope import Scope, scope_of
 from gateway.models import Organization
 
@@ -67,10 +63,7 @@ class Questions:
         self.notes += [note for note in dict.fromkeys(notes) if note not in self.notes]
 
     def _run(self, query: Query) -> Result:
-        if not self.is_fresh:
-            return run(self.user, query, scope=self.scope)
-        now = clock.now()
-        return answer(make_plan(query, self.scope, now), now)
+        return run(self.user, query, scope=self.scope, is_fresh=self.is_fresh)
 
     def _noted(self, result: Result) -> Result:
         self.note(*result.notes)

@@ -28,18 +28,20 @@ ZERO = Decimal(0)
 ALL = quantiles.ALL
 
 
-def run(user: Person, query: Query, *, scope: Scope | None = None) -> Result:
+def run(user: Person, query: Query, *, scope: Scope | None = None, is_fresh: bool = False) -> Result:
     """The answer as `user` may see it; 2 statements, and 1 each for a dimension filtered by name, for
     tags, and where local days are read.
 
     `scope`: what `scope_of(user, query)` said a moment ago, for several questions about the same organization on one
-    page; it saves their statement. Raises QueryError. When the database does not answer the question, the last answer
+    page; it saves their statement. `is_fresh`: past every cache. Raises QueryError. When the database does not answer the question, the last answer
     is given as `stale` for up to an hour. A result is shared by everyone with the same view: do not change
     its maps.
     """
     now = datetime.now(UTC)
     scope = scope or scope_of(user, query)
     plan = make_plan(query, scope, now)
+    if is_fresh:
+        return replace(_answer_of_now(plan, now), rollup_lag_s=scope.lag_s)
     versions, question = (plan.cube.name, plan.data_version), (plan.scope.key(), as_understood(plan), plan.conditions)
     result = cache.get(
         cache.key(versions, question), lambda: _answer_of_now(plan, now), last=cache.key("last", question)

@@ -19,6 +19,7 @@ from gateway.services.errors import Invalid, NotFound, ServiceError
 
 FIELDS = {
     "unknown_measure": "measures", "no_measure": "measures", "unknown_dimension": "dimensions",
+    "undeclared_tag": "dimensions",
     "limit_out_of_range": "limit", "unknown_order": "order", "unknown_timezone": "timezone", "naive_time": "start",
     "empty_window": "end", "too_many_points": "granularity", "unknown_comparison": "compare_to",
     "unknown_operator": "filters", "bad_value": "filters", "unknown_value": "filters",

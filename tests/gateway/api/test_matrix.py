@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -12,9 +13,9 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import URLPattern, resolve
 
 from analytics.api import declared_tags
+from analytics.api import urls as analytics_urls
 from analytics.models import DeclaredTag
 from analytics.services import declare_tag
-from analytics.api import urls as analytics_urls
 from costs.api import urls as costs_urls
 from costs.models import Budget
 from costs.services.budgets import create_budget
@@ -172,7 +173,7 @@ def _content(data: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def patterns() -> Iterator[tuple[str, URLPattern]]:
-    for pattern in (*urls.urlpatterns, *costs_urls.urlpatterns, *declared_tags.urlpatterns, *analytics_urls.urlpatterns):
+    for pattern in chain.from_iterable(part.urlpatterns for part in (urls, costs_urls, declared_tags, analytics_urls)):
         assert isinstance(pattern, URLPattern)
         yield str(pattern.name), pattern
 
