@@ -31,7 +31,9 @@ def person(user: Any, organization: Organization, named: str) -> Subject | None:
     memberships = Membership.objects.visible_to(user).filter(organization=organization, user_id=OuterRef("pk"))
     keys = VirtualKey.objects.visible_to(user).filter(organization=organization, user_id=OuterRef("pk"))
     found = User.objects.filter(Exists(memberships) | Exists(keys), pk=identity).first()
-    return found and Subject(found.pk, found.get_username(), (Filter("user", "eq", (found.pk,)),))
+    if found is None:
+        return None
+    return Subject(found.pk, found.get_username(), (Filter("user", "eq", (found.pk,)),))
 
 
 def model(user: Any, organization: Organization, named: str) -> Subject | None:

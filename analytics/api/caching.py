@@ -9,7 +9,6 @@ from hashlib import blake2b
 from typing import Any
 
 import orjson
-from django.utils.cache import cc_delim_re
 from django.utils.http import parse_etags
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,7 +22,7 @@ VARY = "Accept, Authorization, Cookie, X-Api-Key, X-Organization"
 
 def is_fresh_wanted(request: Request) -> bool:
     """Whether the caller asked for figures past every cache."""
-    words = cc_delim_re.split(request.headers.get("Cache-Control", "").lower().strip())
+    words = [word.strip() for word in request.headers.get("Cache-Control", "").lower().split(",")]
     return "no-cache" in words or "no-store" in words or request.headers.get("Pragma", "").lower() == "no-cache"
 
 

@@ -33,9 +33,9 @@ def run(user: Person, query: Query, *, scope: Scope | None = None, is_fresh: boo
     tags, and where local days are read.
 
     `scope`: what `scope_of(user, query)` said a moment ago, for several questions about the same organization on one
-    page; it saves their statement. `is_fresh`: past every cache. Raises QueryError. When the database does not answer the question, the last answer
-    is given as `stale` for up to an hour. A result is shared by everyone with the same view: do not change
-    its maps.
+    page; it saves their statement. `is_fresh`: past every cache. Raises QueryError. When the database does not answer
+    the question, the last answer is given as `stale` for up to an hour. A result is shared by everyone with the same
+    view: do not change its maps.
     """
     now = datetime.now(UTC)
     scope = scope or scope_of(user, query)

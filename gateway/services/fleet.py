@@ -1,7 +1,7 @@
 """What the running processes last said of themselves: calls that run, resources, how far the ledger is."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,7 +53,7 @@ def fleet(now: datetime) -> Fleet:
 
 
 def _resources(
-    planes: list[Mapping[str, Any]], now: datetime, writer: tuple[datetime, Mapping[str, Any]] | None
+    planes: Sequence[Mapping[str, Any]], now: datetime, writer: tuple[datetime, Mapping[str, Any]] | None
 ) -> Resources:
     taken = [info.get("resources") or {} for info in planes]
     lag = None

@@ -3,15 +3,20 @@
 from rest_framework import serializers
 
 from analytics.answers.health import STATES
-from analytics.api.fields import GroupsField, Scalar, plain
+from analytics.api.fields import CompareField, GroupsField, Scalar, plain
 from analytics.api.serializers.questions import (
     ASKED,
     GRANULARITIES,
     AnalyticsQuerySerializer,
     LooseWindowSerializer,
-    NarrowedSerializer,
 )
-from analytics.api.serializers.results import GROUP, RESULT, AnalyticsResultSerializer, AnswerSerializer
+from analytics.api.serializers.results import (
+    GROUP,
+    RESULT,
+    AnalyticsResultSerializer,
+    AnswerSerializer,
+    LabelSerializer,
+)
 from gateway.api.openapi import examples
 from gateway.api.serializers.base import Money
 from gateway.api.serializers.catalog import CircuitSerializer
@@ -119,7 +124,7 @@ class PeriodFiguresSerializer(serializers.Serializer):
     requests = serializers.IntegerField()
     total_tokens = serializers.IntegerField()
     cost = Exact()
-    errors = serializers.IntegerField()
+    errors = serializers.IntegerField()  # type: ignore[assignment]  # the measure's name
     error_rate = serializers.FloatField(allow_null=True)
     denied = serializers.IntegerField()
     active_keys = serializers.IntegerField(help_text="Keys with a request.")
@@ -152,7 +157,7 @@ _NO_ALERTS = [{"code": "alerts_not_available", "message": "Alerts are null: this
 class DashboardSerializer(AnswerSerializer):
     """Today, yesterday and the month so far; the five dearest models and teams of the month, and the rest."""
 
-    labels = AnalyticsResultSerializer().fields["labels"]
+    labels = LabelSerializer(many=True)
     today = PeriodFiguresSerializer()
     yesterday = PeriodFiguresSerializer()
     month_to_date = PeriodFiguresSerializer()
@@ -213,7 +218,7 @@ class ProviderHealthListSerializer(AnswerSerializer):
 class CostQuerySerializer(AnalyticsQuerySerializer):
     """The common question about cost; compared to the period before unless said otherwise."""
 
-    compare_to = NarrowedSerializer().fields["compare_to"].__class__(default="previous_period")
+    compare_to = CompareField(default="previous_period")
     currency = serializers.RegexField(
         r"^[A-Za-z]{3}$", required=False, allow_null=True, default=None,
         help_text="The organization's, which is the only one: nothing is converted.",

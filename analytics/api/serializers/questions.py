@@ -89,7 +89,7 @@ class NarrowedSerializer(PeriodSerializer):
         choices=GRANULARITIES, required=False, allow_null=True, default=None,
         help_text="Bucket of the series; without it there is none. Minutes are kept for 48 hours.",
     )  # fmt: skip
-    filters = FilterSerializer(many=True, required=False, default=list, max_length=50)
+    filters = FilterSerializer(many=True, required=False, default=list, max_length=50)  # type: ignore[call-arg]
     compare_to = CompareField(default="none")
     limit = serializers.IntegerField(
         min_value=1, max_value=MAX_LIMIT, default=100, help_text="Groups; what lies beyond is one group `Other`."
@@ -102,7 +102,8 @@ class NarrowedSerializer(PeriodSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
         if isinstance(attrs["compare_to"], tuple):
-            check_window(*attrs["compare_to"], name="compare_to")
+            first, last = attrs["compare_to"]
+            check_window(first, last, name="compare_to")
         return attrs
 
 
@@ -135,7 +136,7 @@ class SemanticQuerySerializer(NarrowedSerializer):
         child=serializers.CharField(max_length=_NAME), required=False, default=list, max_length=6,
         help_text=f"Of {', '.join(DIMENSIONS)}, tag.<key>.",
     )  # fmt: skip
-    having = HavingSerializer(many=True, required=False, default=list, max_length=20)
+    having = HavingSerializer(many=True, required=False, default=list, max_length=20)  # type: ignore[call-arg]
 
 
 def check_window(start: datetime, end: datetime, name: str = "end") -> None:

@@ -1,0 +1,67 @@
+"""Running calls by key and the process's resources, counted and in the heartbeat."""
+
+import threading
+
+from gateway.dataplane import running
+from gateway.dataplane.running import Resources, Running
+from tests.gateway.dataplane.conftest import World
+
+
+def test_calls_are_counted_by_key() -> None:
+    calls = Running()
+    for key in ("a", "b", "a"):
+        calls.enter(key)
+    calls.leave("b")
+
+    assert calls.report() == {"active_keys": {"a": 2}, "active_unnamed": 0}
+    calls.leave("a")
+    calls.leave("a")
+    assert calls.report() == {"active_keys": {}, "active_unnamed": 0}
+
+
+def test_beyond_the_cap_calls_are_counted_without_a_name(monkeypatch) -> None:
+    monkeypatch.setattr(running, "MAX_REPORTED", 2)
+    calls = Running()
+    for key in ("a", "a", "b", "b", "c"):
+        calls.enter(key)
+
+    assert calls.report() == {"active_keys": {"a": 2, "b": 2}, "active_unnamed": 1}
+
+
+def test_resources_are_sampled_at_most_twice_a_second(monkeypatch) -> None:
+    resources, clock = Resources(), [100.0]
+    monkeypatch.setattr(running.time, "monotonic", lambda: clock[0])
+
+    first = resources.report()["resources"]
+    clock[0] += 0.4
+    soon = resources.report()["resources"]
+    clock[0] += 0.2
+    later = resources.report()["resources"]
+
+    assert first["rss_bytes"] > 1_000_000
+    assert first["network_in_bps"] is None
+    assert soon is first
+    assert later is not first
+    assert later["network_in_bps"] >= 0
+
+
+def test_the_heartbeat_names_the_keys_that_call(world: World) -> None:
+    stack = world.stack
+
+    def said() -> dict:
+        with stack.connect() as connection:
+            row = connection.execute(
+                "SELECT info FROM gateway_heartbeat WHERE name LIKE 'dataplane:%' ORDER BY at DESC LIMIT 1"
+            ).fetchone()
+        assert row is not None
+        return row["info"]
+
+    call = threading.Thread(target=stack.chat, args=(world.secret, "sim-fault-hang"))
+    call.start()
+    stack.wait_for(lambda: said()["active_keys"] == {world.key_id: 1})
+    call.join()
+    stack.wait_for(lambda: said()["active_keys"] == {})
+
+    info = said()
+    assert info["resources"]["rss_bytes"] > 1_000_000
+    assert info["spool_bytes"] >= 0
