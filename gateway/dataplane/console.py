@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 
+from gateway.closing import CLOSING
 from gateway.dataplane.connection import Exchange
 from gateway.dataplane.errors import UpstreamError
 from gateway.dataplane.upstream import Client, Origin, Timeouts
@@ -105,19 +106,36 @@ class ConsoleRelay:
             exchange.complete = False  # llhttp expects the announced body: do not reuse the connection
             await send({"type": "http.response.body", "body": b""})
             return
-        watch = asyncio.ensure_future(_until_gone(receive, exchange))
+        watches = [asyncio.ensure_future(_until_gone(receive, exchange))]
+        closing = CLOSING.event() if _is_endless(headers) else None
+        if closing is not None:
+            watches.append(asyncio.ensure_future(_until_stopped(closing, exchange)))
         try:
             while piece := await exchange.next_piece():
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+        except UpstreamError:
+            if closing is None or not closing.is_set():
+                raise
         finally:
-            watch.cancel()
+            for watch in watches:
+                watch.cancel()
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _until_gone(receive: Any, exchange: Exchange) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     exchange.abort(UpstreamError("client_gone", "the client closed the connection"))
+
+
+async def _until_stopped(closing: asyncio.Event, exchange: Exchange) -> None:
+    """A stream of events would hold this process up for all of its drain time."""
+    await closing.wait()
+    exchange.abort(UpstreamError("shutdown", "the gateway stops"))
+
+
+def _is_endless(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in headers)
 
 
 class TooLargeError(Exception):

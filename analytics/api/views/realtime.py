@@ -26,6 +26,7 @@ from analytics.api.views.base import AnalyticsView, answers
 from analytics.api.views.overview import found
 from analytics.query import QueryError
 from gateway.api.authentication import KeyPrincipal
+from gateway.closing import CLOSING
 from gateway.models import Organization, User, VirtualKey
 
 _SHOWN = 'retry: 2000\n\nevent: realtime\nid: W/"5f3a"\ndata: {"active_requests": 3, "requests_per_minute": 12.4}\n\n'
@@ -98,7 +99,7 @@ async def _events(user: Any, organization: Organization, subject: Subject | None
     async def read() -> Event | None:
         return await sync_to_async(look)(user, organization, subject)
 
-    closing: asyncio.Event = streams.CLOSING.event()
+    closing: asyncio.Event = CLOSING.event()
     async for piece in streams.events(read, closing, name="realtime"):
         yield piece
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway import closing
 from gateway.dataplane import console
 from gateway.dataplane.console import ConsoleRelay
 from gateway.dataplane.upstream import Client
@@ -180,3 +182,37 @@ async def test_a_client_that_leaves_ends_the_upload(tmp_path):
 
     assert [message["status"] for message in sent if "status" in message] == [503]
     assert len(fake.body) <= MIB
+
+
+async def test_a_stream_of_events_ends_when_the_process_is_to_stop(tmp_path):
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    fake, sent = FakeConsole(answer=head + b"6\r\n: hi\n\n\r\n"), Sent()
+
+    async with relay_to(fake, tmp_path / "console.sock") as relay:
+        running = asyncio.ensure_future(relay(scope(content_length="0"), receiver(piece(b"", more=False)), sent))
+        while len(sent) < 2:  # noqa: ASYNC110  (written by the relay)
+            await asyncio.sleep(0.01)
+        for event in list(closing.CLOSING._waiting):
+            event.set()
+        await asyncio.wait_for(running, 5)
+
+    assert [message.get("body") for message in sent[1:]] == [b": hi\n\n", b""]
+    assert not sent[-1].get("more_body")
+
+
+def test_a_signal_is_heard_and_passed_on():
+    heard: list[int] = []
+    former = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    own = closing.Closing()
+
+    async def stopped() -> bool:
+        event = own.event()
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.wait_for(event.wait(), 5)
+        return event.is_set()
+
+    try:
+        assert asyncio.run(stopped())
+        assert heard == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, former)
