@@ -180,7 +180,7 @@ declare(
     *_quantiles(LATENCY, "Latency", "ms", "duration", "request durations", "50", "75", "90", "95", "99", "999"),
     *_quantiles(TTFT, "First token", "ms", "duration", "times to first token", "50", "95", "99"),
     *_quantiles(OUTPUT_RATE, "Output rate", "tokens/s", "rate",
-                "visible output tokens (without reasoning) per second of output, good streams", "50"),
+                "visible output tokens (without reasoning) per second of output, good streams", "05", "50", "95"),
     _ratio("apdex", "Apdex", "ratio", "score", {"apdex_satisfied": 1, "apdex_tolerating": 0.5}, {"duration_count": 1},
            f"(satisfied + tolerating ÷ 2) ÷ measured requests; T = {APDEX_TARGET_MS / 1000:g} s; errors frustrate."),
     _ratio("availability", "Availability", "ratio", "percent", {"requests": 1, "unavailable": -1}, REQUESTS,

@@ -1,180 +1,139 @@
-"""Plotly figures as plain dictionaries, and the sentence and table that say the same. No query, no Django.
+"""Plotly figures as plain dictionaries: bars, lines, ribbons over time. No query, no Django.
 
-Colours are names of CSS properties (`trace.meta.color`); `static/js/charts.js` resolves them per theme.
+Colours are names of CSS properties (`trace.meta.color`); `static/js/charts.js` resolves them per theme. `drill` tells
+it where a click on a point leads: `url` with the bucket's `start` and `end`, and `by` = the trace's `meta.value`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any
 
 from analytics.console import colors
-from analytics.console.format import local, money, money_axis, percent
 
 Figure = dict[str, Any]
-PARTIAL = {
-    (False, False): "",
-    (True, False): " The first {unit} is not complete.",
-    (False, True): " The last {unit} is not complete.",
-    (True, True): " The first and the last {unit} are not complete.",
-}
+LONGEST_NAME = 32
+FEW_BUCKETS = 10
+MANY_BUCKETS = 40
+DASHES = ("solid", "dash", "dot")
+BEFORE_COLOR = "--text-3"
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One trace: `values[i]` (None is a gap) and `texts[i]`, the same in words, belong to bucket i. `key` is the
+    value of the dimension that a click filters by, None when there is none."""
+
+    name: str
+    slot: int
+    values: Sequence[float | None]
+    texts: Sequence[str]
+    key: str | None = None
 
 
 @dataclass(frozen=True)
-class StackedCosts:
-    """Cost per bucket and model: `costs[model][i]` belongs to `times[i]` (bucket starts); models dearest first.
-    `partial_ends`: whether the first and the last bucket are cut by the window or by the present."""
+class Plot:
+    """What traces stand on. `places`: starts of buckets on the wall clock; `marks`: (bucket, number) of changes;
+    `axis`: ticks of the value axis; `drill`: see the module."""
 
-    times: Sequence[datetime]
-    costs: dict[str, Sequence[Decimal]]
-    slots: dict[str, int]
-    granularity: str
-    zone: str
-    currency: str
-    partial_ends: tuple[bool, bool] = (False, False)
-
-    @cached_property
-    def totals(self) -> dict[str, Decimal]:
-        return {model: sum(values, Decimal(0)) for model, values in self.costs.items()}
-
-    @cached_property
-    def bucket_totals(self) -> list[Decimal]:
-        return [sum((values[i] for values in self.costs.values()), Decimal(0)) for i in range(len(self.times))]
-
-    @cached_property
-    def texts(self) -> dict[str, list[str]]:
-        """Every cost in words, by model."""
-        return {model: [money(value, self.currency) for value in values] for model, values in self.costs.items()}
-
-    @cached_property
-    def places(self) -> list[str]:
-        """Where each bucket stands on the time axis: its start in the zone, without the offset."""
-        return [local(at, self.zone).strftime("%Y-%m-%dT%H:%M") for at in self.times]
+    places: Sequence[str]
+    grain: str
+    axis: dict[str, Any]
+    marks: Sequence[tuple[int, int]] = ()
+    drill: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ChartRow:
-    """One row of the table behind a chart."""
-
-    label: str
-    values: tuple[str, ...]
-    total: str
+def stacked(plot: Plot, series: Sequence[Series]) -> Figure:
+    """Bars per bucket, stacked, zero-based."""
+    layout = _layout(plot) | {"barmode": "stack", "bargap": 0.28 if len(plot.places) < MANY_BUCKETS else 0.12}
+    return {"data": [_bar(plot, each) for each in series], "layout": layout, "drill": plot.drill}
 
 
-@dataclass(frozen=True, slots=True)
-class LegendEntry:
-    """A name with the CSS property of its colour and the number of its pattern (0: plain)."""
-
-    name: str
-    color: str
-    pattern: int
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """What a page needs to show one chart: figure, sentence, legend, table."""
-
-    id: str
-    title: str
-    summary: str
-    figure: Figure
-    legend: tuple[LegendEntry, ...]
-    columns: tuple[str, ...]
-    rows: tuple[ChartRow, ...]
-
-    @property
-    def figure_id(self) -> str:
-        return f"fig-{self.id}"
+def lines(plot: Plot, series: Sequence[Series], before: Series | None = None) -> Figure:
+    """One line per series, zero-based; `before` is the window compared with, bucket by bucket."""
+    traces = [_line(plot, each) for each in series]
+    if before is not None:
+        traces.append(_line(plot, before, color=BEFORE_COLOR, dash="dot"))
+    return {"data": traces, "layout": _layout(plot), "drill": plot.drill}
 
 
-def cost_by_model(data: StackedCosts) -> Chart:
-    """Bars per bucket, stacked by model, zero-based."""
-    unit = "hour" if data.granularity == "hour" else "day"
-    return Chart(
-        id="cost-by-model",
-        title=f"Cost by {unit} and model",
-        summary=_summary(data, unit),
-        figure={"data": [_trace(data, model) for model in data.costs], "layout": _layout(data)},
-        legend=tuple(_legend_entry(name, data.slots[name]) for name in data.costs),
-        columns=tuple(data.costs),
-        rows=tuple(_rows(data)),
-    )
+def ribbon(plot: Plot, series: Sequence[Series], before: Series | None = None) -> Figure:
+    """Lines from the lowest to the highest with the room between them filled, each band lighter than the one below."""
+    slot = series[0].slot if series else 0
+    traces = []
+    for place, each in enumerate(series):
+        trace = _line(plot, each, color=colors.color(slot), dash=DASHES[place % len(DASHES)])
+        if place:
+            trace["fill"] = "tonexty"
+            trace["meta"]["fill"] = 0.22 / place
+        traces.append(trace)
+    if before is not None:
+        traces.append(_line(plot, before, color=BEFORE_COLOR, dash="dot"))
+    return {"data": traces, "layout": _layout(plot), "drill": plot.drill}
 
 
-def _legend_entry(name: str, slot: int) -> LegendEntry:
-    return LegendEntry(name, colors.color(slot), 0 if slot < 0 else slot // colors.COLORS % len(colors.PATTERNS))
+def _bar(plot: Plot, series: Series) -> Figure:
+    return _trace(plot, series, "bar", colors.color(series.slot)) | {
+        "marker": {
+            "pattern": {"shape": colors.pattern(series.slot), "size": 5, "solidity": 0.35}, "line": {"width": 0},
+        },
+    }  # fmt: skip
 
 
-def _trace(data: StackedCosts, model: str) -> Figure:
-    slot = data.slots[model]
-    return {
-        "type": "bar",
-        "name": model if len(model) <= 32 else f"{model[:31]}…",
-        "x": data.places,
-        "y": [round(float(value), 10) for value in data.costs[model]],
-        "customdata": data.texts[model],
-        "hovertemplate": "%{customdata}",
-        "marker": {"pattern": {"shape": colors.pattern(slot), "size": 5, "solidity": 0.35}, "line": {"width": 0}},
-        "meta": {"color": colors.color(slot)},
+def _line(plot: Plot, series: Series, *, color: str = "", dash: str = "") -> Figure:
+    alone = sum(value is not None for value in series.values) == 1  # a line needs two points to be seen
+    return _trace(plot, series, "scatter", color or colors.color(series.slot)) | {
+        "mode": "lines+markers" if alone else "lines",
+        "line": {"width": 2, "dash": dash or colors.dash(series.slot)},
+        "marker": {"size": 6},
     }
 
 
-def _layout(data: StackedCosts) -> Figure:
-    step = 3_600_000 if data.granularity == "hour" else 86_400_000
+def _trace(plot: Plot, series: Series, kind: str, color: str) -> Figure:
+    name = series.name
     return {
-        "barmode": "stack",
-        "bargap": 0.28 if len(data.times) < 40 else 0.12,
+        "type": kind,
+        "name": name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…",
+        "x": list(plot.places),
+        "y": list(series.values),
+        "customdata": list(series.texts),
+        "hovertemplate": "%{customdata}",
+        "meta": {"color": color, "value": series.key},
+    }
+
+
+def _layout(plot: Plot) -> Figure:
+    by_clock = plot.grain in ("hour", "quarter_hour")
+    few = len(plot.places) <= FEW_BUCKETS and plot.grain == "day"
+    return {
         "showlegend": False,
         "hovermode": "x unified",
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "margin": {"l": 8, "r": 8, "t": 20 if plot.marks else 8, "b": 8},
         "xaxis": {
             "type": "date",
             "automargin": True,
             "showgrid": False,
             "fixedrange": True,
             "tickangle": 0,
-            "hoverformat": "%a %-d %b, %H:%M" if data.granularity == "hour" else "%a %-d %b %Y",
-            "tickformat": "%H:%M\n%-d %b" if data.granularity == "hour" else "%-d %b",
-            "dtick": step if len(data.times) <= 10 and data.granularity == "day" else None,
+            "hoverformat": "%a %-d %b, %H:%M" if by_clock else "%B %Y" if plot.grain == "month" else "%a %-d %b %Y",
+            "tickformat": "%H:%M\n%-d %b" if by_clock else "%b %Y" if plot.grain == "month" else "%-d %b",
+            "dtick": DAY_MS if few else None,
             "nticks": 10,
         },
         "yaxis": {
-            "rangemode": "tozero",
-            "automargin": True,
-            "fixedrange": True,
-            "nticks": 5,
-            "zeroline": True,
-            **money_axis(max(data.bucket_totals, default=Decimal(0)), data.currency),
+            "rangemode": "tozero", "automargin": True, "fixedrange": True, "nticks": 5, "zeroline": True, **plot.axis,
         },
-    }
+        "shapes": [_mark_line(plot.places[bucket]) for bucket, _ in plot.marks],
+        "annotations": [_mark_number(plot.places[bucket], number) for bucket, number in plot.marks],
+    }  # fmt: skip
 
 
-def _summary(data: StackedCosts, unit: str) -> str:
-    totals = data.totals
-    total = sum(totals.values(), Decimal(0))
-    if not total:
-        return "No cost in this period."
-    named = {model: value for model, value in totals.items() if model != colors.OTHER} or totals
-    dearest = max(named, key=lambda model: named[model])
-    buckets = data.bucket_totals
-    peak = max(range(len(buckets)), key=buckets.__getitem__)
-    at = local(data.times[peak], data.zone)
-    when = f"{at:%-d %b, %H:%M}" if unit == "hour" else f"{at:%A, %-d %B}"
-    partial = PARTIAL[data.partial_ends].format(unit=unit)
-    return (
-        f"{money(total, data.currency)} in total; {dearest} is the dearest model with "
-        f"{percent(named[dearest] / total)} of it; the dearest {unit} was {when} "
-        f"with {money(buckets[peak], data.currency)}.{partial}"
-    )
+def _mark_line(place: str) -> Figure:
+    line = {"width": 1, "dash": "dot"}
+    return {"type": "line", "x0": place, "x1": place, "y0": 0, "y1": 1, "yref": "paper", "layer": "below", "line": line}
 
 
-def _rows(data: StackedCosts) -> list[ChartRow]:
-    form = "%-d %b %Y, %H:%M" if data.granularity == "hour" else "%a %-d %b %Y"
-    labels = [local(at, data.zone).strftime(form) for at in data.times]
-    totals = [money(total, data.currency) for total in data.bucket_totals]
-    lines = zip(*data.texts.values(), strict=True) if data.texts else [()] * len(labels)
-    return [ChartRow(*row) for row in zip(labels, lines, totals, strict=True)]
+def _mark_number(place: str, number: int) -> Figure:
+    return {"x": place, "y": 1, "yref": "paper", "yanchor": "bottom", "text": str(number), "showarrow": False}

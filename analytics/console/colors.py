@@ -31,3 +31,13 @@ def color(slot: int) -> str:
 def pattern(slot: int) -> str:
     """Plotly `marker.pattern.shape` of a slot."""
     return "" if slot < 0 else PATTERNS[slot // COLORS % len(PATTERNS)]
+
+
+def dash(slot: int) -> str:
+    """Plotly `line.dash` of a slot: what a pattern is to a bar."""
+    return "solid" if slot < 0 else ("solid", "dash", "dot")[slot // COLORS % len(PATTERNS)]
+
+
+def pattern_number(slot: int) -> int:
+    """Number of the slot's pattern, 0 for plain: the class of a legend's swatch."""
+    return 0 if slot < 0 else slot // COLORS % len(PATTERNS)

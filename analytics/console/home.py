@@ -2,77 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-import structlog
-from django.core.cache import cache
-from django.db.models import Q
-from django.utils.safestring import SafeString
+from django.urls import reverse
+from django.utils import timezone
 
-from analytics.console import charts, colors, format
+from analytics.console import format
+from analytics.console.cards import Card
 from analytics.console.periods import Period
-from analytics.console.sparkline import sparkline
-from analytics.query import Group, Query, Result, run
-from analytics.query.scope import Scope, scope_of
-from gateway.models import Model, Organization, User
-
-log = structlog.get_logger(__name__)
+from analytics.console.questions import Questions, attempt
+from analytics.console.tiles import Shown, Tile, arrow, tile
+from analytics.console.usage import series
+from analytics.console.usage.state import State
+from analytics.query import Group, Result
 
 TOP_MODELS = 8
 TOP_PROJECTS = 8
-Value = Decimal | int | float | None
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """How one KPI is shown. `good`: the direction that is good news (`up`, `down`, empty for neither);
-    `unit`: of the exact value."""
-
-    name: str
-    label: str
-    text: Callable[[Value, str], str]
-    more: str = "more"
-    less: str = "less"
-    good: str = ""
-    is_ratio: bool = False
-    unit: str = ""
 
 
 MEASURES = (
-    Measure("requests", "Requests", lambda v, _: format.compact(v), unit="requests"),
-    Measure("total_tokens", "Tokens", lambda v, _: format.compact(v), unit="tokens"),
-    Measure("cost", "Cost", lambda v, currency: format.money_short(v, currency), good="down"),
-    Measure("error_rate", "Error rate", lambda v, _: format.percent(v), "higher", "lower", "down", is_ratio=True),
-    Measure("latency_p95", "Latency p95", lambda v, _: format.duration(v), "slower", "faster", "down", unit="ms"),
-    Measure("ttft_p95", "First token p95", lambda v, _: format.duration(v), "slower", "faster", "down", unit="ms"),
+    Shown("requests", "Requests", lambda v, _: format.compact(v), unit="requests"),
+    Shown("total_tokens", "Tokens", lambda v, _: format.compact(v), unit="tokens"),
+    Shown("cost", "Cost", lambda v, currency: format.money_short(v, currency), good="down"),
+    Shown("error_rate", "Error rate", lambda v, _: format.percent(v), "higher", "lower", "down", is_ratio=True),
+    Shown("latency_p95", "Latency p95", lambda v, _: format.duration(v), "slower", "faster", "down", unit="ms"),
+    Shown("ttft_p95", "First token p95", lambda v, _: format.duration(v), "slower", "faster", "down", unit="ms"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Kpi:
-    """One tile: texts ready to print; `tone` is good, bad or neutral, `arrow` up, down or empty."""
-
-    label: str
-    value: str
-    exact: str
-    change: str
-    tone: str
-    arrow: str
-    spark: SafeString
 
 
 @dataclass(frozen=True, slots=True)
 class Kpis:
     """The strip, when it was computed and how far behind the rollups are."""
 
-    tiles: tuple[Kpi, ...]
+    tiles: tuple[Tile, ...]
     as_of: datetime
     lag: str
     stale: bool
@@ -95,46 +63,13 @@ class ProjectRow:
     arrow: str
 
 
-@dataclass
-class Questions:
-    """What one page asks about one organization and period; whose view it is, is found out once. One query."""
-
-    user: User
-    organization: Organization
-    period: Period
-
-    def ask(self, measures: Sequence[str], **more: Any) -> Result:
-        """Raises QueryError; at most one query besides that of the scope."""
-        return run(self.user, self._query(measures, **more), scope=self._scope)
-
-    @cached_property
-    def _scope(self) -> Scope:
-        return scope_of(self.user, self._query(["requests"]))
-
-    def _query(self, measures: Sequence[str], **more: Any) -> Query:
-        period = self.period
-        return Query(
-            measures=list(measures), start=period.start, end=period.end, timezone=period.zone,
-            organization=self.organization, **more,
-        )  # fmt: skip
-
-
-def attempt(part: str, load: Callable[[], T]) -> T | None:
-    """`load()`, or None when it fails: one broken part of a page must not take the page down. The error is logged."""
-    try:
-        return load()
-    except Exception:
-        log.exception("console_part_failed", part=part)
-        return None
-
-
 def load_kpis(questions: Questions) -> Kpis:
     """Totals with change against the window before, and a series for each sparkline."""
     period = questions.period
     names = [*(measure.name for measure in MEASURES), "unpriced_requests", "denied"]
     result = questions.ask(names, granularity=period.spark_granularity, compare_to="previous_period")
     return Kpis(
-        tiles=tuple(_kpi(measure, result, period) for measure in MEASURES),
+        tiles=tuple(tile(measure, result, period.label, period.before) for measure in MEASURES),
         as_of=format.local(result.generated_at, period.zone),
         lag=format.lag(result.rollup_lag_s),
         stale=result.stale,
@@ -144,28 +79,12 @@ def load_kpis(questions: Questions) -> Kpis:
     )
 
 
-def load_cost_chart(questions: Questions) -> charts.Chart:
+def load_cost_chart(questions: Questions) -> Card:
     """Cost per bucket stacked by the model that served, beyond the dearest eight as `Other`."""
-    period = questions.period
-    result = questions.ask(["cost"], dimensions=["model"], granularity=period.granularity, limit=TOP_MODELS)
-    times = sorted({point.time for point in result.series})
-    places = {at: place for place, at in enumerate(times)}
-    costs: dict[str, list[Decimal]] = {}
-    for point in result.series:
-        values = costs.setdefault(_name(point.dimensions, "model"), [Decimal(0)] * len(times))
-        values[places[point.time]] += Decimal(point.measures.get("cost") or 0)
-    ranked = sorted(costs, key=lambda name: (name == colors.OTHER, -sum(costs[name]), name))
-    return charts.cost_by_model(
-        charts.StackedCosts(
-            times=times,
-            costs={name: costs[name] for name in ranked if any(costs[name])},
-            slots=model_slots(questions.organization, ranked),
-            granularity=period.granularity,
-            zone=period.zone,
-            currency=result.currency,
-            partial_ends=period.partial_ends(result.generated_at),
-        )
-    )
+    state = State(questions.period, questions.organization.slug, compare="none", top=TOP_MODELS)
+    found = series.load(questions, state, timezone.now())
+    csv_url = f"{reverse('admin:usage_csv')}?{urlencode([*state.query, ('card', 'series')])}"
+    return series.card(found, id="cost-by-model", csv_url=csv_url)
 
 
 def load_projects(questions: Questions, names: Mapping[UUID, str]) -> list[ProjectRow]:
@@ -175,62 +94,6 @@ def load_projects(questions: Questions, names: Mapping[UUID, str]) -> list[Proje
     labels = {str(pk): name for pk, name in names.items()}
     rows = [_project_row(group, labels, result, questions.period) for group in result.groups]
     return [row for row in rows if row is not None]
-
-
-def model_slots(organization: Organization, names: Sequence[str]) -> dict[str, int]:
-    """Colour slots that are the same on every page of the organization: catalogue order, oldest first. One query a
-    minute: only names that the answer already shows are looked up, so a shared list reveals nothing."""
-
-    def catalogue() -> list[str]:
-        models = Model.objects.filter(Q(organization=organization) | Q(organization=None))
-        return list(models.order_by("created_at", "id").values_list("name", flat=True)[:500])
-
-    return colors.slots(names, cache.get_or_set(f"console:models:{organization.pk}", catalogue, 60) or [])
-
-
-def _kpi(measure: Measure, result: Result, period: Period) -> Kpi:
-    value = result.totals.get(measure.name)
-    change: Value = result.change.get(measure.name)
-    before = (result.previous_totals or {}).get(measure.name)
-    if measure.is_ratio:
-        change = None if value is None or before is None else Decimal(str(value)) - Decimal(str(before))
-        words = format.points_words(change, period.before)
-    else:
-        words = format.change_words(change, period.before, more=measure.more, less=measure.less)
-    points = [point.measures.get(measure.name) for point in result.series]
-    label = f"{measure.label}, {period.label}"
-    arrow = _arrow(words, change)
-    return Kpi(
-        label=measure.label,
-        value=measure.text(value, result.currency),
-        exact=_exact(measure, value, result.currency),
-        change=words,
-        tone=_tone(measure, arrow),
-        arrow=arrow,
-        spark=sparkline([None if point is None else float(point) for point in points], label),
-    )
-
-
-def _exact(measure: Measure, value: Value, currency: str) -> str:
-    if value is None:
-        return "nothing measured in this period"
-    if measure.name == "cost":
-        return format.exact_money(Decimal(str(value)), currency)
-    if measure.is_ratio:
-        return measure.text(value, currency)
-    return f"{Decimal(str(value)).quantize(Decimal(1)):,f}{format.NARROW}{measure.unit}"
-
-
-def _arrow(words: str, change: Value) -> str:
-    if change is None or words.startswith("about"):
-        return ""
-    return "up" if change > 0 else "down"
-
-
-def _tone(measure: Measure, arrow: str) -> str:
-    if not arrow or not measure.good:
-        return "neutral"
-    return "good" if arrow == measure.good else "bad"
 
 
 def _project_row(group: Group, names: Mapping[str, str], result: Result, period: Period) -> ProjectRow | None:
@@ -252,10 +115,13 @@ def _project_row(group: Group, names: Mapping[str, str], result: Result, period:
         share_text=format.percent(share),
         requests=format.number(group.measures.get("requests")),
         change=words,
-        arrow=_arrow(words, change),
+        arrow=arrow(words, change),
     )
 
 
 def _name(dimensions: Mapping[str, Any], dimension: str) -> str:
     value = dimensions.get(dimension)
     return "(none)" if value is None else str(value)
+
+
+__all__ = ["Questions", "attempt", "load_cost_chart", "load_kpis", "load_projects"]

@@ -4,6 +4,7 @@ The types stand in the lowest app, so every app can declare; `analytics.console`
 contribution is a `ConsoleProvider` whose dotted path is listed in `ANALYTICS_PROVIDERS`.
 """
 
+from gateway.console.parts import Mark
 from gateway.console.registry import (
     EVERYBODY,
     ConsoleProvider,
@@ -19,6 +20,7 @@ __all__ = [
     "EVERYBODY",
     "ConsoleProvider",
     "ConsoleSite",
+    "Mark",
     "NavEntry",
     "Page",
     "Permission",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +33,12 @@ class Sample:
 
     language: str
     code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A change that charts show as a thin line at its time; `url` leads to it (no link when empty)."""
+
+    at: datetime
+    text: str
+    url: str = ""

@@ -1,8 +1,13 @@
 """The gateway's own pages and entries: catalogue, guardrails, imports, people, audit trail."""
 
-from gateway.console import board, bodies, guardrails, imports, limits, routes
+from collections.abc import Sequence
+from datetime import datetime
+
+from gateway.console import board, bodies, guardrails, imports, limits, marks, routes
+from gateway.console.parts import Mark
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
 from gateway.console.scope import ADMINISTRATORS
+from gateway.models import Organization, User
 
 
 class GatewayConsole(ConsoleProvider):
@@ -58,3 +63,6 @@ class GatewayConsole(ConsoleProvider):
         ),
         NavEntry("API docs", "api-docs", "braces", Section.SYSTEM, 90),
     )
+
+    def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:
+        return marks.configuration_changes(user, organization, start, end)

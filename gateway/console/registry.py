@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
 
 from gateway.choices import Role
+from gateway.console.parts import Mark
+from gateway.models import Organization, User
 
 # "app.model": who may view that model in its ModelAdmin. Roles: who holds one of them in the chosen organization, and
 # superusers. Empty: everybody who is signed in.
@@ -70,6 +73,10 @@ class ConsoleProvider:
 
     pages: Sequence[Page] = ()
     navigation: Sequence[NavEntry] = ()
+
+    def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:
+        """Changes of `[start, end)` that `user` may see, for the charts of every page; at most a few dozen."""
+        return ()
 
 
 def providers() -> tuple[ConsoleProvider, ...]:

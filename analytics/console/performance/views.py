@@ -1,0 +1,107 @@
+"""The Performance page and the CSV of its cards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from analytics.console.cards import Card, export
+from analytics.console.performance import board, models, percentiles
+from analytics.console.performance.percentiles import RIBBONS
+from analytics.console.periods import LABELS
+from analytics.console.questions import Questions, attempt
+from analytics.console.usage import choices, series
+from analytics.console.usage.state import State
+from analytics.console.usage.views import answered, opened
+from analytics.query import QueryError
+from gateway.console import ConsoleSite
+
+PAGE = "admin:performance"
+ERRORS = "errors"
+MODELS = "models"
+
+
+@require_safe
+def performance(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """The page; a part whose question has no answer under the filters says why, the others stay."""
+    context = {**site.each_context(request), "title": "Performance"}
+    organization = context["console"].scope.current
+    if organization is None:
+        return render(request, "console/no_organization.html", context)
+    questions, state = opened(request, organization)
+    if "add" in request.GET:
+        return redirect(state.url(reverse(PAGE)))
+    context |= {
+        "organization": organization,
+        "period": state.period,
+        "ranges": LABELS.items(),
+        "state": state,
+        "choices": choices.of(state),
+        "chips": attempt("filters", lambda: choices.chips(questions, state)) or [],
+        "gateway_url": f"{settings.CONSOLE_URL}/v1",
+    }
+    return render(request, "console/performance.html", context | _parts(questions, state, timezone.now()))
+
+
+@require_safe
+def performance_csv(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """What the card of the page with the same address shows, as CSV."""
+    organization = site.each_context(request)["console"].scope.current
+    if organization is None:
+        raise Http404
+    questions, state = opened(request, organization)
+    try:
+        card = _card(questions, state, request.GET.get("card", ""))
+    except QueryError as error:
+        return HttpResponseBadRequest(f"{error.message}\n", content_type="text/plain; charset=utf-8")
+    if card is None:
+        raise Http404
+    return export.response(card)
+
+
+def _parts(questions: Questions, state: State, now: datetime) -> dict[str, Any]:
+    found, problem = answered("percentiles", lambda: percentiles.load(questions, state, now))
+    if found is not None and found.is_empty:
+        return {"is_empty": True}
+    parts: dict[str, Any] = {"problem": problem, "failed": found is None and not problem}
+    if found is not None:
+        cards = [percentiles.card(found, ribbon, _csv_url(state, ribbon.id)) for ribbon in RIBBONS]
+        parts |= {"tiles": found.tiles, "latency": cards[0], "cards": cards[1:], "result": found.result}
+    parts["errors"], parts["errors_problem"] = answered("errors", lambda: _errors(questions, state, now))
+    csv_url = _csv_url(state, MODELS)
+    parts["models"], parts["models_problem"] = answered("models", lambda: models.load(questions, state, csv_url))
+    parts["board"], parts["board_problem"] = answered("provider health", lambda: board.load(questions, state, now))
+    return parts
+
+
+def _errors(questions: Questions, state: State, now: datetime) -> Card:
+    found = series.load(questions, errors_state(state), now)
+    return replace(series.card(found, id=ERRORS, csv_url=_csv_url(state, ERRORS)), unit="requests that failed")
+
+
+def errors_state(state: State) -> State:
+    """Errors by type in the same window and under the same filters."""
+    return replace(state, measure="errors", by="error_type", view="stacked")
+
+
+def _card(questions: Questions, state: State, name: str) -> Card | None:
+    now = timezone.now()
+    if name == ERRORS:
+        return _errors(questions, state, now)
+    if name == MODELS:
+        return models.load(questions, state, "").card
+    ribbon = next((ribbon for ribbon in RIBBONS if ribbon.id == name), None)
+    return None if ribbon is None else percentiles.card(percentiles.load(questions, state, now), ribbon, "")
+
+
+def _csv_url(state: State, card: str) -> str:
+    return f"{reverse('admin:performance_csv')}?{urlencode([*state.query, ('card', card)])}"

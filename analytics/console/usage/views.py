@@ -1,0 +1,115 @@
+"""The Usage page and the CSV of its cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import structlog
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from analytics.console.cards import Card, export
+from analytics.console.periods import LABELS, read_period
+from analytics.console.questions import Questions, attempt
+from analytics.console.usage import choices, groups, heat, series
+from analytics.console.usage.state import State, read_state
+from analytics.query import QueryError
+from gateway.console import ConsoleSite
+from gateway.models import Organization, User
+
+log = structlog.get_logger(__name__)
+PAGE = "admin:usage"
+T = TypeVar("T")
+
+
+@require_safe
+def usage(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """The page; `?add=<dimension>&value=` puts a filter into the address and comes back."""
+    context = {**site.each_context(request), "title": "Usage"}
+    organization = context["console"].scope.current
+    if organization is None:
+        return render(request, "console/no_organization.html", context)
+    questions, state = opened(request, organization)
+    if "add" in request.GET:
+        return redirect(state.url(reverse(PAGE)))
+    context |= {
+        "organization": organization,
+        "period": state.period,
+        "ranges": LABELS.items(),
+        "state": state,
+        "choices": choices.of(state),
+        "chips": attempt("filters", lambda: choices.chips(questions, state)) or [],
+        "gateway_url": f"{settings.CONSOLE_URL}/v1",
+    }
+    content, context["problem"] = answered("usage", lambda: _content(questions, state))
+    return render(request, "console/usage.html", context | (content or {"failed": not context["problem"]}))
+
+
+@require_safe
+def usage_csv(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """What the card `series`, `groups` or `heat` of the page with the same address shows, as CSV."""
+    organization = site.each_context(request)["console"].scope.current
+    if organization is None:
+        raise Http404
+    questions, state = opened(request, organization)
+    try:
+        card = _card(questions, state, request.GET.get("card", ""))
+    except QueryError as error:
+        return HttpResponseBadRequest(f"{error.message}\n", content_type="text/plain; charset=utf-8")
+    if card is None:
+        raise Http404
+    return export.response(card)
+
+
+def opened(request: HttpRequest, organization: Organization) -> tuple[Questions, State]:
+    """Whose page it is and what its address says."""
+    assert isinstance(request.user, User)
+    period = read_period(request.GET, timezone.now(), organization.reporting_timezone)
+    return Questions(request.user, organization, period), read_state(request.GET, period, organization.slug)
+
+
+def answered(part: str, load: Callable[[], T]) -> tuple[T | None, str]:
+    """What `load` returns, or nothing and why the question has no answer; empty when the reason is ours."""
+    try:
+        return load(), ""
+    except QueryError as error:
+        return None, error.message
+    except Exception:
+        log.exception("console_part_failed", part=part)
+        return None, ""
+
+
+def _content(questions: Questions, state: State) -> dict[str, Any]:
+    now = timezone.now()
+    if state.view == "heat":
+        grid = heat.load(questions, state, now, _csv_url(state, "heat"))
+        return {"heat": grid}
+    found = series.load(questions, state, now)
+    totals = found.result.totals
+    content: dict[str, Any] = {"is_empty": not totals.get("requests") and not totals.get(state.measure)}
+    if content["is_empty"]:
+        return content
+    content["card"] = series.card(found, id="usage", csv_url=_csv_url(state, "series"))
+    if state.by:
+        content["groups"] = groups.build(found, _csv_url(state, "groups"))
+    return content
+
+
+def _card(questions: Questions, state: State, name: str) -> Card | None:
+    now = timezone.now()
+    if name == "heat":
+        return heat.load(questions, state, now, "").card
+    if name not in ("series", "groups") or (name == "groups" and not state.by):
+        return None
+    found = series.load(questions, state, now)
+    return groups.build(found, "").card if name == "groups" else series.card(found, id="usage", csv_url="")
+
+
+def _csv_url(state: State, card: str) -> str:
+    return f"{reverse('admin:usage_csv')}?{urlencode([*state.query, ('card', card)])}"
