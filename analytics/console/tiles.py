@@ -72,7 +72,7 @@ def _exact(measure: Shown, value: Value, currency: str) -> str:
         return "nothing measured in this period"
     if measure.name == "cost":
         return format.exact_money(Decimal(str(value)), currency)
-    if measure.is_ratio:
+    if measure.is_ratio or not measure.unit:
         return measure.text(value, currency)
     return f"{Decimal(str(value)).quantize(Decimal(1)):,f}{format.NARROW}{measure.unit}"
 

@@ -20,6 +20,14 @@ PAGES = (
     "/admin/requests/",
     "/admin/requests/?status=failed&range=30d",
     "/admin/requests/?q=unknown",
+    "/admin/usage/?organization=acme&range=30d",
+    "/admin/usage/?organization=acme&measure=latency_p95&view=lines&compare=week",
+    "/admin/usage/?organization=acme&range=30d&view=table&by=project",
+    "/admin/usage/?organization=acme&range=30d&measure=requests&view=heat",
+    "/admin/usage/?organization=acme&team=nowhere",
+    "/admin/usage/?organization=newcomer",
+    "/admin/performance/?organization=acme&range=30d",
+    "/admin/performance/?organization=acme&status=ok",
     "/admin/settings/",
     "/admin/providers/",
     "/admin/models/",
@@ -135,7 +143,7 @@ def test_chart_is_drawn_and_follows_the_theme(signed_in: Watched, console: Conso
     page = signed_in.page
     page.goto(f"{console.url}/admin/?organization=acme", wait_until="networkidle")
 
-    bars = page.locator("#cost-title >> xpath=../.. >> .bars .point path")
+    bars = page.locator("#cost-by-model .bars .point path")
     assert bars.count() > 7
     colour = "getComputedStyle(document.querySelector('.bars .point path')).fill"
     page.click("[data-theme-choice=light]")

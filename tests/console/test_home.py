@@ -12,7 +12,7 @@ from django.db import DatabaseError
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from analytics.console import home
+from analytics.console import home, questions
 from gateway.choices import JobStatus, Role
 from gateway.models import Job, Membership, Model, Organization
 from tests.console.company import Company, line, load
@@ -161,7 +161,7 @@ def test_query_count(
 def test_a_failing_metrics_layer_leaves_the_rest_of_the_page(busy: Company, sign_in: SignIn) -> None:
     client = sign_in("alice")
 
-    with patch.object(home, "run", side_effect=DatabaseError("rollups are gone")):
+    with patch.object(questions, "run", side_effect=DatabaseError("rollups are gone")):
         page = text_of(client)
 
     assert "The key figures could not be read" in page

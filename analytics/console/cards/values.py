@@ -10,6 +10,7 @@ from analytics.metrics import Measure
 from analytics.query import Value
 
 MS_PER_S = 1000
+FEW = 5
 SMALL_MONEY = 10
 SMALL_SHARE = 0.1
 
@@ -81,4 +82,5 @@ def axis(measure: Measure, currency: str, top: float) -> dict[str, Any]:
             return {"ticksuffix": " s", "tickformat": "~g"}
         case "score":
             return {"tickformat": ".2f"}
-    return {"tickformat": "~s" if top >= MS_PER_S else "~g"}
+    whole = measure.format in ("count", "tokens") and top <= FEW
+    return {"tickformat": "~s" if top >= MS_PER_S else "~g", **({"dtick": 1} if whole else {})}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analytics.console import colors, format
@@ -17,6 +18,7 @@ SHOWN = (
     "availability", "apdex",
 )  # fmt: skip
 MOST = 50
+SAME = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +47,18 @@ def load(questions: Questions, state: State, csv_url: str) -> Models:
         asked(*SHOWN), dimensions=["model"], limit=MOST, order="-requests", filters=state.conditions,
         compare_to=state.compared,
     )  # fmt: skip
-    keys = [labels.value_of(group.dimensions["model"]) for group in result.groups]
+    called = [group for group in result.groups if group.measures.get("requests")]
+    keys = [labels.value_of(group.dimensions["model"]) for group in called]
     slots = labels.slots(questions.organization, "model", keys)
-    rows = tuple(_row(state, group, key, slots[key]) for group, key in zip(result.groups, keys, strict=True))
-    return Models(_card(result, state, keys, csv_url), rows, tuple(MEASURES[name].label for name in SHOWN))
+    rows = tuple(_row(state, group, key, slots[key]) for group, key in zip(called, keys, strict=True))
+    return Models(_card(result, called, state, csv_url), rows, tuple(MEASURES[name].label for name in SHOWN))
 
 
-def summary(result: Result, keys: list[str]) -> str:
+def summary(called: Sequence[Group]) -> str:
     """One sentence: the fastest and the slowest by p95 among models with traffic."""
     known = [
-        (float(value), key)
-        for group, key in zip(result.groups, keys, strict=True)
+        (float(value), labels.value_of(group.dimensions["model"]))
+        for group in called
         if not group.is_other and (value := group.measures.get("latency_p95")) is not None
     ]
     if not known:
@@ -73,9 +76,7 @@ def _row(state: State, group: Group, key: str, slot: int) -> ModelRow:
     now, before = group.measures.get("latency_p95"), (group.previous or {}).get("latency_p95")
     change = ""
     if state.before and now is not None and before:
-        change = format.change_words(
-            (float(now) - float(before)) / float(before), state.before, more="slower", less="faster"
-        )  # fmt: skip
+        change = _change(float(now) / float(before) - 1)
     return ModelRow(
         name=colors.OTHER if group.is_other else key,
         color=colors.color(slot),
@@ -87,16 +88,24 @@ def _row(state: State, group: Group, key: str, slot: int) -> ModelRow:
     )
 
 
-def _card(result: Result, state: State, keys: list[str], csv_url: str) -> Card:
+def _change(change: float) -> str:
+    """`0.17` → `17 % slower`; the column's head says than what."""
+    if abs(change) < SAME:
+        return "about the same"
+    return f"{abs(change):.0%}".replace("%", f"{format.NARROW}%") + (" slower" if change > 0 else " faster")
+
+
+def _card(result: Result, called: Sequence[Group], state: State, csv_url: str) -> Card:
     rows = tuple(
         Row(key, (), tuple(values.exact(_rounded(group.measures.get(name))) for name in SHOWN))
-        for group, key in zip(result.groups, keys, strict=True)
+        for group in called
+        for key in [labels.value_of(group.dimensions["model"])]
     )
     columns = tuple(f"{MEASURES[name].label}, {MEASURES[name].unit}" for name in SHOWN)
     return Card(
         id="models",
         title="Models side by side",
-        summary=summary(result, keys),
+        summary=summary(called),
         unit="those with the most requests",
         table=Table("Model", columns, rows),
         csv_url=csv_url,

@@ -40,15 +40,24 @@ RIBBONS = (
     Ribbon("output-rate", "Output speed", ("output_rate_p05", "output_rate_p50", "output_rate_p95"), "output_rate_p50",
            3, "Half of the streams wrote more than {1} tokens/s, 95 % more than {0}, the fastest 5 % more than {2}"),
 )  # fmt: skip
+
+
+def _speed(value: Value, _: str) -> str:
+    return format.DASH if value is None else f"{value:,.0f}{format.NARROW}tok/s"
+
+
+def _score(value: Value, _: str) -> str:
+    return format.DASH if value is None else f"{value:.3f}"
+
+
 TILES = (
     Shown("latency_p95", "Latency p95", lambda v, _: format.duration(v), "slower", "faster", "down", unit="ms"),
     Shown("ttft_p95", "First token p95", lambda v, _: format.duration(v), "slower", "faster", "down", unit="ms"),
-    Shown("output_rate_p50", "Output speed p50", lambda v, _: format.DASH if v is None else f"{v:,.0f}",
-          "faster", "slower", "up", unit="tokens/s"),
+    Shown("output_rate_p50", "Output speed p50", _speed, "faster", "slower", "up", unit="tokens/s"),
     Shown("error_rate", "Error rate", lambda v, _: format.percent(v), good="down", is_ratio=True),
     Shown("availability", "Availability", lambda v, _: format.percent(v), good="up", is_ratio=True),
-    Shown("apdex", "Apdex", lambda v, _: format.DASH if v is None else f"{v:.3f}", good="up", is_ratio=True),
-)  # fmt: skip
+    Shown("apdex", "Apdex", _score, "higher", "lower", "up"),
+)
 ASKED = asked(*(name for ribbon in RIBBONS for name in ribbon.measures), *(shown.name for shown in TILES))
 
 

@@ -45,13 +45,14 @@ class Groups:
 def build(series: Series, csv_url: str) -> Groups:
     """The table of `series`, which is grouped."""
     state, measure = series.state, series.measure
-    rows = tuple(_row(series, group) for group in series.result.groups)
+    shown = [group for group in series.result.groups if _has_something(measure, group)]
+    rows = tuple(_row(series, group) for group in shown)
     total = _total(series)
     dimension = DIMENSIONS[state.by].label
     columns = [measure.label, "Share", "Requests"]
     if state.before:
         columns += ["Before", "Change"]
-    exact = [_machine(series, group) for group in series.result.groups]
+    exact = [_machine(series, group) for group in shown]
     whole = series.result.totals
     before = series.result.previous_totals or {}
     foot = _cells("Total", measure, whole, before, 1.0 if measure.is_additive else None, compared=bool(state.before))
@@ -64,6 +65,13 @@ def build(series: Series, csv_url: str) -> Groups:
         csv_url=csv_url,
     )
     return Groups(card, rows, total, state.before)
+
+
+def _has_something(measure: Measure, group: Group) -> bool:
+    """Whether the group has a value or a request, now or before: a dimension may have lines that are neither."""
+    return any(
+        values.get(name) for values in (group.measures, group.previous or {}) for name in (measure.name, "requests")
+    )
 
 
 def _row(series: Series, group: Group) -> GroupRow:
@@ -111,7 +119,7 @@ def _change(measure: Measure, now: Value, before: Value, words: str, *, is_new: 
     if before is None:
         return ""
     difference = Decimal(str(now)) - Decimal(str(before))
-    if measure.format in ("percent", "score"):
+    if measure.format == "percent":
         return format.points_words(difference, words)
     return format.change_words(difference / abs(Decimal(str(before))), words) if before else ""
 

@@ -112,16 +112,16 @@ def _card(result: Result, state: State, means: Sequence[Sequence[Decimal | None]
 def _cell(measure: Measure, mean: Decimal | None, top: Decimal, when: str, currency: str) -> Cell:
     if mean is None:
         return Cell("", f"{when}: not in this period", 0.0)
-    short = money_short(mean, currency) if measure.is_money else compact(_whole(mean))
+    short = money_short(mean, currency) if measure.is_money else _short(mean)
     return Cell(short, f"{when}: {_round(measure, mean, currency)}", float(mean / top) if top else 0.0)
 
 
 def _round(measure: Measure, mean: Decimal | None, currency: str) -> str:
     if mean is None:
         return values.text(measure, None, currency)
-    return values.text(measure, mean if measure.is_money else _whole(mean), currency)
+    return values.text(measure, mean, currency) if measure.is_money else _short(mean)
 
 
-def _whole(mean: Decimal) -> Decimal:
+def _short(mean: Decimal) -> str:
     """Counts with one place below ten, whole ones above."""
-    return round(mean, 1) if mean < 10 else round(mean)
+    return f"{mean:.1f}" if 0 < mean < 10 else compact(round(mean))

@@ -130,7 +130,7 @@ def summary(series: Series) -> str:
 
 def change_words(measure: Measure, result: Result, before: str) -> str:
     """The change of the total: relative, or in points for shares."""
-    if measure.format in ("percent", "score"):
+    if measure.format == "percent":
         now, then = result.totals.get(measure.name), (result.previous_totals or {}).get(measure.name)
         known = now is not None and then is not None
         return format.points_words(Decimal(str(now)) - Decimal(str(then)) if known else None, before)

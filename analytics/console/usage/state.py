@@ -126,11 +126,9 @@ class State:
             case "previous":
                 return self.period.before
             case "week":
-                return "the same weekdays a week before" if self._weeks == 1 else (
-                    f"the same weekdays {self._weeks} weeks before"
-                )  # fmt: skip
+                return "a week before" if self._weeks == 1 else f"{self._weeks} weeks before"
             case "year":
-                return "the same days a year before"
+                return "a year before"
         return ""
 
     @property
