@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -152,6 +154,24 @@ def test_chart_is_drawn_and_follows_the_theme(signed_in: Watched, console: Conso
     assert page.evaluate(colour) != light
     assert page.evaluate("document.querySelector('[data-chart]').hasAttribute('data-pending')") is False
     signed_in.check("/admin/")
+
+
+def test_a_click_on_a_bar_opens_its_requests(signed_in: Watched, console: ConsoleServer) -> None:
+    page = signed_in.page
+    page.goto(f"{console.url}/admin/usage/?organization=acme&range=30d&model=gpt-4o", wait_until="networkidle")
+    bars = page.locator("#usage .bars .point path")
+    bar = bars.nth(bars.count() - 3)
+
+    bar.scroll_into_view_if_needed()
+    box = bar.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_url("**/admin/requests/**")
+
+    found = parse_qs(urlsplit(page.url).query)
+    assert (found["organization"], found["model"]) == (["acme"], ["gpt-4o"])
+    start, end = (datetime.fromisoformat(found[name][0]) for name in ("start", "end"))
+    assert end - start == timedelta(days=1)
 
 
 def test_theme_is_kept_without_a_flash(signed_in: Watched, console: ConsoleServer) -> None:
