@@ -1,4 +1,4 @@
-"""The console's home page on the demo organization: time in the server, and database queries."""
+"""Pages of the console on the demo organization: time in the server, and database queries."""
 
 import argparse
 import json
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from django.test import Client
 
 PAGE = "/admin/?organization=demo&range="
+OTHERS = {
+    "usage/?organization=demo&range=90d": "Usage, cost by model, 90 days",
+    "usage/?organization=demo&range=90d&by=api_key": "Usage, cost by key, 90 days",
+    "usage/?organization=demo&range=90d&measure=latency_p95": "Usage, p95 latency by model, 90 days",
+    "performance/?organization=demo&range=7d": "Performance, 7 days",
+    "performance/?organization=demo&range=90d": "Performance, 90 days",
+}
 RANGES = {"7d": "the last 7 days (the page's default)", "30d": "the last 30 days", "90d": "all 90 days"}
 
 
@@ -41,6 +48,11 @@ def run(options: argparse.Namespace) -> Report:
         report.add(f"{words}: server time, 95th percentile", quantile(times, 0.95), "ms")
         report.add(f"{words}: processor time of the console, median", statistics.median(asked[key]["cpu_ms"]), "ms")
         report.add(f"{words}: queries", asked[key]["queries"], "", at_most=15)
+    for key, words in OTHERS.items():
+        times = asked[key]["ms"]
+        report.add(f"{words}: server time, median", statistics.median(times), "ms", at_most=200)
+        report.add(f"{words}: processor time of the console, median", statistics.median(asked[key]["cpu_ms"]), "ms")
+        report.add(f"{words}: queries", asked[key]["queries"], "", at_most=20)
     report.add("first request of the process", asked["first_ms"], "ms")
     return report
 
@@ -60,12 +72,13 @@ def ask(requests: int) -> None:
 
     client = Client()
     client.force_login(User.objects.create_superuser(username="bench", password="x"))
-    found: dict[str, Any] = {"first_ms": timed(client, "90d")[0]}
-    for key in RANGES:
-        times = [timed(client, key) for _ in range(requests)]
+    addresses = {key: PAGE + key for key in RANGES} | {key: f"/admin/{key}" for key in OTHERS}
+    found: dict[str, Any] = {"first_ms": timed(client, addresses["90d"])[0]}
+    for key, address in addresses.items():
+        times = [timed(client, address) for _ in range(requests)]
         forget()
         with CaptureQueriesContext(connection) as captured:
-            client.get(PAGE + key)
+            client.get(address)
         found[key] = {"ms": [ms for ms, _ in times], "cpu_ms": [cpu for _, cpu in times], "queries": len(captured)}
     print(json.dumps(found))
 
@@ -80,11 +93,11 @@ def forget() -> None:
     results.clear()
 
 
-def timed(client: "Client", key: str) -> tuple[float, float]:
+def timed(client: "Client", address: str) -> tuple[float, float]:
     """Ask for the page once: wall and processor time of this process in ms."""
     forget()
     began, worked = time.perf_counter(), time.process_time()
-    response = client.get(PAGE + key)
+    response = client.get(address)
     took = ((time.perf_counter() - began) * 1000, (time.process_time() - worked) * 1000)
     assert response.status_code == 200, response.status_code
     return took

@@ -51,9 +51,9 @@ def simulate(page: Page) -> None:
 PICTURES = (
     Picture("home-light", f"/admin/{DEMO}&range=90d", height=1000),
     Picture("home-dark", f"/admin/{DEMO}&range=90d", "dark", 1000),
-    Picture("usage", f"/admin/usage/{DEMO}&range=90d&by=team", height=1100),
+    Picture("usage", f"/admin/usage/{DEMO}&range=30d&by=team", height=1100),
     Picture("usage-heat", f"/admin/usage/{DEMO}&range=90d&measure=requests&view=heat", "dark", 680),
-    Picture("performance", f"/admin/performance/{DEMO}&range=90d", height=1450),
+    Picture("performance", f"/admin/performance/{DEMO}&range=30d", height=1000),
     Picture("requests", f"/admin/requests/{DEMO}&range=90d"),
     Picture("request-detail", f"/admin/requests/{DEMO}&range=90d&model=support-chat", height=1250, before=open_first),
     Picture("budgets", f"/admin/budgets/{DEMO}", height=620),

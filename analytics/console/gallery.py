@@ -7,6 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from analytics.console import charts
+from analytics.console.cards import Card, LegendEntry, Row, Table, Why
 from gateway.console import ConsoleSite
 from gateway.console.parts import Pair, Sample, Tab
 
@@ -48,6 +50,24 @@ def components(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
             Sample("curl", 'curl https://gateway.example.com/v1/models -H "Authorization: Bearer $GATEWAY_KEY"'),
             Sample("Python", 'client = OpenAI(base_url="https://gateway.example.com/v1", api_key="gw-…")'),
         ],
+        "card": _card(),
         "rows": [(f"project-{number:02}", number * 1234, f"${number * 12.5:,.2f}") for number in range(1, 41)],
     }
     return render(request, "console/components.html", {**site.each_context(request), **context})
+
+
+def _card() -> Card:
+    """A chart card of made-up figures."""
+    days, amounts = [f"2026-03-0{day}" for day in range(1, 8)], (12.0, 14.5, 13.0, 19.0, 18.5, 7.0, 6.5)
+    texts = [f"${amount:.2f}" for amount in amounts]
+    plot = charts.Plot([f"{day}T00:00" for day in days], "day", {"tickprefix": "$"}, marks=[(3, 1)])
+    return Card(
+        id="example-chart",
+        title="Cost by day",
+        summary="$90.50 in total; the highest day was Wednesday, 4 March with $19.00.",
+        unit="USD",
+        table=Table("Day", ("Cost",), tuple(Row(day, (text,), (text,)) for day, text in zip(days, texts, strict=True))),
+        figure=charts.stacked(plot, [charts.Series("Cost", 0, amounts, texts)]),
+        legend=(LegendEntry("Cost", "--series-0"),),
+        why=Why((("Cost", "Σ cost of all priced lines."),), ("Counted: 1,234 requests.",)),
+    )

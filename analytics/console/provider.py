@@ -29,6 +29,6 @@ class AnalyticsConsole(ConsoleProvider):
         NavEntry("Home", "admin:index", "home", Section.OVERVIEW, 10, EVERYBODY),
         NavEntry("Requests", "admin:requests", "list", Section.OVERVIEW, 20),
         NavEntry("Usage", "admin:usage", "chart", Section.OVERVIEW, 30),
-        NavEntry("Performance", "admin:performance", "gauge", Section.OVERVIEW, 40),
+        NavEntry("Performance", "admin:performance", "pulse", Section.OVERVIEW, 40),
         NavEntry("Settings", "admin:settings", "sliders", Section.SYSTEM, 10),
     )
