@@ -217,6 +217,9 @@ def test_why_names_formula_rows_and_state_of_the_data(march: Company, sign_in: S
     assert "Σ cost of all priced lines, adjustments included." in page
     assert "Counted: 4 requests with 4 upstream attempts, from 9 Mar 2026 00:00 to 12 Mar 2026 00:00 (UTC)." in page
     assert "Prices: those in force when each call started" in page
+    assert "Narrowed to model gpt-4o or gpt-4o-mini, status ok." in text_of(
+        sign_in("alice"), f"{MARCH}&status=ok&model=gpt-4o&model=gpt-4o-mini"
+    )
     assert re.search(r"As of \d\d:\d\d:\d\d, data version \d+, rollup lag", page)
 
 

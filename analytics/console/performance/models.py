@@ -109,7 +109,7 @@ def _card(result: Result, called: Sequence[Group], state: State, csv_url: str) -
         unit="those with the most requests",
         table=Table("Model", columns, rows),
         csv_url=csv_url,
-        why=why([MEASURES[name] for name in SHOWN[1:]], result, state.period, state.rows_url()),
+        why=why([MEASURES[name] for name in SHOWN[1:]], result, state.period, state.rows_url(), state.words),
     )
 
 

@@ -105,7 +105,7 @@ def card(found: Percentiles, ribbon: Ribbon, csv_url: str) -> Card:
         figure=_figure(found, ribbon, measures, [(bucket, mark.number) for bucket, mark in placed]),
         legend=_legend(found, ribbon, measures),
         csv_url=csv_url,
-        why=why(measures, found.result, found.state.period, found.state.rows_url()),
+        why=why(measures, found.result, found.state.period, found.state.rows_url(), found.state.words),
         marks=tuple(mark for _, mark in placed),
     )
 

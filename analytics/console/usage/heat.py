@@ -105,7 +105,7 @@ def _card(result: Result, state: State, means: Sequence[Sequence[Decimal | None]
         unit=f"{values.unit(measure, result.currency)}, mean of an hour ({state.period.zone})",
         table=Table("Weekday", tuple(f"{hour:02}:00" for hour in range(HOURS)), rows),
         csv_url=csv_url,
-        why=why([measure], result, state.period, state.rows_url()),
+        why=why([measure], result, state.period, state.rows_url(), state.words),
     )
 
 

@@ -110,7 +110,7 @@ def card(series: Series, *, id: str, csv_url: str) -> Card:
         figure=_figure(series, [(bucket, mark.number) for bucket, mark in placed]),
         legend=_legend(series),
         csv_url=csv_url,
-        why=why([measure], series.result, state.period, state.rows_url()),
+        why=why([measure], series.result, state.period, state.rows_url(), state.words),
         marks=tuple(mark for _, mark in placed),
     )
 

@@ -98,6 +98,11 @@ class State:
             for name, values in self.filters.items()
         ]
 
+    @property
+    def words(self) -> str:
+        """The filters as a sentence part: `model gpt-4o or gpt-4o-mini, status ok`."""
+        return ", ".join(f"{DIMENSIONS[name].label.lower()} {' or '.join(v)}" for name, v in self.filters.items())
+
     def rows_url(self, **value: str) -> str:
         """The requests behind the whole period; `value`: one more filter."""
         return rows.period_url(self.organization, self.period, self.filters, **value)
