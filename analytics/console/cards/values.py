@@ -11,7 +11,6 @@ from analytics.query import Value
 
 MS_PER_S = 1000
 FEW = 5
-SMALL_MONEY = 10
 SMALL_SHARE = 0.1
 
 
@@ -63,19 +62,14 @@ def plotted(measure: Measure, value: Value) -> float | None:
     if value is None:
         return None
     number = float(value) / MS_PER_S if measure.format == "duration" else float(value)
-    return round(number, 6)
+    return round(number, 10 if measure.is_money else 6)
 
 
 def axis(measure: Measure, currency: str, top: float) -> dict[str, Any]:
     """Ticks of the value axis; `top`: the largest plotted value."""
     match measure.format:
         case "money":
-            dollars = currency == "USD"
-            return {
-                "tickprefix": "$" if dollars else "",
-                "ticksuffix": "" if dollars else f" {currency}",
-                "tickformat": ",.0f" if top >= SMALL_MONEY else ",.2f" if top >= SMALL_SHARE else "~g",
-            }
+            return dict(format.money_axis(top, currency))
         case "percent":
             return {"tickformat": ".0%" if top >= SMALL_SHARE else "~%"}
         case "duration":
