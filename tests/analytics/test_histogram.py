@@ -128,3 +128,21 @@ def test_quantiles_of_many_are_those_of_each(cells: list[list[int]]) -> None:
             ranked = sorted(bucket for bucket in buckets for _ in range(3))
             expected = histogram.value_of(ranked[max(1, math.ceil(q * len(ranked))) - 1], LATENCY) if ranked else None
             assert value == expected
+
+
+@given(
+    entries=st.lists(
+        st.tuples(st.integers(0, 5), st.integers(0, histogram.LAST_BUCKET), st.integers(1, 10**9)), max_size=80
+    ),
+    qs=st.lists(st.floats(0.0, 1.0), min_size=1, max_size=4),
+)
+def test_both_ways_to_quantiles_agree(entries: list[tuple[int, int, int]], qs: list[float]) -> None:
+    cell, index, counts = (np.array([entry[i] for entry in entries], np.int64) for i in range(3))
+
+    dense = histogram.quantiles(cell, index, counts, 7, qs, LATENCY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(histogram, "DENSE", -1)
+        sorted_ = histogram.quantiles(cell, index, counts, 7, qs, LATENCY)
+
+    assert dense == sorted_
+    assert [column[6] for column in dense] == [None] * len(qs)
