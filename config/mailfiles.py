@@ -17,11 +17,12 @@ class PrivateFileBackend(EmailBackend):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.stat().st_mode & 0o077 and folder.stat().st_uid == os.geteuid():
             folder.chmod(0o700)
-        super().__init__(*args, file_path=str(folder), **kwargs)
+        super().__init__(*args, file_path=str(folder), **kwargs)  # type: ignore[misc]
 
     def open(self) -> bool:
-        if self.stream is None:
-            made = os.open(self._get_filename(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            self.stream = os.fdopen(made, "ab")
-            return True
-        return False
+        if self.stream is not None:
+            return False
+        name: str = self._get_filename()  # type: ignore[attr-defined]
+        made = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self.stream: Any = os.fdopen(made, "ab")
+        return True
