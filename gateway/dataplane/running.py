@@ -33,7 +33,7 @@ class Running:
 
 
 class Resources:
-    """Processor and memory of this process, network of its host; rates are since the sample before."""
+    """Processor and memory of this process, network of its host in bits per second since the sample before."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
@@ -61,6 +61,6 @@ class Resources:
             "network_in_bps": None, "network_out_bps": None,
         }  # fmt: skip
         if before is not None and network is not None:
-            found["network_in_bps"] = round((network[0] - before[0]) / elapsed, 1)
-            found["network_out_bps"] = round((network[1] - before[1]) / elapsed, 1)
+            found["network_in_bps"] = round(8 * (network[0] - before[0]) / elapsed, 1)
+            found["network_out_bps"] = round(8 * (network[1] - before[1]) / elapsed, 1)
         return found

@@ -45,7 +45,7 @@ class ResourcesSerializer(serializers.Serializer):
 
     cpu_percent = serializers.FloatField(allow_null=True, help_text="100 is one processor.")
     rss_bytes = serializers.IntegerField(allow_null=True)
-    network_in_bps = serializers.FloatField(allow_null=True, help_text="Bytes per second of the busiest host.")
+    network_in_bps = serializers.FloatField(allow_null=True, help_text="Bits per second of the busiest host.")
     network_out_bps = serializers.FloatField(allow_null=True)
     cache_hit_rate = serializers.FloatField(allow_null=True, help_text="Of the window's requests.")
     queue_depth = serializers.IntegerField(help_text="Changed buckets of the organization that wait for the rollups.")

@@ -1,10 +1,13 @@
 """Running calls by key and the process's resources, counted and in the heartbeat."""
 
 import threading
+from types import SimpleNamespace
 
 from gateway.dataplane import running
 from gateway.dataplane.running import Resources, Running
 from tests.gateway.dataplane.conftest import World
+
+NAMES = ("bytes_recv", "bytes_sent")
 
 
 def test_calls_are_counted_by_key() -> None:
@@ -30,7 +33,11 @@ def test_beyond_the_cap_calls_are_counted_without_a_name(monkeypatch) -> None:
 
 def test_resources_are_sampled_at_most_twice_a_second(monkeypatch) -> None:
     resources, clock = Resources(), [100.0]
+    counters = iter([(1000, 0), (1150, 30)])
     monkeypatch.setattr(running.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(
+        running.psutil, "net_io_counters", lambda: SimpleNamespace(**dict(zip(NAMES, next(counters), strict=True)))
+    )
 
     first = resources.report()["resources"]
     clock[0] += 0.4
@@ -42,7 +49,7 @@ def test_resources_are_sampled_at_most_twice_a_second(monkeypatch) -> None:
     assert first["network_in_bps"] is None
     assert soon is first
     assert later is not first
-    assert later["network_in_bps"] >= 0
+    assert (later["network_in_bps"], later["network_out_bps"]) == (2000.0, 400.0)  # of 0.6 s
 
 
 def test_the_heartbeat_names_the_keys_that_call(world: World) -> None:
