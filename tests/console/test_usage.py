@@ -20,6 +20,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from analytics.console import questions
+from analytics.models import DeclaredTag
 from gateway.models import Membership, Model, Organization
 from gateway.services import audit
 from tests.console.company import Company, line, load
@@ -165,6 +166,19 @@ def test_every_view_of_every_kind_of_dimension(march: Company, sign_in: SignIn) 
         assert ('data-chart="usage"' in page) is (view in ("stacked", "lines"))
 
 
+def test_declared_tags_are_dimensions(march: Company, sign_in: SignIn) -> None:
+    DeclaredTag.objects.create(organization=march.organization, key="feature")
+    client = sign_in("alice")
+
+    page = text_of(client, f"{MARCH}&by=tag.feature&compare=none")
+
+    assert "Cost by day and tag feature" in page
+    assert '<option value="tag.feature" selected>Tag feature</option>' in page
+    assert "an administrator has to declare the tag" in text_of(client, f"{MARCH}&by=tag.other")
+    added = client.get(f"{USAGE}?{MARCH}&add=tag.feature&value=search")
+    assert parse_qs(urlsplit(added["Location"]).query)["tag.feature"] == ["search"]
+
+
 def test_what_does_not_add_up_is_never_stacked(busy: Company, sign_in: SignIn) -> None:
     page = text_of(sign_in("alice"), "measure=latency_p95&view=stacked")
 
@@ -271,7 +285,7 @@ def test_query_count(busy: Company, sign_in: SignIn, django_assert_max_num_queri
     for name in ("alice", "dave", "bob", "root"):
         client = sign_in(name)
         cache.clear()
-        with django_assert_max_num_queries(9):
+        with django_assert_max_num_queries(10):
             text_of(client, "range=90d&by=project")
 
 

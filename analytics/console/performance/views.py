@@ -45,7 +45,7 @@ def performance(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
         "period": state.period,
         "ranges": LABELS.items(),
         "state": state,
-        "choices": choices.of(state),
+        "choices": choices.of(questions, state),
         "chips": attempt("filters", lambda: choices.chips(questions, state)) or [],
         "gateway_url": f"{settings.CONSOLE_URL}/v1",
     }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analytics.console.cards import buckets, labels
-from analytics.console.questions import Questions
+from analytics.console.questions import Questions, attempt
+from analytics.console.usage import dimensions
 from analytics.console.usage.state import COMPARISONS, TOPS, VIEWS, State
 from analytics.metrics import DIMENSIONS, MEASURES
+from analytics.models import DeclaredTag
 from gateway.console.parts import Tab
 
 HEADINGS = {
@@ -41,8 +43,8 @@ class Choices:
     """All parameters, for the form that adds a filter."""
 
 
-def of(state: State) -> Choices:
-    """The controls of the page that `state` describes."""
+def of(questions: Questions, state: State) -> Choices:
+    """The controls of the page that `state` describes. One query, of the declared tags."""
     groups = tuple(
         (heading, tuple((m.name, m.label) for m in MEASURES.values() if m.format == format))
         for format, heading in HEADINGS.items()
@@ -51,7 +53,7 @@ def of(state: State) -> Choices:
     automatic = buckets.WORDS[buckets.automatic(state.period.length)]
     return Choices(
         measures=groups,
-        dimensions=tuple((d.name, d.label) for d in DIMENSIONS.values() if d.name != "organization"),
+        dimensions=tuple((name, dimensions.label(name)) for name in _dimensions(questions, state)),
         grains=(("", f"Automatic ({automatic})"), *((g, buckets.WORDS[g].capitalize()) for g in _grains(state))),
         comparisons=tuple(COMPARISONS.items()),
         tops=TOPS,
@@ -65,10 +67,18 @@ def chips(questions: Questions, state: State) -> list[Chip]:
     """The filters in force. One query per dimension of ids."""
     called = labels.chips(questions.user, questions.organization, state.filters)
     return [
-        Chip(DIMENSIONS[dimension].label, name, state.url(filters=state.without(dimension, value)))
+        Chip(dimensions.label(dimension), name, state.url(filters=state.without(dimension, value)))
         for dimension, values in called.items()
         for value, name in values
     ]
+
+
+def _dimensions(questions: Questions, state: State) -> list[str]:
+    """Declared dimensions, the organization's tags, and whatever the address names."""
+    rows = DeclaredTag.objects.visible_to(questions.user).filter(organization=questions.organization)
+    tags = attempt("tags", lambda: [f"{dimensions.TAG}{key}" for key in rows.values_list("key", flat=True)]) or []
+    named = [*DIMENSIONS, *tags, *([state.by] if state.by else [])]
+    return [name for name in dict.fromkeys(named) if dimensions.is_known(name)]
 
 
 def _grains(state: State) -> list[str]:

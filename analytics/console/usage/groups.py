@@ -8,8 +8,9 @@ from decimal import Decimal
 
 from analytics.console import colors, format
 from analytics.console.cards import Card, Row, Table, labels, values
+from analytics.console.usage import dimensions
 from analytics.console.usage.series import Series, change_words, summary
-from analytics.metrics import DIMENSIONS, MEASURES, Measure
+from analytics.metrics import MEASURES, Measure
 from analytics.query import Group, Value
 
 
@@ -48,7 +49,7 @@ def build(series: Series, csv_url: str) -> Groups:
     shown = [group for group in series.result.groups if _has_something(measure, group)]
     rows = tuple(_row(series, group) for group in shown)
     total = _total(series)
-    dimension = DIMENSIONS[state.by].label
+    dimension = dimensions.label(state.by)
     columns = [measure.label, "Share", "Requests"]
     if state.before:
         columns += ["Before", "Change"]

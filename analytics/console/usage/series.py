@@ -13,8 +13,9 @@ from analytics.console.cards import Card, LegendEntry, Row, Table, labels, marks
 from analytics.console.cards.buckets import Buckets
 from analytics.console.cards.why import asked, why
 from analytics.console.questions import Questions
+from analytics.console.usage import dimensions
 from analytics.console.usage.state import State
-from analytics.metrics import DIMENSIONS, Measure
+from analytics.metrics import Measure
 from analytics.query import Result, Value
 from gateway.console import Mark
 
@@ -99,7 +100,7 @@ def card(series: Series, *, id: str, csv_url: str) -> Card:
     state, measure = series.state, series.measure
     title = f"{measure.label} by {series.buckets.unit}"
     if state.by:
-        title += f" and {DIMENSIONS[state.by].label.lower()}"
+        title += f" and {dimensions.label(state.by).lower()}"
     placed = marks.shown(series.changes, series.buckets)
     return Card(
         id=id,

@@ -16,7 +16,8 @@ from django.http import QueryDict
 from analytics.console.cards import buckets, rows
 from analytics.console.cards.labels import NONE
 from analytics.console.periods import Period
-from analytics.metrics import DIMENSIONS, MEASURES, Measure
+from analytics.console.usage import dimensions
+from analytics.metrics import MEASURES, Measure
 from analytics.query import Filter
 
 VIEWS = {"stacked": "Stacked", "lines": "Lines", "table": "Table", "heat": "Heat map"}
@@ -101,7 +102,7 @@ class State:
     @property
     def words(self) -> str:
         """The filters as a sentence part: `model gpt-4o or gpt-4o-mini, status ok`."""
-        return ", ".join(f"{DIMENSIONS[name].label.lower()} {' or '.join(v)}" for name, v in self.filters.items())
+        return ", ".join(f"{dimensions.label(name).lower()} {' or '.join(v)}" for name, v in self.filters.items())
 
     def rows_url(self, **value: str) -> str:
         """The requests behind the whole period; `value`: one more filter."""
@@ -151,7 +152,7 @@ def read_state(params: QueryDict, period: Period, organization: str = "") -> Sta
         period=period,
         organization=organization,
         measure=_one_of(params, "measure", MEASURES, plain.measure),
-        by=by if by in DIMENSIONS else "" if by in ("none", "") else plain.by,
+        by=by if dimensions.is_known(by) else "" if by in ("none", "") else plain.by,
         view=_one_of(params, "view", VIEWS, plain.view),
         asked_grain=_one_of(params, "grain", buckets.ORDER, ""),
         compare=_one_of(params, "compare", COMPARISONS, plain.compare),
@@ -164,10 +165,10 @@ def read_filters(params: QueryDict) -> dict[str, tuple[str, ...]]:
     """Parameters named like a dimension; `organization` is the frame's, not a filter. `add` and `value` come from the
     form that adds one."""
     found: dict[str, list[str]] = {}
-    for name in DIMENSIONS:
-        if name != "organization" and name in params:
+    for name in params:
+        if dimensions.is_known(name):
             found[name] = params.getlist(name)
-    if (added := params.get("add", "")) in DIMENSIONS and added != "organization":
+    if dimensions.is_known(added := params.get("add", "")):
         found.setdefault(added, []).append(params.get("value", ""))
     cleaned = {name: tuple(dict.fromkeys(v.strip().replace("\0", "")[:LONGEST_VALUE] for v in values if v.strip()))
                for name, values in found.items()}  # fmt: skip
