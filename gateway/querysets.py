@@ -130,6 +130,16 @@ class ScopedQuerySet(VisibleQuerySet):
         return wide | team | own
 
 
+class SavedViewQuerySet(VisibleQuerySet):
+    """One's own views, and those that are shared with one's role."""
+
+    def _visible_q(self, user: Person) -> Q:
+        visible = Q(owner_id=user.pk, organization__in=organizations_of(user))
+        for role in Role.values:
+            visible |= Q(shared_with__contains=[role], organization__in=organizations_of(user, role))
+        return visible
+
+
 class AuditEventQuerySet(VisibleQuerySet):
     def _visible_q(self, user: Person) -> Q:
         return Q(organization__in=organizations_of(user, Role.OWNER, Role.ADMIN))

@@ -4,6 +4,7 @@ from gateway.models.audit import AuditEvent, SubjectKey
 from gateway.models.batches import ProviderObject
 from gateway.models.bodies import BodyPolicy, LoggedBody
 from gateway.models.catalog import AllowedUpstream, ConfigChange, ConfigVersion, Model, Provider, Route, RouteTarget
+from gateway.models.console import SavedView
 from gateway.models.idempotency import IdempotentCall
 from gateway.models.identity import Invitation, Membership, Organization, Project, Team, User
 from gateway.models.jobs import Heartbeat, Job, OutboxMessage
@@ -52,6 +53,7 @@ __all__ = [
     "RejectedRecord",
     "Route",
     "RouteTarget",
+    "SavedView",
     "SecurityEvent",
     "SpoolCursor",
     "SubjectKey",
