@@ -1,4 +1,4 @@
-"""Requests as rows, straight from the ledger through `visible_to`: newest first, by keyset, never counted."""
+"""Requests as rows and one request in full, straight from the ledger through `visible_to`."""
 
 from __future__ import annotations
 
@@ -9,44 +9,22 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from analytics.console import explain, format
 from analytics.console.decision import Routing, routing_of
-from analytics.console.periods import Period
+from analytics.console.explorer.columns import TONES, status_label
 from analytics.console.reasons import reason
-from gateway.choices import LineKind, LineStatus, PriceStatus
-from gateway.ledger.ids import started_at
+from gateway.choices import LineKind, PriceStatus
 from gateway.models import LedgerLine, Organization, Project, QualityScore, Team, User, VirtualKey
 
 REQUEST_KINDS = (LineKind.ATTEMPT, LineKind.CACHE_HIT, LineKind.DENIED)
-PAGE_SIZE = 50
 RECENT = 12
 RECENT_WINDOWS = (timedelta(days=2), timedelta(days=92), None)
 MOST_LINES = 100
 MOST_PROJECTS = 1000
 MOST_SCORES = 50
 Names = Mapping[uuid.UUID, str]
-TONES = {"ok": "ok", "cancelled": "muted", "denied": "warn"}
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What the list is narrowed to; empty strings are no filter. Ids are kept as the text of the URL."""
-
-    status: str = ""
-    model: str = ""
-    project: str = ""
-    key: str = ""
-
-    @classmethod
-    def read(cls, params: Mapping[str, str]) -> Filters:
-        return cls(*(params.get(name, "").strip() for name in ("status", "model", "project", "key")))
-
-    @property
-    def query(self) -> dict[str, str]:
-        pairs = {"status": self.status, "model": self.model, "project": self.project, "key": self.key}
-        return {name: value for name, value in pairs.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +46,6 @@ class RequestRow:
     duration: str
     cost: str
     cost_exact: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of rows with the cursors to its neighbours (empty at the ends)."""
-
-    rows: list[RequestRow]
-    newer: str
-    older: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +138,7 @@ def recent_lines(user: User, organization: Organization, now: datetime, *, sees_
     """
     lines: list[LedgerLine] = []
     for window in RECENT_WINDOWS if sees_all else RECENT_WINDOWS[1:]:
-        requests = _requests(user, organization)
+        requests = requests_of(user, organization)
         lines = list((requests if window is None else requests.filter(started_at__gte=now - window))[:RECENT])
         if len(lines) == RECENT or (lines and window != RECENT_WINDOWS[0]):
             break
@@ -191,30 +160,6 @@ def project_names(user: User, lines: Sequence[LedgerLine] = (), organization: Or
     else:
         return {}
     return dict(projects.values_list("pk", "name")[:MOST_PROJECTS])
-
-
-def page(user: User, organization: Organization, period: Period, filters: Filters, params: Mapping[str, str]) -> Page:
-    """One page of the list: `before`/`after` are ids of lines. Two queries; no count."""
-    lines = _narrow(
-        _requests(user, organization).filter(started_at__gte=period.start, started_at__lt=period.end), filters
-    )
-    before, after = _cursor(params.get("before")), _cursor(params.get("after"))
-    if after is not None:
-        at = started_at(after)
-        newer = lines.filter(Q(started_at__gte=at) & (Q(started_at__gt=at) | Q(id__gt=after)))
-        found = list(newer.order_by("started_at", "id")[: PAGE_SIZE + 1])
-        more_newer, shown, more_older = len(found) > PAGE_SIZE, found[:PAGE_SIZE][::-1], True
-    else:
-        if before is not None:
-            at = started_at(before)
-            lines = lines.filter(Q(started_at__lte=at) & (Q(started_at__lt=at) | Q(id__lt=before)))
-        found = list(lines[: PAGE_SIZE + 1])
-        more_newer, shown, more_older = before is not None, found[:PAGE_SIZE], len(found) > PAGE_SIZE
-    return Page(
-        rows=rows_of(shown, project_names(user, shown), period.zone),
-        newer=str(shown[0].id) if shown and more_newer else "",
-        older=str(shown[-1].id) if shown and more_older else "",
-    )
 
 
 def detail(user: User, request_id: str, organization: Organization | None, zone: str) -> RequestDetail | None:
@@ -289,27 +234,12 @@ def exists(user: User, request_id: str) -> bool:
     return LedgerLine.objects.visible_to(user).filter(request_id=request_id).exists()
 
 
-def _requests(user: User, organization: Organization) -> QuerySet[LedgerLine]:
+def requests_of(user: User, organization: Organization) -> QuerySet[LedgerLine]:
+    """One line per request: how it ended. Newest first."""
     lines = LedgerLine.objects.visible_to(user).filter(
         organization=organization.pk, is_final=True, kind__in=REQUEST_KINDS
     )
     return lines.order_by("-started_at", "-id").defer("charges", "route_decision", "prefix_hmacs", "tag_set")
-
-
-def _narrow(lines: QuerySet[LedgerLine], filters: Filters) -> QuerySet[LedgerLine]:
-    if filters.status == "failed":
-        lines = lines.exclude(status__in=(LineStatus.OK, LineStatus.CANCELLED, LineStatus.DENIED))
-    elif filters.status == PriceStatus.UNPRICED:
-        lines = lines.filter(price_status=PriceStatus.UNPRICED)
-    elif filters.status:
-        lines = lines.filter(status=filters.status)
-    if filters.model:
-        lines = lines.filter(Q(model_served=filters.model) | Q(model_requested=filters.model))
-    for column, text in (("project", filters.project), ("api_key", filters.key)):
-        if text:
-            identifier = _cursor(text)
-            lines = lines.filter(**{column: identifier}) if identifier else lines.none()
-    return lines
 
 
 def rows_of(lines: Sequence[LedgerLine], names: Names, zone: str) -> list[RequestRow]:
@@ -328,7 +258,7 @@ def _row(line: LedgerLine, names: Names, zone: str) -> RequestRow:
         model=model,
         asked_for="" if line.model_requested == model else line.model_requested or "",
         status=line.status,
-        status_label=_status_label(line),
+        status_label=status_label(line),
         tone=TONES.get(line.status, "bad"),
         tokens=format.number(tokens),
         tokens_exact=f"{format.number(line.input_tokens)} in, {format.number(line.output_tokens)} out",
@@ -337,13 +267,6 @@ def _row(line: LedgerLine, names: Names, zone: str) -> RequestRow:
         cost="no price" if line.cost is None else format.money_column(line.cost, line.currency),
         cost_exact="No price known" if line.cost is None else format.exact_money(line.cost, line.currency),
     )
-
-
-def _status_label(line: LedgerLine) -> str:
-    if line.kind == LineKind.CACHE_HIT:
-        return "OK, from cache"
-    label = line.get_status_display()
-    return f"{label} {line.http_status}" if line.http_status and line.status != LineStatus.OK else label
 
 
 def _line_detail(line: LedgerLine, lines: Sequence[LedgerLine], zone: str) -> LineDetail:
@@ -418,10 +341,3 @@ def _one(model: Any, user: User, pk: uuid.UUID | None) -> str:
         return ""
     found = model.objects.visible_to(user).filter(pk=pk).first()
     return str(found) if found else str(pk)
-
-
-def _cursor(text: str | None) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text) if text else None
-    except ValueError:
-        return None

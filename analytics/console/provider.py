@@ -1,9 +1,13 @@
 """The console's own pages: home's parts, requests, settings, status, component gallery."""
 
 from analytics.console import gallery, views
+from analytics.console.explorer import views as explorer
+from analytics.console.palette import palette
 from analytics.console.performance.views import performance, performance_csv
+from analytics.console.realtime import realtime, realtime_live
 from analytics.console.usage.views import usage, usage_csv
 from gateway.console import EVERYBODY, ConsoleProvider, NavEntry, Page, Section
+from gateway.console.scope import ADMINISTRATORS
 
 SUPERUSERS: frozenset = frozenset()  # no role suffices
 
@@ -12,17 +16,26 @@ class AnalyticsConsole(ConsoleProvider):
     """What every person works with."""
 
     pages = (
-        Page("requests/", views.requests, "requests"),
+        Page("requests/", explorer.requests, "requests"),
         Page("requests/recent/", views.recent_requests, "recent_requests", cacheable=True),
-        Page("requests/<str:request_id>/", views.request_detail, "request"),
+        Page("requests/live/", explorer.tail, "requests_live", cacheable=True),
+        Page("requests/values/", explorer.facet, "requests_values"),
+        Page("requests/views/", explorer.view_save, "requests_view_save"),
+        Page("requests/views/<uuid:view_id>/delete/", explorer.view_delete, "requests_view_delete"),
+        Page("requests/<str:request_id>/", explorer.request_detail, "request"),
+        Page("requests/<str:request_id>/bodies/", explorer.request_bodies, "request_bodies", ADMINISTRATORS),
         Page("usage/", usage, "usage"),
         Page("usage/data.csv", usage_csv, "usage_csv"),
         Page("performance/", performance, "performance"),
         Page("performance/data.csv", performance_csv, "performance_csv"),
+        Page("realtime/", realtime, "realtime"),
+        Page("realtime/now/", realtime_live, "realtime_live", cacheable=True),
         Page("settings/", views.settings, "settings"),
         Page("status/", views.system_status, "status"),
         Page("status/demo/", views.demo_progress, "demo_progress"),
         Page("theme/", views.set_theme, "theme"),
+        Page("shortcuts/", views.set_shortcuts, "shortcuts"),
+        Page("palette/", palette, "palette"),
         Page("components/", gallery.components, "components", SUPERUSERS),
     )
     navigation = (
@@ -30,5 +43,6 @@ class AnalyticsConsole(ConsoleProvider):
         NavEntry("Requests", "admin:requests", "list", Section.OVERVIEW, 20),
         NavEntry("Usage", "admin:usage", "chart", Section.OVERVIEW, 30),
         NavEntry("Performance", "admin:performance", "pulse", Section.OVERVIEW, 40),
+        NavEntry("Real time", "admin:realtime", "play", Section.OVERVIEW, 15),
         NavEntry("Settings", "admin:settings", "sliders", Section.SYSTEM, 10),
     )

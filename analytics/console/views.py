@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.conf import settings as django_settings
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotModified
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -19,13 +18,11 @@ from analytics.console import home as home_data
 from analytics.console.organization import Scope
 from analytics.console.periods import LABELS, read_period
 from analytics.console.status import SeedProgress
-from gateway.choices import LineStatus
-from gateway.models import Model, Organization, Project, User, VirtualKey
+from gateway.models import User
 
 if TYPE_CHECKING:
     from analytics.console.site import ConsoleSite
 
-OPTIONS = 200
 OWN_APPS = ("gateway", "costs", "analytics")
 
 
@@ -88,46 +85,6 @@ def recent_requests(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
 
 
 @require_safe
-def requests(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
-    """The request list; a pasted request id leads straight to its page."""
-    context = site.each_context(request)
-    organization = context["console"].scope.current
-    if organization is None:
-        return render(request, "console/no_organization.html", {**context, "title": "Requests"})
-    user, wanted = _user(request), request.GET.get("q", "").strip().replace("\0", "")[:128]
-    if wanted and ledger.exists(user, wanted):
-        return redirect("admin:request", wanted)
-    period = read_period(request.GET, timezone.now(), organization.reporting_timezone)
-    filters = ledger.Filters.read(request.GET)
-    page = home_data.attempt("requests", lambda: ledger.page(user, organization, period, filters, request.GET))
-    context |= {
-        "title": "Requests",
-        "organization": organization,
-        "period": period,
-        "ranges": LABELS.items(),
-        "filters": filters,
-        "page": page,
-        "wanted": wanted,
-        "options": _options(user, organization),
-        "gateway_url": f"{django_settings.CONSOLE_URL}/v1",
-        "base_query": urlencode({**period.query, **filters.query}),
-    }
-    return render(request, "console/requests.html", context)
-
-
-@require_safe
-def request_detail(request: HttpRequest, site: ConsoleSite, request_id: str) -> HttpResponse:
-    """Everything the ledger knows about one request."""
-    context = site.each_context(request)
-    organization = context["console"].scope.current
-    zone = organization.reporting_timezone if organization else "UTC"
-    found = ledger.detail(_user(request), request_id, organization, zone)
-    if found is None:
-        raise Http404
-    return render(request, "console/request.html", {**context, "title": "Request", "detail": found, "zone": zone})
-
-
-@require_safe
 def settings(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """Every model page the person may open, by application."""
     context = site.each_context(request)
@@ -162,23 +119,15 @@ def set_theme(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     return HttpResponse(status=204)
 
 
+@require_POST
+def set_shortcuts(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """Switch the person's single-key shortcuts on (`enabled=1`) or off."""
+    User.objects.filter(pk=_user(request).pk).update(shortcuts_enabled=request.POST.get("enabled") == "1")
+    return HttpResponse(status=204)
+
+
 def _own_apps_first(app: dict[str, Any]) -> tuple[bool, str]:
     return app["app_label"] not in OWN_APPS, app["name"].lower()
-
-
-def _options(user: User, organization: Organization) -> dict[str, Any]:
-    """Choices of the filter bar, at most `OPTIONS` each. Three queries."""
-    models = Model.objects.visible_to(user).filter(Q(organization=organization) | Q(organization=None))
-    projects = Project.objects.visible_to(user).filter(organization=organization)
-    keys = VirtualKey.objects.visible_to(user).filter(organization=organization)
-    return {
-        "statuses": [("failed", "All failures"), *LineStatus.choices, ("unpriced", "No price known")],
-        "models": models.order_by("name").values_list("name", flat=True).distinct()[:OPTIONS],
-        "projects": [(str(pk), name) for pk, name in projects.values_list("pk", "name")[:OPTIONS]],
-        "keys": [
-            (str(pk), f"{name} ({prefix}…)") for pk, name, prefix in keys.values_list("pk", "name", "prefix")[:OPTIONS]
-        ],
-    }
 
 
 def _user(request: HttpRequest) -> User:

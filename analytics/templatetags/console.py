@@ -63,7 +63,7 @@ def with_query(context: dict[str, Any], **changes: Any) -> str:
     """The page's own query string with `changes`; a change to None or "" removes the parameter."""
     request: HttpRequest = context["request"]
     query = request.GET.copy()
-    for name in ("part", "before", "after"):
+    for name in ("part", "before", "after", *(("start", "end") if "range" in changes else ())):
         query.pop(name, None)
     for name, value in changes.items():
         query.pop(name.rstrip("_"), None)

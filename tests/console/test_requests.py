@@ -285,9 +285,9 @@ def test_query_counts(busy: Company, sign_in: SignIn, django_assert_max_num_quer
     client = sign_in("alice")
     request_id = ids(page_of(client))[0]
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(17):
         page_of(client, f"{LIST}?range=90d&status=ok")
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         page_of(client, f"{LIST}{request_id}/")
     with django_assert_max_num_queries(5):
         client.get(f"{LIST}recent/")
