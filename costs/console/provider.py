@@ -1,6 +1,6 @@
-"""Costs' own pages and entries: budgets, and models with what they cost."""
+"""Costs' own pages and entries: budgets, keys with what they spend, models with what they cost."""
 
-from costs.console import budgets, models
+from costs.console import budgets, keys, models
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
 
 
@@ -9,10 +9,17 @@ class CostsConsole(ConsoleProvider):
 
     pages = (
         Page("budgets/", budgets.budget_list, "budgets"),
+        Page("keys/", keys.key_list, "keys", "gateway.virtualkey"),
+        Page("keys/add/", keys.key_add, "key_add", "gateway.virtualkey"),
+        Page("keys/<uuid:key_id>/", keys.key_page, "key", "gateway.virtualkey"),
+        Page("keys/<uuid:key_id>/edit/", keys.key_edit, "key_edit", "gateway.virtualkey"),
+        Page("keys/<uuid:key_id>/rotate/", keys.key_rotate, "key_rotate", "gateway.virtualkey"),
+        Page("keys/<uuid:key_id>/revoke/", keys.key_revoke, "key_revoke", "gateway.virtualkey"),
         Page("models/", models.model_list, "models", "gateway.model"),
         Page("models/discover/", models.model_discover, "model_discover", "gateway.model"),
     )
     navigation = (
         NavEntry("Budgets", "admin:budgets", "wallet", Section.OVERVIEW, 30, also=("admin:costs_budget_changelist",)),
+        NavEntry("Keys", "admin:keys", "key", Section.GATEWAY, 10, also=("admin:gateway_virtualkey_changelist",)),
         NavEntry("Models", "admin:models", "cube", Section.GATEWAY, 30, also=("admin:gateway_model_changelist",)),
     )

@@ -30,7 +30,6 @@ class GatewayConsole(ConsoleProvider):
         Page("body-access/", bodies.body_log, "body_access", ADMINISTRATORS),
     )
     navigation = (
-        NavEntry("Keys", "admin:gateway_virtualkey_changelist", "key", Section.GATEWAY, 10, "gateway.virtualkey"),
         NavEntry(
             "Providers", "admin:providers", "cloud", Section.GATEWAY, 20, also=("admin:gateway_provider_changelist",)
         ),
