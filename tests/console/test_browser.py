@@ -30,7 +30,13 @@ PAGES = (
     "/admin/usage/?organization=newcomer",
     "/admin/performance/?organization=acme&range=30d",
     "/admin/performance/?organization=acme&status=ok",
-    "/admin/settings/",
+    "/admin/requests/?live=1&columns=provider,cost,status,end_user,route,sdk",
+    "/admin/keys/",
+    "/admin/keys/?state=all&q=nothing",
+    "/admin/keys/add/",
+    "/admin/realtime/",
+    "/admin/realtime/?organization=newcomer",
+    "/admin/settings/?organization=acme",
     "/admin/providers/",
     "/admin/models/",
     "/admin/routes/",
@@ -201,17 +207,92 @@ def test_recent_requests_refresh_and_pause(signed_in: Watched, console: ConsoleS
     signed_in.check("/admin/")
 
 
-def test_filters_apply_themselves_and_stay_in_the_url(signed_in: Watched, console: ConsoleServer) -> None:
+def test_filters_are_counted_chosen_and_stay_in_the_url(signed_in: Watched, console: ConsoleServer) -> None:
     page = signed_in.page
     page.goto(f"{console.url}/admin/requests/?organization=acme")
 
-    page.select_option("#model", "gpt-4o")
-    page.wait_for_url("**/admin/requests/?range=7d&model=gpt-4o")
+    page.click(".facets summary >> text=Model")
+    page.click(".facet-keep:has-text('gpt-4o'):not(:has-text('mini'))")
+    page.wait_for_url("**/admin/requests/?organization=acme&range=7d&model=gpt-4o")
 
     assert set(page.locator("tbody tr td:nth-child(3)").all_inner_texts()) == {"gpt-4o"}
     page.reload()
-    assert page.locator("#model").input_value() == "gpt-4o"
+    page.click(".chips-on .chip-on")
+    page.wait_for_url("**/admin/requests/?organization=acme&range=7d")
+    page.click(".facets summary >> text=Provider")
+    page.click(".facet-drop[aria-label='Without openai']")
+    page.wait_for_selector(".chips-on .chip-off:has-text('Provider not openai')")
     signed_in.check("/admin/requests/")
+
+
+def test_rows_by_keyboard_with_the_open_one_in_the_url(signed_in: Watched, console: ConsoleServer) -> None:
+    page = signed_in.page
+    page.goto(f"{console.url}/admin/requests/?organization=acme", wait_until="networkidle")
+    ids = page.eval_on_selector_all("a[data-peek]", "all => all.map(one => one.dataset.peek)")
+    shown = "#peek-body .mono-title"
+
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("o")
+    page.wait_for_selector(f"{shown} >> text={ids[1]}")
+    page.keyboard.press("j")
+    page.wait_for_selector(f"{shown} >> text={ids[2]}")
+    page.keyboard.press("k")
+    page.wait_for_selector(f"{shown} >> text={ids[1]}")
+    assert page.url.endswith(f"peek={ids[1]}")
+    page.reload()
+    page.wait_for_selector(f"{shown} >> text={ids[1]}")
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/admin/requests/?organization=acme")
+    assert page.evaluate("document.activeElement.dataset.peek") == ids[1]
+    signed_in.check("/admin/requests/")
+
+
+def test_palette_help_and_shortcuts(signed_in: Watched, console: ConsoleServer) -> None:
+    page = signed_in.page
+    page.goto(f"{console.url}/admin/requests/?organization=acme", wait_until="networkidle")
+
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "q"
+    page.keyboard.press("?")  # typed, not a shortcut
+    assert page.input_value("#q") == "?"
+    assert not page.locator("#keys-help").is_visible()
+    page.keyboard.press("Control+k")
+    page.wait_for_selector(".palette-item >> text=Real time")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement === document.body || !!document.activeElement.closest('#palette')")
+    page.fill("#palette-q", "semantic")
+    page.wait_for_selector(".palette-item[aria-selected=true] >> text=Semantic search")
+    page.press("#palette-q", "Enter")
+    page.wait_for_url("**/admin/requests/?project=*")
+    page.keyboard.press("?")
+    page.wait_for_selector("#keys-list >> text=Next row")
+    with page.expect_response("**/admin/shortcuts/") as stored:
+        page.uncheck("[data-shortcuts-switch]")
+    assert stored.value.status == 204
+    page.keyboard.press("Escape")
+    page.reload(wait_until="networkidle")
+    page.keyboard.press("?")
+    assert not page.locator("#keys-help").is_visible()
+    page.click("[data-menu]:has(.avatar) summary")
+    page.click("[data-keys-help]")
+    with page.expect_response("**/admin/shortcuts/"):
+        page.check("[data-shortcuts-switch]")
+    signed_in.check("/admin/requests/")
+
+
+def test_live_pages_refresh(signed_in: Watched, console: ConsoleServer) -> None:
+    page = signed_in.page
+    page.goto(f"{console.url}/admin/requests/?organization=acme&live=1", wait_until="networkidle")
+    with page.expect_response("**/admin/requests/live/**", timeout=30_000) as rows:
+        pass
+    assert rows.value.status == 304
+    page.goto(f"{console.url}/admin/realtime/", wait_until="networkidle")
+    with page.expect_response("**/admin/realtime/now/", timeout=30_000) as now:
+        pass
+    assert now.value.status in (200, 304)
+    signed_in.check("/admin/realtime/")
 
 
 def test_navigation_opens_on_a_phone(signed_in: Watched, console: ConsoleServer) -> None:
@@ -260,7 +341,7 @@ def test_copy_buttons_copy(signed_in: Watched, console: ConsoleServer) -> None:
     page = signed_in.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{console.url}/admin/requests/?organization=acme")
-    page.locator("a.row-link").first.click()
+    page.goto(console.url + (page.locator("a.row-link").first.get_attribute("href") or ""))
 
     page.locator("h1 + .copy").click()
 
