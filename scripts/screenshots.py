@@ -37,8 +37,7 @@ class Picture:
 
 def open_first(page: Page) -> None:
     """From a list to the page of its first row."""
-    page.locator(FIRST_ROW).first.click()
-    page.wait_for_load_state("networkidle")
+    page.goto(urljoin(page.url, page.locator(FIRST_ROW).first.get_attribute("href") or ""), wait_until="networkidle")
 
 
 def simulate(page: Page) -> None:
@@ -48,6 +47,12 @@ def simulate(page: Page) -> None:
     page.wait_for_load_state("networkidle")
 
 
+def open_palette(page: Page) -> None:
+    page.keyboard.press("Control+k")
+    page.fill("#palette-q", "sup")
+    page.wait_for_selector(".palette-note")
+
+
 PICTURES = (
     Picture("home-light", f"/admin/{DEMO}&range=90d", height=1000),
     Picture("home-dark", f"/admin/{DEMO}&range=90d", "dark", 1000),
@@ -55,14 +60,22 @@ PICTURES = (
     Picture("usage-heat", f"/admin/usage/{DEMO}&range=90d&measure=requests&view=heat", "dark", 680),
     Picture("performance", f"/admin/performance/{DEMO}&range=30d", height=1000),
     Picture("requests", f"/admin/requests/{DEMO}&range=90d"),
-    Picture("request-detail", f"/admin/requests/{DEMO}&range=90d&model=support-chat", height=1250, before=open_first),
+    Picture(
+        "request-detail",
+        f"/admin/requests/{DEMO}&range=90d&model_requested=support-chat",
+        height=1250,
+        before=open_first,
+    ),
     Picture("budgets", f"/admin/budgets/{DEMO}", height=620),
     Picture("models", f"/admin/models/{DEMO}"),
     Picture("routes", f"/admin/routes/{DEMO}", "dark", 700),
     Picture("route-editor", f"/admin/routes/{DEMO}", height=1100, before=open_first),
     Picture("route-simulate", f"/admin/routes/{DEMO}", before=simulate),
     Picture("providers", f"/admin/providers/{DEMO}", height=620),
-    Picture("keys", f"/admin/gateway/virtualkey/{DEMO}"),
+    Picture("keys", f"/admin/keys/{DEMO}"),
+    Picture("key", f"/admin/keys/{DEMO}", height=1100, before=open_first),
+    Picture("realtime", f"/admin/realtime/{DEMO}", height=1060),
+    Picture("palette", f"/admin/requests/{DEMO}", before=open_palette),
 )
 
 
