@@ -72,7 +72,11 @@ def of_status(status: int, body: bytes, retry_after: bytes | None, credential: s
     `read` turns it into the client's dialect.
     """
     if status == OUR_CREDENTIAL:
-        message = "The provider refused the gateway's credential. An administrator has to renew it."
+        message = (
+            "The provider refused the gateway's credential. An administrator has to renew it."
+            if credential
+            else "The provider wants a credential, and none is stored. An administrator has to add it."
+        )
         error = ApiError(502, "upstream_authentication", message, kind="upstream_error")
         return Failure(error, "upstream_error", "upstream_authentication", status)
     headers = {"Retry-After": retry_after.decode("latin-1")} if retry_after and status in (429, 503) else {}
