@@ -25,17 +25,17 @@ def write_state(data_dir: Path, **values: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pid", "variable", "url"),
+    ("is_running", "variable", "url"),
     [
-        (os.getpid(), "", "http://127.0.0.1:8123"),
-        (os.getpid(), "https://gateway.example.com", "https://gateway.example.com"),
-        (DEAD, "", ""),
+        (True, "", "http://127.0.0.1:8123"),
+        (True, "https://gateway.example.com", "https://gateway.example.com"),
+        (False, "", ""),
     ],
 )
 def test_links_lead_to_the_gateway_that_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: int, variable: str, url: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_running: bool, variable: str, url: str
 ) -> None:
-    write_state(tmp_path, pid=pid, port=8123, url="http://127.0.0.1:8123")
+    write_state(tmp_path, pid=os.getpid() if is_running else DEAD, port=8123, url="http://127.0.0.1:8123")
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     monkeypatch.setenv("CONSOLE_URL", variable)
 
