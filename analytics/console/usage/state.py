@@ -17,7 +17,7 @@ from analytics.console.cards import buckets, rows
 from analytics.console.cards.labels import NONE
 from analytics.console.periods import Period
 from analytics.console.usage import dimensions
-from analytics.metrics import MEASURES, Measure
+from analytics.metrics import DIMENSIONS, MEASURES, Measure
 from analytics.query import Filter
 
 VIEWS = {"stacked": "Stacked", "lines": "Lines", "table": "Table", "heat": "Heat map"}
@@ -165,8 +165,8 @@ def read_filters(params: QueryDict) -> dict[str, tuple[str, ...]]:
     """Parameters named like a dimension; `organization` is the frame's, not a filter. `add` and `value` come from the
     form that adds one."""
     found: dict[str, list[str]] = {}
-    for name in params:
-        if dimensions.is_known(name):
+    for name in (*DIMENSIONS, *(name for name in params if name not in DIMENSIONS)):
+        if name in params and dimensions.is_known(name):
             found[name] = params.getlist(name)
     if dimensions.is_known(added := params.get("add", "")):
         found.setdefault(added, []).append(params.get("value", ""))
