@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from costs.models import PriceOverride
 from costs.pricing import Override, parse_prices
@@ -52,6 +52,7 @@ def set_price_override(
         note=note,
     )
     _check(row)
+    _alone(row)
     _close_former(row, actor)
     _insert(row)
     audit.record(organization=organization, actor=actor, verb="price.set", target=row, after=_values(row))
@@ -140,6 +141,13 @@ def _close(row: PriceOverride, valid_to: datetime, actor: Actor) -> None:
         before={"valid_to": before},
         after={"valid_to": valid_to},
     )
+
+
+def _alone(row: PriceOverride) -> None:
+    """One statement about a model's price at a time: two that meet in the exclusion constraint would deadlock."""
+    subject = f"price:{row.organization_id}:{row.provider}:{row.model}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [subject])
 
 
 def _insert(row: PriceOverride) -> None:

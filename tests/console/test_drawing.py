@@ -154,7 +154,7 @@ def test_grains_follow_the_length_of_the_period(days: int, automatic: str, usabl
     ("name", "value", "written", "exact", "axis"),
     [
         ("cost", Decimal("1234.5"), "$1,234.50", "1234.5", 1234.5),
-        ("cost", Decimal("2E-7"), "$0.0000002", "0.0000002", 0.0),
+        ("cost", Decimal("2E-7"), "$0.0000002", "0.0000002", 2e-7),
         ("latency_p95", 1240.0, "1.24\u202fs", "1240", 1.24),
         ("error_rate", 0.0213, "2.13\u202f%", "0.0213", 0.0213),
         ("requests", 1234567, "1,234,567", "1234567", 1234567.0),

@@ -82,7 +82,7 @@ def test_a_file_is_taken_and_its_page_shows_progress(company: Company, sign_in: 
     assert answer.redirect_chain == [(reverse("admin:import", args=[run.pk]), 302)]
     assert 'hx-trigger="every 2s"' in answer.content.decode()
     listed = sign_in("alice").get(reverse("admin:imports")).content.decode()
-    assert "usage.csv" in listed
+    assert "usage.csv" in listed.replace("<wbr>", "")
 
 
 def test_an_upload_that_cannot_be_read_says_why(company: Company, sign_in: SignIn) -> None:

@@ -225,7 +225,7 @@ def test_an_unpriced_request_says_why(company: Company, sign_in: SignIn) -> None
 
     page = page_of(sign_in("alice"), f"{LIST}r0/")
 
-    assert "Not priced, because no price list and no price of your own names gpt-4o at openai on" in page
+    assert "Not priced, because no price list and no price of your own named gpt-4o at openai on" in page
     assert '<span class="none">Not priced</span>' in page
     assert "the gateway counted request and answer itself" in page
     assert "$0.00" not in page

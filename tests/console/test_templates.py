@@ -9,6 +9,8 @@ from django.conf import settings
 ROOT = Path(settings.BASE_DIR)
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 SCRIPTS = sorted((ROOT / "static" / "js").glob("*.js"))
+FOREIGN = {"api.css", "docs.css"}
+"""They override sheets of others, which know no layers and would win over one."""
 STYLES = sorted((ROOT / "static" / "css").rglob("*.css"))
 INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>", re.IGNORECASE)
 HANDLER = re.compile(r"<[^>]*\son[a-z]+\s*=", re.IGNORECASE)
@@ -37,12 +39,12 @@ def test_scripts_are_small_and_evaluate_nothing(path: Path) -> None:
 def test_styles_are_layered_and_load_nothing_from_elsewhere(path: Path) -> None:
     text = path.read_text()
 
-    assert "@layer" in text
+    assert "@layer" in text or path.name in FOREIGN
     assert not re.search(r"url\([\"']?(https?:)?//", text)
 
 
 def test_colours_live_in_the_tokens_alone() -> None:
-    allowed = {"tokens.css"}
+    allowed = {"tokens.css", "docs.css"}  # Swagger UI brings colours of its own
     plain = re.compile(r"(?<![\w%])#[0-9a-fA-F]{3,8}\b")
     found = {
         path.name: plain.findall(path.read_text().replace("%23", "")) for path in STYLES if path.name not in allowed

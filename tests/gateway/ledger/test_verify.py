@@ -138,7 +138,7 @@ def test_a_line_in_the_wrong_partition_or_with_a_foreign_time(ledger):
         )
 
 
-@pytest.mark.parametrize("name", ["gateway_ledgerline_2026_04", "gateway_ledgerline_may", "ledger_2026_05"])
+@pytest.mark.parametrize("name", ["gateway_ledgerline_2020_04", "gateway_ledgerline_may", "ledger_2026_05"])
 def test_a_partition_is_checked_by_the_month_in_its_name(ledger, name):
     booked(ledger, line(), line(id=str(uuid7(ms_of(AT)))))
     ledger.execute(f"ALTER TABLE gateway_ledgerline_2026_05 RENAME TO {name}")
