@@ -41,9 +41,9 @@ def client(batch_world: World) -> Iterator[openai.OpenAI]:
 def at_once(batch_world: World) -> Iterator[Any]:
     """The provider works on a batch when it is looked at, and reports a fixed usage for each of its requests."""
     simulator = batch_world.stack.simulator
-    simulator.configure(latency_ms=0, usage=USAGE)
+    simulator.configure(usage=USAGE)
     yield simulator
-    simulator.configure(latency_ms=None, usage=None)
+    simulator.configure(usage=None)
 
 
 def client_of(world: World, secret: str) -> openai.OpenAI:
