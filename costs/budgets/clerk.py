@@ -159,7 +159,8 @@ class BudgetClerk:
         while True:
             pause = POLL_S if self.waiters else SYNC_S
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work.wait(), pause)
+                async with asyncio.timeout(pause):  # wait_for loses a cancellation that meets the event
+                    await self._work.wait()
             await asyncio.sleep(GATHER_S)
             self._work.clear()
             try:

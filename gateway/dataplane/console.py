@@ -159,7 +159,8 @@ class _Paced:
         clock = asyncio.get_running_loop().time
         began = clock()
         try:
-            message = await asyncio.wait_for(self._receive(), self._left_s)
+            async with asyncio.timeout(self._left_s):
+                message = await self._receive()
         except TimeoutError:
             raise TooSlowError from None
         self._left_s -= clock() - began

@@ -1,6 +1,7 @@
 """What one data-plane process holds: snapshot, spool, client, pricer, limits, counters."""
 
 import asyncio
+import logging
 import random
 import time
 from collections import Counter
@@ -26,8 +27,10 @@ from gateway.dataplane.upstream import Client
 from gateway.dataplane.views import Snapshot
 from gateway.ledger.spool import Spool
 
+logger = logging.getLogger(__name__)
 MAX_REFUSED_KINDS = 1_000
 SETTLE_WITHIN_S = 2.0
+CLOSE_WITHIN_S = 5.0
 Stage = Callable[[Call, "Runtime"], Any]
 
 
@@ -76,7 +79,11 @@ class Runtime:
 
     async def close(self) -> None:
         for service in reversed(self.services.values()):
-            await service.close()
+            try:
+                async with asyncio.timeout(CLOSE_WITHIN_S):
+                    await service.close()
+            except Exception:  # the others, and the spool, must be closed all the same
+                logger.exception("%s did not close", service.name)
         self.keeper.stop()
         await self.client.close()
         self.spool.close()

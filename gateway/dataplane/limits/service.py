@@ -169,7 +169,8 @@ class LimitService:
     async def _run(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work.wait(), self._pause())
+                async with asyncio.timeout(self._pause()):  # wait_for loses a cancellation that meets the event
+                    await self._work.wait()
             self._work.clear()
             try:
                 await self._round()
