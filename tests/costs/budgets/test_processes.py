@@ -57,7 +57,7 @@ def test_a_killed_process_gives_its_money_back_through_its_spool(cluster: Cluste
 
     with ThreadPoolExecutor(10) as pool:
         held = [pool.submit(hold_open, cluster, secret, cluster.ports[3]) for _ in range(10)]
-        cluster.wait_for(lambda: cluster.counter(budget)["leased"] >= Decimal("0.10"), timeout_s=30)
+        cluster.wait_for(lambda: cluster.simulator.stats()["in_flight"] == 10, timeout_s=30)
         cluster.kill(3)
         assert [future.result() for future in held] == ["cut"] * 10
     cluster.wait_for(lambda: cluster.counter(budget)["leased"] == 0, timeout_s=30)
