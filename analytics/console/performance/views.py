@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,11 +16,10 @@ from django.views.decorators.http import require_safe
 from analytics.console.cards import Card, export
 from analytics.console.performance import board, models, percentiles
 from analytics.console.performance.percentiles import RIBBONS
-from analytics.console.periods import LABELS
-from analytics.console.questions import Questions, attempt
-from analytics.console.usage import choices, series
+from analytics.console.questions import Questions
+from analytics.console.usage import series
 from analytics.console.usage.state import State
-from analytics.console.usage.views import answered, opened
+from analytics.console.usage.views import answered, controls, opened
 from analytics.query import QueryError
 from gateway.console import ConsoleSite
 
@@ -40,15 +38,7 @@ def performance(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     questions, state = opened(request, organization)
     if "add" in request.GET:
         return redirect(state.url(reverse(PAGE)))
-    context |= {
-        "organization": organization,
-        "period": state.period,
-        "ranges": LABELS.items(),
-        "state": state,
-        "choices": choices.of(questions, state),
-        "chips": attempt("filters", lambda: choices.chips(questions, state)) or [],
-        "gateway_url": f"{settings.CONSOLE_URL}/v1",
-    }
+    context |= controls(questions, state)
     return render(request, "console/performance.html", context | _parts(questions, state, timezone.now()))
 
 

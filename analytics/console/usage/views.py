@@ -38,15 +38,7 @@ def usage(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     questions, state = opened(request, organization)
     if "add" in request.GET:
         return redirect(state.url(reverse(PAGE)))
-    context |= {
-        "organization": organization,
-        "period": state.period,
-        "ranges": LABELS.items(),
-        "state": state,
-        "choices": choices.of(questions, state),
-        "chips": attempt("filters", lambda: choices.chips(questions, state)) or [],
-        "gateway_url": f"{settings.CONSOLE_URL}/v1",
-    }
+    context |= controls(questions, state)
     content, context["problem"] = answered("usage", lambda: _content(questions, state))
     return render(request, "console/usage.html", context | (content or {"failed": not context["problem"]}))
 
@@ -72,6 +64,19 @@ def opened(request: HttpRequest, organization: Organization) -> tuple[Questions,
     assert isinstance(request.user, User)
     period = read_period(request.GET, timezone.now(), organization.reporting_timezone)
     return Questions(request.user, organization, period), read_state(request.GET, period, organization.slug)
+
+
+def controls(questions: Questions, state: State) -> dict[str, Any]:
+    """What the head and the filters of such a page show."""
+    return {
+        "organization": questions.organization,
+        "period": state.period,
+        "ranges": LABELS.items(),
+        "state": state,
+        "choices": choices.of(questions, state),
+        "chips": attempt("filters", lambda: choices.chips(questions, state)) or [],
+        "gateway_url": f"{settings.CONSOLE_URL}/v1",
+    }
 
 
 def answered(part: str, load: Callable[[], T]) -> tuple[T | None, str]:
