@@ -132,6 +132,38 @@ class KeyCube(Sums, Histograms):
         abstract = True
 
 
+class OutcomeCube(Sums):
+    """Abstract: by organization, model served and how calls ended."""
+
+    organization = models.UUIDField()
+    provider = models.TextField(null=True)
+    model = models.TextField(null=True)
+    kind = models.TextField()
+    status = models.TextField()
+    error_type = models.TextField(null=True)
+    http_status = models.SmallIntegerField(null=True)
+    is_stream = models.BooleanField()
+    cache_status = models.TextField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class KeyModelCube(Sums):
+    """Abstract: by key, owner and model served; no histograms (rule 13)."""
+
+    organization = models.UUIDField()
+    team = models.UUIDField(null=True)
+    project = models.UUIDField()
+    api_key = models.UUIDField(null=True)
+    user = models.UUIDField(null=True)
+    provider = models.TextField(null=True)
+    model = models.TextField(null=True)
+
+    class Meta:
+        abstract = True
+
+
 class WideCube(Sums):
     """Abstract: by every dimension of low cardinality; no histograms (rule 13)."""
 
@@ -280,6 +312,42 @@ class KeyLocalDay(KeyCube):
         indexes: ClassVar = [
             # every query and refresh: an organization's window
             models.Index(fields=["organization", "bucket"], name="key_local_window")
+        ]
+
+
+class OutcomeDay(OutcomeCube):
+    class Meta:
+        db_table = "analytics_outcome_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="outcome_day_window")
+        ]
+
+
+class OutcomeLocalDay(OutcomeCube):
+    class Meta:
+        db_table = "analytics_outcome_local_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="outcome_local_window")
+        ]
+
+
+class KeyModelDay(KeyModelCube):
+    class Meta:
+        db_table = "analytics_key_model_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="key_model_day_window")
+        ]
+
+
+class KeyModelLocalDay(KeyModelCube):
+    class Meta:
+        db_table = "analytics_key_model_local_day"
+        indexes: ClassVar = [
+            # every query and refresh: an organization's window
+            models.Index(fields=["organization", "bucket"], name="key_model_local_window")
         ]
 
 

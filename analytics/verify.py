@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from analytics.models import RollupState
-from analytics.rollups import cubes, localdays, sql, state, subjects
+from analytics.rollups import cubes, ledger, localdays, sql, state, subjects
 from analytics.rollups.cubes import Cube, Grain
 from analytics.rollups.marks import drain_marks
 from analytics.rollups.refresh import DAY, chunks
@@ -155,7 +155,7 @@ def _against_ledger(tags: int) -> str:
     """Sums that read the ledger, and all histograms, in one pass over it: over all groups of a time bucket every
     cube's histogram has the same entries."""
     relations = [
-        f"lines AS MATERIALIZED ({sql.lines(Grain.QUARTER_HOUR, _LINES, tags)})",
+        f"lines AS MATERIALIZED ({ledger.lines(Grain.QUARTER_HOUR, _LINES, tags)})",
         f"pairs AS ({sql.pairs(tags)})",
         f"subjects AS ({sql.subjects()})",
     ]
@@ -174,7 +174,7 @@ def _against_sources() -> Iterator[str]:
     """The other sums, each against the table that it is summed from."""
     for cube in cubes.STORED:
         for grain in (Grain.QUARTER_HOUR, Grain.DAY):
-            if cube.source or grain == Grain.DAY:
+            if grain in cube.grains and (cube.source or grain == Grain.DAY):
                 source = f"source AS MATERIALIZED ({sql.source(cube, grain, _WINDOW)})"
                 yield f"WITH {source} {_difference(_sums(cube, grain, _summed_source(cube)))}"
 
@@ -184,29 +184,29 @@ def _entries_of_lines(name: str) -> str:
 
 
 def _entries_by_day(quarter_hours: str) -> str:
-    day = sql.bucket_of("bucket", Grain.DAY)
+    day = ledger.bucket_of("bucket", Grain.DAY)
     return f"SELECT {day} AS bucket, at, sum(n)::bigint AS n FROM {quarter_hours} GROUP BY 1, 2"
 
 
 def _summed_lines(cube: Cube) -> str:
-    keys = sql.names(["bucket", *cube.dimensions])
+    keys = ledger.names(["bucket", *cube.dimensions])
     figures = ", ".join(_figure(item, item.expression) for item in cubes.SUMS)
     return f"SELECT {keys}, {figures} FROM {cube.relation} GROUP BY {keys}"
 
 
 def _summed_source(cube: Cube) -> str:
-    keys = sql.names(["bucket", *cube.dimensions])
-    figures = ", ".join(_figure(item, f"sum({sql.quote(item.name)})") for item in cubes.SUMS)
+    keys = ledger.names(["bucket", *cube.dimensions])
+    figures = ", ".join(_figure(item, f"sum({ledger.quote(item.name)})") for item in cubes.SUMS)
     return f"SELECT {keys}, {figures} FROM source GROUP BY {keys}"
 
 
 def _figure(item: cubes.Sum, expression: str) -> str:
     """A sum of bigint is numeric, which is dear to hash and compare; the tables hold it as bigint."""
-    return f"{expression if item.is_money else f'({expression})::bigint'} AS {sql.quote(item.name)}"
+    return f"{expression if item.is_money else f'({expression})::bigint'} AS {ledger.quote(item.name)}"
 
 
 def _sums(cube: Cube, grain: Grain, expected: str) -> _Check:
-    columns = sql.names(["bucket", *cube.dimensions, *cubes.SUM_NAMES])
+    columns = ledger.names(["bucket", *cube.dimensions, *cubes.SUM_NAMES])
     actual = f"SELECT {columns} FROM {cube.table(grain)} WHERE {_WINDOW}"
     return _Check(cube.table(grain), cube.dimensions, cubes.SUM_NAMES, expected, actual)
 
@@ -220,15 +220,15 @@ def _entries(table: str, name: str, expected: str) -> _Check:
 
 
 def _charges() -> _Check:
-    columns = sql.names(["bucket", *cubes.CHARGE_DIMENSIONS, "quantity", "cost"])
+    columns = ledger.names(["bucket", *cubes.CHARGE_DIMENSIONS, "quantity", "cost"])
     actual = f"SELECT {columns} FROM {cubes.CHARGE_TABLE} WHERE {_WINDOW}"
-    expected = f"SELECT * FROM ({sql.charges(_LINES)}) c({columns})"
+    expected = f"SELECT * FROM ({ledger.charges(_LINES)}) c({columns})"
     return _Check(cubes.CHARGE_TABLE, cubes.CHARGE_DIMENSIONS, ("quantity", "cost"), expected, actual)
 
 
 def _difference(check: _Check) -> str:
     """Rows that one side has more often, as (table, is_ledger, row): each side is computed once."""
-    columns = sql.names(["bucket", *check.keys, *check.figures])
+    columns = ledger.names(["bucket", *check.keys, *check.figures])
     rows = (
         f"SELECT {columns}, 1 AS side FROM ({check.expected}) e UNION ALL SELECT {columns}, -1 FROM ({check.actual}) a"
     )

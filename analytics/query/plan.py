@@ -44,11 +44,13 @@ class Threshold:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that the SQL and the answer need. `segments`: index 0 is the window, index 1 the one compared to.
-    `subject`: the one dimension of `cubes.SUBJECT` that is asked by; `cube` then holds the lines without it too."""
+    `finer`: the cube that quarter-hours are read from. `subject`: the one dimension of `cubes.SUBJECT` that is asked
+    by; `cube` then holds the lines without it too."""
 
     query: Query
     scope: Scope
     cube: Cube
+    finer: Cube
     subject: str | None
     measures: tuple[Measure, ...]
     dimensions: tuple[str, ...]
@@ -66,6 +68,10 @@ class Plan:
     def data_version(self) -> int:
         """Version of the rows that are read; a refresh makes it another."""
         return self.scope.live_version if self.cube is cubes.LIVE else self.scope.version
+
+    def table(self, grain: Grain) -> str:
+        """What is read of this grain."""
+        return (self.finer if grain == Grain.QUARTER_HOUR else self.cube).table(grain)
 
     @property
     def reads_local_days(self) -> bool:
@@ -123,7 +129,7 @@ def make_plan(query: Query, scope: Scope, now: datetime) -> Plan:
     needed |= {m.column for m in read if m.column}
     histograms = any(m.kind == "quantile" for m in read)
     live = _is_live(query, needed | ({subject} if subject else set()), now)
-    cube = cubes.LIVE if live else _cube(needed, histograms, subject)
+    cube = cubes.LIVE if live else _cube(needed, histograms, subject, Grain.DAY)
     window, previous = _windows(query, windows.MINUTE if live else windows.QUARTER_HOUR)
     zone = windows.zone(query.timezone)
     buckets = windows.buckets(window, query.granularity, zone)
@@ -134,6 +140,7 @@ def make_plan(query: Query, scope: Scope, now: datetime) -> Plan:
         query=query,
         scope=scope,
         cube=cube,
+        finer=cube if live else _cube(needed, histograms, subject, Grain.QUARTER_HOUR),
         subject=subject,
         measures=measures,
         dimensions=dimensions,
@@ -225,24 +232,24 @@ def elapsed_minutes(start: datetime, end: datetime, now: datetime) -> float:
     return max(0.0, (min(end, now) - start).total_seconds() / 60)
 
 
-def _cube(needed: set[str], histograms: bool, subject: str | None) -> Cube:
+def _cube(needed: set[str], histograms: bool, subject: str | None, grain: Grain) -> Cube:
+    """The smallest cube that covers what is asked; with a subject, for the lines that do not have it."""
     if subject:
-        return _cube_beside(subject, needed, histograms)
+        _check_subject(subject, needed, histograms)
     for cube in cubes.WHOLE:
-        if cube.covers(needed, histograms=histograms, grain=Grain.DAY):
+        if cube.covers(needed, histograms=histograms, grain=grain):
             return cube
     names = ", ".join(sorted(needed - {"organization"}))
     raise QueryError("not_covered", f"Percentiles are not kept by {names} together; ask them by fewer dimensions.")
 
 
-def _cube_beside(subject: str, needed: set[str], histograms: bool) -> Cube:
-    """The smallest cube for the lines that do not have the subject; what they are asked by has to be kept with it."""
+def _check_subject(subject: str, needed: set[str], histograms: bool) -> None:
+    """Raises `not_covered` for what is not kept with a subject."""
     also = needed - set(cubes.SUBJECT.dimensions)
     if also or histograms:
         what = f"by {', '.join(sorted(also))} together" if also else "for percentiles"
         kept = "organization, team, project, api_key, user, provider and model"
         raise QueryError("not_covered", f"{subject} is not kept {what}; it is with {kept}, for sums and ratios.")
-    return next(cube for cube in cubes.WHOLE if needed <= set(cube.dimensions))
 
 
 def _is_live(query: Query, needed: set[str], now: datetime) -> bool:

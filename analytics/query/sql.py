@@ -14,7 +14,7 @@ from analytics.query.plan import Plan
 from analytics.query.values import column_of
 from analytics.rollups import cubes
 from analytics.rollups.cubes import Grain
-from analytics.rollups.sql import names, quote
+from analytics.rollups.ledger import names, quote
 
 NULL = "\x01"
 """Stands for "not set" while groups are compared as text."""
@@ -85,13 +85,13 @@ def _rows(plan: Plan, grain: Grain, where: str) -> str:
     """The cube's rows where … holds. With a subject: the rows that have it, and as rows without it what remains of the
     whole when those are taken away, so that every line is counted once."""
     if plan.subject is None:
-        return f"(SELECT * FROM {plan.cube.table(grain)} WHERE {where}) rows"
+        return f"(SELECT * FROM {plan.table(grain)} WHERE {where}) rows"
     having = f"{where} AND name = %(subject)s"
     keys = names(["bucket", *plan.columns])
     read = dict.fromkeys(["lines", "requests", *plan.sums])
     sums, less = names([*read]), ", ".join(f"-{quote(name)}" for name in read)
     table = cubes.SUBJECT.table(grain)
-    whole = f"SELECT {keys}, {sums} FROM {plan.cube.table(grain)} WHERE {where}"
+    whole = f"SELECT {keys}, {sums} FROM {plan.table(grain)} WHERE {where}"
     apart = f"{whole} UNION ALL SELECT {keys}, {less} FROM {table} WHERE {having}"
     rest = ", ".join(f"sum({quote(name)})" for name in read)
     return (

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from analytics.metrics import DIMENSIONS
 from analytics.query.scope import Scope
 from analytics.query.shapes import Filter, QueryError
-from analytics.rollups.sql import quote
+from analytics.rollups.ledger import quote
 from gateway.models import Organization, Project, Team, User, VirtualKey
 
 TAG, END_USER = "tag.", "end_user"

@@ -1,9 +1,9 @@
 """The rollup tables, declared once: which dimensions each cube keeps and what every stored sum means. Pure.
 
 A new sum or dimension is one entry here plus its column in `analytics.models` (a test compares the two).
-SQL expressions read the columns of `sql.lines`: the ledger's own, plus `final`, `duration_ms`, `ttft_ms`,
-`output_rate` (cleaned), the cost split `input_cost`, `output_cost`, `cache_cost`, and of requests that were scored
-`quality_count` (1) and `quality_total` (the mean of its scores).
+What is summed are columns of `ledger.lines`: counts (`request_count`: an imported total of several requests is one
+line), tokens, microseconds, money, the cost split by meters, and of requests that were scored `quality_count` (1) and
+`quality_total` (the mean of its scores).
 """
 
 from dataclasses import dataclass
@@ -36,11 +36,19 @@ class Grain(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """A stored additive figure: `expression` is its SQL aggregate over ledger lines."""
+    """A stored additive figure: Σ `value`, a column of `ledger.lines`, over the lines for which `condition` holds:
+    one of `CONDITIONS`, `final`, or empty for all."""
 
     name: str
-    expression: str
+    value: str
+    condition: str = ""
     is_money: bool = False
+
+    @property
+    def expression(self) -> str:
+        """Its SQL aggregate over a relation of lines."""
+        where = f" FILTER (WHERE {self.condition})" if self.condition else ""
+        return f"coalesce(analytics_sum({self.value}){where}, 0)"
 
 
 def quoted(values: tuple[str, ...]) -> str:
@@ -48,63 +56,60 @@ def quoted(values: tuple[str, ...]) -> str:
     return "(" + ", ".join(f"'{value}'" for value in values) + ")"
 
 
-def _count(name: str, condition: str) -> Sum:
-    return Sum(name, f"count(*) FILTER (WHERE {condition})")
-
-
-def _requests(name: str, condition: str) -> Sum:
-    """Requests, not lines: an imported total of several requests is one line."""
-    return Sum(name, f"coalesce(sum(request_count) FILTER (WHERE {condition}), 0)")
-
-
-def _total(name: str, expression: str) -> Sum:
-    return Sum(name, f"coalesce(sum({expression}), 0)")
-
-
-def _money(name: str, condition: str = "") -> Sum:
-    column = name if not condition else "cost"
-    where = f" FILTER (WHERE {condition})" if condition else ""
-    return Sum(name, f"coalesce(sum({column}){where}, 0)", is_money=True)
+def _money(name: str, condition: str = "", of: str = "cost") -> Sum:
+    return Sum(name, of, condition, is_money=True)
 
 
 _FAILED = f"status IN {quoted(ERROR_STATUSES)}"
+CONDITIONS = {
+    "is_ok": "final AND status = 'ok'",
+    "is_error": f"final AND {_FAILED}",
+    "is_unavailable": f"final AND status IN {quoted(UNAVAILABLE_STATUSES)}",
+    "is_cancelled": "final AND status = 'cancelled'",
+    "is_unpriced": "final AND price_status = 'unpriced'",
+    "is_attempt": "kind = 'attempt'",
+    "is_denied": "kind = 'denied'",
+    "is_hit": "kind = 'cache_hit'",
+    "is_no_hit": "kind <> 'cache_hit'",
+    "is_retried": "kind = 'attempt' AND NOT is_final",
+    "is_failed": f"kind = 'attempt' AND {_FAILED}",
+    "is_estimated": "usage_source = 'estimated'",
+}
+"""What sums ask of a line, decided once for each of them; and `final`, on which some of them build."""
 SUMS: tuple[Sum, ...] = (
-    Sum("lines", "count(*)"),
-    _requests("requests", "final"),
-    _requests("attempts", "kind = 'attempt'"),
-    _requests("successes", "final AND status = 'ok'"),
-    _requests("errors", f"final AND {_FAILED}"),
-    _requests("unavailable", f"final AND status IN {quoted(UNAVAILABLE_STATUSES)}"),
-    _requests("cancelled", "final AND status = 'cancelled'"),
-    _requests("denied", "kind = 'denied'"),
-    _requests("unpriced_requests", "final AND price_status = 'unpriced'"),
-    _requests("cache_hits", "kind = 'cache_hit'"),
-    _requests("retries", "kind = 'attempt' AND NOT is_final"),
-    _total("input_tokens", "input_tokens"),
-    _total("cache_read_tokens", "cache_read_tokens"),
-    _total("cache_write_tokens", "cache_write_5m_tokens + cache_write_1h_tokens"),
-    _total("output_tokens", "output_tokens"),
-    _total("reasoning_tokens", "reasoning_tokens"),
-    Sum("duration_count", "count(duration_ms) FILTER (WHERE final)"),
-    Sum("duration_us", "coalesce(sum(round(duration_ms * 1000)::bigint) FILTER (WHERE final), 0)"),
-    Sum("ttft_count", "count(ttft_ms) FILTER (WHERE final)"),
-    Sum("ttft_us", "coalesce(sum(round(ttft_ms * 1000)::bigint) FILTER (WHERE final), 0)"),
-    _count("apdex_satisfied", f"final AND status = 'ok' AND duration_ms <= {APDEX_TARGET_MS}"),
-    _count(
-        "apdex_tolerating",
-        f"final AND status = 'ok' AND duration_ms > {APDEX_TARGET_MS} AND duration_ms <= {4 * APDEX_TARGET_MS}",
-    ),
+    Sum("lines", "line_count"),
+    Sum("requests", "request_count", "final"),
+    Sum("attempts", "request_count", "is_attempt"),
+    Sum("successes", "request_count", "is_ok"),
+    Sum("errors", "request_count", "is_error"),
+    Sum("unavailable", "request_count", "is_unavailable"),
+    Sum("cancelled", "request_count", "is_cancelled"),
+    Sum("denied", "request_count", "is_denied"),
+    Sum("unpriced_requests", "request_count", "is_unpriced"),
+    Sum("cache_hits", "request_count", "is_hit"),
+    Sum("retries", "request_count", "is_retried"),
+    Sum("input_tokens", "input_tokens"),
+    Sum("cache_read_tokens", "cache_read_tokens"),
+    Sum("cache_write_tokens", "cache_write_tokens"),
+    Sum("output_tokens", "output_tokens"),
+    Sum("reasoning_tokens", "reasoning_tokens"),
+    Sum("duration_count", "duration_count", "final"),
+    Sum("duration_us", "duration_us", "final"),
+    Sum("ttft_count", "ttft_count", "final"),
+    Sum("ttft_us", "ttft_us", "final"),
+    Sum("apdex_satisfied", "apdex_satisfied", "is_ok"),
+    Sum("apdex_tolerating", "apdex_tolerating", "is_ok"),
     _money("cost"),
-    Sum("list_cost", "coalesce(sum(list_cost) FILTER (WHERE kind <> 'cache_hit'), 0)", is_money=True),
-    Sum("saved_by_cache", "coalesce(sum(list_cost) FILTER (WHERE kind = 'cache_hit'), 0)", is_money=True),
-    _money("input_cost"),
-    _money("output_cost"),
-    _money("cache_cost"),
-    _money("estimated_cost", "usage_source = 'estimated'"),
-    _money("retry_cost", "kind = 'attempt' AND NOT is_final"),
-    _money("failed_cost", f"kind = 'attempt' AND {_FAILED}"),
-    _total("quality_count", "quality_count"),
-    Sum("quality_total", "coalesce(sum(quality_total), 0)", is_money=True),
+    _money("list_cost", "is_no_hit", "list_cost"),
+    _money("saved_by_cache", "is_hit", "list_cost"),
+    _money("input_cost", of="input_cost"),
+    _money("output_cost", of="output_cost"),
+    _money("cache_cost", of="cache_cost"),
+    _money("estimated_cost", "is_estimated"),
+    _money("retry_cost", "is_retried"),
+    _money("failed_cost", "is_failed"),
+    Sum("quality_count", "quality_count"),
+    _money("quality_total", of="quality_total"),
 )
 SUM_NAMES = tuple(item.name for item in SUMS)
 HISTOGRAMS = tuple(scale.name for scale in histogram.SCALES)
@@ -113,7 +118,8 @@ HISTOGRAMS = tuple(scale.name for scale in histogram.SCALES)
 @dataclass(frozen=True, slots=True)
 class Cube:
     """One family of rollup tables. `source`: the cube it is summed from, None for the ledger itself. `relation`: what
-    of the ledger it is grouped from: each line once (`lines`), or once for each of its subjects (`subjects`)."""
+    of the ledger it is grouped from: each line once (`lines`), or once for each of its subjects (`subjects`). One that
+    would save little by the quarter-hour has days alone; its quarter-hours are a wider cube's."""
 
     name: str
     dimensions: tuple[str, ...]
@@ -135,8 +141,25 @@ class Cube:
 CUBES: tuple[Cube, ...] = (
     Cube("total", ("organization",), True, source="model"),
     Cube("model", ("organization", "provider", "model"), True, source="project"),
+    Cube(
+        "outcome",
+        (
+            "organization", "provider", "model", "kind", "status", "error_type", "http_status", "is_stream",
+            "cache_status",
+        ),
+        False,
+        grains=(Grain.DAY, Grain.LOCAL_DAY),
+        source="wide",
+    ),
     Cube("project", ("organization", "team", "project", "provider", "model"), True),
     Cube("key", ("organization", "team", "project", "api_key", "user"), True),
+    Cube(
+        "key_model",
+        ("organization", "team", "project", "api_key", "user", "provider", "model"),
+        False,
+        grains=(Grain.DAY, Grain.LOCAL_DAY),
+        source="wide",
+    ),
     Cube(
         "wide",
         (
@@ -161,6 +184,8 @@ SUBJECT = CUBE_BY_NAME["subject"]
 that name none are not in it."""
 WHOLE = tuple(cube for cube in STORED if cube is not SUBJECT)
 """The cubes that hold every line once."""
+OF_LEDGER = tuple(cube for cube in STORED if cube.source is None)
+"""The cubes whose quarter-hours are made of ledger lines."""
 FOLDED = "\x02"
 """The value of those that were not admitted; no admitted value begins or ends with it."""
 SUBJECT_CHARS = 200

@@ -73,7 +73,7 @@ def _refresh_minutes(organization: UUID, buckets: Sequence[datetime]) -> int:
         cursor.execute(
             f"DELETE FROM {cubes.LIVE.table(Grain.MINUTE)} WHERE organization = %(organization)s AND {where}", own
         )
-        cursor.execute(sql.insert_from_ledger(Grain.MINUTE, f"l.organization = %(organization)s AND {line}"), own)
+        cursor.execute(sql.insert_minutes(f"l.organization = %(organization)s AND {line}"), own)
         state.delete_marks(marks)
         state.bump_live(organization)
     return len(buckets)

@@ -24,6 +24,12 @@ DAY = timedelta(days=1)
 QUARTER_HOUR = timedelta(minutes=15)
 DAYS_PER_TRANSACTION = 7
 RANGES_PER_STATEMENT = 8
+PLANNING = """
+SET LOCAL enable_sort = off; SET LOCAL work_mem = '64MB'; SET LOCAL hash_mem_multiplier = 32
+"""
+"""Hashing fifty columns is half the work of sorting by them. The planner takes every `array_agg` for 8 kB and would
+have groups spilled that take a twentieth of that; a day's statement really takes some 1.5 kB for each row of the wide
+cube."""
 
 Range = tuple[datetime, datetime]
 
@@ -161,16 +167,12 @@ def _covers_now(ranges: Sequence[Range]) -> bool:
 
 def _recompute(organization: UUID, ranges: Sequence[Range]) -> int:
     """Replace the quarter-hours in `ranges` and then the days they lie in; returns the ledger lines read."""
-    line, _ = within("l.started_at", ranges)
     quarter, at = within("bucket", ranges)
     own: dict[str, Any] = {"organization": organization, **at}
     with connection.cursor() as cursor:
-        for table in (
-            *(cube.table(Grain.QUARTER_HOUR) for cube in cubes.STORED if not cube.source),
-            cubes.CHARGE_TABLE,
-        ):
+        for table in (*(cube.table(Grain.QUARTER_HOUR) for cube in cubes.OF_LEDGER), cubes.CHARGE_TABLE):
             cursor.execute(f"DELETE FROM {table} WHERE organization = %(organization)s AND {quarter}", own)
-    return _take_in(organization, ranges, line, own)
+    return _take_in(organization, ranges)
 
 
 def _add_late(organization: UUID, ranges: Sequence[Range]) -> int:
@@ -180,31 +182,49 @@ def _add_late(organization: UUID, ranges: Sequence[Range]) -> int:
     if not late:
         return 0
     log.info("rollup_late_lines", organization=str(organization), lines=len(late), first=ranges[0][0].isoformat())
-    return _take_in(organization, ranges, f"{line} AND l.id = ANY(%(late)s)", {"late": late})
+    return _take_in(organization, ranges, "l.id = ANY(%(late)s)", {"late": late})
 
 
-def _take_in(organization: UUID, ranges: Sequence[Range], line: str, parameters: Mapping[str, Any]) -> int:
-    """Insert the rows of ledger lines where `line` holds, and derive the other cubes and the days anew from what is
-    there then. Returns the ledger lines read."""
-    days = coalesce((day, day + DAY) for part in ranges for day in days_between(*part))
-    quarter, quarter_at = within("bucket", ranges)
-    day, day_at = within("bucket", days, "day")
+def _take_in(
+    organization: UUID, ranges: Sequence[Range], which: str = "true", parameters: Mapping[str, Any] | None = None
+) -> int:
+    """Insert the rows of the ledger lines in `ranges` where `which` holds, and derive the other cubes and the days anew
+    from what is there then. Returns the ledger lines read."""
     declared = subjects.declared_keys(organization)
-    own = {"organization": organization, **parameters, **quarter_at, **day_at, **subjects.parameters(declared)}
-    quarter, day = f"organization = %(organization)s AND {quarter}", f"organization = %(organization)s AND {day}"
+    own = {"organization": organization, **(parameters or {}), **subjects.parameters(declared)}
     with connection.cursor() as cursor:
-        # memoize only costs: no two lines have the same charges
-        cursor.execute("SET LOCAL work_mem = '64MB'; SET LOCAL enable_memoize = off")
-        source = f"l.organization = %(organization)s AND {line}"
-        cursor.execute(sql.insert_from_ledger(Grain.QUARTER_HOUR, source, len(declared)), own)
-        lines, admitted = map(int, cursor.fetchone())
-        for cube in cubes.REFRESHED:
-            if cube.source:
-                cursor.execute(f"DELETE FROM {cube.table(Grain.QUARTER_HOUR)} WHERE {quarter}", own)
-                cursor.execute(sql.insert_derived(cube, Grain.QUARTER_HOUR, quarter), own)
-        for cube in cubes.REFRESHED:
-            cursor.execute(f"DELETE FROM {cube.table(Grain.DAY)} WHERE {day}", own)
-            cursor.execute(sql.insert_derived(cube, Grain.DAY, day), own)
+        cursor.execute(PLANNING)
+        lines = admitted = 0
+        for part in _by_day(ranges):
+            where, at = within("l.started_at", part)
+            window = f"l.organization = %(organization)s AND {where} AND {which}"
+            cursor.execute(sql.insert_quarter_hours(window, len(declared)), {**own, **at})
+            read, new = map(int, cursor.fetchone())
+            lines, admitted = lines + read, admitted + new
+    _derive(organization, ranges)
     if admitted:
         subjects.unfold(organization)
     return lines
+
+
+def _derive(organization: UUID, ranges: Sequence[Range]) -> None:
+    """Replace the quarter-hours that are summed from wider cubes, then the days."""
+    days = coalesce((day, day + DAY) for part in ranges for day in days_between(*part))
+    with connection.cursor() as cursor:
+        for grain, parts in ((Grain.QUARTER_HOUR, ranges), (Grain.DAY, days)):
+            where, at = within("bucket", parts)
+            window, own = f"organization = %(organization)s AND {where}", {"organization": organization, **at}
+            for cube in cubes.REFRESHED:
+                if grain in cube.grains and (cube.source or grain == Grain.DAY):
+                    cursor.execute(f"DELETE FROM {cube.table(grain)} WHERE {window}", own)
+                    cursor.execute(sql.insert_derived(cube, grain, window), own)
+
+
+def _by_day(ranges: Sequence[Range]) -> Iterator[list[Range]]:
+    """The (sorted, disjoint) ranges cut at midnights, those of a UTC day together: what one statement takes, so that it
+    fits in memory."""
+    days: dict[datetime, list[Range]] = {}
+    for start, end in ranges:
+        for day in days_between(start, end):
+            days.setdefault(day, []).append((max(start, day), min(end, day + DAY)))
+    yield from days.values()

@@ -4,87 +4,15 @@ Every name in the SQL is a constant of `cubes`; values are bound as named parame
 condition over the ledger alias `l`, or over a rollup table's `organization` and `bucket`.
 """
 
-from analytics import histogram
-from analytics.rollups import cubes
+from analytics.rollups import cubes, ledger
 from analytics.rollups.cubes import Cube, Grain
-from gateway.ledger.schema import TABLE as LEDGER
+from analytics.rollups.ledger import bucket_of, names
 
-SCORES = "gateway_qualityscore"
-WIDTHS = {Grain.MINUTE: "1 minute", Grain.QUARTER_HOUR: "15 minutes", Grain.DAY: "1 day"}
 ADMITTED = "analytics_admittedvalue"
-SHORT = 32
+SHORT = 128
 """Histograms of up to this many entries are stored as they come: unsorted, a bucket possibly more than once."""
-_HAS_SCORES = f"(SELECT EXISTS (SELECT FROM {SCORES} WHERE organization = %(organization)s))"
-"""Asked once for a statement: most organizations have no scores, and a look-up for every line costs."""
-_LONGEST_MS = 30 * 86_400_000
-_TOKENS = (
-    "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
-    "reasoning_tokens",
-)  # fmt: skip
-OUTPUT_RATE = (
-    "CASE WHEN l.status = 'ok' AND l.output_ms >= 0.001 AND l.output_tokens > l.reasoning_tokens "
-    "THEN (l.output_tokens - l.reasoning_tokens) * 1000 / l.output_ms END"
-)
-"""Tokens per second of a good answer, as `LedgerLine.output_rate`: reasoning is spent before the first visible token,
-when `output_ms` begins."""
 _ARRAYS = tuple(f"{name}_{part}" for name in cubes.HISTOGRAMS for part in ("b", "n"))
-
-
-def quote(name: str) -> str:
-    """Quoted identifier; `user` is a reserved word."""
-    return f'"{name}"'
-
-
-def names(columns: tuple[str, ...] | list[str]) -> str:
-    return ", ".join(map(quote, columns))
-
-
-def bucket_of(column: str, grain: Grain) -> str:
-    if grain == Grain.LOCAL_DAY:
-        return f"(%(edges)s::timestamptz[])[width_bucket({column}, %(edges)s::timestamptz[])]"
-    return f"date_bin('{WIDTHS[grain]}', {column}, timestamptz 'epoch')"
-
-
-def _cleaned(column: str) -> str:
-    """Milliseconds in [0, 30 days], NaN as the longest: one absurd value must not stop a rollup."""
-    return f"CASE WHEN l.{column} IS NOT NULL THEN least(greatest(l.{column}, 0), {_LONGEST_MS}) END"
-
-
-def _subject(column: str) -> str:
-    """A subject's value as it is kept; NULL when there is none."""
-    return f"nullif(left(btrim({column}, E'\\x01\\x02'), {cubes.SUBJECT_CHARS}), '')"
-
-
-def lines(grain: Grain, window: str, tags: int = 0) -> str:
-    """SELECT of the ledger lines in `window` as the sums and histograms read them. `tags`: how many declared tag keys
-    there are, bound as `tag0`, `tag1`, …"""
-    subjects = [f"{_subject('l.end_user')} AS end_user"]
-    subjects += [f"{_subject(f'l.tag_set ->> %(tag{i})s::text')} AS tag{i}" for i in range(tags)]
-    dimensions = [c for c in cubes.CUBE_BY_NAME["wide"].dimensions if c != "model"]
-    parts = ", ".join(
-        f"sum(c.cost) FILTER (WHERE c.meter IN {cubes.quoted(meters)}) AS {name}"
-        for name, meters in (
-            ("input_cost", cubes.INPUT_METERS),
-            ("output_cost", cubes.OUTPUT_METERS),
-            ("cache_cost", cubes.CACHE_METERS),
-        )
-    )
-    measured = {"latency": "duration_ms", "ttft": "ttft_ms", "output_rate": "output_rate"}
-    at = ", ".join(
-        f"CASE WHEN final THEN {histogram.bucket_sql(measured[s.name], s)} END AS {s.name}_at" for s in histogram.SCALES
-    )
-    return f"""SELECT i.*, {at} FROM (
-  SELECT {bucket_of("l.started_at", grain)} AS bucket, {", ".join(f'l."{c}"' for c in dimensions)},
-    l.model_served AS model, l.is_final, l.is_final AND l.kind IN {cubes.quoted(cubes.REQUEST_KINDS)} AS final,
-    l.price_status, l.usage_source, l.request_count, {", ".join(f"l.{c}" for c in _TOKENS)}, l.cost, l.list_cost,
-    {_cleaned("duration_ms")} AS duration_ms, {_cleaned("ttft_ms")} AS ttft_ms, {OUTPUT_RATE} AS output_rate,
-    c.input_cost, c.output_cost, c.cache_cost, q.quality_count, q.quality_total, {", ".join(subjects)}
-  FROM {LEDGER} l LEFT JOIN LATERAL (
-    SELECT {parts} FROM jsonb_to_recordset(l.charges) AS c(meter text, cost numeric)) c ON true
-  LEFT JOIN LATERAL (
-    SELECT (count(score) > 0)::int AS quality_count, round(avg(score), 5) AS quality_total
-    FROM {SCORES} s WHERE {_HAS_SCORES} AND l.is_final AND s.organization = l.organization AND s.line = l.id) q ON true
-  WHERE {window}) i"""
+_BUCKETS = tuple(f"{name}_b" for name in cubes.HISTOGRAMS)
 
 
 def pairs(tags: int) -> str:
@@ -121,11 +49,13 @@ def _compacted(rows: str, keys: str) -> str:
     """Rows with each histogram sorted and its equal buckets added up; short ones stay as they are, which is cheaper."""
     sums, laterals, arrays = names(cubes.SUM_NAMES), [], []
     for name in cubes.HISTOGRAMS:
-        pair = f"r.{name}_b, r.{name}_n"
+        # two set-returning functions run in lockstep, and without a function scan for every row
+        pair, entries = f"r.{name}_b, r.{name}_n", f"unnest(r.{name}_b) AS b, unnest(r.{name}_n) AS n"
         dense = f"cardinality(r.{name}_b) > {SHORT}"
+        added = f"SELECT b, sum(n)::integer AS n FROM (SELECT {entries} WHERE {dense}) u GROUP BY b"
         laterals.append(
-            f"CROSS JOIN LATERAL (SELECT b, n FROM analytics_compact({pair}) WHERE {dense} "
-            f"UNION ALL SELECT {pair} WHERE NOT {dense}) {name}"
+            f"CROSS JOIN LATERAL (SELECT array_agg(b ORDER BY b) AS b, array_agg(n ORDER BY b) AS n FROM ({added}) g "
+            f"HAVING {dense} UNION ALL SELECT {pair} WHERE NOT {dense}) {name}"
         )
         arrays += [f"{name}.b", f"{name}.n"]
     return f"SELECT {keys}, {sums}, {', '.join(arrays)} FROM ({rows}) r {' '.join(laterals)}"
@@ -138,7 +68,7 @@ def columns_of(cube: Cube) -> str:
 
 
 def from_lines(cube: Cube) -> str:
-    """Rows of `cube` from a relation `lines` made by `lines()`. A histogram begins as the list of its buckets."""
+    """Rows of `cube` from a relation of lines made by `ledger.lines`. A histogram begins as the list of its buckets."""
     keys = names(["bucket", *cube.dimensions])
     figures = ", ".join(f"{item.expression} AS {item.name}" for item in cubes.SUMS)
     if not cube.has_histograms:
@@ -147,56 +77,78 @@ def from_lines(cube: Cube) -> str:
         f"coalesce(array_agg({name}_at) FILTER (WHERE {name}_at IS NOT NULL), '{{}}') AS {name}_b"
         for name in cubes.HISTOGRAMS
     )
+    return _counted(f"SELECT {keys}, {figures}, {arrays} FROM {cube.relation} GROUP BY {keys}", keys)
+
+
+def finest(lines: str) -> str:
+    """Rows of the wide cube from `lines`, made by `ledger.lines`; with the histograms' buckets, which the narrow cubes
+    that are summed from them keep."""
+    keys = names(["bucket", *cubes.CUBE_BY_NAME["wide"].dimensions])
+    figures = [f"{item.expression} AS {item.name}" for item in cubes.SUMS]
+    figures += [f"array_agg({name}_at) FILTER (WHERE {name}_at IS NOT NULL) AS {name}_b" for name in cubes.HISTOGRAMS]
+    return f"SELECT {keys}, {', '.join(figures)} FROM ({lines}) w GROUP BY {keys}"
+
+
+def from_finest(cube: Cube) -> str:
+    """Rows of `cube` from a relation `finest` that holds what `finest` made."""
+    if not cube.has_histograms:
+        return f"SELECT {columns_of(cube)} FROM finest"
+    keys = names(["bucket", *cube.dimensions])
+    arrays = ", ".join(f"analytics_concat({name}) AS {name}" for name in _BUCKETS)
+    return _counted(f"SELECT {keys}, {_summed()}, {arrays} FROM finest GROUP BY {keys}", keys)
+
+
+def _counted(rows: str, keys: str) -> str:
+    """Rows whose histograms are lists of buckets: each of them counts once."""
     ones = ", ".join(f"array_fill(1, ARRAY[cardinality({name}_b)]) AS {name}_n" for name in cubes.HISTOGRAMS)
-    return _compacted(f"SELECT *, {ones} FROM (SELECT {keys}, {figures}, {arrays} FROM lines GROUP BY {keys}) a", keys)
+    return _compacted(f"SELECT *, {ones} FROM ({rows}) a", keys)
+
+
+def _summed() -> str:
+    """Every stored sum, added up: whole numbers without a detour by numeric, in which `sum(bigint)` answers."""
+    return ", ".join(f"analytics_sum({name}) AS {name}" for name in cubes.SUM_NAMES)
 
 
 def from_rollup(cube: Cube) -> str:
     """Rows of `cube` from a relation `source` that has its columns at a finer grain or with more dimensions."""
     keys = names(["bucket", *cube.dimensions])
-    figures = ", ".join(f"sum({quote(name)}) AS {quote(name)}" for name in cubes.SUM_NAMES)
     if not cube.has_histograms:
-        return f"SELECT {keys}, {figures} FROM source GROUP BY {keys}"
+        return f"SELECT {keys}, {_summed()} FROM source GROUP BY {keys}"
     arrays = ", ".join(f"analytics_concat({name}) AS {name}" for name in _ARRAYS)
-    return _compacted(f"SELECT {keys}, {figures}, {arrays} FROM source GROUP BY {keys}", keys)
+    return _compacted(f"SELECT {keys}, {_summed()}, {arrays} FROM source GROUP BY {keys}", keys)
 
 
-def charges(window: str) -> str:
-    """Rows of the charge rollup from the ledger lines in `window`."""
-    keys = names(["bucket", *cubes.CHARGE_DIMENSIONS])
-    return f"""SELECT {keys}, sum(quantity), sum(cost) FROM (
-  SELECT {bucket_of("l.started_at", Grain.QUARTER_HOUR)} AS bucket, l.organization, l.team, l.project, l.api_key,
-    l.provider, l.model_served AS model, c.meter, c.rate_id, coalesce(c.currency, l.currency) AS currency,
-    c.unit_price, coalesce(c.quantity, 0) AS quantity, coalesce(c.cost, 0) AS cost
-  FROM {LEDGER} l, jsonb_to_recordset(l.charges)
-    AS c(meter text, rate_id text, quantity numeric, unit_price numeric, cost numeric, currency text)
-  WHERE {window}) c GROUP BY {keys}"""
+def insert_minutes(window: str) -> str:
+    """The minute cube from the ledger lines in `window`. Returns how many lines there were."""
+    into = f"INSERT INTO {cubes.LIVE.table(Grain.MINUTE)} ({columns_of(cubes.LIVE)}) {from_lines(cubes.LIVE)}"
+    read = ledger.lines(Grain.MINUTE, window)
+    return f"WITH lines AS MATERIALIZED ({read}), live_rows AS ({into}) SELECT count(*) FROM lines"
 
 
-def insert_from_ledger(grain: Grain, window: str, tags: int = 0) -> str:
-    """One statement, hence one snapshot, for every cube of `grain` that reads the ledger. Returns how many lines there
-    were and how many subjects were admitted."""
-    targets = [cube for cube in cubes.CUBES if grain in cube.grains and cube.source is None]
-    inserts = []
-    if grain == Grain.QUARTER_HOUR:
-        admit = f"INSERT INTO {ADMITTED} (organization, name, value) SELECT %(organization)s, name, raw FROM fresh"
-        inserts += [
-            f"pairs AS MATERIALIZED ({pairs(tags)})",
-            f"fresh AS MATERIALIZED ({_fresh()})",
-            # in one order, so that two who admit the same never wait for each other
-            f"admitted AS ({admit} ORDER BY name, raw ON CONFLICT DO NOTHING RETURNING 1)",
-            f"subjects AS ({subjects('fresh')})",
-        ]
-    inserts += [
-        f"{cube.name}_rows AS (INSERT INTO {cube.table(grain)} ({columns_of(cube)}) {from_lines(cube)})"
-        for cube in targets
+def insert_quarter_hours(window: str, tags: int = 0) -> str:
+    """One statement, hence one snapshot, for every cube that reads the ledger. Returns how many lines there were and
+    how many subjects were admitted."""
+    quarter_hour = Grain.QUARTER_HOUR
+    has_subject = "l.end_user IS NOT NULL OR l.tag_set IS NOT NULL" if tags else "l.end_user IS NOT NULL"
+    admit = f"INSERT INTO {ADMITTED} (organization, name, value) SELECT %(organization)s, name, raw FROM fresh"
+    stages = [
+        f"finest AS MATERIALIZED ({finest(ledger.lines(quarter_hour, window))})",
+        f"lines AS MATERIALIZED ({ledger.lines(quarter_hour, f'{window} AND ({has_subject})', tags)})",
+        f"pairs AS MATERIALIZED ({pairs(tags)})",
+        f"fresh AS MATERIALIZED ({_fresh()})",
+        # in one order, so that two who admit the same never wait for each other
+        f"admitted AS ({admit} ORDER BY name, raw ON CONFLICT DO NOTHING RETURNING 1)",
+        f"subjects AS ({subjects('fresh')})",
     ]
-    if grain == Grain.QUARTER_HOUR:
-        into = f"{cubes.CHARGE_TABLE} ({names(['bucket', *cubes.CHARGE_DIMENSIONS])}, quantity, cost)"
-        inserts.append(f"charge_rows AS (INSERT INTO {into} {charges(window)})")
-    source = f"WITH lines AS MATERIALIZED ({lines(grain, window, tags)})"
-    admitted = "(SELECT count(*) FROM admitted)" if grain == Grain.QUARTER_HOUR else "0"
-    return ",\n".join([source, *inserts]) + f"\nSELECT count(*), {admitted} FROM lines"
+    stages += [
+        f"{cube.name}_rows AS (INSERT INTO {cube.table(quarter_hour)} ({columns_of(cube)}) "
+        f"{from_lines(cube) if cube is cubes.SUBJECT else from_finest(cube)})"
+        for cube in cubes.OF_LEDGER
+    ]
+    into = f"{cubes.CHARGE_TABLE} ({names(['bucket', *cubes.CHARGE_DIMENSIONS])}, quantity, cost)"
+    stages.append(f"charge_rows AS (INSERT INTO {into} {ledger.charges(window)})")
+    with_stages = ",\n".join(stages)
+    return f"WITH {with_stages}\nSELECT coalesce(sum(lines), 0), (SELECT count(*) FROM admitted) FROM finest"
 
 
 def source_of(cube: Cube, grain: Grain) -> tuple[str, Grain]:

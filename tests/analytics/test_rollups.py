@@ -14,7 +14,7 @@ from django.db import connection, connections, transaction
 
 from analytics.histogram import OUTPUT_RATE, buckets
 from analytics.models import KeyDay, LiveMinute, ModelDay, ProjectQuarterHour, TotalDay, WideQuarterHour
-from analytics.rollups import cubes, state
+from analytics.rollups import cubes, ledger, state
 from analytics.rollups import refresh as refreshing
 from analytics.rollups.cubes import Grain
 from analytics.rollups.marks import drain_marks, process_marks, prune_minutes
@@ -159,6 +159,30 @@ def test_costs_are_split_by_meter_and_charges_keep_their_product(company: Acme, 
         (at(9, 15), "reasoning", 50),
     ]
     assert all(r["quantity"] * r["unit_price"] == r["cost"] for r in rows)
+
+
+@pytest.mark.parametrize("count", [1, ledger.SLOTS, ledger.SLOTS + 1, 9])
+def test_costs_are_split_however_many_charges_a_line_has(company: Acme, fetch: Fetch, count: int) -> None:
+    meters = ["input", "output", "cache_read", "image", "cache_write_1h", "audio_input", "reasoning", "tool", "input"]
+    charges = [
+        {"meter": meter, "rate_id": f"r{place}", "quantity": 10, "unit_price": "0.5", "cost": f"{2**place}"}
+        for place, meter in enumerate(meters[:count])
+    ]
+    book_lines(line(company, at=at(9), charges=charges, cost=Decimal(2**count - 1)))
+
+    refresh(company.organization.pk, at(9), at(10))
+
+    row = ModelDay.objects.values().get()
+    kinds = [
+        {"input": 0, "audio_input": 0, "cache_read": 2, "cache_write_1h": 2, "tool": 3}.get(meter, 1)
+        for meter in meters[:count]
+    ]
+    expected = [sum(2**place for place, kind in enumerate(kinds) if kind == wanted) for wanted in (0, 1, 2)]
+    assert [row["input_cost"], row["output_cost"], row["cache_cost"]] == expected
+    rows = fetch("SELECT meter, currency, quantity, cost FROM analytics_charge_quarter_hour ORDER BY rate_id")
+    assert [(r["meter"], r["currency"], r["quantity"], r["cost"]) for r in rows] == [
+        (meter, "USD", 10, 2**place) for place, meter in enumerate(meters[:count])
+    ]
 
 
 def test_an_adjustment_adds_cost_and_no_request(company: Acme) -> None:

@@ -449,7 +449,10 @@ def test_a_refresh_makes_cached_answers_old(ask: Ask, busy: Acme) -> None:
         ({"dimensions": ["model"], "measures": ["latency_p50"]}, {"analytics_model_day"}),
         ({"dimensions": ["team"], "granularity": "hour"}, {"analytics_project_quarter_hour"}),
         ({"measures": ["distinct_users"]}, {"analytics_key_day"}),
-        ({"dimensions": ["status"], "compare_to": "previous_year"}, {"analytics_wide_day"}),
+        ({"dimensions": ["status"], "compare_to": "previous_year"}, {"analytics_outcome_day"}),
+        ({"dimensions": ["status"], "start": at(1)}, {"analytics_outcome_day", "analytics_wide_quarter_hour"}),
+        ({"dimensions": ["api_key", "model"]}, {"analytics_key_model_day"}),
+        ({"dimensions": ["api_key", "status"]}, {"analytics_wide_day"}),
     ],
 )
 def test_the_plan_reads_the_smallest_cube_and_never_the_ledger(
