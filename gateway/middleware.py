@@ -8,7 +8,7 @@ import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 
-from gateway.ledger.ids import uuid7
+from gateway.ledger.ids import uuid7_hex
 
 # A caller's id is kept when it is a sane token; anything else is replaced.
 VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
@@ -19,7 +19,7 @@ def request_id_from(value: str | None) -> str:
 
     Fresh ids ascend with time (UUIDv7): the ledger's index over them grows at its end instead of everywhere.
     """
-    return value if value and VALID_REQUEST_ID.fullmatch(value) else f"req_{uuid7().hex}"
+    return value if value and VALID_REQUEST_ID.fullmatch(value) else f"req_{uuid7_hex()}"
 
 
 def set_client_address(request: HttpRequest) -> None:

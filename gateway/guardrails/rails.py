@@ -109,6 +109,15 @@ class Verdict:
             self.blocked_by = hit
 
 
+def is_clean(texts: Iterable[str], rails: Sequence[Rail]) -> bool:
+    """Whether no guardrail finds anything in any of the texts: `screen` would leave them as they are."""
+    for text in texts:
+        for rail in rails:
+            if rail.check.find(text):
+                return False
+    return True
+
+
 def screen(text: str, rails: Iterable[Rail], verdict: Verdict) -> str:
     """The text after every guardrail in order, each seeing what the one before left; findings go to `verdict`."""
     for rail in rails:

@@ -3,7 +3,7 @@
 Structure (roles, ids, model names, types, URLs of images, encoded files) is never looked at nor changed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 TEXT_KEYS = frozenset(
@@ -11,31 +11,35 @@ TEXT_KEYS = frozenset(
      "reasoning_content", "thinking", "output_text", "output", "delta", "partial_json", "suffix"}
 )  # fmt: skip
 OPAQUE_KEYS = frozenset({"image_url", "input_audio", "file", "source", "inline_data", "audio", "data", "signature"})
-REQUEST_KEYS = ("messages", "input", "prompt", "instructions", "system", "suffix")
-ANSWER_KEYS = ("choices", "output", "content", "output_text", "completion")
+REQUEST_KEYS = frozenset({"messages", "input", "prompt", "instructions", "system", "suffix"})
 
 Change = Callable[[str], str]
 
 
-def request_texts(fields: dict[str, Any]) -> Iterator[str]:
-    """Every text of a request, in order."""
-    for name in REQUEST_KEYS:
-        if name in fields:
-            yield from _texts(fields[name], is_text=name in TEXT_KEYS)
+def request_texts(fields: dict[str, Any]) -> list[str]:
+    """Every text of a request, in the order in which `change_request` comes by."""
+    found: list[str] = []
+    for name, value in fields.items():
+        if name in REQUEST_KEYS:
+            _collect(value, name in TEXT_KEYS, False, found)
+    return found
 
 
-def _texts(value: Any, *, is_text: bool, is_free: bool = False) -> Iterator[str]:
+def _collect(value: Any, is_text: bool, is_free: bool, found: list[str]) -> None:
     if isinstance(value, str):
         if is_text and value:
-            yield value
+            found.append(value)
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item, is_text=is_text, is_free=is_free)
+            _collect(item, is_text, is_free, found)
     elif isinstance(value, dict):
         for name, item in value.items():
             if is_free or name not in OPAQUE_KEYS:
                 inner = is_free or _is_free(name, item)
-                yield from _texts(item, is_text=inner or name in TEXT_KEYS, is_free=inner)
+                if inner or item.__class__ is not str:
+                    _collect(item, inner or name in TEXT_KEYS, inner, found)
+                elif item and name in TEXT_KEYS:
+                    found.append(item)
 
 
 def _is_free(name: str, value: Any) -> bool:
@@ -49,11 +53,13 @@ def change_request(fields: dict[str, Any], change: Change) -> dict[str, Any]:
             for name, value in fields.items()}  # fmt: skip
 
 
-def answer_texts(body: dict[str, Any]) -> Iterator[str]:
-    """Every text of a whole answer, in order."""
-    for name in ANSWER_KEYS:
-        if name in body:
-            yield from _texts(body[name], is_text=name in TEXT_KEYS)
+def answer_texts(body: dict[str, Any]) -> list[str]:
+    """Every text of a whole answer, in the order in which `change_answer` comes by."""
+    found: list[str] = []
+    for name, value in body.items():
+        if name not in OPAQUE_KEYS:
+            _collect(value, name in TEXT_KEYS, False, found)
+    return found
 
 
 def change_answer(body: dict[str, Any], change: Change) -> dict[str, Any]:

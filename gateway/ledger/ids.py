@@ -25,6 +25,13 @@ def uuid7(ms: int | None = None, random_bits: int | None = None) -> uuid.UUID:
     return uuid.UUID(int=(stamp & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | high << 64 | 0x2 << 62 | low)
 
 
+def uuid7_hex() -> str:
+    """32 hexadecimal digits of a new UUIDv7, without building the `UUID`."""
+    bits = int.from_bytes(os.urandom(10), "big")
+    ms, low = time.time_ns() // 1_000_000, 0x8000000000000000 | (bits & 0x3FFFFFFFFFFFFFFF)
+    return f"{ms:012x}7{(bits >> 62) & 0xFFF:03x}{low:016x}"
+
+
 def uuid7_ms(value: uuid.UUID) -> int:
     """The Unix millisecond inside a UUIDv7."""
     return value.int >> 80

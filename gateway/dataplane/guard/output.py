@@ -10,7 +10,7 @@ from gateway.dataplane.call import Call
 from gateway.dataplane.errors import Denied
 from gateway.dataplane.guard.rules import Rules
 from gateway.guardrails import texts
-from gateway.guardrails.rails import Hit, Verdict, screen
+from gateway.guardrails.rails import Hit, Verdict, is_clean, screen
 from gateway.guardrails.streaming import StreamGuard
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class OutputGuard:
 
     def whole(self, body: bytes) -> bytes:
         answer = orjson.loads(body)
+        if is_clean(texts.answer_texts(answer), self._rails):
+            return body
         changed = texts.change_answer(answer, lambda text: screen(text, self._rails, self._verdict))
         tell(self._call, self._verdict)
         self._count()

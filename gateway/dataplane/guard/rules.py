@@ -46,10 +46,14 @@ class Rules:
     reviews: list[Webhook] = field(default_factory=list)
     """Webhooks that are asked about answers."""
     stamps: list[str] = field(default_factory=list)
+    _version: str = ""
 
     @property
     def version(self) -> str:
-        return hashlib.sha256("|".join(self.stamps).encode()).hexdigest()[:16]
+        """Worked out when the first call asks: by then the rules are complete."""
+        if not self._version:
+            self._version = hashlib.sha256("|".join(self.stamps).encode()).hexdigest()[:16]
+        return self._version
 
     def with_(self, other: "Rules") -> "Rules":
         """The organization's rules, then the project's."""

@@ -12,7 +12,7 @@ from gateway.dataplane.guard.review import WebhookReview
 from gateway.dataplane.guard.rules import Rules, rules_for
 from gateway.dataplane.guard.service import GuardService
 from gateway.guardrails import texts
-from gateway.guardrails.rails import Rail, Verdict, screen
+from gateway.guardrails.rails import Rail, Verdict, is_clean, screen
 from gateway.guardrails.window import TextWindow
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ def guard_input(call: Call, runtime: "Runtime") -> Awaitable[None] | None:
         call.filters.append(OutputGuard(call, rules, service))
     if rules.reviews and call.endpoint.dialect in GUARDED_OUTPUT:
         call.reviewers.append(WebhookReview(call, rules.reviews, runtime, service))
-    size = sum(map(len, texts.request_texts(call.fields))) if rules.into else 0
-    if rules.webhooks or size > LONG_CHARS:
+    given = texts.request_texts(call.fields) if rules.into else []
+    if rules.webhooks or sum(map(len, given)) > LONG_CHARS:
         return _guard_slowly(call, runtime, rules, service)
-    if size:
+    if not is_clean(given, rules.into):
         verdict = Verdict()
         changed = texts.change_request(call.fields, lambda text: screen(text, rules.into, verdict))
         _conclude(call, changed, verdict, service)
@@ -55,7 +55,7 @@ async def _guard_slowly(call: Call, runtime: "Runtime", rules: Rules, service: G
         screened = [await _screen_long(text, rules.into, verdict) for text in texts.request_texts(call.fields)]
         _conclude(call, _replaced(call.fields, screened), verdict, service)
     for hook in rules.webhooks:
-        given = list(texts.request_texts(call.fields))
+        given = texts.request_texts(call.fields)
         answer = await webhook.ask(hook, call, given, runtime)
         if answer is not None:
             verdict = Verdict()

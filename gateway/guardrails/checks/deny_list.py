@@ -43,4 +43,4 @@ def _gate(terms: Sequence[str]) -> Gate:
         return is_open
     if len(longest) <= FEW:
         return any_of(*sorted(longest))
-    return lambda text: not longest.isdisjoint(_WORD.findall(text))
+    return Gate("", lambda text: not longest.isdisjoint(_WORD.findall(text)))

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from gateway.guardrails.finding import Finding
-from gateway.guardrails.gates import any_of
+from gateway.guardrails.gates import any_of, anywhere
 
 THRESHOLD = 1.0
 MAX_CHARS = 200_000
@@ -21,6 +21,12 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\U0
 _has_odd_blank = any_of("  ", "\t", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x1f")
 LONG_RUN = 40
 _BASE64 = re.compile(rf"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{{{LONG_RUN},}}={{0,2}}")
+_BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_GAPS = b" .*_-"
+_LETTERS = bytes(code for code in range(128) if chr(code).isalnum())
+# Every ASCII character by its sort: looking for a run of one sort is then a search for a string.
+_AS_BASE64 = bytes(ord("b") if code in _BASE64_LETTERS else ord(" ") for code in range(256))
+_AS_SPACED = bytes(ord("g") if code in _GAPS else ord("w") if code in _LETTERS else ord(" ") for code in range(256))
 _MAYBE_SPACED = re.compile(r"[ .*_-]\w[ .*_-]\w[ .*_-]")
 _BLANKS = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
 _SPACED = re.compile(r"(?<!\w)(?:\w[ .*_-]){5,}\w(?!\w)")
@@ -68,6 +74,7 @@ _WEIGHTED = (
 SIGNS = tuple(
     (name, weight, re.compile(expression), any_of(*literals)) for name, weight, expression, literals in _WEIGHTED
 )
+_has_some = anywhere(sorted({literal for *_, literals in _WEIGHTED for literal in literals})).opens
 
 
 class InjectionCheck:
@@ -112,6 +119,8 @@ def _unveiled(text: str) -> tuple[str, str]:
 
 
 def _weigh(plain: str, weights: dict[str, float]) -> None:
+    if not _has_some(plain):
+        return
     for name, weight, expression, gate in SIGNS:
         if gate(plain) and weight > weights.get(name, 0) and expression.search(plain):
             weights[name] = weight
@@ -120,16 +129,23 @@ def _weigh(plain: str, weights: dict[str, float]) -> None:
 def _plain(text: str) -> str:
     """Compatibility forms folded, spaced-out words closed, lower case, single blanks (line ends stay)."""
     folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    if _MAYBE_SPACED.search(folded):
+    if _may_be_spaced(folded):
         folded = _SPACED.sub(lambda match: re.sub(r"[ .*_-]", "", match.group()), folded)
     if not folded.isascii() or _has_odd_blank(folded):
         folded = _BLANKS.sub(" ", folded)
     return folded.lower().replace("’", "'")
 
 
+def _may_be_spaced(text: str) -> bool:
+    """Whether letters stand apart somewhere. An underscore is both, so that only the search itself can tell."""
+    if text.isascii() and "_" not in text:
+        return b"gwgwg" in text.encode().translate(_AS_SPACED)
+    return _MAYBE_SPACED.search(text) is not None
+
+
 def _decoded(text: str) -> list[str]:
     """Texts hidden in runs of Base64; the first few."""
-    if max(map(len, text.split()), default=0) < LONG_RUN:
+    if b"b" * LONG_RUN not in text.encode("utf-8", "replace").translate(_AS_BASE64):
         return []
     found = []
     for match in list(_BASE64.finditer(text))[:10]:

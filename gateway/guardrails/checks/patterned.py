@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from gateway.guardrails.finding import Finding
+from gateway.guardrails.gates import DIGIT, has_digit
 from gateway.guardrails.patterns import PII, SECRETS, Pattern
 
 
@@ -13,11 +14,24 @@ class PatternCheck:
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         self.patterns = tuple(patterns)
+        self._order = {pattern.name: place for place, pattern in enumerate(self.patterns)}
+        by_mark: dict[str, list[Pattern]] = {}
+        for pattern in self.patterns:
+            by_mark.setdefault(pattern.gate.mark, []).append(pattern)
+        self._by_mark = tuple(by_mark.items())
         self.window = max((pattern.window for pattern in self.patterns), default=0)
 
     def find(self, text: str) -> Sequence[Finding]:
-        found = [finding for pattern in self.patterns if pattern.gate(text) for finding in _matches(pattern, text)]
-        found.sort(key=lambda finding: (finding.start, -finding.end))
+        found: list[Finding] = []
+        for mark, patterns in self._by_mark:
+            if has_digit(text) if mark is DIGIT else mark in text:
+                for pattern in patterns:
+                    if pattern.gate.opens(text):
+                        found += _matches(pattern, text)
+        return self._first_and_longest(found) if found else found
+
+    def _first_and_longest(self, found: list[Finding]) -> list[Finding]:
+        found.sort(key=lambda finding: (finding.start, -finding.end, self._order[finding.what]))
         kept: list[Finding] = []
         for finding in found:
             if not kept or finding.start >= kept[-1].end:

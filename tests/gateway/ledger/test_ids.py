@@ -1,3 +1,4 @@
+import time
 import uuid
 from datetime import UTC, datetime
 
@@ -28,6 +29,16 @@ def test_the_hot_paths_id_is_a_valid_uuid7(ms: int) -> None:
     value = uuid.UUID(new_id(ms))
 
     assert (value.version, value.variant, ids.uuid7_ms(value)) == (7, uuid.RFC_4122, ms)
+
+
+def test_the_hexadecimal_form_is_a_valid_uuid7_of_now() -> None:
+    before = time.time_ns() // 1_000_000
+
+    made = [uuid.UUID(ids.uuid7_hex()) for _ in range(100)]
+
+    assert {(value.version, value.variant) for value in made} == {(7, uuid.RFC_4122)}
+    assert all(before <= ids.uuid7_ms(value) <= time.time_ns() // 1_000_000 for value in made)
+    assert len(set(made)) == 100
 
 
 @given(st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2200, 1, 1), timezones=st.just(UTC)))
