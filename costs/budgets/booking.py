@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 import psycopg
 
-from costs.budgets import sql
+from costs.budgets import money, sql
 from costs.budgets.loading import read_index
 from costs.budgets.views import Applied, BudgetIndex, BudgetView
 from gateway.ledger.hooks import NewLines
@@ -116,8 +116,16 @@ def additions(lines: Iterable[Line], index: BudgetIndex, keys: Mapping[str, KeyO
 
 def charge_of(line: Line) -> Decimal:
     """What a line takes from the leases it names: its cost, or what is kept in reserve for it without a price."""
-    name = "unpriced_hold" if line.get("price_status") == "unpriced" else "cost"
-    return Decimal(str(line.get(name) or 0))
+    return Decimal(str(line.get(_charged(line)) or 0))
+
+
+def ticks_of_charge(line: Line) -> int:
+    """`charge_of` in ticks."""
+    return money.ticks_of_text(str(line.get(_charged(line)) or 0))
+
+
+def _charged(line: Line) -> str:
+    return "unpriced_hold" if line.get("price_status") == "unpriced" else "cost"
 
 
 def _budgets(line: Line, index: BudgetIndex, keys: Mapping[str, KeyOfLine]) -> Iterable[Applied]:

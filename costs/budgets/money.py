@@ -13,6 +13,14 @@ def ticks(amount: Decimal | str | int) -> int:
     return int(_EXACT.to_integral_value(_EXACT.scaleb(value, _PLACES)))
 
 
+def ticks_of_text(amount: str) -> int:
+    """`ticks` of a text; of one with all ten places, as ledger lines have it, without decimal arithmetic."""
+    whole, _, places = amount.partition(".")
+    if len(places) == _PLACES and places.isdecimal() and whole.isdecimal():
+        return int(whole + places)
+    return ticks(amount)
+
+
 def units(value: int) -> Decimal:
     """Ticks → amount in currency units with ten places."""
     return Decimal(value).scaleb(-_PLACES, _EXACT)

@@ -125,6 +125,14 @@ class Purse:
         return True
 
     @staticmethod
+    def hold_unless_waited_for(pots: Sequence[Pot], amount: int, now: float) -> bool:
+        """As `hold`, but never past calls that wait for one of the pots."""
+        for pot in pots:
+            if pot.waiting:
+                return False
+        return Purse.hold(pots, amount, now)
+
+    @staticmethod
     def take(pots: Iterable[Pot], amount: int, now: float) -> None:
         """Take it, covered or not."""
         for pot in pots:

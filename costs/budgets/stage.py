@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.conf import settings
 
 from costs.budgets import money
-from costs.budgets.booking import charge_of
+from costs.budgets.booking import ticks_of_charge
 from costs.budgets.clerk import BudgetClerk
 from costs.budgets.pots import Ask, Pot, Purse
 from costs.budgets.views import Applied, BudgetView
@@ -39,17 +39,19 @@ def hold(call: "Call", runtime: "Runtime") -> Awaitable[None] | None:
     applied = applied_to(call, clerk)
     if not applied:
         return None
-    blocking = [(budget, subject) for budget, subject in applied if budget.blocks]
-    if not blocking and not any(budget.is_shadow for budget, _ in applied):
+    blocking = [each for each in applied if each[0].blocks]
+    has_shadows = len(blocking) < len(applied) and any(budget.is_shadow for budget, _ in applied)
+    if not blocking and not has_shadows:
         return None
-    plan = _plan(call, runtime, blocking)
     ms = clock.now_ms()
-    _watch_shadows(clerk, applied, plan, ms)
+    plan = _plan(call, runtime, blocking, ms)
+    if has_shadows:
+        _watch_shadows(clerk, applied, plan, ms)
     if not plan.blocking or plan.amount == 0:
         return None
     plan.pots = [clerk.purse.pot(budget, subject, ms) for budget, subject in plan.blocking]
     now = time.monotonic()
-    if not any(pot.waiting for pot in plan.pots) and Purse.hold(plan.pots, plan.amount, now):
+    if Purse.hold_unless_waited_for(plan.pots, plan.amount, now):
         _attach(call, clerk, plan)
         return None
     least = plan.least
@@ -97,9 +99,9 @@ class Plan:
         return self.amount if self.stand_in else self.worst.cost(min(self.cap, 1))
 
 
-def _plan(call: "Call", runtime: "Runtime", blocking: list[Applied]) -> Plan:
+def _plan(call: "Call", runtime: "Runtime", blocking: list[Applied], ms: int) -> Plan:
     pricer = cast("BookPricer", runtime.pricer)
-    at = EPOCH + timedelta(milliseconds=clock.now_ms())
+    at = EPOCH + timedelta(milliseconds=ms)
     worst = worst_case(call, pricer, at)
     cap = output_limit(call, settings.GATEWAY_DEFAULT_OUTPUT_CAP)
     plan = Plan(blocking, worst, cap, worst.cost(cap))
@@ -109,7 +111,11 @@ def _plan(call: "Call", runtime: "Runtime", blocking: list[Applied]) -> Plan:
 
 
 def _currencies_fit(worst: Worst, blocking: Sequence[Applied]) -> bool:
-    return all(card.currency == budget.currency for budget, _ in blocking if budget.currency for card in worst.cards)
+    for budget, _ in blocking:
+        for card in worst.cards:
+            if budget.currency and card.currency != budget.currency:
+                return False
+    return True
 
 
 def _follow_unpriced_rule(call: "Call", runtime: "Runtime", plan: Plan, pricer: "BookPricer") -> None:
@@ -259,7 +265,7 @@ class Held:
         self.running -= 1
         if self.beside:
             Purse.give_back(self.pots, self.beside.pop())
-        charge = money.ticks(charge_of(line))
+        charge = ticks_of_charge(line)
         if charge:
             Purse.charge([self.by_counter[counter] for counter in line.get("leases", ())], charge)
         if outcome.is_final:

@@ -27,6 +27,7 @@ STATE_TOKENS = 128_000
 STATE_FIELDS = ("previous_response_id", "conversation", "prompt")
 WITHOUT_OUTPUT = frozenset({OPENAI_EMBEDDINGS})
 MAX_CHOICES = 128
+NOBODY: frozenset[str] = frozenset()
 _IMAGE = re.compile(rb"data:image/[a-z0-9.+-]{1,20};base64,[A-Za-z0-9+/=]*")
 _STANDARD_TIERS = frozenset({"auto", "default", "standard", "standard_only"})
 
@@ -39,11 +40,17 @@ class Bounds:
     card: RateCard
     tiers: tuple[tuple[int, int, int, int], ...]
     """`(above_tokens, input, output, rest)`: two rates a token, and what a call costs besides, rounding included."""
+    prices_input: bool
+    prices_output: bool
+    """Whether every tier says what such a token costs."""
 
     def cost(self, input_tokens: int, output_tokens: int) -> int:
         """Ticks, rounded up."""
-        reachable = [tier for tier in self.tiers if tier[0] < input_tokens] or [self.tiers[-1]]
-        most = max(into * input_tokens + out * output_tokens + rest for _, into, out, rest in reachable)
+        _, into, out, rest = self.tiers[-1]
+        most = into * input_tokens + out * output_tokens + rest
+        for above, into, out, rest in self.tiers[:-1]:
+            if above < input_tokens:
+                most = max(most, into * input_tokens + out * output_tokens + rest)
         return -(-most // _FINE_PER_TICK)
 
 
@@ -59,8 +66,14 @@ def bounds_of(card: RateCard) -> Bounds:
     if known is None:
         if len(_known) >= MAX_KNOWN:
             _known.clear()
-        known = _known[id(card)] = Bounds(card, tuple(map(_bound_of_tier, card.tiers)))
+        tiers = tuple(map(_bound_of_tier, card.tiers))
+        known = Bounds(card, tiers, _has_rates(card, INPUT_METERS), _has_rates(card, OUTPUT_METERS))
+        _known[id(card)] = known
     return known
+
+
+def _has_rates(card: RateCard, meters: Iterable[str]) -> bool:
+    return all(any(name in tier.rates for name in meters) for tier in card.tiers)
 
 
 def _bound_of_tier(tier: RateTier) -> tuple[int, int, int, int]:
@@ -111,14 +124,16 @@ def worst_case(call: "Call", pricer: "BookPricer", at: datetime, targets: "Itera
     """Bound of `call` over its candidates. `at`: when the attempt starts."""
     if call.endpoint.is_media:
         return _worst_of_media(call, pricer, at, call.candidates if targets is None else targets)
-    cards: dict[int, RateCard] = {}
-    unpriced = set()
+    cards: list[RateCard] = []
+    unpriced = []
     for target in call.candidates if targets is None else targets:
         found = _cards(target, pricer, at, call)
         if not found:
-            unpriced.add(target.name)
-        cards.update((id(card), card) for card in found)
-    return Worst(input_bound(call), _choices(call.fields), tuple(cards.values()), frozenset(unpriced))
+            unpriced.append(target.name)
+        cards += [card for card in found if not any(card is known for known in cards)] if cards else found
+    return Worst(
+        input_bound(call), _choices(call.fields), tuple(cards), frozenset(unpriced) if unpriced else NOBODY
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,29 +169,24 @@ def _cards(target: "Target", pricer: "BookPricer", at: datetime, call: "Call") -
     no rate for what the call uses."""
     key, tier = call.key, call.fields.get("service_tier")
     assert key is not None
-    contexts: list[Mapping[str, str]] = [{}]
+    price_list, model = target.provider.price_list, target.upstream_name
+    found = [pricer.card(price_list, model, at, key.organization)]
     if isinstance(tier, str) and tier not in _STANDARD_TIERS:
-        contexts.append({"service_tier": tier})
-    provider = target.provider
-    found = [
-        pricer.card(provider.price_list, target.upstream_name, at, key.organization, context) for context in contexts
-    ]
-    return [card for card in found if card is not None and _has_rates(card, call)]
+        found.append(pricer.card(price_list, model, at, key.organization, {"service_tier": tier}))
+    return [card for card in found if card is not None and _serves(bounds_of(card), call)]
 
 
-def _has_rates(card: RateCard, call: "Call") -> bool:
-    """Whether every tier says what a token in, and one out where the call makes any, costs."""
-    needed = (INPUT_METERS,) if call.endpoint.dialect in WITHOUT_OUTPUT else (INPUT_METERS, OUTPUT_METERS)
-    return all(any(name in tier.rates for name in names) for tier in card.tiers for names in needed)
+def _serves(bounds: Bounds, call: "Call") -> bool:
+    """Whether the card says what a token in, and one out where the call makes any, costs."""
+    return bounds.prices_input and (bounds.prices_output or call.endpoint.dialect in WITHOUT_OUTPUT)
 
 
 def output_limit(call: "Call", default: int) -> int:
     """The output cap of a call under a hard budget: the least of what the client asks and what its targets can make."""
     if call.endpoint.dialect in WITHOUT_OUTPUT or call.endpoint.is_media:
         return 0
-    bounds = [target.max_output_tokens for target in call.candidates if target.max_output_tokens]
-    bounds += [cap for cap in (call.max_tokens, call.policy.output_cap) if cap is not None and cap > 0]
-    return min(bounds) if bounds else default
+    bounds = [target.max_output_tokens for target in call.candidates]
+    return min([cap for cap in (*bounds, call.max_tokens, call.policy.output_cap) if cap and cap > 0], default=default)
 
 
 def input_bound(call: "Call") -> int:
@@ -189,8 +199,9 @@ def input_bound(call: "Call") -> int:
         tokens += IMAGE_TOKENS * _images(fields)
     if fields.get("tools"):
         tokens += TOOLS_TOKENS
-    if any(fields.get(name) for name in STATE_FIELDS):
-        tokens += STATE_TOKENS
+    for name in STATE_FIELDS:
+        if fields.get(name):
+            return tokens + STATE_TOKENS
     return tokens
 
 
@@ -207,5 +218,7 @@ def _images(fields: Mapping[str, Any]) -> int:
 
 def _choices(fields: Mapping[str, Any]) -> int:
     """How many answers are made: `n`, or `best_of` of text completions."""
+    if "n" not in fields and "best_of" not in fields:
+        return 1
     asked = [value for name in ("n", "best_of") if isinstance(value := fields.get(name), int)]
     return min(MAX_CHOICES, max(1, *asked)) if asked else 1

@@ -1,8 +1,8 @@
 """The data plane: a plain ASGI callable. No Django handler, middleware or ORM on the way of a call."""
 
-import asyncio
 import gc
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.conf import settings
 from gateway.dataplane import call as call_module
 from gateway.dataplane.call import Call
 from gateway.dataplane.console import ConsoleRelay
+from gateway.dataplane.eager import within
 from gateway.dataplane.endpoints import ANTHROPIC_MESSAGES, ENDPOINTS, MIB, OPENAI_CHAT, Endpoint, unknown
 from gateway.dataplane.errors import ApiError, Denied
 from gateway.dataplane.models_list import models
@@ -244,19 +245,19 @@ async def read_body(
         raise _too_large(limit, is_unread=waits)
     if not is_kept and (waits or announced > DISCARD_LIMIT_BYTES):
         return b""
+    deadline = time.monotonic() + settings.GATEWAY_BODY_TIMEOUT_S
     try:
-        async with asyncio.timeout(settings.GATEWAY_BODY_TIMEOUT_S):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return None
-                piece = message.get("body", b"")
-                size += len(piece)
-                too_large = too_large or size > limit
-                if is_kept and not too_large:
-                    parts.append(piece)
-                if not message.get("more_body", False) or size > DISCARD_LIMIT_BYTES:
-                    break
+        while True:
+            message = await within(deadline - time.monotonic(), receive())
+            if message["type"] == "http.disconnect":
+                return None
+            piece = message.get("body", b"")
+            size += len(piece)
+            too_large = too_large or size > limit
+            if is_kept and not too_large:
+                parts.append(piece)
+            if not message.get("more_body", False) or size > DISCARD_LIMIT_BYTES:
+                break
     except TimeoutError as error:
         raise ApiError(408, "request_timeout", "The request body did not arrive in time.",
                        headers={"Connection": "close"}) from error  # fmt: skip

@@ -96,6 +96,7 @@ class Call:
     trace: "TraceContext | None" = None
     error: ApiError | None = None
     keep_going: list[Callable[[], bool]] = field(default_factory=list)
+    _limited: tuple[object, int | None] = (None, None)
 
     @property
     def wants_usage(self) -> bool:
@@ -119,11 +120,18 @@ class Call:
 
     @property
     def max_tokens(self) -> int | None:
-        for name in ("max_completion_tokens", "max_output_tokens", "max_tokens"):
-            value = self.fields.get(name)
-            if isinstance(value, int) and not isinstance(value, bool):  # lenient providers take `true` for 1
-                return value
-        return None
+        """The longest answer the caller asks for; worked out once, since every stage wants to know."""
+        if self._limited[0] is not self.fields:
+            self._limited = self.fields, _limit_in(self.fields)
+        return self._limited[1]
+
+
+def _limit_in(fields: Mapping[str, Any]) -> int | None:
+    for name in CAP_KEYS:
+        value = fields.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):  # lenient providers take `true` for 1
+            return value
+    return None
 
 
 def headers_of(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -271,8 +279,9 @@ def _refuse_ambiguity(body: bytes, fields: Mapping[str, Any]) -> None:
         raise ApiError(400, "duplicate_key", f"The body has the key {error} twice.", param=str(error)) from error
     except RecursionError as error:
         raise ApiError(400, "invalid_json", "The body is nested too deeply.") from error
-    is_costly = any(jsonsplice.needs_scan(body, key, fields) for key in SPLICED_KEYS)
-    if is_costly and jsonsplice.is_too_long_to_scan(body):
+    if not jsonsplice.is_too_long_to_scan(body):
+        return
+    if any(jsonsplice.needs_scan(body, key, fields) for key in SPLICED_KEYS):
         raise ApiError(400, "invalid_json", f"The body has more than {jsonsplice.MAX_SCANNED:,} parts.")
 
 

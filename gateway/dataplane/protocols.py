@@ -1,6 +1,6 @@
 """What the data plane needs from elsewhere, chosen by dotted path in the settings; tests bring fakes."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Message = Mapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
-Receive = Callable[[], Awaitable[Message]]
+Receive = Callable[[], Coroutine[Any, Any, Message]]
 Line = Mapping[str, Any]
 Responder = Callable[[Send], Awaitable[None]]
 OnBegun = Callable[["Target", int, dict[str, Any]], None]

@@ -185,12 +185,22 @@ def guessed(call: Call) -> dict[str, int]:
         output = OUTPUT_GUESS if limit is None else max(0, min(limit, OUTPUT_GUESS_CAP))
     if call.output_cap is not None:
         output = min(output, call.output_cap)
-    return {"input_tokens": max(1, _text_bytes(call.body) // BYTES_PER_TOKEN), "output_tokens": output}
+    return {"input_tokens": guessed_input(call), "output_tokens": output}
+
+
+def guessed_input(call: Call) -> int:
+    """The input tokens of `guessed`."""
+    if call.endpoint.is_media:
+        return mediausage.guess(call)["input_tokens"]
+    return max(1, _text_bytes(call.body) // BYTES_PER_TOKEN)
 
 
 def _text_bytes(body: bytes) -> int:
     """Bytes that are text: an encoded file is a few hundred tokens as an image, not a million as letters."""
-    if not any(mark in body for mark in _FILE_MARKS):
+    for mark in _FILE_MARKS:
+        if mark in body:
+            break
+    else:
         return len(body)
     return len(body) - sum(len(run) - FILE_TOKENS * BYTES_PER_TOKEN for run in _ENCODED_FILE.findall(body))
 

@@ -21,6 +21,7 @@ from django.conf import settings
 from gateway.dataplane import sharing
 from gateway.dataplane.exposition import gauge, head, labels
 from gateway.dataplane.limits import script
+from gateway.dataplane.limits.learned import LearnedLengths
 from gateway.dataplane.limits.loading import SNAPSHOT
 from gateway.dataplane.limits.meters import TICK_S, Ask, Meter, Want, is_slot
 from gateway.dataplane.limits.views import ALONE, REQUESTS, SHARED, SHARES, Bound, LimitIndex
@@ -65,6 +66,7 @@ class LimitService:
         self.rounds = 0
         self.losses = 0
         self.meters: dict[str, Meter] = {}
+        self.learned = LearnedLengths()
         self._active: set[Meter] = set()
         self._slots: set[Meter] = set()
         self._unchecked: list[str] = []

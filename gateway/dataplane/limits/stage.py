@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gateway.dataplane import usage
 from gateway.dataplane.limits import wording
+from gateway.dataplane.limits.learned import LearnedLengths
 from gateway.dataplane.limits.meters import Meter, Want, give_back, is_slot, reserve
 from gateway.dataplane.limits.service import LimitService
 from gateway.dataplane.limits.views import TOKENS, Bound
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from gateway.dataplane.settle import Attempt, Outcome
 
 NOTHING: Sequence[Bound] = ()
+FIRST_GUESS = usage.OUTPUT_GUESS_CAP
 
 
 def limit(call: "Call", runtime: "Runtime") -> Awaitable[None] | None:
@@ -51,13 +53,28 @@ def bounds_of(call: "Call", service: LimitService) -> Sequence[Bound]:
     return index.bounds(key, subjects)
 
 
-def estimate(call: "Call") -> int:
+def estimate(call: "Call", learned: LearnedLengths) -> int:
     """Tokens that a call counts for until it is settled: its prompt (4 bytes a token) and the longest answer it
-    allows, when it says one."""
-    longest = call.max_tokens if call.endpoint.generates else None
-    if call.output_cap is not None and longest is not None:
-        longest = min(longest, call.output_cap)
-    return usage.guessed(call)["input_tokens"] + max(0, longest or 0)
+    allows. Where it allows any length: what 95 of 100 such calls do not exceed, as far as this process has seen some,
+    else a thousand or what the model can make."""
+    prompt = usage.guessed_input(call)
+    if not call.endpoint.generates:
+        return prompt
+    longest = call.max_tokens
+    if longest is None:
+        longest = learned.long(_asked(call))
+    if longest is None:
+        longest = min([cap for target in call.candidates if (cap := target.max_output_tokens)], default=FIRST_GUESS)
+        longest = min(longest, FIRST_GUESS)
+    if call.output_cap is not None and longest > call.output_cap:
+        longest = call.output_cap
+    return prompt + max(0, longest)
+
+
+def _asked(call: "Call") -> tuple[str, str]:
+    """Calls of one organization for one name are alike."""
+    assert call.key is not None
+    return call.key.organization, call.model
 
 
 # ---- admitting -------------------------------------------------------------------------------------------------------
@@ -66,16 +83,19 @@ class Plan:
     """What a call takes. `watched`: of limits that refuse nothing."""
 
     bounds: Sequence[Bound]
-    tokens: int
+    tokens: int = 0
     wants: list[Want] = field(default_factory=list)
     watched: list[Want] = field(default_factory=list)
 
 
 def _plan(call: "Call", service: LimitService, bounds: Sequence[Bound]) -> Plan:
-    plan = Plan(bounds, estimate(call) if any(bound.kind == TOKENS for bound in bounds) else 0)
+    plan = Plan(bounds)
     now = service.clock()
     for bound in bounds:
-        need = max(1, min(plan.tokens, bound.cap)) if bound.kind == TOKENS else 1
+        need = 1
+        if bound.kind == TOKENS:
+            plan.tokens = plan.tokens or estimate(call, service.learned)
+            need = max(1, min(plan.tokens, bound.cap))
         want = Want(service.meter(bound, now), need)
         (plan.watched if bound.view.is_shadow else plan.wants).append(want)
     return plan
@@ -143,7 +163,7 @@ def _attach(call: "Call", service: LimitService, plan: Plan) -> None:
             followed.append(want)
     call.response_headers += wording.headers([want.meter for want in plan.wants], now)
     if followed:
-        taken = Taken(service, followed)
+        taken = Taken(service, followed, call)
         call.settled.append(taken.on_settled)
         call.ended.append(taken.on_ended)
 
@@ -152,10 +172,11 @@ def _attach(call: "Call", service: LimitService, plan: Plan) -> None:
 class Taken:
     """What a running call holds: slots, and tokens that were only estimated."""
 
-    __slots__ = ("is_counted", "is_over", "service", "slots", "tokens", "wants")
+    __slots__ = ("call", "is_counted", "is_over", "service", "slots", "tokens", "wants")
 
-    def __init__(self, service: LimitService, wants: list[Want]) -> None:
+    def __init__(self, service: LimitService, wants: list[Want], call: "Call") -> None:
         self.service = service
+        self.call = call
         self.slots = [want.meter for want in wants if is_slot(want.meter)]
         self.wants = [want for want in wants if not is_slot(want.meter)]
         self.tokens = 0
@@ -164,8 +185,11 @@ class Taken:
 
     def on_settled(self, attempt: "Attempt", outcome: "Outcome", line: Mapping[str, Any]) -> None:
         """Every attempt's tokens count, those of failed ones too."""
-        tokens = line.get("input_tokens", 0) + line.get("output_tokens", 0)
+        output = line.get("output_tokens", 0)
+        tokens = line.get("input_tokens", 0) + output
         self.tokens += tokens
+        if outcome.status == "ok" and self.wants and self.call.max_tokens is None and self.call.endpoint.generates:
+            self.service.learned.add(_asked(self.call), output)
         if self.is_counted:
             for want in self.wants:
                 self._correct(want, tokens)

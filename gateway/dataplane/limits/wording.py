@@ -14,6 +14,10 @@ from gateway.scopes import END_USER, MODEL, TAG, USER
 UNITS = {REQUESTS: "requests per minute", TOKENS: "tokens per minute", CONCURRENCY: "concurrent requests"}
 VALUES = {END_USER: "end user", TAG: "tag", MODEL: "model"}
 """Scopes whose value the caller knows."""
+NAMES = {
+    kind: tuple(b"x-ratelimit-%b-%b" % (what, kind.encode()) for what in (b"limit", b"remaining", b"reset"))
+    for kind in (REQUESTS, TOKENS)
+}
 NONE: Collection[Meter] = ()
 
 
@@ -21,7 +25,7 @@ def headers(meters: Sequence[Meter], now: float, dry: Collection[Meter] = NONE) 
     """`x-ratelimit-{limit,remaining,reset}-{requests,tokens}` of the limit of each kind that is nearest to its end.
     Nothing remains of those in `dry`."""
     found = []
-    for kind in (REQUESTS, TOKENS):
+    for kind, (of_limit, of_remaining, of_reset) in NAMES.items():
         nearest, least = None, 0
         for meter in meters:
             if meter.kind == kind:
@@ -29,11 +33,10 @@ def headers(meters: Sequence[Meter], now: float, dry: Collection[Meter] = NONE) 
                 if nearest is None or remaining < least:
                     nearest, least = meter, remaining
         if nearest is not None:
-            name = kind.encode()
             found += [
-                (b"x-ratelimit-limit-" + name, b"%d" % nearest.cap),
-                (b"x-ratelimit-remaining-" + name, b"%d" % least),
-                (b"x-ratelimit-reset-" + name, b"%.3fs" % nearest.resets_in(now)),
+                (of_limit, b"%d" % nearest.cap),
+                (of_remaining, b"%d" % least),
+                (of_reset, b"%.3fs" % nearest.resets_in(now)),
             ]
     return found
 

@@ -48,6 +48,23 @@ def test_the_official_client_reads_headers_and_the_refusal(fleet: Fleet) -> None
     assert refused.value.response.headers["x-ratelimit-remaining-requests"] == "0"
 
 
+def test_a_call_that_sets_no_limit_reserves_what_its_answer_may_take(fleet: Fleet) -> None:
+    organization, project = fleet.tenant("unlimited-answers")
+    secret, _ = fleet.key(organization, project, tpm_limit=100_000)
+    fleet.wait_until_current()
+    messages: Any = [{"role": "user", "content": "hello"}]
+    left = []
+
+    with client(fleet, secret) as openai_client:
+        for limit in ({}, {"max_tokens": 1}, {"max_tokens": 3_000}):
+            answer = openai_client.chat.completions.with_raw_response.create(model=MODEL, messages=messages, **limit)
+            left.append(int(answer.headers["x-ratelimit-remaining-tokens"]))
+
+    assert 98_950 < left[0] < 99_000  # a thousand for the answer, and the prompt
+    assert 99_700 < left[1] < 100_000  # what the first one did not need is back
+    assert 96_700 < left[2] < 97_000
+
+
 def test_an_anthropic_caller_gets_its_own_error(fleet: Fleet) -> None:
     organization, project = fleet.tenant("anthropic-limits")
     secret, _ = fleet.key(organization, project, rpm_limit=0)
