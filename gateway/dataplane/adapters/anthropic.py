@@ -11,11 +11,23 @@ from gateway.dataplane.adapters.openai import capped
 from gateway.dataplane.adapters.wire import WireAdapter, post
 from gateway.dataplane.call import Call
 from gateway.dataplane.endpoints import ANTHROPIC_COUNT, ANTHROPIC_MESSAGES
+from gateway.dataplane.errors import ApiError
+from gateway.dataplane.formats.budgets import MIN_BUDGET, lowered_budget, no_room
+from gateway.dataplane.formats.ir import Json
 from gateway.dataplane.views import Target
 
 VERSION = "2023-06-01"  # the one whose Messages take temperature, top_p and top_k
 PATHS = {ANTHROPIC_MESSAGES: "/messages", ANTHROPIC_COUNT: "/messages/count_tokens"}
 PASSED_HEADERS = ("anthropic-version", "anthropic-beta")
+
+
+def _thinking_within(thinking: Json, cap: int, target: Target) -> dict[str, object]:
+    """Thinking that leaves room for an answer under a cap that the gateway set. Raises 400 where there is none."""
+    budget = lowered_budget(thinking["budget_tokens"], cap)
+    if cap <= MIN_BUDGET:
+        message = f"thinking: {no_room(cap)} (model '{target.name}')."
+        raise ApiError(400, "unsupported_parameter", message, param="thinking.budget_tokens")
+    return {} if budget == thinking["budget_tokens"] else {"thinking": {**thinking, "budget_tokens": budget}}
 
 
 class AnthropicAdapter(WireAdapter):
@@ -36,7 +48,11 @@ class AnthropicAdapter(WireAdapter):
     def native_changes(self, call: Call, target: Target) -> dict[str, object]:
         if call.output_cap is None or call.endpoint.dialect != ANTHROPIC_MESSAGES:
             return {}
-        return capped(call, "max_tokens", call.output_cap)
+        changes = capped(call, "max_tokens", call.output_cap)
+        thinking = call.fields.get("thinking")
+        if not changes or not isinstance(thinking, dict) or not isinstance(thinking.get("budget_tokens"), int):
+            return changes
+        return changes | _thinking_within(thinking, call.output_cap, target)
 
     def http(self, call: Call, target: Target, attempt_id: str, dialect: str, body: bytes) -> bytes:
         """Our credential; the caller's version and beta headers when the call passes as it came."""

@@ -14,7 +14,7 @@ import orjson
 
 from gateway.dataplane.adapters.outbound import Answer, Outbound, Watcher
 from gateway.dataplane.adapters.passed import load_answer
-from gateway.dataplane.adapters.wire import WireAdapter, malformed, post
+from gateway.dataplane.adapters.wire import WireAdapter, malformed, post, unwritable
 from gateway.dataplane.call import Call
 from gateway.dataplane.endpoints import OPENAI_EMBEDDINGS
 from gateway.dataplane.errors import ApiError, UpstreamError
@@ -99,6 +99,8 @@ class GeminiAdapter(WireAdapter):
             body = orjson.dumps(embedding_request(call.fields, target))
         except Malformed as error:
             raise malformed(error) from error
+        except TypeError as error:
+            raise unwritable(call, error) from error
         return Embeddings(call, lambda attempt_id: self._post(target, "batchEmbedContents", body))
 
     def _post(self, target: Target, verb: str, body: bytes) -> bytes:

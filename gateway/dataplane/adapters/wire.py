@@ -17,8 +17,10 @@ from gateway.dataplane.adapters.translated import Translated, plain_error
 from gateway.dataplane.call import Call
 from gateway.dataplane.errors import ApiError
 from gateway.dataplane.formats.base import Losses, Malformed, Unsupported
+from gateway.dataplane.formats.budgets import lowered_budget
 from gateway.dataplane.formats.ir import Json, Prompt
 from gateway.dataplane.formats.registry import FORMATS, TARGET_FORMATS
+from gateway.dataplane.formats.unwritable import unwritable_at
 from gateway.dataplane.views import Target
 
 AGENT = "llm-gateway/1.0"
@@ -81,22 +83,36 @@ class WireAdapter:
             changes["model"] = target.upstream_name
         return jsonsplice.splice(call.body, changes, call.fields) if changes else call.body
 
+    def _bounded(self, prompt: Prompt, call: Call, target: Target) -> Prompt:
+        """The prompt for one target, its answer within the call's cap; what it thinks is a part of the answer."""
+        sent = replace(prompt, model=target.upstream_name, stream=call.is_stream)
+        limit = prompt.max_tokens if prompt.max_tokens is not None else self.default_limit(target)
+        cap = call.output_cap
+        sent.max_tokens = limit if cap is None else cap if limit is None else min(cap, limit)
+        if (
+            sent.reasoning is not None
+            and sent.reasoning.budget is not None
+            and cap is not None
+            and sent.max_tokens != limit
+        ):
+            sent.reasoning = replace(sent.reasoning, budget=lowered_budget(sent.reasoning.budget, cap))
+        return sent
+
     def _translate(self, call: Call, target: Target, dialect: str) -> Outbound:
         wire = self.wire(target)
         losses = Losses(TARGET_FORMATS[wire].NAME, may_drop=target.drop_unsupported, extensions=self.extensions(target))
         try:
             prompt = read_prompt(call)
-            sent = replace(prompt, model=target.upstream_name, stream=call.is_stream)
-            sent.max_tokens = prompt.max_tokens if prompt.max_tokens is not None else self.default_limit(target)
-            if call.output_cap is not None:
-                sent.max_tokens = min(call.output_cap, sent.max_tokens or call.output_cap)
+            sent = self._bounded(prompt, call, target)
             fields = self.finish(TARGET_FORMATS[wire].write_request(sent, losses), call, target)
+            body = orjson.dumps(fields)
         except Malformed as error:
             raise malformed(error) from error
+        except TypeError as error:
+            raise unwritable(call, error) from error
         except Unsupported as error:
             message = f"{error.field}: {error} (model '{target.name}'). A route with drop_unsupported leaves it out."
             raise ApiError(400, "unsupported_parameter", message, param=error.field) from error
-        body = orjson.dumps(fields)
 
         def build(attempt_id: str) -> bytes:
             return self.http(call, target, attempt_id, wire, body)
@@ -109,6 +125,13 @@ class WireAdapter:
 
 def malformed(error: Malformed) -> ApiError:
     return ApiError(400, "invalid_request", f"'{error.field}' {error}", param=error.field)
+
+
+def unwritable(call: Call, error: TypeError) -> Exception:
+    """The refusal of a call that cannot be written anew, as half a character cannot; the error itself when the call is
+    not to blame for it."""
+    at = unwritable_at(call.fields, dotted=call.endpoint.is_anthropic)
+    return malformed(Malformed(at, "holds half a character or a number beyond 64 bits")) if at else error
 
 
 def read_prompt(call: Call) -> Prompt:

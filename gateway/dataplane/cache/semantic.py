@@ -98,7 +98,11 @@ def question_of(call: Call, surroundings: bytes) -> Question | None:
     if text is None or not 0 < len(text) <= MAX_CHARS:
         return None
     around = {name: value for name, value in call.fields.items() if value is not turns}
-    context = surroundings + orjson.dumps([around, turns[:-1], last.get("role")], option=orjson.OPT_SORT_KEYS)
+    try:
+        context = surroundings + orjson.dumps([around, turns[:-1], last.get("role")], option=orjson.OPT_SORT_KEYS)
+        text.encode()
+    except (TypeError, UnicodeEncodeError):  # numbers or text that only the slow parser took
+        return None
     return Question(text, credentials.keyed_hash("semantic-cache", context, 32))
 
 

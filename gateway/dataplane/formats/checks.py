@@ -1,5 +1,6 @@
 """Typed reading of a request's JSON: what has the wrong type is refused by the name of its place."""
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, TypeVar
 
@@ -7,6 +8,7 @@ import orjson
 
 from gateway.dataplane.formats.base import Malformed
 from gateway.dataplane.formats.ir import Json
+from gateway.dataplane.formats.unwritable import MAX_INTEGER
 
 T = TypeVar("T")
 Check = Callable[[object, str], T]
@@ -26,15 +28,19 @@ def boolean(value: object, at: str) -> bool:
 
 def integer(value: object, at: str) -> int:
     if isinstance(value, float) and value.is_integer():
-        return int(value)
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise Malformed(at, "must be an integer")
+    if abs(value) > MAX_INTEGER:
+        raise Malformed(at, "must be an integer of at most 64 bits")
     return value
 
 
 def number(value: object, at: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise Malformed(at, "must be a number")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Malformed(at, "must be a number that a double can hold")
     return value
 
 

@@ -7,6 +7,7 @@ texts back, as many and in the same order. The address is bound by the same rule
 
 import hashlib
 import hmac
+import json
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -62,8 +63,15 @@ async def ask(hook: Webhook, call: Call, texts: list[str], runtime: "Runtime", d
         raise ApiError(503, "guardrail_unavailable", message, kind="api_error", headers={"Retry-After": "5"}) from error
 
 
+def _dumped(question: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(question)
+    except TypeError:  # half a character, which JSON can only escape
+        return json.dumps(question).encode()
+
+
 async def _exchange(hook: Webhook, call: Call, texts: list[str], runtime: "Runtime", direction: str) -> bytes:
-    body = orjson.dumps({
+    body = _dumped({
         "guardrail": hook.name, "direction": direction, "request_id": call.request_id, "model": call.model,
         "texts": texts,
     })  # fmt: skip

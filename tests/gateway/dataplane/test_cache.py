@@ -293,6 +293,14 @@ def test_another_context_is_another_question(meaning: Cached, changes: dict[str,
     assert status(meaning.chat(NEAR[1], **{"max_tokens": 9, **changes})) == "miss"
 
 
+def test_text_that_only_the_lenient_parser_takes_is_never_compared(meaning: Cached) -> None:
+    """The provider judges half a character; the cache has no word for it."""
+    answer = meaning.chat(NEAR[0], max_tokens=9, user="\ud800")
+
+    assert answer.status == 400
+    assert answer.error_code != "internal_error"
+
+
 def test_another_meaning_is_a_miss(meaning: Cached) -> None:
     meaning.chat(NEAR[0], max_tokens=9)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dataplane.formats import anthropic, gemini, openai_chat
+from gateway.dataplane.formats import anthropic, gemini, openai_chat, openai_responses
 from gateway.dataplane.formats.base import InvalidReply, Losses, Malformed, Unsupported
 from gateway.dataplane.formats.ir import (
     Delta,
@@ -219,6 +219,47 @@ def test_thinking_of_anthropic_clients_is_shown():
     body = gemini.write_request(anthropic.read_request(asked), Losses("Gemini"))
 
     assert body["generationConfig"]["thinkingConfig"] == {"thinkingBudget": 2048, "includeThoughts": True}
+
+
+@pytest.mark.parametrize(
+    ("read", "fields"),
+    [
+        (
+            anthropic.read_request,
+            {
+                "max_tokens": 9,
+                "messages": [
+                    {"role": "user", "content": "hi"},
+                    {
+                        "role": "assistant",
+                        "content": [
+                            {"type": "thinking", "thinking": "hm", "signature": ""},
+                            {"type": "text", "text": "yes"},
+                        ],
+                    },
+                    {"role": "user", "content": "more"},
+                ],
+            },
+        ),
+        (
+            openai_responses.read_request,
+            {
+                "input": [
+                    {"role": "user", "content": "hi"},
+                    {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}]},
+                    {"role": "assistant", "content": [{"type": "output_text", "text": "yes"}]},
+                    {"role": "user", "content": "more"},
+                ],
+            },
+        ),
+    ],
+    ids=["messages", "responses"],
+)
+def test_thoughts_without_a_signature_go_back(read, fields):
+    """Gemini signs calls and few texts: what it thought comes back as a client of another format kept it."""
+    body = gemini.write_request(read({"model": "gemini-2.5-flash", **fields}), Losses("Gemini"))
+
+    assert body["contents"][1]["parts"] == [{"text": "hm", "thought": True}, {"text": "yes"}]
 
 
 def test_system_media_and_speakers():

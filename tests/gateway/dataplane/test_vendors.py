@@ -281,8 +281,17 @@ def test_gemini_embeddings(vendors: Vendors, encoding: str) -> None:
     assert Decimal(answer.headers["x-gateway-cost"]) == 2 * Decimal("0.00000015")
 
 
-@pytest.mark.parametrize(("change", "param"), [({"input": [1, 2]}, "input"), ({"unheard": 1}, "unheard"),
-                                               ({"encoding_format": "x"}, "encoding_format")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"input": [1, 2]}, "input"),
+        ({"input": ["a", "\ud800"]}, "input[1]"),
+        ({"dimensions": 10**20}, "dimensions"),
+        ({"encoding_format": "x"}, "encoding_format"),
+        ({"unheard": 1}, "unheard"),
+    ],
+    ids=["tokens", "half-a-character", "too-many-digits", "encoding", "unheard"],
+)
 def test_gemini_embeddings_that_cannot_be_asked(vendors: Vendors, change: dict[str, Any], param: str) -> None:
     body = {"model": "gemini-embed", "input": "hello", **change}
     answer = vendors.world.stack.request("POST", "/v1/embeddings", body, vendors.world.secret)

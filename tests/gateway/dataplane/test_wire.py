@@ -260,6 +260,68 @@ def test_compatible_vendors_get_the_limit_under_the_name_they_know(recorded: Wor
     }
 
 
+HALF = {
+    CHAT: (b'"messages":[{"role":"user","content":"a"},{"role":"user","content":"\\ud800"}]', "messages[1].content"),
+    RESPONSES: (
+        b'"input":[{"role":"user","content":[{"type":"input_text","text":"\\udfff"}]}]',
+        "input[0].content[0].text",
+    ),
+    TEXT: (b'"prompt":"\\ud83d!"', "prompt"),
+}
+
+
+@pytest.mark.parametrize("path", HALF)
+def test_half_a_character_in_a_translated_call_is_named(call: Any, faulty: World, path: str) -> None:
+    text, place = HALF[path]
+    answer = faulty.stack.request("POST", path, b'{"model":"anthropic/ok",' + text + b"}", faulty.secret)
+
+    assert (answer.status, answer.error_code) == (400, "invalid_request")
+    assert answer.json()["error"]["param"] == place
+
+
+def test_half_a_character_is_named_in_anthropics_way(call: Any, faulty: World) -> None:
+    body = b'{"model":"openai/ok","max_tokens":9,"messages":[{"role":"user","content":"\\ud800"}]}'
+    answer = faulty.stack.request("POST", MESSAGES, body, faulty.secret)
+
+    assert answer.status == 400
+    assert "'messages.0.content'" in answer.json()["error"]["message"]
+
+
+def test_a_cap_leaves_room_beside_thinking(recorded: World, recorder: Recorder) -> None:
+    """The provider refuses a limit that is no more than the budget for thinking."""
+    stack = recorded.stack
+    with stack.connect() as connection:
+        row = connection.execute("SELECT id FROM gateway_model WHERE name = 'recorded-claude'").fetchone()
+    assert row is not None
+    stack.route("thinks-capped", [str(row["id"])], output_cap=2_000)
+    stack.route("thinks-little", [str(row["id"])], output_cap=1_000)
+    stack.wait_until_current()
+    fields = {**BODIES[MESSAGES], "max_tokens": 9_000, "thinking": {"type": "enabled", "budget_tokens": 8_000}}
+
+    stack.request("POST", MESSAGES, {"model": "thinks-capped", **fields}, recorded.secret)
+    refused = stack.request("POST", MESSAGES, {"model": "thinks-little", **fields}, recorded.secret)
+
+    (body,) = map(json.loads, recorder.bodies)
+    assert (body["max_tokens"], body["thinking"]) == (2_000, {"type": "enabled", "budget_tokens": 1_600})
+    assert refused.status == 400
+    assert "thinks with 1,024 tokens or more" in refused.json()["error"]["message"]
+
+
+def test_an_effort_stays_within_the_cap(recorded: World, recorder: Recorder) -> None:
+    stack = recorded.stack
+    stack.model(
+        stack.provider("capped-claude", kind="anthropic", base_url=f"http://127.0.0.1:{recorder.port}"),
+        "capped-claude", "claude-haiku-4-5",
+    )  # fmt: skip
+    stack.wait_until_current()
+    fields = {"messages": [{"role": "user", "content": "hi"}], "max_completion_tokens": 1_100}
+
+    stack.request("POST", CHAT, {"model": "capped-claude", **fields, "reasoning_effort": "low"}, recorded.secret)
+
+    (body,) = map(json.loads, recorder.bodies)
+    assert (body["max_tokens"], body["thinking"]["budget_tokens"]) == (1_100, 1_024)
+
+
 def test_embeddings_of_a_provider_without_them(call: Any, faulty: World) -> None:
     answer = faulty.stack.request("POST", "/v1/embeddings", {"model": "anthropic/ok", "input": "x"}, faulty.secret)
 

@@ -8,6 +8,7 @@ from typing import Any
 from gateway.dataplane.formats import checks
 from gateway.dataplane.formats.anthropic.request import HOME
 from gateway.dataplane.formats.base import Losses
+from gateway.dataplane.formats.budgets import budget_for
 from gateway.dataplane.formats.ir import (
     Document,
     HostedTool,
@@ -28,9 +29,6 @@ from gateway.dataplane.formats.ir import (
 # JSON of any shape has no native counterpart: a tool that must be called carries it, and its input is the answer.
 JSON_TOOL = "respond_with_json"
 DEFAULT_MAX_TOKENS = 4_096  # Anthropic requires a limit; docs/wire-formats.md says that this one stands in
-MIN_BUDGET = 1_024  # "Extended thinking": the least budget_tokens
-# Shares of max_tokens that stand for an effort where only budgets are known: OpenRouter, "Reasoning tokens".
-SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.95, "max": 0.95}
 EFFORTS = {"minimal": "low"}
 TIERS = {"auto": "auto", "standard": "standard_only"}
 # Models before adaptive thinking (Claude 4.6) take a budget only.
@@ -45,7 +43,8 @@ NEUTRAL = {
 def write_request(prompt: Prompt, losses: Losses) -> Json:
     """Fields of the body, `stream` included. Raises `Unsupported`, or `Malformed` for arguments that are no object."""
     losses.drop_all(prompt, NEUTRAL)
-    body: Json = {"model": prompt.model, "max_tokens": prompt.max_tokens or DEFAULT_MAX_TOKENS}
+    limit = DEFAULT_MAX_TOKENS if prompt.max_tokens is None else prompt.max_tokens
+    body: Json = {"model": prompt.model, "max_tokens": limit}
     if prompt.system:
         body["system"] = _system(prompt.system, losses)
     body["messages"] = [_turn(turn, losses) for turn in prompt.turns]
@@ -59,7 +58,7 @@ def write_request(prompt: Prompt, losses: Losses) -> Json:
     elif prompt.service_tier is not None:
         losses.drop(prompt.called("service_tier"), f"the target has no service tier '{prompt.service_tier}'")
     if prompt.reasoning is not None:
-        _write_reasoning(body, prompt.reasoning, prompt)
+        _write_reasoning(body, prompt.reasoning, prompt, losses)
     _write_tools(body, prompt, losses)
     _write_output(body, prompt, losses)
     if prompt.stream:
@@ -78,19 +77,18 @@ def _write_sampling(body: Json, prompt: Prompt, losses: Losses) -> None:
         body["top_k"] = prompt.top_k
 
 
-def _write_reasoning(body: Json, reasoning: Reasoning, prompt: Prompt) -> None:
+def _write_reasoning(body: Json, reasoning: Reasoning, prompt: Prompt, losses: Losses) -> None:
     """Budgets stay budgets; an effort becomes adaptive thinking with it, or a budget for the models before that."""
     thinking: dict[str, Any] = {}
-    limit = body["max_tokens"]
     if reasoning.mode == "off":
         thinking = {"type": "disabled"}
     elif reasoning.budget is not None:
         thinking = {"type": "enabled", "budget_tokens": reasoning.budget}
     elif reasoning.effort and _BUDGETED.match(prompt.model):
-        share = int(limit * SHARES.get(reasoning.effort, 0.5))
-        thinking = {"type": "enabled", "budget_tokens": max(MIN_BUDGET, share)}
-        if thinking["budget_tokens"] >= limit:  # the budget counts towards the limit and must leave room for an answer
-            body["max_tokens"] = limit + thinking["budget_tokens"]
+        budget = budget_for(reasoning.effort, body["max_tokens"], prompt, losses)
+        if not budget:
+            return
+        thinking = {"type": "enabled", "budget_tokens": budget}
     elif reasoning.mode:
         thinking = {"type": "adaptive"}
     if reasoning.effort and thinking.get("type") in (None, "adaptive"):

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from gateway.dataplane.formats import checks
-from gateway.dataplane.formats.anthropic.writing import MIN_BUDGET, SHARES
 from gateway.dataplane.formats.base import Losses
 from gateway.dataplane.formats.bedrock.reply import SIGNER
+from gateway.dataplane.formats.budgets import budget_for
 from gateway.dataplane.formats.ir import (
     Audio,
     Document,
@@ -111,7 +111,7 @@ def _write_extras(body: Json, prompt: Prompt, losses: Losses) -> None:
 def _write_reasoning(body: Json, extras: Json, prompt: Prompt, reasoning: Reasoning, losses: Losses) -> None:
     owner = family(prompt.model)
     if owner == "anthropic":
-        _write_thinking(body, extras, prompt, reasoning)
+        _write_thinking(body, extras, prompt, reasoning, losses)
     elif owner == "nova-2" and reasoning.effort in ("low", "medium", "high"):
         extras["reasoningConfig"] = {"type": "enabled", "maxReasoningEffort": reasoning.effort}
     elif owner == "openai" and reasoning.effort in ("low", "medium", "high"):
@@ -120,7 +120,7 @@ def _write_reasoning(body: Json, extras: Json, prompt: Prompt, reasoning: Reason
         losses.drop(prompt.called("reasoning"), "the target's model takes no such wish")
 
 
-def _write_thinking(body: Json, extras: Json, prompt: Prompt, reasoning: Reasoning) -> None:
+def _write_thinking(body: Json, extras: Json, prompt: Prompt, reasoning: Reasoning, losses: Losses) -> None:
     """Anthropic's own `thinking`; an effort is a budget for models before adaptive thinking."""
     name = prompt.model[prompt.model.find("claude-") :]
     thinking: dict[str, Any] = {}
@@ -130,10 +130,11 @@ def _write_thinking(body: Json, extras: Json, prompt: Prompt, reasoning: Reasoni
         thinking = {"type": "enabled", "budget_tokens": reasoning.budget}
     elif reasoning.effort and _BUDGETED.match(name):
         config = body.setdefault("inferenceConfig", {})
-        limit = config.get("maxTokens") or DEFAULT_LIMIT
-        budget = max(MIN_BUDGET, int(limit * SHARES.get(reasoning.effort, 0.5)))
+        limit = config.setdefault("maxTokens", DEFAULT_LIMIT)
+        budget = budget_for(reasoning.effort, limit, prompt, losses)
+        if not budget:
+            return
         thinking = {"type": "enabled", "budget_tokens": budget}
-        config["maxTokens"] = limit if budget < limit else limit + budget  # the answer must have room beside it
     elif reasoning.mode or reasoning.effort:
         thinking = {"type": "adaptive"}
     if reasoning.effort and thinking.get("type") == "adaptive":

@@ -146,7 +146,7 @@ def _part(part: Part, names: dict[str, str], losses: Losses) -> Json | None:
             return {"inlineData": {"mimeType": f"audio/{part.format}", "data": part.data}} if part.data else None
         case Document():
             return _document(part, losses)
-        case Thinking() if part.vendor == HOME and part.text:
+        case Thinking() if part.text and part.vendor in (HOME, ""):  # nobody's: unsigned, as this vendor's own may be
             signed = {"thoughtSignature": part.signature} if part.signature else {}
             return {"text": part.text, "thought": True, **signed}
     return None
@@ -215,21 +215,25 @@ def _config(prompt: Prompt, losses: Losses) -> Json:
         if len(prompt.stop) > MAX_STOPS:
             losses.drop(prompt.called("stop"), f"the target takes at most {MAX_STOPS} stop sequences")
         config["stopSequences"] = prompt.stop[:MAX_STOPS]
-    if prompt.reasoning is not None and (thinking := _thinking(prompt.reasoning, prompt.model)):
+    if prompt.reasoning is not None and (thinking := _thinking(prompt.reasoning, prompt, losses)):
         config["thinkingConfig"] = thinking
     _write_output(config, prompt, losses)
     return config
 
 
-def _thinking(reasoning: Reasoning, model: str) -> Json:
+def _thinking(reasoning: Reasoning, prompt: Prompt, losses: Losses) -> Json:
     """Budgets stay budgets; efforts are levels from Gemini 3 on and budgets before."""
     thinking: dict[str, Any] = {}
     if reasoning.mode == "off" or reasoning.effort == "none":
         thinking["thinkingBudget"] = 0
     elif reasoning.budget is not None:
         thinking["thinkingBudget"] = reasoning.budget
-    elif reasoning.effort and generation(model) >= 3:
-        thinking["thinkingLevel"] = LEVELS.get(reasoning.effort, "high")
+    elif reasoning.effort and reasoning.effort not in LEVELS:
+        losses.drop(
+            prompt.called("reasoning"), f"the target knows no effort '{reasoning.effort}'; it has {', '.join(LEVELS)}"
+        )
+    elif reasoning.effort and generation(prompt.model) >= 3:
+        thinking["thinkingLevel"] = LEVELS[reasoning.effort]
     elif reasoning.effort:
         thinking["thinkingBudget"] = BUDGETS.get(reasoning.effort, BUDGETS["high"])
     elif reasoning.mode == "adaptive":

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.dataplane.formats.base import Losses, Malformed, Unsupported
-from gateway.dataplane.formats.registry import FORMATS
+from gateway.dataplane.formats.registry import FORMATS, TARGET_FORMATS
 
 CHAT, RESPONSES, MESSAGES, TEXT = "openai-chat", "openai-responses", "anthropic-messages", "openai-completions"
 ASK = {"role": "user", "content": "q"}
@@ -215,6 +215,9 @@ def test_a_value_that_says_nothing_is_no_loss(source: str, body: dict[str, Any])
 
 
 BAD = [
+    (CHAT, chat(max_tokens=10**20), "max_tokens"),
+    (CHAT, chat(max_completion_tokens=1e20), "max_completion_tokens"),
+    (CHAT, chat(temperature=float("inf")), "temperature"),
     (CHAT, chat({"role": "nobody", "content": "q"}), "messages[0].role"),
     (CHAT, chat({"role": "user", "content": 7}), "messages[0].content"),
     (CHAT, chat({"role": "user", "content": [{"type": "text"}]}), "messages[0].content[0].text"),
@@ -252,3 +255,57 @@ def test_arguments_that_are_no_object_cannot_go_to_anthropic(arguments: str) -> 
         FORMATS[MESSAGES].write_request(prompt, Losses("x"))
 
     assert caught.value.field == "messages[1].tool_calls[0].function.arguments"
+
+
+# ---- thinking is a part of the answer --------------------------------------------------------------------------------
+OLDER = {"anthropic-messages": "claude-sonnet-4-5", "bedrock-converse": "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}
+THINKERS = pytest.mark.parametrize(("target", "model"), OLDER.items(), ids=OLDER)
+
+
+def thought(target: str, model: str, losses: Losses, **fields: Any) -> tuple[Any, Any]:
+    """`(limit of the answer, budget of the thinking in it)` of a chat as the target gets it."""
+    prompt = FORMATS[CHAT].read_request(chat(**fields) | {"model": model})
+    body = TARGET_FORMATS[target].write_request(prompt, losses)
+    if target == MESSAGES:
+        return body["max_tokens"], body.get("thinking", {}).get("budget_tokens")
+    extras = body.get("additionalModelRequestFields", {})
+    return body["inferenceConfig"]["maxTokens"], extras.get("thinking", {}).get("budget_tokens")
+
+
+@THINKERS
+@pytest.mark.parametrize(("effort", "limit", "budget"), [("low", 1_100, 1_024), ("high", 4_000, 3_200)])
+def test_an_effort_never_raises_the_limit(target: str, model: str, effort: str, limit: int, budget: int) -> None:
+    """The limit is what budgets hold money for: more than it must not be billed."""
+    said = thought(target, model, Losses(target), reasoning_effort=effort, max_completion_tokens=limit)
+
+    assert said == (limit, budget)
+
+
+@THINKERS
+def test_an_effort_without_room_is_named(target: str, model: str) -> None:
+    fields = {"reasoning_effort": "low", "max_completion_tokens": 1_024}
+    with pytest.raises(Unsupported) as caught:
+        thought(target, model, Losses(target), **fields)
+    assert caught.value.field == "reasoning_effort"
+
+    losses = Losses(target, may_drop=True)
+    assert thought(target, model, losses, **fields) == (1_024, None)
+    assert losses.dropped == ["reasoning_effort"]
+
+
+@pytest.mark.parametrize(
+    ("target", "model"), [*OLDER.items(), ("gemini-generate", "gemini-2.5-flash"), ("gemini-generate", "gemini-3-pro")]
+)
+def test_an_effort_that_nobody_knows_is_named(target: str, model: str) -> None:
+    prompt = FORMATS[CHAT].read_request(chat(reasoning_effort="mega") | {"model": model})
+
+    with pytest.raises(Unsupported) as caught:
+        TARGET_FORMATS[target].write_request(prompt, Losses(target))
+
+    assert caught.value.field == "reasoning_effort"
+
+
+def test_a_limit_of_nothing_is_the_providers_to_judge() -> None:
+    body = FORMATS[MESSAGES].write_request(FORMATS[CHAT].read_request(chat(max_tokens=0)), Losses("Messages"))
+
+    assert body["max_tokens"] == 0
