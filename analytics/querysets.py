@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Q
 
-from gateway.querysets import VisibleQuerySet, organizations_of
+from gateway.querysets import WIDE_ROLES, VisibleQuerySet, memberships_of, organizations_of
 
 if TYPE_CHECKING:
     from gateway.querysets import Person
@@ -17,3 +17,12 @@ class DeclaredTagQuerySet(VisibleQuerySet):
 
     def _visible_q(self, user: Person) -> Q:
         return Q(organization__in=organizations_of(user))
+
+
+class AnnotationQuerySet(VisibleQuerySet):
+    """Every member sees those of the organization and of the own team; owners, administrators and analysts all."""
+
+    def _visible_q(self, user: Person) -> Q:
+        shared = Q(team=None, organization__in=organizations_of(user))
+        own = Q(team__in=memberships_of(user).values("team_id"))
+        return shared | own | Q(organization__in=organizations_of(user, *WIDE_ROLES))

@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics/ledger", ledger_metrics, name="ledger-metrics"),
     path("api/v1/", include("gateway.api.urls")),
     path("api/v1/", include("analytics.api.declared_tags")),
+    path("api/v1/", include("analytics.api.annotations")),
     path("api/v1/", include("costs.api.urls")),
     path("api/v1/", include("analytics.api.urls")),
     path("api/", include("gateway.api.docs")),

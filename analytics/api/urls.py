@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, re_path
 
-from analytics.api.views import overview, people, query, realtime
+from analytics.api.views import overview, people, query, realtime, reconciliation
 from gateway.api.views.base import ID_PATTERN
 
 USER = rf"(?P<user_id>{ID_PATTERN})"
@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^admin/dashboard/?$", overview.DashboardView.as_view(), name="dashboard"),
     re_path(r"^admin/dashboard/realtime/?$", realtime.RealtimeView.as_view(), name="dashboard-realtime"),
     re_path(r"^admin/dashboard/stream/?$", realtime.StreamView.as_view(), name="dashboard-stream"),
+    re_path(r"^admin/reconciliation/?$", reconciliation.ReconciliationView.as_view(), name="reconciliation"),
     re_path(r"^admin/analytics/query/?$", query.QueryView.as_view(), name="analytics-query"),
     re_path(r"^admin/analytics/advanced/?$", query.AdvancedView.as_view(), name="analytics-advanced"),
     re_path(r"^admin/analytics/cost/?$", overview.CostView.as_view(), name="analytics-cost"),

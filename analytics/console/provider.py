@@ -1,13 +1,18 @@
 """The console's own pages: home's parts, requests, settings, status, component gallery."""
 
-from analytics.console import gallery, views
+from collections.abc import Sequence
+from datetime import datetime
+
+from analytics.console import annotations, comparisons, gallery, views
 from analytics.console.explorer import views as explorer
 from analytics.console.palette import palette
 from analytics.console.performance.views import performance, performance_csv
 from analytics.console.realtime import realtime, realtime_live
 from analytics.console.usage.views import usage, usage_csv
 from gateway.console import EVERYBODY, ConsoleProvider, NavEntry, Page, Section
+from gateway.console.parts import Mark
 from gateway.console.scope import ADMINISTRATORS
+from gateway.models import Organization, User
 
 SUPERUSERS: frozenset = frozenset()  # no role suffices
 
@@ -32,6 +37,7 @@ class AnalyticsConsole(ConsoleProvider):
         Page("realtime/now/", realtime_live, "realtime_live", cacheable=True),
         Page("settings/", views.settings, "settings"),
         Page("status/", views.system_status, "status"),
+        Page("reconciliation/", comparisons.comparisons, "comparisons", SUPERUSERS),
         Page("status/demo/", views.demo_progress, "demo_progress"),
         Page("theme/", views.set_theme, "theme"),
         Page("shortcuts/", views.set_shortcuts, "shortcuts"),
@@ -44,5 +50,13 @@ class AnalyticsConsole(ConsoleProvider):
         NavEntry("Usage", "admin:usage", "chart", Section.OVERVIEW, 30),
         NavEntry("Performance", "admin:performance", "pulse", Section.OVERVIEW, 40),
         NavEntry("Real time", "admin:realtime", "play", Section.OVERVIEW, 15),
+        NavEntry(
+            "Annotations", "admin:analytics_annotation_changelist", "pin", Section.ORGANIZATION, 80,
+            "analytics.annotation",
+        ),
+        NavEntry("Reconciliation", "admin:comparisons", "check", Section.SYSTEM, 20),
         NavEntry("Settings", "admin:settings", "sliders", Section.SYSTEM, 10),
-    )
+    )  # fmt: skip
+
+    def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:
+        return annotations.marks(user, organization, start, end)

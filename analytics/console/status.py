@@ -1,4 +1,5 @@
-"""Is the machinery alive? Heartbeats of the background processes, in words, for the dot in the header."""
+"""Is the machinery alive, and are its figures right? Heartbeats of the background processes and the nightly comparison,
+in words, for the dot in the header."""
 
 from __future__ import annotations
 
@@ -8,16 +9,30 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import Error
+from django.db.models import Subquery
+from django.db.models.functions import JSONObject
 from django.utils import timezone
 
-from analytics.console.format import lag
+from analytics.console.format import lag, number
+from analytics.models import Reconciliation
+from analytics.reconciliation import KIND, LATE_AFTER
 from gateway.choices import JobStatus
-from gateway.models import Heartbeat
+from gateway.models import Heartbeat, Job
 
 FRESH = timedelta(seconds=30)
 SILENT = timedelta(minutes=5)
 PROCESSES = {"writer": "Ledger writer", "background": "Background work"}
 DATAPLANE = "dataplane:"
+
+
+_COMPARISON = {
+    "compared": Subquery(
+        Reconciliation.objects.order_by("-finished_at").values(
+            about=JSONObject(at="finished_at", differences="differences")
+        )[:1]
+    ),
+    "comparison_status": Subquery(Job.objects.filter(kind=KIND).order_by("-created_at").values("status")[:1]),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +66,15 @@ def system_status(now: datetime | None = None) -> SystemStatus:
     """One query. A database that does not answer is itself a status, never an error page."""
     now = now or timezone.now()
     try:
-        beats = {beat.name: beat for beat in Heartbeat.objects.all()[:100]}
+        beats = {beat.name: beat for beat in Heartbeat.objects.annotate(**_COMPARISON)[:100]}
     except Error:
         return SystemStatus("bad", "The database does not answer", ())
     parts = [_process(label, beats.get(name), now) for name, label in PROCESSES.items()]
     planes = [beat for name, beat in beats.items() if name.startswith(DATAPLANE) and now - beat.at < SILENT]
     newest = max(planes, key=lambda beat: beat.at, default=None)
     parts.insert(0, _process("Data plane", newest, now))
+    if beats:
+        parts.append(_comparison(next(iter(beats.values())), now))
     return SystemStatus(*_overall(parts), tuple(parts))
 
 
@@ -80,6 +97,21 @@ def _process(label: str, beat: Heartbeat | None, now: datetime) -> Part:
     if isinstance(ledger_lag, int | float):
         return Part(label, "ok" if ledger_lag < FRESH.total_seconds() else "warn", f"lag {lag(ledger_lag)}")
     return Part(label, "ok", "running")
+
+
+def _comparison(beat: Any, now: datetime) -> Part:
+    """How the newest nightly comparison of ledger and figures went; read along with any heartbeat."""
+    name = "Figures"
+    if beat.comparison_status == JobStatus.FAILED:
+        return Part(name, "warn", "the nightly comparison with the ledger broke off")
+    if beat.compared is None:
+        return Part(name, "ok", "not yet compared with the ledger")
+    age = now - datetime.fromisoformat(beat.compared["at"])
+    if beat.compared["differences"]:
+        return Part(name, "bad", f"differ from the ledger in {number(beat.compared['differences'])} places")
+    if age > LATE_AFTER:
+        return Part(name, "warn", f"last compared with the ledger {lag(age.total_seconds())} ago")
+    return Part(name, "ok", f"equal the ledger, compared {lag(age.total_seconds())} ago")
 
 
 def _overall(parts: list[Part]) -> tuple[str, str]:

@@ -1,7 +1,12 @@
 """Costs' own pages and entries: budgets, keys with what they spend, models with what they cost."""
 
-from costs.console import budgets, keys, models
+from collections.abc import Sequence
+from datetime import datetime
+
+from costs.console import budgets, keys, marks, models
+from gateway.console.parts import Mark
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
+from gateway.models import Organization, User
 
 
 class CostsConsole(ConsoleProvider):
@@ -23,3 +28,6 @@ class CostsConsole(ConsoleProvider):
         NavEntry("Keys", "admin:keys", "key", Section.GATEWAY, 10, also=("admin:gateway_virtualkey_changelist",)),
         NavEntry("Models", "admin:models", "cube", Section.GATEWAY, 30, also=("admin:gateway_model_changelist",)),
     )
+
+    def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:
+        return marks.price_changes(user, organization, start, end)

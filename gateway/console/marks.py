@@ -1,4 +1,4 @@
-"""Changes of prices, routes, models, providers and guardrails from the audit trail, as marks on charts."""
+"""Changes of the configuration from the audit trail, as marks on charts. Those of prices are `costs`' to show."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from gateway.models import AuditEvent, Model, Organization, Provider, Route, Use
 
 MOST = 60
 KINDS = {
-    "price": "Price", "model": "Model", "route": "Route", "provider": "Provider", "guardrail": "Guardrail",
+    "model": "Model", "route": "Route", "provider": "Provider", "guardrail": "Guardrail", "budget": "Budget",
+    "rate_limit": "Rate limit", "cache_policy": "Cache policy",
 }  # fmt: skip
 ENDINGS = {
     "create": "added", "update": "changed", "delete": "deleted", "archive": "archived", "set": "set", "close": "ended",

@@ -166,6 +166,15 @@ POST   declared-tags                            401 403 403 403 201 201 201 403 
 GET    declared-tags/{declared_tag}             401 200 200 200 200 200 200 200 200 404
 DELETE declared-tags/{declared_tag}             401 403 403 403 204 204 204 403 204 404
 
+GET    annotations                              401 200 200 200 200 200 200 200 200 200
+POST   annotations                              401 403 403 201 201 201 201 403 201 201
+GET    annotations/{annotation}                 401 200 200 200 200 200 200 200 200 404
+PATCH  annotations/{annotation}                 401 403 403 403 200 200 200 403 200 404
+DELETE annotations/{annotation}                 401 403 403 403 204 204 204 403 204 404
+GET    annotations/{ads_annotation}             401 404 200 404 200 200 200 200 200 404
+PATCH  annotations/{ads_annotation}             401 403 403 404 200 200 200 403 200 404
+DELETE annotations/{ads_annotation}             401 403 403 404 204 204 204 403 204 404
+
 POST   admin/analytics/query                    401 200 200 200 200 200 200 200 200 200
 POST   admin/analytics/advanced                 401 200 200 200 200 200 200 200 200 200
 POST   admin/analytics/cost                     401 200 200 200 200 200 200 200 200 200
@@ -181,6 +190,7 @@ GET    admin/dashboard/stream                   401 200 200 200 200 200 200 200 
 GET    analytics/users/{bob_user}               401 200 200 200 200 200 200 200 200 404
 GET    analytics/users/{alice_user}             401 404 200 404 200 200 200 200 200 404
 POST   analytics/users                          401 200 200 200 200 200 200 200 200 200
+GET    admin/reconciliation                     401 403 403 403 403 403 200 403 403 403
 
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404

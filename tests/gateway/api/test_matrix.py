@@ -12,21 +12,23 @@ from django.http import StreamingHttpResponse
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import URLPattern, resolve
 
-from analytics.api import declared_tags
+from analytics.annotations import create_annotation
+from analytics.api import annotations, declared_tags
 from analytics.api import urls as analytics_urls
-from analytics.models import DeclaredTag
+from analytics.models import Annotation, DeclaredTag
 from analytics.services import declare_tag
 from costs.api import urls as costs_urls
 from costs.models import Budget
 from costs.services.budgets import create_budget
 from gateway.api import urls
-from gateway.models import ImportRun, RateLimit
+from gateway.models import ImportRun, RateLimit, Team
 from gateway.services.rate_limits import create_rate_limit
 from tests import factories
 from tests.gateway.api.conftest import Caller
 from tests.gateway.api.matrix import CALLERS, Row, rows
 
 WINDOW = {"start": "2026-11-01T00:00:00Z", "end": "2026-11-02T00:00:00Z"}
+PARTS = (urls, costs_urls, declared_tags, annotations, analytics_urls)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROWS = rows()
 
@@ -44,6 +46,7 @@ def places(company: factories.Acme, lines: dict[str, dict[str, Any]]) -> dict[st
         "event": company.event.pk, "import": imported(company).pk, "cache_policy": company.cache_policy.pk,
         "guardrail": company.guardrail.pk, "body_policy": company.body_policy.pk,
         "declared_tag": tag_of(company).pk,
+        "annotation": annotation_of(company, None).pk, "ads_annotation": annotation_of(company, company.ads).pk,
         "budget": budget_of(company, "team").pk, "whole_budget": budget_of(company, "organization").pk,
         "rate_limit": rate_limit_of(company, "team").pk,
         "whole_rate_limit": rate_limit_of(company, "organization").pk,
@@ -60,6 +63,14 @@ def tag_of(company: factories.Acme) -> DeclaredTag:
     """A declared tag of Acme; made at most once."""
     found = DeclaredTag.objects.filter(organization=company.organization, key="customer").first()
     return found or declare_tag(organization=company.organization, actor=None, key="customer")
+
+
+def annotation_of(company: factories.Acme, team: Team | None) -> Annotation:
+    """Something that happened to all of Acme, or to one team; made at most once."""
+    found = Annotation.objects.filter(organization=company.organization, team=team).first()
+    return found or create_annotation(
+        organization=company.organization, actor=None, kind="deploy", text="Release 42", team=team
+    )
 
 
 def budget_of(company: factories.Acme, scope: str) -> Budget:
@@ -126,6 +137,9 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "PATCH rate-limits/{rate_limit}": {"rpm": 30},
         "PATCH rate-limits/{whole_rate_limit}": {"rpm": 30},
         "POST declared-tags": {"key": "feature"},
+        "POST annotations": {"kind": "deploy", "text": "Release 43"},
+        "PATCH annotations/{annotation}": {"text": "Release 42.1"},
+        "PATCH annotations/{ads_annotation}": {"text": "Release 42.1"},
         "POST budgets": {"name": "Search", "scope": "team", "scope_value": str(company.search.pk), "amount": "10"},
         "PATCH budgets/{budget}": {"amount": "20"},
         "PATCH budgets/{whole_budget}": {"amount": "20"},
@@ -173,7 +187,7 @@ def _content(data: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def patterns() -> Iterator[tuple[str, URLPattern]]:
-    for pattern in chain.from_iterable(part.urlpatterns for part in (urls, costs_urls, declared_tags, analytics_urls)):
+    for pattern in chain.from_iterable(part.urlpatterns for part in PARTS):
         assert isinstance(pattern, URLPattern)
         yield str(pattern.name), pattern
 
