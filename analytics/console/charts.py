@@ -35,13 +35,13 @@ class Series:
 
 @dataclass(frozen=True)
 class Plot:
-    """What traces stand on. `places`: starts of buckets on the wall clock; `marks`: (bucket, number) of changes;
+    """What traces stand on. `places`: starts of buckets on the wall clock; `marks`: (bucket, number, text) of changes;
     `axis`: ticks of the value axis; `drill`: see the module."""
 
     places: Sequence[str]
     grain: str
     axis: dict[str, Any]
-    marks: Sequence[tuple[int, int]] = ()
+    marks: Sequence[tuple[int, int, str]] = ()
     drill: dict[str, Any] = field(default_factory=dict)
 
 
@@ -125,8 +125,8 @@ def _layout(plot: Plot) -> Figure:
         "yaxis": {
             "rangemode": "tozero", "automargin": True, "fixedrange": True, "nticks": 5, "zeroline": True, **plot.axis,
         },
-        "shapes": [_mark_line(plot.places[bucket]) for bucket, _ in plot.marks],
-        "annotations": [_mark_number(plot.places[bucket], number) for bucket, number in plot.marks],
+        "shapes": [_mark_line(plot.places[bucket]) for bucket, _, _ in plot.marks],
+        "annotations": [_mark_number(plot.places[bucket], number, text) for bucket, number, text in plot.marks],
     }  # fmt: skip
 
 
@@ -135,5 +135,14 @@ def _mark_line(place: str) -> Figure:
     return {"type": "line", "x0": place, "x1": place, "y0": 0, "y1": 1, "yref": "paper", "layer": "below", "line": line}
 
 
-def _mark_number(place: str, number: int) -> Figure:
-    return {"x": place, "y": 1, "yref": "paper", "yanchor": "bottom", "text": str(number), "showarrow": False}
+def _mark_number(place: str, number: int, text: str) -> Figure:
+    """The number above the line; pointing at it shows the text, a line for each change."""
+    return {
+        "x": place, "y": 1, "yref": "paper", "yanchor": "bottom", "text": str(number), "showarrow": False,
+        "hovertext": "<br>".join(plain(part) for part in text.split("; ")),
+    }  # fmt: skip
+
+
+def plain(text: str) -> str:
+    """Text that plotly.js takes for no markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

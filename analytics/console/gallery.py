@@ -60,7 +60,7 @@ def _card() -> Card:
     """A chart card of made-up figures."""
     days, amounts = [f"2026-03-0{day}" for day in range(1, 8)], (12.0, 14.5, 13.0, 19.0, 18.5, 7.0, 6.5)
     texts = [f"${amount:.2f}" for amount in amounts]
-    plot = charts.Plot([f"{day}T00:00" for day in days], "day", {"tickprefix": "$"}, marks=[(3, 1)])
+    plot = charts.Plot([f"{day}T00:00" for day in days], "day", {"tickprefix": "$"}, marks=[(3, 1, "Release 42")])
     return Card(
         id="example-chart",
         title="Cost by day",

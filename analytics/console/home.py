@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,12 +15,13 @@ from django.utils import timezone
 
 from analytics.console import format
 from analytics.console.cards import Card
-from analytics.console.periods import Period
+from analytics.console.cards.why import asked, why
 from analytics.console.questions import Questions, attempt
 from analytics.console.tiles import Shown, Tile, arrow, tile
 from analytics.console.usage import series
 from analytics.console.usage.state import State
-from analytics.query import Group, Result
+from analytics.metrics import MEASURES as DECLARED
+from analytics.query import Group, QueryError, Result
 
 TOP_MODELS = 8
 TOP_PROJECTS = 8
@@ -63,13 +64,31 @@ class ProjectRow:
     arrow: str
 
 
-def load_kpis(questions: Questions) -> Kpis:
-    """Totals with change against the window before, and a series for each sparkline."""
+def load_kpis(questions: Questions, state: State) -> Kpis:
+    """Totals with change against the window compared with, and a series for each sparkline. Raises QueryError. What no
+    cube keeps under the filters, percentiles by tag say, has a dash."""
     period = questions.period
-    names = [*(measure.name for measure in MEASURES), "unpriced_requests", "denied"]
-    result = questions.ask(names, granularity=period.spark_granularity, compare_to="previous_period")
+    names = asked(*(measure.name for measure in MEASURES), "unpriced_requests", "denied")
+    more = {
+        "granularity": period.spark_granularity, "compare_to": state.compared, "filters": state.conditions,
+    }  # fmt: skip
+    try:
+        result = questions.ask(names, **more)
+    except QueryError as error:
+        if error.code != "not_covered":
+            raise
+        result = questions.ask([name for name in names if not name.endswith("_p95")], **more)
     return Kpis(
-        tiles=tuple(tile(measure, result, period.label, period.before) for measure in MEASURES),
+        tiles=tuple(
+            tile(
+                shown,
+                result,
+                period.label,
+                state.before,
+                why([DECLARED[shown.name]], result, period, state.rows_url(), state.words),
+            )
+            for shown in MEASURES
+        ),
         as_of=format.local(result.generated_at, period.zone),
         lag=format.lag(result.rollup_lag_s),
         stale=result.stale,
@@ -79,24 +98,26 @@ def load_kpis(questions: Questions) -> Kpis:
     )
 
 
-def load_cost_chart(questions: Questions) -> Card:
-    """Cost per bucket stacked by the model that served, beyond the dearest eight as `Other`."""
-    state = State(questions.period, questions.organization.slug, compare="none", top=TOP_MODELS)
+def load_cost_chart(questions: Questions, here: State) -> Card:
+    """Cost per bucket stacked by the model that served, beyond the dearest eight as `Other`. Raises QueryError."""
+    state = replace(here, measure="cost", by="model", view="stacked", asked_grain="", compare="none", top=TOP_MODELS)
     found = series.load(questions, state, timezone.now())
     csv_url = f"{reverse('admin:usage_csv')}?{urlencode([*state.query, ('card', 'series')])}"
     return series.card(found, id="cost-by-model", csv_url=csv_url)
 
 
-def load_projects(questions: Questions, names: Mapping[UUID, str]) -> list[ProjectRow]:
-    """The dearest projects of the window with their share and change; `names` by project id."""
-    measures = ["cost", "requests"]
-    result = questions.ask(measures, dimensions=["project"], limit=TOP_PROJECTS, compare_to="previous_period")
+def load_projects(questions: Questions, state: State, names: Mapping[UUID, str]) -> list[ProjectRow]:
+    """The dearest projects of the window with their share and change; `names` by project id. Raises QueryError."""
+    result = questions.ask(
+        ["cost", "requests"], dimensions=["project"], limit=TOP_PROJECTS, compare_to=state.compared,
+        filters=state.conditions,
+    )  # fmt: skip
     labels = {str(pk): name for pk, name in names.items()}
-    rows = [_project_row(group, labels, result, questions.period) for group in result.groups]
+    rows = [_project_row(group, labels, result, state.before) for group in result.groups]
     return [row for row in rows if row is not None]
 
 
-def _project_row(group: Group, names: Mapping[str, str], result: Result, period: Period) -> ProjectRow | None:
+def _project_row(group: Group, names: Mapping[str, str], result: Result, compared: str) -> ProjectRow | None:
     key = _name(group.dimensions, "project")
     cost = Decimal(group.measures.get("cost") or 0)
     total = Decimal(result.totals.get("cost") or 0)
@@ -105,8 +126,8 @@ def _project_row(group: Group, names: Mapping[str, str], result: Result, period:
     share = float(cost / total) if total else 0.0
     before = None if group.previous is None else Decimal(group.previous.get("cost") or 0)
     change = (cost - before) / before if before else None
-    new = "new in this period" if before is None and not group.is_other else ""
-    words = new or ("" if change is None else format.change_words(change, period.before))
+    new = "new in this period" if compared and before is None and not group.is_other else ""
+    words = new or ("" if change is None else format.change_words(change, compared))
     return ProjectRow(
         id="" if group.is_other else key,
         name="Other projects" if group.is_other else names.get(key, f"Project {key[:8]}"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from analytics.console import picker
 from gateway.console import EVERYBODY, NavEntry, Permission, Section, providers
 
 
@@ -29,14 +31,21 @@ class NavSection:
 
 
 def navigation(request: HttpRequest, allowed: Callable[[Permission], bool]) -> list[NavSection]:
-    """Sections with at least one entry, in the order of `Section`. No query of its own."""
+    """Sections with at least one entry, in the order of `Section`; from one page of figures to the next the range and
+    what they are narrowed to go along. No query of its own."""
     found = [(entry, url) for entry, url in _reachable() if allowed(_permission(entry))]
     places = {place: url for entry, url in found for place in (url, *_also(entry))}
     current = places.get(_current(request.path, list(places)), "")
     sections = []
+    figures = {f"admin:{name}" for name in picker.PAGES}
+    kept = picker.carried(request.GET) if request.path in {reverse(name) for name in figures} else []
+    state = f"?{urlencode(kept)}" if kept else ""
     for section in Section:
         entries = sorted((pair for pair in found if pair[0].section is section), key=lambda pair: _rank(pair[0]))
-        items = tuple(NavItem(entry.label, entry.icon, url, url == current) for entry, url in entries)
+        items = tuple(
+            NavItem(entry.label, entry.icon, f"{url}{state}" if entry.url_name in figures else url, url == current)
+            for entry, url in entries
+        )
         if items:
             sections.append(NavSection(section.value, items))
     return sections

@@ -63,6 +63,16 @@ class Period:
         days = (self.last_day - self.first_day).days + 1
         return "the day before" if days == 1 else f"the {days} days before"
 
+    def step(self, by: int, now: datetime) -> dict[str, str] | None:
+        """URL parameters of the window of the same length before (`by` -1) or after (1) this one; None past `now`."""
+        days = (ROLLING[self.key] if self.key in ROLLING else self.last_day - self.first_day + timedelta(days=1)).days
+        first = self.last_day - timedelta(days=days - 1) if self.key in ROLLING else self.first_day
+        first += timedelta(days=by * days)
+        today = now.astimezone(zone_or_utc(self.zone)).date()
+        if first > today or first.year < 1971:
+            return None
+        return {"range": CUSTOM, "from": first.isoformat(), "to": (first + timedelta(days=days - 1)).isoformat()}
+
     @property
     def query(self) -> dict[str, str]:
         """The window as URL parameters."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from analytics.console import annotations, comparisons, gallery, views
+from analytics.console import annotations, comparisons, gallery, picker, views
 from analytics.console.explorer import views as explorer
 from analytics.console.palette import palette
 from analytics.console.performance.views import performance, performance_csv
@@ -42,6 +42,7 @@ class AnalyticsConsole(ConsoleProvider):
         Page("theme/", views.set_theme, "theme"),
         Page("shortcuts/", views.set_shortcuts, "shortcuts"),
         Page("palette/", palette, "palette"),
+        Page("picker/", picker.picker, "picker"),
         Page("components/", gallery.components, "components", SUPERUSERS),
     )
     navigation = (

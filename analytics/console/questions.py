@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 
 import structlog
 
+from analytics.console.cards import marks
 from analytics.console.periods import Period
-from analytics.query import Query, Result, run
+from analytics.query import Query, QueryError, Result, run
 from analytics.query.scope import Scope, scope_of
+from gateway.console import Mark
 from gateway.models import Organization, User
 
 log = structlog.get_logger(__name__)
@@ -31,6 +33,11 @@ class Questions:
         return run(self.user, self._query(measures, **more), scope=self._scope)
 
     @cached_property
+    def changes(self) -> list[Mark]:
+        """What happened in the period, for every chart of the page. As many queries as the apps' providers make."""
+        return marks.find(self.user, self.organization, self.period)
+
+    @cached_property
     def _scope(self) -> Scope:
         return scope_of(self.user, self._query(["requests"]))
 
@@ -48,3 +55,14 @@ def attempt(part: str, load: Callable[[], T]) -> T | None:
     except Exception:
         log.exception("console_part_failed", part=part)
         return None
+
+
+def answered(part: str, load: Callable[[], T]) -> tuple[T | None, str]:
+    """What `load` returns, or nothing and why the question has no answer; empty when the reason is ours."""
+    try:
+        return load(), ""
+    except QueryError as error:
+        return None, error.message
+    except Exception:
+        log.exception("console_part_failed", part=part)
+        return None, ""

@@ -18,6 +18,7 @@ from analytics.answers.questions import Questions
 from analytics.console import format, ledger
 from analytics.console.questions import attempt
 from analytics.console.sparkline import sparkline
+from analytics.metrics import MEASURES
 from gateway.console import ConsoleSite
 from gateway.console.scope import person
 from gateway.models import Organization, User
@@ -34,14 +35,20 @@ WORDS = {
 }
 
 
+RUNNING = "Calls that have begun and not ended, as the data planes say in their signs of life, by keys that you see."
+
+
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One figure; `exact` says it in full, `spark` is its course by minute, empty where there is none."""
+    """One figure; `exact` says it in full, `spark` is its course by minute, empty where there is none; `formula` says
+    what it is."""
 
     label: str
     value: str
     exact: str
     spark: SafeString | str
+    name: str = ""
+    formula: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Now:
     resources: Sequence[tuple[str, str]]
     notes: Sequence[str]
     tag: str
+    window: str = ""
 
 
 FIGURES: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
@@ -122,17 +130,29 @@ def load(user: User, organization: Organization) -> Now:
         [WORDS.get(note.code, note.message) for note in body["notes"] if note.code not in UNSAID],
     )
     tag = blake2b("\n".join(map(str, (*parts, zone))).encode(), digest_size=12).hexdigest()
-    return Now(*parts, tag=tag)
+    minute = format.local(body["start"], zone)
+    return Now(*parts, tag=tag, window=f"Of the calls that ended since {minute:%H:%M} ({zone}), by minute.")
 
 
 def _tiles(body: Mapping[str, Any]) -> list[Tile]:
     active = body["active_requests"]
-    tiles = [Tile("Active requests", format.number(active), "calls that run at this moment", "")]
+    tiles = [
+        Tile("Active requests", format.number(active), "calls that run at this moment", "", "active_requests", RUNNING)
+    ]
     for name, label, text in FIGURES:
         value = body[name]
         points = [point.measures.get(name) for point in body["series"]]
         spark = sparkline([None if point is None else float(point) for point in points], f"{label}, by minute")
-        tiles.append(Tile(label, text(value), _exact(name, value), spark if len(points) > 1 else ""))
+        tiles.append(
+            Tile(
+                label,
+                text(value),
+                _exact(name, value),
+                spark if len(points) > 1 else "",
+                name,
+                MEASURES[name].description,
+            )
+        )
     return tiles
 
 

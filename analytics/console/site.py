@@ -14,8 +14,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, path, reverse
 
+from analytics.console import picker, views
 from analytics.console import status as machinery
-from analytics.console import views
 from analytics.console.forms import SignInForm
 from analytics.console.navigation import NavSection, navigation
 from analytics.console.organization import Scope
@@ -122,6 +122,11 @@ class ConsoleContext:
     @cached_property
     def sections(self) -> list[NavSection]:
         return navigation(self.request, self.may)
+
+    @property
+    def picked(self) -> str:
+        """What the page is narrowed to, in words for the picker's button."""
+        return picker.words(self.request.GET)
 
     @cached_property
     def status(self) -> machinery.SystemStatus:

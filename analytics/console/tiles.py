@@ -9,6 +9,7 @@ from decimal import Decimal
 from django.utils.safestring import SafeString
 
 from analytics.console import format
+from analytics.console.cards.card import Why
 from analytics.console.sparkline import sparkline
 from analytics.query import Result
 
@@ -32,7 +33,8 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One tile: texts ready to print; `tone` is good, bad or neutral, `arrow` up, down or empty."""
+    """One tile: texts ready to print; `tone` is good, bad or neutral, `arrow` up, down or empty; `name` of the
+    measure."""
 
     label: str
     value: str
@@ -41,9 +43,11 @@ class Tile:
     tone: str
     arrow: str
     spark: SafeString
+    name: str = ""
+    why: Why | None = None
 
 
-def tile(measure: Shown, result: Result, label: str, before: str) -> Tile:
+def tile(measure: Shown, result: Result, label: str, before: str, why: Why | None = None) -> Tile:
     """The tile of one measure of `result`, whose series is the sparkline; `label`, `before`: the period in words."""
     value = result.totals.get(measure.name)
     change: Value = result.change.get(measure.name)
@@ -64,6 +68,8 @@ def tile(measure: Shown, result: Result, label: str, before: str) -> Tile:
         tone=_tone(measure, pointing),
         arrow=pointing,
         spark=sparkline([None if point is None else float(point) for point in points], title),
+        name=measure.name,
+        why=why,
     )
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.conf import settings as django_settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotModified
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -17,7 +15,10 @@ from analytics.console import checklist, ledger
 from analytics.console import home as home_data
 from analytics.console.organization import Scope
 from analytics.console.periods import LABELS, read_period
+from analytics.console.questions import answered
 from analytics.console.status import SeedProgress
+from analytics.console.usage import choices
+from analytics.console.usage.state import COMPARISONS, State, read_state
 from gateway.models import User
 
 if TYPE_CHECKING:
@@ -36,31 +37,42 @@ def home(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     period = read_period(request.GET, timezone.now(), organization.reporting_timezone)
     context |= {"title": "Home", "organization": organization, "period": period, "ranges": LABELS.items()}
     questions = home_data.Questions(_user(request), organization, period)
-    context["kpis"] = home_data.attempt("kpis", lambda: home_data.load_kpis(questions))
+    state = read_state(request.GET, period, organization.slug)
+    context |= {"state": state, "comparisons": COMPARISONS.items()}
+    context["kpis"], context["problem"] = answered("kpis", lambda: home_data.load_kpis(questions, state))
     if request.GET.get("part") == "kpis":
         return render(request, "console/home/kpis.html", context)
     is_empty = context["kpis"] is not None and context["kpis"].is_empty
-    context |= _home_body(context["console"].scope, questions, is_empty=is_empty)
+    context |= _home_body(context["console"].scope, questions, state, is_empty=is_empty)
     return render(request, "console/home.html", context)
 
 
-def _home_body(scope: Scope, questions: home_data.Questions, *, is_empty: bool) -> dict[str, Any]:
+def _home_body(scope: Scope, questions: home_data.Questions, state: State, *, is_empty: bool) -> dict[str, Any]:
     user, organization, period = questions.user, questions.organization, questions.period
     recent = partial(ledger.recent_lines, user, organization, timezone.now(), sees_all=scope.sees_all)
     lines = home_data.attempt("recent", recent)
     names = home_data.attempt("names", lambda: ledger.project_names(user, organization=organization)) or {}
-    body: dict[str, Any] = {"rows_url": f"{reverse('admin:requests')}?{urlencode(period.query)}", "recent": None}
+    body: dict[str, Any] = {"rows_url": state.rows_url(), "recent": None}
     if lines is not None:
         body["recent"] = ledger.rows_of(lines, names, period.zone)
         body["recent_tag"] = ledger.fingerprint(lines, period.zone)
-        body["is_behind"] = is_empty and any(period.start <= line.started_at < period.end for line in lines)
+        body["is_behind"] = (
+            is_empty and not state.filters and any(period.start <= line.started_at < period.end for line in lines)
+        )
     if lines == []:
         body["checklist"] = checklist.first_steps(user, organization)
         body["gateway_url"] = f"{django_settings.CONSOLE_URL}/v1"
         body |= checklist.commands(organization.slug)
     elif not is_empty:
-        body["chart"] = home_data.attempt("cost chart", lambda: home_data.load_cost_chart(questions))
-        body["projects"] = home_data.attempt("projects", lambda: home_data.load_projects(questions, names))
+        body["chips"] = home_data.attempt("filters", lambda: choices.chips(questions, state)) or []
+        body["chart"], body["chart_problem"] = answered(
+            "cost chart", lambda: home_data.load_cost_chart(questions, state)
+        )
+        body["projects"], body["projects_problem"] = answered(
+            "projects", lambda: home_data.load_projects(questions, state, names)
+        )
+    else:
+        body["chips"] = home_data.attempt("filters", lambda: choices.chips(questions, state)) or []
     return body
 
 

@@ -9,6 +9,7 @@ from django import template
 from django.forms import BoundField
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -71,6 +72,16 @@ def with_query(context: dict[str, Any], **changes: Any) -> str:
             query[name.rstrip("_")] = str(value)
     text = query.urlencode()
     return f"?{text}" if text else request.path
+
+
+@register.simple_tag(takes_context=True)
+def period_url(context: dict[str, Any], by: int) -> str:
+    """This page in the window before (-1) or after (1) the one shown; empty past now."""
+    changes = context["period"].step(by, timezone.now())
+    if changes is None:
+        return ""
+    without = {name: "" for name in ("range", "from", "to", "start", "end") if name not in changes}
+    return with_query(context, **without, **changes)
 
 
 @register.filter

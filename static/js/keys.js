@@ -1,6 +1,7 @@
 // The console's shortcuts, once: what each key does and what the help (?) says of it. They are silent while somebody
 // types, and can be switched off (WCAG 2.1.4): data-shortcuts="off" on <body>. Ctrl/⌘-K opens the palette always.
-// The palette (palette.js) and the rows (rows.js) answer the events "palette:open", "rows:step" and "rows:open".
+// The palette (palette.js) and the rows (rows.js) answer the events "palette:open", "rows:step",
+// "rows:open" and "rows:select".
 
 /**
  * @param {string} name
@@ -29,12 +30,21 @@ function help() {
   if (dialog instanceof HTMLDialogElement && !dialog.open) dialog.showModal();
 }
 
+/** @param {string} by */
+function period(by) {
+  const link = document.querySelector(`[data-period="${by}"]`);
+  if (link instanceof HTMLElement) link.click();
+}
+
 /** @type {{keys: string[], shown: string, label: string, run: () => void, inDrawer?: boolean}[]} */
 const SHORTCUTS = [
   { keys: ["/"], shown: "/", label: "Search on this page", run: search },
   { keys: ["j"], shown: "j", label: "Next row", run: () => tell("rows:step", 1), inDrawer: true },
   { keys: ["k"], shown: "k", label: "Row before", run: () => tell("rows:step", -1), inDrawer: true },
   { keys: ["o"], shown: "o or Enter", label: "Open the row", run: () => tell("rows:open") },
+  { keys: ["x"], shown: "x", label: "Select the row; in a filter: leave the value out", run: () => tell("rows:select") },
+  { keys: ["["], shown: "[", label: "Period before", run: () => period("-1") },
+  { keys: ["]"], shown: "]", label: "Period after", run: () => period("1") },
   { keys: ["t"], shown: "t", label: "Next theme: system, light, dark", run: nextTheme },
   { keys: ["?"], shown: "?", label: "This help", run: help },
 ];

@@ -9,7 +9,7 @@ const tags = new Map();
 
 /** @param {HTMLElement} element */
 function isPaused(element) {
-  return element.closest("[data-paused]") !== null || element.matches(":has(details[open])");
+  return element.closest("[data-paused]") !== null || element.matches(":has(details[open], :popover-open)");
 }
 
 function tick() {

@@ -36,6 +36,46 @@ function openRow() {
 document.addEventListener("rows:step", (event) => step(/** @type {CustomEvent} */ (event).detail));
 document.addEventListener("rows:open", openRow);
 
+/** The rows that are selected, and the bar that says how many. */
+function selected() {
+  return links().filter((link) => link.closest("tr")?.hasAttribute("data-selected"));
+}
+
+function selectRow() {
+  const at = document.activeElement;
+  const drop = at?.closest(".facet li")?.querySelector(".facet-drop");
+  if (drop instanceof HTMLElement) return drop.click();
+  const bar = document.getElementById("selection");
+  if (!bar || !(at instanceof HTMLElement) || !at.matches("main a.row-link[data-peek]")) return;
+  const is = at.closest("tr")?.toggleAttribute("data-selected");
+  if (is) at.setAttribute("aria-description", "selected");
+  else at.removeAttribute("aria-description");
+  say(bar);
+}
+
+/** @param {HTMLElement} bar */
+function say(bar) {
+  const ids = selected().map((link) => link.dataset.peek ?? "");
+  bar.hidden = !ids.length;
+  const count = bar.querySelector("[data-count]");
+  if (count) count.textContent = `${ids.length} selected`;
+  const copy = bar.querySelector("[data-copy]");
+  if (copy instanceof HTMLElement) copy.dataset.copy = ids.join("\n");
+}
+
+document.addEventListener("rows:select", selectRow);
+
+document.addEventListener("click", (event) => {
+  const clear = /** @type {Element} */ (event.target).closest("[data-unselect]");
+  const bar = document.getElementById("selection");
+  if (!clear || !bar) return;
+  for (const link of selected()) {
+    link.closest("tr")?.removeAttribute("data-selected");
+    link.removeAttribute("aria-description");
+  }
+  say(bar);
+});
+
 /** @param {string | null} id */
 function remember(id) {
   const url = new URL(location.href);

@@ -26,7 +26,9 @@ def plotted(models: int = 2, days: int = 3) -> tuple[charts.Plot, list[charts.Se
         charts.Series(name, slots[name], [float(i + 1)] * days, [f"${i + 1}.00"] * days, name)
         for i, name in enumerate(names)
     ]
-    return charts.Plot(places, "day", {"tickprefix": "$"}, marks=[(1, 1)]), series
+    return charts.Plot(
+        places, "day", {"tickprefix": "$"}, marks=[(1, 1, "Deploy: Search <4>; Price of gpt-4o (openai) from here")]
+    ), series
 
 
 def test_sparkline_is_zero_based_and_leaves_gaps() -> None:
@@ -79,6 +81,7 @@ def test_stacked_figure_is_valid_plotly() -> None:
     assert figure.layout.yaxis.rangemode == "tozero"
     assert [shape.x0 for shape in figure.layout.shapes] == ["2026-11-02T00:00"]
     assert [note.text for note in figure.layout.annotations] == ["1"]
+    assert figure.layout.annotations[0].hovertext == "Deploy: Search &lt;4&gt;<br>Price of gpt-4o (openai) from here"
 
 
 def test_lines_and_ribbons_are_valid_plotly_and_end_with_the_window_before() -> None:

@@ -78,3 +78,24 @@ def test_a_window_from_the_full_hour_has_a_whole_first_bucket() -> None:
     now = NOW.replace(minute=46)
 
     assert read_period({"range": "24h"}, now).partial_ends(now) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("params", "before", "after"),
+    [
+        ({"range": "7d"}, ("2026-11-07", "2026-11-13"), None),
+        ({"range": "24h"}, ("2026-11-19", "2026-11-19"), None),
+        ({"range": "custom", "from": "2026-11-01", "to": "2026-11-03"}, ("2026-10-29", "2026-10-31"),
+         ("2026-11-04", "2026-11-06")),
+        ({"range": "custom", "from": "2026-11-19", "to": "2026-11-20"}, ("2026-11-17", "2026-11-18"), None),
+    ],
+)  # fmt: skip
+def test_steps_to_the_windows_beside(
+    params: dict[str, str], before: tuple[str, str], after: tuple[str, str] | None
+) -> None:
+    period = read_period(params, NOW)
+
+    found = period.step(-1, NOW), period.step(1, NOW)
+
+    assert found[0] == {"range": "custom", "from": before[0], "to": before[1]}
+    assert found[1] == (after and {"range": "custom", "from": after[0], "to": after[1]})

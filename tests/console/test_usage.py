@@ -19,6 +19,7 @@ from django.db import DatabaseError, transaction
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from analytics.annotations import create_annotation
 from analytics.console import questions
 from analytics.models import DeclaredTag
 from gateway.models import Membership, Model, Organization
@@ -196,8 +197,24 @@ def test_heat_map_has_the_mean_of_each_hour(march: Company, sign_in: SignIn) -> 
     assert "Mean of an hour: Tuesday at 13:00 is the highest with $6.00" in page
     tuesday = next(row for row in found if row[0] == "Tuesday")
     assert (tuesday[1 + 12], tuesday[1 + 13]) == ("2.5", "6")  # 3 and 2; 12 and nothing
-    assert 'title="Tuesday, 13:00: $6.00">$6.00</td>' in page
+    assert 'title="Tuesday, 13:00: $6.00"><a href="/admin/requests/?organization=acme&range=custom&' in page
+    assert 'weekday=2&hour=13" aria-label="Tuesday, 13:00: $6.00, its requests">$6.00</a></td>' in page
     assert "--level:1.000" in page
+
+
+def test_a_cell_of_the_heat_map_leads_to_its_requests(march: Company, sign_in: SignIn) -> None:
+    client = sign_in("alice")
+    page = text_of(client, "range=custom&from=2026-03-03&to=2026-03-16&measure=cost&view=heat&model=gpt-4o")
+    url = next(link for link in re.findall(r'<a href="([^"]+)"', page) if "weekday=2&hour=13" in link)
+
+    listed = client.get(url).content.decode()
+
+    assert parse_qs(urlsplit(url).query) == {
+        "organization": ["acme"], "range": ["custom"], "from": ["2026-03-03"], "to": ["2026-03-16"],
+        "model": ["gpt-4o"], "weekday": ["2"], "hour": ["13"],
+    }  # fmt: skip
+    assert '<strong class="cut">Tuesday</strong>' in listed
+    assert '<strong class="cut">13:00 to 14:00</strong>' in listed
 
 
 def test_formulas_in_names_do_not_run_in_a_spreadsheet(march: Company, sign_in: SignIn) -> None:
@@ -223,6 +240,46 @@ def test_changes_are_marked_for_who_may_read_the_audit_trail(march: Company, sig
     assert f'<a href="/admin/gateway/auditevent/{event.pk}/change/">Model gpt-4o changed</a>' in page
     assert [shape["x0"] for shape in figure(page)["layout"]["shapes"]] == ["2026-03-10T00:00"]
     assert "marked" not in hidden
+
+
+def test_changes_stand_in_the_table_and_the_csv(march: Company, sign_in: SignIn) -> None:
+    alice = march.people["alice"]
+    create_annotation(organization=march.organization, actor=alice, text="=Search 4", at=DAY)
+    create_annotation(organization=march.organization, actor=alice, kind="incident", text="Down", at=DAY)
+
+    page, found = text_of(sign_in("carol"), MARCH), rows_of(sign_in("carol"), f"{MARCH}&card=series")
+
+    assert "1 change marked" in page
+    assert "<td>Deploy: =Search 4; Incident: Down</td>" in page
+    assert figure(page)["layout"]["annotations"][0]["hovertext"] == "Deploy: =Search 4<br>Incident: Down"
+    assert [row[-1] for row in found] == ["Changes", "", "Deploy: =Search 4; Incident: Down", "", ""]
+
+
+def test_the_picker_narrows_and_goes_along(march: Company, sign_in: SignIn) -> None:
+    DeclaredTag.objects.create(organization=march.organization, key="environment")
+    team, client = march.teams["search"], sign_in("alice")
+    query = f"{MARCH}&organization=acme&team={team.pk}"
+
+    form = text_of(client, f"{query}&page=/admin/&view=lines", "/admin/picker/")
+    page = text_of(client, query)
+    home = text_of(client, query, "/admin/")
+    elsewhere = text_of(client, f"{query}&page=https://evil.example/", "/admin/picker/")
+
+    assert f'<option value="{team.pk}" selected>{team.name}</option>' in form
+    assert '<input type="hidden" name="view" value="lines">' in form
+    assert [name for name in ("team", "project", "model", "tag.environment", "compare") if f' name="{name}"' in form] == [
+        "team", "project", "model", "tag.environment", "compare",
+    ]  # fmt: skip
+    assert 'action="/admin/"' in elsewhere
+    assert (
+        f'href="/admin/performance/?organization=acme&range=custom&from=2026-03-09&to=2026-03-11&team={team.pk}"'
+        in page
+    )
+    assert 'href="/admin/keys/"' in page
+    assert "$8.00 in total" in home
+    assert f'<span class="cut">{team.name}</span>' in home
+    assert 'data-period="-1"' in page
+    assert "range=custom&from=2026-03-06&to=2026-03-08" in page
 
 
 def test_why_names_formula_rows_and_state_of_the_data(march: Company, sign_in: SignIn) -> None:
@@ -285,7 +342,7 @@ def test_query_count(busy: Company, sign_in: SignIn, django_assert_max_num_queri
     for name in ("alice", "dave", "bob", "root"):
         client = sign_in(name)
         cache.clear()
-        with django_assert_max_num_queries(10):
+        with django_assert_max_num_queries(12):
             text_of(client, "range=90d&by=project")
 
 

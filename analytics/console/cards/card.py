@@ -11,13 +11,14 @@ Figure = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row of the table behind a chart. `values` are written for people, `exact` are the same for machines;
-    `exact_label` stands for `label` there; `url` leads to the requests behind the row."""
+    `exact_label` stands for `label` there; `url` leads to the requests behind the row; `changes`: what happened."""
 
     label: str
     values: tuple[str, ...]
     exact: tuple[str, ...]
     exact_label: str = ""
     url: str = ""
+    changes: str = ""
 
     @property
     def machine(self) -> tuple[str, ...]:
@@ -32,6 +33,11 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     foot: Row | None = None
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether something happened in any row, so that the table has a column for it."""
+        return any(row.changes for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,11 @@ class ShownMark:
 
     number: int
     items: tuple[tuple[str, str, str], ...]
+
+    @property
+    def text(self) -> str:
+        """All of them in a line."""
+        return "; ".join(text for _, text, _ in self.items)
 
 
 @dataclass(frozen=True, slots=True)

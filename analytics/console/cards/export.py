@@ -26,9 +26,10 @@ def csv_text(table: Table) -> str:
     """Header, rows and totals (RFC 4180); text that a spreadsheet would run is quoted with an apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([guarded(cell) for cell in (table.head, *table.columns)])
+    changes = ("Changes",) if table.has_changes else ()
+    writer.writerow([guarded(cell) for cell in (table.head, *table.columns, *changes)])
     for row in (*table.rows, *([table.foot] if table.foot else [])):
-        writer.writerow([guarded(cell) for cell in row.machine])
+        writer.writerow([guarded(cell) for cell in (*row.machine, *((row.changes,) if changes else ()))])
     return out.getvalue()
 
 

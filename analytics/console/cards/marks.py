@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
 from analytics.console import format
 from analytics.console.cards.buckets import Buckets
-from analytics.console.cards.card import ShownMark
+from analytics.console.cards.card import Row, ShownMark
+from analytics.console.periods import Period
 from gateway.console import Mark, providers
 from gateway.models import Organization, User
 
@@ -17,12 +19,12 @@ MOST = 12
 MOST_ITEMS = 5
 
 
-def find(user: User, organization: Organization, buckets: Buckets) -> list[Mark]:
-    """Changes within the buckets, oldest first. A provider that fails is left out: a chart without marks is a chart."""
+def find(user: User, organization: Organization, period: Period) -> list[Mark]:
+    """Changes within the period, oldest first. A provider that fails is left out: a chart without marks is a chart."""
     found: list[Mark] = []
     for provider in providers():
         try:
-            found += provider.marks(user, organization, buckets.period.start, buckets.period.end)
+            found += provider.marks(user, organization, period.start, period.end)
         except Exception:
             log.exception("console_marks_failed", provider=type(provider).__name__)
     return sorted(found, key=lambda mark: mark.at)
@@ -37,6 +39,12 @@ def shown(marks: Sequence[Mark], buckets: Buckets) -> list[tuple[int, ShownMark]
             by_bucket.setdefault(bucket, []).append(mark)
     newest = sorted(by_bucket)[-MOST:]
     return [(bucket, _shown(number, by_bucket[bucket], buckets)) for number, bucket in enumerate(newest, 1)]
+
+
+def in_rows(rows: Sequence[Row], placed: Sequence[tuple[int, ShownMark]]) -> tuple[Row, ...]:
+    """The rows of the table, one per bucket, with what happened in each."""
+    texts = {bucket: mark.text for bucket, mark in placed}
+    return tuple(replace(row, changes=texts.get(bucket, "")) for bucket, row in enumerate(rows))
 
 
 def _shown(number: int, marks: Sequence[Mark], buckets: Buckets) -> ShownMark:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import day_name
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from decimal import ROUND_UP, Decimal
@@ -151,6 +152,9 @@ def _bounds(state: State) -> list[Chip]:
             replace(filters, least_cost=None),
         ),
         ("Price", filters.price_status, replace(filters, price_status="")),
+        ("Weekday", "" if filters.weekday is None else day_name[filters.weekday - 1], replace(filters, weekday=None)),
+        ("Hour", "" if filters.hour is None else f"{filters.hour:02}:00 to {filters.hour + 1:02}:00",
+         replace(filters, hour=None)),
     )  # fmt: skip
     found = [Chip(label, text, state.url(filters=left)) for label, text, left in bounds if text]
     for pair in filters.tags:

@@ -13,9 +13,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import ExtractHour, ExtractIsoWeekDay
 from django.http import QueryDict
 
 from analytics.console.cards.labels import NONE
+from analytics.console.periods import zone_or_utc
 from analytics.query import Filter
 from analytics.rollups.cubes import ERROR_STATUSES
 from gateway.choices import PriceStatus
@@ -58,7 +60,8 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """All conditions hold. `least_ms`, `least_ttft_ms`, `least_cost`: at least that, None for no bound."""
+    """All conditions hold. `least_ms`, `least_ttft_ms`, `least_cost`: at least that, None for no bound.
+    `weekday` (1 Monday to 7 Sunday) and `hour` (0 to 23) are those of the beginning, in the reporting time zone."""
 
     conditions: tuple[Condition, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
@@ -66,6 +69,8 @@ class Filters:
     least_ttft_ms: int | None = None
     least_cost: Decimal | None = None
     price_status: str = ""
+    weekday: int | None = None
+    hour: int | None = None
 
     @property
     def query(self) -> list[tuple[str, str]]:
@@ -74,7 +79,7 @@ class Filters:
         pairs += [(TAG + name, value) for name, value in self.tags]
         bounds = {
             "min_duration_ms": self.least_ms, "min_ttft_ms": self.least_ttft_ms, "min_cost": self.least_cost,
-            "price_status": self.price_status or None,
+            "price_status": self.price_status or None, "weekday": self.weekday, "hour": self.hour,
         }  # fmt: skip
         return pairs + [(name, f"{value}") for name, value in bounds.items() if value is not None]
 
@@ -124,6 +129,11 @@ class Filters:
             lines = lines.filter(~matches if one.is_negated else matches)
         for name, value in self.tags:
             lines = lines.filter(tag_set__contains={name: value})
+        zone = zone_or_utc(organization.reporting_timezone)
+        if self.weekday is not None:
+            lines = lines.alias(on_weekday=ExtractIsoWeekDay("started_at", tzinfo=zone)).filter(on_weekday=self.weekday)
+        if self.hour is not None:
+            lines = lines.alias(at_hour=ExtractHour("started_at", tzinfo=zone)).filter(at_hour=self.hour)
         bounds = {"duration_ms": self.least_ms, "ttft_ms": self.least_ttft_ms, "cost": self.least_cost}
         lines = lines.filter(**{f"{name}__gte": least for name, least in bounds.items() if least is not None})
         return lines.filter(price_status=self.price_status) if self.price_status else lines
@@ -155,6 +165,8 @@ def read_filters(params: QueryDict) -> Filters:
         least_ttft_ms=_whole(params.get("min_ttft_ms")),
         least_cost=_amount(params.get("min_cost")),
         price_status=price_status if price_status in PriceStatus.values else "",
+        weekday=_within(params.get("weekday"), 1, 7),
+        hour=_within(params.get("hour"), 0, 23),
     )
 
 
@@ -204,6 +216,13 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def _within(text: str | None, least: int, most: int) -> int | None:
+    """A whole number of one or two digits from `least` to `most`."""
+    if text is None or not (text.isascii() and text.isdecimal() and len(text) <= 2):
+        return None
+    return int(text) if least <= int(text) <= most else None
 
 
 def _whole(text: str | None) -> int | None:

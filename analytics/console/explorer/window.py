@@ -22,6 +22,10 @@ class Window(Period):
         first, last = self.start.astimezone(zone), self.end.astimezone(zone)
         return f"{first.strftime(FORMAT)} to {last.strftime('%H:%M' if first.date() == last.date() else FORMAT)}"
 
+    def step(self, by: int, now: datetime) -> dict[str, str] | None:
+        start, end = self.start + by * self.length, self.end + by * self.length
+        return None if start > now else {"start": _text(start), "end": _text(end)}
+
     @property
     def query(self) -> dict[str, str]:
         return {"start": _text(self.start), "end": _text(self.end)}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from analytics.console import charts, colors, format
-from analytics.console.cards import Card, LegendEntry, Row, Table, marks, values
+from analytics.console.cards import Card, LegendEntry, Row, Table, Why, marks, values
 from analytics.console.cards.buckets import Buckets
+from analytics.console.cards.card import ShownMark
 from analytics.console.cards.why import asked, why
 from analytics.console.questions import Questions
 from analytics.console.tiles import Shown, Tile, tile
@@ -77,7 +78,13 @@ class Percentiles:
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
-        return tuple(tile(shown, self.result, self.state.period.label, self.state.before) for shown in TILES)
+        return tuple(
+            tile(shown, self.result, self.state.period.label, self.state.before, self._why(shown)) for shown in TILES
+        )
+
+    def _why(self, shown: Shown) -> Why:
+        state = self.state
+        return why([MEASURES[shown.name]], self.result, state.period, state.rows_url(), state.words)
 
 
 def load(questions: Questions, state: State, now: datetime) -> Percentiles:
@@ -89,20 +96,20 @@ def load(questions: Questions, state: State, now: datetime) -> Percentiles:
         start, end = compared_window(state)
         before = questions.ask([ribbon.main for ribbon in RIBBONS], start=start, end=end, **more)
     buckets = Buckets(state.period, state.grain, now)
-    return Percentiles(state, result, buckets, marks.find(questions.user, questions.organization, buckets), before)
+    return Percentiles(state, result, buckets, questions.changes, before)
 
 
 def card(found: Percentiles, ribbon: Ribbon, csv_url: str) -> Card:
     """The chart card of one ribbon."""
     measures = [MEASURES[name] for name in ribbon.measures]
-    placed = marks.shown(found.changes, found.buckets)
+    placed, drawn = marks.shown(found.changes, found.buckets), _table(found, measures)
     return Card(
         id=ribbon.id,
         title=ribbon.title,
         summary=summary(found, ribbon),
         unit=values.unit(measures[0], found.result.currency),
-        table=_table(found, measures),
-        figure=_figure(found, ribbon, measures, [(bucket, mark.number) for bucket, mark in placed]),
+        table=replace(drawn, rows=marks.in_rows(drawn.rows, placed)),
+        figure=_figure(found, ribbon, measures, placed),
         legend=_legend(found, ribbon, measures),
         csv_url=csv_url,
         why=why(measures, found.result, found.state.period, found.state.rows_url(), found.state.words),
@@ -157,7 +164,7 @@ def _column(measure: Measure) -> str:
 
 
 def _figure(
-    found: Percentiles, ribbon: Ribbon, measures: Sequence[Measure], placed: Sequence[tuple[int, int]]
+    found: Percentiles, ribbon: Ribbon, measures: Sequence[Measure], placed: Sequence[tuple[int, ShownMark]]
 ) -> charts.Figure:
     drawn = [_trace(measure.label, ribbon.slot, measure, _line(found.result, measure)) for measure in measures]
     before = None
@@ -170,7 +177,7 @@ def _figure(
         places=found.buckets.places,
         grain=found.buckets.grain,
         axis=values.axis(measures[0], found.result.currency, max(tops, default=0)),
-        marks=placed,
+        marks=[(bucket, mark.number, mark.text) for bucket, mark in placed],
         drill={"url": found.state.rows_base, "by": "", "edges": found.buckets.edges},
     )
     return charts.ribbon(plot, drawn, before)

@@ -16,10 +16,10 @@ from django.views.decorators.http import require_safe
 from analytics.console.cards import Card, export
 from analytics.console.performance import board, models, percentiles
 from analytics.console.performance.percentiles import RIBBONS
-from analytics.console.questions import Questions
+from analytics.console.questions import Questions, answered
 from analytics.console.usage import series
 from analytics.console.usage.state import State
-from analytics.console.usage.views import answered, controls, opened
+from analytics.console.usage.views import controls, opened
 from analytics.query import QueryError
 from gateway.console import ConsoleSite
 

@@ -22,11 +22,13 @@ HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One hour of the week: `text` in the grid, `title` exact, `level` 0–1 of the highest; never passed: no value."""
+    """One hour of the week: `text` in the grid, `title` exact, `level` 0–1 of the highest, `url` of the requests that
+    began in it; never passed: no value."""
 
     text: str
     title: str
     level: float
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,19 @@ def load(questions: Questions, state: State, now: datetime, csv_url: str) -> Hea
     grid = tuple(
         (
             day,
-            tuple(_cell(measure, mean, top, f"{day}, {hour:02}:00", result.currency) for hour, mean in enumerate(line)),
+            tuple(
+                _cell(
+                    measure,
+                    mean,
+                    top,
+                    f"{day}, {hour:02}:00",
+                    result.currency,
+                    state.rows_url(weekday=str(number), hour=str(hour)),
+                )
+                for hour, mean in enumerate(line)
+            ),
         )
-        for day, line in zip(WEEKDAYS, means, strict=True)
+        for number, (day, line) in enumerate(zip(WEEKDAYS, means, strict=True), start=1)
     )
     return Heat(_card(result, state, means, csv_url, now), grid, tuple(f"{hour:02}" for hour in range(HOURS)))
 
@@ -109,11 +121,11 @@ def _card(result: Result, state: State, means: Sequence[Sequence[Decimal | None]
     )
 
 
-def _cell(measure: Measure, mean: Decimal | None, top: Decimal, when: str, currency: str) -> Cell:
+def _cell(measure: Measure, mean: Decimal | None, top: Decimal, when: str, currency: str, url: str) -> Cell:
     if mean is None:
         return Cell("", f"{when}: not in this period", 0.0)
     short = money_short(mean, currency) if measure.is_money else _short(mean)
-    return Cell(short, f"{when}: {_round(measure, mean, currency)}", float(mean / top) if top else 0.0)
+    return Cell(short, f"{when}: {_round(measure, mean, currency)}", float(mean / top) if top else 0.0, url)
 
 
 def _round(measure: Measure, mean: Decimal | None, currency: str) -> str:

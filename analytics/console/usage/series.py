@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -11,6 +11,7 @@ from functools import cached_property
 from analytics.console import charts, colors, format
 from analytics.console.cards import Card, LegendEntry, Row, Table, labels, marks, values
 from analytics.console.cards.buckets import Buckets
+from analytics.console.cards.card import ShownMark
 from analytics.console.cards.why import asked, why
 from analytics.console.questions import Questions
 from analytics.console.usage import dimensions
@@ -90,7 +91,7 @@ def load(questions: Questions, state: State, now: datetime) -> Series:
         names=labels.names(user, organization, state.by, keys) if state.by else {},
         slots=labels.slots(organization, state.by, keys) if state.by else {},
         buckets=buckets,
-        changes=marks.find(user, organization, buckets),
+        changes=questions.changes,
         before=_before(questions, state) if not state.by and state.compare != "none" else None,
     )
 
@@ -101,14 +102,14 @@ def card(series: Series, *, id: str, csv_url: str) -> Card:
     title = f"{measure.label} by {series.buckets.unit}"
     if state.by:
         title += f" and {dimensions.label(state.by).lower()}"
-    placed = marks.shown(series.changes, series.buckets)
+    placed, drawn = marks.shown(series.changes, series.buckets), table(series)
     return Card(
         id=id,
         title=title,
         summary=summary(series),
         unit=values.unit(measure, series.result.currency),
-        table=table(series),
-        figure=_figure(series, [(bucket, mark.number) for bucket, mark in placed]),
+        table=replace(drawn, rows=marks.in_rows(drawn.rows, placed)),
+        figure=_figure(series, placed),
         legend=_legend(series),
         csv_url=csv_url,
         why=why([measure], series.result, state.period, state.rows_url(), state.words),
@@ -189,7 +190,7 @@ def _peak(series: Series) -> str:
     )
 
 
-def _figure(series: Series, placed: Sequence[tuple[int, int]]) -> charts.Figure:
+def _figure(series: Series, placed: Sequence[tuple[int, ShownMark]]) -> charts.Figure:
     state, buckets = series.state, series.buckets
     drawn = [_trace(series, key, line) for key, line in series.cells.items()]
     tops = [float(value) for value in series.totals if value is not None]
@@ -200,7 +201,7 @@ def _figure(series: Series, placed: Sequence[tuple[int, int]]) -> charts.Figure:
         places=buckets.places,
         grain=buckets.grain,
         axis=values.axis(series.measure, series.result.currency, max(tops, default=0)),
-        marks=placed,
+        marks=[(bucket, mark.number, mark.text) for bucket, mark in placed],
         drill={"url": state.rows_base, "by": state.by, "edges": buckets.edges},
     )
     if state.shown_view == "lines":

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
-import structlog
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
@@ -16,16 +14,14 @@ from django.views.decorators.http import require_safe
 
 from analytics.console.cards import Card, export
 from analytics.console.periods import LABELS, read_period
-from analytics.console.questions import Questions, attempt
+from analytics.console.questions import Questions, answered, attempt
 from analytics.console.usage import choices, groups, heat, series
 from analytics.console.usage.state import State, read_state
 from analytics.query import QueryError
 from gateway.console import ConsoleSite
 from gateway.models import Organization, User
 
-log = structlog.get_logger(__name__)
 PAGE = "admin:usage"
-T = TypeVar("T")
 
 
 @require_safe
@@ -77,17 +73,6 @@ def controls(questions: Questions, state: State) -> dict[str, Any]:
         "chips": attempt("filters", lambda: choices.chips(questions, state)) or [],
         "gateway_url": f"{settings.CONSOLE_URL}/v1",
     }
-
-
-def answered(part: str, load: Callable[[], T]) -> tuple[T | None, str]:
-    """What `load` returns, or nothing and why the question has no answer; empty when the reason is ours."""
-    try:
-        return load(), ""
-    except QueryError as error:
-        return None, error.message
-    except Exception:
-        log.exception("console_part_failed", part=part)
-        return None, ""
 
 
 def _content(questions: Questions, state: State) -> dict[str, Any]:
