@@ -16,6 +16,7 @@ ORDER = (
     "rollups",
     "query",
     "home",
+    "forecast",
     "start",
     "outages",
     "soak",

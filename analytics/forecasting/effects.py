@@ -7,7 +7,8 @@ import numpy as np
 
 from analytics.forecasting.shapes import Floats
 
-PRIOR_DAYS = 4.0
+LEAST = 3
+PRIOR_STEPS = 4.0
 LARGEST = 10.0
 
 
@@ -40,7 +41,8 @@ def factors_of(effects: Sequence[Effect], values: Floats, horizon: int, season: 
         if effect.factors is None:
             factor = learned(values / product[:count], given[:count] > 0, season)
             given = np.where(given > 0, factor, 1.0)
-            notes.append(f"{effect.name}: factor {factor:.2f}, learned from the history")
+            if factor != 1.0:
+                notes.append(f"{effect.name}: factor {factor:.2f}, learned from the history")
         elif not (np.isfinite(given).all() and (given > 0).all()):
             raise ValueError(f"effect {effect.name!r} has a factor that is not a positive number")
         elif (given[count:] != given[count - 1]).any():
@@ -50,14 +52,17 @@ def factors_of(effects: Sequence[Effect], values: Floats, horizon: int, season: 
 
 
 def learned(values: Floats, marked: np.ndarray, season: int) -> float:
-    """The median ratio of marked steps to the same step one season before and after, drawn to 1 while they are few."""
+    """The median ratio of marked steps to the same step one season before and after, drawn to 1 while they are few.
+
+    1 when there are fewer than three, or when they do not all lie on the same side: that is chance.
+    """
     ratios = []
     for at in np.flatnonzero(marked):
         around = [o for o in (at - season, at + season) if 0 <= o < len(values) and not marked[o]]
         usual = float(values[around].mean()) if around else 0.0
         if usual > 0:
             ratios.append(float(values[at]) / usual)
-    if not ratios:
+    if len(ratios) < LEAST or min(ratios) < 1.0 < max(ratios):
         return 1.0
-    trust = len(ratios) / (len(ratios) + PRIOR_DAYS)
+    trust = len(ratios) / (len(ratios) + PRIOR_STEPS)
     return float(np.clip(1.0 + trust * (float(np.median(ratios)) - 1.0), 1 / LARGEST, LARGEST))
