@@ -17,6 +17,7 @@ ORDER = (
     "query",
     "home",
     "forecast",
+    "anomaly",
     "start",
     "outages",
     "soak",
