@@ -18,6 +18,7 @@ ORDER = (
     "home",
     "forecast",
     "anomaly",
+    "incidents",
     "start",
     "outages",
     "soak",
