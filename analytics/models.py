@@ -587,3 +587,6 @@ class Reconciliation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.finished_at:%Y-%m-%d %H:%M}: {self.differences} differences"
+
+
+from analytics.anomalies.models import Anomaly, AnomalyScan  # noqa: E402, F401  (models of this app, after their bases)

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from analytics import reconciliation, retention
+from analytics.anomalies import scan
 from analytics.rollups import marks, zones
 
 
@@ -36,3 +37,9 @@ def reconcile() -> int | None:
 def retire_ledger() -> int:
     """Detach months of the ledger past their retention; returns how many."""
     return len(retention.retire().tables)
+
+
+@shared_task(name="analytics.scan_anomalies", soft_time_limit=840, time_limit=900)
+def scan_anomalies() -> int:
+    """Judge the last whole hour of every organization, once; returns of how many."""
+    return scan.scan_once_an_hour()

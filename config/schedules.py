@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from celery.schedules import crontab
+
 SCHEDULES: dict[str, dict[str, Any]] = {
     "audit-seal": {"task": "gateway.audit_seal", "schedule": 2.0},
     "usage-imports": {"task": "gateway.usage_imports", "schedule": 3.0},
@@ -14,4 +16,6 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "analytics-retire-ledger": {"task": "analytics.retire_ledger", "schedule": 3600.0},
     # offered hourly, claimed once a day: a machine that slept through the night does it in the morning
     "analytics-reconcile": {"task": "analytics.reconcile", "schedule": 3600.0},
+    # ten minutes after the hour, when late lines have come; a missed hour is made good by the next scan
+    "analytics-scan-anomalies": {"task": "analytics.scan_anomalies", "schedule": crontab(minute="10")},
 }

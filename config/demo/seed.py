@@ -5,11 +5,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
 from django.db import IntegrityError, connection, transaction
 
+from analytics.anomalies.scan import scan, whole_hour
 from config.demo import policies, setup
 from config.demo.company import FOUNDED, Company
 from config.demo.load import gather_statistics, load_day, refresh_days
@@ -95,8 +96,17 @@ def seed(
         gather_statistics()
     if done >= wanted:
         policies.ensure_budgets(job, company)
+        if todo:
+            _look_back(company, wanted)
         _set_status(job, JobStatus.SUCCEEDED)
     return Seeded(slug, company.calendar.until, added_days, added_lines, done, wanted)
+
+
+def _look_back(company: Company, days: int) -> None:
+    """Let the anomaly scan judge the history, which came newest first, in order of time."""
+    organization = Organization.objects.get(pk=company.organization)
+    end = whole_hour(company.calendar.until)
+    scan(organization, end=end, since=end - timedelta(days=days))
 
 
 def _ensure(days: int, seed: int, until: datetime | None, slug: str, simulator_url: str) -> tuple[Job, Company]:
