@@ -24,6 +24,8 @@ from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import DatabaseError, InterfaceError
 
+from analytics import patience
+
 if TYPE_CHECKING:
     from analytics.query.shapes import Result
 
@@ -145,6 +147,8 @@ class ResultCache:
         try:
             return compute(), True
         except SOURCE_FAILURES as error:
+            if patience.is_over(error):  # the source is well, the asker would not wait
+                raise
             old = self._last_answer(last) if last else None
             if old is None:
                 raise

@@ -590,3 +590,23 @@ class Reconciliation(models.Model):
 
 
 from analytics.anomalies.models import Anomaly, AnomalyScan  # noqa: E402, F401  (models of this app, after their bases)
+from analytics.exports.models import StoredFile, StoredPiece  # noqa: E402  (each subject keeps its models)
+from analytics.reports.models import (  # noqa: E402
+    Report,
+    ReportDelivery,
+    ReportMail,
+    ReportRecipient,
+    ReportRun,
+    Unsubscription,
+)
+
+__all__ = [
+    "Report",
+    "ReportDelivery",
+    "ReportMail",
+    "ReportRecipient",
+    "ReportRun",
+    "StoredFile",
+    "StoredPiece",
+    "Unsubscription",
+]

@@ -1,9 +1,13 @@
 """Celery tasks of analytics: thin, idempotent, safe to run many at once."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from analytics import reconciliation, retention
 from analytics.anomalies import scan
+from analytics.exports import service as exports
+from analytics.reports import running
+from analytics.reports import service as reports
 from analytics.rollups import marks, zones
 
 
@@ -43,3 +47,25 @@ def retire_ledger() -> int:
 def scan_anomalies() -> int:
     """Judge the last whole hour of every organization, once; returns of how many."""
     return scan.scan_once_an_hour()
+@shared_task(name="analytics.exports", soft_time_limit=6_000, time_limit=6_300)
+def export_files() -> int:
+    """Make the exports that wait; returns how many."""
+    return exports.run_waiting()
+
+
+@shared_task(name="analytics.purge_exports")
+def purge_exports() -> int:
+    """Delete files that are past their time; returns how many."""
+    return exports.purge_expired()
+
+
+@shared_task(name="analytics.schedule_reports")
+def schedule_reports() -> int:
+    """Queue a run for every report that is due; returns how many."""
+    return reports.enqueue_due(timezone.now())
+
+
+@shared_task(name="analytics.report_runs", soft_time_limit=3_000, time_limit=3_300)
+def report_runs() -> int:
+    """Make the runs that wait; returns how many."""
+    return running.run_waiting()

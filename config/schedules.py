@@ -14,6 +14,10 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "analytics-prune-minutes": {"task": "analytics.prune_minutes", "schedule": 900.0},
     "analytics-follow-reporting-zones": {"task": "analytics.follow_reporting_zones", "schedule": 30.0},
     "analytics-retire-ledger": {"task": "analytics.retire_ledger", "schedule": 3600.0},
+    "analytics-exports": {"task": "analytics.exports", "schedule": 3.0},
+    "analytics-purge-exports": {"task": "analytics.purge_exports", "schedule": 3600.0},
+    "analytics-schedule-reports": {"task": "analytics.schedule_reports", "schedule": 15.0},
+    "analytics-report-runs": {"task": "analytics.report_runs", "schedule": 5.0},
     # offered hourly, claimed once a day: a machine that slept through the night does it in the morning
     "analytics-reconcile": {"task": "analytics.reconcile", "schedule": 3600.0},
     # ten minutes after the hour, when late lines have come; a missed hour is made good by the next scan

@@ -324,10 +324,15 @@ GATEWAY_ADAPTERS = {
     "bedrock": "gateway.dataplane.adapters.bedrock.BedrockAdapter",
 }
 GATEWAY_IMPORT_LIMIT_BYTES = ENV.import_limit_bytes
+EXPORT_RETENTION_DAYS: int = ENV.export_retention_days
+ANALYTICS_PATIENCE_S = 2.0  # what takes longer becomes a job
 # What apps add to the transactions of the ledger writer.
 GATEWAY_BOOKERS = ["costs.budgets.booking.book_budgets"]
 GATEWAY_SPOOL_CLOSERS = ["costs.budgets.booking.release_owner"]
-GATEWAY_OUTBOX_HANDLERS = {"mail": "gateway.services.outbox.deliver_mail"}
+GATEWAY_OUTBOX_HANDLERS = {
+    "mail": "gateway.services.outbox.deliver_mail",
+    "report": "analytics.reports.delivery.deliver",
+}
 GATEWAY_PROCESSES = ENV.processes
 LEDGER_RETENTION_DAYS: int = ENV.ledger_retention_days
 GATEWAY_STALE_AFTER_S = ENV.stale_after_s

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from analytics.console.forms import ResetForm
+from analytics.reports.unsubscribe import unsubscribe
 from gateway.monitoring import ledger_metrics
 from gateway.views import invitation
 
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/reset/done/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
     path("admin/", admin.site.urls),
     path("invitations/<str:token>/", invitation, name="invitation"),
+    path("reports/unsubscribe/<str:token>/", unsubscribe, name="report-unsubscribe"),
     path("metrics/ledger", ledger_metrics, name="ledger-metrics"),
     path("api/v1/", include("gateway.api.urls")),
     path("api/v1/", include("analytics.api.declared_tags")),

@@ -1,12 +1,20 @@
 """Paths of analytics under `/api/v1/`; a slash at the end is optional."""
 
 from django.urls import URLPattern, URLResolver, re_path
+from rest_framework.routers import SimpleRouter
 
 from analytics.api.views import overview, people, query, realtime, reconciliation
+from analytics.api.views import exports, overview, people, query, realtime, reports
 from gateway.api.views.base import ID_PATTERN
 
 USER = rf"(?P<user_id>{ID_PATTERN})"
 MODEL = r"(?P<model_id>[^\s\x00]{1,200}?)"  # names of models have slashes
+
+router = SimpleRouter()
+router.trailing_slash = "/?"  # the constructor knows only with and without
+router.register("analytics/exports", exports.ExportViewSet, "export")
+router.register("reports/runs", reports.ReportRunViewSet, "report-run")
+router.register("reports", reports.ReportViewSet, "report")
 
 app_name = "analytics-api"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -24,4 +32,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^admin/analytics/performance/?$", overview.PerformanceView.as_view(), name="analytics-performance"),
     re_path(rf"^analytics/users/{USER}/?$", people.PersonView.as_view(), name="analytics-user"),
     re_path(r"^analytics/users/?$", people.PeopleView.as_view(), name="analytics-users"),
+    *router.urls,
 ]

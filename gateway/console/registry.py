@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -73,6 +73,8 @@ class ConsoleProvider:
 
     pages: Sequence[Page] = ()
     navigation: Sequence[NavEntry] = ()
+    report_sections: Mapping[str, str] = {}
+    """Kinds of report sections: name → dotted path of what draws one (`analytics.reports.sections.Draw`)."""
 
     def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:
         """Changes of `[start, end)` that `user` may see, for the charts of every page; at most a few dozen."""

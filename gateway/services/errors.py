@@ -45,3 +45,9 @@ class Conflict(ServiceError):
     """The thing changed meanwhile, or is in a state that excludes the verb."""
 
     status = 409
+
+
+class Gone(ServiceError):
+    """The thing was there and is not any more."""
+
+    status = 410

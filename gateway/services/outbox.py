@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from email.utils import parseaddr
 from typing import Any
 
 import structlog
@@ -22,6 +21,7 @@ from django.utils.module_loading import import_string
 
 from gateway import credentials
 from gateway.models import OutboxMessage
+from gateway.services import mailing
 
 MAIL = "mail"
 MAX_ATTEMPTS = 20
@@ -58,9 +58,8 @@ def enqueue_mail(*, to: str, subject: str, text: str, dedupe_key: str) -> Outbox
 
 def deliver_mail(dedupe_key: str, payload: Mapping[str, Any]) -> None:
     """Handler of the topic `mail`: Django's configured backend, with a stable Message-ID (RFC 5322 §3.6.4)."""
-    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-    headers = {"Message-ID": f"<{dedupe_key}@{domain}>", "Auto-Submitted": "auto-generated"}
-    EmailMessage(payload["subject"], payload["text"], to=[payload["to"]], headers=headers).send()
+    headers = {"Message-ID": mailing.message_id(dedupe_key), "Auto-Submitted": "auto-generated"}
+    mailing.send(EmailMessage(payload["subject"], payload["text"], to=[payload["to"]], headers=headers))
 
 
 def relay(*, limit: int = 50) -> Relayed:

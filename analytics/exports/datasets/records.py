@@ -1,0 +1,136 @@
+"""Ledger lines as rows, oldest first, read in pages by their key: memory does not grow with them."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.utils.dateparse import parse_datetime
+
+from analytics.exports.datasets.base import View
+from analytics.exports.table import Column, Kind, Table
+from analytics.query.scope import Scope
+from gateway.api.filters import UsageFilter
+from gateway.models import LedgerLine, Project, Team, User, VirtualKey
+from gateway.services.errors import Invalid
+
+PAGE = 5_000
+WINDOW = ("start", "end")
+LEFT_OUT = frozenset({"before", "after"})
+_TEXT = "text"
+FIELDS: tuple[tuple[str, str, Kind], ...] = (
+    ("started_at", "Started", "time"), ("request_id", "Request", _TEXT), ("id", "Line", _TEXT),
+    ("kind", "Kind", _TEXT), ("is_final", "Final", "boolean"), ("status", "Status", _TEXT),
+    ("http_status", "HTTP status", "integer"), ("error_type", "Error type", _TEXT), ("team", "Team", _TEXT),
+    ("project", "Project", _TEXT), ("api_key", "Key", _TEXT), ("user", "Person", _TEXT),
+    ("end_user", "End user", _TEXT), ("provider", "Provider", _TEXT), ("model_requested", "Model asked for", _TEXT),
+    ("model_served", "Model served", _TEXT), ("route", "Route", _TEXT), ("endpoint", "Endpoint", _TEXT),
+    ("is_stream", "Streamed", "boolean"), ("duration_ms", "Duration (ms)", "number"),
+    ("ttft_ms", "First token (ms)", "number"), ("input_tokens", "Input tokens", "integer"),
+    ("cache_read_tokens", "Cached input tokens", "integer"), ("output_tokens", "Output tokens", "integer"),
+    ("reasoning_tokens", "Reasoning tokens", "integer"), ("cost", "Cost", "money"),
+    ("list_cost", "List cost", "money"), ("currency", "Currency", _TEXT), ("price_status", "Price", _TEXT),
+    ("usage_source", "Usage from", _TEXT), ("cache_status", "Cache", _TEXT), ("finish_reason", "Finish", _TEXT),
+    ("sdk", "SDK", _TEXT), ("origin", "Origin", _TEXT), ("tag_set", "Tags", _TEXT),
+)  # fmt: skip
+NAMED = ("team", "project", "api_key", "user")
+
+
+class UsageRecordsDataset:
+    """Lines of the ledger, narrowed as the list of usage records is."""
+
+    name = "usage_records"
+    label = "Ledger lines"
+    formats: tuple[str, ...] = ()
+
+    def check(self, question: Mapping[str, Any], view: View) -> None:
+        _lines(question, view)
+
+    def open(self, question: Mapping[str, Any], view: View) -> Table:
+        lines, start, end = _lines(question, view)
+        names = _names(view)
+        columns = [Column(name, label, kind) for name, label, kind in FIELDS]
+        columns += [Column(f"{name}_name", f"{_label(name)} name") for name in NAMED]
+        return Table(
+            title=f"Ledger lines, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC", columns=columns,
+            rows=_rows(lines, start, names), currency=view.scope.currency, expected=_expected(lines),
+        )  # fmt: skip
+
+
+def _label(name: str) -> str:
+    return next(label for known, label, _ in FIELDS if known == name)
+
+
+def _lines(question: Mapping[str, Any], view: View) -> tuple[Any, datetime, datetime]:
+    """The lines and their window. Raises `Invalid`."""
+    unknown = sorted(set(question) - (set(UsageFilter.base_filters) - LEFT_OUT))
+    if unknown:
+        raise Invalid("filter_unknown", f"There is no filter {unknown[0]!r}.", field=f"query.{unknown[0]}")
+    start, end = (_instant(question, name) for name in WINDOW)
+    if start >= end:
+        raise Invalid("empty_window", "end must be after start.", field="query.end")
+    found = UsageFilter(data=dict(question), queryset=LedgerLine.objects.filter(visible(view.scope)))
+    if not found.form.is_valid():
+        field, messages = next(iter(found.form.errors.items()))
+        raise Invalid("field_invalid", str(messages[0]), field=f"query.{field}")
+    return found.qs.order_by("started_at", "id"), start, end
+
+
+def _instant(question: Mapping[str, Any], name: str) -> datetime:
+    value = question.get(name)
+    try:
+        at = parse_datetime(value) if isinstance(value, str) else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Invalid("field_invalid", "An RFC 3339 time with its offset is wanted.", field=f"query.{name}")
+    return at
+
+
+def visible(scope: Scope) -> Q:
+    """The ledger's lines in sight; the same rules as `scope.predicate`."""
+    found = Q(pk__in=[])
+    if scope.wide:
+        found |= Q(organization__in=scope.wide)
+    if scope.teams:
+        found |= Q(team__in=scope.teams)
+    if scope.own:
+        found |= Q(user=scope.user, organization__in=scope.own)
+    return Q(organization__in=scope.organizations) & found
+
+
+def _expected(lines: Any) -> int:
+    """Counted up to ten million, for the progress."""
+    return int(lines.order_by()[:10_000_000].values("id").count())
+
+
+def _names(view: View) -> Mapping[str, Mapping[Any, str]]:
+    own = view.organization
+    return {
+        "team": dict(Team.objects.filter(organization=own).values_list("pk", "name")),
+        "project": dict(Project.objects.filter(organization=own).values_list("pk", "name")),
+        "api_key": dict(VirtualKey.objects.filter(organization=own).values_list("pk", "name")),
+        "user": dict(User.objects.filter(memberships__organization=own).values_list("pk", "username")),
+    }
+
+
+def _rows(lines: Any, start: datetime, names: Mapping[str, Mapping[Any, str]]) -> Iterator[Sequence[Any]]:
+    """Pages by key: each begins after the last line of the one before."""
+    fields = [name for name, _, _ in FIELDS]
+    places, tags, at = [fields.index(name) for name in NAMED], fields.index("tag_set"), fields.index("started_at")
+    number = fields.index("id")
+    rest = lines
+    while page := list(rest.values_list(*fields)[:PAGE]):
+        for row in page:
+            values = [str(value) if _is_id(value) else value for value in row]
+            values[tags] = json.dumps(row[tags], sort_keys=True, ensure_ascii=False) if row[tags] else None
+            values += [names[name].get(row[place]) for name, place in zip(NAMED, places, strict=True)]
+            yield values
+        last_at, last = page[-1][at], page[-1][number]
+        after = Q(started_at__gt=last_at) | Q(started_at=last_at, id__gt=last)
+        rest = lines.filter(after, started_at__gte=last_at)
+
+
+def _is_id(value: Any) -> bool:
+    return hasattr(value, "hex") and hasattr(value, "urn")

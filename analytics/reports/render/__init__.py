@@ -1,0 +1,1 @@
+"""A drawn report as mail, page, PDF, workbook or CSV."""
