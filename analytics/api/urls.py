@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from analytics.api.views import overview, people, query, realtime, reconciliation
 from analytics.api.views import exports, overview, people, query, realtime, reports
+from analytics.api.views import models, overview, people, query, realtime
 from gateway.api.views.base import ID_PATTERN
 
 USER = rf"(?P<user_id>{ID_PATTERN})"
@@ -30,6 +31,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^admin/analytics/advanced/?$", query.AdvancedView.as_view(), name="analytics-advanced"),
     re_path(r"^admin/analytics/cost/?$", overview.CostView.as_view(), name="analytics-cost"),
     re_path(r"^admin/analytics/performance/?$", overview.PerformanceView.as_view(), name="analytics-performance"),
+    re_path(r"^analytics/models/compare/?$", models.ModelCompareView.as_view(), name="analytics-models-compare"),
+    re_path(
+        r"^analytics/providers/compare/?$", models.ProviderCompareView.as_view(), name="analytics-providers-compare"
+    ),
+    re_path(r"^analytics/models/?$", models.ModelsView.as_view(), name="analytics-models"),
+    re_path(rf"^analytics/models/{MODEL}/?$", models.ModelView.as_view(), name="analytics-model"),
     re_path(rf"^analytics/users/{USER}/?$", people.PersonView.as_view(), name="analytics-user"),
     re_path(r"^analytics/users/?$", people.PeopleView.as_view(), name="analytics-users"),
     *router.urls,

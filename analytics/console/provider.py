@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from analytics.console import annotations, comparisons, gallery, picker, views
+from analytics.console import gallery, views
+from analytics.console.compare import compare_page
 from analytics.console.explorer import views as explorer
 from analytics.console.palette import palette
 from analytics.console.performance.views import performance, performance_csv
@@ -33,6 +35,7 @@ class AnalyticsConsole(ConsoleProvider):
         Page("usage/data.csv", usage_csv, "usage_csv"),
         Page("performance/", performance, "performance"),
         Page("performance/data.csv", performance_csv, "performance_csv"),
+        Page("compare/", compare_page, "compare"),
         Page("realtime/", realtime, "realtime"),
         Page("realtime/now/", realtime_live, "realtime_live", cacheable=True),
         Page("settings/", views.settings, "settings"),
@@ -50,6 +53,7 @@ class AnalyticsConsole(ConsoleProvider):
         NavEntry("Requests", "admin:requests", "list", Section.OVERVIEW, 20),
         NavEntry("Usage", "admin:usage", "chart", Section.OVERVIEW, 30),
         NavEntry("Performance", "admin:performance", "pulse", Section.OVERVIEW, 40),
+        NavEntry("Compare", "admin:compare", "gauge", Section.OVERVIEW, 45),
         NavEntry("Real time", "admin:realtime", "play", Section.OVERVIEW, 15),
         NavEntry(
             "Annotations", "admin:analytics_annotation_changelist", "pin", Section.ORGANIZATION, 80,

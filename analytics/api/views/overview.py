@@ -17,7 +17,7 @@ from analytics.api.serializers.performance import PerformanceQuerySerializer, Pe
 from analytics.api.serializers.questions import query_of
 from analytics.api.views.base import AnalyticsView, answers
 
-_MODEL = OpenApiParameter(
+MODEL_ID = OpenApiParameter(
     "model_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="Id of a catalog model, or a served model's name."
 )
 
@@ -62,7 +62,7 @@ class ModelTokenUsageView(TokenUsageView):
 
     @extend_schema(
         operation_id="token_usage_of_model",
-        parameters=[_MODEL, shapes.TokenUsageParametersSerializer],
+        parameters=[MODEL_ID, shapes.TokenUsageParametersSerializer],
         responses=answers(shapes.SubjectTokenUsageSerializer),
     )
     def get(self, request: Request, model_id: str) -> Response:  # type: ignore[override]

@@ -191,6 +191,10 @@ GET    analytics/users/{bob_user}               401 200 200 200 200 200 200 200 
 GET    analytics/users/{alice_user}             401 404 200 404 200 200 200 200 200 404
 POST   analytics/users                          401 200 200 200 200 200 200 200 200 200
 GET    admin/reconciliation                     401 403 403 403 403 403 200 403 403 403
+POST   analytics/models                         401 200 200 200 200 200 200 200 200 200
+GET    analytics/models/{model}                 401 200 200 200 200 200 200 200 200 404
+POST   analytics/models/compare                 401 200 200 200 200 200 200 200 200 200
+POST   analytics/providers/compare              401 200 200 200 200 200 200 200 200 200
 
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404

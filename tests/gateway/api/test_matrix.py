@@ -150,6 +150,9 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST admin/analytics/cost": WINDOW,
         "POST admin/analytics/performance": WINDOW,
         "POST analytics/users": WINDOW,
+        "POST analytics/models": WINDOW,
+        "POST analytics/models/compare": WINDOW,
+        "POST analytics/providers/compare": WINDOW,
         "POST usage-imports": {
             "file": SimpleUploadedFile("u.csv", b"time,input_tokens,output_tokens\n"),
             "format": "csv",
