@@ -589,7 +589,7 @@ class Reconciliation(models.Model):
         return f"{self.finished_at:%Y-%m-%d %H:%M}: {self.differences} differences"
 
 
-from analytics.anomalies.models import Anomaly, AnomalyScan  # noqa: E402, F401  (models of this app, after their bases)
+from analytics.anomalies.models import Anomaly, AnomalyScan  # noqa: E402  (each subject keeps its models)
 from analytics.exports.models import StoredFile, StoredPiece  # noqa: E402  (each subject keeps its models)
 from analytics.reports.models import (  # noqa: E402
     Report,
@@ -601,6 +601,8 @@ from analytics.reports.models import (  # noqa: E402
 )
 
 __all__ = [
+    "Anomaly",
+    "AnomalyScan",
     "Report",
     "ReportDelivery",
     "ReportMail",

@@ -47,6 +47,8 @@ def retire_ledger() -> int:
 def scan_anomalies() -> int:
     """Judge the last whole hour of every organization, once; returns of how many."""
     return scan.scan_once_an_hour()
+
+
 @shared_task(name="analytics.exports", soft_time_limit=6_000, time_limit=6_300)
 def export_files() -> int:
     """Make the exports that wait; returns how many."""

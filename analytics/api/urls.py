@@ -3,9 +3,7 @@
 from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
-from analytics.api.views import overview, people, query, realtime, reconciliation
-from analytics.api.views import exports, overview, people, query, realtime, reports
-from analytics.api.views import models, overview, people, query, realtime
+from analytics.api.views import exports, models, overview, people, query, realtime, reconciliation, reports
 from gateway.api.views.base import ID_PATTERN
 
 USER = rf"(?P<user_id>{ID_PATTERN})"

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from analytics.console import annotations, comparisons, gallery, picker, views
-from analytics.console import gallery, views
 from analytics.console.compare import compare_page
 from analytics.console.explorer import views as explorer
 from analytics.console.palette import palette

@@ -9,7 +9,7 @@ import gateway.ledger.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("analytics", "0008_late_lines"),
+        ("analytics", "0011_annotations"),
         ("gateway", "0021_saved_views"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

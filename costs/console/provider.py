@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import ClassVar
 
 from costs.console import budgets, keys, marks, models
 from gateway.console.parts import Mark
-from typing import ClassVar
-
-from costs.console import budgets, keys, models
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
 from gateway.models import Organization, User
 
@@ -34,4 +32,5 @@ class CostsConsole(ConsoleProvider):
 
     def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:
         return marks.price_changes(user, organization, start, end)
+
     report_sections: ClassVar = {"budgets": "costs.reportsections.draw_budgets"}
