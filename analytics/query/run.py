@@ -149,7 +149,7 @@ def _groups(
     """Groups in rank order with their number, the rest bucket (0) last."""
     if not plan.dimensions:
         return []
-    numbers = sorted(g for period, t, g in rows if period == 0 and t == ALL and g > 0)
+    numbers = _ranked(plan, rows)
     if (0, ALL, 0) in rows:
         numbers.append(0)
     minutes = elapsed_minutes(plan.buckets.edges[0], plan.buckets.edges[-1], now)
@@ -161,6 +161,17 @@ def _groups(
         previous = None if before is None else read(before, earlier)
         found.append((g, Group(_names(plan, row, g), values, _share(plan, values, totals), g == 0, previous)))
     return found
+
+
+def _ranked(plan: Plan, rows: Mapping[tuple[int, int, int], Row]) -> list[int]:
+    """Numbers of the groups in their order. By a quantile they are not numbered in SQL while all of them are there."""
+    numbers = sorted(g for period, t, g in rows if period == 0 and t == ALL and g > 0)
+    by = plan.order.measure
+    if by is None or by.kind != "quantile":
+        return numbers
+    known = {g: rows[0, ALL, g].get(by.name) for g in numbers}
+    sign = -1 if plan.order.descending else 1
+    return sorted(numbers, key=lambda g: (known[g] is None, sign * (known[g] or 0)))
 
 
 def _share(plan: Plan, values: Mapping[str, Value], totals: Mapping[str, Value]) -> float | None:

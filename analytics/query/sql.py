@@ -162,10 +162,8 @@ def _values_by_group(plan: Plan) -> str:
 def _quantile_by_group(plan: Plan, measure: Measure) -> str:
     keys = _keys(plan)
     name, q = measure.scale.name if measure.scale else "", measure.q or 0
-    merged = (
-        f"SELECT {keys}, u.b, sum(u.n) AS n FROM src, unnest({name}_b, {name}_n) u(b, n) "
-        f"WHERE period = 0 GROUP BY {keys}, u.b"
-    )
+    entries = f"SELECT {keys}, unnest({name}_b) AS b, unnest({name}_n) AS n FROM src WHERE period = 0{_many(plan)}"
+    merged = f"SELECT {keys}, b, sum(n) AS n FROM ({entries}) u GROUP BY {keys}, b"
     running = (
         f"SELECT {keys}, b, sum(n) OVER (PARTITION BY {keys} ORDER BY b) AS upto, "
         f"sum(n) OVER (PARTITION BY {keys}) AS total FROM ({merged}) m"
@@ -173,6 +171,14 @@ def _quantile_by_group(plan: Plan, measure: Measure) -> str:
     bucket = f"min(b) FILTER (WHERE upto >= {histogram.rank_sql(q, 'total')})"
     value = histogram.value_sql(bucket, measure.scale) if measure.scale else bucket
     return f"SELECT {keys}, {value} FROM ({running}) o GROUP BY {keys}"
+
+
+def _many(plan: Plan) -> str:
+    """Quantiles are ranked by here only where groups have to be left out; `run` puts those that are there in order."""
+    if any(item.measure.kind == "quantile" for item in plan.having):
+        return ""
+    groups = f"SELECT FROM src WHERE period = 0 GROUP BY {_keys(plan)}"
+    return f" AND (SELECT count(*) FROM ({groups}) g) > %(limit)s"
 
 
 def _value(measure: Measure) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from urllib.parse import urlencode
 
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 
 from analytics.console.periods import Period
 
@@ -31,4 +32,10 @@ def _url(organization: str, window: Mapping[str, str], filters: Filters, values:
     pairs = [("organization", organization)] if organization else []
     pairs += window.items()
     pairs += [(name, value) for name, given in filters.items() if name not in values for value in given]
-    return f"{reverse('admin:requests')}?{urlencode([*pairs, *values.items()])}"
+    return f"{_page(get_script_prefix())}?{urlencode([*pairs, *values.items()])}"
+
+
+@cache
+def _page(prefix: str) -> str:
+    """Path of the requests under a script prefix; a page has hundreds of links there."""
+    return reverse("admin:requests")
