@@ -15,6 +15,7 @@ ORDER = (
     "import_usage",
     "rollups",
     "query",
+    "freshness",
     "home",
     "forecast",
     "anomaly",

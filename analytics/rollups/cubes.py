@@ -45,10 +45,15 @@ class Sum:
     is_money: bool = False
 
     @property
-    def expression(self) -> str:
-        """Its SQL aggregate over a relation of lines."""
+    def sparse(self) -> str:
+        """Its SQL aggregate over a relation of lines; NULL where money has no line to be added up of."""
         where = f" FILTER (WHERE {self.condition})" if self.condition else ""
-        return f"coalesce(analytics_sum({self.value}){where}, 0)"
+        return f"analytics_sum({self.value}){where}"
+
+    @property
+    def expression(self) -> str:
+        """The same with 0 for NULL."""
+        return f"coalesce({self.sparse}, 0)"
 
 
 def quoted(values: tuple[str, ...]) -> str:

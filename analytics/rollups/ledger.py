@@ -49,14 +49,20 @@ def bucket_of(column: str, grain: Grain) -> str:
 
 def lines(grain: Grain, window: str, tags: int = 0) -> str:
     """SELECT of the ledger lines in `window`: dimensions, `cubes.CONDITIONS`, what is summed of them, their places
-    `<histogram>_at`, and subjects. `tags`: how many declared tag keys there are, bound as `tag0`, `tag1`, …"""
+    `<histogram>_at`, whether they may have subjects, and these. `tags`: how many declared tag keys there are, bound as
+    `tag0`, `tag1`, …"""
     conditions = ", ".join(f"{condition} AS {name}" for name, condition in cubes.CONDITIONS.items())
-    subjects = ", ".join(["end_user", *(f"tag{i}" for i in range(tags))])
+    subjects = ", ".join(["has_subject", "end_user", *(f"tag{i}" for i in range(tags))])
     dimensions = names(["bucket", *cubes.CUBE_BY_NAME["wide"].dimensions])
     # OFFSET 0 keeps the planner from writing an expression out wherever its column is used
     return f"""SELECT {dimensions}, final, {conditions}, {_SUMMED}, {_derived()}, {_split()}, {subjects} FROM (
-  SELECT i.*, {_slots("meter")}, {_slots("cost")} FROM (
+  SELECT i.*, {_kinds()} FROM (
     SELECT {_read(grain, tags)} FROM {LEDGER} l WHERE {window} OFFSET 0) i OFFSET 0) j OFFSET 0"""
+
+
+def has_subject(tags: int) -> str:
+    """Whether a line may be one of the subject cube's."""
+    return "(l.end_user IS NOT NULL OR l.tag_set IS NOT NULL)" if tags else "(l.end_user IS NOT NULL)"
 
 
 def charges(window: str) -> str:
@@ -94,7 +100,8 @@ def _read(grain: Grain, tags: int) -> str:
     {_cleaned("duration_ms")} AS duration_ms, {_cleaned("ttft_ms")} AS ttft_ms, {OUTPUT_RATE} AS output_rate,
     CASE WHEN {_HAS_SCORES} AND l.is_final THEN (SELECT round(avg(score), 5) FROM {SCORES} s
       WHERE s.organization = l.organization AND s.line = l.id) END AS quality_total,
-    CASE WHEN {is_long} THEN l.charges END AS long_charges, {slots}, {", ".join(subjects)}"""
+    CASE WHEN {is_long} THEN l.charges END AS long_charges, {slots}, {", ".join(subjects)},
+    {has_subject(tags)} AS has_subject"""
 
 
 def _derived() -> str:
@@ -115,23 +122,36 @@ def _derived() -> str:
     return ", ".join(values)
 
 
-def _slots(field: str) -> str:
-    """A field of the first charges, as text: `<field>_0`, `<field>_1`, …"""
-    return ", ".join(f"charge_{i} ->> '{field}' AS {field}_{i}" for i in range(SLOTS))
+def _kinds() -> str:
+    """Of the first charges: `kind_<i>`, the place of their meter in `_SPLIT` (NULL: no charge), and `cost_<i>`."""
+    kinds = " ".join(f"WHEN '{meter}' THEN {kind}" for kind, (_, of) in enumerate(_SPLIT) for meter in of)
+    columns = [
+        f"CASE WHEN charge_{i} IS NOT NULL THEN CASE charge_{i} ->> 'meter' {kinds} ELSE -1 END END AS kind_{i}, "
+        f"(charge_{i} ->> 'cost')::numeric AS cost_{i}"
+        for i in range(SLOTS)
+    ]
+    return ", ".join(columns)
 
 
 def _split() -> str:
-    """Cost by the kind of meter; NULL where a line has no such charge."""
+    """Cost by the kind of meter; NULL where a line has no such charge. Nearly always each kind has one charge, and
+    nothing is added up."""
+    is_simple = (
+        "kind_3 IS NULL AND kind_0 IS DISTINCT FROM kind_1 AND kind_0 IS DISTINCT FROM kind_2 "
+        "AND (kind_1 IS NULL OR kind_1 IS DISTINCT FROM kind_2)"
+    )
     columns = []
-    for name, meters in _SPLIT:
-        kind = cubes.quoted(meters)
-        slots = [f"CASE WHEN meter_{i} IN {kind} THEN cost_{i}::numeric END" for i in range(SLOTS)]
+    for kind, (name, meters) in enumerate(_SPLIT):
+        one = " ".join(f"WHEN kind_{i} = {kind} THEN cost_{i}" for i in range(SLOTS))
+        several = " + ".join(f"CASE WHEN kind_{i} = {kind} THEN coalesce(cost_{i}, 0) ELSE 0 END" for i in range(SLOTS))
         long = (
             "SELECT sum(c.cost) FROM jsonb_to_recordset(long_charges) AS c(meter text, cost numeric) "
-            f"WHERE c.meter IN {kind}"
+            f"WHERE c.meter IN {cubes.quoted(meters)}"
         )
-        short = " + ".join(f"coalesce({slot}, 0)" for slot in slots)
-        columns.append(f"CASE WHEN long_charges IS NULL THEN {short} ELSE ({long}) END AS {name}")
+        columns.append(
+            f"CASE WHEN {is_simple} THEN CASE {one} END WHEN long_charges IS NULL THEN {several} ELSE ({long}) END "
+            f"AS {name}"
+        )
     return ", ".join(columns)
 
 

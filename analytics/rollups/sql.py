@@ -82,9 +82,10 @@ def from_lines(cube: Cube) -> str:
 
 def finest(lines: str) -> str:
     """Rows of the wide cube from `lines`, made by `ledger.lines`; with the histograms' buckets, which the narrow cubes
-    that are summed from them keep."""
+    that are summed from them keep, and money NULL where there is none: adding zeros up takes time."""
     keys = names(["bucket", *cubes.CUBE_BY_NAME["wide"].dimensions])
-    figures = [f"{item.expression} AS {item.name}" for item in cubes.SUMS]
+    figures = [f"{item.sparse} AS {item.name}" for item in cubes.SUMS]
+    figures += ["bool_or(has_subject) AS has_subject"]
     figures += [f"array_agg({name}_at) FILTER (WHERE {name}_at IS NOT NULL) AS {name}_b" for name in cubes.HISTOGRAMS]
     return f"SELECT {keys}, {', '.join(figures)} FROM ({lines}) w GROUP BY {keys}"
 
@@ -92,7 +93,8 @@ def finest(lines: str) -> str:
 def from_finest(cube: Cube) -> str:
     """Rows of `cube` from a relation `finest` that holds what `finest` made."""
     if not cube.has_histograms:
-        return f"SELECT {columns_of(cube)} FROM finest"
+        figures = ", ".join(f"coalesce({name}, 0)" for name in cubes.SUM_NAMES)
+        return f"SELECT {names(['bucket', *cube.dimensions])}, {figures} FROM finest"
     keys = names(["bucket", *cube.dimensions])
     arrays = ", ".join(f"analytics_concat({name}) AS {name}" for name in _BUCKETS)
     return _counted(f"SELECT {keys}, {_summed()}, {arrays} FROM finest GROUP BY {keys}", keys)
@@ -106,7 +108,7 @@ def _counted(rows: str, keys: str) -> str:
 
 def _summed() -> str:
     """Every stored sum, added up: whole numbers without a detour by numeric, in which `sum(bigint)` answers."""
-    return ", ".join(f"analytics_sum({name}) AS {name}" for name in cubes.SUM_NAMES)
+    return ", ".join(f"coalesce(analytics_sum({name}), 0) AS {name}" for name in cubes.SUM_NAMES)
 
 
 def from_rollup(cube: Cube) -> str:
@@ -129,11 +131,11 @@ def insert_quarter_hours(window: str, tags: int = 0) -> str:
     """One statement, hence one snapshot, for every cube that reads the ledger. Returns how many lines there were and
     how many subjects were admitted."""
     quarter_hour = Grain.QUARTER_HOUR
-    has_subject = "l.end_user IS NOT NULL OR l.tag_set IS NOT NULL" if tags else "l.end_user IS NOT NULL"
+    named = f"(SELECT bool_or(has_subject) FROM finest) AND {ledger.has_subject(tags)}"
     admit = f"INSERT INTO {ADMITTED} (organization, name, value) SELECT %(organization)s, name, raw FROM fresh"
     stages = [
-        f"finest AS MATERIALIZED ({finest(ledger.lines(quarter_hour, window))})",
-        f"lines AS MATERIALIZED ({ledger.lines(quarter_hour, f'{window} AND ({has_subject})', tags)})",
+        f"finest AS MATERIALIZED ({finest(ledger.lines(quarter_hour, window, tags))})",
+        f"lines AS MATERIALIZED ({ledger.lines(quarter_hour, f'{window} AND {named}', tags)})",
         f"pairs AS MATERIALIZED ({pairs(tags)})",
         f"fresh AS MATERIALIZED ({_fresh()})",
         # in one order, so that two who admit the same never wait for each other

@@ -38,6 +38,7 @@ SETTINGS = {
     "shared_buffers": "256MB",
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
+    "wal_buffers": "32MB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "2GB",
