@@ -96,7 +96,7 @@ class LedgerLine(models.Model):
     @property
     def output_rate(self) -> float | None:
         """Visible output tokens per second of `output_ms`, which begins with the first of them: reasoning came before,
-        unseen. None when not measured. The rollups compute the same in SQL (`analytics.rollups.sql.OUTPUT_RATE`).
+        unseen. None when not measured. The rollups compute the same in SQL (`analytics.rollups.ledger.OUTPUT_RATE`).
         """
         visible = self.output_tokens - self.reasoning_tokens
         if self.output_ms is None or not self.output_ms >= MIN_OUTPUT_MS or visible <= 0:
