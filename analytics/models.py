@@ -591,6 +591,7 @@ class Reconciliation(models.Model):
 
 from analytics.anomalies.models import Anomaly, AnomalyScan  # noqa: E402  (each subject keeps its models)
 from analytics.exports.models import StoredFile, StoredPiece  # noqa: E402  (each subject keeps its models)
+from analytics.outlook.models import ForecastRun  # noqa: E402, F401  (a model of this app, after its bases)
 from analytics.reports.models import (  # noqa: E402
     Report,
     ReportDelivery,

@@ -8,6 +8,7 @@ from analytics.anomalies import scan
 from analytics.exports import service as exports
 from analytics.reports import running
 from analytics.reports import service as reports
+from analytics.outlook import runs
 from analytics.rollups import marks, zones
 
 
@@ -71,3 +72,9 @@ def schedule_reports() -> int:
 def report_runs() -> int:
     """Make the runs that wait; returns how many."""
     return running.run_waiting()
+
+
+@shared_task(name="analytics.forecast", soft_time_limit=1_500, time_limit=1_700)
+def forecast() -> int:
+    """Forecasts of organizations whose data changed, at most once an hour each; returns how many were stored."""
+    return runs.forecast_all()

@@ -18,6 +18,8 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "analytics-purge-exports": {"task": "analytics.purge_exports", "schedule": 3600.0},
     "analytics-schedule-reports": {"task": "analytics.schedule_reports", "schedule": 15.0},
     "analytics-report-runs": {"task": "analytics.report_runs", "schedule": 5.0},
+    # offered often, claimed at most once an hour for each organization whose data changed
+    "analytics-forecast": {"task": "analytics.forecast", "schedule": 300.0},
     # offered hourly, claimed once a day: a machine that slept through the night does it in the morning
     "analytics-reconcile": {"task": "analytics.reconcile", "schedule": 3600.0},
     # ten minutes after the hour, when late lines have come; a missed hour is made good by the next scan

@@ -210,6 +210,8 @@ SPECTACULAR_SETTINGS = {
         "CircuitEnum": "gateway.dataplane.breaker.STATES",
         "IdentityEnum": "gateway.dataplane.routing.policy.IDENTITIES",
         "EndpointEnum": "gateway.dataplane.endpoints.ENDPOINTS",
+        "GranularityEnum": "analytics.api.serializers.questions.GRANULARITIES",
+        "ForecastGranularityEnum": "analytics.outlook.history.GRAINS",
     },
     "PREPROCESSING_HOOKS": ["gateway.api.openapi.strip_slashes"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from analytics.answers.forecasts import ExpectedPoint, points
 from analytics.answers.overview import by
 from analytics.answers.questions import Questions, common
+from analytics.outlook.history import outlook
 from analytics.query import Note, Point, Query, QueryError, Result, Value
 
 MEASURES = (
@@ -21,7 +23,8 @@ PART_MEASURES = ("cost", "requests", "total_tokens", "cost_per_request")
 PARTS = ("provider", "model", "team", "project", "user", "api_key")
 TRENDS = ("cost", "requests", "total_tokens", "cost_per_request", "cost_per_1k_tokens")
 FLAT = 0.01
-NO_FORECAST = Note("forecast_not_available", "forecast is null: this version has no forecasts.")
+NO_FORECAST = Note("forecast_not_available", "forecast is null: nothing was spent before under these filters.")
+FORECAST_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +55,25 @@ def cost(questions: Questions, query: Query, *, currency: str | None, forecast: 
     query = replace(query, granularity=query.granularity or "day")
     result = questions.ask(replace(query, measures=MEASURES))
     parts = {f"by_{name}": by(questions, query, PART_MEASURES, name) for name in PARTS}
-    if forecast:
-        questions.note(NO_FORECAST)
+    expected = _forecast(questions, query) if forecast else None
     return {
         **common(questions, result, *parts.values()),
         **parts,
         "trends": [_trend(result, name) for name in TRENDS],
         "peak": _peak(result.series),
-        "forecast": None,
+        "forecast": expected,
     }
+
+
+def _forecast(questions: Questions, query: Query) -> list[ExpectedPoint] | None:
+    """The next 30 days from now under the same filters; None, with a note, when nothing was spent before."""
+    history, found = outlook(
+        questions, "cost", "day", query.timezone, datetime.now(UTC), horizon=FORECAST_DAYS, filters=query.filters
+    )
+    if found is None:
+        questions.note(NO_FORECAST)
+        return None
+    return points(history, found)
 
 
 def _trend(result: Result, name: str) -> Trend:

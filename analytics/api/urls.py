@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
-from analytics.api.views import exports, models, overview, people, query, realtime, reconciliation, reports
+from analytics.api.views import exports, forecasts, models, overview, people, query, realtime, reconciliation, reports
 from gateway.api.views.base import ID_PATTERN
 
 USER = rf"(?P<user_id>{ID_PATTERN})"
@@ -35,6 +35,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     re_path(r"^analytics/models/?$", models.ModelsView.as_view(), name="analytics-models"),
     re_path(rf"^analytics/models/{MODEL}/?$", models.ModelView.as_view(), name="analytics-model"),
+    re_path(r"^analytics/forecast/?$", forecasts.ForecastView.as_view(), name="analytics-forecast"),
     re_path(rf"^analytics/users/{USER}/?$", people.PersonView.as_view(), name="analytics-user"),
     re_path(r"^analytics/users/?$", people.PeopleView.as_view(), name="analytics-users"),
     *router.urls,

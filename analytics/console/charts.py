@@ -18,6 +18,7 @@ FEW_BUCKETS = 10
 MANY_BUCKETS = 40
 DASHES = ("solid", "dash", "dot")
 BEFORE_COLOR = "--text-3"
+BAND_SHARE = 0.16
 DAY_MS = 86_400_000
 
 
@@ -43,6 +44,15 @@ class Plot:
     axis: dict[str, Any]
     marks: Sequence[tuple[int, int, str]] = ()
     drill: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """An interval: bounds of every bucket, None where there is none."""
+
+    name: str
+    lower: Sequence[float | None]
+    upper: Sequence[float | None]
 
 
 def stacked(plot: Plot, series: Sequence[Series]) -> Figure:
@@ -72,6 +82,26 @@ def ribbon(plot: Plot, series: Sequence[Series], before: Series | None = None) -
     if before is not None:
         traces.append(_line(plot, before, color=BEFORE_COLOR, dash="dot"))
     return {"data": traces, "layout": _layout(plot), "drill": plot.drill}
+
+
+def forecast(plot: Plot, past: Series, mean: Series, bands: Sequence[Band], earlier: Series | None = None) -> Figure:
+    """What was, as a line; what is expected, dashed, within its intervals from the widest to the narrowest; `earlier`:
+    what had been expected."""
+    color = colors.color(1)
+    traces = [trace for band in bands for trace in _band(plot, band, color)]
+    traces.append(_line(plot, past, color=colors.color(0)))
+    traces.append(_line(plot, mean, color=color, dash="dash"))
+    if earlier is not None:
+        traces.append(_line(plot, earlier, color=BEFORE_COLOR, dash="dot"))
+    return {"data": traces, "layout": _layout(plot), "drill": plot.drill}
+
+
+def _band(plot: Plot, band: Band, color: str) -> list[Figure]:
+    common = {"type": "scatter", "mode": "lines", "x": list(plot.places), "line": {"width": 0}, "hoverinfo": "skip"}
+    lower = common | {"name": f"{band.name} from", "y": list(band.lower), "meta": {"color": color, "value": None}}
+    upper = common | {"name": f"{band.name} to", "y": list(band.upper), "fill": "tonexty",
+                      "meta": {"color": color, "value": None, "fill": BAND_SHARE}}  # fmt: skip
+    return [lower, upper]
 
 
 def _bar(plot: Plot, series: Series) -> Figure:

@@ -6,6 +6,7 @@ from datetime import datetime
 from analytics.console import annotations, comparisons, gallery, picker, views
 from analytics.console.compare import compare_page
 from analytics.console.explorer import views as explorer
+from analytics.console.forecasts.views import forecast_csv, forecast_page
 from analytics.console.palette import palette
 from analytics.console.performance.views import performance, performance_csv
 from analytics.console.realtime import realtime, realtime_live
@@ -35,6 +36,8 @@ class AnalyticsConsole(ConsoleProvider):
         Page("performance/", performance, "performance"),
         Page("performance/data.csv", performance_csv, "performance_csv"),
         Page("compare/", compare_page, "compare"),
+        Page("forecasts/", forecast_page, "forecasts"),
+        Page("forecasts/data.csv", forecast_csv, "forecasts_csv"),
         Page("realtime/", realtime, "realtime"),
         Page("realtime/now/", realtime_live, "realtime_live", cacheable=True),
         Page("settings/", views.settings, "settings"),
@@ -53,6 +56,7 @@ class AnalyticsConsole(ConsoleProvider):
         NavEntry("Usage", "admin:usage", "chart", Section.OVERVIEW, 30),
         NavEntry("Performance", "admin:performance", "pulse", Section.OVERVIEW, 40),
         NavEntry("Compare", "admin:compare", "gauge", Section.OVERVIEW, 45),
+        NavEntry("Forecasts", "admin:forecasts", "trend", Section.OVERVIEW, 50),
         NavEntry("Real time", "admin:realtime", "play", Section.OVERVIEW, 15),
         NavEntry(
             "Annotations", "admin:analytics_annotation_changelist", "pin", Section.ORGANIZATION, 80,

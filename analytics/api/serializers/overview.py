@@ -243,11 +243,20 @@ class PeakSerializer(serializers.Serializer):
     cost = Exact()
 
 
+class CostIntervalSerializer(serializers.Serializer):
+    """Bounds that the cost lies within with probability `level`."""
+
+    level = serializers.FloatField()
+    lower = Exact()
+    upper = Exact()
+
+
 class ForecastPointSerializer(serializers.Serializer):
     """Expected cost of a day."""
 
     time = serializers.DateTimeField()
     mean = Exact()
+    intervals = CostIntervalSerializer(many=True)
 
 
 @examples(
@@ -257,7 +266,10 @@ class ForecastPointSerializer(serializers.Serializer):
         "by_api_key": [{**GROUP, "dimensions": {"api_key": ID}}],
         "trends": [{"measure": "cost", "value": "42.1700000000", "previous": "38.0000000000", "change": 0.1097,
                     "direction": "up"}],
-        "peak": {"time": "2026-11-03T00:00:00Z", "cost": "9.1200000000"}, "forecast": None,
+        "peak": {"time": "2026-11-03T00:00:00Z", "cost": "9.1200000000"}, "forecast": [
+            {"time": "2026-11-08T00:00:00Z", "mean": "6.2000000000",
+             "intervals": [{"level": 0.95, "lower": "4.1000000000", "upper": "8.3000000000"}]},
+        ],
     },
 )  # fmt: skip
 class CostSerializer(AnalyticsResultSerializer):
@@ -271,4 +283,8 @@ class CostSerializer(AnalyticsResultSerializer):
     by_api_key = GroupsField()
     trends = TrendSerializer(many=True)
     peak = PeakSerializer(allow_null=True)
-    forecast = ForecastPointSerializer(many=True, allow_null=True, help_text="Null, with the reason in `notes`.")
+    forecast = ForecastPointSerializer(
+        many=True,
+        allow_null=True,
+        help_text="The next 30 days, when asked for; null otherwise, or without any history.",
+    )

@@ -148,6 +148,14 @@ def check_window(start: datetime, end: datetime, name: str = "end") -> None:
         raise serializers.ValidationError({name: words}, code="window_out_of_range")
 
 
+def filters_of(fields: Mapping[str, Any]) -> tuple[Filter, ...]:
+    """The filters of checked input."""
+    return tuple(
+        Filter(item["dimension"], item["op"], tuple(item["values"] if "values" in item else [item["value"]]))
+        for item in fields.get("filters", ())
+    )
+
+
 def query_of(fields: Mapping[str, Any], organization: Organization, **more: Any) -> Query:
     """The question of checked input; `more` replaces or adds fields of `Query`."""
     known: dict[str, Any] = {
@@ -155,10 +163,7 @@ def query_of(fields: Mapping[str, Any], organization: Organization, **more: Any)
         if fields.get(name) is not None
     }  # fmt: skip
     known["dimensions"] = tuple(fields.get("group_by") or fields.get("dimensions") or ())
-    known["filters"] = tuple(
-        Filter(item["dimension"], item["op"], tuple(item["values"] if "values" in item else [item["value"]]))
-        for item in fields.get("filters", ())
-    )
+    known["filters"] = filters_of(fields)
     known["having"] = tuple(
         Having(item["measure"], item["op"], Decimal(f"{item['value'].normalize():f}"))
         for item in fields.get("having", ())

@@ -1,0 +1,28 @@
+"""What is to come."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from analytics.answers import forecasts
+from analytics.api.serializers.forecasts import ForecastQuerySerializer, ForecastSerializer
+from analytics.api.serializers.questions import filters_of
+from analytics.api.views.base import AnalyticsView, answers
+
+
+class ForecastView(AnalyticsView):
+    """A measure's future."""
+
+    @extend_schema(
+        operation_id="analytics_forecast", request=ForecastQuerySerializer, responses=answers(ForecastSerializer)
+    )
+    def post(self, request: Request) -> Response:
+        """The next hours, days, weeks or months of any measure that you see, with intervals, the back-test behind the
+        choice of the method, and how earlier forecasts did."""
+        asked, questions = self.asked(ForecastQuerySerializer), self.questions()
+        body = forecasts.forecast(
+            questions, metric=asked["metric"], granularity=asked["granularity"], horizon=asked["horizon"],
+            levels=asked["levels"], timezone=asked.get("timezone") or questions.organization.reporting_timezone,
+            filters=filters_of(asked),
+        )  # fmt: skip
+        return self.answer(body, ForecastSerializer, body["generated_at"])

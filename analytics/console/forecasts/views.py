@@ -1,0 +1,104 @@
+"""The Forecasts page and the CSV of its chart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from analytics.answers import forecasts
+from analytics.answers.questions import Questions
+from analytics.console.cards import export
+from analytics.console.forecasts.page import Page, part_rows
+from analytics.console.forecasts.state import GRAINS, HORIZONS, SHOWN, State, read_state
+from analytics.console.usage.views import answered
+from analytics.metrics import MEASURES
+from analytics.outlook.history import outlook
+from analytics.query import Filter, QueryError
+from gateway.console import ConsoleSite
+from gateway.console.scope import person
+from gateway.models import Organization, Team
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Whose page it is and what its address asks."""
+
+    questions: Questions
+    state: State
+
+    def page(self) -> Page | None:
+        """None without any history. Raises QueryError. One question, and one statement for stored runs."""
+        state, organization = self.state, self.questions.organization
+        filters = (Filter("team", "eq", (state.team,)),) if state.team else ()
+        history, found = outlook(
+            self.questions, state.measure, state.grain, organization.reporting_timezone, timezone.now(),
+            horizon=state.horizon, filters=filters,
+        )  # fmt: skip
+        if found is None:
+            return None
+        stored = [] if state.team else forecasts.runs(self.questions, state.measure, state.grain)
+        return Page(state, history, found, stored, self.questions.scope.currency)
+
+
+@require_safe
+def forecast_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """The page. Raises nothing: a question without an answer is told on it."""
+    context = {**site.each_context(request), "title": "Forecasts"}
+    organization = context["console"].scope.current
+    if organization is None:
+        return render(request, "console/no_organization.html", context)
+    opened = _opened(request, organization)
+    state = opened.state
+    horizons = sorted({*HORIZONS[state.grain], state.horizon})
+    context |= {
+        "state": state,
+        "measures": [(name, MEASURES[name].label) for name in SHOWN],
+        "grains": [(name, f"{name.capitalize()}s") for name in GRAINS],
+        "horizons": [(steps, f"{steps} {GRAINS[state.grain]}") for steps in horizons],
+        "teams": list(Team.objects.visible_to(request.user).filter(organization=organization, archived_at=None)),
+    }
+    content, context["problem"] = answered("forecast", lambda: _content(opened))
+    return render(request, "console/forecasts.html", context | (content or {"failed": not context["problem"]}))
+
+
+@require_safe
+def forecast_csv(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """What the chart of the page with the same address shows, as CSV."""
+    organization = site.each_context(request)["console"].scope.current
+    if organization is None:
+        raise Http404
+    try:
+        page = _opened(request, organization).page()
+    except QueryError as error:
+        return HttpResponseBadRequest(f"{error.message}\n", content_type="text/plain; charset=utf-8")
+    if page is None:
+        raise Http404
+    return export.response(page.card())
+
+
+def _opened(request: HttpRequest, organization: Organization) -> Opened:
+    return Opened(Questions(person(request), organization), read_state(request.GET.dict()))
+
+
+def _content(opened: Opened) -> dict[str, Any]:
+    page = opened.page()
+    if page is None:
+        return {"is_empty": True}
+    state = opened.state
+    parts = forecasts.parts(opened.questions) if state.measure == "cost" and not state.team else []
+    csv_url = f"{reverse('admin:forecasts_csv')}{state.url()}"
+    return {
+        "facts": page.facts(),
+        "card": page.card(csv_url),
+        "choice": page.choice(),
+        "low_confidence": page.found.low_confidence,
+        "runs": page.runs(),
+        "parts": part_rows(parts, page.currency),
+        "zone": page.history.zone,
+    }
