@@ -8,7 +8,7 @@ import gateway.ledger.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("analytics", "0008_late_lines"),
+        ("analytics", "0014_reports_and_exports"),
         ("gateway", "0021_saved_views"),
     ]
 

@@ -31,6 +31,7 @@ KIND = "analytics.forecast"
 LEASE_S = 1_800
 MEASURES = ("cost", "requests", "total_tokens")
 MOST_PROJECTS = 100
+WEEK_DAYS = 7
 KEPT = timedelta(days=120)
 ORGANIZATION, TEAM, PROJECT = "organization", "team", "project"
 SHOWN_LEVEL = 0.95
@@ -178,6 +179,20 @@ def store(runs: Iterable[ForecastRun]) -> None:
     ForecastRun.objects.bulk_create(
         list(runs), update_conflicts=True, unique_fields=list(FIXED), update_fields=list(CHANGED), batch_size=500
     )
+
+
+def backfill(organization: Organization, days: int, now: datetime | None = None) -> int:
+    """Runs from origins a week apart over the last `days`, and of now: what would have been forecast then from the data
+    as it is known today. Each sees earlier buckets alone. Returns how many were stored.
+    """
+    at = now or datetime.now(UTC)
+    stored = 0
+    for back in [*range(days, 0, -WEEK_DAYS), 0]:
+        runs = make(organization, at - timedelta(days=back))
+        with transaction.atomic():
+            store(runs)
+        stored += len(runs)
+    return stored
 
 
 # ---- later error ---------------------------------------------------------------------------------------------------
