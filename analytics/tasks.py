@@ -6,9 +6,9 @@ from django.utils import timezone
 from analytics import reconciliation, retention
 from analytics.anomalies import scan
 from analytics.exports import service as exports
+from analytics.outlook import runs
 from analytics.reports import running
 from analytics.reports import service as reports
-from analytics.outlook import runs
 from analytics.rollups import marks, zones
 
 
