@@ -95,7 +95,11 @@ class Page:
         )
         scored = next((run for run in self.stored if run.scored_steps and run.error is not None), None)
         facts.append(
-            Fact("Last forecast", format.percent(scored.error), f"off over {scored.scored_steps} {state.grain}s")
+            Fact(
+                "Last forecast",
+                format.percent(scored.error),
+                f"off over {scored.scored_steps} {state.grain}{'' if scored.scored_steps == 1 else 's'}",
+            )
             if scored
             else Fact("Last forecast", format.DASH, "none is over yet")
         )
