@@ -23,6 +23,31 @@ async def seal(call: Call, status: int, headers: Sequence[tuple[bytes, bytes]], 
             logger.exception("sealing the answer of %s failed", call.request_id)
 
 
+class Collected:
+    """Bytes of an answer up to a limit; of a longer one nothing is kept."""
+
+    __slots__ = ("_limit", "_parts", "size")
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.size = 0
+        self._limit = limit_bytes
+        self._parts: list[bytes] = []
+
+    def add(self, data: bytes) -> None:
+        self.size += len(data)
+        if self.fits:
+            self._parts.append(data)
+        else:
+            self._parts.clear()
+
+    @property
+    def fits(self) -> bool:
+        return self.size <= self._limit
+
+    def bytes(self) -> bytes:
+        return b"".join(self._parts)
+
+
 class ClientSide:
     """Filters in order, then taps. Without either, bytes pass untouched."""
 

@@ -110,7 +110,11 @@ def _unpriced(one: Series) -> int:
 
 def _state(runtime: "Runtime") -> list[str]:
     metrics, spool = runtime.metrics, runtime.spool
-    lines = head("gateway_denied_total", "counter", "Calls refused before any try, by error code.")
+    lines = head("gateway_damaged_streams_total", "counter", "Streams that a provider broke with an event of no JSON.")
+    lines += [
+        f"gateway_damaged_streams_total{{{labels(provider=name)}}} {n}" for name, n in sorted(metrics.damaged.items())
+    ]
+    lines += head("gateway_denied_total", "counter", "Calls refused before any try, by error code.")
     lines += [f"gateway_denied_total{{{labels(code=code)}}} {n}" for code, n in sorted(metrics.denied.items())]
     lines += head("gateway_unauthenticated_total", "counter", "Calls without a valid key.")
     lines.append(f"gateway_unauthenticated_total {metrics.refused_total}")

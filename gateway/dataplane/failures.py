@@ -8,7 +8,9 @@ from email.utils import parsedate_to_datetime
 from gateway.dataplane.errors import TIMEOUT_REASONS, ApiError, UpstreamError, upstream_failure
 
 RETRYABLE = frozenset({408, 429, 500, 502, 503, 504, 529})
-BAD_ANSWERS = frozenset({"invalid_answer", "protocol_error", "response_too_large", "incomplete_stream", "stream_error"})
+BAD_ANSWERS = frozenset(
+    {"invalid_answer", "invalid_event", "protocol_error", "response_too_large", "incomplete_stream", "stream_error"}
+)
 OUR_CREDENTIAL = 401  # the provider refused the gateway's key: not the caller's business
 FORBIDDEN = 403  # what was asked is not allowed there; vendors that mean the key say 401 by their adapter's `judge`
 

@@ -112,6 +112,8 @@ class Metrics:
     denied: Counter[str] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     refused_total: int = 0
+    damaged: Counter[str] = field(default_factory=Counter)
+    """Streams ended for an event that is no JSON object, by provider."""
     active: int = 0
 
     def settled(self, status: str, line: Mapping[str, Any]) -> None:

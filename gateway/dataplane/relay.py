@@ -261,6 +261,9 @@ class Relay:
                         first_byte = time.perf_counter()
                         await self._start_stream(attempt, exchange)
                     await self.send({"type": "http.response.body", "body": out, "more_body": True})
+                if watcher.is_broken:
+                    self.runtime.metrics.damaged[attempt.target.provider.slug] += 1
+                    raise UpstreamError("invalid_event", "the stream has an event that is not a JSON object")
             if watcher.lacks_usage:
                 model = attempt.target.upstream_name
                 counted = await asyncio.to_thread(usage.counted, self.call, model, watcher.texts())

@@ -204,7 +204,7 @@ def _without_attempt(call: Call, status: str, code: str, http_status: int | None
         "kind": "denied",
         "status": status,
         "error_type": code,
-        "usage_source": "reported",
+        "usage_source": "counted",  # no vendor was asked: that nothing was used, we know ourselves
         "cost": "0",
         "list_cost": "0",
         "price_status": "free",

@@ -94,6 +94,29 @@ def load(event: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def is_damaged(event: bytes) -> bool:
+    """Whether a whole event carries data that is neither a JSON object nor the end mark."""
+    if event.startswith(b"data:"):
+        try:  # nearly always one line of data, and JSON lets white space follow
+            return orjson.loads(event[5:]).__class__ is not dict
+        except orjson.JSONDecodeError:
+            pass
+    data = data_of(event).strip()
+    return bool(data) and data != DONE and load(event) is None
+
+
+def sound_part(data: bytes) -> bytes:
+    """Whole events up to the first one that is damaged."""
+    if data.startswith(b"data:") and data.count(b"data:") == 1 and not is_damaged(data):
+        return data
+    end = 0
+    for event in events(data):
+        if is_damaged(event):
+            return data[:end]
+        end += len(event)
+    return data
+
+
 def objects(data: bytes) -> list[dict[str, Any]]:
     """The JSON objects of a whole stream, damaged ones left out."""
     found = (load(event) for event in events(data))

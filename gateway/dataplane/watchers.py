@@ -26,6 +26,7 @@ class PassingWatcher:
         self.tail = b""
         self.has_error = False
         self.is_done = False
+        self.is_broken = False
         self.kept: list[bytes] = []
         self._kept_size = 0
         self._splitter = sse.Splitter()
@@ -39,7 +40,7 @@ class PassingWatcher:
         if self._kept_size < KEPT_BYTES:  # for counting tokens locally, should the vendor report none
             self.kept.append(data)
             self._kept_size += len(data)
-        data = self._cleaned(self._splitter.feed(data))
+        data = self._cleaned(self._sound(self._splitter.feed(data)))
         if self._is_telling(data):
             return b"".join(filter(None, map(self._look, sse.events(data))))
         return data
@@ -56,7 +57,15 @@ class PassingWatcher:
         """What is left when the upstream ended: a last event without its blank line. What was cut inside is left out,
         so that what follows is not read as a part of it."""
         rest = sse.terminated(self._splitter.rest())
-        return self._look(rest) if rest else b""
+        return self._look(rest) if rest and not self.is_broken else b""
+
+    def _sound(self, data: bytes) -> bytes:
+        """Whole events up to one that is damaged: that one, and what comes behind it, is nothing for a client."""
+        if self.is_broken:
+            return b""
+        sound = sse.sound_part(data)
+        self.is_broken = len(sound) < len(data)
+        return sound
 
     def _cleaned(self, data: bytes) -> bytes:
         """Whole events without what the client did not ask for."""

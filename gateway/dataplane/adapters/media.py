@@ -98,7 +98,20 @@ def media_body(call: Call, target: Target) -> tuple[str, bytes]:
     return JSON_TYPE, jsonsplice.splice(call.body, {"model": target.upstream_name}, call.fields)
 
 
-class EventWatcher(PassingWatcher):
+class Wordless:
+    """A stream that has no text: it ends without a reason, calls no tool, and nothing of it is counted as text."""
+
+    def finish_reason(self) -> str | None:
+        return None
+
+    def tool_calls(self) -> int:
+        return 0
+
+    def texts(self) -> list[str]:
+        return []
+
+
+class EventWatcher(Wordless, PassingWatcher):
     """Events of images, speech and transcripts; the last one, which has the usage, waits for the call to be settled."""
 
     ENDS: ClassVar = frozenset(
@@ -118,7 +131,9 @@ class EventWatcher(PassingWatcher):
         return rest + self._last
 
     def feed(self, data: bytes) -> bytes:
-        return self._look_at(self._splitter.feed(data))  # nothing is kept: pictures are large, and not counted as text
+        return self._look_at(
+            self._sound(self._splitter.feed(data))
+        )  # nothing is kept: pictures are large, and not counted as text
 
     def _look_at(self, data: bytes) -> bytes:
         if not self._last and not self._is_telling(data):
@@ -158,24 +173,14 @@ class EventWatcher(PassingWatcher):
         text = last.get("text")
         return Usage(*mediausage.of_transcript(reported, last, call, text if isinstance(text, str) else ""))
 
-    def finish_reason(self) -> str | None:
-        return None
 
-    def tool_calls(self) -> int:
-        return 0
-
-    def texts(self) -> list[str]:
-        return []
-
-
-class RawWatcher:
+class RawWatcher(Wordless):
     """A file on its way: nothing is looked at. Whether it is complete, HTTP's framing says."""
-
-    __slots__ = ("_call", "_model", "_size", "has_error", "is_done", "tail")
 
     def __init__(self, call: Call, model: str) -> None:
         self.tail = b""
         self.has_error = False
+        self.is_broken = False
         self.is_done = True
         self._call = call
         self._model = model
@@ -201,12 +206,3 @@ class RawWatcher:
 
     def usage(self) -> Usage | None:
         return Usage(*mediausage.of_speech(self._call, self._model, self._size))
-
-    def finish_reason(self) -> str | None:
-        return None
-
-    def tool_calls(self) -> int:
-        return 0
-
-    def texts(self) -> list[str]:
-        return []

@@ -30,12 +30,16 @@ class Watcher(Protocol):
     """One stream on its way to the client.
 
     `tail` is the mark that ends every stream of the client's dialect, once the vendor said that this one is complete
-    (`is_done`); the gateway's comment stands before it. `has_error`: an error event of the vendor passed.
+    (`is_done`); the gateway's comment stands before it. `has_error`: an error event of the vendor passed. `is_broken`:
+    the vendor sent an event that is no JSON object; nothing from there on is for the client.
     """
 
     tail: bytes
     has_error: bool
     is_done: bool
+
+    @property
+    def is_broken(self) -> bool: ...
 
     @property
     def next_number(self) -> int:

@@ -142,6 +142,10 @@ class TranslatingWatcher:
     def next_number(self) -> int:
         return getattr(self._writer, "sequence", 0)
 
+    @property
+    def is_broken(self) -> bool:
+        return self._reader.is_broken
+
     def feed(self, data: bytes) -> bytes:
         return self._pass(self._reader.feed(data))
 

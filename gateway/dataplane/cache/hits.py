@@ -8,7 +8,7 @@ import orjson
 from gateway.dataplane import call as call_module
 from gateway.dataplane.cache.entry import Entry
 from gateway.dataplane.call import Call
-from gateway.dataplane.clientside import seal
+from gateway.dataplane.clientside import Collected, seal
 from gateway.dataplane.endpoints import stream_end
 from gateway.dataplane.protocols import Line, Send
 from gateway.dataplane.settle import Outcome, request_columns
@@ -27,20 +27,12 @@ class Recorder:
 
     def __init__(self, call: Call, limit_bytes: int, keep: "Callable[[Entry], None]") -> None:
         self._call = call
-        self._limit = limit_bytes
         self._keep = keep
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def piece(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size <= self._limit:
-            self._parts.append(data)
-        else:
-            self._parts.clear()
+        self._collected = Collected(limit_bytes)
+        self.piece = self._collected.add
 
     def finished(self, outcome: Outcome, line: Line) -> None:
-        if outcome.status != "ok" or not 0 < self._size <= self._limit:
+        if outcome.status != "ok" or not self._collected.size or not self._collected.fits:
             return
         self._keep(
             Entry(
@@ -51,7 +43,7 @@ class Recorder:
                 finish_reason=outcome.finish_reason,
                 tool_calls=outcome.tool_calls,
                 list_cost=line["list_cost"],
-                body=b"".join(self._parts),
+                body=self._collected.bytes(),
             )
         )
 

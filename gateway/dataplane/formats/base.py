@@ -56,7 +56,10 @@ class Losses:
 
 
 class StreamReader(Protocol):
-    """Bytes of one stream → events, whatever the pieces they arrive in."""
+    """Bytes of one stream → events, whatever the pieces they arrive in. `is_broken`: a piece of the stream was no
+    JSON object where there has to be one; nothing that comes behind it is read."""
+
+    is_broken: bool
 
     def feed(self, data: bytes) -> list[Event]:
         """Events completed by `data`."""

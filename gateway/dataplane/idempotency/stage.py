@@ -10,6 +10,7 @@ from django.conf import settings
 
 from gateway import credentials
 from gateway.dataplane.call import Call, new_id
+from gateway.dataplane.clientside import Collected
 from gateway.dataplane.errors import ApiError
 from gateway.dataplane.idempotency.answer import Answer, replay
 from gateway.dataplane.idempotency.rows import Claim, Found
@@ -139,18 +140,10 @@ class Keeping:
         self._service = service
         self._claim = claim
         self._flight = flight
-        self._limit = limit_bytes
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._collected = Collected(limit_bytes)
+        self.piece = self._collected.add
         self._is_complete = False
         self._is_sealed = False
-
-    def piece(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size <= self._limit:
-            self._parts.append(data)
-        else:
-            self._parts.clear()
 
     def finished(self, outcome: "Outcome", line: Line) -> None:
         self._is_complete = outcome.status == "ok"
@@ -162,8 +155,8 @@ class Keeping:
         self._is_sealed = True
         self.piece(end)
         answer = None
-        if self._size <= self._limit:
-            answer = Answer.of(self._call, status, headers, b"".join(self._parts))
+        if self._collected.fits:
+            answer = Answer.of(self._call, status, headers, self._collected.bytes())
         try:
             await self._service.complete(self._claim, answer)
         finally:

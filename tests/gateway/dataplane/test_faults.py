@@ -124,12 +124,42 @@ def test_streams(world: World, fault: str) -> None:
     assert line["output_tokens"] > 0
 
 
-def test_a_malformed_chunk_passes_and_the_stream_still_settles(world: World) -> None:
+def test_a_malformed_chunk_ends_the_stream_with_an_error_and_is_settled_from_what_arrived(world: World) -> None:
     answer = world.stack.chat(world.secret, "sim-fault-malformed-chunk", stream=True, max_tokens=6)
 
-    assert answer.body.endswith(b"data: [DONE]\n\n")
+    *chunks, last, note = answer.body.removesuffix(b"\n\n").split(b"\n\n")
+    assert all(json.loads(chunk.removeprefix(b"data: "))["choices"] for chunk in chunks)
+    assert json.loads(last.removeprefix(b"data: "))["error"] == {
+        "message": "The provider's stream ended early (invalid_event).", "type": "upstream_error", "param": None,
+        "code": "stream_interrupted",
+    }  # fmt: skip
+    assert note.startswith(b": gateway ")
     line = only_line(world, answer.headers["x-request-id"])
-    assert (line["status"], line["usage_source"], line["output_tokens"]) == ("ok", "reported", 6)
+    assert (line["status"], line["error_type"], line["usage_source"], line["is_final"]) == (
+        "upstream_error", "invalid_event", "estimated", True,
+    )  # fmt: skip
+    assert 0 < line["output_tokens"] < 6
+    assert re.search(rb'gateway_damaged_streams_total{.*provider="openai"} [1-9]', world.stack.get("/metrics").body)
+
+
+def test_a_malformed_chunk_is_said_in_the_words_of_the_caller(world: World) -> None:
+    body = {"model": "sim-fault-malformed-chunk", "max_tokens": 6, "stream": True,
+            "messages": [{"role": "user", "content": "hello"}]}  # fmt: skip
+
+    answer = world.stack.request("POST", "/v1/messages", body, world.secret)
+
+    last = answer.body.removesuffix(b"\n\n").split(b"\n\n")[-2]
+    assert last.startswith(b"event: error\ndata: ")
+    assert json.loads(last.partition(b"data: ")[2]) == {
+        "type": "error",
+        "error": {"type": "api_error", "message": "The provider's stream ended early (invalid_event)."},
+    }
+    (line,) = world.stack.lines(answer.headers["x-request-id"])
+    assert (line["status"], line["error_type"], line["usage_source"]) == (
+        "upstream_error",
+        "invalid_event",
+        "estimated",
+    )
 
 
 def test_a_stream_without_usage_is_counted_from_what_passed(world: World) -> None:

@@ -240,6 +240,7 @@ def test_a_private_endpoint_that_is_not_allowed_gets_nothing(world: World, tmp_p
     assert seen == []
 
 
+@pytest.mark.usefixtures("exporting")  # which allows the collector's address
 def test_what_waits_is_sent_when_the_process_ends(world: World, collector: Collector, tmp_path: Path) -> None:
     stack = started(world, tmp_path, f"http://127.0.0.1:{collector.port}")
     body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}
@@ -247,7 +248,7 @@ def test_what_waits_is_sent_when_the_process_ends(world: World, collector: Colle
 
     stack.close()
 
-    assert len(collector.of_trace("d" * 32)) == 2
+    world.stack.wait_for(lambda: len(collector.of_trace("d" * 32)) == 2)  # sent is not yet read
 
 
 def test_the_trace_goes_upstream(world: World, exporting: Stack, collector: Collector, recorder: Recorder) -> None:

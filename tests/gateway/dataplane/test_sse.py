@@ -52,3 +52,28 @@ def test_an_event_without_an_end_is_refused_in_time(monkeypatch: pytest.MonkeyPa
 )
 def test_a_last_event_without_its_blank_line(rest: bytes, left: bytes) -> None:
     assert sse.terminated(rest) == left
+
+
+DAMAGED = [
+    b'data: {"a": 1\n\n', b"data: <html>\n\n", b"data: [1]\n\n", b"data: null\n\n", b"event: x\ndata: oops\n\n",
+    b"data: {}\ndata: {}\n\n",
+]  # fmt: skip
+SOUND = [
+    b'data: {"a": 1}\n\n', b'data:{"a": "data: x"}\r\n\r\n', b'event: x\ndata: {"a":\ndata: 1}\n\n', b": ping\n\n",
+    b"event: ping\n\n", b"data: \n\n", b"data: [DONE]\n\n", b"retry: 3000\n\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("event", DAMAGED)
+def test_an_event_with_something_else_than_an_object_is_damaged(event: bytes) -> None:
+    assert sse.is_damaged(event)
+    assert sse.sound_part(event) == b""
+    for sound in SOUND:
+        assert sse.sound_part(sound + event + sound) == sound
+
+
+@pytest.mark.parametrize("event", SOUND)
+def test_objects_the_end_mark_and_events_without_data_are_sound(event: bytes) -> None:
+    assert not sse.is_damaged(event)
+    assert sse.sound_part(event) == event
+    assert sse.sound_part(b"".join(SOUND)) == b"".join(SOUND)

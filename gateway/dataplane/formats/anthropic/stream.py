@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 
-from gateway.dataplane import sse
 from gateway.dataplane.formats.anthropic.reply import STOPS, read_usage, word_of, write_usage
 from gateway.dataplane.formats.anthropic.request import HOME
 from gateway.dataplane.formats.anthropic.writing import JSON_TOOL, clean_id
+from gateway.dataplane.formats.events import EventReader
 from gateway.dataplane.formats.ir import (
     Delta,
     Ended,
@@ -34,31 +34,20 @@ from gateway.dataplane.formats.seals import seal
 DELTAS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 
 
-class Reader:
+class Reader(EventReader):
     """Named events → ours. Blocks of hosted tools have no counterpart and are passed over."""
 
     def __init__(self) -> None:
-        self._splitter = sse.Splitter()
+        super().__init__()
         self._usage: Json = {}
         self._parts: dict[object, tuple[int, PartKind]] = {}
         self._count = 0
         self._has_tools = False
 
-    def feed(self, data: bytes) -> list[Event]:
-        found: list[Event] = []
-        for event in sse.events(self._splitter.feed(data)):
-            found += self._event(event)
-        return found
+    def close(self) -> list[Event]:
+        return [PartEnd(index) for index, _ in self._parts.values()]
 
-    def finish(self) -> list[Event]:
-        rest = self._splitter.rest()
-        found = self._event(rest) if rest else []
-        return found + [PartEnd(index) for index, _ in self._parts.values()]
-
-    def _event(self, event: bytes) -> list[Event]:
-        said = sse.load(event)
-        if said is None:
-            return []
+    def read(self, said: Json) -> list[Event]:
         match said.get("type"):
             case "message_start":
                 return self._message_start(_object(said.get("message")))

@@ -33,6 +33,7 @@ class Reader:
     """Messages of the event stream → ours."""
 
     def __init__(self) -> None:
+        self.is_broken = False
         self._buffer = new_buffer()
         self._parts: dict[object, tuple[int, PartKind]] = {}
         self._count = 0
@@ -40,13 +41,15 @@ class Reader:
 
     def feed(self, data: bytes) -> list[Event]:
         """A frame whose checksum is wrong ends the stream as failed: nothing after it can be trusted."""
-        if self._has_failed:
+        if self._has_failed or self.is_broken:
             return []
         found: list[Event] = []
         try:
             self._buffer.add_data(data)
             for message in self._buffer:
                 found += self._message(message.headers, message.payload)
+                if self.is_broken:
+                    break
         except self._buffer_errors() as error:
             found.append(self._fail("invalid_stream", f"the event stream cannot be read ({type(error).__name__})"))
         return found
@@ -64,8 +67,10 @@ class Reader:
         try:
             said = orjson.loads(payload) if payload else {}
         except orjson.JSONDecodeError:
+            said = None
+        if not isinstance(said, dict):
+            self.is_broken = True
             return []
-        said = said if isinstance(said, dict) else {}
         if headers.get(":message-type") != "event":
             kind = headers.get(":exception-type") or headers.get(":error-code") or "exception"
             message = said.get("message") or headers.get(":error-message") or kind

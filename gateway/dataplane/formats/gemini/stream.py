@@ -4,7 +4,7 @@ Source: Gemini API reference, "models.streamGenerateContent". Nothing marks the 
 call comes whole in one part.
 """
 
-from gateway.dataplane import sse
+from gateway.dataplane.formats.events import EventReader
 from gateway.dataplane.formats.gemini.reply import (
     HOME,
     arguments_of,
@@ -105,32 +105,19 @@ class _Candidate:
         return [*found, PartEnd(index, self.number)]
 
 
-class Reader:
+class Reader(EventReader):
     """Chunks → events."""
 
     def __init__(self) -> None:
-        self._splitter = sse.Splitter()
+        super().__init__()
         self._has_started = False
         self._id = ""
         self._candidates: dict[int, _Candidate] = {}
 
-    def feed(self, data: bytes) -> list[Event]:
-        found: list[Event] = []
-        for event in sse.events(self._splitter.feed(data)):
-            found += self._event(event)
-        return found
+    def close(self) -> list[Event]:
+        return [event for candidate in self._candidates.values() for event in candidate.close()]
 
-    def finish(self) -> list[Event]:
-        rest = self._splitter.rest()
-        found = self._event(rest) if rest else []
-        for candidate in self._candidates.values():
-            found += candidate.close()
-        return found
-
-    def _event(self, event: bytes) -> list[Event]:
-        chunk = sse.load(event)
-        if chunk is None:
-            return []
+    def read(self, chunk: Json) -> list[Event]:
         error = chunk.get("error")
         if isinstance(error, dict):
             return [Failed(str(error.get("status") or "upstream_error"), str(error.get("message") or ""))]

@@ -6,42 +6,30 @@ chunk without choices the usage (with `stream_options.include_usage`), `data: [D
 
 import orjson
 
-from gateway.dataplane import sse
+from gateway.dataplane.formats.events import EventReader
 from gateway.dataplane.formats.ir import Ended, Event, Failed, Json, Prompt, Start, Usage, UsageSeen
 from gateway.dataplane.formats.openai_chat.reply import read_tier, read_usage, write_usage
 from gateway.dataplane.formats.sequence import Sequencer
 
 
-class ChunkReader:
+class ChunkReader(EventReader):
     """Chunks → events. A format says in `read_choice` what one of its choices carries."""
 
     def __init__(self) -> None:
-        self._splitter = sse.Splitter()
+        super().__init__()
         self._has_started = False
         self._choices: dict[int, Sequencer] = {}
 
-    def feed(self, data: bytes) -> list[Event]:
-        found: list[Event] = []
-        for event in sse.events(self._splitter.feed(data)):
-            found += self._event(event)
-        return found
-
-    def finish(self) -> list[Event]:
-        rest = self._splitter.rest()
-        found = self._event(rest) if rest else []
-        for sequencer in self._choices.values():
-            found += sequencer.finish()
-        return found
+    def close(self) -> list[Event]:
+        return [event for sequencer in self._choices.values() for event in sequencer.finish()]
 
     def read_choice(self, sequencer: Sequencer, choice: Json) -> list[Event]:
         raise NotImplementedError
 
-    def _event(self, event: bytes) -> list[Event]:
-        if sse.data_of(event).strip() == sse.DONE:
-            return [Ended()]
-        chunk = sse.load(event)
-        if chunk is None:
-            return []
+    def read_done(self) -> list[Event]:
+        return [Ended()]
+
+    def read(self, chunk: Json) -> list[Event]:
         error = chunk.get("error")
         if isinstance(error, dict):
             return [Failed(str(error.get("type") or "upstream_error"), str(error.get("message") or ""))]

@@ -4,7 +4,7 @@ Source: OpenAI API reference, "Streaming events" of Responses. Items and their p
 carries the whole response with its usage.
 """
 
-from gateway.dataplane import sse
+from gateway.dataplane.formats.events import EventReader
 from gateway.dataplane.formats.ir import (
     Ended,
     Event,
@@ -24,32 +24,21 @@ TEXTS: dict[str, PartKind] = {"response.output_text.delta": "text", "response.re
 THOUGHTS = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
 
 
-class Reader:
+class Reader(EventReader):
     """Named events → ours. What hosted tools do in between has no counterpart and is passed over."""
 
     def __init__(self) -> None:
-        self._splitter = sse.Splitter()
+        super().__init__()
         self._has_started = False
         self._sequencer = Sequencer()
         self._has_tools = False
         self._sections: dict[object, object] = {}
         self._argued: set[object] = set()
 
-    def feed(self, data: bytes) -> list[Event]:
-        found: list[Event] = []
-        for event in sse.events(self._splitter.feed(data)):
-            found += self._event(event)
-        return found
+    def close(self) -> list[Event]:
+        return self._sequencer.finish()
 
-    def finish(self) -> list[Event]:
-        rest = self._splitter.rest()
-        found = self._event(rest) if rest else []
-        return found + self._sequencer.finish()
-
-    def _event(self, event: bytes) -> list[Event]:
-        said = sse.load(event)
-        if said is None:
-            return []
+    def read(self, said: Json) -> list[Event]:
         kind = str(said.get("type"))
         if kind == "response.created" and not self._has_started:
             return self._start(_object(said.get("response")))
