@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from gateway.choices import LimitScope
+from gateway.choices import LimitScope, Role
 from gateway.console.names import Names, names_of
 from gateway.console.registry import ConsoleSite
 from gateway.console.scope import frame, may_administer
@@ -62,7 +62,7 @@ def limit_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
         "columns": [name for _, name in COLUMNS],
         "page": page,
         "state": _state(enforcement),
-        "may_change": may_administer(request, organization),
+        "may_change": may_administer(request, organization) or getattr(organization, "role", None) == Role.MANAGER,
     }
     return render(request, "console/limits.html", context)
 

@@ -26,7 +26,7 @@ def report(mode: str, use: dict[str, list[float]], number: int = 0) -> None:
 
 def test_a_page_without_limits_says_how_to_add_one(company: Company, sign_in: SignIn) -> None:
     assert reverse("admin:gateway_ratelimit_add") in sign_in("alice").get(URL).content.decode()
-    assert "An administrator can add one." in sign_in("bob").get(URL).content.decode()
+    assert "An administrator can add one, a manager for the team." in sign_in("bob").get(URL).content.decode()
 
 
 def test_the_page_shows_what_is_used_and_who_uses_most(company: Company, sign_in: SignIn) -> None:
@@ -99,3 +99,68 @@ def test_model_admin_writes_through_the_services(company: Company, sign_in: Sign
     assert (limit.rpm, RateLimit.objects.exists()) == (60, False)
     verbs = AuditEvent.objects.filter(verb__startswith="rate_limit.").order_by("id").values_list("verb", flat=True)
     assert list(verbs) == ["rate_limit.create", "rate_limit.update", "rate_limit.delete"]
+
+
+# ---- managers --------------------------------------------------------------------------------------------------------
+def team_fields(company: Company, of: str, **changes: str) -> dict[str, str]:
+    base = {"name": "Ours", "organization": str(company.organization.pk), "of": of, "rpm": "20", "tpm": "",
+            "concurrency": "", "is_enabled": "on"}  # fmt: skip
+    return base | changes
+
+
+def test_a_manager_limits_the_team_its_projects_and_keys(company: Company, sign_in: SignIn) -> None:
+    dave, add = sign_in("dave"), reverse("admin:gateway_ratelimit_add")
+    page = dave.get(add).content.decode()
+    assert add in dave.get(URL).content.decode()
+    assert [name in page for name in ("Support", "Ticket triage", "bob&#x27;s key", "Product", "Semantic search")] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
+
+    for of in (
+        f"team:{company.teams['support'].pk}",
+        f"project:{company.projects['triage'].pk}",
+        f"key:{company.keys['bob'].pk}",
+    ):
+        assert dave.post(add, team_fields(company, of)).status_code == 302
+
+    made = RateLimit.objects.order_by("created_at")
+    assert [(limit.scope, limit.team, limit.created_by) for limit in made] == [
+        (scope, company.teams["support"], company.people["dave"]) for scope in ("team", "project", "key")
+    ]
+
+
+def test_a_manager_changes_and_removes_them(company: Company, sign_in: SignIn) -> None:
+    dave = sign_in("dave")
+    limit = make(company, name="Ours", scope="team", scope_value=str(company.teams["support"].pk))
+    change = reverse("admin:gateway_ratelimit_change", args=[limit.pk])
+
+    assert dave.post(change, {"name": "Ours", "rpm": "33", "is_enabled": "on"}).status_code == 302
+    limit.refresh_from_db()
+    assert limit.rpm == 33
+    dave.post(reverse("admin:gateway_ratelimit_delete", args=[limit.pk]), {"post": "yes"})
+    assert not RateLimit.objects.exists()
+
+
+def test_a_manager_reaches_nothing_of_others(company: Company, sign_in: SignIn) -> None:
+    dave, add = sign_in("dave"), reverse("admin:gateway_ratelimit_add")
+    theirs = make(company, name="Theirs", scope="team", scope_value=str(company.teams["product"].pk))
+    whole = make(company, name="Whole company")
+
+    refused = dave.post(add, team_fields(company, f"team:{company.teams['product'].pk}"))
+    assert (refused.status_code, "Select a valid choice" in refused.content.decode()) == (200, True)
+    forged = team_fields(company, "", scope="organization", scope_value="")
+    assert dave.post(add, forged).status_code == 200
+    for limit in (theirs, whole):
+        change = reverse("admin:gateway_ratelimit_change", args=[limit.pk])
+        dave.post(change, {"name": "Mine now", "rpm": "1", "is_enabled": "on"})
+        dave.post(reverse("admin:gateway_ratelimit_delete", args=[limit.pk]), {"post": "yes"})
+    marked = {"action": "delete_selected", "_selected_action": [str(theirs.pk), str(whole.pk)], "post": "yes"}
+    dave.post(reverse("admin:gateway_ratelimit_changelist"), marked)
+
+    assert sorted(RateLimit.objects.values_list("name", "rpm")) == [("Theirs", 10), ("Whole company", 10)]
+
+
+def test_others_make_none(company: Company, sign_in: SignIn) -> None:
+    add = reverse("admin:gateway_ratelimit_add")
+
+    assert {person: sign_in(person).get(add).status_code for person in ("carol", "bob")} == {"carol": 403, "bob": 403}
