@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
@@ -29,6 +30,7 @@ class RoleAdmin(ScopedAdmin):
     can_delete = False
     list_per_page = 50
     show_full_result_count = False
+    show_facets = ShowFacets.ALWAYS
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: Any = super().get_queryset(request)

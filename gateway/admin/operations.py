@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin import ShowFacets
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -26,6 +27,7 @@ from gateway.services import accounts, audit, outbox
 class AuditEventAdmin(RoleAdmin):
     """The trail of the organization, newest first."""
 
+    show_facets = ShowFacets.ALLOW  # counting is asked for: there may be many
     view_roles = ADMINS
     list_display = ("at", "verb", "object_type", "object_id", "who", "organization", "sequence")
     list_select_related = ("organization", "actor")
@@ -58,6 +60,7 @@ class AuditEventAdmin(RoleAdmin):
 class JobAdmin(RoleAdmin):
     """Background work."""
 
+    show_facets = ShowFacets.ALLOW  # counting is asked for: there may be many
     view_roles = ADMINS
     list_display = ("kind", "period", "organization", "status", "done", "created_at", "finished_at")
     list_select_related = ("organization",)
@@ -135,6 +138,7 @@ class SpoolCursorAdmin(RoleAdmin):
 class SecurityEventAdmin(RoleAdmin):
     """Refused authentications."""
 
+    show_facets = ShowFacets.ALLOW  # counting is asked for: there may be many
     list_display = ("at", "kind", "organization", "prefix", "count")
     list_filter = ("kind",)
     fields = ("at", "kind", "organization", "api_key", "prefix", "count")

@@ -18,6 +18,10 @@ pytest.importorskip("playwright.sync_api")
 __all__ = ["browser", "console", "signed_in", "watched"]  # fixtures
 
 AXE = Path(__file__).resolve().parents[1] / "vendor" / "axe-core-4.14.1.min.js"
+MODEL_PAGES = (
+    "/admin/usage/?organization=acme&range=30d&measure=requests&view=heat", "/admin/analytics/annotation/",
+    "/admin/analytics/annotation/add/", "/admin/gateway/auditevent/", "/admin/gateway/virtualkey/",
+)  # fmt: skip
 RUN = """
 async () => {
   const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
@@ -54,11 +58,13 @@ def test_axe_is_the_file_that_was_vendored() -> None:
 
 @pytest.mark.slow
 @pytest.mark.browser
+@pytest.mark.parametrize("width", [1440, 375])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_pages_keep_the_rules(signed_in: Watched, console: ConsoleServer, theme: str) -> None:
+def test_pages_keep_the_rules(signed_in: Watched, console: ConsoleServer, theme: str, width: int) -> None:
     page = signed_in.page
     page.set_default_timeout(90_000)
     page.click(f"[data-theme-choice={theme}]")
+    page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{console.url}/admin/requests/?organization=acme")
     found: dict[str, list[str]] = {}
     seen = list(dict.fromkeys(paths()))
@@ -74,6 +80,11 @@ def test_pages_keep_the_rules(signed_in: Watched, console: ConsoleServer, theme:
             page.goto(f"{console.url}{detail}", wait_until="networkidle")
             found[detail] = violations(page)
             signed_in.check(detail)
+
+    for path in MODEL_PAGES:
+        page.goto(f"{console.url}{path}", wait_until="networkidle")
+        found[path] = violations(page)
+        signed_in.check(path)
 
     assert len(found) >= 15
     assert {path: broken for path, broken in found.items() if broken} == {}

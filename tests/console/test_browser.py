@@ -27,6 +27,11 @@ PAGES = (
     "/admin/usage/?organization=acme&range=30d&view=table&by=project",
     "/admin/usage/?organization=acme&range=30d&measure=requests&view=heat",
     "/admin/usage/?organization=acme&team=nowhere",
+    "/admin/?organization=acme&model=gpt-4o&compare=none",
+    "/admin/requests/?organization=acme&range=30d&weekday=2&hour=14",
+    "/admin/reconciliation/",
+    "/admin/analytics/annotation/",
+    "/admin/analytics/annotation/add/",
     "/admin/usage/?organization=newcomer",
     "/admin/performance/?organization=acme&range=30d",
     "/admin/performance/?organization=acme&status=ok",
@@ -67,6 +72,7 @@ PAGES = (
     "/admin/django_celery_beat/periodictask/add/",
     "/admin/password_change/",
     "/api/docs/",
+    "/api/redoc/",
 )
 WATCH = """
 window.violations = [];
