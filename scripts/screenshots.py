@@ -47,6 +47,16 @@ def simulate(page: Page) -> None:
     page.wait_for_load_state("networkidle")
 
 
+def open_picker(page: Page) -> None:
+    page.click("[data-picker] summary")
+    page.wait_for_selector("[data-picker] form")
+
+
+def open_help(page: Page) -> None:
+    page.keyboard.press("?")
+    page.wait_for_selector("#keys-help[open]")
+
+
 def open_palette(page: Page) -> None:
     page.keyboard.press("Control+k")
     page.fill("#palette-q", "sup")
@@ -75,6 +85,11 @@ PICTURES = (
     Picture("keys", f"/admin/keys/{DEMO}"),
     Picture("key", f"/admin/keys/{DEMO}", height=1100, before=open_first),
     Picture("realtime", f"/admin/realtime/{DEMO}", height=1060),
+    Picture("home-narrowed", f"/admin/{DEMO}&range=30d&model=gpt-4o-mini", "dark", 760, open_picker),
+    Picture("rate-limits", f"/admin/rate-limits/{DEMO}", height=620),
+    Picture("annotations", "/admin/analytics/annotation/", height=620),
+    Picture("reconciliation", "/admin/reconciliation/", height=520),
+    Picture("keyboard", f"/admin/requests/{DEMO}", "dark", before=open_help),
     Picture("palette", f"/admin/requests/{DEMO}", before=open_palette),
 )
 

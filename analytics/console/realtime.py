@@ -131,7 +131,7 @@ def load(user: User, organization: Organization) -> Now:
     )
     tag = blake2b("\n".join(map(str, (*parts, zone))).encode(), digest_size=12).hexdigest()
     minute = format.local(body["start"], zone)
-    return Now(*parts, tag=tag, window=f"Of the calls that ended since {minute:%H:%M} ({zone}), by minute.")
+    return Now(*parts, tag=tag, window=f"Of the calls that ended since {minute:%H:%M} ({zone}).")
 
 
 def _tiles(body: Mapping[str, Any]) -> list[Tile]:
@@ -158,7 +158,7 @@ def _tiles(body: Mapping[str, Any]) -> list[Tile]:
 
 def _exact(name: str, value: Any) -> str:
     if value is None:
-        return "nothing measured in the last five minutes"
+        return "nothing measured in this time"
     return (
         f"{value:.4f}" if name == "error_rate" else f"{value:,.1f}{' ms' if name.startswith(('lat', 'ttft')) else ''}"
     )
