@@ -66,8 +66,9 @@ def words(params: QueryDict) -> str:
 
 
 def carried(params: QueryDict) -> list[tuple[str, str]]:
-    """The part of an address that the next page of figures keeps."""
-    return [(name, value) for name in CARRIED for value in params.getlist(name) if value]
+    """The part of an address that the next page of figures keeps; without the comparison that is made anyway."""
+    kept = [(name, value) for name in CARRIED for value in params.getlist(name) if value]
+    return [pair for pair in kept if pair != ("compare", "previous")]
 
 
 def _fields(user: User, organization: Organization, params: QueryDict) -> Iterable[Field]:

@@ -26,13 +26,13 @@ document.addEventListener("change", (event) => {
 // An empty field is no filter: it stays out of the URL.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (!(form instanceof HTMLFormElement) || !form.matches("[data-auto]")) return;
+  if (!(form instanceof HTMLFormElement) || !form.matches("[data-auto], [data-tidy]")) return;
   for (const field of form.elements) {
     if ((field instanceof HTMLInputElement || field instanceof HTMLSelectElement) && field.value === "") field.disabled = true;
   }
 });
 addEventListener("pageshow", () => {
-  for (const field of document.querySelectorAll("form[data-auto] :disabled")) field.removeAttribute("disabled");
+  for (const field of document.querySelectorAll("form:is([data-auto], [data-tidy]) :disabled")) field.removeAttribute("disabled");
 });
 
 /**
