@@ -28,6 +28,7 @@ NAMES = ("team", "project", "model", *(f"tag.{key}" for key in ENVIRONMENTS))
 CARRIED = ("organization", "range", "from", "to", "compare", *NAMES)
 """What goes along from one page of figures to the next."""
 PAGES = ("index", "requests", "usage", "performance", "realtime")
+NARROWED = tuple(name for name in PAGES if name != "realtime")
 NOT_CARRIED = ("part", "before", "after", "peek", "page", "start", "end")
 
 
@@ -47,8 +48,7 @@ def picker(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """The form, for the page `?page=` with the rest of the address. Five queries."""
     organization = organization_of(site.each_context(request))
     action = request.GET.get("page", "")
-    pages = {reverse(f"admin:{name}") for name in PAGES}
-    action = action if action in pages else reverse("admin:index")
+    action = action if is_shown(action) else reverse("admin:index")
     fields = list(_fields(person(request), organization, request.GET))
     if action == reverse("admin:index"):
         chosen = request.GET.get("compare", "previous")
@@ -57,6 +57,11 @@ def picker(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     hidden = [(name, value) for name, values in request.GET.lists() if name not in own for value in values]
     context = {"fields": fields, "hidden": hidden, "action": action}
     return render(request, "console/frame/picker_form.html", context)
+
+
+def is_shown(path: str) -> bool:
+    """Whether the page at `path` can be narrowed."""
+    return path in {reverse(f"admin:{name}") for name in NARROWED}
 
 
 def words(params: QueryDict) -> str:

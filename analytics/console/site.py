@@ -124,6 +124,11 @@ class ConsoleContext:
         return navigation(self.request, self.may)
 
     @property
+    def has_picker(self) -> bool:
+        """Whether the page can be narrowed to a team, project, model, environment."""
+        return picker.is_shown(self.request.path)
+
+    @property
     def picked(self) -> str:
         """What the page is narrowed to, in words for the picker's button."""
         return picker.words(self.request.GET)
