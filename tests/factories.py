@@ -12,6 +12,7 @@ from typing import Any
 import factory
 from django.db import connection, transaction
 
+from analytics.anomalies.models import Anomaly
 from gateway.choices import Role, Scope
 from gateway.ledger.booking import book
 from gateway.ledger.ids import ms_of, uuid7
@@ -251,3 +252,25 @@ def book_lines(*lines: dict[str, Any]) -> list[dict[str, Any]]:
         booked = book(raw, lines)
     assert len(booked.inserted) == len(lines)
     return list(lines)
+
+
+def anomaly(organization: Organization, **values: Any) -> Anomaly:
+    """A stored anomaly of cost, ten times what was expected, with one cause."""
+    start = values.pop("started_at", datetime(2026, 11, 16, 22, tzinfo=UTC))
+    cause = {
+        "dimension": "api_key", "value": "k", "name": "lgw_k", "share": 1.0,
+        "text": "key lgw_k: $20.00 instead of $0.00, 100 % of the change",
+    }  # fmt: skip
+    effects = dict.fromkeys(("price", "mix", "size", "cache", "retry"), "0.0000000000")
+    member = {
+        "metric": values.get("metric", "cost"), "dimension": values.get("dimension", "organization"),
+        "value": values.get("value", ""), "start": start.isoformat(), "last": start.isoformat(),
+    }  # fmt: skip
+    given = {
+        "metric": "cost", "dimension": "organization", "value": "", "started_at": start, "last_seen_at": start,
+        "actual": 20.0, "expected": 2.0, "lower": 0.5, "upper": 6.0, "score": 0.8, "severity": "high",
+        "impact_amount": Decimal(18), "currency": "USD", "causes": [cause],
+        "effects": {**effects, "volume": "18.0000000000", "change": "18.0000000000"},
+        "explanation": "Cost has been above what was expected.", "members": [member],
+    }  # fmt: skip
+    return Anomaly.objects.create(organization=organization, **{**given, **values})

@@ -73,7 +73,7 @@ def explanation(
         causes=[
             (format.percent(each.share), DIMENSION_WORDS.get(each.dimension, each.dimension),
              names.get((each.dimension, each.value), each.value))
-            for each in causes[:2] if (each.dimension, each.value) != scope
+            for each in causes[:2] if (causes[0].dimension, causes[0].value) != scope
         ],
         effects=told if metric in ("cost", "price", "cached_share", "requests", "tokens") else (),
         instead=peak.instead,

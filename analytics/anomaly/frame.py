@@ -11,6 +11,7 @@ from analytics.anomaly.series import Floats
 WHOLE = ("organization", "")
 SUMS = ("requests", "errors", "tokens", "input_tokens", "cache_read_tokens", "cache_hits", "cost", "list_cost")
 PERCENTILES = ("latency_p95", "ttft_p95")
+SCOPES = ("organization", "team", "project", "api_key", "provider", "model", "model_requested")
 Scope = tuple[str, str]
 """A dimension and one of its values; `WHOLE` is everything."""
 

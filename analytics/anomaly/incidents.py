@@ -16,7 +16,7 @@ TIMES_LARGER = 3.0
 EXPLAINED_H = 24
 CAUSES = ("error_rate", "served_model", "price", "cached_share", "cache_hit_rate")
 """Metrics that are not a mere consequence of another one."""
-OPPOSED = 2.0
+OPPOSED = 1.5
 """A share so large says that the parts went different ways; then the series itself is told."""
 FAILING = ("provider", "model", "api_key", "project", "team")
 DIMENSIONS = ("api_key", "project", "provider", "model", "team")
@@ -87,7 +87,7 @@ def track(
     it may be a consequence of.
     """
     for alert in alerts:
-        going_on = [each for each in reversed(incidents) if alert.hour - each.last <= OVER_H]
+        going_on = [each for each in reversed(incidents) if each.start <= alert.hour <= each.last + OVER_H]
         home = (
             next((each for each in going_on if _goes_on(alert, each)), None)
             or next((each for each in going_on if alert.hour - each.start <= TOGETHER_H), None)
@@ -101,7 +101,7 @@ def track(
 
 
 def _is_new_size(alert: Alert, incident: Incident) -> bool:
-    return alert.metric in VOLUMES and abs(alert.impact) > TIMES_LARGER * max(incident.worst, 1e-9)
+    return alert.metric in VOLUMES and abs(alert.impact) > TIMES_LARGER * incident.worst > 0
 
 
 def _goes_on(alert: Alert, incident: Incident) -> bool:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from analytics.console import checklist, ledger
 from analytics.console import home as home_data
+from analytics.console.anomalies.views import newest_open
 from analytics.console.organization import Scope
 from analytics.console.periods import LABELS, read_period
 from analytics.console.questions import answered
@@ -68,6 +69,7 @@ def _home_body(scope: Scope, questions: home_data.Questions, state: State, *, is
         body["chart"], body["chart_problem"] = answered(
             "cost chart", lambda: home_data.load_cost_chart(questions, state)
         )
+        body["anomalies"] = home_data.attempt("anomalies", lambda: newest_open(user, organization))
         body["projects"], body["projects_problem"] = answered(
             "projects", lambda: home_data.load_projects(questions, state, names)
         )

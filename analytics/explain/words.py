@@ -14,6 +14,8 @@ NAMES = {
     "served_model": "Served by the usual model",
 }  # fmt: skip
 
+PLURAL = ("requests", "tokens")
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -34,12 +36,16 @@ class Facts:
 def summarise(facts: Facts) -> str:
     """One to three sentences."""
     side = "above" if facts.is_higher else "below"
+    verb = "have" if facts.metric in PLURAL else "has"
     sentences = [
-        f"{NAMES.get(facts.metric, facts.metric)} of {facts.scope} has been {side} what was expected since "
+        f"{NAMES.get(facts.metric, facts.metric)} of {facts.scope} {verb} been {side} what was expected since "
         f"{facts.since}: {facts.actual} instead of {facts.expected}."
     ]
     if facts.instead:
-        sentences.append(f"The calls are served by {facts.instead}.")
+        sentences = [
+            f"{facts.scope[:1].upper()}{facts.scope[1:]} have been served by {facts.instead} since {facts.since}: "
+            f"{facts.actual} instead of {facts.expected} by the usual model."
+        ]
     if facts.causes:
         told = " and ".join(f"{dimension} {name} ({share})" for share, dimension, name in facts.causes[:2])
         sentences.append(f"Most of the change comes from {told}.")

@@ -32,7 +32,10 @@ def test_the_history_of_the_demo_is_told(demo: Organization) -> None:
     assert set(rows) == {"served_model", "cached_share", "cost"}
     switch, cache, cost = (rows[name] for name in ("served_model", "cached_share", "cost"))
     assert (switch.dimension, switch.value) == ("model_requested", "support-chat")
-    assert "served by gpt-4o-mini" in switch.explanation
+    assert switch.explanation == (
+        "Requests for support-chat have been served by gpt-4o-mini since 4 Nov, 03:00: "
+        "0\u202f% instead of 99.0\u202f% by the usual model."
+    )
     assert (cache.causes[0]["dimension"], cache.causes[0]["value"]) == ("project", str(project.pk))
     assert cache.team == project.team_id
     assert (cost.dimension, cost.value, cost.severity) == ("organization", "", "critical")

@@ -179,6 +179,13 @@ POST   admin/analytics/query                    401 200 200 200 200 200 200 200 
 POST   admin/analytics/advanced                 401 200 200 200 200 200 200 200 200 200
 POST   admin/analytics/cost                     401 200 200 200 200 200 200 200 200 200
 POST   admin/analytics/performance              401 200 200 200 200 200 200 200 200 200
+POST   admin/analytics/anomalies                401 200 200 200 200 200 200 200 200 200
+GET    admin/analytics/anomalies/settings       401 200 200 200 200 200 200 200 200 200
+PATCH  admin/analytics/anomalies/settings       401 403 403 403 200 200 200 403 200 200
+GET    admin/analytics/anomalies/{anomaly}      401 404 200 200 200 200 200 200 200 404
+POST   admin/analytics/anomalies/{anomaly}/state 401 403 200 200 200 200 200 403 200 404
+GET    admin/analytics/anomalies/{whole_anomaly} 401 404 200 404 200 200 200 200 200 404
+POST   admin/analytics/anomalies/{whole_anomaly}/state 401 403 200 404 200 200 200 403 200 404
 GET    admin/token-usage                        401 200 200 200 200 200 200 200 200 200
 GET    admin/token-usage/user/{bob_user}        401 200 200 200 200 200 200 200 200 404
 GET    admin/token-usage/user/{alice_user}      401 404 200 404 200 200 200 200 200 404

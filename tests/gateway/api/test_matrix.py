@@ -13,6 +13,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import URLPattern, resolve
 
 from analytics.annotations import create_annotation
+from analytics.anomalies.models import Anomaly
 from analytics.api import annotations, declared_tags
 from analytics.api import urls as analytics_urls
 from analytics.models import Annotation, DeclaredTag
@@ -47,6 +48,8 @@ def places(company: factories.Acme, lines: dict[str, dict[str, Any]]) -> dict[st
         "guardrail": company.guardrail.pk, "body_policy": company.body_policy.pk,
         "declared_tag": tag_of(company).pk,
         "annotation": annotation_of(company, None).pk, "ads_annotation": annotation_of(company, company.ads).pk,
+        "anomaly": anomaly_of(company, "team").pk,
+        "whole_anomaly": anomaly_of(company, "organization").pk,
         "budget": budget_of(company, "team").pk, "whole_budget": budget_of(company, "organization").pk,
         "rate_limit": rate_limit_of(company, "team").pk,
         "whole_rate_limit": rate_limit_of(company, "organization").pk,
@@ -71,6 +74,16 @@ def annotation_of(company: factories.Acme, team: Team | None) -> Annotation:
     return found or create_annotation(
         organization=company.organization, actor=None, kind="deploy", text="Release 42", team=team
     )
+
+
+def anomaly_of(company: factories.Acme, dimension: str) -> Anomaly:
+    """An anomaly of the team Search, or of all of Acme; made at most once."""
+    is_team = dimension == "team"
+    found = Anomaly.objects.filter(organization=company.organization, dimension=dimension).first()
+    return found or factories.anomaly(
+        company.organization, dimension=dimension, value=str(company.search.pk) if is_team else "",
+        team=company.search.pk if is_team else None,
+    )  # fmt: skip
 
 
 def budget_of(company: factories.Acme, scope: str) -> Budget:
@@ -145,6 +158,10 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "PATCH budgets/{whole_budget}": {"amount": "20"},
         "POST budgets/check": {"cost": "0.10"},
         "POST usage-records/{request}/scores": {"name": "helpfulness", "source": "review", "score": 0.8},
+        "POST admin/analytics/anomalies": {"metrics": ["cost"], "min_score": 0.5},
+        "PATCH admin/analytics/anomalies/settings": {"sensitivity": 7},
+        "POST admin/analytics/anomalies/{anomaly}/state": {"state": "expected"},
+        "POST admin/analytics/anomalies/{whole_anomaly}/state": {"state": "expected"},
         "POST admin/analytics/query": {**WINDOW, "measures": ["requests"]},
         "POST admin/analytics/advanced": WINDOW,
         "POST admin/analytics/cost": WINDOW,

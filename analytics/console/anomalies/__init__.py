@@ -1,0 +1,1 @@
+"""The anomalies feed, the page of one anomaly, what people say of it."""
