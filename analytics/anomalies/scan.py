@@ -32,6 +32,8 @@ KIND = "analytics.scan_anomalies"
 LEASE_S = 900
 LOADING = ("seed_demo", "gateway.usage_import")
 HOUR = timedelta(hours=1)
+JOBS_KEPT = timedelta(days=7)
+"""There is one for each organization and hour; nobody asks for older ones."""
 KEPT = timedelta(days=35)
 FIRST = timedelta(days=104)
 """How far the first scan looks back: a quarter, and two weeks to compare with."""
@@ -65,6 +67,8 @@ def scan_once_an_hour(now: datetime | None = None) -> int:
         if job is not None:
             _claimed(job, organization, end)
             done += 1
+    old = Job.objects.filter(kind=KIND, status=JobStatus.SUCCEEDED, finished_at__lt=end - JOBS_KEPT)
+    old.delete()
     return done
 
 

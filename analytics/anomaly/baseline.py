@@ -16,6 +16,8 @@ GROWTH = (0.5, 2.0)
 FLOOR = 0.12
 """Part of the expectation that always counts as usual variation."""
 MAD = 1.4826
+AT_ONCE = 200
+"""Series whose samples are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ def band(values: Floats, start: datetime, excluded: Sequence[slice] = ()) -> Ban
     the same hour on up to four same weekdays and on the days before of the same kind (working day or weekend), at the
     level of the last week. `excluded` hours are no example for later ones.
     """
+    if len(values) > AT_ONCE:
+        parts = [band(values[at : at + AT_ONCE], start, excluded) for at in range(0, len(values), AT_ONCE)]
+        return Band(np.vstack([part.expected for part in parts]), np.vstack([part.spread for part in parts]))
     hours = values.shape[1]
     usable = values.copy()
     for part in excluded:

@@ -42,6 +42,8 @@ PAGES = (
     "/admin/keys/",
     "/admin/keys/?state=all&q=nothing",
     "/admin/keys/add/",
+    "/admin/anomalies/",
+    "/admin/anomalies/?organization=newcomer",
     "/admin/realtime/",
     "/admin/realtime/?organization=newcomer",
     "/admin/settings/?organization=acme",

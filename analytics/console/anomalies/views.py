@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -91,6 +92,8 @@ def anomaly_state(request: HttpRequest, site: ConsoleSite, anomaly_id: UUID) -> 
     """What the person says of it."""
     organization = organization_of(site.each_context(request))
     row = _found(request, organization, anomaly_id)
+    if not _may_judge(request, organization):
+        raise PermissionDenied
     state = request.POST.get("state", "")
     try:
         changed = set_state(

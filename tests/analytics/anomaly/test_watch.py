@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from analytics.anomaly.baseline import band
 from analytics.anomaly.frame import WHOLE, Frame, Scope, empty
 from analytics.anomaly.incidents import causes, track
 from analytics.anomaly.watch import Settings, watch
@@ -130,6 +131,17 @@ def test_an_event_during_a_lasting_one_is_its_own(frame: Frame) -> None:
         add(frame, row, slice(AT, AT + 5), 2_000.0)
 
     assert [cause[2:] for cause in first_causes(frame)] == [("project", "p"), ("api_key", "a")]
+
+
+def test_many_series_are_judged_as_few_are() -> None:
+    rng = np.random.default_rng(4)
+    values = rng.poisson(40, (450, 24 * 21)).astype(float)
+
+    whole, few = band(values, START), band(values[300:310], START)
+
+    np.testing.assert_array_equal(whole.expected[300:310], few.expected)
+    np.testing.assert_array_equal(whole.spread[300:310], few.spread)
+    assert whole.spread.shape == (450, 24 * 21)
 
 
 def test_money_below_the_minimum_is_let_be(frame: Frame) -> None:
