@@ -111,16 +111,17 @@ def _add(
     keys = np.array([place["api_key", f"{key.project}/{key.name}"] for key in company.keys])
     models = np.array([*(place["model", name] for name in MODEL_NAMES), -1])
     providers = np.array([*(place["provider", MODELS[name][0]] for name in MODEL_NAMES), -1])
-    rows = [place[WHOLE], place["team", team], place["project", project], keys[calls.key], models[calls.served],
-            providers[calls.served]]  # fmt: skip
+    rows: list[c.Ints] = [
+        *(np.full(len(hour), place[scope]) for scope in (WHOLE, ("team", team), ("project", project))),
+        keys[calls.key], models[calls.served], providers[calls.served],
+    ]  # fmt: skip
     final = calls.final & (calls.status != c.DENIED)
     figures = {
         "requests": final, "errors": final & np.isin(calls.status, FAILED), "tokens": calls.input + calls.output,
         "input_tokens": calls.input, "cache_read_tokens": calls.cached,
         "cost": prices.cost(calls) / 10**COST_SCALE, "list_cost": prices.list_cost(calls) / 10**COST_SCALE,
     }  # fmt: skip
-    for row in rows:
-        at = np.broadcast_to(row, hour.shape)
+    for at in rows:
         inside = (at >= 0) & (hour < frame.hours)
         for name, values in figures.items():
             np.add.at(frame.figures[name], (at[inside], hour[inside]), values[inside])
@@ -159,7 +160,8 @@ def _add_percentiles(frame: Frame, place: Mapping[Scope, int], day: list[Calls],
 
 def judge(frame: Frame, found: Watch, incidents: list[Incident]) -> Judged:
     """Compare with the plan."""
-    plan, known = planted(), {}
+    plan = planted()
+    known: dict[int, str] = {}
     right = dict.fromkeys((each.name for each in plan if each.cause), False)
     for each in plan:
         for incident in incidents:

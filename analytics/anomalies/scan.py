@@ -256,7 +256,7 @@ def _store(organization: Organization, row: AnomalyScan, frame: Frame, found: Wa
     if incident.id is None:
         incident.id = Anomaly.objects.create(organization=organization, **values).pk
     else:
-        Anomaly.objects.filter(pk=incident.id).update(**values, updated_at=datetime.now(UTC))
+        Anomaly.objects.filter(pk=str(incident.id)).update(**values, updated_at=datetime.now(UTC))
 
 
 def severity(metric: str, actual: float, impact: float, least: float) -> Severity:

@@ -36,10 +36,10 @@ def picture(frame: Frame, found: Watch, incident: Incident) -> Picture:
         expected = found.bands[metric].expected[row, hours]
     elif metric in PROPORTIONS:
         expected = found.rates[metric][row, hours]
-    low, high = peak.expected - peak.lower, peak.upper - peak.expected
-    if metric in VOLUMES:  # the room grows with the hour's size
-        size = np.sqrt(np.maximum(expected, 0) / peak.expected) if peak.expected > 0 else np.ones(len(expected))
-        low, high = low * size, high * size
+    size = np.ones(len(expected))
+    if metric in VOLUMES and peak.expected > 0:  # the room grows with the hour's size
+        size = np.sqrt(np.maximum(expected, 0) / peak.expected)
+    low, high = (peak.expected - peak.lower) * size, (peak.upper - peak.expected) * size
     lower, upper = np.maximum(0.0, expected - low), expected + high
     return Picture(first, _plain(values), _plain(expected), _plain(lower), _plain(upper))
 

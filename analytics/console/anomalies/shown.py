@@ -149,7 +149,11 @@ def _figure(
     row: Anomaly, times: Sequence[datetime], lines: Mapping[str, charts.Series], started: datetime
 ) -> charts.Figure:
     places = [at.strftime("%Y-%m-%dT%H:%M") for at in times]
-    marks = [(places.index(mark), 1)] if (mark := started.strftime("%Y-%m-%dT%H:%M")) in places else []
+    marks = (
+        [(places.index(mark), 1, "The first hour that was off")]
+        if (mark := started.strftime("%Y-%m-%dT%H:%M")) in places
+        else []
+    )
     plot = charts.Plot(places, "hour", _axis(row, lines), marks)
     band = charts.ribbon(plot, [lines["lower"], lines["upper"]])
     for trace in band["data"]:
