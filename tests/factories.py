@@ -265,6 +265,7 @@ def anomaly(organization: Organization, **values: Any) -> Anomaly:
     member = {
         "metric": values.get("metric", "cost"), "dimension": values.get("dimension", "organization"),
         "value": values.get("value", ""), "start": start.isoformat(), "last": start.isoformat(),
+        "actual": 20.0, "expected": 2.0, "hours": 1,
     }  # fmt: skip
     given = {
         "metric": "cost", "dimension": "organization", "value": "", "started_at": start, "last_seen_at": start,

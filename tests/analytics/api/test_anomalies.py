@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 def client(company: Acme, name: str) -> Client:
     found = Client()
-    found.force_login(getattr(company, name))
+    found.force_login(company.people[name])
     return found
 
 
@@ -76,7 +76,7 @@ def test_a_higher_sensitivity_than_the_scans_is_noted(company: Acme) -> None:
 
 
 def test_people_see_what_lies_within_what_they_see(company: Acme, found: dict[str, Anomaly]) -> None:
-    own = anomaly(company.organization, dimension="api_key", value="k", user=company.bob.pk)
+    own = anomaly(company.organization, dimension="api_key", value="k", user=company.people["bob"].pk)
 
     seen = {name: {row["id"] for row in ask(company, name)["anomalies"]} for name in ("alice", "carol", "dave", "bob")}
 
@@ -95,7 +95,7 @@ def test_saying_what_it_was_is_audited_once(company: Acme, found: dict[str, Anom
         assert (response.status_code, response.json()["state"]) == (200, "expected")
 
     row = Anomaly.objects.get(pk=found["whole"].pk)
-    assert (row.feedback, row.state_by) == ("Load test.", company.alice)
+    assert (row.feedback, row.state_by) == ("Load test.", company.people["alice"])
     (event,) = AuditEvent.objects.filter(verb="anomaly.state")
     assert event.after == {"state": "expected", "feedback": "Load test."}
 
