@@ -3,12 +3,10 @@
 from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
-<<<<<<< HEAD
-from analytics.api.views import exports, forecasts, models, overview, people, query, realtime, reconciliation, reports
-=======
 from analytics.api.views import (
     anomalies,
     exports,
+    forecasts,
     models,
     overview,
     people,
@@ -17,7 +15,6 @@ from analytics.api.views import (
     reconciliation,
     reports,
 )
->>>>>>> d908be1 (Ask for anomalies by API, look at them in the console, say what they were)
 from gateway.api.views.base import ID_PATTERN
 
 USER = rf"(?P<user_id>{ID_PATTERN})"
@@ -50,9 +47,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     re_path(r"^analytics/models/?$", models.ModelsView.as_view(), name="analytics-models"),
     re_path(rf"^analytics/models/{MODEL}/?$", models.ModelView.as_view(), name="analytics-model"),
-<<<<<<< HEAD
     re_path(r"^analytics/forecast/?$", forecasts.ForecastView.as_view(), name="analytics-forecast"),
-=======
     re_path(r"^admin/analytics/anomalies/?$", anomalies.AnomaliesView.as_view(), name="anomalies"),
     re_path(
         r"^admin/analytics/anomalies/settings/?$", anomalies.AnomalySettingsView.as_view(), name="anomaly-settings"
@@ -61,7 +56,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(
         rf"^admin/analytics/anomalies/{ANOMALY}/state/?$", anomalies.AnomalyStateView.as_view(), name="anomaly-state"
     ),
->>>>>>> d908be1 (Ask for anomalies by API, look at them in the console, say what they were)
     re_path(rf"^analytics/users/{USER}/?$", people.PersonView.as_view(), name="analytics-user"),
     re_path(r"^analytics/users/?$", people.PeopleView.as_view(), name="analytics-users"),
     *router.urls,

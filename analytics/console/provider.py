@@ -37,14 +37,11 @@ class AnalyticsConsole(ConsoleProvider):
         Page("performance/", performance, "performance"),
         Page("performance/data.csv", performance_csv, "performance_csv"),
         Page("compare/", compare_page, "compare"),
-<<<<<<< HEAD
         Page("forecasts/", forecast_page, "forecasts"),
         Page("forecasts/data.csv", forecast_csv, "forecasts_csv"),
-=======
         Page("anomalies/", feed.anomalies, "anomalies"),
         Page("anomalies/<uuid:anomaly_id>/", feed.anomaly, "anomaly"),
         Page("anomalies/<uuid:anomaly_id>/state/", feed.anomaly_state, "anomaly_state"),
->>>>>>> d908be1 (Ask for anomalies by API, look at them in the console, say what they were)
         Page("realtime/", realtime, "realtime"),
         Page("realtime/now/", realtime_live, "realtime_live", cacheable=True),
         Page("settings/", views.settings, "settings"),
@@ -63,11 +60,8 @@ class AnalyticsConsole(ConsoleProvider):
         NavEntry("Usage", "admin:usage", "chart", Section.OVERVIEW, 30),
         NavEntry("Performance", "admin:performance", "pulse", Section.OVERVIEW, 40),
         NavEntry("Compare", "admin:compare", "gauge", Section.OVERVIEW, 45),
-<<<<<<< HEAD
         NavEntry("Forecasts", "admin:forecasts", "trend", Section.OVERVIEW, 50),
-=======
         NavEntry("Anomalies", "admin:anomalies", "alert", Section.OVERVIEW, 43),
->>>>>>> d908be1 (Ask for anomalies by API, look at them in the console, say what they were)
         NavEntry("Real time", "admin:realtime", "play", Section.OVERVIEW, 15),
         NavEntry(
             "Annotations", "admin:analytics_annotation_changelist", "pin", Section.ORGANIZATION, 80,
