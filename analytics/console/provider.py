@@ -11,12 +11,15 @@ from analytics.console.forecasts.views import forecast_csv, forecast_page
 from analytics.console.palette import palette
 from analytics.console.performance.views import performance, performance_csv
 from analytics.console.realtime import realtime, realtime_live
+from analytics.console.reports import exports
+from analytics.console.reports import views as reports
 from analytics.console.usage.views import usage, usage_csv
 from gateway.console import EVERYBODY, ConsoleProvider, NavEntry, Page, Section
 from gateway.console.parts import Mark
 from gateway.console.scope import ADMINISTRATORS
 from gateway.models import Organization, User
 
+REPORT_READERS, REPORT_WRITERS = reports.READERS, reports.WRITERS
 SUPERUSERS: frozenset = frozenset()  # no role suffices
 
 
@@ -44,6 +47,24 @@ class AnalyticsConsole(ConsoleProvider):
         Page("anomalies/<uuid:anomaly_id>/state/", feed.anomaly_state, "anomaly_state"),
         Page("realtime/", realtime, "realtime"),
         Page("realtime/now/", realtime_live, "realtime_live", cacheable=True),
+        Page("reports/", reports.report_list, "reports", REPORT_READERS),
+        Page("reports/add/", reports.report_add, "report_add", REPORT_WRITERS),
+        Page("reports/preview/", reports.report_preview, "report_preview", REPORT_WRITERS),
+        Page("reports/section/", reports.section_row, "report_section", REPORT_WRITERS),
+        Page("reports/<uuid:report_id>/", reports.report_page, "report", REPORT_READERS),
+        Page("reports/<uuid:report_id>/edit/", reports.report_edit, "report_edit", REPORT_WRITERS),
+        Page("reports/<uuid:report_id>/run/", reports.report_run_now, "report_run_now", REPORT_READERS),
+        Page("reports/<uuid:report_id>/archive/", reports.report_archive, "report_archive", REPORT_WRITERS),
+        Page("reports/runs/<uuid:run_id>/", reports.report_run, "report_run", REPORT_READERS),
+        Page("reports/runs/<uuid:run_id>/<slug:form>/", reports.report_run_file, "report_run_file", REPORT_READERS),
+        Page(
+            "reports/runs/<uuid:run_id>/mails/<uuid:delivery_id>/",
+            reports.report_send_again,
+            "report_send_again",
+            REPORT_WRITERS,
+        ),
+        Page("exports/", exports.export_list, "exports"),
+        Page("exports/<uuid:job_id>/file/", exports.export_file, "export_file"),
         Page("settings/", views.settings, "settings"),
         Page("status/", views.system_status, "status"),
         Page("reconciliation/", comparisons.comparisons, "comparisons", SUPERUSERS),
@@ -68,6 +89,8 @@ class AnalyticsConsole(ConsoleProvider):
             "analytics.annotation",
         ),
         NavEntry("Reconciliation", "admin:comparisons", "check", Section.SYSTEM, 20),
+        NavEntry("Reports", "admin:reports", "book", Section.OVERVIEW, 60),
+        NavEntry("Exports", "admin:exports", "download", Section.OVERVIEW, 70),
         NavEntry("Settings", "admin:settings", "sliders", Section.SYSTEM, 10),
     )  # fmt: skip
 

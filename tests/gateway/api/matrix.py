@@ -204,6 +204,29 @@ GET    analytics/models/{model}                 401 200 200 200 200 200 200 200 
 POST   analytics/models/compare                 401 200 200 200 200 200 200 200 200 200
 POST   analytics/providers/compare              401 200 200 200 200 200 200 200 200 200
 
+GET    analytics/exports                        401 200 200 200 200 200 200 200 200 200
+POST   analytics/exports                        401 202 202 202 202 202 202 202 202 202
+GET    analytics/exports/{export}               401 404 404 404 200 200 200 200 200 404
+GET    analytics/exports/{export}/download      401 404 404 404 409 409 409 409 409 404
+
+GET    reports                                  401 403 200 200 200 200 200 200 200 200
+POST   reports                                  401 403 403 201 201 201 201 403 201 400
+GET    reports/templates                        401 403 200 200 200 200 200 200 200 200
+GET    reports/{report}                         401 403 200 200 200 200 200 200 200 404
+GET    reports/{whole_report}                   401 403 200 404 200 200 200 200 200 404
+PATCH  reports/{report}                         401 403 403 200 200 200 200 403 200 404
+PATCH  reports/{whole_report}                   401 403 403 404 200 200 200 403 200 404
+DELETE reports/{report}                         401 403 403 204 204 204 204 403 204 404
+DELETE reports/{whole_report}                   401 403 403 404 204 204 204 403 204 404
+POST   reports/{report}/run                     401 403 202 202 202 202 202 403 202 404
+POST   reports/{whole_report}/run               401 403 202 404 202 202 202 403 202 404
+GET    reports/{report}/runs                    401 403 200 200 200 200 200 200 200 404
+GET    reports/{whole_report}/runs              401 403 200 404 200 200 200 200 200 404
+GET    reports/runs                             401 403 200 200 200 200 200 200 200 200
+GET    reports/runs/{report_run}                401 403 200 200 200 200 200 200 200 404
+GET    reports/runs/{report_run}/download       401 403 409 409 409 409 409 409 409 404
+POST   reports/runs/{report_run}/deliveries/{delivery}/send-again 401 403 403 409 409 409 409 403 409 404
+
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404
 GET    audit-events/verify                      401 403 403 403 200 200 200 200 200 200

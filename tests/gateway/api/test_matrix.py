@@ -16,13 +16,17 @@ from analytics.annotations import create_annotation
 from analytics.anomalies.models import Anomaly
 from analytics.api import annotations, declared_tags
 from analytics.api import urls as analytics_urls
+from analytics.exports import service as exports
+from analytics.exports.service import Asked
 from analytics.models import Annotation, DeclaredTag
+from analytics.reports import service as reports
+from analytics.reports.models import Report, ReportDelivery
 from analytics.services import declare_tag
 from costs.api import urls as costs_urls
 from costs.models import Budget
 from costs.services.budgets import create_budget
 from gateway.api import urls
-from gateway.models import ImportRun, RateLimit, Team
+from gateway.models import ImportRun, Job, RateLimit, Team
 from gateway.services.rate_limits import create_rate_limit
 from tests import factories
 from tests.gateway.api.conftest import Caller
@@ -51,6 +55,9 @@ def places(company: factories.Acme, lines: dict[str, dict[str, Any]]) -> dict[st
         "anomaly": anomaly_of(company, "team").pk,
         "whole_anomaly": anomaly_of(company, "organization").pk,
         "budget": budget_of(company, "team").pk, "whole_budget": budget_of(company, "organization").pk,
+        "export": export_of(company).pk, "report": report_of(company, company.search).pk,
+        "whole_report": report_of(company, None).pk, "report_run": delivery_of(company).run_id,
+        "delivery": delivery_of(company).pk,
         "rate_limit": rate_limit_of(company, "team").pk,
         "whole_rate_limit": rate_limit_of(company, "organization").pk,
     }  # fmt: skip
@@ -93,6 +100,32 @@ def budget_of(company: factories.Acme, scope: str) -> Budget:
     return found or create_budget(
         organization=company.organization, actor=None, name=scope, scope=scope, scope_value=value, amount=Decimal(10)
     )
+
+
+def export_of(company: factories.Acme) -> Job:
+    """An export that alice asked for; made at most once."""
+    asked = Asked("metrics", "csv", {**WINDOW, "measures": ["cost"]})
+    return Job.objects.filter(kind=exports.KIND).first() or exports.request_export(
+        organization=company.organization, user=company.people["alice"], asked=asked
+    )
+
+
+def report_of(company: factories.Acme, team: Team | None) -> Report:
+    """A report of the team Search, or of all of Acme; made at most once."""
+    found = Report.objects.filter(organization=company.organization, team=team).first()
+    return found or reports.create_report(
+        organization=company.organization, owner=company.people["alice"], writer=reports.Writer(None, is_admin=True),
+        name="Weekly", team=team, sections=[{"kind": "metrics", "measures": ["cost"]}],
+    )  # fmt: skip
+
+
+def delivery_of(company: factories.Acme) -> ReportDelivery:
+    """A mail of a run that is not made yet, which nothing could be sent in; made at most once."""
+    found = ReportDelivery.objects.first()
+    if found is None:
+        run = reports.run_now(report=report_of(company, company.search), actor=None, person=None, sends=True)
+        found = ReportDelivery.objects.create(run=run, address="dave@acme.example", reason="Unsubscribed.")
+    return found
 
 
 def rate_limit_of(company: factories.Acme, scope: str) -> RateLimit:
@@ -153,6 +186,14 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST annotations": {"kind": "deploy", "text": "Release 43"},
         "PATCH annotations/{annotation}": {"text": "Release 42.1"},
         "PATCH annotations/{ads_annotation}": {"text": "Release 42.1"},
+        "POST analytics/exports": {"format": "csv", "query": {**WINDOW, "measures": ["requests"]}},
+        "POST reports": {
+            "name": "Search",
+            "team": str(company.search.pk),
+            "sections": [{"kind": "metrics", "measures": ["cost"]}],
+        },
+        "PATCH reports/{report}": {"name": "Renamed"},
+        "PATCH reports/{whole_report}": {"name": "Renamed"},
         "POST budgets": {"name": "Search", "scope": "team", "scope_value": str(company.search.pk), "amount": "10"},
         "PATCH budgets/{budget}": {"amount": "20"},
         "PATCH budgets/{whole_budget}": {"amount": "20"},

@@ -1,0 +1,147 @@
+"""Exports: ask for a file, watch it being made, download it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+from rest_framework.exceptions import ValidationError
+
+from analytics.api.views.exports import file_response
+from analytics.exports import service
+from analytics.exports.datasets import DATASETS
+from analytics.exports.formats import FORMATS, unavailable
+from analytics.metrics import DIMENSIONS, MEASURES
+from gateway.choices import JobStatus
+from gateway.console.registry import ConsoleSite
+from gateway.console.scope import frame, person
+from gateway.models import Job, Organization
+from gateway.services.errors import Conflict, Forbidden, Gone, ServiceError
+
+SHOWN = 50
+TONES = {"succeeded": "ok", "failed": "bad"}
+FIGURES, LINES = "metrics", "usage_records"
+GRAINS = (("", "The whole period"), ("hour", "Hour"), ("day", "Day"), ("week", "Week"), ("month", "Month"))
+USUAL = ("requests", "errors", "total_tokens", "cost")
+
+
+class ExportForm(forms.Form):
+    """What to export: figures, or the ledger's lines."""
+
+    dataset = forms.ChoiceField(label="What", choices=[(FIGURES, "Figures"), (LINES, "Ledger lines, one row for each")])
+    start = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date", "class": "input"}))
+    end = forms.DateField(label="Until and with", widget=forms.DateInput(attrs={"type": "date", "class": "input"}))
+    measures = forms.MultipleChoiceField(
+        choices=[(name, measure.label) for name, measure in MEASURES.items()], required=False,
+        help_text="Of figures. Several with Ctrl or ⌘.",
+    )  # fmt: skip
+    dimension = forms.ChoiceField(
+        label="By", required=False, help_text="Of figures.",
+        choices=[("", "In total"), *((name, item.label) for name, item in DIMENSIONS.items())],
+    )  # fmt: skip
+    granularity = forms.ChoiceField(label="For each", choices=GRAINS, required=False, help_text="Of figures.")
+    format = forms.ChoiceField(choices=[])
+
+    def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.zone = ZoneInfo(zone)
+        here = [(name, item.label) for name, item in FORMATS.items() if not unavailable(item)]
+        self.fields["format"].choices = here  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if data.get("dataset") == FIGURES and not data.get("measures"):
+            self.add_error("measures", "Choose at least one.")
+        if data.get("start") and data.get("end") and data["start"] > data["end"]:
+            self.add_error("end", "The end lies before the start.")
+        return data
+
+    def asked(self) -> service.Asked:
+        """The question; days are those of the organization's zone."""
+        data = self.cleaned_data
+        start, end = self._midnight(data["start"]), self._midnight(data["end"] + timedelta(days=1))
+        question: dict[str, Any] = {"start": start, "end": end}
+        if data["dataset"] == FIGURES:
+            question |= {
+                "measures": data["measures"], "dimensions": [data["dimension"]] if data["dimension"] else [],
+                "granularity": data["granularity"] or None, "timezone": str(self.zone), "limit": 1_000,
+            }  # fmt: skip
+        return service.Asked(data["dataset"], data["format"], question)
+
+    def _midnight(self, day: Any) -> str:
+        return datetime.combine(day, time(), self.zone).astimezone(UTC).isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One export as the list shows it."""
+
+    job: Job
+    what: str
+    format: str
+    tone: str
+    size: str
+    is_open: bool
+    is_there: bool
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def export_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """The newest exports, and the form that asks for one (POST). Two queries; `?part=list` refreshes itself."""
+    context, organization = frame(request, site, "Exports")
+    context["rows"] = rows = [_row(job) for job in _visible(request, organization)[:SHOWN]]
+    context["is_running"] = any(row.is_open for row in rows)
+    if request.GET.get("part") == "list":
+        return render(request, "console/exports/list.html", context)
+    today = timezone.now().astimezone(ZoneInfo(organization.reporting_timezone)).date()
+    initial = {"start": today - timedelta(days=30), "end": today - timedelta(days=1), "measures": USUAL,
+               "granularity": "day", "format": "csv"}  # fmt: skip
+    form = ExportForm(request.POST or None, initial=initial, zone=organization.reporting_timezone)
+    if request.method == "POST" and form.is_valid():
+        try:
+            service.request_export(organization=organization, user=person(request), asked=form.asked())
+            return redirect("admin:exports")
+        except ServiceError as error:
+            form.add_error(error.field if error.field in form.fields else None, error.message)
+        except ValidationError as error:
+            form.add_error(None, str(error))
+    return render(request, "console/exports.html", context | {"form": form})
+
+
+@require_safe
+def export_file(request: HttpRequest, site: ConsoleSite, job_id: UUID) -> HttpResponseBase:
+    """The file, or why there is none."""
+    context, organization = frame(request, site, "Export")
+    job = get_object_or_404(_visible(request, organization), pk=job_id)
+    try:
+        return file_response(*service.open_export(job=job, user=person(request)))
+    except (Conflict, Forbidden, Gone) as error:
+        return render(
+            request, "console/exports/refused.html", context | {"refusal": error.message}, status=error.status
+        )
+
+
+def _visible(request: HttpRequest, organization: Organization) -> Any:
+    rows: Any = Job.objects.visible_to(person(request))
+    return rows.filter(kind=service.KIND, organization=organization).select_related("requested_by")
+
+
+def _row(job: Job) -> Row:
+    dataset, result = DATASETS.get(job.parameters.get("dataset", "")), job.result or {}
+    question = job.parameters.get("question", {})
+    days = f"{str(question.get('start', ''))[:10]} – {str(question.get('end', ''))[:10]}"
+    measures = [MEASURES[name].label for name in question.get("measures", ()) if name in MEASURES]
+    more = f": {', '.join(measures[:4])}" if measures else ""
+    is_there = job.status == JobStatus.SUCCEEDED and job.expires_at is not None and job.expires_at > timezone.now()
+    return Row(
+        job=job, what=f"{dataset.label if dataset else 'Export'}{more}, {days}",
+        format=job.parameters.get("format", ""), tone=TONES.get(job.status, ""),
+        size=f"{result['rows']:,} rows" if "rows" in result else "",
+        is_open=job.status in (JobStatus.QUEUED, JobStatus.RUNNING), is_there=is_there,
+    )  # fmt: skip
