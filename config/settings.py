@@ -206,6 +206,8 @@ SPECTACULAR_SETTINGS = {
         "ProviderKindEnum": "gateway.choices.ProviderKind",
         "LineKindEnum": "gateway.choices.LineKind",
         "LineStatusEnum": "gateway.choices.LineStatus",
+        "JobStatusEnum": "gateway.choices.JobStatus",
+        "ReportPeriodEnum": "analytics.reports.models.Period",
         "RouteStrategyEnum": "gateway.choices.RouteStrategy",
         "CircuitEnum": "gateway.dataplane.breaker.STATES",
         "IdentityEnum": "gateway.dataplane.routing.policy.IDENTITIES",

@@ -179,6 +179,7 @@ def test_runtime_dependencies_are_used_and_what_is_used_is_one():
     imported = {name for module in sources.imports() for name in map(normal, modules.get(module, ()))}
     named = {name for module in sources.named_modules() for name in map(normal, modules.get(module, ()))}
     direct, locked = ({normal(name) for name in sources.requirements(f"requirements.{end}")} for end in ("in", "txt"))
+    locked |= {normal(name) for name in sources.requirements("requirements-parquet.txt")}  # used when it is there
 
     assert direct - imported - named - {"argon2-cffi"} == set()  # the hasher of PASSWORD_HASHERS imports argon2
     shared = (set(map(normal, modules.get(module, ()))) for module in sources.imports())  # of a namespace: any one

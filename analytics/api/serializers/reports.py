@@ -30,7 +30,7 @@ _SHOWN = {
     "id": ID, "organization": ID, "owner": ID, "template": "weekly_team", **_WANTED,
     "next_at": "2026-11-09T06:00:00Z", **TIMES,
 }  # fmt: skip
-_DELIVERY = {
+DELIVERY = {
     "id": ID, "address": "dave@acme.example", "attempt": 1, "state": "sent", "reason": "",
     "sent_at": "2026-11-02T06:00:12Z", "tries": 2, "error": "",
 }  # fmt: skip
@@ -40,7 +40,7 @@ RUN = {
     "finished_at": "2026-11-02T06:00:06Z", "error": "",
     "result_url": f"http://localhost:8000/api/v1/reports/runs/{ID}/download", "expires_at": None,
     "due_at": "2026-11-02T06:00:00Z", "start": "2026-10-25T23:00:00Z", "end": "2026-11-01T23:00:00Z", "sends": True,
-    "deliveries": [_DELIVERY],
+    "deliveries": [DELIVERY],
 }  # fmt: skip
 QUEUED_RUN = {
     **RUN, "trigger": "manual", "status": "queued", "progress": 0.0, "started_at": None, "finished_at": None,
@@ -128,7 +128,7 @@ class RunRequestSerializer(Input):
     sends = serializers.BooleanField(default=False, help_text="To its recipients too; managers of the report alone.")
 
 
-@examples(response=_DELIVERY)
+@examples(response=DELIVERY)
 class DeliverySerializer(serializers.ModelSerializer):
     """One mail. state: queued (tried until it arrives), sent, failed (given up), skipped (`reason` says why)."""
 

@@ -31,6 +31,11 @@ READERS = WRITERS | {Role.ANALYST}
 QUEUED = OpenApiResponse(
     shapes.RunSerializer, description="Queued.", examples=[OpenApiExample("Queued", shapes.QUEUED_RUN)]
 )
+SENT = OpenApiResponse(
+    shapes.DeliverySerializer,
+    description="On its way.",
+    examples=[OpenApiExample("On its way", {**shapes.DELIVERY, "state": "queued", "attempt": 2, "sent_at": None})],
+)
 _FORMAT = OpenApiParameter(
     "file", OpenApiTypes.STR, enum=["html", "pdf", "xlsx", "csv"], default="html",
     description="html, or one of the report's formats.",
@@ -96,7 +101,7 @@ class ReportViewSet(ReadableResource):
         response["Location"] = reverse("analytics-api:report-run-detail", args=[run.pk], request=request)
         return response
 
-    @extend_schema(responses=shapes.RunSerializer(many=True))
+    @extend_schema(operation_id="reports_history_list", responses=shapes.RunSerializer(many=True))
     @action(detail=True, methods=["get"], filter_backends=())
     def runs(self, request: Request, pk: UUID) -> Response:
         """Its runs, newest first."""
@@ -142,7 +147,7 @@ class ReportRunViewSet(ReadableResource):
         return run_file(self.get_object(), request.user, request.query_params.get("file", "html"))
 
     @extend_schema(
-        request=None, responses={202: shapes.DeliverySerializer}, parameters=[
+        request=None, responses={202: SENT}, parameters=[
             OpenApiParameter("delivery", OpenApiTypes.UUID, OpenApiParameter.PATH, description="Id of the mail.")
         ],
     )  # fmt: skip
