@@ -11,7 +11,7 @@ from typing import Self
 from django.db import IntegrityError, connection, transaction
 
 from analytics.anomalies.scan import scan, whole_hour
-from config.demo import policies, setup
+from config.demo import policies, reports, setup
 from config.demo.company import FOUNDED, Company
 from config.demo.load import gather_statistics, load_day, refresh_days
 from config.demo.rows import DayLines, day_lines
@@ -98,6 +98,7 @@ def seed(
         policies.ensure_budgets(job, company)
         if todo:
             _look_back(company, wanted)
+        reports.ensure_reports(job, company)
         _set_status(job, JobStatus.SUCCEEDED)
     return Seeded(slug, company.calendar.until, added_days, added_lines, done, wanted)
 

@@ -108,5 +108,5 @@ def test_queries_do_not_grow_with_the_list(caller: Caller, company: Acme, django
     client = caller("owner")
     client.get(f"{URL}/reports")
 
-    with django_assert_num_queries(5):  # session or token and person, organization, count, reports, recipients
+    with django_assert_num_queries(6):  # session, person, organization, count, reports, recipients
         assert client.get(f"{URL}/reports").json()["count"] == 3
