@@ -41,7 +41,7 @@ def report_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     reports = list(_visible(request, organization).select_related("team", "owner").prefetch_related("recipients__team"))
     newest = {
         run.report_id: run
-        for run in ReportRun.objects.filter(report__in=reports).order_by("report", "-due_at").distinct("report")
+        for run in ReportRun.objects.filter(report__in=reports).order_by("report_id", "-due_at").distinct("report_id")
         .select_related("job")
     }  # fmt: skip
     context["rows"] = [

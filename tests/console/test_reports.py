@@ -1,0 +1,154 @@
+"""Pages of reports and exports: who may, what they show, how many queries, the builder and its preview."""
+
+from typing import Any
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from analytics.exports import service as exports
+from analytics.reports import running, service
+from analytics.reports.models import Report, ReportRun
+from analytics.reports.service import Recipient, Writer
+from gateway.models import Job
+from tests.console.company import Company
+from tests.console.conftest import SignIn
+
+SECTION = {"kind": "metrics", "title": "Cost", "measures": ["cost"], "dimensions": ["model"], "chart": "bar"}
+ROW = {
+    "section_kind": "metrics", "section_title": "Models", "section_measures": "cost, requests",
+    "section_dimension": "model", "section_chart": "ranking", "section_filters": "", "section_limit": "5",
+}  # fmt: skip
+POSTED = {
+    **ROW, "name": "Mondays", "description": "", "period": "previous_week", "usual": "0 7 * * 1", "cron": "",
+    "timezone": "Europe/Vienna", "formats": ["pdf"], "team": "", "to_roles": ["analyst"], "to_addresses": "",
+    "is_enabled": "on",
+}  # fmt: skip
+
+
+def make(company: Company, name: str = "Weekly", **fields: Any) -> Report:
+    wanted: dict[str, Any] = {"sections": [SECTION], "recipients": [Recipient("role", "owner")], "formats": ["pdf"]}
+    return service.create_report(
+        organization=company.organization, owner=company.people["alice"],
+        writer=Writer(company.people["alice"], is_admin=True), name=name, **{**wanted, **fields},
+    )  # fmt: skip
+
+
+def queries(client: Any, url: str) -> int:
+    client.get(url)
+    with CaptureQueriesContext(connection) as found:
+        assert client.get(url).status_code == 200
+    return len(found)
+
+
+def test_who_may_open_what(company: Company, sign_in: SignIn) -> None:
+    report = make(company)
+    places = {"list": reverse("admin:reports"), "one": reverse("admin:report", args=[report.pk]),
+              "edit": reverse("admin:report_edit", args=[report.pk]), "exports": reverse("admin:exports")}  # fmt: skip
+
+    found = {who: [sign_in(who).get(url).status_code for url in places.values()] for who in ("alice", "carol", "bob")}
+
+    assert found == {"alice": [200, 200, 200, 200], "carol": [200, 200, 403, 200], "bob": [403, 403, 403, 200]}
+    assert sign_in("mallory").get(places["one"]).status_code in (403, 404)
+
+
+def test_the_list_takes_the_same_queries_for_many(company: Company, sign_in: SignIn) -> None:
+    client = sign_in("alice")
+    make(company)
+    few = queries(client, reverse("admin:reports"))
+    for number in range(4):
+        make(company, f"Report {number}")
+
+    assert queries(client, reverse("admin:reports")) == few
+
+
+def test_the_builder_makes_a_report_and_says_what_is_wrong(company: Company, sign_in: SignIn) -> None:
+    client = sign_in("alice")
+    wrong = client.post(reverse("admin:report_add"), {**POSTED, "section_measures": "cost, price", "timezone": "Mars"})
+    assert "There is no measure &#x27;price&#x27;." in wrong.content.decode()
+    assert not Report.objects.exists()
+
+    made = client.post(reverse("admin:report_add") + "?template=weekly_team", POSTED)
+
+    report = Report.objects.get()
+    assert made["Location"] == reverse("admin:report", args=[report.pk])
+    assert (report.cron, report.template, report.owner) == ("0 7 * * 1", "weekly_team", company.people["alice"])
+    assert report.sections == [
+        {"kind": "metrics", "title": "Models", "measures": ["cost", "requests"], "dimensions": ["model"],
+         "chart": "ranking", "limit": 5, "compare": True, "filters": []}
+    ]  # fmt: skip
+    assert [(one.kind, one.role) for one in report.recipients.all()] == [("role", "analyst")]
+
+
+def test_every_ready_made_report_can_be_saved_as_it_opens(company: Company, sign_in: SignIn) -> None:
+    from analytics.reports.catalog import TEMPLATES
+
+    for slug in TEMPLATES:
+        page = sign_in("alice").get(reverse("admin:report_add"), {"template": slug})
+        editor = page.context["editor"]
+        rows = {f"section_{name}": [getattr(row, name) for row in editor.rows] for name in
+                ("kind", "title", "measures", "dimension", "chart", "filters", "limit")}  # fmt: skip
+        saved = sign_in("alice").post(
+            f"{reverse('admin:report_add')}?template={slug}", {**POSTED, **rows, "name": slug}
+        )
+        assert saved.status_code == 302, saved.content.decode()
+
+    assert Report.objects.count() == 5
+
+
+def test_filters_are_read_and_written(company: Company, sign_in: SignIn) -> None:
+    sign_in("alice").post(reverse("admin:report_add"), {**POSTED, "section_filters": "status=ok, model!=a|b"})
+
+    report = Report.objects.get()
+    assert report.sections[0]["filters"] == [
+        {"dimension": "status", "op": "in", "values": ["ok"]},
+        {"dimension": "model", "op": "not_in", "values": ["a", "b"]},
+    ]
+    page = sign_in("alice").get(reverse("admin:report_edit", args=[report.pk])).content.decode()
+    assert 'value="status=ok, model!=a|b"' in page
+
+
+def test_the_preview_is_drawn_and_kept_nowhere(busy: Company, sign_in: SignIn) -> None:
+    client = sign_in("alice")
+
+    shown = client.post(reverse("admin:report_preview"), POSTED).content.decode()
+    refused = client.post(reverse("admin:report_preview"), {**POSTED, "section_measures": "price"}).content.decode()
+
+    assert "Figures of the whole organization, as owner." in shown
+    assert "data:image/png;base64," in shown
+    assert "There is no measure" in refused
+    assert not Report.objects.exists()
+
+
+def test_a_run_is_shown_with_its_mails(busy: Company, sign_in: SignIn) -> None:
+    report = make(busy)
+    client = sign_in("alice")
+    client.post(reverse("admin:report_run_now", args=[report.pk]), {"sends": "1"})
+    running.run_waiting()
+
+    run = ReportRun.objects.get()
+    page = client.get(reverse("admin:report_run", args=[run.pk])).content.decode()
+    document = client.get(reverse("admin:report_run_file", args=[run.pk, "pdf"]))
+
+    assert busy.people["alice"].email in page
+    assert "Figures of the whole organization, as owner." in page
+    assert document.content[:5] == b"%PDF-"
+
+
+def test_an_export_is_asked_for_watched_and_downloaded(busy: Company, sign_in: SignIn) -> None:
+    client = sign_in("alice")
+    form = {"dataset": "metrics", "start": "2026-01-01", "end": "2026-12-31", "measures": ["requests"],
+            "dimension": "model", "granularity": "", "format": "csv"}  # fmt: skip
+    wrong = client.post(reverse("admin:exports"), {**form, "end": "2025-01-01"}).content.decode()
+    assert "The end lies before the start." in wrong
+
+    client.post(reverse("admin:exports"), form)
+    assert 'hx-trigger="every 2s"' in client.get(reverse("admin:exports"), {"part": "list"}).content.decode()
+    exports.run_waiting()
+
+    listed = client.get(reverse("admin:exports"), {"part": "list"}).content.decode()
+    job = Job.objects.get(kind=exports.KIND)
+    file = client.get(reverse("admin:export_file", args=[job.pk]))
+    assert "hx-trigger" not in listed
+    assert b"".join(file.streaming_content).decode("utf-8-sig").startswith("model,requests\r\n")  # type: ignore[attr-defined]
+    assert sign_in("bob").get(reverse("admin:export_file", args=[job.pk])).status_code == 404
