@@ -20,6 +20,7 @@ ORDER = (
     "forecast",
     "anomaly",
     "incidents",
+    "exports",
     "start",
     "outages",
     "soak",
