@@ -127,10 +127,11 @@ def test_a_run_is_shown_with_its_mails(busy: Company, sign_in: SignIn) -> None:
     running.run_waiting()
 
     run = ReportRun.objects.get()
-    page = client.get(reverse("admin:report_run", args=[run.pk])).content.decode()
+    shown = client.get(reverse("admin:report_run", args=[run.pk]))
+    page = shown.content.decode()
     document = client.get(reverse("admin:report_run_file", args=[run.pk, "pdf"]))
 
-    assert busy.people["alice"].email in page
+    assert [mail.address for mail, _ in shown.context["mails"]] == [busy.people["alice"].email]
     assert "Figures of the whole organization, as owner." in page
     assert document.content[:5] == b"%PDF-"
 
