@@ -60,7 +60,7 @@ def table_of(query: Query, result: Result) -> Table:
 
 
 def column_of(measure: Measure) -> Column:
-    unit = "" if measure.unit in ("1", "currency", "ratio") else f" ({measure.unit})"
+    unit = "" if measure.unit in ("1", "currency", "ratio", "tokens") else f" ({measure.unit})"
     return Column(measure.name, f"{measure.label}{unit}", KINDS[measure.format])
 
 
