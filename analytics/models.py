@@ -589,6 +589,7 @@ class Reconciliation(models.Model):
         return f"{self.finished_at:%Y-%m-%d %H:%M}: {self.differences} differences"
 
 
+from analytics.alerts.models import Alert, AlertChannel, AlertDelivery, AlertEvent, AlertRule  # noqa: E402
 from analytics.anomalies.models import Anomaly, AnomalyScan  # noqa: E402  (each subject keeps its models)
 from analytics.exports.models import StoredFile, StoredPiece  # noqa: E402  (each subject keeps its models)
 from analytics.outlook.models import ForecastRun  # noqa: E402, F401  (a model of this app, after its bases)
@@ -602,6 +603,11 @@ from analytics.reports.models import (  # noqa: E402
 )
 
 __all__ = [
+    "Alert",
+    "AlertChannel",
+    "AlertDelivery",
+    "AlertEvent",
+    "AlertRule",
     "Anomaly",
     "AnomalyScan",
     "Report",

@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from analytics import reconciliation, retention
+from analytics.alerts import evaluation
 from analytics.anomalies import scan
 from analytics.exports import service as exports
 from analytics.outlook import runs
@@ -78,3 +79,9 @@ def report_runs() -> int:
 def forecast() -> int:
     """Forecasts of organizations whose data changed, at most once an hour each; returns how many were stored."""
     return runs.forecast_all()
+
+
+@shared_task(name="analytics.alerts", soft_time_limit=240, time_limit=300)
+def alerts() -> int:
+    """Look at every rule that was not looked at in this minute; returns how many."""
+    return evaluation.evaluate_due()

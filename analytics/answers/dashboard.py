@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from analytics.alerts.openings import open_alerts
 from analytics.answers.questions import Questions, common
 from analytics.console.periods import next_quarter
-from analytics.query import Note, Query, Result
+from analytics.query import Query, Result
 from analytics.query import window as windows
 
 MEASURES = ("requests", "total_tokens", "cost", "errors", "error_rate", "denied", "distinct_keys")
 TOP_MEASURES = ("cost", "requests", "total_tokens", "error_rate")
 TOP = 5
-NO_ALERTS = Note("alerts_not_available", "Alerts are null: this version has no alert rules.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Period:
 
 
 def dashboard(questions: Questions, now: datetime, zone: str) -> dict[str, Any]:
-    """Days and months of `zone`; five statements besides the scope's and labels'. QueryError: `unknown_timezone`."""
+    """Days and months of `zone`; six statements besides the scope's and labels'. QueryError: `unknown_timezone`."""
     where = windows.zone(zone)
     today, end = windows.floor(now, "day", where), next_quarter(now)
     yesterday, month = windows.floor(today - timedelta(hours=1), "day", where), windows.floor(now, "month", where)
@@ -44,12 +44,11 @@ def dashboard(questions: Questions, now: datetime, zone: str) -> dict[str, Any]:
         for name, (first, last) in spans.items()
     }
     top = {f"top_{name}s": _top(questions, month, end, zone, name) for name in ("model", "team")}
-    questions.note(NO_ALERTS)
     return {
         **common(questions, results["today"], *(result.groups for result in top.values())),
         **{name: _period(*spans[name], result) for name, result in results.items()},
         **{name: result.groups for name, result in top.items()},
-        "open_alerts": None,
+        "open_alerts": open_alerts(questions.user, questions.organization),
     }
 
 

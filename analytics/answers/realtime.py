@@ -12,7 +12,7 @@ from django.core.cache import cache as shared
 from django.db.models import QuerySet
 
 from analytics import cache
-from analytics.answers.dashboard import NO_ALERTS
+from analytics.alerts.openings import open_alerts
 from analytics.answers.health import Health, provider_health
 from analytics.answers.questions import Questions
 from analytics.answers.subjects import Subject
@@ -82,12 +82,11 @@ class Activity:
 
 
 def realtime(questions: Questions, now: datetime, subject: Subject | None) -> dict[str, Any]:
-    """Narrowed to a person, if any. Six statements besides the scope's; six more every ten seconds, for the health of
+    """Narrowed to a person, if any. Seven statements besides the scope's; six more every ten seconds, for the health of
     the providers."""
     result = _last_minutes(questions, now, subject)
     processes = fleet(now)
     health = _health(questions, now)
-    questions.note(NO_ALERTS)
     return {
         "generated_at": now, "data_version": result.data_version, "rollup_lag_s": questions.scope.lag_s,
         "currency": result.currency, "timezone": "UTC", "stale": result.stale,
@@ -96,7 +95,7 @@ def realtime(questions: Questions, now: datetime, subject: Subject | None) -> di
         **{name: result.totals[name] for name in FIGURES},
         "provider_health": health,
         "recent_activity": [_activity(line) for line in recent_lines(questions, now, subject)],
-        "alerts": None,
+        "alerts": open_alerts(questions.user, questions.organization),
         "resources": _resources(questions, processes, result),
         "notes": list(questions.notes),
     }  # fmt: skip

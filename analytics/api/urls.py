@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from analytics.api.views import (
     anomalies,
+    alerts,
     exports,
     forecasts,
     models,
@@ -14,6 +15,7 @@ from analytics.api.views import (
     realtime,
     reconciliation,
     reports,
+    security,
 )
 from gateway.api.views.base import ID_PATTERN
 
@@ -26,6 +28,7 @@ router.trailing_slash = "/?"  # the constructor knows only with and without
 router.register("analytics/exports", exports.ExportViewSet, "export")
 router.register("reports/runs", reports.ReportRunViewSet, "report-run")
 router.register("reports", reports.ReportViewSet, "report")
+router.register("alerts", alerts.AlertViewSet, "alert")
 
 app_name = "analytics-api"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -41,6 +44,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^admin/analytics/advanced/?$", query.AdvancedView.as_view(), name="analytics-advanced"),
     re_path(r"^admin/analytics/cost/?$", overview.CostView.as_view(), name="analytics-cost"),
     re_path(r"^admin/analytics/performance/?$", overview.PerformanceView.as_view(), name="analytics-performance"),
+    re_path(r"^analytics/security/?$", security.SecurityView.as_view(), name="analytics-security"),
     re_path(r"^analytics/models/compare/?$", models.ModelCompareView.as_view(), name="analytics-models-compare"),
     re_path(
         r"^analytics/providers/compare/?$", models.ProviderCompareView.as_view(), name="analytics-providers-compare"

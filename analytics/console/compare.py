@@ -88,7 +88,7 @@ def _content(
     questions: Questions, organization: Organization, kind: str, period: Period, chosen: Sequence[str], same: bool
 ) -> dict[str, Any]:
     """One statement for the choice, and those of the comparison."""
-    window = {"start": period.start, "end": period.end, "organization": organization}
+    window: dict[str, Any] = {"start": period.start, "end": period.end, "organization": organization}
     asked = Query(measures=("requests",), dimensions=(kind,), order="-requests", limit=30, **window)
     groups = questions.ask(asked).groups
     choice = [

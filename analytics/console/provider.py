@@ -5,6 +5,7 @@ from datetime import datetime
 
 from analytics.console import annotations, comparisons, gallery, picker, views
 from analytics.console.anomalies import views as feed
+from analytics.console import alerts, annotations, comparisons, gallery, picker, views
 from analytics.console.compare import compare_page
 from analytics.console.explorer import views as explorer
 from analytics.console.forecasts.views import forecast_csv, forecast_page
@@ -13,13 +14,17 @@ from analytics.console.performance.views import performance, performance_csv
 from analytics.console.realtime import realtime, realtime_live
 from analytics.console.reports import exports
 from analytics.console.reports import views as reports
+from analytics.console.safety import security_page
 from analytics.console.usage.views import usage, usage_csv
+from gateway.choices import Role
 from gateway.console import EVERYBODY, ConsoleProvider, NavEntry, Page, Section
 from gateway.console.parts import Mark
 from gateway.console.scope import ADMINISTRATORS
 from gateway.models import Organization, User
 
 REPORT_READERS, REPORT_WRITERS = reports.READERS, reports.WRITERS
+ANALYSTS = ADMINISTRATORS | {Role.ANALYST}
+WRITERS = ADMINISTRATORS | {Role.MANAGER}
 SUPERUSERS: frozenset = frozenset()  # no role suffices
 
 
@@ -39,6 +44,12 @@ class AnalyticsConsole(ConsoleProvider):
         Page("usage/data.csv", usage_csv, "usage_csv"),
         Page("performance/", performance, "performance"),
         Page("performance/data.csv", performance_csv, "performance_csv"),
+        Page("alerts/", alerts.alert_list, "alerts"),
+        Page("alerts/add/", alerts.alert_add, "alert_add", WRITERS),
+        Page("alerts/<uuid:rule_id>/", alerts.alert_page, "alert"),
+        Page("alerts/<uuid:rule_id>/edit/", alerts.alert_edit, "alert_edit", WRITERS),
+        Page("alerts/<uuid:rule_id>/do/", alerts.alert_do, "alert_do", WRITERS),
+        Page("security/", security_page, "security", ANALYSTS),
         Page("compare/", compare_page, "compare"),
         Page("forecasts/", forecast_page, "forecasts"),
         Page("forecasts/data.csv", forecast_csv, "forecasts_csv"),
@@ -80,6 +91,8 @@ class AnalyticsConsole(ConsoleProvider):
         NavEntry("Requests", "admin:requests", "list", Section.OVERVIEW, 20),
         NavEntry("Usage", "admin:usage", "chart", Section.OVERVIEW, 30),
         NavEntry("Performance", "admin:performance", "pulse", Section.OVERVIEW, 40),
+        NavEntry("Alerts", "admin:alerts", "bell", Section.OVERVIEW, 18),
+        NavEntry("Security", "admin:security", "shield", Section.OVERVIEW, 60),
         NavEntry("Compare", "admin:compare", "gauge", Section.OVERVIEW, 45),
         NavEntry("Forecasts", "admin:forecasts", "trend", Section.OVERVIEW, 50),
         NavEntry("Anomalies", "admin:anomalies", "alert", Section.OVERVIEW, 43),

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
+from analytics.alerts.openings import OpenAlert
 from analytics.answers import realtime as answer
 from analytics.answers.questions import Questions
 from analytics.console import format, ledger
@@ -28,7 +29,7 @@ TOKENS = {"up": "ok", "degraded": "warn", "down": "bad", "circuit_open": "bad", 
 STATES = {
     "up": "Up", "degraded": "Degraded", "down": "Down", "circuit_open": "Circuit open", "unknown": "No traffic",
 }  # fmt: skip
-UNSAID = (answer.NO_ALERTS.code, "no_traffic")  # the pill of the provider says the latter
+UNSAID = ("no_traffic",)  # the pill of the provider says the latter
 WORDS = {
     answer.NO_DATAPLANE.code: "No data plane gave a sign of life, so running calls and resources are unknown.",
     answer.UNLISTED.code: "More keys are calling than the data planes list: some running calls are left out.",
@@ -72,6 +73,7 @@ class Now:
     activity: Sequence[ledger.RequestRow]
     resources: Sequence[tuple[str, str]]
     notes: Sequence[str]
+    alerts: Sequence[OpenAlert]
     tag: str
     window: str = ""
 
@@ -116,7 +118,7 @@ def realtime_live(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
 
 
 def load(user: User, organization: Organization) -> Now:
-    """What is now. Eight statements; six more every ten seconds, for the providers. Raises QueryError."""
+    """What is now. Nine statements; six more every ten seconds, for the providers. Raises QueryError."""
     now = timezone.now()
     questions = Questions(user, organization)
     body = answer.realtime(questions, now, None)
@@ -128,6 +130,7 @@ def load(user: User, organization: Organization) -> Now:
         ledger.rows_of(lines, ledger.project_names(user, lines), zone),
         _resources(body["resources"]),
         [WORDS.get(note.code, note.message) for note in body["notes"] if note.code not in UNSAID],
+        body["alerts"],
     )
     tag = blake2b("\n".join(map(str, (*parts, zone))).encode(), digest_size=12).hexdigest()
     minute = format.local(body["start"], zone)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from costs.alerts import BudgetSource
 from costs.console import budgets, keys, marks, models
 from gateway.console.parts import Mark
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
@@ -13,6 +14,7 @@ from gateway.models import Organization, User
 class CostsConsole(ConsoleProvider):
     """What may be spent, and what things cost."""
 
+    alert_sources = (BudgetSource(),)
     pages = (
         Page("budgets/", budgets.budget_list, "budgets"),
         Page("keys/", keys.key_list, "keys", "gateway.virtualkey"),

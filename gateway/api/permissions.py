@@ -19,6 +19,7 @@ PEOPLE = "people"  # signed in, and not as a key
 SUPERUSER: frozenset[Role] = frozenset()
 OWNERS = frozenset({Role.OWNER})
 ADMINS = OWNERS | {Role.ADMIN}
+ANALYSTS = ADMINS | {Role.ANALYST}
 KEY_MAKERS = ADMINS | {Role.MANAGER, Role.DEVELOPER}
 MEMBERS = frozenset(Role)
 

@@ -75,6 +75,8 @@ class ConsoleProvider:
     navigation: Sequence[NavEntry] = ()
     report_sections: Mapping[str, str] = {}
     """Kinds of report sections: name → dotted path of what draws one (`analytics.reports.sections.Draw`)."""
+    alert_sources: Sequence[object] = ()
+    """What alert rules can be about besides metrics: instances of `analytics.alerts.sources.AlertSource`."""
 
     def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:
         """Changes of `[start, end)` that `user` may see, for the charts of every page; at most a few dozen."""

@@ -27,7 +27,7 @@ class ModelTrendSerializer(serializers.Serializer):
     """Against the compared window."""
 
     change = ChangeMap()
-    direction = serializers.ChoiceField(choices=("up", "down", "flat"), allow_null=True, help_text="Of requests.")
+    direction = serializers.CharField(allow_null=True, help_text="Of requests: up, down, or flat within 1 %.")
 
 
 _RANKS = {**dict.fromkeys(RANKED, 1), "quality": None}

@@ -145,13 +145,16 @@ _PERIOD = {
     "start": "2026-11-08T00:00:00Z", "end": "2026-11-08T09:45:00Z", "requests": 812, "total_tokens": 912000,
     "cost": "18.2000000000", "errors": 4, "error_rate": 0.0049, "denied": 2, "active_keys": 17,
 }  # fmt: skip
-_NO_ALERTS = [{"code": "alerts_not_available", "message": "Alerts are null: this version has no alert rules."}]
+ALERTS = [
+    {"id": ID, "rule": "Errors of the assistant", "severity": "critical", "state": "firing",
+     "since": "2026-11-08T09:30:00Z", "acknowledged_by": None},
+]  # fmt: skip
 
 
 @examples(
     response={
         **ANSWER, "labels": RESULT["labels"], "today": _PERIOD, "yesterday": _PERIOD, "month_to_date": _PERIOD,
-        "top_models": BY_MODEL, "top_teams": [GROUP], "open_alerts": None, "notes": _NO_ALERTS,
+        "top_models": BY_MODEL, "top_teams": [GROUP], "open_alerts": ALERTS, "notes": [],
     },
 )  # fmt: skip
 class DashboardSerializer(AnswerSerializer):
@@ -163,7 +166,7 @@ class DashboardSerializer(AnswerSerializer):
     month_to_date = PeriodFiguresSerializer()
     top_models = GroupsField()
     top_teams = GroupsField()
-    open_alerts = AlertSerializer(many=True, allow_null=True)
+    open_alerts = AlertSerializer(many=True)
 
 
 class LatestFailureSerializer(serializers.Serializer):

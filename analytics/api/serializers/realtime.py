@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from analytics.api.fields import SeriesField
-from analytics.api.serializers.overview import ANSWER, PROVIDERS, AlertSerializer, ProviderStateSerializer
+from analytics.api.serializers.overview import ALERTS, ANSWER, PROVIDERS, AlertSerializer, ProviderStateSerializer
 from analytics.api.serializers.results import AnswerSerializer
 from gateway.api.openapi import examples
 from gateway.api.serializers.base import Input, Money
@@ -66,7 +66,7 @@ REALTIME = {
          "duration_ms": 842.1, "ttft_ms": 210.4, "input_tokens": 1200, "output_tokens": 310, "cost": "0.0061000000",
          "currency": "USD"},
     ],
-    "alerts": None,
+    "alerts": ALERTS,
     "resources": {"cpu_percent": 12.5, "rss_bytes": 91000000, "network_in_bps": 18000.0, "network_out_bps": 42000.0,
                   "cache_hit_rate": 0.08, "queue_depth": 2, "ledger_lag_s": 0.4, "spool_bytes": 4096},
 }  # fmt: skip
@@ -88,5 +88,5 @@ class RealtimeSerializer(AnswerSerializer):
     series = SeriesField()
     provider_health = ProviderStateSerializer(many=True)
     recent_activity = ActivitySerializer(many=True, help_text="Up to 20 of the last 15 minutes, newest first.")
-    alerts = AlertSerializer(many=True, allow_null=True)
+    alerts = AlertSerializer(many=True)
     resources = ResourcesSerializer()

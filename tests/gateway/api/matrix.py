@@ -174,6 +174,17 @@ DELETE annotations/{annotation}                 401 403 403 403 204 204 204 403 
 GET    annotations/{ads_annotation}             401 404 200 404 200 200 200 200 200 404
 PATCH  annotations/{ads_annotation}             401 403 403 404 200 200 200 403 200 404
 DELETE annotations/{ads_annotation}             401 403 403 404 204 204 204 403 204 404
+GET    alerts                                   401 200 200 200 200 200 200 200 200 200
+POST   alerts                                   401 403 403 201 201 201 201 403 201 400
+GET    alerts/{alert}                           401 404 200 200 200 200 200 200 200 404
+PATCH  alerts/{alert}                           401 403 403 200 200 200 200 403 200 404
+DELETE alerts/{alert}                           401 403 403 204 204 204 204 403 204 404
+GET    alerts/{alert}/events                    401 404 200 200 200 200 200 200 200 404
+POST   alerts/{alert}/test                      401 403 403 200 200 200 200 403 200 404
+POST   alerts/{alert}/acknowledge               401 403 403 409 409 409 409 403 409 404
+GET    alerts/{whole_alert}                     401 404 200 404 200 200 200 200 200 404
+PATCH  alerts/{whole_alert}                     401 403 403 404 200 200 200 403 200 404
+DELETE alerts/{whole_alert}                     401 403 403 404 204 204 204 403 204 404
 
 POST   admin/analytics/query                    401 200 200 200 200 200 200 200 200 200
 POST   admin/analytics/advanced                 401 200 200 200 200 200 200 200 200 200
@@ -199,6 +210,7 @@ GET    analytics/users/{alice_user}             401 404 200 404 200 200 200 200 
 POST   analytics/forecast                       401 200 200 200 200 200 200 200 200 200
 POST   analytics/users                          401 200 200 200 200 200 200 200 200 200
 GET    admin/reconciliation                     401 403 403 403 403 403 200 403 403 403
+POST   analytics/security                       401 403 200 403 200 200 200 200 200 200
 POST   analytics/models                         401 200 200 200 200 200 200 200 200 200
 GET    analytics/models/{model}                 401 200 200 200 200 200 200 200 200 404
 POST   analytics/models/compare                 401 200 200 200 200 200 200 200 200 200

@@ -12,6 +12,8 @@ from django.http import StreamingHttpResponse
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import URLPattern, resolve
 
+from analytics.alerts.models import AlertRule
+from analytics.alerts.services import create_rule
 from analytics.annotations import create_annotation
 from analytics.anomalies.models import Anomaly
 from analytics.api import annotations, declared_tags
@@ -58,6 +60,7 @@ def places(company: factories.Acme, lines: dict[str, dict[str, Any]]) -> dict[st
         "export": export_of(company).pk, "report": report_of(company, company.search).pk,
         "whole_report": report_of(company, None).pk, "report_run": delivery_of(company).run_id,
         "delivery": delivery_of(company).pk,
+        "alert": alert_of(company, "team").pk, "whole_alert": alert_of(company, "organization").pk,
         "rate_limit": rate_limit_of(company, "team").pk,
         "whole_rate_limit": rate_limit_of(company, "organization").pk,
     }  # fmt: skip
@@ -137,6 +140,16 @@ def rate_limit_of(company: factories.Acme, scope: str) -> RateLimit:
     )
 
 
+def alert_of(company: factories.Acme, scope: str) -> AlertRule:
+    """An alert rule of the team Search, or of all of Acme, that mails; made at most once."""
+    value = str(company.search.pk) if scope == "team" else ""
+    found = AlertRule.objects.filter(organization=company.organization, scope=scope).first()
+    return found or create_rule(
+        organization=company.organization, actor=None, name=scope, scope=scope, scope_value=value, measure="cost",
+        threshold=Decimal(10), channels=[{"kind": "email", "target": "oncall@acme.example"}],
+    ).rule  # fmt: skip
+
+
 def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
     """A valid body for the rows that take one."""
     target = {"model": str(company.model.pk)}
@@ -182,6 +195,15 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST rate-limits": {"name": "Search", "scope": "team", "scope_value": str(company.search.pk), "rpm": 60},
         "PATCH rate-limits/{rate_limit}": {"rpm": 30},
         "PATCH rate-limits/{whole_rate_limit}": {"rpm": 30},
+        "POST alerts": {
+            "name": "Cost",
+            "scope": "team",
+            "scope_value": str(company.search.pk),
+            "measure": "cost",
+            "threshold": "10",
+        },
+        "PATCH alerts/{alert}": {"threshold": "20"},
+        "PATCH alerts/{whole_alert}": {"threshold": "20"},
         "POST declared-tags": {"key": "feature"},
         "POST annotations": {"kind": "deploy", "text": "Release 43"},
         "PATCH annotations/{annotation}": {"text": "Release 42.1"},
@@ -209,6 +231,7 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST admin/analytics/performance": WINDOW,
         "POST analytics/users": WINDOW,
         "POST analytics/models": WINDOW,
+        "POST analytics/security": WINDOW,
         "POST analytics/models/compare": WINDOW,
         "POST analytics/providers/compare": WINDOW,
         "POST usage-imports": {

@@ -1,0 +1,1 @@
+"""Alerts: rules over figures, what they found, who was told. Evaluated each minute from rollups alone."""

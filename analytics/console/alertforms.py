@@ -1,0 +1,122 @@
+"""The form of an alert rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+
+from analytics.alerts.metric import MetricSource
+from analytics.alerts.models import AlertRule, Baseline, Comparison, NoData, Severity
+from analytics.alerts.sources import sources
+from analytics.metrics import MEASURES
+from gateway.choices import LimitScope, Role
+from gateway.models import Organization, Project, Team, User
+from gateway.scopes import EACH
+
+WINDOWS = (
+    (15, "15 minutes"), (60, "1 hour"), (360, "6 hours"), (1_440, "1 day"), (10_080, "7 days"), (43_200, "30 days"),
+)  # fmt: skip
+REPEATS = ((0, "Never"), (60, "Every hour"), (240, "Every 4 hours"), (1_440, "Every day"))
+
+
+class RuleForm(forms.Form):
+    """What is watched, when it fires, who is told."""
+
+    name = forms.CharField(max_length=120, help_text="Stands in the subject of mails.")
+    source = forms.ChoiceField(label="Watches")
+    about = forms.ChoiceField(help_text="“Each” gives every one an alert of its own.")
+    measure = forms.ChoiceField(
+        choices=[(name, measure.label) for name, measure in MEASURES.items()], required=False, initial="error_rate",
+        help_text="For a metric.",
+    )  # fmt: skip
+    comparison = forms.ChoiceField(choices=Comparison.choices, label="Fires when it is")
+    threshold = forms.DecimalField(
+        max_digits=30, decimal_places=10, required=False,
+        help_text="In the unit of the measure: 0.05 is an error rate of 5 %, 2000 a latency of 2 s. Against an earlier "
+        "window, the relative change: 0.5 is half as much again.",
+    )  # fmt: skip
+    baseline = forms.ChoiceField(choices=Baseline.choices, label="Compared with")
+    window_minutes = forms.TypedChoiceField(choices=WINDOWS, coerce=int, label="Over the last", initial=60)
+    minimum_requests = forms.IntegerField(
+        min_value=0, max_value=2**31 - 1, initial=0, help_text="With fewer requests in the window nothing is said."
+    )
+    severity = forms.ChoiceField(choices=Severity.choices, initial=Severity.WARNING)
+    after = forms.IntegerField(
+        min_value=1, max_value=60, initial=1, label="Minutes in a row", help_text="Before it fires, and to resolve."
+    )
+    repeat_minutes = forms.TypedChoiceField(choices=REPEATS, coerce=int, label="Tell again", initial=0)
+    no_data = forms.ChoiceField(choices=NoData.choices, label="When nothing is measured")
+    emails = forms.CharField(
+        label="E-mail to", required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="One address a line."
+    )
+    slack = forms.CharField(
+        label="Slack webhook", required=False, max_length=2_000, help_text="URL of an incoming webhook.",
+    )  # fmt: skip
+    webhook = forms.CharField(
+        label="Signed webhook", required=False, max_length=2_000,
+        help_text="URL; its signing secret is shown once after saving.",
+    )  # fmt: skip
+    keep = forms.MultipleChoiceField(
+        label="Channels it has", required=False, widget=forms.CheckboxSelectMultiple, help_text="Untick to remove."
+    )
+    is_enabled = forms.BooleanField(label="On", required=False, initial=True)
+
+    def __init__(
+        self, *args: Any, organization: Organization, user: User, rule: AlertRule | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = {name: source.label for name, source in sources().items()}
+        self.fields["source"].choices = list(chosen.items())  # type: ignore[attr-defined]
+        if rule is None:
+            self.fields["about"].choices = list(_scopes(organization, user))  # type: ignore[attr-defined]
+            del self.fields["keep"]
+            return
+        del self.fields["about"]
+        live = [channel for channel in rule.channels.all() if channel.archived_at is None]
+        self.fields["keep"].choices = [(str(one.pk), str(one)) for one in live]  # type: ignore[attr-defined]
+        self.initial = {name: getattr(rule, name) for name in self.fields if hasattr(rule, name)}
+        self.initial["keep"] = [str(channel.pk) for channel in live]
+        if rule.window_minutes not in dict(WINDOWS):
+            minutes = (rule.window_minutes, f"{rule.window_minutes} minutes")
+            self.fields["window_minutes"].choices = (*WINDOWS, minutes)  # type: ignore[attr-defined]
+        if rule.repeat_minutes not in dict(REPEATS):
+            again = (rule.repeat_minutes, f"Every {rule.repeat_minutes} minutes")
+            self.fields["repeat_minutes"].choices = (*REPEATS, again)  # type: ignore[attr-defined]
+
+    def options(self) -> dict[str, Any]:
+        """Fields of the rule, as the services take them."""
+        names = (
+            "name", "source", "measure", "comparison", "threshold", "baseline", "window_minutes", "minimum_requests",
+            "severity", "after", "repeat_minutes", "no_data", "is_enabled",
+        )  # fmt: skip
+        return {name: self.cleaned_data[name] for name in names}
+
+    def scope(self) -> dict[str, str]:
+        scope, _, value = self.cleaned_data["about"].partition(":")
+        return {"scope": scope, "scope_value": value}
+
+    def channels(self) -> list[dict[str, str]]:
+        data = self.cleaned_data
+        found = [{"id": key} for key in data.get("keep", ())]
+        found += [{"kind": "email", "target": line.strip()} for line in data["emails"].splitlines() if line.strip()]
+        return found + [{"kind": kind, "target": data[kind]} for kind in ("slack", "webhook") if data[kind]]
+
+    def is_metric(self) -> bool:
+        return bool(self.cleaned_data["source"] == MetricSource.name)
+
+
+def _scopes(organization: Organization, user: User) -> Iterator[tuple[str, str]]:
+    """What the person may watch: administrators everything, managers their team and its projects."""
+    is_wide = user.is_superuser or getattr(organization, "role", None) in (Role.OWNER, Role.ADMIN)
+    if is_wide:
+        yield f"{LimitScope.ORGANIZATION}:", "The whole organization"
+        for scope in (LimitScope.TEAM, LimitScope.PROJECT, LimitScope.KEY, LimitScope.USER, LimitScope.MODEL):
+            yield f"{scope}:{EACH}", f"Each {LimitScope(scope).label.lower()}"
+    teams = Team.objects.visible_to(user).filter(organization=organization, archived_at=None)
+    projects = Project.objects.visible_to(user).filter(organization=organization, archived_at=None)
+    for team in teams.order_by("name"):
+        yield f"{LimitScope.TEAM}:{team.pk}", f"Team {team.name}"
+    for project in projects.order_by("name"):
+        yield f"{LimitScope.PROJECT}:{project.pk}", f"Project {project.name}"

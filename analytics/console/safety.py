@@ -1,0 +1,48 @@
+"""Security: a score with its sum, incidents, what is odd about keys, refusals by day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from analytics.answers.questions import Questions
+from analytics.answers.security import security
+from analytics.console.periods import LABELS, read_period
+from analytics.console.usage.views import answered
+from analytics.query import Query
+from gateway.console import ConsoleSite
+from gateway.console.scope import frame, person
+
+FINDINGS = {
+    "unused": "Unused", "old": "Old", "over_permitted": "May too much", "unusual_ip": "New address",
+    "unusual_hour": "Unusual hour", "unusual_model": "New model",
+}  # fmt: skip
+GOOD, FAIR = 90, 70
+
+
+@require_safe
+def security_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """The page."""
+    context, organization = frame(request, site, "Security")
+    period = read_period(request.GET, timezone.now(), organization.reporting_timezone)
+    questions = Questions(person(request), organization)
+    query = Query(measures=(), start=period.start, end=period.end, organization=organization)
+    found, problem = answered("security", lambda: _content(security(questions, query)))
+    context |= {"period": period, "ranges": LABELS.items(), "problem": problem, "failed": found is None and not problem}
+    return render(request, "console/security.html", context | (found or {}))
+
+
+def _content(body: dict[str, Any]) -> dict[str, Any]:
+    score = body["score"]
+    tone = "" if score is None else "ok" if score >= GOOD else "warn" if score >= FAIR else "bad"
+    return {
+        "body": body,
+        "score_tone": tone,
+        "findings": [(FINDINGS[one.finding], one) for one in body["key_findings"]],
+        "days": [day for day in reversed(body["trend"]) if day.failed_auth or day.blocked or day.guardrail_hits],
+        "notes": [note.message for note in body["notes"]],
+    }

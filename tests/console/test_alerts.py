@@ -1,0 +1,89 @@
+"""The Alerts pages: empty, a rule by the form, what fires, what happened, and who may do what."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
+
+from django.test import Client
+
+from analytics.alerts.evaluation import evaluate_due
+from analytics.alerts.models import AlertRule
+from gateway.services import outbox
+from tests.console.company import Company, line, load
+from tests.console.conftest import SignIn
+from tests.console.test_usage import text_of
+
+PAGE = "/admin/alerts/"
+FORM = {
+    "name": "Dear", "source": "metric", "about": "organization:", "measure": "cost", "comparison": "gt",
+    "threshold": "1", "baseline": "static", "window_minutes": "60", "minimum_requests": "0", "severity": "critical",
+    "after": "1", "repeat_minutes": "0", "no_data": "keep", "emails": "oncall@example.com", "is_enabled": "on",
+}  # fmt: skip
+
+
+def said(client: Client, path: str = PAGE) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", text_of(client, "", path)).split())
+
+
+def spend(company: Company) -> None:
+    load(company, [line(company, datetime.now(UTC) - timedelta(minutes=1), Random(1), cost=Decimal(2))])
+
+
+def test_from_nothing_to_an_acknowledged_alert(company: Company, sign_in: SignIn) -> None:
+    alice = sign_in("alice")
+    assert "No alert rule yet" in said(alice)
+
+    made = alice.post(f"{PAGE}add/", FORM)
+    rule = AlertRule.objects.get()
+    assert (made.status_code, made["Location"]) == (302, f"{PAGE}{rule.pk}/")
+    assert "Cost over 1 hour is above $1.00" in said(alice, f"{PAGE}{rule.pk}/")
+    spend(company)
+    evaluate_due()
+    outbox.relay()
+
+    page = said(alice)
+    assert "Open alerts" in page
+    assert "oncall@example.com delivered" in page
+    assert "Dear Critical Cost is $" in said(alice, "/admin/realtime/")
+    alice.post(f"{PAGE}{rule.pk}/do/", {"do": "acknowledge"})
+    assert "in hand of" in said(alice, f"{PAGE}{rule.pk}/")
+    alice.post(f"{PAGE}{rule.pk}/do/", {"do": "archive"})
+    assert "No alert rule yet" in said(alice)
+
+
+def test_faults_stand_at_their_field(company: Company, sign_in: SignIn) -> None:
+    response = sign_in("alice").post(f"{PAGE}add/", FORM | {"threshold": "", "emails": ""})
+
+    assert response.status_code == 200
+    assert "A metric needs a threshold." in response.content.decode()
+    assert not AlertRule.objects.exists()
+
+
+def test_a_rule_is_edited_and_its_channels_kept(company: Company, sign_in: SignIn) -> None:
+    alice = sign_in("alice")
+    alice.post(f"{PAGE}add/", FORM)
+    rule = AlertRule.objects.get()
+    (channel,) = rule.channels.all()
+    fields = {name: value for name, value in FORM.items() if name not in ("about", "emails")}
+
+    alice.post(
+        f"{PAGE}{rule.pk}/edit/", fields | {"threshold": "7", "keep": [str(channel.pk)], "emails": "b@example.com"}
+    )
+
+    rule.refresh_from_db()
+    assert (rule.threshold, rule.channels.filter(archived_at=None).count()) == (Decimal(7), 2)
+
+
+def test_who_may_what(company: Company, sign_in: SignIn) -> None:
+    sign_in("alice").post(f"{PAGE}add/", FORM)
+    rule = AlertRule.objects.get()
+
+    assert sign_in("carol").get(f"{PAGE}{rule.pk}/").status_code == 200
+    assert sign_in("carol").get(f"{PAGE}add/").status_code == 403
+    for name in ("bob", "dave"):
+        assert sign_in(name).get(f"{PAGE}{rule.pk}/").status_code == 404
+    assert sign_in("dave").post(f"{PAGE}{rule.pk}/do/", {"do": "archive"}).status_code == 404
+    refused = sign_in("dave").post(f"{PAGE}add/", FORM)
+    assert refused.status_code == 200  # the organization is not among his choices
+    assert AlertRule.objects.count() == 1
