@@ -215,7 +215,7 @@ def _addresses(
     )
     in_window = Q(started_at__gte=start)
     rows = lines.order_by().values("api_key", "client_ip_hash").annotate(
-        before=Counted("*", filter=~in_window), now=Counted("*", filter=in_window),
+        before=Counted("id", filter=~in_window), now=Counted("id", filter=in_window),
         first=Min("started_at", filter=in_window), last=Max("started_at"),
     )  # fmt: skip
     before: Counts = {}

@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from analytics.api.views import (
     anomalies,
     alerts,
+    compliance,
     exports,
     forecasts,
     models,
@@ -45,6 +46,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^admin/analytics/cost/?$", overview.CostView.as_view(), name="analytics-cost"),
     re_path(r"^admin/analytics/performance/?$", overview.PerformanceView.as_view(), name="analytics-performance"),
     re_path(r"^analytics/security/?$", security.SecurityView.as_view(), name="analytics-security"),
+    re_path(r"^analytics/compliance/?$", compliance.ComplianceView.as_view(), name="analytics-compliance"),
     re_path(r"^analytics/models/compare/?$", models.ModelCompareView.as_view(), name="analytics-models-compare"),
     re_path(
         r"^analytics/providers/compare/?$", models.ProviderCompareView.as_view(), name="analytics-providers-compare"

@@ -5,8 +5,10 @@ from datetime import datetime
 
 from analytics.console import annotations, comparisons, gallery, picker, views
 from analytics.console.anomalies import views as feed
+from analytics.alerts.anomalies import AnomalySource
 from analytics.console import alerts, annotations, comparisons, gallery, picker, views
 from analytics.console.compare import compare_page
+from analytics.console.compliancepage import compliance_page
 from analytics.console.explorer import views as explorer
 from analytics.console.forecasts.views import forecast_csv, forecast_page
 from analytics.console.palette import palette
@@ -31,6 +33,7 @@ SUPERUSERS: frozenset = frozenset()  # no role suffices
 class AnalyticsConsole(ConsoleProvider):
     """What every person works with."""
 
+    alert_sources = (AnomalySource(),)
     pages = (
         Page("requests/", explorer.requests, "requests"),
         Page("requests/recent/", views.recent_requests, "recent_requests", cacheable=True),
@@ -50,6 +53,7 @@ class AnalyticsConsole(ConsoleProvider):
         Page("alerts/<uuid:rule_id>/edit/", alerts.alert_edit, "alert_edit", WRITERS),
         Page("alerts/<uuid:rule_id>/do/", alerts.alert_do, "alert_do", WRITERS),
         Page("security/", security_page, "security", ANALYSTS),
+        Page("compliance/", compliance_page, "compliance", ANALYSTS),
         Page("compare/", compare_page, "compare"),
         Page("forecasts/", forecast_page, "forecasts"),
         Page("forecasts/data.csv", forecast_csv, "forecasts_csv"),
@@ -93,6 +97,7 @@ class AnalyticsConsole(ConsoleProvider):
         NavEntry("Performance", "admin:performance", "pulse", Section.OVERVIEW, 40),
         NavEntry("Alerts", "admin:alerts", "bell", Section.OVERVIEW, 18),
         NavEntry("Security", "admin:security", "shield", Section.OVERVIEW, 60),
+        NavEntry("Compliance", "admin:compliance", "check", Section.OVERVIEW, 65),
         NavEntry("Compare", "admin:compare", "gauge", Section.OVERVIEW, 45),
         NavEntry("Forecasts", "admin:forecasts", "trend", Section.OVERVIEW, 50),
         NavEntry("Anomalies", "admin:anomalies", "alert", Section.OVERVIEW, 43),

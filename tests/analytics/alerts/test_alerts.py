@@ -23,6 +23,7 @@ from analytics.alerts import services
 from analytics.alerts.evaluation import evaluate_due
 from analytics.alerts.models import Alert, AlertDelivery, AlertEvent, AlertRule
 from analytics.alerts.openings import open_alerts
+from analytics.anomalies.models import Anomaly
 from costs.services.budgets import create_budget
 from gateway.models import OutboxMessage
 from gateway.services import outbox
@@ -249,6 +250,23 @@ def test_a_budget_tells_once_a_period(company: Acme) -> None:
     next_month = timezone.now() + timedelta(days=40)
     evaluate_due(next_month)
     assert kinds(rule)[-1] == "resolved"
+
+
+def test_an_anomaly_tells_until_it_is_over_or_judged(company: Acme) -> None:
+    rule = make(company, EMAIL, source="anomaly", name="Odd")
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    found = Anomaly.objects.create(
+        organization=company.organization, metric="cost", dimension="organization", started_at=hour, last_seen_at=hour,
+        actual=50.0, expected=10.0, lower=5.0, upper=15.0, score=0.9, severity="high", impact_amount=Decimal(40),
+        currency="USD", explanation="Cost was 50 where 5 to 15 were expected.",
+    )  # fmt: skip
+    evaluate_due()
+    assert AlertEvent.objects.get().text == "Cost was 50 where 5 to 15 were expected."
+    Anomaly.objects.filter(pk=found.pk).update(state="expected")
+
+    evaluate_due(later(1))
+
+    assert kinds(rule) == ["fired", "resolved"]
 
 
 def test_a_test_goes_to_every_channel_once_a_minute(company: Acme) -> None:

@@ -211,6 +211,7 @@ POST   analytics/forecast                       401 200 200 200 200 200 200 200 
 POST   analytics/users                          401 200 200 200 200 200 200 200 200 200
 GET    admin/reconciliation                     401 403 403 403 403 403 200 403 403 403
 POST   analytics/security                       401 403 200 403 200 200 200 200 200 200
+POST   analytics/compliance                     401 403 200 403 200 200 200 200 200 200
 POST   analytics/models                         401 200 200 200 200 200 200 200 200 200
 GET    analytics/models/{model}                 401 200 200 200 200 200 200 200 200 404
 POST   analytics/models/compare                 401 200 200 200 200 200 200 200 200 200

@@ -1,0 +1,38 @@
+"""The Security and Compliance pages: for whom they are, empty and with something to say."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from django.test import Client
+
+from gateway.models import SecurityEvent
+from tests.console.company import Company, line, load
+from tests.console.conftest import SignIn
+from tests.console.test_usage import text_of
+
+
+def said(client: Client, path: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", text_of(client, *reversed(path.partition("?")[::2]))).split())
+
+
+def test_security_says_what_is_wrong_and_how_the_score_is_made(company: Company, sign_in: SignIn) -> None:
+    assert "No incident" in said(sign_in("carol"), "/admin/security/")
+    load(company, [line(company, datetime.now(UTC) - timedelta(hours=1), Random(1))])
+    key = company.keys["search"]
+    SecurityEvent.objects.create(at=datetime.now(UTC), kind="invalid_key", prefix=key.prefix, count=250)
+
+    page = said(sign_in("carol"), "/admin/security/")
+
+    assert "Failed sign-ins with the key production high open 250" in page
+    assert "How the score is made" in page
+    assert sign_in("bob").get("/admin/security/").status_code == 403
+
+
+def test_compliance_shows_each_catalogue(company: Company, sign_in: SignIn) -> None:
+    page = said(sign_in("carol"), "/admin/compliance/?of=owasp_llm")
+
+    assert "Prompt injection is looked for. LLM01 fail No guardrail looks for prompt injection." in page
+    assert "Add a guardrail for prompt injection for every project." in page
+    assert "OWASP Top 10 for LLM Applications 2025" in page
+    assert sign_in("dave").get("/admin/compliance/").status_code == 403
