@@ -3,18 +3,14 @@
 from typing import Any
 
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from analytics.answers.compliance import Evidence
-from analytics.api.fields import ReadField
 from analytics.api.serializers.overview import ANSWER
 from analytics.api.serializers.results import AnswerSerializer
 from analytics.compliance import CATALOGUES
 from gateway.api.openapi import examples
 from gateway.api.serializers.base import Input
-
-MEASURED = {"type": "object", "additionalProperties": {"type": "number"}, "description": "Figures by name."}
 
 
 @examples(request={"catalogues": ["soc2", "owasp_llm"]})
@@ -27,12 +23,11 @@ class ComplianceQuerySerializer(Input):
     )  # fmt: skip
 
 
-@extend_schema_field(MEASURED)
-class FiguresField(ReadField):
-    """name → number."""
+class FigureSerializer(serializers.Serializer):
+    """One figure behind the text."""
 
-    def to_representation(self, value: Any) -> Any:
-        return dict(value)
+    name = serializers.CharField()
+    value = serializers.FloatField()
 
 
 class ComplianceEvidenceSerializer(serializers.Serializer):
@@ -40,8 +35,11 @@ class ComplianceEvidenceSerializer(serializers.Serializer):
 
     kind = serializers.CharField(help_text="Name of the test.")
     text = serializers.CharField()
-    figures = FiguresField()
+    figures = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField(help_text="Page of the console that shows it.")
+
+    def get_figures(self, evidence: Evidence) -> FigureSerializer(many=True):  # type: ignore[valid-type]
+        return [{"name": name, "value": value} for name, value in evidence.figures.items()]
 
     def get_url(self, evidence: Evidence) -> str:
         return reverse(evidence.page)
@@ -85,7 +83,7 @@ class CatalogueScoreSerializer(serializers.Serializer):
              "requirement": "Prompt injection is looked for.", "status": "pass",
              "evidence": [{"kind": "injections_are_looked_for",
                            "text": "1 guardrails of every project look for prompt injection.",
-                           "figures": {"guardrails": 1}, "url": "/admin/guardrails/"}],
+                           "figures": [{"name": "guardrails", "value": 1.0}], "url": "/admin/guardrails/"}],
              "remediation": "Add a guardrail for prompt injection for every project.",
              "reference_source": "OWASP Top 10 for LLM Applications 2025"}
         ],
