@@ -4,8 +4,8 @@ from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
 from analytics.api.views import (
-    anomalies,
     alerts,
+    anomalies,
     compliance,
     exports,
     forecasts,

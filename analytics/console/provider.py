@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from analytics.console import annotations, comparisons, gallery, picker, views
-from analytics.console.anomalies import views as feed
 from analytics.alerts.anomalies import AnomalySource
 from analytics.console import alerts, annotations, comparisons, gallery, picker, views
+from analytics.console.anomalies import views as feed
 from analytics.console.compare import compare_page
 from analytics.console.compliancepage import compliance_page
 from analytics.console.explorer import views as explorer

@@ -9,7 +9,7 @@ import gateway.ledger.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("analytics", "0012_forecast_runs"),
+        ("analytics", "0015_forecast_runs"),
         ("gateway", "0021_saved_views"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
