@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.guardrails import veils
 from gateway.guardrails.checks.deny_list import DenyListCheck
 from gateway.guardrails.checks.injection import THRESHOLD, InjectionCheck
 from gateway.guardrails.checks.json_schema import JsonSchemaCheck
@@ -112,16 +113,22 @@ class Verdict:
 def is_clean(texts: Iterable[str], rails: Sequence[Rail]) -> bool:
     """Whether no guardrail finds anything in any of the texts: `screen` would leave them as they are."""
     for text in texts:
+        in_json = veils.is_json(text)
         for rail in rails:
-            if rail.check.find(text):
+            if veils.find(rail.check, text, in_json=in_json):
                 return False
     return True
 
 
-def screen(text: str, rails: Iterable[Rail], verdict: Verdict) -> str:
-    """The text after every guardrail in order, each seeing what the one before left; findings go to `verdict`."""
+def screen(text: str, rails: Iterable[Rail], verdict: Verdict, *, in_json: bool | None = None) -> str:
+    """The text after every guardrail in order, each seeing what the one before left; findings go to `verdict`.
+
+    `in_json`: whether it is JSON text, or a piece of one; None: as it begins.
+    """
+    if in_json is None:
+        in_json = veils.is_json(text)
     for rail in rails:
-        findings = rail.check.find(text)
+        findings = veils.find(rail.check, text, in_json=in_json)
         if findings:
             verdict.add(rail, findings)
             if rail.action == REDACT:

@@ -6,6 +6,7 @@ not ended (keys, addresses and tokens are such runs); a finding that may still g
 
 from collections.abc import Sequence
 
+from gateway.guardrails import veils
 from gateway.guardrails.rails import Rail, Verdict, screen
 
 MAX_HELD = 16_384
@@ -23,6 +24,7 @@ class TextWindow:
         self._span = max((rail.window for rail in self._running), default=0)
         self._verdict = verdict
         self._pending = ""
+        self._in_json: bool | None = None
         self._parts: list[str] = []
         self._size = 0
 
@@ -34,9 +36,11 @@ class TextWindow:
         if not self._running:
             return text
         self._pending += text
+        if self._in_json is None and not self._pending.isspace():
+            self._in_json = veils.is_json(self._pending)
         cut = self._cut()
         ready, self._pending = self._pending[:cut], self._pending[cut:]
-        return screen(ready, self._running, self._verdict) if ready else ""
+        return self._screened(ready) if ready else ""
 
     def flush(self) -> str:
         """The rest, at the end of the text; whole texts are judged here."""
@@ -44,13 +48,21 @@ class TextWindow:
         if self._whole and self._parts:
             screen("".join(self._parts), self._whole, self._verdict)
             self._parts.clear()
-        return screen(rest, self._running, self._verdict) if rest else ""
+        return self._screened(rest) if rest else ""
+
+    def _screened(self, text: str) -> str:
+        return screen(text, self._running, self._verdict, in_json=self._in_json)
 
     def _cut(self) -> int:
         text = self._pending
         cut = _before_run(text, max(0, len(text) - self._span))
         starts = sorted(
-            ((finding.start, finding.end) for rail in self._running for finding in rail.check.find(text)), reverse=True
+            (
+                (finding.start, finding.end)
+                for rail in self._running
+                for finding in veils.find(rail.check, text, in_json=bool(self._in_json))
+            ),
+            reverse=True,
         )
         for start, end in starts:
             if end > cut:

@@ -20,7 +20,7 @@ RAILS = (
 
 def request_text(fields: Mapping[str, Any], limit: int) -> tuple[str, bool]:
     """`(JSON, whether it was cut at limit characters)`; personal data and secrets are redacted."""
-    changed = texts.change_request(dict(fields), _redacted)
+    changed = texts.change_every(dict(fields), _redacted)
     try:
         text = orjson.dumps(changed).decode()
     except TypeError:
@@ -36,7 +36,7 @@ def response_text(body: bytes, dialect: str, *, is_stream: bool) -> str:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:  # cut, or not JSON
         return _redacted(body.decode("utf-8", "replace"))
-    return orjson.dumps(texts.change_answer(answer, _redacted) if isinstance(answer, dict) else answer).decode()
+    return orjson.dumps(texts.change_every(answer, _redacted)).decode()
 
 
 def _stream(body: bytes, dialect: str) -> str:
@@ -47,7 +47,11 @@ def _stream(body: bytes, dialect: str) -> str:
     out = b""
     for event in sse.events(body):
         value = sse.load(event)
-        out += guard.encode(guard.event(value)) if value is not None else _redacted_bytes(event)
+        out += (
+            guard.encode([texts.change_every(item, _redacted) for item in guard.event(value)])
+            if value is not None
+            else _redacted_bytes(event)
+        )
     return (out + guard.encode(guard.finish())).decode("utf-8", "replace")
 
 

@@ -85,8 +85,8 @@ def _conclude(call: Call, changed: dict[str, Any], verdict: Verdict, service: Gu
     if not verdict.hits:
         return
     service.count(call, verdict.hits, call_module.ip_hash(call.client_ip))
+    tell(call, verdict)
     if verdict.blocked_by is not None:
         raise refusal(verdict.blocked_by)
-    tell(call, verdict)
     if changed != call.fields:
         call.replace(changed)

@@ -1,6 +1,7 @@
 """Words and phrases that may not occur. Literal text only: no pattern of a user's runs here, so none can be slow."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from gateway.guardrails.finding import Finding
@@ -19,7 +20,7 @@ class DenyListCheck:
     is_whole = False
 
     def __init__(self, terms: Sequence[str]) -> None:
-        cleaned = [" ".join(term.split()) for term in terms if term.strip()]
+        cleaned = [" ".join(unicodedata.normalize("NFKC", term).split()) for term in terms if term.strip()]
         if not cleaned:
             raise ValueError("a deny list needs at least one term")
         if len(cleaned) > MAX_TERMS or any(len(term) > MAX_TERM_CHARS for term in cleaned):

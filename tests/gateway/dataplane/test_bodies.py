@@ -107,3 +107,24 @@ def test_streams_of_other_kinds_are_redacted_as_text(dialect: str) -> None:
     assert (
         redaction.response_text(b"data: bob@example.com\n\n", dialect, is_stream=True) == "data: [REDACTED:email]\n\n"
     )
+
+
+def test_personal_data_beside_the_texts_is_redacted_too() -> None:
+    mail = "eve@example.com"
+    fields = {
+        "model": "m", "user": mail, "metadata": {"by": mail}, "n": 1,
+        "messages": [{"role": "user", "name": mail, "content": [
+            {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": f"from {mail}"}}]}],
+        "tools": [{"name": "f", "description": f"Writes to {mail}."}],
+    }  # fmt: skip
+    answer = {"output": [], "user": mail, "metadata": {"by": mail}}
+    event = {"type": "response.created", "response": answer}
+    stream = b"event: response.created\ndata: " + json.dumps(event).encode() + b"\n\n"
+
+    text, _ = redaction.request_text(fields, 10_000)
+    whole = redaction.response_text(json.dumps(answer).encode(), "openai-responses", is_stream=False)
+    streamed = redaction.response_text(stream, "openai-responses", is_stream=True)
+
+    assert [found.count(mail) for found in (text, whole, streamed)] == [0, 0, 0]
+    assert [found.count("[REDACTED:email]") for found in (text, whole, streamed)] == [5, 2, 2]
+    assert json.loads(text)["n"] == 1

@@ -137,6 +137,47 @@ def sentence_of(guarded: Guarded) -> str:
     return str(guarded.chat("say something", seed=5).json()["choices"][0]["message"]["content"])
 
 
+def test_texts_of_a_long_request_keep_their_places(guarded: Guarded, recorder: Recorder) -> None:
+    """The system prompt stands before the messages in the body, which is not the order of the gateway's own names."""
+    guarded.add("pii", "redact")
+    mail, long = f"mail {MAIL}", "word " * 12_000
+    body = {"model": "recorded", "instructions": mail, "input": long, "max_output_tokens": 20}
+
+    guarded.stack.request("POST", "/v1/responses", body, guarded.secret)
+
+    sent = json.loads(recorder.bodies[-1])
+    assert (sent["instructions"], sent["input"]) == ("mail [REDACTED:email]", long)
+
+
+def test_a_document_and_a_tools_description_are_looked_at(guarded: Guarded) -> None:
+    guarded.add("deny_list", "block", config={"terms": ["forbidden phrase"]})
+    document = {
+        "type": "document",
+        "source": {"type": "text", "media_type": "text/plain", "data": "a forbidden phrase"},
+    }
+    tool = {"name": "f", "description": "A FORBIDDEN\u200b phrase", "input_schema": {"type": "object"}}
+    asked = {"model": "gpt-4o", "max_tokens": 9}
+
+    for fields in (
+        {"messages": [{"role": "user", "content": [document]}]},
+        {"messages": [{"role": "user", "content": "hi"}], "tools": [tool]},
+    ):
+        answer = guarded.stack.request("POST", "/v1/messages", {**asked, **fields}, guarded.secret)
+        assert (answer.status, answer.headers["x-gateway-guardrail"]) == (403, "deny_list-input=block")
+
+
+def test_what_is_redacted_in_arguments_leaves_them_json(guarded: Guarded, recorder: Recorder) -> None:
+    guarded.add("pii", "redact")
+    calls = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": json.dumps({"t": f"to\n{MAIL}"})}}]
+    turns = [{"role": "user", "content": "x"}, {"role": "assistant", "content": None, "tool_calls": calls}]
+    body = {"model": "recorded", "messages": [*turns, {"role": "tool", "tool_call_id": "c", "content": "done"}]}
+
+    guarded.stack.request("POST", "/v1/chat/completions", body, guarded.secret)
+
+    sent = json.loads(recorder.bodies[-1])["messages"][1]["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(sent) == {"t": "to\n[REDACTED:email]"}
+
+
 def test_a_whole_answer_is_screened(guarded: Guarded) -> None:
     said = sentence_of(guarded)
     word = said.split()[1].strip(".,")
