@@ -4,8 +4,9 @@ from decimal import Decimal
 from typing import TypedDict, Unpack
 
 from django.db import transaction
+from django.db.models import Q
 
-from gateway.models import CachePolicy, Organization, Project
+from gateway.models import CachePolicy, Model, Organization, Project, Route
 from gateway.services import policies
 from gateway.services.audit import Actor
 from gateway.services.errors import Invalid
@@ -28,8 +29,15 @@ class PolicyFields(TypedDict, total=False):
 
 
 def _check(policy: CachePolicy) -> None:
-    if policy.is_semantic and not policy.embedding_model:
+    if not policy.is_semantic:
+        return
+    if not policy.embedding_model:
         raise Invalid("embedding_model_missing", "A semantic cache needs an embedding model.", field="embedding_model")
+    offered = Q(organization=policy.organization) | Q(organization=None)
+    is_model = Model.objects.filter(offered, name=policy.embedding_model).exists()
+    if not is_model and not Route.objects.filter(offered, alias=policy.embedding_model).exists():
+        message = f"There is no model or route '{policy.embedding_model}'."
+        raise Invalid("embedding_model_unknown", message, field="embedding_model")
 
 
 KIND = policies.Kind(CachePolicy, "cache_policy", POLICY_FIELDS, _check)

@@ -43,7 +43,8 @@ class JsonSchemaCheck:
             raise ValueError(f"not a JSON schema: {error.message}") from error
         _check_patterns(schema)
         self._validator = _validator_class()(schema)
-        if any(_is_valid(self._validator, value) is None for value in (None, 0, "", [], {})):
+        samples: tuple[Any, ...] = (None, 0, "", [], {})
+        if any(_is_valid(self._validator, sample) is None for sample in samples):
             raise ValueError("the schema refers to itself without end")
 
     def find(self, text: str) -> Sequence[Finding]:

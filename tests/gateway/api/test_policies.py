@@ -38,6 +38,7 @@ def test_a_policy_is_made_changed_erased_and_deleted_with_an_audit_trail(
         ({"ttl_s": 31 * 86_400}, 400, "max_value"),
         ({"max_entry_bytes": 10}, 400, "min_value"),
         ({"is_semantic": True}, 400, "embedding_model_missing"),
+        ({"is_semantic": True, "embedding_model": "nowhere"}, 400, "embedding_model_unknown"),
         ({"similarity_threshold": "1.1"}, 400, "max_value"),
         ({"surprise": 1}, 400, "unknown_field"),
     ],
