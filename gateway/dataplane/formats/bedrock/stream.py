@@ -48,8 +48,6 @@ class Reader:
             self._buffer.add_data(data)
             for message in self._buffer:
                 found += self._message(message.headers, message.payload)
-                if self.is_broken:
-                    break
         except self._buffer_errors() as error:
             found.append(self._fail("invalid_stream", f"the event stream cannot be read ({type(error).__name__})"))
         return found
@@ -64,6 +62,8 @@ class Reader:
         return ParserError
 
     def _message(self, headers: Json, payload: bytes) -> list[Event]:
+        if self.is_broken:
+            return []
         try:
             said = orjson.loads(payload) if payload else {}
         except orjson.JSONDecodeError:
