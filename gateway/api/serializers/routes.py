@@ -28,13 +28,13 @@ def _texts(choices: Any = None, **kwargs: Any) -> serializers.ListField:
 
 
 class TargetSerializer(Record):
-    """One target: lower `priority` first, within a priority by `weight`."""
+    """One target: lower `priority` first, within a priority by `weight`; weight 0 comes last."""
 
     model = Scoped(queryset=Model.objects.select_related("provider"), platform=True)
     model_name = serializers.CharField(source="model.name", read_only=True)
     provider_slug = serializers.CharField(source="model.provider.slug", read_only=True)
     priority = serializers.IntegerField(min_value=0, max_value=1000, default=0)
-    weight = serializers.IntegerField(min_value=1, max_value=1_000_000, default=1)
+    weight = serializers.IntegerField(min_value=0, max_value=1_000_000, default=1)
 
     class Meta:
         model = RouteTarget

@@ -52,12 +52,21 @@ def test_every_error_is_a_problem_document(caller: Caller) -> None:
 
 
 def test_faulty_inputs_are_named_by_path(company: factories.Acme, caller: Caller) -> None:
-    target = {"model": str(company.model.pk), "weight": 0}
+    target = {"model": str(company.model.pk), "weight": -1}
 
     response = caller("admin").post(f"{API}/routes", {"alias": "x", "targets": [target]}, format="json")
 
     assert response.status_code == 400
     assert [(e["field"], e["code"]) for e in response.json()["errors"]] == [("targets.0.weight", "min_value")]
+
+
+def test_a_target_of_weight_0_is_kept_as_such(company: factories.Acme, caller: Caller) -> None:
+    target = {"model": str(company.model.pk), "weight": 0}
+
+    response = caller("admin").post(f"{API}/routes", {"alias": "x", "targets": [target]}, format="json")
+
+    assert response.status_code == 201, response.json()
+    assert [item["weight"] for item in response.json()["targets"]] == [0]
 
 
 def test_a_failure_nobody_foresaw_says_nothing(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
