@@ -6,11 +6,13 @@ from typing import TypedDict, Unpack
 from django.db import transaction
 from django.db.models import Q
 
-from gateway.models import CachePolicy, Model, Organization, Project, Route
+from gateway.models import CachePolicy, Model, Organization, Project, Route, RouteTarget
 from gateway.services import policies
 from gateway.services.audit import Actor
 from gateway.services.errors import Invalid
 
+EMBEDDINGS = "embeddings"
+"""The capability of a model that makes them; one without capabilities may do anything."""
 POLICY_FIELDS = (
     "is_enabled", "ttl_s", "is_shared", "max_entry_bytes", "is_semantic", "embedding_model", "similarity_threshold",
 )  # fmt: skip
@@ -34,10 +36,14 @@ def _check(policy: CachePolicy) -> None:
     if not policy.embedding_model:
         raise Invalid("embedding_model_missing", "A semantic cache needs an embedding model.", field="embedding_model")
     offered = Q(organization=policy.organization) | Q(organization=None)
-    is_model = Model.objects.filter(offered, name=policy.embedding_model).exists()
-    if not is_model and not Route.objects.filter(offered, alias=policy.embedding_model).exists():
-        message = f"There is no model or route '{policy.embedding_model}'."
-        raise Invalid("embedding_model_unknown", message, field="embedding_model")
+    name = policy.embedding_model
+    routed = Q(pk__in=RouteTarget.objects.filter(route__in=Route.objects.filter(offered, alias=name)).values("model"))
+    models = list(Model.objects.filter((offered & Q(name=name)) | routed))
+    if not models:
+        raise Invalid("embedding_model_unknown", f"There is no model or route '{name}'.", field="embedding_model")
+    if unable := [model.name for model in models if model.capabilities and EMBEDDINGS not in model.capabilities]:
+        message = f"The model '{unable[0]}' makes no embeddings: its capabilities do not name '{EMBEDDINGS}'."
+        raise Invalid("embedding_model_unable", message, field="embedding_model")
 
 
 KIND = policies.Kind(CachePolicy, "cache_policy", POLICY_FIELDS, _check)

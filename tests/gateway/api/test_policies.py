@@ -55,6 +55,25 @@ def test_what_cannot_be_is_refused(
     assert code in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "status"),
+    [(["chat", "tools"], 400), (["embeddings"], 201), (["chat", "embeddings"], 201), ([], 201)],
+)
+@pytest.mark.parametrize("name", ["gpt-4o", "fast"])
+def test_a_model_that_makes_no_embeddings_is_refused_by_name_and_by_route(
+    company: factories.Acme, caller: Caller, name: str, capabilities: list[str], status: int
+) -> None:
+    company.model.capabilities = capabilities
+    company.model.save()
+    body = {"project": str(company.assistant.pk), "is_semantic": True, "embedding_model": name}
+
+    answer = caller("admin").post(PATH, body, format="json")
+
+    assert answer.status_code == status
+    if status == 400:
+        assert "embedding_model_unable" in answer.content.decode()
+
+
 def test_a_foreign_project_does_not_exist(company: factories.Acme, caller: Caller) -> None:
     answer = caller("admin").post(PATH, {"project": str(company.globex_project.pk)}, format="json")
 
