@@ -45,6 +45,13 @@ class Exchange:
                 raise self.error
             await self._wait()
 
+    async def first_piece(self) -> None:
+        """Wait until the body has begun, or the answer has ended without one; raises `UpstreamError`."""
+        while not self._pieces and not self.complete:
+            if self.error is not None:
+                raise self.error
+            await self._wait()
+
     async def next_piece(self) -> bytes:
         """Everything that has arrived since the last call; `b""` at the end. Raises `UpstreamError` on a cut."""
         while not self._pieces:

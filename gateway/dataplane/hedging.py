@@ -18,7 +18,7 @@ HEDGE_LOST = "hedge_lost"
 
 
 class Race:
-    """At most two attempts until one has the head of an answer that stands."""
+    """At most two attempts until one has the first bytes of an answer that stands: a head alone says nothing yet."""
 
     def __init__(self, relay: "Relay", first: Attempt, after_s: float) -> None:
         self.relay = relay
@@ -49,7 +49,14 @@ class Race:
             raise
 
     def _start(self, attempt: Attempt) -> None:
-        self.running[asyncio.get_running_loop().create_task(self.relay.ask(attempt))] = attempt
+        self.running[asyncio.get_running_loop().create_task(self._ask(attempt))] = attempt
+
+    async def _ask(self, attempt: Attempt) -> None:
+        """Wait for the head and, of a good answer, for the beginning of its body. Raises `UpstreamError`."""
+        await self.relay.ask(attempt)
+        exchange = attempt.exchange
+        if exchange is not None and exchange.status < 300:
+            await exchange.first_piece()
 
     def _hedge(self) -> None:
         step = self.relay.plan.spare(f"hedge after {self.after_s * 1000:.0f} ms")

@@ -300,9 +300,10 @@ def test_nothing_is_repeated_once_the_client_was_sent_something(routes: Routes) 
 
 
 # ---- hedging ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("fault", ["sim-fault-hang", "sim-fault-slow-first-byte@15000"])
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_slow_target_is_hedged_and_both_attempts_are_billed(routes: Routes, stream: bool) -> None:
-    slow, quick = routes.model("sim-fault-hang", first_byte_timeout_ms=20_000), routes.model("gpt-4o")
+def test_a_slow_target_is_hedged_and_both_attempts_are_billed(routes: Routes, stream: bool, fault: str) -> None:
+    slow, quick = routes.model(fault, first_byte_timeout_ms=20_000), routes.model("gpt-4o")
     alias = routes.route(slow, quick, hedge_after_ms=100)
 
     answer = routes.call(alias, stream=stream)
