@@ -26,7 +26,7 @@ class TooLongError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One span. Ids are lower-case hexadecimal, empty when missing; times are Unix nanoseconds, 0 when not set."""
+    """One span. Ids are lower-case hexadecimal, empty when missing or all zeros; times are Unix nanoseconds, else 0."""
 
     trace_id: str
     span_id: str
@@ -81,9 +81,9 @@ def _resource_spans(group: Any) -> Iterator[Span]:
     for scope in group.scope_spans:
         for span in scope.spans:
             yield Span(
-                span.trace_id.hex(),
-                span.span_id.hex(),
-                span.parent_span_id.hex(),
+                _hex(span.trace_id.hex(), 32),
+                _hex(span.span_id.hex(), 16),
+                _hex(span.parent_span_id.hex(), 16),
                 span.name,
                 span.start_time_unix_nano,
                 span.end_time_unix_nano,
@@ -147,9 +147,10 @@ def _objects(parent: Any, name: str) -> list[dict[str, Any]]:
 
 
 def _hex(value: Any, digits: int) -> str:
-    """An id of the right length; anything else is as good as none."""
+    """An id of the right length with a bit set (W3C Trace Context, "trace-id"); anything else is as good as none."""
     text = value.lower() if isinstance(value, str) else ""
-    return text if len(text) == digits and all(letter in "0123456789abcdef" for letter in text) else ""
+    is_id = len(text) == digits and text.strip("0") and all(letter in "0123456789abcdef" for letter in text)
+    return text if is_id else ""
 
 
 def _json_attributes(holder: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """What becomes of spans, by the attributes of several generations of instrumentations. Pure."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from gateway.imports.records import BadValueError
 from gateway.otlp import genai, messages
@@ -184,6 +186,28 @@ def test_answers_are_what_the_official_messages_read():
     assert (error.code, error.message) == (14, "later")
     assert messages.success(0, "", JSON) == b"{}"
     assert messages.success(2, "x", JSON) == b'{"partialSuccess":{"rejectedSpans":"2","errorMessage":"x"}}'
+
+
+@pytest.mark.parametrize("media_type", [JSON, PROTOBUF])
+def test_ids_of_zeros_are_none(media_type):
+    spans = [{"traceId": "0" * 32, "spanId": "eee19b7ec3c1b174", "parentSpanId": "0" * 16},
+             {"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "0" * 16}]  # fmt: skip
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
+    if media_type == PROTOBUF:
+        request = ExportTraceServiceRequest()
+        scope = request.resource_spans.add().scope_spans.add()
+        for ids in spans:
+            scope.spans.add(
+                trace_id=bytes.fromhex(ids["traceId"]),
+                span_id=bytes.fromhex(ids["spanId"]),
+                parent_span_id=bytes.fromhex(ids.get("parentSpanId", "")),
+            )
+        body = request.SerializeToString()
+
+    first, second = decode(body, media_type)
+
+    assert (first.trace_id, first.span_id, first.parent_id) == ("", "eee19b7ec3c1b174", "")
+    assert (second.trace_id, second.span_id) == ("5b8efff798038103d269b633813fc60c", "")
 
 
 @given(st.binary(max_size=200))
