@@ -87,6 +87,10 @@ class Deployment:
         """The provider asked for a pause (429 with `Retry-After`): others are preferred until then."""
         self.cooldown_until = max(self.cooldown_until, now + min(seconds, LONGEST_COOLDOWN_S))
 
+    def has_news(self, now: float) -> bool:
+        """Whether this process called it, or knows that it is left alone: else there is nothing to export."""
+        return bool(self.last_used or self.breaker.opened) or self.breaker.state != CLOSED or self.cooldown_until > now
+
     def latency_ms(self, now: float, *, is_stream: bool) -> float | None:
         """Peak-sensitive mean of what such a call waits for; of the other sort while there was none of its own."""
         own, other = (self.first, self.whole) if is_stream else (self.whole, self.first)
@@ -160,8 +164,8 @@ class Deployments:
 
     def metrics(self) -> list[str]:
         """Prometheus lines: breaker state and openings, running attempts, cool-downs."""
-        shown = sorted(self, key=lambda d: (d.slug, d.model, d.provider))
         now = self.clock()
+        shown = sorted((d for d in self if d.has_news(now)), key=lambda d: (d.slug, d.model, d.provider))
         lines = ["# HELP gateway_breaker_state 0 closed, 1 half-open, 2 open", "# TYPE gateway_breaker_state gauge"]
         lines += [f"gateway_breaker_state{{{_labels(d)}}} {STATE_NUMBERS[d.breaker.state]}" for d in shown]
         lines.append("# TYPE gateway_breaker_opened_total counter")

@@ -6,6 +6,7 @@ this host is answered, for the figures say what is spent.
 """
 
 import asyncio
+import gzip
 import hmac
 import os
 import time
@@ -263,7 +264,8 @@ class Exposition:
         return []
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"").decode("latin-1")
+        headers = dict(scope["headers"])
+        given = headers.get(b"authorization", b"").decode("latin-1")
         if scope["method"] not in ("GET", "HEAD"):
             await _answer(send, 405, b"")
         elif not may_scrape(given, (scope.get("client") or ("", 0))[0]):
@@ -272,10 +274,15 @@ class Exposition:
             publisher: Any = self._runtime.services[Publisher.name]
             own = await publisher.text()
             others = await asyncio.to_thread(publisher.siblings)
-            await _answer(send, 200, merged([own, *others]).encode())
+            body = merged([own, *others]).encode()
+            more = [(b"vary", b"accept-encoding")]
+            if b"gzip" in headers.get(b"accept-encoding", b""):
+                body = await asyncio.to_thread(gzip.compress, body, 1)
+                more.append((b"content-encoding", b"gzip"))
+            await _answer(send, 200, body, *more)
 
 
-async def _answer(send: Send, status: int, body: bytes) -> None:
-    headers = [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body))]
+async def _answer(send: Send, status: int, body: bytes, *more: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body)), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -16,6 +16,8 @@ DURATION_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24,
 FIRST_TOKEN_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
 MAX_SERIES = 1_000
+MAX_TIMED = 100
+"""Combinations with histograms of their own: up to 36 samples each, where a counter is one."""
 TOKEN_CLASSES = {
     "input": "input_tokens",
     "cache_read": "cache_read_tokens",
@@ -75,12 +77,12 @@ class Series:
     output_tokens: Histogram = field(default_factory=lambda: Histogram(TOKENS))
 
     def add(self, line: Mapping[str, Any]) -> None:
-        """One journalled line."""
+        """One journalled line, but for its times."""
         is_attempt = line["kind"] == "attempt"
         self.requests += line.get("is_final", True)
         self.attempts += is_attempt
         if is_attempt:
-            self._measure(line)
+            self._count_tokens(line)
         cost = line.get("cost")
         if cost is None:
             self.unpriced += 1
@@ -91,11 +93,14 @@ class Series:
             except InvalidOperation:  # a pricer of somebody's own; settling must not fail for it
                 self.unpriced += 1
 
-    def _measure(self, line: Mapping[str, Any]) -> None:
+    def time(self, line: Mapping[str, Any]) -> None:
+        """How long an attempt took."""
         if (duration := line.get("duration_ms")) is not None:
             self.duration.observe(duration / 1000)
         if (first := line.get("ttft_ms")) is not None:
             self.first_token.observe(first / 1000)
+
+    def _count_tokens(self, line: Mapping[str, Any]) -> None:
         if (tokens := line.get("input_tokens")) is not None:
             self.input_tokens.observe(tokens)
             self.output_tokens.observe(line.get("output_tokens", 0))
@@ -115,6 +120,7 @@ class Metrics:
     damaged: Counter[str] = field(default_factory=Counter)
     """Streams ended for an event that is no JSON object, by provider."""
     active: int = 0
+    _with_times: set[Key] = field(default_factory=set)
 
     def settled(self, status: str, line: Mapping[str, Any]) -> None:
         """A line was journalled: an attempt's, a cache hit's or a denial's."""
@@ -127,3 +133,13 @@ class Metrics:
                 key = Key(line["endpoint"], OTHER, OTHER, status)
             series = self.series.setdefault(key, Series())
         series.add(line)
+        if line["kind"] == "attempt":
+            self._timed(key, series).time(line)
+
+    def _timed(self, key: Key, series: Series) -> Series:
+        """Whose histograms a combination has: its own, or those of all that came after the cap."""
+        if key not in self._with_times:
+            if len(self._with_times) >= MAX_TIMED:
+                return self.series.setdefault(Key(key.endpoint, OTHER, OTHER, key.status), Series())
+            self._with_times.add(key)
+        return series

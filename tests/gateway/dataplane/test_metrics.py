@@ -1,5 +1,6 @@
 """What `/metrics` says: exact counts after known lines, the format, the merge of processes, who may read it."""
 
+import gzip
 import os
 import re
 from decimal import Decimal
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.dataplane import metrics
+from gateway.dataplane.deployments import Deployments
 from gateway.dataplane.exposition import escaped, labelled, may_scrape, merged
 from gateway.dataplane.metrics import Key, Metrics
 from tests.gateway.dataplane.conftest import World
@@ -56,6 +58,31 @@ def test_combinations_of_labels_are_capped(monkeypatch):
 
     assert len(found.series) == 4
     assert found.series[Key("/v1/chat/completions", "other", "other", "ok")].requests == 7
+
+
+def test_histograms_are_capped_before_counters_are(monkeypatch):
+    monkeypatch.setattr(metrics, "MAX_TIMED", 2)
+    found = Metrics()
+    for index in (0, 1, 2, 3, 0):
+        found.settled("ok", {**LINE, "model_served": f"m{index}"})
+
+    def of(model: str, provider: str = "openai") -> tuple[int, int, int]:
+        one = found.series[Key("/v1/chat/completions", provider, model, "ok")]
+        return one.requests, one.duration.count, one.first_token.count
+
+    assert [of(f"m{index}") for index in range(4)] == [(2, 2, 2), (1, 1, 1), (1, 0, 0), (1, 0, 0)]
+    assert of("other", "other") == (0, 2, 2)
+
+
+def test_a_deployment_that_was_never_called_is_not_exported():
+    deployments = Deployments()
+    deployments.named("1", "quiet", "m")
+    deployments.named("2", "called", "m").began(5.0)
+    deployments.named("3", "cooling", "m").cool_down(deployments.clock(), 60)
+
+    lines = [line for line in deployments.metrics() if line.startswith("gateway_breaker_state{")]
+
+    assert [line.partition('"')[2].partition('"')[0] for line in lines] == ["called", "cooling"]
 
 
 def test_label_values_are_escaped():
@@ -130,6 +157,16 @@ def test_a_real_process_says_what_it_did(world: World) -> None:
         assert after[name] >= 0
     assert after["gateway_spool_writable{}"] == 1
     assert after["process_start_time_seconds{}"] > 1_700_000_000
+
+
+def test_who_accepts_gzip_is_sent_it(world: World) -> None:
+    plain = world.stack.get("/metrics")
+    packed = world.stack.request("GET", "/metrics", None, Accept_Encoding="gzip, deflate")
+
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert b"# TYPE gateway_active_requests gauge" in gzip.decompress(packed.body)
+    assert len(packed.body) * 4 < len(plain.body)
 
 
 def test_siblings_on_the_host_are_in_the_answer(world: World) -> None:
