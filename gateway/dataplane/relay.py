@@ -292,7 +292,9 @@ class Relay:
         outcome.first_byte_clock = first_byte
         line = settle(attempt, outcome, self.runtime)
         self.client.finished(outcome, line)
-        end = _closing(line, outcome, denied, self.call, watcher) + watcher.tail
+        end = _closing(line, outcome, denied, self.call, watcher)
+        if denied is None:  # nothing may follow an error
+            end += watcher.tail
         if self._is_file(exchange):
             if outcome.status != "ok":  # the connection ends without the end of the file, so that it shows
                 return

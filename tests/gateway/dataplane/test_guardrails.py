@@ -122,6 +122,15 @@ def test_a_project_has_the_organizations_guardrails_and_its_own(guarded: Guarded
     assert guarded.stack.request("POST", "/v1/chat/completions", body, other).status == 200
 
 
+def test_guardrails_of_another_organization_do_not_apply(guarded: Guarded, world: World) -> None:
+    guarded.add("deny_list", "block", config={"terms": ["tabu"]})
+
+    answer = world.stack.chat(world.secret, "gpt-4o", "tabu")
+
+    assert guarded.chat("tabu").status == 403
+    assert (answer.status, answer.headers.get("x-gateway-guardrail")) == (200, None)
+
+
 def test_a_long_text_is_screened_whole_while_others_are_served(guarded: Guarded, recorder: Recorder) -> None:
     guarded.add("pii")
     text = "lorem ipsum " * 60_000 + f"{CARD} " + "dolor sit " * 60_000
@@ -221,6 +230,25 @@ def test_a_stream_that_is_blocked_ends_with_the_reason_and_is_paid_for(guarded: 
         "attempt", "denied", "guardrail_blocked", 403,
     )  # fmt: skip
     assert line["cost"] > 0
+
+
+@pytest.mark.parametrize(("path", "end"), [("/v1/messages", b"message_stop"), ("/v1/chat/completions", b"[DONE]")])
+def test_an_error_ends_a_blocked_stream(guarded: Guarded, path: str, end: bytes) -> None:
+    name = "gpt-4o"
+    if path == "/v1/messages":  # its own dialect, which passes
+        name, base = "guarded-claude", guarded.stack.simulator.url
+        guarded.stack.model(guarded.stack.provider(name, kind="anthropic", base_url=base), name, "claude-haiku-4-5")
+        guarded.stack.wait_until_current()
+    body = {"model": name, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 20, "stream": True}
+    plain = guarded.stack.request("POST", path, body, guarded.secret)
+    guarded.add("json_schema", "block", "output", config={"schema": '{"type": "object"}'})
+
+    blocked = guarded.stack.request("POST", path, body, guarded.secret)
+
+    assert end in plain.body
+    _, _, rest = blocked.body.partition(b"blocked this")
+    assert rest
+    assert [line for line in rest.split(b"\n")[1:] if line and not line.startswith(b":")] == []
 
 
 def test_an_answer_that_is_not_the_asked_shape_is_refused(guarded: Guarded) -> None:
