@@ -43,6 +43,29 @@ def test_holds_larger_than_costs_leave_no_money_unspent(cluster: Cluster) -> Non
     assert_settled(cluster, budget, organization, "0.50", 50)
 
 
+def test_money_that_a_running_call_holds_is_asked_for_again(cluster: Cluster) -> None:
+    organization = cluster.organization("reserved")
+    project = cluster.project(organization)
+    cluster.model(cluster.provider("reserved"), "sim-paced-40x150")  # 6 s, three times as long as a call waits
+    cluster.price("sim-paced-40x150", request="0.06", input="0", output="0")
+    budget = cluster.budget(organization, "0.10")
+    secret, _ = cluster.key(organization, project)
+    cluster.wait_until_current()
+    first, second = cluster.at(cluster.ports[0]), cluster.at(cluster.ports[1])
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(first.chat, secret, "sim-paced-40x150", stream=True, max_tokens=40)
+        cluster.wait_for(lambda: cluster.simulator.stats()["in_flight"] == 1, timeout_s=30)
+        early = second.chat(secret, "sim-paced-40x150", max_tokens=40)
+
+    assert (early.status, early.error_code, early.headers["retry-after"]) == (429, "budget_reserved", "1")
+    assert early.headers["x-gateway-budget"] == budget
+    assert b"[DONE]" in running.result().body
+    cluster.wait_for(lambda: cluster.counter(budget)["spent"] == Decimal("0.06"), timeout_s=30)
+    late = second.chat(secret, "sim-paced-40x150", max_tokens=40)
+    assert (late.status, late.error_code) == (402, "budget_exceeded")
+
+
 def test_a_killed_process_gives_its_money_back_through_its_spool(cluster: Cluster) -> None:
     organization = cluster.organization("killed")
     project = cluster.project(organization)

@@ -141,16 +141,19 @@ def test_a_key_of_another_organization_sees_only_its_own_models(world: World) ->
     stack = world.stack
     other = stack.organization(f"other-{uuid7().hex[-6:]}")
     secret, _ = stack.key(other, stack.project(other))
-    owned = stack.model(stack.provider("private", organization_id=world.organization), "private-model",
+    owned = stack.model(stack.provider("private", organization_id=world.organization), "private-model", "gpt-4o",
                         organization=world.organization)  # fmt: skip
+    stack.route("private-route", [owned], organization_id=world.organization)
     stack.wait_until_current()
 
-    foreign = stack.chat(secret, "private-model")
+    foreign, routed = stack.chat(secret, "private-model"), stack.chat(secret, "private-route")
+    offered = [model["id"] for model in stack.get("/v1/models", secret).json()["data"]]
     own = [model["id"] for model in stack.get("/v1/models", world.secret).json()["data"]]
 
-    assert owned
-    assert (foreign.status, foreign.error_code) == (404, "model_not_found")
-    assert "private-model" in own
+    assert [(answer.status, answer.error_code) for answer in (foreign, routed)] == [(404, "model_not_found")] * 2
+    assert {"private-model", "private-route"}.isdisjoint(offered)
+    assert {"private-model", "private-route"} <= set(own)
+    assert stack.chat(world.secret, "private-route").status == 200
 
 
 def test_a_denial_leaves_a_line_that_costs_nothing(world: World) -> None:
