@@ -73,6 +73,7 @@ def test_bedrock_is_asked_on_its_control_plane() -> None:
         ({"kind": "bedrock", "base_url": "https://bedrock-runtime.us-east-1.amazonaws.com", "credential": "{"},
          "credential"),
         ({"kind": "openai", "base_url": "https://api.openai.com/v1", "options": {"region": "us-east-1"}}, "options"),
+        ({"kind": "bedrock", "base_url": "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1/"}, "base_url"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(fields: dict[str, Any], field: str) -> None:
