@@ -37,10 +37,8 @@ class PassingWatcher:
 
     def feed(self, data: bytes) -> bytes:
         """Bytes to forward now, in order; never re-ordered, never changed but by `_cleaned` and `_look`."""
-        if self._kept_size < KEPT_BYTES:  # for counting tokens locally, should the vendor report none
-            self.kept.append(data)
-            self._kept_size += len(data)
-        data = self._cleaned(self._sound(self._splitter.feed(data)))
+        data = self._keep(self._sound(self._splitter.feed(data)))
+        data = self._cleaned(data)
         if self._is_telling(data):
             return b"".join(filter(None, map(self._look, sse.events(data))))
         return data
@@ -57,7 +55,15 @@ class PassingWatcher:
         """What is left when the upstream ended: a last event without its blank line. What was cut inside is left out,
         so that what follows is not read as a part of it."""
         rest = sse.terminated(self._splitter.rest())
-        return self._look(rest) if rest and not self.is_broken else b""
+        return self._look(self._keep(rest)) if rest and not self.is_broken else b""
+
+    def _keep(self, data: bytes) -> bytes:
+        """For counting tokens locally, should the vendor report none: what came before a damaged event, no matter how
+        much more arrived with it."""
+        if data and self._kept_size < KEPT_BYTES:
+            self.kept.append(data)
+            self._kept_size += len(data)
+        return data
 
     def _sound(self, data: bytes) -> bytes:
         """Whole events up to one that is damaged: that one, and what comes behind it, is nothing for a client."""
