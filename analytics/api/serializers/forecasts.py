@@ -48,7 +48,7 @@ class ForecastQuerySerializer(Input):
         return attrs
 
 
-class IntervalSerializer(serializers.Serializer):
+class ForecastIntervalSerializer(serializers.Serializer):
     """Bounds that the value lies within with probability `level`."""
 
     level = serializers.FloatField()
@@ -61,14 +61,14 @@ class ExpectedPointSerializer(serializers.Serializer):
 
     time = serializers.DateTimeField()
     mean = ValueField(read_only=True)
-    intervals = IntervalSerializer(many=True)
+    intervals = ForecastIntervalSerializer(many=True)
 
 
 class ExpectedTotalSerializer(serializers.Serializer):
     """The sum over the horizon with intervals of its own, narrower than the sum of the points' bounds."""
 
     mean = ValueField(read_only=True)
-    intervals = IntervalSerializer(many=True)
+    intervals = ForecastIntervalSerializer(many=True)
 
 
 class CandidateSerializer(serializers.Serializer):

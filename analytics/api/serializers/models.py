@@ -125,7 +125,7 @@ class ProviderCompareQuerySerializer(CompareQuerySerializer):
     same_model = serializers.BooleanField(default=False, help_text="Compare each model only with itself.")
 
 
-class IntervalSerializer(serializers.Serializer):
+class DifferenceIntervalSerializer(serializers.Serializer):
     """All intervals of one metric cover at once with 95 %; `level` is that of each."""
 
     level = serializers.FloatField()
@@ -146,7 +146,7 @@ class ComparedPairSerializer(serializers.Serializer):
     shared = serializers.FloatField(help_text="Part of the sampled requests of both that are of common sizes.")
     reason = serializers.CharField(help_text="Why it cannot be told; empty otherwise.")
 
-    def get_interval(self, pair: Any) -> IntervalSerializer(allow_null=True):  # type: ignore[valid-type]
+    def get_interval(self, pair: Any) -> DifferenceIntervalSerializer(allow_null=True):  # type: ignore[valid-type]
         return interval_of(pair)
 
 
