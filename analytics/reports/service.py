@@ -82,7 +82,7 @@ def create_report(
     Organization.objects.select_for_update(of=("self",)).get(pk=organization.pk)  # two at once see the same count
     if Report.objects.filter(organization=organization, archived_at=None).count() >= MOST_REPORTS:
         raise Conflict("too_many_reports", f"At most {MOST_REPORTS} reports; put one away first.")
-    if not writer.is_admin and "team" not in fields:
+    if not writer.is_admin and writer.team is not None and "team" not in fields:
         fields["team"] = Team.objects.get(pk=writer.team)
     report = Report(organization=organization, owner=owner, template=template, timezone=organization.reporting_timezone)
     _fill(report, writer, fields)

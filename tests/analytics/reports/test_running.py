@@ -247,6 +247,13 @@ def test_and_for_nobody_else(company: Acme, fields: dict[str, Any]) -> None:
     assert not Report.objects.exists()
 
 
+def test_a_manager_without_a_team_writes_none(company: Acme) -> None:
+    with pytest.raises(Forbidden):
+        create(company, Writer(company.people["dave"], is_admin=False))
+
+    assert not Report.objects.exists()
+
+
 def test_a_manager_does_not_touch_another_teams_report(company: Acme) -> None:
     report = make_report(company, team=company.ads)
 
