@@ -54,7 +54,7 @@ class AnnotationAdmin(ServiceAdmin):
         return annotations.create_annotation(actor=_person(request), **data)
 
     def update(self, request: HttpRequest, row: Any, data: dict[str, Any]) -> Any:
-        return annotations.update_annotation(annotation=row, actor=_person(request), **data)  # type: ignore[typeddict-item]
+        return annotations.update_annotation(annotation=row, actor=_person(request), **data)
 
     def remove(self, request: HttpRequest, row: Any) -> None:
         annotations.delete_annotation(annotation=row, actor=_person(request))

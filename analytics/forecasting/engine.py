@@ -56,8 +56,12 @@ def forecast(
 
 def _from(effect: Effect, dropped: int) -> Effect:
     """The effect without the steps before the first known value."""
-    cut = lambda steps: None if steps is None else list(steps)[dropped:]  # noqa: E731
-    return Effect(effect.name, cut(effect.factors), cut(effect.steps))
+    factors, steps = effect.factors, effect.steps
+    return Effect(
+        effect.name,
+        factors=None if factors is None else factors[dropped:],
+        steps=None if steps is None else steps[dropped:],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email import policy
 from email.message import EmailMessage as StandardMessage
+from email.policy import SMTP, Policy
 from email.utils import formatdate
 from typing import Any
 
@@ -38,8 +38,8 @@ class ReportEmail(EmailMessage):
         self.rendered, self.key = rendered, key
         self.unsubscribe = unsubscribe_url(report, address)
 
-    def message(self) -> Any:
-        found = _Message(policy=policy.SMTP)
+    def message(self, *, policy: Policy[Any] | None = None) -> Any:
+        found = _Message(policy=policy or SMTP)
         found["Subject"] = self.rendered.subject
         found["From"] = settings.DEFAULT_FROM_EMAIL
         found["To"] = self.to[0]

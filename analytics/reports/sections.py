@@ -218,7 +218,7 @@ def _groups(measures: Sequence[Measure], query: Query, result: Result, called: M
         columns.append(Column("change", f"{first.label}, change", "ratio"))
     rows = []
     for group in result.groups:
-        row = [called[name].get(value_of(group.dimensions[name])) for name in query.dimensions]
+        row: list[Any] = [called[name].get(value_of(group.dimensions[name])) for name in query.dimensions]
         row += [group.measures[measure.name] for measure in measures]
         if is_compared:
             row.append(_ratio(group.measures[first.name], (group.previous or {}).get(first.name)))

@@ -213,7 +213,8 @@ def _derive(organization: UUID, ranges: Sequence[Range]) -> None:
     with connection.cursor() as cursor:
         for grain, parts in ((Grain.QUARTER_HOUR, ranges), (Grain.DAY, days)):
             where, at = within("bucket", parts)
-            window, own = f"organization = %(organization)s AND {where}", {"organization": organization, **at}
+            window = f"organization = %(organization)s AND {where}"
+            own: dict[str, Any] = {"organization": organization, **at}
             for cube in cubes.REFRESHED:
                 if grain in cube.grains and (cube.source or grain == Grain.DAY):
                     cursor.execute(f"DELETE FROM {cube.table(grain)} WHERE {window}", own)

@@ -1,8 +1,7 @@
 """Costs' own pages and entries: budgets, keys with what they spend, models with what they cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar
 
 from costs.alerts import BudgetSource
 from costs.console import budgets, keys, marks, models
@@ -32,7 +31,7 @@ class CostsConsole(ConsoleProvider):
         NavEntry("Models", "admin:models", "cube", Section.GATEWAY, 30, also=("admin:gateway_model_changelist",)),
     )
 
+    report_sections: Mapping[str, str] = {"budgets": "costs.reportsections.draw_budgets"}
+
     def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:
         return marks.price_changes(user, organization, start, end)
-
-    report_sections: ClassVar = {"budgets": "costs.reportsections.draw_budgets"}

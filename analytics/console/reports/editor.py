@@ -210,8 +210,10 @@ def _row(section: Mapping[str, Any]) -> SectionRow:
 def _posted(data: QueryDict) -> list[SectionRow]:
     names = ("kind", "title", "measures", "dimension", "chart", "filters", "limit")
     columns = [data.getlist(f"section_{name}") for name in names]
-    rows = [SectionRow(*values) for values in zip_longest(*columns, fillvalue="")]
-    return rows[: sections.MAX_SECTIONS + 1]
+    rows: list[dict[str, Any]] = [
+        dict(zip(names, values, strict=True)) for values in zip_longest(*columns, fillvalue="")
+    ]
+    return [SectionRow(**row) for row in rows[: sections.MAX_SECTIONS + 1]]
 
 
 def _checked(row: SectionRow) -> dict[str, Any] | None:

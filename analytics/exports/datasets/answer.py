@@ -20,7 +20,7 @@ class AnswerDataset:
 
     name = "answer"
     label = "Answer"
-    formats = ("json",)
+    formats: tuple[str, ...] = ("json",)
 
     def check(self, question: Mapping[str, Any], view: View) -> None:
         make_plan(read(question, view), view.scope, datetime.now(UTC))

@@ -18,7 +18,7 @@ from gateway.services.errors import Invalid
 PAGE = 5_000
 WINDOW = ("start", "end")
 LEFT_OUT = frozenset({"before", "after"})
-_TEXT = "text"
+_TEXT: Kind = "text"
 FIELDS: tuple[tuple[str, str, Kind], ...] = (
     ("started_at", "Started", "time"), ("request_id", "Request", _TEXT), ("id", "Line", _TEXT),
     ("kind", "Kind", _TEXT), ("is_final", "Final", "boolean"), ("status", "Status", _TEXT),

@@ -83,6 +83,7 @@ def _solve(z: Floats, rows: list[int], lengths: list[int], lags: tuple[int, ...]
     design = np.stack([z[longest - lag : lengths[-1] - lag] for lag in lags], axis=1)
     target = z[longest : lengths[-1]]
     gram, moment, begin = np.zeros((len(lags), len(lags))), np.zeros(len(lags)), 0
+    ridge = np.eye(len(lags))
     for row, length in zip(rows, lengths, strict=True):
         count = length - longest
         block = design[begin:count]
@@ -90,7 +91,8 @@ def _solve(z: Floats, rows: list[int], lengths: list[int], lags: tuple[int, ...]
         moment = moment + block.T @ target[begin:count]
         begin = count
         penalty = float(np.var(target[:count])) * (PENALTY * count + SHORT_PENALTY / count) + 1e-12
-        yield Fitted(row, z[:length], lags, np.linalg.solve(gram + penalty * np.eye(len(lags)), moment))
+        coefficients: Floats = np.linalg.solve(gram + penalty * ridge, moment).astype(np.float64, copy=False)
+        yield Fitted(row, z[:length], lags, coefficients)
 
 
 def _recursion(models: list[Fitted], horizon: int) -> Floats:
