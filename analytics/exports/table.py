@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 Kind = Literal["text", "time", "integer", "number", "ratio", "money", "boolean"]
@@ -46,3 +48,12 @@ def counted(table: Table, limit: int, progress: Progress) -> Iterator[Sequence[A
         if count % 1_000 == 0:
             progress(count)
         yield row
+
+
+def exact(value: Any) -> Any:
+    """For machines: money as text with every digit, a time as RFC 3339 in UTC; everything else as it is."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value

@@ -2,13 +2,11 @@
 
 import csv
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from analytics.exports.safety import safe_text
-from analytics.exports.table import Progress, Table, counted
+from analytics.exports.table import Progress, Table, counted, exact
 
 
 class CsvFormat:
@@ -36,13 +34,9 @@ def cells(row: Sequence[Any]) -> list[Any]:
 
 
 def _cell(value: Any) -> Any:
-    """Text as a spreadsheet may hold it; money with every digit; times in RFC 3339, UTC."""
+    """Text as a spreadsheet may hold it."""
     if isinstance(value, str):
         return safe_text(value)
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "" if value is None else value
+    return "" if value is None else exact(value)

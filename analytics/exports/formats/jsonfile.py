@@ -1,14 +1,12 @@
 """JSON: one array, or one object a line (NDJSON). Money is a decimal string, times are RFC 3339."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from analytics.exports.table import Column, Progress, Table, counted
+from analytics.exports.table import Column, Progress, Table, counted, exact
 
 
 class JsonLinesFormat:
@@ -52,10 +50,7 @@ def _object(columns: Sequence[Column], row: Sequence[Any]) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    value = exact(value)
     if isinstance(value, bool | int | float) or value is None:
         return value
     return str(value).encode("utf-8", "replace").decode()
