@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from analytics.api.views.reports import READERS, WRITERS, run_file, with_mails
@@ -227,16 +228,17 @@ def _edited(request: HttpRequest, context: dict[str, Any], editor: ReportEditor)
     return render(request, "console/report_edit.html", context | {"editor": editor})
 
 
-def _page(asked: running.Asked, user: Any, seen_as: str) -> str:
-    """The report as a part of a page, its pictures inside."""
+def _page(asked: running.Asked, user: Any, seen_as: str) -> SafeString:
+    """The report as a part of a page, its pictures inside. Its words were escaped by the template that drew it; only
+    the addresses of pictures are put in afterwards."""
     import base64
 
     drawn = running.draw(asked, user, seen_as)
-    page = mail.html(drawn, "chart:{}", is_mail=False)
+    page: str = mail.html(drawn, "chart:{}", is_mail=False)
     for number, chart in enumerate(charts_of(drawn.parts)):
         picture = base64.b64encode(png(chart, drawn.zone)).decode()
         page = page.replace(f'"chart:{number}"', f'"data:image/png;base64,{picture}"')
-    return page
+    return SafeString(page)
 
 
 def when(report: Report) -> str:
