@@ -28,7 +28,7 @@ NO_KEYS = Note("no_keys", "score is null: the organization has no live key.")
 TOO_MANY = Note("addresses_not_checked", "unusual_ip is not looked for: there are more than 2,000,000 requests.")
 UNKNOWN_PREFIXES = Note(
     "known_keys_only",
-    "failed_auth counts attempts with the prefix of a key of this organization; others belong to none.",
+    "Failed sign-ins are attempts with the prefix of a key of this organization; others belong to none.",
 )
 ADVICE = {
     "unused": "Revoke keys that nobody uses.", "old": "Rotate keys that are older than half a year.",

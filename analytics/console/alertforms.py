@@ -85,6 +85,23 @@ class RuleForm(forms.Form):
             again = (rule.repeat_minutes, f"Every {rule.repeat_minutes} minutes")
             self.fields["repeat_minutes"].choices = (*REPEATS, again)  # type: ignore[attr-defined]
 
+    def watched(self) -> list[forms.BoundField]:
+        """Fields of the form's first part."""
+        return self._part("name", "source", "about", "measure", "severity", "is_enabled")
+
+    def condition(self) -> list[forms.BoundField]:
+        """Fields of the second: when it fires."""
+        return self._part(
+            "comparison", "threshold", "baseline", "window_minutes", "minimum_requests", "after", "no_data"
+        )
+
+    def told(self) -> list[forms.BoundField]:
+        """Fields of the last: who is told."""
+        return self._part("keep", "emails", "slack", "webhook", "repeat_minutes")
+
+    def _part(self, *names: str) -> list[forms.BoundField]:
+        return [self[name] for name in names if name in self.fields]
+
     def options(self) -> dict[str, Any]:
         """Fields of the rule, as the services take them."""
         names = (

@@ -83,6 +83,7 @@ def alert_page(request: HttpRequest, site: ConsoleSite, rule_id: UUID) -> HttpRe
         "row": row,
         "alerts": rule.alerts.all(),
         "is_firing": any(one.state == AlertState.FIRING and not one.acknowledged_at for one in rule.alerts.all()),
+        "is_muted": rule.muted_until is not None and rule.muted_until > timezone.now(),
         "pairs": _pairs(rule, row),
         "events": _events(request, organization).filter(rule=rule)[:EVENTS],
         "secrets": request.session.pop(_session_key(rule), []),
@@ -124,7 +125,7 @@ def alert_edit(request: HttpRequest, site: ConsoleSite, rule_id: UUID) -> HttpRe
         except ServiceError as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)
     cancel = reverse("admin:alert", args=[rule.pk])
-    return render(request, "console/alert_form.html", context | {"form": form, "cancel": cancel})
+    return render(request, "console/alert_form.html", context | {"form": form, "cancel": cancel, "rule": rule})
 
 
 @require_POST

@@ -136,6 +136,11 @@ def _difference(pair: Pair) -> Difference:
     metric = next(metric for metric in METRICS if metric.name == pair.metric)
     if pair.difference is None or pair.lower is None or pair.upper is None:
         return Difference(metric.label, pair.a, pair.b, format.DASH, "", tone, verdict, pair.reason)
-    unit = "%" if metric.scale.startswith("ratio") else " points"
-    text, low, high = (f"{value * 100:+.1f}{unit}" for value in (pair.difference, pair.lower, pair.upper))
+    unit = "%" if metric.scale.startswith("ratio") else "points"
+    text, low, high = (_signed(value * 100, unit) for value in (pair.difference, pair.lower, pair.upper))
     return Difference(metric.label, pair.a, pair.b, text, f"{low} to {high}", tone, verdict, pair.reason)
+
+
+def _signed(value: float, unit: str) -> str:
+    """`+1,795.7 %`, with a true minus and a space that does not break."""
+    return f"{value:+,.1f}\N{NARROW NO-BREAK SPACE}{unit}".replace("-", "\N{MINUS SIGN}")

@@ -81,6 +81,7 @@ class AnalyticsConsole(ConsoleProvider):
         Page("exports/<uuid:job_id>/file/", exports.export_file, "export_file"),
         Page("settings/", views.settings, "settings"),
         Page("status/", views.system_status, "status"),
+        Page("status/open/", views.openings, "openings"),
         Page("reconciliation/", comparisons.comparisons, "comparisons", SUPERUSERS),
         Page("status/demo/", views.demo_progress, "demo_progress"),
         Page("theme/", views.set_theme, "theme"),

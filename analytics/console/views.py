@@ -11,9 +11,10 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from analytics.alerts.openings import open_alerts
 from analytics.console import checklist, ledger
 from analytics.console import home as home_data
-from analytics.console.anomalies.views import newest_open
+from analytics.console.anomalies.views import count_open, newest_open
 from analytics.console.organization import Scope
 from analytics.console.periods import LABELS, read_period
 from analytics.console.questions import answered
@@ -69,6 +70,7 @@ def _home_body(scope: Scope, questions: home_data.Questions, state: State, *, is
         body["chart"], body["chart_problem"] = answered(
             "cost chart", lambda: home_data.load_cost_chart(questions, state)
         )
+        body["alerts"] = home_data.attempt("alerts", lambda: open_alerts(user, organization))
         body["anomalies"] = home_data.attempt("anomalies", lambda: newest_open(user, organization))
         body["projects"], body["projects_problem"] = answered(
             "projects", lambda: home_data.load_projects(questions, state, names)
@@ -110,6 +112,18 @@ def settings(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
 def system_status(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """The status dot, refreshed while the page is open."""
     return render(request, "console/frame/status.html", site.each_context(request))
+
+
+@require_safe
+def openings(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """How many alerts fire and how many anomalies are open, for the header of every page. Two statements."""
+    context = site.each_context(request)
+    organization = context["console"].scope.current
+    if organization is not None:
+        user = _user(request)
+        context["firing"] = open_alerts(user, organization)
+        context["anomalies"] = count_open(user, organization)
+    return render(request, "console/frame/openings.html", context)
 
 
 @require_safe

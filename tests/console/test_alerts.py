@@ -44,6 +44,9 @@ def test_from_nothing_to_an_acknowledged_alert(company: Company, sign_in: SignIn
 
     page = said(alice)
     assert "Open alerts" in page
+    assert "Open alerts" in said(alice, "/admin/")
+    assert said(alice, "/admin/status/open/") == "1 open alert"
+    assert said(sign_in("bob"), "/admin/status/open/") == ""
     assert "oncall@example.com delivered" in page
     assert "Dear Critical Cost is $" in said(alice, "/admin/realtime/")
     alice.post(f"{PAGE}{rule.pk}/do/", {"do": "acknowledge"})
@@ -87,3 +90,29 @@ def test_who_may_what(company: Company, sign_in: SignIn) -> None:
     refused = sign_in("dave").post(f"{PAGE}add/", FORM)
     assert refused.status_code == 200  # the organization is not among his choices
     assert AlertRule.objects.count() == 1
+
+
+def test_a_mute_that_is_over_can_be_set_again(company: Company, sign_in: SignIn) -> None:
+    alice = sign_in("alice")
+    alice.post(f"{PAGE}add/", FORM)
+    rule = AlertRule.objects.get()
+    alice.post(f"{PAGE}{rule.pk}/do/", {"do": "mute"})
+    assert "End the mute" in said(alice, f"{PAGE}{rule.pk}/")
+
+    AlertRule.objects.update(muted_until=datetime.now(UTC) - timedelta(minutes=1))
+
+    assert "Mute for a day" in said(alice, f"{PAGE}{rule.pk}/")
+
+
+def test_the_form_stands_in_parts_and_leads_back(company: Company, sign_in: SignIn) -> None:
+    alice = sign_in("alice")
+    alice.post(f"{PAGE}add/", FORM)
+    rule = AlertRule.objects.get()
+
+    page = alice.get(f"{PAGE}{rule.pk}/edit/").content.decode()
+
+    assert re.findall(r'form-about"><h2>([^<]+)', page) == ["Rule", "When it fires", "Who is told"]
+    shown = set(re.findall(r'name="(\w+)"', page)) - {"viewport", "robots", "csrfmiddlewaretoken"}
+    assert {*FORM, "slack", "webhook", "keep"} - {"about"} <= shown
+    assert f'<a href="{PAGE}">Alerts</a>' in page
+    assert f'<a href="{PAGE}{rule.pk}/">Dear</a>' in page

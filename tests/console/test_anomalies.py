@@ -85,3 +85,7 @@ def test_home_names_the_open_ones(busy: Company, sign_in: SignIn) -> None:
 
     anomaly(busy.organization)
     assert "Open anomalies" in alice.get("/admin/").content.decode()
+    header = alice.get("/admin/status/open/").content.decode()
+    assert ">1</span>" in header
+    assert "open anomaly</span>" in header
+    assert sign_in("mallory").get("/admin/status/open/").content.strip() == b""

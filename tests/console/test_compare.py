@@ -39,7 +39,7 @@ def test_models_are_compared_in_words(company: Company, sign_in: SignIn) -> None
 
     assert "Faster than the other" in text
     assert "gpt-4o is faster than the other on requests alike." in text
-    assert "Time to the last byte claude-haiku-4-5 gpt-4o +100.0%" in text
+    assert "Time to the last byte claude-haiku-4-5 gpt-4o +100.0 %" in text
     assert "One of them has nothing measured" in text
 
 

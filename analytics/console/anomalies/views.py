@@ -105,10 +105,16 @@ def anomaly_state(request: HttpRequest, site: ConsoleSite, anomaly_id: UUID) -> 
     return redirect(reverse("admin:anomaly", args=[anomaly_id]))
 
 
+def count_open(user: Any, organization: Organization) -> int:
+    """How many anomalies that the person sees are open."""
+    found: int = _open(user, organization).count()
+    return found
+
+
 def newest_open(user: Any, organization: Organization) -> dict[str, Any] | None:
     """What the home page says: the newest open anomalies and how many there are; None without any. Two queries at
     most, and one for each dimension of ids among them."""
-    rows = Anomaly.objects.visible_to(user).filter(organization=organization, state="open").defer("chart")
+    rows = _open(user, organization).defer("chart")
     first = list(rows[: ON_HOME + 1])
     if not first:
         return None
@@ -116,6 +122,10 @@ def newest_open(user: Any, organization: Organization) -> dict[str, Any] | None:
     names = wording.names_of(organization, {(row.dimension, row.value) for row in first})
     zone = organization.reporting_timezone
     return {"count": count, "rows": [shown.show(row, names, zone) for row in first[:ON_HOME]]}
+
+
+def _open(user: Any, organization: Organization) -> Any:
+    return Anomaly.objects.visible_to(user).filter(organization=organization, state="open")
 
 
 def _found(request: HttpRequest, organization: Organization, anomaly_id: UUID) -> Anomaly:
