@@ -175,17 +175,17 @@ def changes_are_recorded(facts: Facts) -> Outcome:
 @probe
 def figures_are_reconciled(facts: Facts) -> Outcome:
     if facts.compared_at is None or facts.differences is None:
-        return Outcome(False, "Ledger and figures were never compared.", "admin:status", {})
+        return Outcome(False, "Ledger and figures were never compared.", "admin:comparisons", {})
     age = facts.now - facts.compared_at
     text = f"Compared {facts.compared_at:%Y-%m-%d %H:%M} UTC: {facts.differences} differences."
     figures = {"differences": facts.differences, "age_hours": round(age.total_seconds() / 3600, 1)}
-    return Outcome(age <= FRESH and facts.differences == 0, text, "admin:status", figures)
+    return Outcome(age <= FRESH and facts.differences == 0, text, "admin:comparisons", figures)
 
 
 @probe
 def no_line_is_quarantined(facts: Facts) -> Outcome:
     text = f"{facts.quarantined} ledger lines wait in quarantine."
-    return Outcome(facts.quarantined == 0, text, "admin:status", {"lines": facts.quarantined})
+    return Outcome(facts.quarantined == 0, text, "admin:comparisons", {"lines": facts.quarantined})
 
 
 @probe

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -11,7 +14,7 @@ from analytics.answers.compliance import compliance
 from analytics.answers.questions import Questions
 from analytics.compliance import CATALOGUES
 from analytics.console.usage.views import answered
-from gateway.console import ConsoleSite
+from gateway.console import EVERYBODY, ConsoleSite, Permission, providers
 from gateway.console.parts import Tab
 from gateway.console.scope import frame, person
 
@@ -36,5 +39,19 @@ def compliance_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
             "name": CATALOGUES[chosen],
             "checks": sorted(mine, key=lambda check: FIRST[check.status]),
             "source": mine[0].requirement.source,
+            "closed": _closed(context["console"], mine),
         }  # fmt: skip
     return render(request, "console/compliance.html", context)
+
+
+def _closed(console: Any, checks: Iterable[Any]) -> set[str]:
+    """Names of pages that the person may not open: evidence there is said, without a link that would be refused."""
+    declared = {f"admin:{page.name}": page.permission for provider in providers() for page in provider.pages}
+    named = {one.page for check in checks for one in check.evidence}
+    return {name for name in named if not console.may(declared.get(name, _of_list(name)))}
+
+
+def _of_list(name: str) -> Permission:
+    """`admin:gateway_membership_changelist` → `gateway.membership`: who may view the model may open its list."""
+    model = name.removeprefix("admin:").removesuffix("_changelist")
+    return model.replace("_", ".", 1) if name.endswith("_changelist") else EVERYBODY

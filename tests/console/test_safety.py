@@ -36,3 +36,15 @@ def test_compliance_shows_each_catalogue(company: Company, sign_in: SignIn) -> N
     assert "Add a guardrail for prompt injection for every project." in page
     assert "OWASP Top 10 for LLM Applications 2025" in page
     assert sign_in("dave").get("/admin/compliance/").status_code == 403
+
+
+def test_evidence_links_only_to_pages_that_open(company: Company, sign_in: SignIn) -> None:
+    for name, is_linked in (("carol", False), ("root", True)):
+        client = sign_in(name)
+        page = client.get("/admin/compliance/?of=soc2&organization=acme").content.decode()
+        content = page.partition('id="content"')[2]
+        links = set(re.findall(r'<td>.*?<a href="(/admin/[^"?]*)', content))
+
+        assert "Ledger and figures were never compared." in content
+        assert ("/admin/reconciliation/" in links) is is_linked
+        assert [link for link in links if client.get(link).status_code != 200] == []
