@@ -17,6 +17,7 @@ MEANINGS = {
     "stale_connection": "An idle connection was closed when it was used again; the attempt was repeated.",
     "protocol_error": "The provider's answer is not valid HTTP.",
     "invalid_answer": "The provider's answer is not a JSON object.",
+    "invalid_event": "An event of the provider's stream is not a JSON object.",
     "response_too_large": "The provider's answer is too large.",
     "incomplete_stream": "The provider's stream ended without its end mark.",
     "stream_error": "The provider sent an error in the stream.",
