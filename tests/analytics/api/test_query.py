@@ -212,7 +212,7 @@ def test_percentiles_of_usage_at_large(ask: Ask) -> None:
     ]
 
 
-@pytest.mark.parametrize(("path", "queries"), [(QUERY, 8), (ADVANCED, 14)])
+@pytest.mark.parametrize(("path", "queries"), [(QUERY, 9), (ADVANCED, 14)])
 def test_few_statements_and_never_the_ledger(
     caller: Caller, path: str, queries: int, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:  # fmt: skip
