@@ -31,6 +31,7 @@ REASONS = {
     "stale_connection": "An idle connection was closed when it was used again; the attempt was repeated.",
     "protocol_error": "The answer was not valid HTTP.",
     "invalid_answer": "The answer was not a JSON object.",
+    "invalid_event": "An event of the stream was not a JSON object.",
     "response_too_large": "The answer was too long.",
     "incomplete_stream": "The stream ended without its end mark.",
     "stream_error": "The provider sent an error in the middle of the stream.",

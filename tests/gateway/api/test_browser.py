@@ -59,7 +59,7 @@ def test_a_team_is_made_in_the_browser(tab: tuple[Page, list[str], str]) -> None
     assert trouble == []
 
 
-@pytest.mark.parametrize(("path", "sign"), [("docs", ".swagger-ui .opblock"), ("redoc", "redoc [data-section-id]")])
+@pytest.mark.parametrize(("path", "sign"), [("docs", ".swagger-ui .opblock"), ("redoc", "#redoc [data-section-id]")])
 def test_the_documentation_opens(path: str, sign: str, tab: tuple[Page, list[str], str]) -> None:
     page, trouble, url = tab
 
