@@ -5,7 +5,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
-from django.db.models import ForeignKey, Model, QuerySet
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.db.models import Field, ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from gateway.admin.scope import ScopedAdmin
@@ -31,6 +32,14 @@ class RoleAdmin(ScopedAdmin):
     list_per_page = 50
     show_full_result_count = False
     show_facets = ShowFacets.ALWAYS
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
+        """Date and time of a split field have a name each, for those who do not see the label above them."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, AdminSplitDateTime):
+            for widget, part in zip(field.widget.widgets, ("date", "time"), strict=True):
+                widget.attrs["aria-label"] = f"{field.label}, {part}"
+        return field
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: Any = super().get_queryset(request)
