@@ -166,9 +166,7 @@ def _fill_provider(provider: Provider, fields: ProviderFields) -> None:
 def _check_path(provider: Provider) -> None:
     """Behind `/v1` a server speaks OpenAI's format: a signed call looks like one without a key there."""
     if provider.kind == ProviderKind.BEDROCK and provider.base_url.endswith("/v1"):
-        message = (
-            "Bedrock's address has no /v1; for its OpenAI-compatible one choose the kind openai-compatible."
-        )
+        message = "Bedrock's address has no /v1; for its OpenAI-compatible one choose the kind openai-compatible."
         raise Invalid("url_invalid", message, field="base_url")
 
 

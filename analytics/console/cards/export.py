@@ -9,9 +9,8 @@ import re
 from django.http import HttpResponse
 
 from analytics.console.cards.card import Card, Table
+from analytics.exports.safety import safe_text
 
-# A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection).
-FORMULA = re.compile(r"[=+\-@\t\r\n]")
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -35,4 +34,4 @@ def csv_text(table: Table) -> str:
 
 def guarded(cell: str) -> str:
     """`=1+1` → `'=1+1`; numbers stay."""
-    return f"'{cell}" if FORMULA.match(cell) and not NUMBER.fullmatch(cell) else cell
+    return cell if NUMBER.fullmatch(cell) else safe_text(cell)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -13,13 +13,14 @@ from django.views.decorators.http import require_safe
 
 from analytics.answers import forecasts
 from analytics.answers.questions import Questions
-from analytics.console.cards import export
+from analytics.console.cards import Card
+from analytics.console.downloads import card_csv
 from analytics.console.forecasts.page import Page, part_rows
 from analytics.console.forecasts.state import GRAINS, HORIZONS, SHOWN, State, read_state
 from analytics.console.usage.views import answered
 from analytics.metrics import MEASURES
 from analytics.outlook.history import outlook
-from analytics.query import Filter, QueryError
+from analytics.query import Filter
 from gateway.console import ConsoleSite
 from gateway.console.scope import person
 from gateway.models import Organization, Team
@@ -70,16 +71,12 @@ def forecast_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
 @require_safe
 def forecast_csv(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """What the chart of the page with the same address shows, as CSV."""
-    organization = site.each_context(request)["console"].scope.current
-    if organization is None:
-        raise Http404
-    try:
+
+    def card_of(organization: Organization) -> Card | None:
         page = _opened(request, organization).page()
-    except QueryError as error:
-        return HttpResponseBadRequest(f"{error.message}\n", content_type="text/plain; charset=utf-8")
-    if page is None:
-        raise Http404
-    return export.response(page.card())
+        return page.card() if page else None
+
+    return card_csv(request, site, card_of)
 
 
 def _opened(request: HttpRequest, organization: Organization) -> Opened:

@@ -6,18 +6,18 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from analytics.console.cards import Card, export
+from analytics.console.cards import Card
+from analytics.console.downloads import card_csv
 from analytics.console.periods import LABELS, read_period
 from analytics.console.questions import Questions, answered, attempt
 from analytics.console.usage import choices, groups, heat, series
 from analytics.console.usage.state import State, read_state
-from analytics.query import QueryError
 from gateway.console import ConsoleSite
 from gateway.models import Organization, User
 
@@ -42,17 +42,8 @@ def usage(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
 @require_safe
 def usage_csv(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """What the card `series`, `groups` or `heat` of the page with the same address shows, as CSV."""
-    organization = site.each_context(request)["console"].scope.current
-    if organization is None:
-        raise Http404
-    questions, state = opened(request, organization)
-    try:
-        card = _card(questions, state, request.GET.get("card", ""))
-    except QueryError as error:
-        return HttpResponseBadRequest(f"{error.message}\n", content_type="text/plain; charset=utf-8")
-    if card is None:
-        raise Http404
-    return export.response(card)
+    name = request.GET.get("card", "")
+    return card_csv(request, site, lambda organization: _card(*opened(request, organization), name))
 
 
 def opened(request: HttpRequest, organization: Organization) -> tuple[Questions, State]:

@@ -131,9 +131,8 @@ class EventWatcher(Wordless, PassingWatcher):
         return rest + self._last
 
     def feed(self, data: bytes) -> bytes:
-        return self._look_at(
-            self._sound(self._splitter.feed(data))
-        )  # nothing is kept: pictures are large, and not counted as text
+        # nothing is kept: pictures are large, and not counted as text
+        return self._look_at(self._sound(self._splitter.feed(data)))
 
     def _look_at(self, data: bytes) -> bytes:
         if not self._last and not self._is_telling(data):
