@@ -2,6 +2,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,3 +58,14 @@ def test_ids_made_within_a_millisecond_ascend() -> None:
     made = [new_id(1_700_000_000_000) for _ in range(1000)]
 
     assert made == sorted(made)
+
+
+def test_ids_of_one_millisecond_sort_as_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter(range(1_700_000_000_000_000_000, 1_700_000_000_001_000_000, 1_000))
+    monkeypatch.setattr("gateway.ledger.ids.time.time_ns", lambda: next(moments))
+
+    made = [ids.uuid7() for _ in range(1000)]
+
+    assert made == sorted(made)
+    assert {ids.uuid7_ms(value) for value in made} == {1_700_000_000_000}
+    assert {value.version for value in made} == {7}

@@ -50,7 +50,7 @@ def test_authenticate_knows_old_peppers_and_nothing_else(company: factories.Acme
 
     settings.KEY_PEPPERS = {**old, 9: b"\x09" * 32}
     assert keys.authenticate(secret) == key
-    assert keys.authenticate(secret[:-1] + "A") is None
+    assert keys.authenticate(secret[:-1] + ("A" if secret[-1] != "A" else "B")) is None
     assert keys.authenticate("sk-" + secret) is None
 
     settings.KEY_PEPPERS = {9: b"\x09" * 32}
