@@ -10,6 +10,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import django
@@ -18,6 +19,7 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
 
+from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -103,9 +105,13 @@ def make_key(company: Company, project: str, name: str, user: User | None = None
 
 
 def make_person(name: str, **more: Any) -> User:
-    return User.objects.create_user(
-        username=f"{name}@example.com", email=f"{name}@example.com", password=PASSWORD, **more
-    )
+    """A person who signs in with PASSWORD, which is hashed once: doing so is slow on purpose."""
+    return User.objects.create(username=f"{name}@example.com", email=f"{name}@example.com", password=_hashed(), **more)
+
+
+@lru_cache
+def _hashed() -> str:
+    return make_password(PASSWORD)
 
 
 def _people(company: Company) -> None:

@@ -1,6 +1,6 @@
 """The permission matrix, executed: every route × method × caller, on real rows, with real credentials."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import chain
 from typing import Any
@@ -40,30 +40,42 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROWS = rows()
 
 
-def places(company: factories.Acme, lines: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """What the placeholders of the table stand for."""
-    return {
-        "organization": company.organization.pk, "team": company.search.pk, "ads_team": company.ads.pk,
-        "project": company.assistant.pk, "ads_project": company.banner.pk, "bob": company.members["bob"].pk,
-        "alice": company.members["alice"].pk, "bob_user": company.people["bob"].pk,
-        "alice_user": company.people["alice"].pk, "invitation": company.invitation.pk, "key": company.keys["bob"].pk,
-        "ads_key": company.keys["ads"].pk, "manage_key": company.keys["write"].pk, "provider": company.provider.pk,
-        "shared_provider": company.shared_provider.pk, "model": company.model.pk, "route": company.route.pk,
-        "request": lines["bob"]["request_id"], "line": lines["bob"]["id"], "ads_request": lines["ads"]["request_id"],
-        "event": company.event.pk, "import": imported(company).pk, "cache_policy": company.cache_policy.pk,
-        "guardrail": company.guardrail.pk, "body_policy": company.body_policy.pk,
-        "declared_tag": tag_of(company).pk,
-        "annotation": annotation_of(company, None).pk, "ads_annotation": annotation_of(company, company.ads).pk,
-        "anomaly": anomaly_of(company, "team").pk,
-        "whole_anomaly": anomaly_of(company, "organization").pk,
-        "budget": budget_of(company, "team").pk, "whole_budget": budget_of(company, "organization").pk,
-        "export": export_of(company).pk, "report": report_of(company, company.search).pk,
-        "whole_report": report_of(company, None).pk, "report_run": delivery_of(company).run_id,
-        "delivery": delivery_of(company).pk,
-        "alert": alert_of(company, "team").pk, "whole_alert": alert_of(company, "organization").pk,
-        "rate_limit": rate_limit_of(company, "team").pk,
-        "whole_rate_limit": rate_limit_of(company, "organization").pk,
-    }  # fmt: skip
+class Places(dict[str, Any]):
+    """What the placeholders of the table stand for; what a path does not name is not made."""
+
+    def __init__(self, company: factories.Acme, lines: dict[str, dict[str, Any]]) -> None:
+        super().__init__()
+        self.makers: dict[str, Callable[[], Any]] = {
+            "organization": lambda: company.organization.pk, "team": lambda: company.search.pk,
+            "ads_team": lambda: company.ads.pk, "project": lambda: company.assistant.pk,
+            "ads_project": lambda: company.banner.pk, "bob": lambda: company.members["bob"].pk,
+            "alice": lambda: company.members["alice"].pk, "bob_user": lambda: company.people["bob"].pk,
+            "alice_user": lambda: company.people["alice"].pk, "invitation": lambda: company.invitation.pk,
+            "key": lambda: company.keys["bob"].pk, "ads_key": lambda: company.keys["ads"].pk,
+            "manage_key": lambda: company.keys["write"].pk, "provider": lambda: company.provider.pk,
+            "shared_provider": lambda: company.shared_provider.pk, "model": lambda: company.model.pk,
+            "route": lambda: company.route.pk, "request": lambda: lines["bob"]["request_id"],
+            "line": lambda: lines["bob"]["id"], "ads_request": lambda: lines["ads"]["request_id"],
+            "event": lambda: company.event.pk, "import": lambda: imported(company).pk,
+            "cache_policy": lambda: company.cache_policy.pk, "guardrail": lambda: company.guardrail.pk,
+            "body_policy": lambda: company.body_policy.pk, "declared_tag": lambda: tag_of(company).pk,
+            "annotation": lambda: annotation_of(company, None).pk,
+            "ads_annotation": lambda: annotation_of(company, company.ads).pk,
+            "anomaly": lambda: anomaly_of(company, "team").pk,
+            "whole_anomaly": lambda: anomaly_of(company, "organization").pk,
+            "budget": lambda: budget_of(company, "team").pk,
+            "whole_budget": lambda: budget_of(company, "organization").pk, "export": lambda: export_of(company).pk,
+            "report": lambda: report_of(company, company.search).pk,
+            "whole_report": lambda: report_of(company, None).pk,
+            "report_run": lambda: delivery_of(company).run_id, "delivery": lambda: delivery_of(company).pk,
+            "alert": lambda: alert_of(company, "team").pk, "whole_alert": lambda: alert_of(company, "organization").pk,
+            "rate_limit": lambda: rate_limit_of(company, "team").pk,
+            "whole_rate_limit": lambda: rate_limit_of(company, "organization").pk,
+        }  # fmt: skip
+
+    def __missing__(self, name: str) -> Any:
+        self[name] = self.makers[name]()
+        return self[name]
 
 
 def imported(company: factories.Acme) -> ImportRun:
@@ -246,7 +258,7 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_every_caller_gets_what_the_table_says(row: Row, company: factories.Acme, caller: Caller) -> None:
     bob, ads = factories.book_lines(factories.line(company), factories.line(company, project=company.banner))
-    path = f"/api/v1/{row.path.format(**places(company, {'bob': bob, 'ads': ads}))}"
+    path = f"/api/v1/{row.path.format_map(Places(company, {'bob': bob, 'ads': ads}))}"
 
     answered = {}
     for role in CALLERS.values():
@@ -299,12 +311,12 @@ def _placeholders() -> set[str]:
 def test_what_has_no_row_is_not_allowed(company: factories.Acme, caller: Caller) -> None:
     bob, ads = factories.book_lines(factories.line(company), factories.line(company, project=company.banner))
     known = {(row.method, row.path) for row in ROWS}
-    owner = caller("owner")
+    owner, made = caller("owner"), Places(company, {"bob": bob, "ads": ads})
 
     for path in sorted({row.path for row in ROWS}):
         for method in METHODS:
             if (method, path) not in known and not _other_row(method, path):
-                url = f"/api/v1/{path.format(**places(company, {'bob': bob, 'ads': ads}))}"
+                url = f"/api/v1/{path.format_map(made)}"
                 assert owner.generic(method, url).status_code == 405, f"{method} {path}"
 
 
