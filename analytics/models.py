@@ -542,6 +542,10 @@ class RollupState(models.Model):
     local_build = models.UUIDField(null=True, help_text="The build of the local days that may go on writing.")
     local_beat_at = models.DateTimeField(null=True, help_text="When that build last went on.")
     local_ready_at = models.DateTimeField(null=True, help_text="Since when the local days are complete.")
+    local_from = models.DateTimeField(
+        null=True,
+        help_text="Local days are kept from here on; empty: all. Before it the quarter-hours were gone already.",
+    )
 
     def __str__(self) -> str:
         return f"{self.organization} version {self.version}"
@@ -549,11 +553,13 @@ class RollupState(models.Model):
 
 class LedgerHorizon(models.Model):
     """One row: the ledger is complete from here on. What retention detached is never recomputed (rule 14); lines that
-    come for it later are added. `late_from`: those booked from then on, but for `CountedLine`s."""
+    come for it later are added. `late_from`: those booked from then on, but for `CountedLine`s. `quarters_from`: before
+    it quarter-hours were pruned and days are all there is; at least two days before `complete_from`."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     complete_from = models.DateTimeField()
     late_from = models.DateTimeField(db_default=models.functions.Now())
+    quarters_from = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"complete from {self.complete_from:%Y-%m-%d}"

@@ -5,20 +5,26 @@ it for a moment, no dirty mark is left, and the horizon moves past it, from wher
 then it is detached. Lines that were booked between the two are brought back, and lines that come later get a new
 partition; both are added to the rollups. A run that is killed is finished by the next. Detached tables stay, outside
 the ledger, until somebody drops them.
+
+Quarter-hours are kept 400 days (rule 12), by whole months too: the days before are made final in the same way, whether
+the ledger still has them or not, so that nothing derives them from quarter-hours any more; then those go. Two days of
+them stay before the horizon, into which a local day may reach. Charges have no days, their quarter-hours stay.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import psycopg
 import structlog
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
-from analytics.rollups import state
-from analytics.rollups.cubes import Grain
+from analytics.models import LedgerHorizon, RollupState
+from analytics.rollups import cubes, state
+from analytics.rollups.cubes import Cube, Grain
 from analytics.rollups.marks import drain_marks
 from gateway.ledger import partitions
 from gateway.ledger.schema import COLUMNS
@@ -28,6 +34,10 @@ from gateway.models import DirtyMark
 log = structlog.get_logger(__name__)
 PATIENCE = "2s"
 """How long bookings into an old month are held up at most; then it is tried again another time."""
+QUARTERS_KEPT = timedelta(days=400)
+REACH = timedelta(days=2)
+"""Farther than a local day that touches the first day after the horizon begins before it."""
+ROWS_PER_DELETE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,26 @@ def retire(*, now: datetime | None = None, days: int | None = None, dry_run: boo
             partitions.detach(direct, month)
         tables += _put_away()
     return Retired(tuple(tables))
+
+
+def prune_quarter_hours(*, now: datetime | None = None) -> int:
+    """Delete the quarter-hours before the month that was 400 days ago; returns how many rows. Days stay for good; what
+    is booked for them later is added to them. The run that finds the month due says so alone, and the next one deletes:
+    questions and builds that read them then are through by then. A run that is killed is finished by the next."""
+    month, before = partitions.month_of((now or datetime.now(UTC)) - QUARTERS_KEPT), state.quarters_from()
+    if before is None or before < month - REACH:
+        drain_marks()
+        if not _keep_days_alone(month):
+            reason = "rollups are not done with the months before"
+            log.warning("quarter_hours_wait", before=f"{month:%Y-%m}", reason=reason)
+    if before is None:
+        return 0
+    organizations = RollupState.objects.order_by("pk").values_list("pk", flat=True)
+    quarterly = [cube for cube in cubes.STORED if Grain.QUARTER_HOUR in cube.grains]
+    deleted = sum(_delete_quarter_hours(cube, pk, before) for pk in organizations for cube in quarterly)
+    if deleted:
+        log.info("quarter_hours_pruned", before=f"{before:%Y-%m-%d}", rows=deleted)
+    return deleted
 
 
 def drop_detached() -> list[str]:
@@ -124,6 +154,31 @@ def _make_final(month: datetime) -> bool:
         log.warning("ledger_month_busy", month=f"{month:%Y-%m}", error=str(error).strip())
         return False
     return True
+
+
+def _keep_days_alone(month: datetime) -> bool:
+    """Move the horizon to this month at least, and from where on quarter-hours are kept to shortly before. False when
+    rollups are not done with what lies before; nobody who books is held up."""
+    with transaction.atomic():
+        state.forget_before(month)
+        # Refreshes wait for this transaction: a line that it took for counted and that is not has its mark still
+        if _has_marks(month):
+            transaction.set_rollback(True)
+            return False
+        LedgerHorizon.objects.update(quarters_from=month - REACH)
+    return True
+
+
+def _delete_quarter_hours(cube: Cube, organization: UUID, before: datetime) -> int:
+    table = cube.table(Grain.QUARTER_HOUR)
+    chosen = f"SELECT ctid FROM {table} WHERE organization = %s AND bucket < %s LIMIT {ROWS_PER_DELETE}"
+    total = 0
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(f"DELETE FROM {table} WHERE ctid = ANY(ARRAY({chosen}))", [organization, before])
+            if not cursor.rowcount:
+                return total
+            total += cursor.rowcount
 
 
 def _has_marks(end: datetime) -> bool:

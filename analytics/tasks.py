@@ -45,6 +45,12 @@ def retire_ledger() -> int:
     return len(retention.retire().tables)
 
 
+@shared_task(name="analytics.prune_quarter_hours", soft_time_limit=3_000, time_limit=3_300)
+def prune_quarter_hours() -> int:
+    """Delete quarter-hours past their 400 days; returns how many rows."""
+    return retention.prune_quarter_hours()
+
+
 @shared_task(name="analytics.scan_anomalies", soft_time_limit=840, time_limit=900)
 def scan_anomalies() -> int:
     """Judge the last whole hour of every organization, once; returns of how many."""

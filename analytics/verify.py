@@ -112,7 +112,7 @@ def _compare(organization: UUID, days: list[datetime]) -> list[Difference]:
 
 
 def _compare_local(organization: UUID, days: list[datetime], dirty: set[datetime]) -> list[Difference]:
-    """Local days (those that begin within the days) against the quarter-hours they are summed from."""
+    """Local days (those that begin within the days) against the quarter-hours they are summed from, where there are."""
     known = RollupState.objects.filter(pk=organization, local_ready_at__isnull=False).exclude(local_zone="")
     zone = known.values_list("local_zone", flat=True).first()
     if zone is None:
@@ -121,7 +121,9 @@ def _compare_local(organization: UUID, days: list[datetime], dirty: set[datetime
     edges = localdays.edges(start, localdays.day_start(days[-1] + DAY, ZoneInfo(zone)), ZoneInfo(zone))
     window = {"organization": organization, "start": edges[0], "end": edges[-1], "edges": edges}
     found = [item for statement in _of_local_days() for item in _run(statement, window)]
-    return [item for item in found if not {_day(item.bucket), _day(item.bucket) + DAY} & dirty]
+    pruned = state.quarters_from()
+    fair = found if pruned is None else [item for item in found if item.bucket >= pruned + 2 * DAY]
+    return [item for item in fair if not {_day(item.bucket), _day(item.bucket) + DAY} & dirty]
 
 
 def _of_local_days() -> Iterator[str]:

@@ -1,7 +1,7 @@
 """From question to plan: checked names, the smallest covering cube, the grains. No SQL text, no rows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import get_args
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from analytics.metrics import DIMENSIONS, MEASURES, Measure, stored
 from analytics.models import DeclaredTag
 from analytics.query import window as windows
+from analytics.query.days import Kept
 from analytics.query.scope import Scope
 from analytics.query.shapes import Comparison, Filter, Having, Note, Query, QueryError
 from analytics.query.values import TAG, Condition, conditions, is_subject
@@ -134,6 +135,14 @@ def make_plan(query: Query, scope: Scope, now: datetime) -> Plan:
     zone = windows.zone(query.timezone)
     buckets = windows.buckets(window, query.granularity, zone)
     local = zone if scope.local_days and scope.local_days[0] == query.timezone else None
+    kept = Kept(None if live else scope.quarters_from, zone, local, scope.local_from)
+    asked, before = buckets.edges, previous
+    if kept.is_pruned(window[0]) and query.granularity in ("quarter_hour", "hour"):
+        message = f"Hours are kept since {kept.quarters_from:%Y-%m-%d}; ask for what was before by the day."
+        raise QueryError("not_covered", message)
+    buckets = replace(buckets, edges=kept.aligned(buckets.edges))
+    if previous:
+        previous = _range(kept.aligned(previous))
     if dimensions and query.granularity and len(buckets.names) * query.limit > MAX_POINTS:
         raise QueryError("too_many_points", "Take a coarser granularity, a shorter window or a lower limit.")
     return Plan(
@@ -145,14 +154,14 @@ def make_plan(query: Query, scope: Scope, now: datetime) -> Plan:
         measures=measures,
         dimensions=dimensions,
         conditions=conditions(query.filters, scope),
-        window=window,
+        window=(buckets.edges[0], buckets.edges[-1]),
         previous=previous,
         buckets=buckets,
-        segments=_segments(buckets, previous, live=live, local=local),
+        segments=_segments(buckets, previous, None if live else kept),
         order=order,
         having=_thresholds(query, dimensions, elapsed_minutes(*window, now)),
         zone=zone,
-        notes=_notes(query, window),
+        notes=(*_notes(query, window), *_days_note(kept, (asked, before) != (buckets.edges, previous))),
     )
 
 
@@ -288,15 +297,23 @@ def _year_before(at: datetime) -> datetime:
         return at.replace(year=at.year - 1, day=28)
 
 
-def _segments(
-    buckets: Buckets, previous: Range | None, *, live: bool, local: ZoneInfo | None
-) -> tuple[dict[Grain, list[Range]], ...]:
-    """Per compared window: which ranges each grain answers for."""
-    whole = [(buckets.edges[0], buckets.edges[-1]), *([previous] if previous else [])]
-    if live:
-        return tuple({Grain.MINUTE: [part]} for part in whole)
+def _segments(buckets: Buckets, previous: Range | None, kept: Kept | None) -> tuple[dict[Grain, list[Range]], ...]:
+    """Per compared window: which ranges each grain answers for; without `kept` minutes do."""
     edges = [buckets.edges, *([previous] if previous else [])]
-    return tuple(windows.segments(tuple(item), local) for item in edges)
+    if kept is None:
+        return tuple({Grain.MINUTE: [_range(item)]} for item in edges)
+    return tuple(kept.segments(item) for item in edges)
+
+
+def _range(edges: Sequence[datetime]) -> Range:
+    return edges[0], edges[-1]
+
+
+def _days_note(kept: Kept, moved: bool) -> tuple[Note, ...]:
+    if not moved:
+        return ()
+    since = f"{kept.quarters_from:%Y-%m-%d}"
+    return (Note("days_alone", f"Before {since} whole days are kept, in UTC unless in the reporting time zone."),)
 
 
 def _notes(query: Query, window: Range) -> tuple[Note, ...]:

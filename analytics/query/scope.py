@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, QuerySet, Subquery, Value
 
-from analytics.models import RollupState
+from analytics.models import LedgerHorizon, RollupState
 from analytics.query.shapes import Query, QueryError
 from gateway.choices import Role
 from gateway.models import DirtyMark, Membership, Organization, User, VirtualKey
@@ -23,7 +23,7 @@ from gateway.querysets import WIDE_ROLES
 if TYPE_CHECKING:
     from gateway.querysets import Person
 
-_STATE = ("version", "live_version", "oldest_mark", "local_zone", "local_ready_at")
+_STATE = ("version", "live_version", "oldest_mark", "local_zone", "local_ready_at", "local_from", "quarters_from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,10 @@ class Scope:
     lag_s: float
     local_days: tuple[str, tuple[datetime, ...]] | None = None
     """The zone in which days are kept besides UTC, and since when by organization; None where they are not all."""
+    local_from: datetime | None = None
+    """Where those days begin; None: with the first line."""
+    quarters_from: datetime | None = None
+    """Where quarter-hours begin, a UTC midnight; before it there are days alone. None: with the first line."""
 
     @property
     def dimensions(self) -> set[str]:
@@ -97,6 +101,8 @@ def scope_of(user: Person, query: Query) -> Scope:
         live_version=sum(row["live_version"] or 0 for row in rows),
         lag_s=max(_age(row["oldest_mark"]) for row in rows),
         local_days=_local_days(rows),
+        local_from=max((row["local_from"] for row in rows if row["local_from"]), default=None),
+        quarters_from=rows[0]["quarters_from"],
     )
 
 
@@ -164,6 +170,8 @@ def _annotated(rows: QuerySet[Any, Any], organization: str) -> QuerySet[Any, Any
         oldest_mark=Subquery(marks.values("created_at")[:1]),
         local_zone=Subquery(states.values("local_zone")[:1]),
         local_ready_at=Subquery(states.values("local_ready_at")[:1]),
+        local_from=Subquery(states.values("local_from")[:1]),
+        quarters_from=Subquery(LedgerHorizon.objects.values("quarters_from")[:1]),
     ).order_by(organization)
 
 

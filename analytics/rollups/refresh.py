@@ -1,11 +1,12 @@
-"""Recomputing rollups from the ledger: whole days or single quarter-hours, always from a complete source.
+"""Recomputing rollups from the ledger: whole days or single quarter-hours, always from a complete source. What comes
+late for a day whose source is incomplete is added to its rows of every grain.
 
 One transaction per organization and few days: advisory locks on the days, then the ids of the dirty marks, then the
 aggregation in a later statement (so it sees at least the lines that those marks announced), then the marks go
 (rule 14). A crash before the commit leaves the old rows and the marks.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -89,14 +90,14 @@ def refresh_days(
         complete, dirty = state.complete_days(days), list(dirty)
         ranges = coalesce(part for part in dirty if day_of(part[0]) in complete)
         kept = [day for day in days if day not in complete]
-        late = coalesce(part for part in dirty if day_of(part[0]) in kept)
-        marks = _marks(organization, [*ranges, *((day, day + DAY) for day in kept)])
+        late = coalesce((day, day + DAY) for day in kept)
+        marks = _marks(organization, [*ranges, *late])
         if only_marked and not marks:
             return Refreshed()
         lines = _recompute(organization, ranges) if ranges else 0
-        lines += _add_late(organization, late) if late else 0
-        if local.zone and (ranges or late):
-            recompute_local(organization, [*ranges, *late], ZoneInfo(local.zone))
+        lines += _add_late(organization, late, local) if late else 0
+        if local.zone and ranges:  # after what came late: the first of these days may begin before the horizon
+            recompute_local(organization, ranges, ZoneInfo(local.zone))
         state.delete_marks(marks)
         state.bump(organization, opened=_covers_now(ranges))
     return Refreshed(lines, len(complete), len(kept))
@@ -172,39 +173,60 @@ def _recompute(organization: UUID, ranges: Sequence[Range]) -> int:
     with connection.cursor() as cursor:
         for table in (*(cube.table(Grain.QUARTER_HOUR) for cube in cubes.OF_LEDGER), cubes.CHARGE_TABLE):
             cursor.execute(f"DELETE FROM {table} WHERE organization = %(organization)s AND {quarter}", own)
-    return _take_in(organization, ranges)
+    lines = sum(_take_in(organization, Grain.QUARTER_HOUR, part) for part in _by_day(ranges))
+    _derive(organization, ranges)
+    return lines
 
 
-def _add_late(organization: UUID, ranges: Sequence[Range]) -> int:
-    """Add the lines that came for quarter-hours whose ledger is gone; each line once. Returns how many."""
+def _take_in(
+    organization: UUID, grain: Grain, ranges: Sequence[Range], which: str = "true", **parameters: object
+) -> int:
+    """Insert the rows of the ledger lines in `ranges` where `which` holds into the cubes that are made of lines.
+    Returns the ledger lines read."""
+    declared = subjects.declared_keys(organization)
+    where, at = within("l.started_at", ranges)
+    own = {"organization": organization, **at, **parameters, **subjects.parameters(declared)}
+    with connection.cursor() as cursor:
+        cursor.execute(PLANNING)
+        window = f"l.organization = %(organization)s AND {where} AND {which}"
+        cursor.execute(sql.insert_lines(window, len(declared), grain), own)
+        lines, admitted = map(int, cursor.fetchone())
+    if admitted:
+        subjects.unfold(organization)
+    return lines
+
+
+def _add_late(organization: UUID, ranges: Sequence[Range], local: state.LocalDays) -> int:
+    """Add the lines that came for days whose ledger is gone, each line once. Nothing is derived from quarter-hours,
+    which may have been pruned. Returns how many."""
     line, at = within("l.started_at", ranges)
     late = state.take_late(organization, line, at)
     if not late:
         return 0
     log.info("rollup_late_lines", organization=str(organization), lines=len(late), first=ranges[0][0].isoformat())
-    return _take_in(organization, ranges, "l.id = ANY(%(late)s)", {"late": late})
+    for grain in (Grain.QUARTER_HOUR, Grain.DAY):
+        _add(organization, grain, ranges, late=late)
+    zone = ZoneInfo(local.zone) if local.zone else None
+    for run in localdays.touched(ranges, zone) if zone else ():
+        edges = [edge for edge in run if local.since is None or edge >= local.since]
+        if len(edges) > 1:
+            _add(organization, Grain.LOCAL_DAY, [(edges[0], edges[-1])], late=late, edges=edges)
+    return len(late)
 
 
-def _take_in(
-    organization: UUID, ranges: Sequence[Range], which: str = "true", parameters: Mapping[str, Any] | None = None
-) -> int:
-    """Insert the rows of the ledger lines in `ranges` where `which` holds, and derive the other cubes and the days anew
-    from what is there then. Returns the ledger lines read."""
-    declared = subjects.declared_keys(organization)
-    own = {"organization": organization, **(parameters or {}), **subjects.parameters(declared)}
+def _add(organization: UUID, grain: Grain, ranges: Sequence[Range], **parameters: object) -> None:
+    """Add the `late` lines in `ranges`, which are whole buckets of `grain`, to the rows that are there."""
+    _take_in(organization, grain, ranges, "l.id = ANY(%(late)s)", **parameters)
+    where, at = within("bucket", ranges)
+    window = f"organization = %(organization)s AND {where}"
+    own = {"organization": organization, **at, **parameters}
     with connection.cursor() as cursor:
-        cursor.execute(PLANNING)
-        lines = admitted = 0
-        for part in _by_day(ranges):
-            where, at = within("l.started_at", part)
-            window = f"l.organization = %(organization)s AND {where} AND {which}"
-            cursor.execute(sql.insert_quarter_hours(window, len(declared)), {**own, **at})
-            read, new = map(int, cursor.fetchone())
-            lines, admitted = lines + read, admitted + new
-    _derive(organization, ranges)
-    if admitted:
-        subjects.unfold(organization)
-    return lines
+        for cube in cubes.REFRESHED:
+            if grain in cube.grains and cube.source:
+                cursor.execute(f"DELETE FROM {cube.table(grain)} WHERE {window}", own)
+                cursor.execute(sql.insert_derived(cube, grain, window), own)
+            elif grain in cube.grains:
+                cursor.execute(sql.insert_merged(cube, grain, window), own)
 
 
 def _derive(organization: UUID, ranges: Sequence[Range]) -> None:

@@ -127,15 +127,14 @@ def insert_minutes(window: str) -> str:
     return f"WITH lines AS MATERIALIZED ({read}), live_rows AS ({into}) SELECT count(*) FROM lines"
 
 
-def insert_quarter_hours(window: str, tags: int = 0) -> str:
-    """One statement, hence one snapshot, for every cube that reads the ledger. Returns how many lines there were and
-    how many subjects were admitted."""
-    quarter_hour = Grain.QUARTER_HOUR
+def insert_lines(window: str, tags: int = 0, grain: Grain = Grain.QUARTER_HOUR) -> str:
+    """One statement, hence one snapshot, for every cube that reads the ledger; charges are kept by quarter-hours alone.
+    Returns how many lines there were and how many subjects were admitted."""
     named = f"(SELECT bool_or(has_subject) FROM finest) AND {ledger.has_subject(tags)}"
     admit = f"INSERT INTO {ADMITTED} (organization, name, value) SELECT %(organization)s, name, raw FROM fresh"
     stages = [
-        f"finest AS MATERIALIZED ({finest(ledger.lines(quarter_hour, window, tags))})",
-        f"lines AS MATERIALIZED ({ledger.lines(quarter_hour, f'{window} AND {named}', tags)})",
+        f"finest AS MATERIALIZED ({finest(ledger.lines(grain, window, tags))})",
+        f"lines AS MATERIALIZED ({ledger.lines(grain, f'{window} AND {named}', tags)})",
         f"pairs AS MATERIALIZED ({pairs(tags)})",
         f"fresh AS MATERIALIZED ({_fresh()})",
         # in one order, so that two who admit the same never wait for each other
@@ -143,12 +142,13 @@ def insert_quarter_hours(window: str, tags: int = 0) -> str:
         f"subjects AS ({subjects('fresh')})",
     ]
     stages += [
-        f"{cube.name}_rows AS (INSERT INTO {cube.table(quarter_hour)} ({columns_of(cube)}) "
+        f"{cube.name}_rows AS (INSERT INTO {cube.table(grain)} ({columns_of(cube)}) "
         f"{from_lines(cube) if cube is cubes.SUBJECT else from_finest(cube)})"
         for cube in cubes.OF_LEDGER
     ]
-    into = f"{cubes.CHARGE_TABLE} ({names(['bucket', *cubes.CHARGE_DIMENSIONS])}, quantity, cost)"
-    stages.append(f"charge_rows AS (INSERT INTO {into} {ledger.charges(window)})")
+    if grain == Grain.QUARTER_HOUR:
+        into = f"{cubes.CHARGE_TABLE} ({names(['bucket', *cubes.CHARGE_DIMENSIONS])}, quantity, cost)"
+        stages.append(f"charge_rows AS (INSERT INTO {into} {ledger.charges(window)})")
     with_stages = ",\n".join(stages)
     return f"WITH {with_stages}\nSELECT coalesce(sum(lines), 0), (SELECT count(*) FROM admitted) FROM finest"
 
@@ -171,3 +171,10 @@ def insert_derived(cube: Cube, grain: Grain, window: str) -> str:
     """A cube's rows of `grain` from a finer or wider table."""
     into = f"INSERT INTO {cube.table(grain)} ({columns_of(cube)})"
     return f"WITH source AS ({source(cube, grain, window)}) {into} {from_rollup(cube)}"
+
+
+def insert_merged(cube: Cube, grain: Grain, window: str) -> str:
+    """A cube's rows of `grain` added up to one for each group."""
+    kept = names(["bucket", *cube.dimensions, *cubes.SUM_NAMES, *(_ARRAYS if cube.has_histograms else ())])
+    gone = f"DELETE FROM {cube.table(grain)} WHERE {window} RETURNING {kept}"
+    return f"WITH source AS ({gone}) INSERT INTO {cube.table(grain)} ({columns_of(cube)}) {from_rollup(cube)}"

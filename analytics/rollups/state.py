@@ -53,10 +53,12 @@ def bump_live(organization: UUID) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LocalDays:
-    """In which zone an organization's local days are kept ("" is none), and who is building them."""
+    """In which zone an organization's local days are kept ("" is none), who is building them, and from where on they
+    are kept (None: all of them)."""
 
     zone: str = ""
     build: UUID | None = None
+    since: datetime | None = None
 
 
 def zone_key(organization: UUID) -> str:
@@ -68,7 +70,8 @@ def share_zone(organization: UUID) -> LocalDays:
     """The zone of the local days, unchanged until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [zone_key(organization)])
-    row = RollupState.objects.filter(pk=organization).values_list("local_zone", "local_build").first()
+    kept = RollupState.objects.filter(pk=organization)
+    row = kept.values_list("local_zone", "local_build", "local_from").first()
     return LocalDays(*row) if row else LocalDays()
 
 
@@ -114,14 +117,20 @@ def _attached_partitions() -> set[str]:
         return {row[0] for row in cursor.fetchall()}
 
 
+def quarters_from() -> datetime | None:
+    """Before this only days are kept; None: nothing was pruned."""
+    return LedgerHorizon.objects.values_list("quarters_from", flat=True).first()
+
+
 def forget_before(at: datetime) -> None:
-    """Retention detaches what started before `at`: from now on those days are kept, never recomputed, and what is
-    booked for them is added. The caller made sure that the rollups have all of it (no mark is left, nobody books)."""
+    """From now on the days before `at` are kept, never recomputed, and what is booked for them is added. The caller
+    makes sure that the rollups have all of it, else it rolls back: no mark is left now."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [HORIZON_KEY])
         late_from = datetime.now(UTC) - BOOKING_TAKES
         cursor.execute(
             f"INSERT INTO analytics_countedline (id) SELECT id FROM {LEDGER} WHERE started_at < %s AND booked_at >= %s "
+            "AND started_at >= coalesce((SELECT complete_from FROM analytics_ledgerhorizon), '-infinity') "
             "ON CONFLICT DO NOTHING",
             [at, late_from],
         )

@@ -3,7 +3,7 @@
 Begin (alone with the zone's lock): the old rows go, the state names the new zone and a build. Then a few days at a
 time, each with the locks of a refresh; refreshes that come meanwhile write in the new zone already. Last the state says
 that the days are complete; before that no question reads them. A build that dies is begun again by the next run; one
-that finds itself replaced stops.
+that finds itself replaced stops. Where quarter-hours were pruned no local days can be made: they begin later then.
 """
 
 from collections.abc import Iterator
@@ -56,44 +56,67 @@ def _kept_as(name: str) -> str:
 
 def build(organization: UUID, zone: str) -> bool:
     """Local days in `zone` from the quarter-hours. False when another build has taken over."""
-    token = uuid7()
-    _begin(organization, zone, token)
+    token, pruned = uuid7(), state.quarters_from()
+    since = _begin(organization, zone, token, pruned)
     if zone:
-        for days in _days(organization):
-            if not _build_days(organization, days, zone, token):
+        for days in _days(organization, since):
+            if not _build_days(organization, days, zone, token, since):
                 return False
+    if state.quarters_from() != pruned:
+        return False  # some may have gone while they were read: the next run begins again
     mine = RollupState.objects.filter(pk=organization, local_build=token)
     return bool(mine.update(local_build=None, local_ready_at=datetime.now(UTC) if zone else None))
 
 
-def _begin(organization: UUID, zone: str, token: UUID) -> None:
+def _whole_from(organization: UUID, zone: str, pruned: datetime | None) -> datetime | None:
+    """Start of the first local day that can be made; None when that is every day there is."""
+    first, _ = _span(organization)
+    if not zone or pruned is None or first is None or first >= pruned + DAY:
+        return None
+    return localdays.next_day(localdays.day_start(pruned, ZoneInfo(zone)), ZoneInfo(zone))
+
+
+def _begin(organization: UUID, zone: str, token: UUID, pruned: datetime | None) -> datetime | None:
+    """From where on the local days will be kept; None: all of them."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [state.zone_key(organization)])
+        since = _whole_from(organization, zone, pruned)  # with the lock: what comes late now is added by these rules
         for cube in cubes.STORED:
             cursor.execute(f"DELETE FROM {cube.table(Grain.LOCAL_DAY)} WHERE organization = %s", [organization])
         RollupState.objects.filter(pk=organization).update(
             local_zone=zone,
+            local_from=since,
             local_build=token,
             local_beat_at=datetime.now(UTC),
             local_ready_at=None,
             version=F("version") + 1,
         )
+    return since
 
 
-def _days(organization: UUID) -> Iterator[list[datetime]]:
+def _span(organization: UUID) -> tuple[datetime, datetime] | tuple[None, None]:
+    """First and last UTC day of the organization's figures."""
     table = cubes.CUBE_BY_NAME["total"].table(Grain.DAY)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT min(bucket), max(bucket) FROM {table} WHERE organization = %s", [organization])
         first, last = cursor.fetchone()
-    return chunks(first, last + DAY) if first else iter(())
+    return first, last
 
 
-def _build_days(organization: UUID, days: list[datetime], zone: str, token: UUID) -> bool:
+def _days(organization: UUID, since: datetime | None) -> Iterator[list[datetime]]:
+    first, last = _span(organization)
+    if first is None or last is None:
+        return iter(())
+    return chunks(max(first, since or first), last + DAY)
+
+
+def _build_days(organization: UUID, days: list[datetime], zone: str, token: UUID, since: datetime | None) -> bool:
     assert len(days) <= DAYS_PER_TRANSACTION
     with transaction.atomic():
         if state.share_zone(organization).build != token:
             return False
         lock_days(organization, days, neighbours=True)
-        recompute_local(organization, [(days[0], days[-1] + DAY)], ZoneInfo(zone))
+        start = max(days[0], since or days[0])
+        recompute_local(organization, [(start, days[-1] + DAY)], ZoneInfo(zone))
     RollupState.objects.filter(pk=organization, local_build=token).update(local_beat_at=datetime.now(UTC))
     return True

@@ -206,7 +206,7 @@ def test_days_that_vanish_while_they_are_read_are_not_an_answer(busy: Acme, monk
 
     def raced(plan: Any) -> Any:
         if plan.reads_local_days:
-            zones._begin(busy.organization.pk, BERLIN, uuid7())
+            zones._begin(busy.organization.pk, BERLIN, uuid7(), None)
         return statement(plan)
 
     monkeypatch.setattr(running, "_fetch", raced)
