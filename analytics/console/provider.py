@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from analytics.alerts.anomalies import AnomalySource
-from analytics.console import alerts, annotations, comparisons, gallery, picker, views
+from analytics.console import alerts, annotations, comparisons, gallery, picker, saved, views
 from analytics.console.anomalies import views as feed
 from analytics.console.compare import compare_page
 from analytics.console.compliancepage import compliance_page
@@ -38,8 +38,8 @@ class AnalyticsConsole(ConsoleProvider):
         Page("requests/recent/", views.recent_requests, "recent_requests", cacheable=True),
         Page("requests/live/", explorer.tail, "requests_live", cacheable=True),
         Page("requests/values/", explorer.facet, "requests_values"),
-        Page("requests/views/", explorer.view_save, "requests_view_save"),
-        Page("requests/views/<uuid:view_id>/delete/", explorer.view_delete, "requests_view_delete"),
+        Page("views/", saved.view_save, "view_save"),
+        Page("views/<uuid:view_id>/delete/", saved.view_delete, "view_delete"),
         Page("requests/<str:request_id>/", explorer.request_detail, "request"),
         Page("requests/<str:request_id>/bodies/", explorer.request_bodies, "request_bodies", ADMINISTRATORS),
         Page("usage/", usage, "usage"),
@@ -95,8 +95,8 @@ class AnalyticsConsole(ConsoleProvider):
         NavEntry("Requests", "admin:requests", "list", Section.OVERVIEW, 20),
         NavEntry("Usage", "admin:usage", "chart", Section.OVERVIEW, 30),
         NavEntry("Performance", "admin:performance", "pulse", Section.OVERVIEW, 40),
-        NavEntry("Alerts", "admin:alerts", "bell", Section.OVERVIEW, 18),
-        NavEntry("Security", "admin:security", "lock", Section.OVERVIEW, 60),
+        NavEntry("Alerts", "admin:alerts", "bell", Section.OVERVIEW, 56),
+        NavEntry("Security", "admin:security", "lock", Section.OVERVIEW, 64),
         NavEntry("Compliance", "admin:compliance", "check", Section.OVERVIEW, 65),
         NavEntry("Compare", "admin:compare", "gauge", Section.OVERVIEW, 45),
         NavEntry("Forecasts", "admin:forecasts", "trend", Section.OVERVIEW, 50),
@@ -108,7 +108,7 @@ class AnalyticsConsole(ConsoleProvider):
         ),
         NavEntry("Reconciliation", "admin:comparisons", "equal", Section.SYSTEM, 20),
         NavEntry("Reports", "admin:reports", "book", Section.OVERVIEW, 60),
-        NavEntry("Exports", "admin:exports", "download", Section.OVERVIEW, 70),
+        NavEntry("Exports", "admin:exports", "download", Section.OVERVIEW, 62),
         NavEntry("Settings", "admin:settings", "sliders", Section.SYSTEM, 10),
     )  # fmt: skip
 

@@ -26,7 +26,7 @@ class CostsConsole(ConsoleProvider):
         Page("models/discover/", models.model_discover, "model_discover", "gateway.model"),
     )
     navigation = (
-        NavEntry("Budgets", "admin:budgets", "wallet", Section.OVERVIEW, 30, also=("admin:costs_budget_changelist",)),
+        NavEntry("Budgets", "admin:budgets", "wallet", Section.OVERVIEW, 54, also=("admin:costs_budget_changelist",)),
         NavEntry("Keys", "admin:keys", "key", Section.GATEWAY, 10, also=("admin:gateway_virtualkey_changelist",)),
         NavEntry("Models", "admin:models", "cube", Section.GATEWAY, 30, also=("admin:gateway_model_changelist",)),
     )

@@ -290,7 +290,7 @@ def test_bodies_are_for_administrators_and_reading_them_is_noted(company: Compan
 
 
 def save(client: Client, name: str, query: str, *roles: str) -> int:
-    return client.post(f"{LIST}views/", {"name": name, "query": query, "shared_with": roles}).status_code
+    return client.post("/admin/views/", {"name": name, "query": query, "shared_with": roles}).status_code
 
 
 def test_saved_views_are_private_or_shared_by_role(endings: Company, sign_in: SignIn) -> None:
@@ -318,9 +318,9 @@ def test_a_saved_view_is_replaced_by_name_and_deleted(endings: Company, sign_in:
     shared, private = SavedView.objects.get(name="Errors here"), SavedView.objects.get(name="Private")
 
     assert shared.query == "range=24h&status=failed"
-    assert sign_in("bob").post(f"{LIST}views/{shared.pk}/delete/").status_code == 404
-    assert carol.post(f"{LIST}views/{private.pk}/delete/").status_code == 404
-    assert adam.post(f"{LIST}views/{shared.pk}/delete/").status_code == 302
+    assert sign_in("bob").post(f"/admin/views/{shared.pk}/delete/").status_code == 404
+    assert carol.post(f"/admin/views/{private.pk}/delete/").status_code == 404
+    assert adam.post(f"/admin/views/{shared.pk}/delete/").status_code == 302
     assert [view.name for view in SavedView.objects.all()] == ["Private"]
     assert save(alice, "", "range=7d") == 302
     assert SavedView.objects.count() == 1

@@ -339,7 +339,7 @@ def test_query_count(busy: Company, sign_in: SignIn, django_assert_max_num_queri
     for name in ("alice", "dave", "bob", "root"):
         client = sign_in(name)
         cache.clear()
-        with django_assert_max_num_queries(12):
+        with django_assert_max_num_queries(14):
             text_of(client, "range=90d&by=project")
 
 
@@ -358,3 +358,31 @@ def test_huge_state(company: Company, sign_in: SignIn) -> None:
     assert page.count('class="swatch') == 102  # legend and table: the first fifty and the rest
     assert "Other, all beyond the first 50" in page
     assert len(page) < 400_000
+
+
+@pytest.mark.parametrize(("page", "query"), [("usage", "measure=requests&by=team"), ("performance", "compare=year")])
+def test_views_of_a_page_are_saved_with_its_whole_state(march: Company, sign_in: SignIn, page: str, query: str) -> None:
+    alice, carol, bob = sign_in("alice"), sign_in("carol"), sign_in("bob")
+    here = f"/admin/{page}/"
+    text = f"{MARCH}&{query}&model=gpt-4o"
+    kept = re.search(r'name="query" value="([^"]*)"', text_of(alice, text, here))
+    assert kept
+    posted = {"page": page, "name": "March", "query": kept[1], "shared_with": ["analyst"]}
+
+    answer = alice.post("/admin/views/", posted)
+
+    assert kept[1] == text
+    assert answer["Location"] == f"{here}?organization=acme&{text}"
+    tab = f'<a class="tab" href="{here}?organization=acme&{text}"'
+    assert f'{tab} aria-current="page">March <span class="tab-count">shared' in text_of(alice, text, here)
+    assert f'{tab}>March <span class="tab-count">by ' in text_of(carol, "", here)
+    assert ">March <" not in text_of(bob, "", here)
+    assert ">March <" not in text_of(carol, "", "/admin/requests/")
+
+
+def test_built_in_views_of_usage_keep_window_and_filters(march: Company, sign_in: SignIn) -> None:
+    page = text_of(sign_in("alice"), f"{MARCH}&by=team&model=gpt-4o")
+    tabs = dict(re.findall(r'<a class="tab" href="([^"]*)"( aria-current="page")?>', page))
+
+    assert [url for url, current in tabs.items() if current] == [f"?organization=acme&{MARCH}&by=team&model=gpt-4o"]
+    assert f"?organization=acme&{MARCH}&measure=errors&by=error_type&model=gpt-4o" in tabs

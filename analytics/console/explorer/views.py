@@ -1,28 +1,25 @@
-"""The explorer's pages: the list, its live rows, a filter's values, one request, its bodies, saved views."""
+"""The explorer's pages: the list, its live rows, a filter's values, one request, its bodies."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from analytics.console import ledger
-from analytics.console.explorer import columns, copying, facets, listing, saved
+from analytics.console import ledger, saved
+from analytics.console.explorer import builtin, columns, copying, facets, listing
 from analytics.console.explorer.filters import COUNTED, Filters
 from analytics.console.explorer.names import LABELS
 from analytics.console.explorer.state import read_state
 from analytics.console.periods import LABELS as RANGES
 from analytics.console.questions import Questions, attempt
-from gateway.choices import Role
 from gateway.console import ConsoleSite
 from gateway.console.scope import may_administer, organization_of, person
-from gateway.models import LoggedBody, SavedView
-from gateway.services import bodies, saved_views
+from gateway.models import LoggedBody
+from gateway.services import bodies
 from gateway.services.errors import ServiceError
 
 FIRST_FACETS = ("model", "provider", "project", "team", "api_key", "user", "error_type")
@@ -41,6 +38,7 @@ def requests(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
         return redirect("admin:request", wanted)
     state = read_state(request, organization)
     questions = Questions(user, organization, state.period)
+    built_in = builtin.built_in(state, attempt("thresholds", lambda: facets.thresholds(questions)))
     context |= {
         "page": attempt("requests", lambda: listing.page(user, state, request.GET)),
         "is_filtered": state.filters != Filters(),
@@ -50,9 +48,7 @@ def requests(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
         "chips": attempt("filter chips", lambda: facets.chips(questions, state)) or [],
         "facets": [(name, LABELS[name]) for name in FIRST_FACETS],
         "more_facets": [(name, LABELS[name]) for name in COUNTED if name not in (*FIRST_FACETS, "status")],
-        "views": attempt("saved views", lambda: saved.views(user, state)) or [],
-        "built_in": saved.built_in(state, attempt("thresholds", lambda: facets.thresholds(questions))),
-        "roles": Role.choices, "may_share": saved.may_share(user, organization),
+        "views": saved.bar(user, organization, "requests", state.saved_text, built_in),
         "gateway_url": f"{django_settings.CONSOLE_URL}/v1",
     }  # fmt: skip
     return render(request, "console/requests.html", context)
@@ -120,37 +116,6 @@ def request_bodies(request: HttpRequest, site: ConsoleSite, request_id: str) -> 
     except ServiceError as error:
         return render(request, "console/requests/bodies.html", {"refusal": error.message})
     return render(request, "console/requests/bodies.html", {"bodies": found})
-
-
-@require_POST
-def view_save(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
-    """Keep the list as it is, under a name."""
-    organization = organization_of(site.each_context(request))
-    query = saved.cleaned(request.POST.get("query", ""))
-    shared_with = request.POST.getlist("shared_with")
-    try:
-        view = saved_views.save_view(
-            organization=organization, owner=person(request), role=getattr(organization, "role", None),
-            name=request.POST.get("name", "").replace("\0", "").strip(), query=query, shared_with=shared_with,
-        )  # fmt: skip
-        messages.success(request, f"The view {view.name} is saved.")
-    except ServiceError as error:
-        messages.error(request, error.message)
-    return redirect(f"{reverse('admin:requests')}?{query}")
-
-
-@require_POST
-def view_delete(request: HttpRequest, site: ConsoleSite, view_id: Any) -> HttpResponse:
-    """Forget a view."""
-    organization = organization_of(site.each_context(request))
-    visible = SavedView.objects.visible_to(request.user).select_related("organization")
-    view = get_object_or_404(visible, pk=view_id, organization=organization)
-    try:
-        saved_views.delete_view(view=view, actor=person(request), role=getattr(organization, "role", None))
-        messages.success(request, f"The view {view.name} is deleted.")
-    except ServiceError as error:
-        messages.error(request, error.message)
-    return redirect(f"{reverse('admin:requests')}?{view.query}")
 
 
 def _has_bodies(request: HttpRequest, found: ledger.RequestDetail) -> bool:

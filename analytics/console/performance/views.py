@@ -13,11 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from analytics.console import saved
 from analytics.console.cards import Card
 from analytics.console.downloads import card_csv
 from analytics.console.performance import board, models, percentiles
 from analytics.console.performance.percentiles import RIBBONS
 from analytics.console.questions import Questions, answered
+from analytics.console.saved import View
 from analytics.console.usage import series
 from analytics.console.usage.state import State
 from analytics.console.usage.views import controls, opened
@@ -39,6 +41,9 @@ def performance(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     if "add" in request.GET:
         return redirect(state.url(reverse(PAGE)))
     context |= controls(questions, state)
+    plain = State(state.period, state.organization)
+    built_in = [View("Everything", plain.url(), state == plain)]
+    context["views"] = saved.bar(questions.user, organization, "performance", state.saved_text, built_in)
     return render(request, "console/performance.html", context | _parts(questions, state, timezone.now()))
 
 

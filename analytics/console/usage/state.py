@@ -75,6 +75,11 @@ class State:
             ("compare", self.compare), ("top", str(self.top)),
         ]  # fmt: skip
 
+    @property
+    def saved_text(self) -> str:
+        """What a saved view keeps: not the organization."""
+        return urlencode(replace(self, organization="").query)
+
     def url(self, path: str = "", **changes: Any) -> str:
         """This page with `changes` of the state."""
         return f"{path}?{urlencode(replace(self, **changes).query)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,10 +13,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from analytics.console import saved
 from analytics.console.cards import Card
 from analytics.console.downloads import card_csv
 from analytics.console.periods import LABELS, read_period
 from analytics.console.questions import Questions, answered, attempt
+from analytics.console.saved import View
 from analytics.console.usage import choices, groups, heat, series
 from analytics.console.usage.state import State, read_state
 from gateway.console import ConsoleSite
@@ -35,6 +38,7 @@ def usage(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     if "add" in request.GET:
         return redirect(state.url(reverse(PAGE)))
     context |= controls(questions, state)
+    context["views"] = saved.bar(questions.user, organization, "usage", state.saved_text, _built_in(state))
     content, context["problem"] = answered("usage", lambda: _content(questions, state))
     return render(request, "console/usage.html", context | (content or {"failed": not context["problem"]}))
 
@@ -64,6 +68,18 @@ def controls(questions: Questions, state: State) -> dict[str, Any]:
         "chips": attempt("filters", lambda: choices.chips(questions, state)) or [],
         "gateway_url": f"{settings.CONSOLE_URL}/v1",
     }
+
+
+def _built_in(state: State) -> list[View]:
+    """Of the window and under the filters on the page."""
+    plain = State(state.period, state.organization, filters=state.filters)
+    found = {
+        "Cost by model": plain, "Cost by team": replace(plain, by="team"),
+        "Tokens by key": replace(plain, measure="total_tokens", by="api_key"),
+        "Errors by type": replace(plain, measure="errors", by="error_type"),
+        "When": replace(plain, measure="requests", view="heat"),
+    }  # fmt: skip
+    return [View(name, each.url(), each == state) for name, each in found.items()]
 
 
 def _content(questions: Questions, state: State) -> dict[str, Any]:
