@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache as shared
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from analytics import cache
 from analytics.alerts.openings import open_alerts
@@ -17,7 +18,7 @@ from analytics.answers.health import Health, provider_health
 from analytics.answers.questions import Questions
 from analytics.answers.subjects import Subject
 from analytics.console.periods import next_quarter
-from analytics.query import Note, Query, QueryError, Result
+from analytics.query import Filter, Note, Query, QueryError, Result
 from analytics.query import window as windows
 from gateway.choices import LineKind
 from gateway.models import DirtyMark, LedgerLine, VirtualKey
@@ -39,7 +40,33 @@ COARSER = Note(
     "The figures are of the last 15 to 30 minutes: by minute they are kept for whole organizations alone.",
 )
 NO_DATAPLANE = Note("no_data_plane", "active_requests and resources are null: no data plane gave a sign of life.")
+NOT_BY_KEY = Note(
+    "active_by_key_alone", "active_requests is null: calls that run are known by key, not by model or environment."
+)
 UNLISTED = Note("active_is_partial", "Too many keys are calling to list them all; active_requests leaves some out.")
+
+
+Lines = QuerySet[LedgerLine]
+PERCENTILES = ("latency_p50", "latency_p95", "latency_p99", "ttft_p95")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of the calls that is asked for. `keys`: those whose running calls are of it (None: not known by key)."""
+
+    filters: tuple[Filter, ...] = ()
+    keys: Q | None = field(default_factory=Q)
+    narrow: Callable[[Lines], Lines] = lambda lines: lines
+
+
+EVERYTHING = Part()
+
+
+def of_person(subject: Subject | None) -> Part:
+    """What somebody calls; everything for nobody."""
+    if subject is None:
+        return EVERYTHING
+    return Part(subject.filters, Q(user_id=subject.id), lambda lines: lines.filter(user=subject.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,33 +108,33 @@ class Activity:
     currency: str
 
 
-def realtime(questions: Questions, now: datetime, subject: Subject | None) -> dict[str, Any]:
-    """Narrowed to a person, if any. Seven statements besides the scope's; six more every ten seconds, for the health of
-    the providers."""
-    result = _last_minutes(questions, now, subject)
+def realtime(questions: Questions, now: datetime, part: Part = EVERYTHING) -> dict[str, Any]:
+    """Narrowed to a part of the calls; health and resources are of everything. Seven statements besides the scope's;
+    six more every ten seconds, for the health of the providers."""
+    result = _last_minutes(questions, now, part)
     processes = fleet(now)
     health = _health(questions, now)
     return {
         "generated_at": now, "data_version": result.data_version, "rollup_lag_s": questions.scope.lag_s,
         "currency": result.currency, "timezone": "UTC", "stale": result.stale,
         "start": datetime.fromisoformat(str(result.query["start"])), "series": result.series,
-        "active_requests": active_requests(questions, processes, subject),
+        "active_requests": active_requests(questions, processes, part),
         **{name: result.totals[name] for name in FIGURES},
         "provider_health": health,
-        "recent_activity": [_activity(line) for line in recent_lines(questions, now, subject)],
+        "recent_activity": [_activity(line) for line in recent_lines(questions, now, part)],
         "alerts": open_alerts(questions.user, questions.organization),
         "resources": _resources(questions, processes, result),
         "notes": list(questions.notes),
     }  # fmt: skip
 
 
-def _last_minutes(questions: Questions, now: datetime, subject: Subject | None) -> Result:
+def _last_minutes(questions: Questions, now: datetime, part: Part) -> Result:
     """By minute where minutes are kept, else the last quarter-hours; never from the cache of results."""
     minute = windows.floor(now, "minute", windows.zone("UTC"))
-    filters = subject.filters if subject else ()
     asked = Query(
-        measures=MEASURES, start=minute - LAST, end=minute + timedelta(minutes=1), granularity="minute", filters=filters
-    )
+        measures=MEASURES, start=minute - LAST, end=minute + timedelta(minutes=1), granularity="minute",
+        filters=part.filters,
+    )  # fmt: skip
     assert questions.scope  # found out once, for both
     fresh = questions.apart(is_fresh=True)
     try:
@@ -117,15 +144,20 @@ def _last_minutes(questions: Questions, now: datetime, subject: Subject | None) 
             raise
         questions.note(COARSER)
         end = next_quarter(now)
-        result = fresh.ask(replace(asked, start=end - COARSE, end=end, granularity=None))
+        measures = tuple(name for name in MEASURES if name not in PERCENTILES)
+        coarse = replace(asked, measures=measures, start=end - COARSE, end=end, granularity=None)
+        result = fresh.ask(coarse, optional=PERCENTILES)
     questions.note(*fresh.notes)
     return result
 
 
-def active_requests(questions: Questions, processes: Fleet, subject: Subject | None) -> int | None:
+def active_requests(questions: Questions, processes: Fleet, part: Part) -> int | None:
     """Calls that run by keys that one sees; None when nobody knows. At most one query."""
     if not processes.processes:
         questions.note(NO_DATAPLANE)
+        return None
+    if part.keys is None:
+        questions.note(NOT_BY_KEY)
         return None
     if processes.active_unnamed:
         questions.note(UNLISTED)
@@ -134,8 +166,7 @@ def active_requests(questions: Questions, processes: Fleet, subject: Subject | N
     keys = VirtualKey.objects.visible_to(questions.user).filter(
         organization=questions.organization, pk__in=list(processes.active_by_key)
     )
-    if subject is not None:
-        keys = keys.filter(user_id=subject.id)
+    keys = keys.filter(part.keys)
     return sum(processes.active_by_key[str(key)] for key in keys.values_list("pk", flat=True))
 
 
@@ -151,16 +182,14 @@ def _health(questions: Questions, now: datetime) -> list[Health]:
     return kept[0]
 
 
-def recent_lines(questions: Questions, now: datetime, subject: Subject | None) -> QuerySet[LedgerLine]:
+def recent_lines(questions: Questions, now: datetime, part: Part = EVERYTHING) -> Lines:
     """The newest requests of the last quarter-hour, by the index `ledgerline_by_organization`: the one read of the
     ledger here, bounded by the window and the count."""
     lines = LedgerLine.objects.visible_to(questions.user).filter(
         organization=questions.organization.pk, started_at__gte=now - ACTIVITY_WITHIN, is_final=True, kind__in=KINDS
     )
-    if subject is not None:
-        lines = lines.filter(user=subject.id)
     wide = ("charges", "route_decision", "prefix_hmacs", "tag_set", "request_hmac", "client_ip_hash")
-    return lines.order_by("-started_at", "-id").defer(*wide)[:ACTIVITY]
+    return part.narrow(lines).order_by("-started_at", "-id").defer(*wide)[:ACTIVITY]
 
 
 def _activity(line: LedgerLine) -> Activity:

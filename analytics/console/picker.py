@@ -28,7 +28,6 @@ NAMES = ("team", "project", "model", *(f"tag.{key}" for key in ENVIRONMENTS))
 CARRIED = ("organization", "range", "from", "to", "compare", *NAMES)
 """What goes along from one page of figures to the next."""
 PAGES = ("index", "requests", "usage", "performance", "realtime")
-NARROWED = tuple(name for name in PAGES if name != "realtime")
 NOT_CARRIED = ("part", "before", "after", "peek", "page", "start", "end")
 
 
@@ -61,7 +60,7 @@ def picker(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
 
 def is_shown(path: str) -> bool:
     """Whether the page at `path` can be narrowed."""
-    return path in {reverse(f"admin:{name}") for name in NARROWED}
+    return path in {reverse(f"admin:{name}") for name in PAGES}
 
 
 def words(params: QueryDict) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -16,10 +18,12 @@ from django.views.decorators.http import require_safe
 from analytics.alerts.openings import OpenAlert
 from analytics.answers import realtime as answer
 from analytics.answers.questions import Questions
-from analytics.console import format, ledger
-from analytics.console.questions import attempt
+from analytics.console import format, ledger, picker
+from analytics.console.explorer.filters import TAG, Filters, identities, read_filters
+from analytics.console.questions import answered
 from analytics.console.sparkline import sparkline
 from analytics.metrics import MEASURES
+from analytics.query import Filter, QueryError
 from gateway.console import ConsoleSite
 from gateway.console.scope import person
 from gateway.models import Organization, User
@@ -32,10 +36,13 @@ STATES = {
 UNSAID = ("no_traffic",)  # the pill of the provider says the latter
 WORDS = {
     answer.NO_DATAPLANE.code: "No data plane gave a sign of life, so running calls and resources are unknown.",
+    answer.NOT_BY_KEY.code: "Running calls are known by key: they cannot be counted by model or environment.",
     answer.UNLISTED.code: "More keys are calling than the data planes list: some running calls are left out.",
 }
 
 
+KEYED = {"team": ("project__team", "project__team__slug"), "project": ("project", "project__slug")}
+"""Columns of a key by which the picker narrows: of ids, and of slugs."""
 RUNNING = "Calls that have begun and not ended, as the data planes say in their signs of life, by keys that you see."
 
 
@@ -76,6 +83,7 @@ class Now:
     alerts: Sequence[OpenAlert]
     tag: str
     window: str = ""
+    rows_query: str = ""
 
 
 FIGURES: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
@@ -96,7 +104,9 @@ def realtime(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     organization = context["console"].scope.current
     if organization is None:
         return render(request, "console/no_organization.html", context)
-    context |= {"now": attempt("real time", lambda: load(person(request), organization)), "live_s": LIVE_S}
+    filters = picked(request.GET)
+    now, problem = answered("real time", lambda: load(person(request), organization, filters))
+    context |= {"now": now, "problem": problem, "live_s": LIVE_S, "narrowed": urlencode(filters.query)}
     return render(request, "console/realtime.html", context)
 
 
@@ -106,7 +116,10 @@ def realtime_live(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     organization = site.each_context(request)["console"].scope.current
     if organization is None:
         raise Http404
-    found = load(person(request), organization)
+    try:
+        found = load(person(request), organization, picked(request.GET))
+    except QueryError:
+        return HttpResponse(status=204)  # the page has said why
     etag = f'W/"{found.tag}"'
     if request.headers.get("If-None-Match") == etag:
         response: HttpResponse = HttpResponseNotModified()
@@ -117,13 +130,39 @@ def realtime_live(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     return response
 
 
-def load(user: User, organization: Organization) -> Now:
+def picked(params: QueryDict) -> Filters:
+    """The picker's part of the address."""
+    found = read_filters(params)
+    return Filters(
+        conditions=tuple(one for one in found.conditions if one.parameter in picker.NAMES),
+        tags=tuple(pair for pair in found.tags if TAG + pair[0] in picker.NAMES),
+    )
+
+
+def part_of(filters: Filters, organization: Organization) -> answer.Part:
+    """The same for the answer: running calls are known by key, hence by team and project."""
+    asked = (*filters.asked, *(Filter(TAG + name, "eq", (value,)) for name, value in filters.tags))
+    keys: Q | None = Q()
+    for one in filters.conditions:
+        if one.dimension not in KEYED:
+            keys = None
+            break
+        ids, names = KEYED[one.dimension]
+        known, named = identities(one.values)
+        keys = keys & (Q(**{f"{ids}__in": known}) | Q(**{f"{names}__in": named}))
+    return answer.Part(
+        filters=asked, keys=None if filters.tags else keys, narrow=lambda lines: filters.narrow(lines, organization)
+    )
+
+
+def load(user: User, organization: Organization, filters: Filters) -> Now:
     """What is now. Nine statements; six more every ten seconds, for the providers. Raises QueryError."""
+    part = part_of(filters, organization)
     now = timezone.now()
     questions = Questions(user, organization)
-    body = answer.realtime(questions, now, None)
+    body = answer.realtime(questions, now, part)
     zone = organization.reporting_timezone
-    lines = list(answer.recent_lines(questions, now, None))
+    lines = list(answer.recent_lines(questions, now, part))
     parts = (
         _tiles(body),
         [_provider(one) for one in body["provider_health"]],
@@ -134,7 +173,8 @@ def load(user: User, organization: Organization) -> Now:
     )
     tag = blake2b("\n".join(map(str, (*parts, zone))).encode(), digest_size=12).hexdigest()
     minute = format.local(body["start"], zone)
-    return Now(*parts, tag=tag, window=f"Of the calls that ended since {minute:%H:%M} ({zone}).")
+    window = f"Of the calls that ended since {minute:%H:%M} ({zone})."
+    return Now(*parts, tag=tag, window=window, rows_query=urlencode(filters.query))
 
 
 def _tiles(body: Mapping[str, Any]) -> list[Tile]:
@@ -170,7 +210,8 @@ def _exact(name: str, value: Any) -> str:
 def _provider(one: Any) -> ProviderRow:
     error = one.last_error
     what = "" if error is None else f"{(error.error_type or error.status).replace('_', ' ')}"
-    times = "" if error is None else f", {error.count} times since {error.at:%H:%M} UTC"
+    often = "" if error is None else "once" if error.count == 1 else f"{error.count} times"
+    times = "" if error is None else f", {often} since {error.at:%H:%M} UTC"
     return ProviderRow(
         name=one.name, state=STATES.get(one.state, one.state), tone=TOKENS.get(one.state, ""),
         hour=format.percent(one.availability_1h), day=format.percent(one.availability_24h),

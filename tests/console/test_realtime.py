@@ -14,14 +14,13 @@ from tests.console.company import Company, line, load
 from tests.console.conftest import SignIn
 
 PAGE, LIVE = "/admin/realtime/", "/admin/realtime/now/"
+KPI = re.compile(r'class="kpi-label">([^<]+)</span><span class="kpi-value"[^>]*>([^<]+)<')
 
 
 def tiles(client: Client) -> dict[str, str]:
     response = client.get(PAGE)
     assert response.status_code == 200
-    return dict(
-        re.findall(r'class="kpi-label">([^<]+)</span><span class="kpi-value"[^>]*>([^<]+)<', response.content.decode())
-    )
+    return dict(KPI.findall(response.content.decode()))
 
 
 def calls(company: Company, *names: str, **changes: object) -> None:
@@ -55,6 +54,34 @@ def test_requests_are_narrowed_by_role(company: Company, sign_in: SignIn) -> Non
     assert seen == {"carol": True, "dave": False, "bob": False}
     assert "You are not a member" in sign_in("mallory").get(PAGE).content.decode()
     assert sign_in("mallory").get(LIVE).status_code == 404
+
+
+def test_the_picker_narrows_figures_rows_and_running_calls(company: Company, sign_in: SignIn) -> None:
+    calls(company, "a", "b", project_slug="search")
+    calls(company, "c", project_slug="review", model_served="claude-haiku-4-5", status="timeout", http_status=504)
+    alice, search = sign_in("alice"), company.projects["search"]
+
+    def seen(query: str) -> tuple[set[str], dict[str, str], str]:
+        page = alice.get(f"{PAGE}?{query}").content.decode()
+        rows = set(re.findall(r'class="row-link" href="/admin/requests/(\w)/"', page))
+        return rows, dict(KPI.findall(page)), page
+
+    everything, by_project = seen(""), seen(f"project={search.pk}")
+    by_slug, by_model, by_both = seen("project=search"), seen("model=claude-haiku-4-5"), seen("project=search&model=x")
+
+    assert everything[0] == {"a", "b", "c"}
+    assert (by_project[0], by_slug[0], by_model[0], by_both[0]) == ({"a", "b"}, {"a", "b"}, {"c"}, set())
+    assert (everything[1]["Error rate"], by_model[1]["Error rate"]) == ("33.3\u202f%", "100\u202f%")
+    assert by_project[1]["Error rate"] == "0\u202f%"
+    assert "by minute they are kept for whole organizations alone" in by_project[2]
+    assert by_model[1]["Active requests"] == "—"
+    assert "Running calls are known by key" in by_model[2]
+    assert f"live=1&amp;project={search.pk}" in by_project[2]
+    live = alice.get(f"{LIVE}?model=claude-haiku-4-5").content.decode()
+    assert "/admin/requests/c/" in live
+    assert "/admin/requests/a/" not in live
+    assert "No figures under these filters." in seen("tag.env=prod")[2]
+    assert alice.get(f"{LIVE}?tag.env=prod").status_code == 204
 
 
 def test_nothing_new_is_a_304(company: Company, sign_in: SignIn) -> None:

@@ -92,7 +92,7 @@ class StreamView(RealtimeView):
 
 def shown(questions: Questions, subject: Subject | None) -> dict[str, Any]:
     """The answer as it goes out."""
-    return dict(RealtimeSerializer(realtime.realtime(questions, clock.now(), subject)).data)
+    return dict(RealtimeSerializer(realtime.realtime(questions, clock.now(), realtime.of_person(subject))).data)
 
 
 async def _events(user: Any, organization: Organization, subject: Subject | None) -> AsyncIterator[bytes]:

@@ -211,6 +211,12 @@ def _typed(dimension: str, value: str) -> Any:
     return value
 
 
+def identities(values: Iterable[str]) -> tuple[list[UUID], list[str]]:
+    """Ids, and names that are none."""
+    found = {value: _uuid(value) for value in values}
+    return [known for known in found.values() if known], [name for name, known in found.items() if known is None]
+
+
 def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text)

@@ -162,7 +162,7 @@ def test_the_one_read_of_the_ledger_is_bounded(
 @pytest.mark.parametrize("person", ["alice", "dave", "bob"])
 def test_recent_requests_are_found_by_the_index(recent: Acme, person: str) -> None:
     user = User.objects.get(pk=recent.people[person].pk)
-    lines = realtime.recent_lines(Questions(user, recent.organization), timezone.now(), None)
+    lines = realtime.recent_lines(Questions(user, recent.organization), timezone.now())
 
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
