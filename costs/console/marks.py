@@ -1,17 +1,24 @@
-"""Prices that began or ended, as marks on charts."""
+"""Prices that began or ended, stated here or by the public list, as marks on charts."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from urllib.parse import urlencode
 
 from django.db.models import Q
 from django.urls import reverse
 
 from costs.models import PriceOverride
+from costs.pricing import Override, PriceBook, RateCard, default_book
+from costs.services.prices import as_override
 from gateway.console.parts import Mark
-from gateway.models import Organization, User
+from gateway.models import Model, Organization, User
 
 MOST = 60
+MOST_MODELS = 500
+INSTANT = timedelta(microseconds=1)
 
 
 def price_changes(user: User, organization: Organization, start: datetime, end: datetime) -> list[Mark]:
@@ -32,6 +39,49 @@ def price_changes(user: User, organization: Organization, start: datetime, end: 
         if row.valid_to and start <= row.valid_to < end and (row.provider, row.model, row.valid_to) not in begun
     ]
     return sorted(changes, key=lambda mark: mark.at)[-MOST:]
+
+
+def list_changes(user: User, organization: Organization, start: datetime, end: datetime) -> list[Mark]:
+    """The newest `MOST` instants of `[start, end)` from which the public list has other prices for models that `user`
+    sees, where calls are priced by it. One query; one more when there is such an instant."""
+    shared = Q(organization=organization) | Q(organization=None)
+    rows = Model.objects.visible_to(user).filter(shared).order_by("-organization", "name")
+    names = rows.values_list("provider__price_list", "provider__kind", "upstream_name")[:MOST_MODELS]
+    subjects = sorted({(stated or kind, model) for stated, kind, model in names})
+    book = default_book()
+    found = [(at, *one) for one in subjects for at in book.price_list.changes(*one, start, end)]
+    if not found:
+        return []
+    book = book.with_overrides(filter(None, map(_usable, PriceOverride.objects.visible_to(user).filter(shared))))
+    changed = [each for each in sorted(found) if _changes(book, str(organization.pk), *each)]
+    return [
+        Mark(
+            at,
+            f"List price of {model} ({price_list}) from here",
+            f"{reverse('admin:models')}?{urlencode({'q': model})}",
+        )
+        for at, price_list, model in changed[-MOST:]
+    ]
+
+
+def _usable(row: PriceOverride) -> Override | None:
+    try:
+        return as_override(row)
+    except ValueError:  # written around the services: the pricer leaves it out too
+        return None
+
+
+def _changes(book: PriceBook, organization: str, at: datetime, price_list: str, model: str) -> bool:
+    """Whether a call at `at` costs something else than one just before."""
+    before, after = (
+        book.resolve(price_list, model, moment, organization=organization) for moment in (at - INSTANT, at)
+    )
+    return _rates(before) != _rates(after)
+
+
+def _rates(card: RateCard | None) -> Mapping[tuple[int, str], Decimal]:
+    tiers = card.tiers if card else ()
+    return {(tier.above_tokens, rate.meter): rate.unit_price for tier in tiers for rate in tier.rates.values()}
 
 
 def _subject(row: PriceOverride) -> str:

@@ -34,4 +34,5 @@ class CostsConsole(ConsoleProvider):
     report_sections: Mapping[str, str] = {"budgets": "costs.reportsections.draw_budgets"}
 
     def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:
-        return marks.price_changes(user, organization, start, end)
+        stated = marks.price_changes(user, organization, start, end)
+        return [*stated, *marks.list_changes(user, organization, start, end)]

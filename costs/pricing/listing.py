@@ -144,6 +144,11 @@ class PriceList:
             return ListedCard(None, BEGINNING, END)
         return listed.card_at(at, context)
 
+    def changes(self, provider: str, model: str, start: datetime, end: datetime) -> list[datetime]:
+        """Instants of ``[start, end)`` from which the list dates other prices of ``model``; times of day are none."""
+        listed = self._find(canonical_provider(provider), model)
+        return [] if listed is None else [at for at in listed.dated if start <= at < end]
+
     def _find(self, provider: str, model: str) -> ListedModel | None:
         key = (provider, model)
         if key not in self._models:
@@ -180,6 +185,13 @@ class ListedModel:
     provider: str
     info: genai.ModelInfo
     has_variants: bool
+
+    @property
+    def dated(self) -> list[datetime]:
+        """First instants of its dated prices, in order."""
+        conditions = self.info.prices if isinstance(self.info.prices, list) else []
+        dates = {getattr(condition.constraint, "start_date", None) for condition in conditions}
+        return sorted(_midnight(day) for day in dates if day is not None)
 
     def card_at(self, at: datetime, context: Mapping[str, str]) -> ListedCard:
         start, end = _span(at, self._boundaries(at))

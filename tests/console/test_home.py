@@ -154,7 +154,7 @@ def test_query_count(
     client = sign_in(name)
 
     cache.clear()
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         text_of(client, HOME + "?range=90d")
 
 

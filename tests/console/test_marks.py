@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from costs.console.marks import price_changes
+from costs.console.marks import list_changes, price_changes
 from costs.services import set_price_override
+from gateway.models import Model, Provider
 from tests.console.company import Company
 
 AT = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -30,3 +31,29 @@ def test_a_price_is_marked_where_it_begins_and_where_it_ends(company: Company) -
     assert seen("alice") == expected
     assert seen("carol") == expected
     assert seen("bob") == []
+
+
+def test_a_dated_change_of_the_public_list_is_marked_where_calls_are_priced_by_it(company: Company) -> None:
+    """OpenAI made o3 cheaper by 80 % on 10 June 2025; genai-prices dates it so."""
+    change = datetime(2025, 6, 10, tzinfo=UTC)
+    window = (change - timedelta(days=3), change + timedelta(days=3))
+    openai = Provider.objects.get(organization=company.organization, slug="openai")
+    Provider.objects.filter(pk=openai.pk).update(price_list="openai")
+    alice = company.people["alice"]
+
+    def seen(name: str = "alice") -> list[tuple[datetime, str, str]]:
+        found = list_changes(company.people[name], company.organization, *window)
+        return [(mark.at, mark.text, mark.url) for mark in found]
+
+    assert seen() == []  # nobody has the model
+    Model.objects.create(organization=company.organization, provider=openai, name="thinker", upstream_name="o3")
+    expected = [(change, "List price of o3 (openai) from here", "/admin/models/?q=o3")]
+    assert seen() == expected
+    assert seen("bob") == expected
+    assert list_changes(alice, company.organization, window[0], change) == []
+    assert seen("mallory") == []
+    set_price_override(
+        organization=company.organization, provider="openai", model="o3", actor=alice,
+        valid_from=change - timedelta(days=90), prices={"input": "1", "output": "2"},
+    )  # fmt: skip
+    assert seen() == []
