@@ -182,6 +182,9 @@ def _delete_quarter_hours(cube: Cube, organization: UUID, before: datetime) -> i
 
 
 def _has_marks(end: datetime) -> bool:
+    """Whether rollups are not done with what lies before `end`, or before the horizon where that is later."""
+    horizon = LedgerHorizon.objects.values_list("complete_from", flat=True).first()
+    end = max(end, horizon or end)
     return DirtyMark.objects.filter(grain=Grain.QUARTER_HOUR, bucket__lt=end).exists()
 
 

@@ -135,6 +135,21 @@ def test_a_month_waits_for_its_rollups(busy: Acme, monkeypatch: pytest.MonkeyPat
     assert requests(busy)["requests"] == 4
 
 
+def test_a_month_waits_for_late_lines_of_months_after_it(busy: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Days are kept alone up to May already; what came late for April must be counted before the horizon moves on."""
+    monkeypatch.setattr(retention, "drain_marks", lambda: None)
+    LedgerHorizon.objects.create(complete_from=datetime(2026, 5, 1, tzinfo=UTC))
+    book_lines(line(busy, at=at(40)))
+
+    first = retire(now=datetime(2026, 5, 17, tzinfo=UTC), days=45)
+    drain_marks()
+    second = retire(now=datetime(2026, 5, 17, tzinfo=UTC), days=45)
+
+    assert (first.tables, first.waiting[-1]) == ((), datetime(2026, 3, 1, tzinfo=UTC))
+    assert second.tables[-1] == f"{MARCH}_detached"
+    assert requests(busy)["requests"] == 4
+
+
 def test_a_month_into_which_somebody_books_waits(busy: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "PATIENCE", "50ms")
     with psycopg.connect(direct_url()) as writer:
