@@ -17,6 +17,7 @@ ORDER = (
     "query",
     "freshness",
     "home",
+    "pages",
     "forecast",
     "anomaly",
     "incidents",

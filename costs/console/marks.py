@@ -45,7 +45,7 @@ def list_changes(user: User, organization: Organization, start: datetime, end: d
     """The newest `MOST` instants of `[start, end)` from which the public list has other prices for models that `user`
     sees, where calls are priced by it. One query; one more when there is such an instant."""
     shared = Q(organization=organization) | Q(organization=None)
-    rows = Model.objects.visible_to(user).filter(shared).order_by("-organization", "name")
+    rows = Model.objects.visible_to(user).filter(shared).order_by("-organization_id", "name")
     names = rows.values_list("provider__price_list", "provider__kind", "upstream_name")[:MOST_MODELS]
     subjects = sorted({(stated or kind, model) for stated, kind, model in names})
     book = default_book()
