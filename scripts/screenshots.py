@@ -64,8 +64,8 @@ def open_palette(page: Page) -> None:
 
 
 PICTURES = (
-    Picture("home-light", f"/admin/{DEMO}&range=90d", height=1000),
-    Picture("home-dark", f"/admin/{DEMO}&range=90d", "dark", 1000),
+    Picture("home-light", f"/admin/{DEMO}&range=30d", height=1000),
+    Picture("home-dark", f"/admin/{DEMO}&range=30d", "dark", 1000),
     Picture("usage", f"/admin/usage/{DEMO}&range=30d&by=team", height=1100),
     Picture("usage-heat", f"/admin/usage/{DEMO}&range=90d&measure=requests&view=heat", "dark", 680),
     Picture("performance", f"/admin/performance/{DEMO}&range=30d", height=1000),

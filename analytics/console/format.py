@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 DASH = "—"
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 NARROW = "\u202f"  # narrow no-break space between a number and its unit
+MOST_TIMES = 100
+"""A window that just touches the first day of use has next to nothing before it."""
 
 Number = int | float | Decimal
 
@@ -133,6 +135,8 @@ def change_words(change: Number | None, compared_with: str, *, more: str = "more
     value = Decimal(str(change)) * 100
     if abs(value) < Decimal("0.5"):
         return f"about the same as {compared_with}"
+    if value > MOST_TIMES * 100:
+        return f"more than {number(MOST_TIMES)} times {compared_with}"
     if value >= 900:
         return f"{number(round(value / 100 + 1))} times {compared_with}"
     return f"{abs(value):.0f}{NARROW}% {more if value > 0 else less} than {compared_with}"

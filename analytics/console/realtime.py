@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from hashlib import blake2b
+from operator import and_
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,7 +21,7 @@ from analytics.alerts.openings import OpenAlert
 from analytics.answers import realtime as answer
 from analytics.answers.questions import Questions
 from analytics.console import format, ledger, picker
-from analytics.console.explorer.filters import TAG, Filters, identities, read_filters
+from analytics.console.explorer.filters import TAG, Condition, Filters, identities, read_filters
 from analytics.console.questions import answered
 from analytics.console.sparkline import sparkline
 from analytics.metrics import MEASURES
@@ -142,17 +144,18 @@ def picked(params: QueryDict) -> Filters:
 def part_of(filters: Filters, organization: Organization) -> answer.Part:
     """The same for the answer: running calls are known by key, hence by team and project."""
     asked = (*filters.asked, *(Filter(TAG + name, "eq", (value,)) for name, value in filters.tags))
-    keys: Q | None = Q()
-    for one in filters.conditions:
-        if one.dimension not in KEYED:
-            keys = None
-            break
-        ids, names = KEYED[one.dimension]
-        known, named = identities(one.values)
-        keys = keys & (Q(**{f"{ids}__in": known}) | Q(**{f"{names}__in": named}))
+    by_key = not filters.tags and all(one.dimension in KEYED for one in filters.conditions)
     return answer.Part(
-        filters=asked, keys=None if filters.tags else keys, narrow=lambda lines: filters.narrow(lines, organization)
+        filters=asked,
+        keys=reduce(and_, map(_keys, filters.conditions), Q()) if by_key else None,
+        narrow=lambda lines: filters.narrow(lines, organization),
     )
+
+
+def _keys(condition: Condition) -> Q:
+    ids, names = KEYED[condition.dimension]
+    known, named = identities(condition.values)
+    return Q(**{f"{ids}__in": known}) | Q(**{f"{names}__in": named})
 
 
 def load(user: User, organization: Organization, filters: Filters) -> Now:

@@ -219,7 +219,7 @@ def _add(organization: UUID, grain: Grain, ranges: Sequence[Range], **parameters
     _take_in(organization, grain, ranges, "l.id = ANY(%(late)s)", **parameters)
     where, at = within("bucket", ranges)
     window = f"organization = %(organization)s AND {where}"
-    own = {"organization": organization, **at, **parameters}
+    own: dict[str, Any] = {"organization": organization, **at, **parameters}
     with connection.cursor() as cursor:
         for cube in cubes.REFRESHED:
             if grain in cube.grains and cube.source:

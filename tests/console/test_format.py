@@ -116,6 +116,8 @@ def test_percent(ratio: float | None, text: str) -> None:
         (-0.3, f"30{N}% less than the 7 days before"),
         (0.004, "about the same as the 7 days before"),
         (11, "12 times the 7 days before"),
+        (99, "100 times the 7 days before"),
+        (26_680.2, "more than 100 times the 7 days before"),
     ],
 )
 def test_change_words(change: float | None, text: str) -> None:

@@ -32,6 +32,10 @@ CHARTS = "plotly-basic"
 MOST_BYTES = 250_000
 SHIFTS = """
 window.shifts = [];
+document.addEventListener("readystatechange", () => {
+  if (document.readyState !== "interactive") return;
+  requestAnimationFrame(() => setTimeout(() => { window.parsedAt = performance.now(); }));
+});
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) {
     if (entry.hadRecentInput) continue;
@@ -40,13 +44,9 @@ new PerformanceObserver((list) => {
   }
 }).observe({ type: 'layout-shift', buffered: true });
 """
-# What moves while the document itself still arrives depends on how it is cut into packets.
-AFTER_PARSING = """
-() => {
-  const [navigation] = performance.getEntriesByType('navigation');
-  return window.shifts.filter((shift) => shift.at >= navigation.domInteractive).map((shift) => shift.what);
-}
-"""
+# What moves while the document itself still arrives depends on how it is cut into packets; parsedAt is after the first
+# frame that shows all of it.
+AFTER_PARSING = "() => window.shifts.filter((shift) => shift.at >= window.parsedAt).map((shift) => shift.what)"
 STEPS = """
 () => {
   const at = document.activeElement;
