@@ -113,7 +113,7 @@ def realtime(questions: Questions, now: datetime, part: Part = EVERYTHING) -> di
     six more every ten seconds, for the health of the providers."""
     result = _last_minutes(questions, now, part)
     processes = fleet(now)
-    health = _health(questions, now)
+    health = health_now(questions, now)
     return {
         "generated_at": now, "data_version": result.data_version, "rollup_lag_s": questions.scope.lag_s,
         "currency": result.currency, "timezone": "UTC", "stale": result.stale,
@@ -170,8 +170,8 @@ def active_requests(questions: Questions, processes: Fleet, part: Part) -> int |
     return sum(processes.active_by_key[str(key)] for key in keys.values_list("pk", flat=True))
 
 
-def _health(questions: Questions, now: datetime) -> list[Health]:
-    """Kept for ten seconds by view."""
+def health_now(questions: Questions, now: datetime) -> list[Health]:
+    """Of every provider, kept for ten seconds by view. Raises QueryError."""
     name = f"analytics:health:{cache.key(questions.scope.key())}"
     kept: tuple[list[Health], list[Note]] | None = shared.get(name)
     if kept is None:

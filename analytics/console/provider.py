@@ -12,6 +12,7 @@ from analytics.console.explorer import views as explorer
 from analytics.console.forecasts.views import forecast_csv, forecast_page
 from analytics.console.palette import palette
 from analytics.console.performance.views import performance, performance_csv
+from analytics.console.providers import provider_board
 from analytics.console.realtime import realtime, realtime_live
 from analytics.console.reports import exports
 from analytics.console.reports import views as reports
@@ -38,6 +39,7 @@ class AnalyticsConsole(ConsoleProvider):
         Page("requests/recent/", views.recent_requests, "recent_requests", cacheable=True),
         Page("requests/live/", explorer.tail, "requests_live", cacheable=True),
         Page("requests/values/", explorer.facet, "requests_values"),
+        Page("providers/", provider_board, "providers", "gateway.provider"),
         Page("views/", saved.view_save, "view_save"),
         Page("views/<uuid:view_id>/delete/", saved.view_delete, "view_delete"),
         Page("requests/<str:request_id>/", explorer.request_detail, "request"),

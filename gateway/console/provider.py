@@ -14,7 +14,6 @@ class GatewayConsole(ConsoleProvider):
     """Pages of the data plane's configuration, and model pages, by task."""
 
     pages = (
-        Page("providers/", board.provider_board, "providers", "gateway.provider"),
         Page("providers/<uuid:provider_id>/test/", board.provider_test, "provider_test", "gateway.provider"),
         Page("routes/", routes.route_list, "routes", "gateway.route"),
         Page("routes/add/", routes.route_add, "route_add", "gateway.route"),
