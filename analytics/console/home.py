@@ -78,6 +78,7 @@ def load_kpis(questions: Questions, state: State) -> Kpis:
         if error.code != "not_covered":
             raise
         result = questions.ask([name for name in names if not name.endswith("_p95")], **more)
+    cut = period.partial_ends(result.generated_at, period.spark_granularity)
     return Kpis(
         tiles=tuple(
             tile(
@@ -86,6 +87,7 @@ def load_kpis(questions: Questions, state: State) -> Kpis:
                 period.label,
                 state.before,
                 why([DECLARED[shown.name]], result, period, state.rows_url(), state.words),
+                cut,
             )
             for shown in MEASURES
         ),

@@ -40,11 +40,12 @@ class Period:
         """Bucket of sparklines: fine enough for a shape, coarse enough to be cheap."""
         return "hour" if self.length <= timedelta(days=8) else "day"
 
-    def partial_ends(self, now: datetime) -> tuple[bool, bool]:
-        """Whether the first and the last bucket of the chart lack a part: cut by the window, or still to come."""
-        zone = zone_or_utc(self.zone)
-        return _is_cut(self.start.astimezone(zone), self.granularity), (
-            self.end > now or _is_cut(self.end.astimezone(zone), self.granularity)
+    def partial_ends(self, now: datetime, granularity: str = "") -> tuple[bool, bool]:
+        """Whether the first and the last bucket lack a part: cut by the window, or still to come. `granularity`: the
+        chart's by default."""
+        zone, grain = zone_or_utc(self.zone), granularity or self.granularity
+        return _is_cut(self.start.astimezone(zone), grain), (
+            self.end > now or _is_cut(self.end.astimezone(zone), grain)
         )
 
     @property

@@ -11,8 +11,10 @@ from django.utils.safestring import SafeString
 from analytics.console import format
 from analytics.console.cards.card import Why
 from analytics.console.sparkline import sparkline
+from analytics.metrics import MEASURES
 from analytics.query import Result
 
+FEWEST = 5
 Value = Decimal | int | float | None
 
 
@@ -47,8 +49,16 @@ class Tile:
     why: Why | None = None
 
 
-def tile(measure: Shown, result: Result, label: str, before: str, why: Why | None = None) -> Tile:
-    """The tile of one measure of `result`, whose series is the sparkline; `label`, `before`: the period in words."""
+def tile(
+    measure: Shown,
+    result: Result,
+    label: str,
+    before: str,
+    why: Why | None = None,
+    cut: tuple[bool, bool] = (False, False),
+) -> Tile:
+    """The tile of one measure of `result`, whose series is the sparkline; `label`, `before`: the period in words.
+    `cut`: whether the first and last bucket lack a part; sums are not drawn there, they would seem to fall."""
     value = result.totals.get(measure.name)
     change: Value = result.change.get(measure.name)
     then = (result.previous_totals or {}).get(measure.name)
@@ -58,6 +68,8 @@ def tile(measure: Shown, result: Result, label: str, before: str, why: Why | Non
     else:
         words = format.change_words(change, before, more=measure.more, less=measure.less)
     points = [point.measures.get(measure.name) for point in result.series]
+    if MEASURES[measure.name].is_additive and len(points) >= FEWEST:
+        points = points[int(cut[0]) : len(points) - int(cut[1])]
     title = f"{measure.label}, {label}"
     pointing = arrow(words, change)
     return Tile(

@@ -7,12 +7,14 @@ from random import Random
 from unittest.mock import patch
 
 import pytest
+import time_machine
 from django.core.cache import cache
 from django.db import DatabaseError
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from analytics.console import home, questions
+from analytics.rollups.marks import drain_marks
 from gateway.choices import JobStatus, Role
 from gateway.models import Job, Membership, Model, Organization
 from tests.console.company import Company, line, load
@@ -239,3 +241,18 @@ def test_second_company_stays_apart(busy: Company, sign_in: SignIn) -> None:
     assert "Rival" in page
     assert "Acme" not in page
     assert "Customer assistant" not in page
+
+
+def test_sparklines_of_sums_leave_cut_days_out(company: Company, sign_in: SignIn) -> None:
+    """Thirty days have thirty-one dates, the first and last of which are parts: a sum would fall to nothing there."""
+    now = datetime(2026, 11, 20, 0, 10, tzinfo=UTC)
+    rng = Random(1)
+    load(company, [line(company, now - timedelta(days=day, minutes=5), rng) for day in range(35)])
+    drain_marks()
+
+    with time_machine.travel(now, tick=False):
+        page = text_of(sign_in("alice"), HOME + "?range=30d")
+
+    drawn = dict(re.findall(r'aria-label="(\w[\w ]*), last 30 days"><path class="spark-area" d="([^"]*)"', page))
+    assert drawn["Requests"].count(" L") == 30
+    assert drawn["Latency p95"].count(" L") == 31

@@ -74,6 +74,13 @@ def test_buckets_cut_by_the_window_or_the_present_are_named(
     assert read_period(query, NOW, zone).partial_ends(NOW) == ends
 
 
+def test_buckets_of_sparklines_are_cut_where_theirs_are() -> None:
+    period = read_period({"range": "7d"}, NOW.replace(minute=46))
+
+    assert period.partial_ends(NOW.replace(minute=46)) == (True, True)
+    assert period.partial_ends(NOW.replace(minute=46), period.spark_granularity) == (False, True)
+
+
 def test_a_window_from_the_full_hour_has_a_whole_first_bucket() -> None:
     now = NOW.replace(minute=46)
 
