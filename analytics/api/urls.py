@@ -53,6 +53,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     re_path(r"^analytics/models/?$", models.ModelsView.as_view(), name="analytics-models"),
     re_path(rf"^analytics/models/{MODEL}/?$", models.ModelView.as_view(), name="analytics-model"),
+    re_path(r"^analytics/predictive/?$", forecasts.PredictiveView.as_view(), name="analytics-predictive"),
     re_path(r"^analytics/forecast/?$", forecasts.ForecastView.as_view(), name="analytics-forecast"),
     re_path(r"^admin/analytics/anomalies/?$", anomalies.AnomaliesView.as_view(), name="anomalies"),
     re_path(

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from costs.alerts import BudgetSource
 from costs.console import budgets, keys, marks, models
-from gateway.console.parts import Mark
+from costs.console.limits import limits_of
+from gateway.console.parts import Mark, SpendingLimit
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
 from gateway.models import Organization, User
 
@@ -36,3 +37,7 @@ class CostsConsole(ConsoleProvider):
     def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:
         stated = marks.price_changes(user, organization, start, end)
         return [*stated, *marks.list_changes(user, organization, start, end)]
+        return marks.price_changes(user, organization, start, end)
+
+    def spending_limits(self, user: User, organization: Organization, at: datetime) -> Sequence[SpendingLimit]:
+        return limits_of(user, organization, at)

@@ -4,7 +4,7 @@ The types stand in the lowest app, so every app can declare; `analytics.console`
 contribution is a `ConsoleProvider` whose dotted path is listed in `ANALYTICS_PROVIDERS`.
 """
 
-from gateway.console.parts import Mark
+from gateway.console.parts import Mark, SpendingLimit
 from gateway.console.registry import (
     EVERYBODY,
     ConsoleProvider,
@@ -25,5 +25,6 @@ __all__ = [
     "Page",
     "Permission",
     "Section",
+    "SpendingLimit",
     "providers",
 ]

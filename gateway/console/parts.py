@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +43,17 @@ class Mark:
     at: datetime
     text: str
     url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SpendingLimit:
+    """An amount that cost may reach in a running period. `dimension` and `value` are what it is about, as the analytics
+    query names it; both empty: the organization. `resets_at` None: it never begins anew."""
+
+    id: str
+    name: str
+    dimension: str
+    value: str
+    amount: Decimal
+    spent: Decimal
+    resets_at: datetime | None

@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
 
 from gateway.choices import Role
-from gateway.console.parts import Mark
+from gateway.console.parts import Mark, SpendingLimit
 from gateway.models import Organization, User
 
 # "app.model": who may view that model in its ModelAdmin. Roles: who holds one of them in the chosen organization, and
@@ -80,6 +80,10 @@ class ConsoleProvider:
 
     def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:
         """Changes of `[start, end)` that `user` may see, for the charts of every page; at most a few dozen."""
+        return ()
+
+    def spending_limits(self, user: User, organization: Organization, at: datetime) -> Sequence[SpendingLimit]:
+        """Amounts that cost may reach in the period that runs at `at`, those that `user` may see."""
         return ()
 
 

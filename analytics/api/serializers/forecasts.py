@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from analytics.api.serializers.overview import ANSWER, ValueField
+from analytics.api.serializers.overview import ANSWER, Exact, ValueField
 from analytics.api.serializers.questions import FilterSerializer
 from analytics.api.serializers.results import AnswerSerializer
 from analytics.metrics import MEASURES
@@ -175,3 +175,66 @@ class ForecastSerializer(AnswerSerializer):
     history = UsedHistorySerializer()
     past_runs = PastRunSerializer(many=True)
     parts = PartSerializer(many=True)
+
+
+# ---- predictive ----------------------------------------------------------------------------------------------------
+
+
+class GrowthSerializer(serializers.Serializer):
+    """The next 30 days of a measure."""
+
+    measure = serializers.CharField()
+    total = ExpectedTotalSerializer()
+    change = serializers.FloatField(allow_null=True, help_text="Mean day of the horizon ÷ that of as long before, − 1.")
+    low_confidence = serializers.BooleanField()
+
+
+class ExhaustionSerializer(serializers.Serializer):
+    """When a budget runs out, within its period; null with the reason in `note`."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    limit = Exact()
+    spent = Exact()
+    resets_at = serializers.DateTimeField(allow_null=True)
+    exhausts_at = serializers.DateTimeField(allow_null=True, help_text="At the expected pace.")
+    earliest = serializers.DateTimeField(allow_null=True, help_text="Of the 80 % interval.")
+    latest = serializers.DateTimeField(allow_null=True)
+    note = serializers.CharField()
+
+
+class CapacitySerializer(serializers.Serializer):
+    """When a rate limit is reached."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    exhausts_at = serializers.DateTimeField(allow_null=True)
+
+
+class RiskSerializer(serializers.Serializer):
+    """Something to act on."""
+
+    kind = serializers.ChoiceField(choices=["budget", "growth"])
+    severity = serializers.ChoiceField(choices=["high", "medium"])
+    subject = serializers.CharField()
+    message = serializers.CharField()
+
+
+@examples(
+    response={
+        **ANSWER, "growth": [{"measure": "cost", "total": _TOTAL, "change": 0.31, "low_confidence": False}],
+        "budgets": [{"id": ID, "name": "Company", "limit": "500.0000000000", "spent": "312.0000000000",
+                     "resets_at": "2026-12-01T00:00:00Z", "exhausts_at": "2026-11-24T10:00:00Z",
+                     "earliest": "2026-11-21T04:00:00Z", "latest": "2026-11-28T19:00:00Z", "note": ""}],
+        "capacity": None,
+        "risks": [{"kind": "budget", "severity": "high", "subject": "Company",
+                   "message": "Company is expected to be used up on 2026-11-24."}],
+    },
+)  # fmt: skip
+class PredictiveSerializer(AnswerSerializer):
+    """What lies ahead of what you see. `capacity` is null, with the reason in `notes`."""
+
+    growth = GrowthSerializer(many=True)
+    budgets = ExhaustionSerializer(many=True)
+    capacity = CapacitySerializer(many=True, allow_null=True)
+    risks = RiskSerializer(many=True)

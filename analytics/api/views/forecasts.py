@@ -1,11 +1,12 @@
 """What is to come."""
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics.answers import forecasts
-from analytics.api.serializers.forecasts import ForecastQuerySerializer, ForecastSerializer
+from analytics.answers import forecasts, predictive
+from analytics.api.serializers.forecasts import ForecastQuerySerializer, ForecastSerializer, PredictiveSerializer
 from analytics.api.serializers.questions import filters_of
 from analytics.api.views.base import AnalyticsView, answers
 
@@ -26,3 +27,13 @@ class ForecastView(AnalyticsView):
             filters=filters_of(asked),
         )  # fmt: skip
         return self.answer(body, ForecastSerializer, body["generated_at"])
+
+
+class PredictiveView(AnalyticsView):
+    """What lies ahead of everything."""
+
+    @extend_schema(operation_id="analytics_predictive", request=None, responses=answers(PredictiveSerializer))
+    def post(self, request: Request) -> Response:
+        """Growth of the next 30 days, when each budget that you see runs out (with an interval), and risks."""
+        now = timezone.now()
+        return self.answer(predictive.predictive(self.questions(), now), PredictiveSerializer, now)

@@ -208,6 +208,7 @@ GET    admin/dashboard/stream                   401 200 200 200 200 200 200 200 
 GET    analytics/users/{bob_user}               401 200 200 200 200 200 200 200 200 404
 GET    analytics/users/{alice_user}             401 404 200 404 200 200 200 200 200 404
 POST   analytics/forecast                       401 200 200 200 200 200 200 200 200 200
+POST   analytics/predictive                     401 200 200 200 200 200 200 200 200 200
 POST   analytics/users                          401 200 200 200 200 200 200 200 200 200
 GET    admin/reconciliation                     401 403 403 403 403 403 200 403 403 403
 POST   analytics/security                       401 403 200 403 200 200 200 200 200 200

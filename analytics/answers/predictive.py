@@ -1,0 +1,176 @@
+"""What lies ahead of the whole: growth, when budgets run out, and what of it is a risk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from analytics.answers.forecasts import ExpectedTotal, total
+from analytics.answers.questions import Questions
+from analytics.forecasting import Forecast
+from analytics.outlook.history import History, outlook
+from analytics.query import Filter, Note, QueryError
+from gateway.console import SpendingLimit, providers
+
+MEASURES = ("cost", "requests", "total_tokens")
+DAYS = 30
+FARTHEST = 366
+LEVEL = 0.8
+MOST_LIMITS = 50
+GROWS_FAST = 0.25
+NO_CAPACITY = Note("capacity_not_available", "capacity is null: this version does not forecast rate limits.")
+PARTIAL = "You see a part of what counts towards it."
+NOT_ASKED = "Its cost is not kept by what it is about."
+NOTHING_SPENT = "Nothing was spent on it before."
+LASTS = "It lasts until it begins anew."
+USED_UP = "It is used up."
+BEYOND = f"It lasts for {FARTHEST} days at least."
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The next 30 days of a measure; `change` of the mean day against the weeks before."""
+
+    measure: str
+    total: ExpectedTotal
+    change: float | None
+    low_confidence: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exhaustion:
+    """When a budget runs out: `exhausts_at` at the expected pace, within [`earliest`, `latest`] with 80 % probability;
+    None beyond its period, with the reason in `note`."""
+
+    id: str
+    name: str
+    limit: Decimal
+    spent: Decimal
+    resets_at: datetime | None
+    exhausts_at: datetime | None
+    earliest: datetime | None
+    latest: datetime | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """Something to act on; `severity` is `high` or `medium`."""
+
+    kind: str
+    severity: str
+    subject: str
+    message: str
+
+
+def predictive(questions: Questions, now: datetime) -> dict[str, Any]:
+    """Three questions, the providers' budgets, and a question for each of those. Raises QueryError."""
+    zone = questions.organization.reporting_timezone
+    growth = []
+    for measure in MEASURES:
+        _, found = outlook(questions, measure, "day", zone, now, horizon=DAYS)
+        if found is not None:
+            growth.append(Growth(measure, total(measure, found), found.trend, found.low_confidence))
+    budgets = [_exhaustion(questions, limit, zone, now) for limit in _limits(questions, now)]
+    questions.note(NO_CAPACITY)
+    scope = questions.scope
+    return {
+        "generated_at": now, "data_version": scope.version, "rollup_lag_s": scope.lag_s, "currency": scope.currency,
+        "timezone": zone, "stale": False, "growth": growth, "budgets": budgets, "capacity": None,
+        "risks": _risks(growth, budgets), "notes": list(questions.notes),
+    }  # fmt: skip
+
+
+def _limits(questions: Questions, now: datetime) -> list[SpendingLimit]:
+    found = [each for p in providers() for each in p.spending_limits(questions.user, questions.organization, now)]
+    return found[:MOST_LIMITS]
+
+
+def _exhaustion(questions: Questions, limit: SpendingLimit, zone: str, now: datetime) -> Exhaustion:
+    def answer(note: str, *times: datetime | None) -> Exhaustion:
+        at, earliest, latest = times or (None, None, None)
+        return Exhaustion(
+            limit.id, limit.name, limit.amount, limit.spent, limit.resets_at, at, earliest, latest, note
+        )  # fmt: skip
+
+    if limit.spent >= limit.amount:
+        return answer(USED_UP)
+    if not _sees_all(questions, limit):
+        return answer(PARTIAL)
+    days = FARTHEST if limit.resets_at is None else (limit.resets_at - now).days + 2
+    filters = (Filter(limit.dimension, "eq", (limit.value,)),) if limit.dimension else ()
+    try:
+        history, found = outlook(
+            questions, "cost", "day", zone, now, horizon=max(1, min(days, FARTHEST)), filters=filters
+        )
+    except QueryError:
+        return answer(NOT_ASKED)
+    if found is None:
+        return answer(NOTHING_SPENT)
+    times = crossings(history, found, float(limit.amount - limit.spent), now)
+    end = limit.resets_at
+    expected, earliest, latest = (at if at and (end is None or at < end) else None for at in times)
+    return answer("" if expected else LASTS if end else BEYOND, expected, earliest, latest)
+
+
+def _sees_all(questions: Questions, limit: SpendingLimit) -> bool:
+    scope = questions.scope
+    if scope.wide:
+        return True
+    return limit.dimension == "team" and limit.value in {str(team) for team in scope.teams}
+
+
+def crossings(
+    history: History, found: Forecast, left: float, now: datetime
+) -> tuple[datetime | None, datetime | None, datetime | None]:
+    """When the cost from now on reaches `left`: expected, at the upper and at the lower bound of the sum at 80 %.
+
+    Of the day that runs, what remains of it counts. The sum's half-width grows with the root of the distance, up to the
+    total's at the horizon.
+    """
+    starts = [*history.ahead(found.horizon + 1)]
+    lengths = np.array([(b - a).total_seconds() for a, b in pairwise(starts)])
+    share = np.ones(found.horizon)
+    share[0] = min(1.0, max(0.0, (starts[1] - now).total_seconds() / lengths[0]))
+    sums = np.cumsum(found.mean * share)
+    root = np.sqrt(np.cumsum(share) / found.horizon)
+    wide = (found.total.upper[LEVEL] - found.total.mean) * root
+    upper, lower = sums + wide, np.maximum.accumulate(np.maximum(sums - wide, 0.0))
+    return _reached(sums, left, starts, now), _reached(upper, left, starts, now), _reached(lower, left, starts, now)
+
+
+def _reached(sums: Any, left: float, starts: Sequence[datetime], now: datetime) -> datetime | None:
+    over = np.flatnonzero(sums >= left)
+    if not len(over):
+        return None
+    step = int(over[0])
+    before = float(sums[step - 1]) if step else 0.0
+    begin = max(now, starts[step])
+    part = (left - before) / max(float(sums[step]) - before, 1e-300)
+    return begin + (starts[step + 1] - begin) * min(1.0, max(0.0, part))
+
+
+def _risks(growth: Sequence[Growth], budgets: Sequence[Exhaustion]) -> list[Risk]:
+    risks = [
+        Risk("budget", "high", each.name, f"{each.name} is expected to be used up on {each.exhausts_at:%Y-%m-%d}.")
+        for each in budgets
+        if each.exhausts_at
+    ]
+    risks += [Risk("budget", "high", each.name, f"{each.name} is used up.") for each in budgets if each.note == USED_UP]
+    risks += [
+        Risk("budget", "medium", each.name, f"{each.name} may be used up as early as {each.earliest:%Y-%m-%d}.")
+        for each in budgets
+        if each.earliest and not each.exhausts_at
+    ]
+    risks += [
+        Risk("growth", "medium", each.measure, f"{each.measure} grows by {each.change:.0%} in the next {DAYS} days.")
+        for each in growth
+        if each.change is not None and each.change >= GROWS_FAST
+    ]
+    return risks

@@ -1,0 +1,32 @@
+"""Budgets as analytics forecasts them: what each is about, and how much of it is spent."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from costs.models import Budget
+from costs.usage import Usage, usage_of
+from gateway.console import SpendingLimit
+from gateway.models import Organization, User
+from gateway.scopes import KEY, ORGANIZATION, TAG, is_each
+
+DIMENSIONS = {KEY: "api_key"}
+"""Names of scopes in the analytics query where they differ."""
+
+
+def limits_of(user: User, organization: Organization, at: datetime) -> Sequence[SpendingLimit]:
+    """Budgets of one subject that `user` sees, by name. Two queries, three where one rolls over."""
+    rows = Budget.objects.visible_to(user).filter(organization=organization, archived_at=None)
+    budgets = [
+        budget for budget in rows if not is_each(budget.scope_value) and budget.currency == organization.currency
+    ]
+    return [_limit(one.budget, one.first) for one in usage_of(budgets, at)]
+
+
+def _limit(budget: Budget, usage: Usage) -> SpendingLimit:
+    dimension, value = DIMENSIONS.get(budget.scope, budget.scope), budget.scope_value
+    if budget.scope == ORGANIZATION:
+        dimension = value = ""
+    elif budget.scope == TAG:
+        name, _, value = budget.scope_value.partition("=")
+        dimension = f"tag.{name}"
+    return SpendingLimit(str(budget.pk), budget.name, dimension, value, usage.limit, usage.spent, usage.resets_at)
