@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from analytics.answers.forecasts import ExpectedPoint, points
+from analytics.answers.forecasts import ExpectedPoint, agreed, points
 from analytics.answers.overview import by
 from analytics.answers.questions import Questions, common
 from analytics.outlook.history import outlook
@@ -73,7 +73,8 @@ def _forecast(questions: Questions, query: Query) -> list[ExpectedPoint] | None:
     if found is None:
         questions.note(NO_FORECAST)
         return None
-    return points(history, found)
+    whole = found if query.filters else agreed(questions, history, found).found
+    return points(history, whole or found)
 
 
 def _trend(result: Result, name: str) -> Trend:

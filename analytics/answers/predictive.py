@@ -1,4 +1,4 @@
-"""What lies ahead of the whole: growth, when budgets run out, and what of it is a risk."""
+"""What lies ahead of the whole: growth, when budgets run out and rate limits are reached, and what of it is a risk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from analytics.answers.forecasts import ExpectedTotal, total
+from analytics.answers.capacity import NOT_ASKED, PARTIAL, REACHED, Capacity, capacity, caps, sees_all
+from analytics.answers.forecasts import ExpectedTotal, Whole, agreed, total
 from analytics.answers.questions import Questions
 from analytics.forecasting import Forecast
 from analytics.outlook.history import History, outlook
@@ -22,13 +23,14 @@ MEASURES = ("cost", "requests", "total_tokens")
 DAYS = 30
 FARTHEST = 366
 LEVEL = 0.8
-MOST_LIMITS = 50
+MOST_BUDGETS, MOST_CAPS = 25, 20
 GROWS_FAST = 0.25
-NO_CAPACITY = Note("capacity_not_available", "capacity is null: this version does not forecast rate limits.")
-PARTIAL = "You see a part of what counts towards it."
-NOT_ASKED = "Its cost is not kept by what it is about."
+LEFT_OUT = Note(
+    "limits_left_out", f"Of budgets the first {MOST_BUDGETS} by name are told, of rate limits the first {MOST_CAPS}."
+)
 NOTHING_SPENT = "Nothing was spent on it before."
 LASTS = "It lasts until it begins anew."
+WORDS = {"cost": "Cost grows", "requests": "Requests grow", "total_tokens": "Tokens grow"}
 USED_UP = "It is used up."
 BEYOND = f"It lasts for {FARTHEST} days at least."
 
@@ -70,26 +72,28 @@ class Risk:
 
 
 def predictive(questions: Questions, now: datetime) -> dict[str, Any]:
-    """Three questions, the providers' budgets, and a question for each of those. Raises QueryError."""
+    """Three questions, the providers' budgets and the rate limits, and a question for each of those. Raises
+    QueryError."""
     zone = questions.organization.reporting_timezone
     growth = []
     for measure in MEASURES:
-        _, found = outlook(questions, measure, "day", zone, now, horizon=DAYS)
+        history, found = outlook(questions, measure, "day", zone, now, horizon=DAYS)
         if found is not None:
-            growth.append(Growth(measure, total(measure, found), found.trend, found.low_confidence))
-    budgets = [_exhaustion(questions, limit, zone, now) for limit in _limits(questions, now)]
-    questions.note(NO_CAPACITY)
+            whole = agreed(questions, history, found) if measure == "cost" else Whole(found, None, [])
+            shown = whole.found or found
+            growth.append(Growth(measure, total(measure, shown, whole.total), shown.trend, shown.low_confidence))
+    limits = [each for p in providers() for each in p.spending_limits(questions.user, questions.organization, now)]
+    rates = caps(questions, now)
+    if len(limits) > MOST_BUDGETS or len(rates) > MOST_CAPS:
+        questions.note(LEFT_OUT)
+    budgets = [_exhaustion(questions, limit, zone, now) for limit in limits[:MOST_BUDGETS]]
+    capacities = [capacity(questions, cap, zone, now) for cap in rates[:MOST_CAPS]]
     scope = questions.scope
     return {
         "generated_at": now, "data_version": scope.version, "rollup_lag_s": scope.lag_s, "currency": scope.currency,
-        "timezone": zone, "stale": False, "growth": growth, "budgets": budgets, "capacity": None,
-        "risks": _risks(growth, budgets), "notes": list(questions.notes),
+        "timezone": zone, "stale": False, "growth": growth, "budgets": budgets, "capacity": capacities,
+        "risks": risks(growth, budgets, capacities), "notes": list(questions.notes),
     }  # fmt: skip
-
-
-def _limits(questions: Questions, now: datetime) -> list[SpendingLimit]:
-    found = [each for p in providers() for each in p.spending_limits(questions.user, questions.organization, now)]
-    return found[:MOST_LIMITS]
 
 
 def _exhaustion(questions: Questions, limit: SpendingLimit, zone: str, now: datetime) -> Exhaustion:
@@ -101,10 +105,10 @@ def _exhaustion(questions: Questions, limit: SpendingLimit, zone: str, now: date
 
     if limit.spent >= limit.amount:
         return answer(USED_UP)
-    if not _sees_all(questions, limit):
+    if not sees_all(questions, limit.dimension, limit.values, limit.team):
         return answer(PARTIAL)
     days = FARTHEST if limit.resets_at is None else (limit.resets_at - now).days + 2
-    filters = (Filter(limit.dimension, "eq", (limit.value,)),) if limit.dimension else ()
+    filters = (Filter(limit.dimension, "in", limit.values),) if limit.dimension else ()
     try:
         history, found = outlook(
             questions, "cost", "day", zone, now, horizon=max(1, min(days, FARTHEST)), filters=filters
@@ -117,13 +121,6 @@ def _exhaustion(questions: Questions, limit: SpendingLimit, zone: str, now: date
     end = limit.resets_at
     expected, earliest, latest = (at if at and (end is None or at < end) else None for at in times)
     return answer("" if expected else LASTS if end else BEYOND, expected, earliest, latest)
-
-
-def _sees_all(questions: Questions, limit: SpendingLimit) -> bool:
-    scope = questions.scope
-    if scope.wide:
-        return True
-    return limit.dimension == "team" and limit.value in {str(team) for team in scope.teams}
 
 
 def crossings(
@@ -156,21 +153,40 @@ def _reached(sums: Any, left: float, starts: Sequence[datetime], now: datetime) 
     return begin + (starts[step + 1] - begin) * min(1.0, max(0.0, part))
 
 
-def _risks(growth: Sequence[Growth], budgets: Sequence[Exhaustion]) -> list[Risk]:
-    risks = [
-        Risk("budget", "high", each.name, f"{each.name} is expected to be used up on {each.exhausts_at:%Y-%m-%d}.")
-        for each in budgets
-        if each.exhausts_at
-    ]
-    risks += [Risk("budget", "high", each.name, f"{each.name} is used up.") for each in budgets if each.note == USED_UP]
-    risks += [
-        Risk("budget", "medium", each.name, f"{each.name} may be used up as early as {each.earliest:%Y-%m-%d}.")
-        for each in budgets
-        if each.earliest and not each.exhausts_at
-    ]
-    risks += [
-        Risk("growth", "medium", each.measure, f"{each.measure} grows by {each.change:.0%} in the next {DAYS} days.")
+def risks(growth: Sequence[Growth], budgets: Sequence[Exhaustion], capacities: Sequence[Capacity]) -> list[Risk]:
+    """Grave ones first, then in the order given. A shadow limit refuses nothing: it is never grave."""
+    found = [risk for each in budgets if (risk := _of_budget(each))]
+    found += [risk for each in capacities if (risk := _of_capacity(each))]
+    found += [
+        Risk("growth", "medium", each.measure, f"{WORDS[each.measure]} by {each.change:.0%} in the next {DAYS} days.")
         for each in growth
         if each.change is not None and each.change >= GROWS_FAST
     ]
-    return risks
+    return sorted(found, key=lambda risk: risk.severity != "high")
+
+
+def _of_budget(each: Exhaustion) -> Risk | None:
+    if each.note == USED_UP:
+        return Risk("budget", "high", each.name, f"{each.name} is used up.")
+    if each.exhausts_at:
+        text = f"{each.name} is expected to be used up on {each.exhausts_at:%Y-%m-%d}."
+        return Risk("budget", "high", each.name, text)
+    if each.earliest:
+        text = f"{each.name} may be used up as early as {each.earliest:%Y-%m-%d}."
+        return Risk("budget", "medium", each.name, text)
+    return None
+
+
+def _of_capacity(each: Capacity) -> Risk | None:
+    severity = "medium" if each.is_shadow else "high"
+    limit = f"{each.name} ({each.limit:,} {each.unit.replace('_', ' ')})"
+    if each.note == REACHED:
+        return Risk("capacity", severity, each.name, f"{limit} was reached in the last days.")
+    if each.reached_at:
+        return Risk(
+            "capacity", severity, each.name, f"{limit} is expected to be reached on {each.reached_at:%Y-%m-%d}."
+        )
+    if each.earliest:
+        text = f"{limit} may be reached as early as {each.earliest:%Y-%m-%d}."
+        return Risk("capacity", "medium", each.name, text)
+    return None

@@ -9,6 +9,7 @@ from analytics.console.anomalies import views as feed
 from analytics.console.compare import compare_page
 from analytics.console.compliancepage import compliance_page
 from analytics.console.explorer import views as explorer
+from analytics.console.forecasts.ahead import forecast_ahead
 from analytics.console.forecasts.views import forecast_csv, forecast_page
 from analytics.console.palette import palette
 from analytics.console.performance.views import performance, performance_csv
@@ -58,6 +59,7 @@ class AnalyticsConsole(ConsoleProvider):
         Page("compare/", compare_page, "compare"),
         Page("forecasts/", forecast_page, "forecasts"),
         Page("forecasts/data.csv", forecast_csv, "forecasts_csv"),
+        Page("forecasts/ahead/", forecast_ahead, "forecasts_ahead"),
         Page("anomalies/", feed.anomalies, "anomalies"),
         Page("anomalies/<uuid:anomaly_id>/", feed.anomaly, "anomaly"),
         Page("anomalies/<uuid:anomaly_id>/state/", feed.anomaly_state, "anomaly_state"),

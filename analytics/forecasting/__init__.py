@@ -2,7 +2,7 @@
 
 from analytics.forecasting.effects import Effect
 from analytics.forecasting.engine import forecast
-from analytics.forecasting.hierarchy import reconcile
+from analytics.forecasting.hierarchy import moved, reconcile
 from analytics.forecasting.shapes import Backtest, Candidate, Forecast, Total
 
-__all__ = ["Backtest", "Candidate", "Effect", "Forecast", "Total", "forecast", "reconcile"]
+__all__ = ["Backtest", "Candidate", "Effect", "Forecast", "Total", "forecast", "moved", "reconcile"]

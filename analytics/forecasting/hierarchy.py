@@ -35,7 +35,7 @@ def reconcile(forecasts: Mapping[Node, Forecast], parts: Mapping[Node, Sequence[
     totals: dict[Node, float] = {}
     for node in wholes:
         _spread(node, blended[node][0], parts, blended, means, totals)
-    return {node: _moved(forecast, means[node], totals[node]) for node, forecast in forecasts.items()}
+    return {node: moved(forecast, means[node], totals[node]) for node, forecast in forecasts.items()}
 
 
 def _blend(
@@ -83,8 +83,8 @@ def _spread(
     totals[node] = sum((totals[part] for part in children[1:]), totals[children[0]])
 
 
-def _moved(own: Forecast, mean: Floats, total: float) -> Forecast:
-    """`own` about another mean."""
+def moved(own: Forecast, mean: Floats, total: float) -> Forecast:
+    """`own` about another mean and total: bands move with it and keep their half-widths."""
     shift = mean - own.mean
     by = total - own.total.mean
     return replace(

@@ -17,6 +17,7 @@ from analytics.forecasting import Effect, Forecast, forecast
 from analytics.forecasting.shapes import Floats
 from analytics.metrics import MEASURES
 from analytics.outlook.memory import FORECASTS
+from analytics.outlook.prices import known_prices
 from analytics.query import Filter, Query
 from analytics.query import window as windows
 from analytics.query.shapes import DimensionValue, QueryError
@@ -114,11 +115,12 @@ def _history(
     return History(measure, grain, zone, [point.time for point in points[first:]], values[first:], end, group)
 
 
-def predict(history: History, horizon: int, levels: Sequence[float] = LEVELS) -> Forecast:
-    """The forecast of a history that is not empty; days know the last day of a month. About 25 ms."""
-    effects = (
-        [month_ends(history, horizon)] if history.grain == "day" and MEASURES[history.measure].kind == "sum" else []
-    )
+def predict(history: History, horizon: int, levels: Sequence[float] = LEVELS, prices: Effect | None = None) -> Forecast:
+    """The forecast of a history that is not empty; days know the last day of a month, costs the `prices` that change.
+    About 25 ms."""
+    is_sum = MEASURES[history.measure].kind == "sum"
+    effects = [month_ends(history, horizon)] if history.grain == "day" and is_sum else []
+    effects += [prices] if prices else []
     return forecast(history.values, horizon=horizon, period=history.grain, levels=levels, effects=effects)
 
 
@@ -146,8 +148,12 @@ def outlook(
     if history.is_empty:
         return history, None
     scope = questions.scope
-    name = cache.key(scope.key(), scope.version, measure, grain, zone, filters, history.end, horizon, tuple(levels))
-    return history, FORECASTS.get(name, lambda: predict(history, horizon, levels))
+    prices = known_prices(questions, history, horizon, filters) if measure == "cost" else None
+    name = cache.key(
+        scope.key(), scope.version, measure, grain, zone, filters, history.end, horizon, tuple(levels),
+        prices and tuple(prices.factors or ()),
+    )  # fmt: skip
+    return history, FORECASTS.get(name, lambda: predict(history, horizon, levels, prices))
 
 
 def check(grain: str, horizon: int) -> None:

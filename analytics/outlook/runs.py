@@ -17,12 +17,14 @@ import structlog
 from django.db import transaction
 
 from analytics.answers.questions import Questions
-from analytics.forecasting import Forecast, reconcile
+from analytics.forecasting import Effect, Forecast, reconcile
 from analytics.models import RollupState
 from analytics.outlook.history import SPANS, Grain, History, predict, read
 from analytics.outlook.models import ForecastRun
+from analytics.outlook.prices import effect, steps_of, uses_of
 from analytics.query.scope import operator
 from analytics.query.shapes import OTHER
+from gateway.console import Use
 from gateway.models import Organization
 from gateway.services import jobs
 
@@ -75,7 +77,8 @@ def _is_due(organization: Organization, version: int, at: datetime) -> bool:
 
 
 def make(organization: Organization, now: datetime) -> list[ForecastRun]:
-    """Runs that are not stored yet, and the errors of earlier ones, written. Two questions, three statements."""
+    """Runs that are not stored yet, and the errors of earlier ones, written. Two questions, three statements; one more
+    question where prices are known to change."""
     questions = Questions(operator(), organization, is_fresh=True)
     zone = organization.reporting_timezone
     days = _nodes(read(questions, MEASURES, "day", zone, now, dimensions=("team", "project"), limit=MOST_PROJECTS))
@@ -84,11 +87,46 @@ def make(organization: Organization, now: datetime) -> list[ForecastRun]:
     _score(organization, "hour", hours)
     ForecastRun.objects.filter(organization=organization, origin_at__lt=now - KEPT).delete()
     version = questions.scope.version
-    runs = [_run(organization, version, h, node, predict(h, SPANS["hour"].default)) for (_, node), h in hours.items()
-            if not h.is_empty]  # fmt: skip
+    prices = _prices(questions, hours, days)
+    runs = [
+        _run(
+            organization, version, h, node, predict(h, SPANS["hour"].default, prices=prices.get(("hour", name, node)))
+        )
+        for (name, node), h in hours.items() if not h.is_empty
+    ]  # fmt: skip
     for measure in MEASURES:
-        runs += _reconciled(organization, version, {node: h for (name, node), h in days.items() if name == measure})
+        mine = {node: h for (name, node), h in days.items() if name == measure}
+        runs += _reconciled(organization, version, mine, prices)
     return runs
+
+
+def _prices(
+    questions: Questions, *histories: Mapping[tuple[str, Node], History]
+) -> dict[tuple[str, str, Node], Effect | None]:
+    """Effects of prices that are known to change, for each grain, `cost` and node. One query of each app that knows
+    prices; one question when there are such prices."""
+    costs = {(h.grain, name, node): h for part in histories for (name, node), h in part.items() if name == "cost"}
+    if not costs:
+        return {}
+    uses: dict[Node, list[Use]] = {}
+
+    def all_uses() -> list[Use]:
+        if not uses:
+            end = max(history.end for history in costs.values())
+            for (team, project), found in uses_of(questions.apart(), end, by=(TEAM, PROJECT)).items():
+                for node in _nodes_of(*_names({TEAM: team, PROJECT: project})):
+                    uses.setdefault(node, []).extend(found)
+        return uses.get((ORGANIZATION, ""), [])
+
+    effects = {}
+    for grain in {grain for grain, _, _ in costs}:
+        mine = {key: history for key, history in costs.items() if key[0] == grain}
+        any_one = next(iter(mine.values()))
+        last = any_one.ahead(SPANS[any_one.grain].default + 1)[-1]
+        steps = steps_of(questions, all_uses, any_one.end, last)
+        for key, history in mine.items():
+            effects[key] = effect(history, SPANS[history.grain].default, uses.get(key[2], []), steps)
+    return effects
 
 
 def _nodes(leaves: Sequence[History]) -> dict[tuple[str, Node], History]:
@@ -96,10 +134,14 @@ def _nodes(leaves: Sequence[History]) -> dict[tuple[str, Node], History]:
     found: dict[tuple[str, Node], History] = {}
     for leaf in leaves:
         team, project = _names(leaf.dimensions)
-        for node in ((ORGANIZATION, ""), (TEAM, team), (PROJECT, f"{team}/{project}")):
+        for node in _nodes_of(team, project):
             known = found.get((leaf.measure, node))
             found[leaf.measure, node] = leaf if known is None else _added(known, leaf)
     return found
+
+
+def _nodes_of(team: str, project: str) -> tuple[Node, Node, Node]:
+    return (ORGANIZATION, ""), (TEAM, team), (PROJECT, f"{team}/{project}")
 
 
 def _names(dimensions: Mapping[str, Any]) -> tuple[str, str]:
@@ -116,14 +158,22 @@ def _added(one: History, other: History) -> History:
     return replace(longer, values=values)
 
 
-def _reconciled(organization: Organization, version: int, nodes: Mapping[Node, History]) -> list[ForecastRun]:
+def _reconciled(
+    organization: Organization,
+    version: int,
+    nodes: Mapping[Node, History],
+    prices: Mapping[tuple[str, str, Node], Effect | None],
+) -> list[ForecastRun]:
     """Runs of one measure. Teams and projects are kept for cost alone."""
     used = {node: history for node, history in nodes.items() if not history.is_empty}
     if (ORGANIZATION, "") not in used:
         return []
     if used[ORGANIZATION, ""].measure != "cost":
         used = {(ORGANIZATION, ""): used[ORGANIZATION, ""]}
-    alone = {node: predict(history, SPANS["day"].default) for node, history in used.items()}
+    alone = {
+        node: predict(history, SPANS["day"].default, prices=prices.get(("day", history.measure, node)))
+        for node, history in used.items()
+    }
     parts: dict[Node, list[Node]] = {}
     for level, subject in used:
         if level == TEAM:

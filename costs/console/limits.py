@@ -8,25 +8,32 @@ from costs.usage import Usage, usage_of
 from gateway.console import SpendingLimit
 from gateway.models import Organization, User
 from gateway.scopes import KEY, ORGANIZATION, TAG, is_each
+from gateway.services.scopes import keys_of
 
 DIMENSIONS = {KEY: "api_key"}
 """Names of scopes in the analytics query where they differ."""
 
 
 def limits_of(user: User, organization: Organization, at: datetime) -> Sequence[SpendingLimit]:
-    """Budgets of one subject that `user` sees, by name. Two queries, three where one rolls over."""
+    """Budgets of one subject that `user` sees, by name. Two queries, three where one rolls over, one more for keys."""
     rows = Budget.objects.visible_to(user).filter(organization=organization, archived_at=None)
     budgets = [
         budget for budget in rows if not is_each(budget.scope_value) and budget.currency == organization.currency
     ]
-    return [_limit(one.budget, one.first) for one in usage_of(budgets, at)]
+    keys = keys_of(organization, (budget.scope_value for budget in budgets if budget.scope == KEY))
+    return [_limit(one.budget, one.first, keys.get(one.budget.scope_value, ())) for one in usage_of(budgets, at)]
 
 
-def _limit(budget: Budget, usage: Usage) -> SpendingLimit:
-    dimension, value = DIMENSIONS.get(budget.scope, budget.scope), budget.scope_value
+def _limit(budget: Budget, usage: Usage, keys: tuple[str, ...]) -> SpendingLimit:
+    dimension, values = DIMENSIONS.get(budget.scope, budget.scope), (budget.scope_value,)
     if budget.scope == ORGANIZATION:
-        dimension = value = ""
+        dimension, values = "", ()
+    elif budget.scope == KEY:
+        values = keys
     elif budget.scope == TAG:
         name, _, value = budget.scope_value.partition("=")
-        dimension = f"tag.{name}"
-    return SpendingLimit(str(budget.pk), budget.name, dimension, value, usage.limit, usage.spent, usage.resets_at)
+        dimension, values = f"tag.{name}", (value,)
+    return SpendingLimit(
+        str(budget.pk), budget.name, dimension, values, str(budget.team_id or ""), usage.limit, usage.spent,
+        usage.resets_at,
+    )  # fmt: skip

@@ -1,12 +1,13 @@
 """Costs' own pages and entries: budgets, keys with what they spend, models with what they cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from costs.alerts import BudgetSource
 from costs.console import budgets, keys, marks, models
 from costs.console.limits import limits_of
-from gateway.console.parts import Mark, SpendingLimit
+from costs.pricesahead import price_steps
+from gateway.console.parts import Mark, PriceStep, SpendingLimit, Use
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
 from gateway.models import Organization, User
 
@@ -41,3 +42,13 @@ class CostsConsole(ConsoleProvider):
 
     def spending_limits(self, user: User, organization: Organization, at: datetime) -> Sequence[SpendingLimit]:
         return limits_of(user, organization, at)
+
+    def price_steps(
+        self,
+        organization: Organization,
+        uses: Callable[[], Sequence[Use]],
+        start: datetime,
+        origin: datetime,
+        end: datetime,
+    ) -> Sequence[PriceStep]:
+        return price_steps(organization, uses, start, origin, end)

@@ -4,7 +4,7 @@ The types stand in the lowest app, so every app can declare; `analytics.console`
 contribution is a `ConsoleProvider` whose dotted path is listed in `ANALYTICS_PROVIDERS`.
 """
 
-from gateway.console.parts import Mark, SpendingLimit
+from gateway.console.parts import Mark, PriceStep, SpendingLimit, Use
 from gateway.console.registry import (
     EVERYBODY,
     ConsoleProvider,
@@ -24,7 +24,9 @@ __all__ = [
     "NavEntry",
     "Page",
     "Permission",
+    "PriceStep",
     "Section",
     "SpendingLimit",
+    "Use",
     "providers",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -47,13 +48,35 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class SpendingLimit:
-    """An amount that cost may reach in a running period. `dimension` and `value` are what it is about, as the analytics
-    query names it; both empty: the organization. `resets_at` None: it never begins anew."""
+    """An amount that cost may reach in a running period. `dimension` and `values` are what it is about, as the
+    analytics query names it; both empty: the organization. `team`: the team that all of it lies in, empty where there
+    is none. `resets_at` None: it never begins anew."""
 
     id: str
     name: str
     dimension: str
-    value: str
+    values: tuple[str, ...]
+    team: str
     amount: Decimal
     spent: Decimal
     resets_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a model of a provider (slug) was used for: the mean request by usage key, and what all of it cost."""
+
+    provider: str
+    model: str
+    usage: Mapping[str, Decimal]
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class PriceStep:
+    """From `at` on a use of that provider and model costs `factor` times what it costs at the origin."""
+
+    provider: str
+    model: str
+    at: datetime
+    factor: float

@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
 
 from gateway.choices import Role
-from gateway.console.parts import Mark, SpendingLimit
+from gateway.console.parts import Mark, PriceStep, SpendingLimit, Use
 from gateway.models import Organization, User
 
 # "app.model": who may view that model in its ModelAdmin. Roles: who holds one of them in the chosen organization, and
@@ -84,6 +84,18 @@ class ConsoleProvider:
 
     def spending_limits(self, user: User, organization: Organization, at: datetime) -> Sequence[SpendingLimit]:
         """Amounts that cost may reach in the period that runs at `at`, those that `user` may see."""
+        return ()
+
+    def price_steps(
+        self,
+        organization: Organization,
+        uses: Callable[[], Sequence[Use]],
+        start: datetime,
+        origin: datetime,
+        end: datetime,
+    ) -> Sequence[PriceStep]:
+        """Changes of prices in `(start, end)` that are or were known beforehand, in order of time for each provider and
+        model, the first at `start`; factors against the price at `origin`. `uses` is called when there may be any."""
         return ()
 
 

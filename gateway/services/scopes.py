@@ -1,8 +1,11 @@
 """What limits and budgets are about: values that exist, and the team whose managers they concern."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
+
+from django.db.models import Q
 
 from gateway.choices import LimitScope
 from gateway.models import Membership, Organization, Project, Team, VirtualKey
@@ -53,3 +56,15 @@ def _member_of(organization: Organization, scope: str, value: str) -> tuple[str,
     if found is None:
         raise Invalid("scope_value", f"No such {scope} in this organization.", field="scope_value")
     return str(place[0]), place[1]
+
+
+def keys_of(organization: Organization, lineages: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """First key of a rotation → ids of all its keys, oldest first. One query, none without lineages."""
+    wanted = set(lineages)
+    if not wanted:
+        return {}
+    found: dict[str, list[str]] = {}
+    rows = VirtualKey.objects.filter(Q(pk__in=wanted) | Q(lineage_id__in=wanted), organization=organization)
+    for key in rows.order_by("created_at", "id").only("id", "lineage_id"):
+        found.setdefault(str(key.lineage), []).append(str(key.pk))
+    return {lineage: tuple(keys) for lineage, keys in found.items()}

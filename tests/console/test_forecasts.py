@@ -3,12 +3,16 @@
 import csv
 import io
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
+from analytics.answers.capacity import WITHIN
 from analytics.outlook import runs
 from analytics.outlook.models import ForecastRun
+from costs.services.budgets import create_budget
+from gateway.services.rate_limits import create_rate_limit
 from tests.console.company import Company, load, traffic
 from tests.console.conftest import SignIn
 from tests.console.test_usage import figure, text_of
@@ -97,3 +101,39 @@ def test_queries(used: Company, sign_in: SignIn, django_assert_max_num_queries: 
 
     with django_assert_max_num_queries(14):
         client.get(PAGE)
+
+
+# ---- what lies ahead -------------------------------------------------------------------------------------------------
+AHEAD = "/admin/forecasts/ahead/"
+
+
+def test_what_lies_ahead_is_asked_for_after_the_page(used: Company, sign_in: SignIn) -> None:
+    assert f'hx-get="{AHEAD}"' in text_of(sign_in("alice"), "", PAGE)
+
+
+def test_growth_budgets_and_limits_are_told(used: Company, sign_in: SignIn) -> None:
+    create_budget(organization=used.organization, actor=None, name="Spent", scope="organization", amount=Decimal(0))
+    create_rate_limit(organization=used.organization, actor=None, name="Wide", scope="organization", rpm=10_000)
+
+    page = text_of(sign_in("alice"), "", AHEAD)
+
+    assert "Spent is used up." in page
+    assert "Tokens" in page
+    assert "Wide" in page
+    assert "of 10\u202fk" in page
+    assert WITHIN in page
+
+
+def test_nothing_ahead_says_so(company: Company, sign_in: SignIn) -> None:
+    page = text_of(sign_in("alice"), "", AHEAD)
+
+    assert "Nothing that needs attention is expected." in page
+    assert "No budget that you see" in page
+    assert "No limit a minute that you see" in page
+
+
+def test_nobody_else_sees_what_lies_ahead(used: Company, sign_in: SignIn) -> None:
+    create_rate_limit(organization=used.organization, actor=None, name="Wide", scope="organization", rpm=10_000)
+
+    assert "Wide" not in text_of(sign_in("bob"), "", AHEAD)
+    assert "Wide" not in text_of(sign_in("mallory"), "", AHEAD)

@@ -204,17 +204,26 @@ class ExhaustionSerializer(serializers.Serializer):
 
 
 class CapacitySerializer(serializers.Serializer):
-    """When a rate limit is reached."""
+    """When a rate limit, or a limit of a key, is reached; null with the reason in `note`."""
 
-    id = serializers.UUIDField()
+    id = serializers.UUIDField(help_text="Of the rate limit or the key.")
+    kind = serializers.ChoiceField(choices=["rate_limit", "key"])
     name = serializers.CharField()
-    exhausts_at = serializers.DateTimeField(allow_null=True)
+    unit = serializers.ChoiceField(choices=["requests_per_minute", "tokens_per_minute"])
+    limit = serializers.IntegerField()
+    is_shadow = serializers.BooleanField(help_text="It counts and refuses nothing.")
+    peak = serializers.FloatField(allow_null=True, help_text="Busiest minute of the last seven days, estimated.")
+    utilization = serializers.FloatField(allow_null=True, help_text="peak ÷ limit.")
+    reached_at = serializers.DateTimeField(allow_null=True, help_text="First day whose busiest minute is expected to.")
+    earliest = serializers.DateTimeField(allow_null=True, help_text="Of the 80 % interval.")
+    latest = serializers.DateTimeField(allow_null=True)
+    note = serializers.CharField(allow_blank=True)
 
 
 class RiskSerializer(serializers.Serializer):
     """Something to act on."""
 
-    kind = serializers.ChoiceField(choices=["budget", "growth"])
+    kind = serializers.ChoiceField(choices=["budget", "capacity", "growth"])
     severity = serializers.ChoiceField(choices=["high", "medium"])
     subject = serializers.CharField()
     message = serializers.CharField()
@@ -226,15 +235,17 @@ class RiskSerializer(serializers.Serializer):
         "budgets": [{"id": ID, "name": "Company", "limit": "500.0000000000", "spent": "312.0000000000",
                      "resets_at": "2026-12-01T00:00:00Z", "exhausts_at": "2026-11-24T10:00:00Z",
                      "earliest": "2026-11-21T04:00:00Z", "latest": "2026-11-28T19:00:00Z", "note": ""}],
-        "capacity": None,
+        "capacity": [{"id": ID, "kind": "rate_limit", "name": "Assistant", "unit": "requests_per_minute", "limit": 600,
+                      "is_shadow": False, "peak": 512.4, "utilization": 0.854, "reached_at": "2026-12-14T00:00:00Z",
+                      "earliest": "2026-12-01T00:00:00Z", "latest": None, "note": ""}],
         "risks": [{"kind": "budget", "severity": "high", "subject": "Company",
                    "message": "Company is expected to be used up on 2026-11-24."}],
     },
 )  # fmt: skip
 class PredictiveSerializer(AnswerSerializer):
-    """What lies ahead of what you see. `capacity` is null, with the reason in `notes`."""
+    """What lies ahead of what you see."""
 
     growth = GrowthSerializer(many=True)
     budgets = ExhaustionSerializer(many=True)
-    capacity = CapacitySerializer(many=True, allow_null=True)
+    capacity = CapacitySerializer(many=True)
     risks = RiskSerializer(many=True)

@@ -34,6 +34,6 @@ class PredictiveView(AnalyticsView):
 
     @extend_schema(operation_id="analytics_predictive", request=None, responses=answers(PredictiveSerializer))
     def post(self, request: Request) -> Response:
-        """Growth of the next 30 days, when each budget that you see runs out (with an interval), and risks."""
+        """Growth of the next 30 days, when budgets run out and rate limits are reached (with intervals), and risks."""
         now = timezone.now()
         return self.answer(predictive.predictive(self.questions(), now), PredictiveSerializer, now)

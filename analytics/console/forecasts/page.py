@@ -62,8 +62,15 @@ class Page:
     """One forecast, written for people."""
 
     def __init__(
-        self, state: State, history: History, found: Forecast, stored: Sequence[ForecastRun], currency: str
+        self,
+        state: State,
+        history: History,
+        found: Forecast,
+        stored: Sequence[ForecastRun],
+        currency: str,
+        parts: Sequence[Part] = (),
     ) -> None:
+        self.parts = parts
         self.state, self.history, self.found, self.stored, self.currency = state, history, found, stored, currency
         self.ahead = history.ahead(found.horizon)
 

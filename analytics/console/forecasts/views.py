@@ -34,7 +34,8 @@ class Opened:
     state: State
 
     def page(self) -> Page | None:
-        """None without any history. Raises QueryError. One question, and one statement for stored runs."""
+        """None without any history. Raises QueryError. One question, one statement for stored runs, and three for the
+        parts of a cost."""
         state, organization = self.state, self.questions.organization
         filters = (Filter("team", "eq", (state.team,)),) if state.team else ()
         history, found = outlook(
@@ -44,7 +45,10 @@ class Opened:
         if found is None:
             return None
         stored = [] if state.team else forecasts.runs(self.questions, state.measure, state.grain)
-        return Page(state, history, found, stored, self.questions.scope.currency)
+        whole = forecasts.Whole(found, None, [])
+        if state.measure == "cost" and not state.team:
+            whole = forecasts.agreed(self.questions, history, found)
+        return Page(state, history, whole.found or found, stored, self.questions.scope.currency, whole.parts)
 
 
 @require_safe
@@ -88,7 +92,6 @@ def _content(opened: Opened) -> dict[str, Any]:
     if page is None:
         return {"is_empty": True}
     state = opened.state
-    parts = forecasts.parts(opened.questions) if state.measure == "cost" and not state.team else []
     csv_url = f"{reverse('admin:forecasts_csv')}{state.url()}"
     return {
         "facts": page.facts(),
@@ -96,6 +99,6 @@ def _content(opened: Opened) -> dict[str, Any]:
         "choice": page.choice(),
         "low_confidence": page.found.low_confidence,
         "runs": page.runs(),
-        "parts": part_rows(parts, page.currency),
+        "parts": part_rows(page.parts, page.currency),
         "zone": page.history.zone,
     }

@@ -1,12 +1,14 @@
 """The endpoint of forecasts, and the forecast in the answer about cost."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from analytics.outlook import runs
+from costs.services.prices import set_price_override
 from tests.analytics.api.conftest import URL, Fits
 from tests.analytics.outlook.conftest import midnight, used  # noqa: F401
 from tests.factories import Acme
@@ -18,7 +20,7 @@ FORECAST = f"{URL}/analytics/forecast"
 @pytest.fixture
 def expect(caller: Caller, fits: Fits) -> Any:
     """`expect("owner", metric=…)` → JSON that fits the document."""
-    return lambda role, **fields: fits(caller(role).post(FORECAST, fields))
+    return lambda role, path=FORECAST, **fields: fits(caller(role).post(path, fields))
 
 
 def test_days_of_cost_by_default(expect: Any, used: Acme) -> None:  # noqa: F811
@@ -106,7 +108,7 @@ def test_queries(caller: Caller, used: Acme, django_assert_num_queries: DjangoAs
     client = caller("owner")
     client.post(FORECAST, {})
 
-    with django_assert_num_queries(8):  # session and member: 3; scope, stored runs, parts, names of two levels
+    with django_assert_num_queries(9):  # session and member: 3; scope, prices, stored runs, parts, names of two levels
         client.post(FORECAST, {})
 
 
@@ -120,3 +122,41 @@ def test_the_answer_about_cost_has_the_next_thirty_days(caller: Caller, fits: Fi
     assert body["forecast"][0]["time"] == midnight().isoformat().replace("+00:00", "Z")
     assert {each["level"] for each in body["forecast"][0]["intervals"]} == {0.5, 0.8, 0.95}
     assert without["forecast"] is None
+
+
+# ---- the headline and its parts --------------------------------------------------------------------------------------
+def summed(body: Any, level: str) -> Decimal:
+    return sum((Decimal(part["total"]["mean"]) for part in body["parts"] if part["level"] == level), Decimal(0))
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_parts_add_up_to_the_headline_to_the_last_digit(expect: Any, used: Acme, changes: bool) -> None:  # noqa: F811
+    if changes:
+        set_price_override(
+            organization=used.organization, provider="openai", model="gpt-4o", actor=None,
+            discount_percent=Decimal("33.3"), valid_from=midnight() + timedelta(days=10, hours=7),
+        )  # fmt: skip
+    runs.forecast_all()
+
+    body, manager = expect("owner"), expect("manager")
+
+    assert Decimal(body["total"]["mean"]) == summed(body, "team") == summed(body, "project")
+    assert len([part for part in body["parts"] if part["level"] == "team"]) == 2
+    assert sum(float(point["mean"]) for point in body["points"]) == pytest.approx(float(body["total"]["mean"]))
+    lower, upper = (Decimal(body["total"]["intervals"][1][name]) for name in ("lower", "upper"))
+    assert lower <= Decimal(body["total"]["mean"]) <= upper
+    assert any("known to change" in note["message"] for note in body["notes"]) == changes
+    ahead = expect_growth(expect, "owner")
+    assert ahead == body["total"]["mean"]
+    assert summed(manager, "team") == summed(manager, "project")
+
+
+def expect_growth(expect: Any, role: str) -> str:
+    body = expect(role, path=f"{URL}/analytics/predictive")
+    return next(each["total"]["mean"] for each in body["growth"] if each["measure"] == "cost")
+
+
+def test_another_horizon_has_no_parts(expect: Any, used: Acme) -> None:  # noqa: F811
+    runs.forecast_all()
+
+    assert expect("owner", horizon=7)["parts"] == []
