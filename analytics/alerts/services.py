@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from analytics.alerts import delivery
+from analytics.alerts.forecast import ForecastSource
 from analytics.alerts.metric import MetricSource
 from analytics.alerts.models import Alert, AlertChannel, AlertEvent, AlertRule, AlertState, ChannelKind, EventKind
 from analytics.alerts.sources import find, sources
@@ -34,6 +35,8 @@ OPTIONS = (
     "is_enabled",
 )  # fmt: skip
 AUDITED = (*OPTIONS, "scope", "scope_value")
+MEASURED = (MetricSource.name, ForecastSource.name)
+"""Sources whose rules have a measure and a threshold."""
 CHANNELS = 10
 FILTERS = 20
 OPERATORS = frozenset({"eq", "in", "ne", "not_in", "contains", "gt", "lt"})
@@ -165,7 +168,9 @@ def _check(rule: AlertRule) -> None:
     for window in rule.mute_windows:
         _check_mute(window)
     if rule.source != MetricSource.name:
-        rule.measure, rule.threshold, rule.filters = "", None, []
+        rule.filters = []
+    if rule.source not in MEASURED:
+        rule.measure, rule.threshold = "", None
     source.check(rule)
 
 

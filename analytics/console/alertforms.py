@@ -29,7 +29,7 @@ class RuleForm(forms.Form):
     about = forms.ChoiceField(help_text="“Each” gives every one an alert of its own.")
     measure = forms.ChoiceField(
         choices=[(name, measure.label) for name, measure in MEASURES.items()], required=False, initial="error_rate",
-        help_text="For a metric.",
+        help_text="Of a metric; of a forecast: cost, requests or tokens.",
     )  # fmt: skip
     comparison = forms.ChoiceField(choices=Comparison.choices, label="Fires when it is")
     threshold = forms.DecimalField(

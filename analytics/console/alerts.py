@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from analytics.alerts import services
 from analytics.alerts.evaluation import is_muted_at
+from analytics.alerts.forecast import ForecastSource
 from analytics.alerts.metric import MetricSource, shown
 from analytics.alerts.models import AlertEvent, AlertRule, AlertState, Baseline
 from analytics.alerts.openings import open_alerts
@@ -220,6 +221,9 @@ def _about(rule: AlertRule, names: Any) -> str:
 
 def _condition(rule: AlertRule, currency: str) -> str:
     """`Error rate over 1 hour is above 5 %`."""
+    if rule.source == ForecastSource.name and rule.threshold is not None and rule.measure in MEASURES:
+        limit = shown(rule.measure, rule.threshold, currency)
+        return f"{MEASURES[rule.measure].label} expected in the month is {rule.get_comparison_display()} {limit}"
     if rule.source != MetricSource.name or rule.threshold is None or rule.measure not in MEASURES:
         source = find(rule.source)
         return f"{source.label if source else rule.source} reach a threshold"

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from analytics.alerts.anomalies import AnomalySource
 from analytics.console import alerts, annotations, comparisons, gallery, picker, saved, views
+from analytics.alerts.forecast import ForecastSource
+from analytics.console import alerts, annotations, comparisons, gallery, picker, views
 from analytics.console.anomalies import views as feed
 from analytics.console.compare import compare_page
 from analytics.console.compliancepage import compliance_page
@@ -34,7 +36,7 @@ SUPERUSERS: frozenset = frozenset()  # no role suffices
 class AnalyticsConsole(ConsoleProvider):
     """What every person works with."""
 
-    alert_sources = (AnomalySource(),)
+    alert_sources = (AnomalySource(), ForecastSource())
     pages = (
         Page("requests/", explorer.requests, "requests"),
         Page("requests/recent/", views.recent_requests, "recent_requests", cacheable=True),
