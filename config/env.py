@@ -63,6 +63,9 @@ class Env:
     budget_wait_s: float
     default_output_cap: int
     batch_check_s: float
+    narrator_url: str
+    narrator_key: str
+    narrator_model: str
     otlp_endpoint: str
     otlp_headers: dict[str, str]
     otlp_service_name: str
@@ -172,6 +175,9 @@ def load() -> Env:
         cache_memory_bytes=env.int("GATEWAY_CACHE_MEMORY_BYTES", default=64 * 1024 * 1024),
         idempotency_max_bytes=env.int("GATEWAY_IDEMPOTENCY_MAX_BYTES", default=1024 * 1024),
         metrics_token=env.str("METRICS_TOKEN", default=""),
+        narrator_url=env.str("NARRATOR_URL", default="").rstrip("/"),
+        narrator_key=env.str("NARRATOR_KEY", default=""),
+        narrator_model=env.str("NARRATOR_MODEL", default=""),
         otlp_endpoint=env.str("GATEWAY_OTLP_ENDPOINT", default="").rstrip("/"),
         otlp_headers=parse_headers(env.str("GATEWAY_OTLP_HEADERS", default="")),
         otlp_service_name=env.str("GATEWAY_OTLP_SERVICE_NAME", default="llm-gateway"),

@@ -334,6 +334,9 @@ GATEWAY_ADAPTERS = {
 }
 GATEWAY_IMPORT_LIMIT_BYTES = ENV.import_limit_bytes
 EXPORT_RETENTION_DAYS: int = ENV.export_retention_days
+NARRATOR_URL = ENV.narrator_url
+NARRATOR_KEY = ENV.narrator_key
+NARRATOR_MODEL = ENV.narrator_model
 ANALYTICS_PATIENCE_S = 2.0  # what takes longer becomes a job
 # What apps add to the transactions of the ledger writer.
 GATEWAY_BOOKERS = ["costs.budgets.booking.book_budgets"]

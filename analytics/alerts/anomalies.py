@@ -14,6 +14,7 @@ from gateway.services.errors import Invalid
 GOES_ON = timedelta(hours=3)
 """How long after its last hour an anomaly still counts as going on: scans are hourly and judge whole hours."""
 MOST = 100
+SAID = {"acknowledged": "Acknowledged", "expected": "Said to be expected", "false": "Said to be no anomaly"}
 
 
 class AnomalySource:
@@ -30,17 +31,25 @@ class AnomalySource:
             raise Invalid("parameters_invalid", "Anomalies take no parameters.", field="parameters")
 
     def readings(self, rule: AlertRule, now: datetime) -> list[Reading]:
-        """One statement."""
+        """Those that go on: open ones fire, of others it is told what people have said. One statement."""
         rows = Anomaly.objects.filter(
-            organization=rule.organization_id, state=AnomalyState.OPEN, last_seen_at__gt=now - GOES_ON,
-            last_seen_at__lte=now,
-        )  # fmt: skip
+            organization=rule.organization_id, last_seen_at__gt=now - GOES_ON, last_seen_at__lte=now
+        ).select_related("state_by")
         if rule.team_id is not None:
             rows = rows.filter(team=rule.team_id)
         return [
             Reading(
-                str(row.pk), f"{row.metric.replace('_', ' ')}, {row.get_severity_display().lower()}", True,
-                Decimal(str(round(row.actual, 10))), Decimal(str(round(row.upper, 10))), row.explanation[:500],
+                str(row.pk), f"{row.metric.replace('_', ' ')}, {row.get_severity_display().lower()}",
+                row.state == AnomalyState.OPEN, Decimal(str(round(row.actual, 10))),
+                Decimal(str(round(row.upper, 10))), f"{_said(row)}{row.explanation}"[:500],
             )
             for row in rows.order_by("-started_at", "-id")[:MOST]
         ]  # fmt: skip
+
+
+def _said(row: Anomaly) -> str:
+    """`Acknowledged by alice@acme.example: key revoked. `; empty while it is open."""
+    if row.state == AnomalyState.OPEN:
+        return ""
+    by = f" by {row.state_by}" if row.state_by else ""
+    return f"{SAID[row.state]}{by}{f': {row.feedback}' if row.feedback else ''}. "

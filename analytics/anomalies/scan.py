@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.db import transaction
 
-from analytics.anomalies import costs, figures, wording
+from analytics.anomalies import costs, figures, narration, wording
 from analytics.anomalies.models import Anomaly, AnomalyScan, AnomalyState, Severity
 from analytics.anomaly.baseline import WEEK
 from analytics.anomaly.frame import Frame
@@ -51,28 +52,31 @@ RANKS = list(Severity)
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What a scan did: hours judged, anomalies found anew and grown."""
+    """What a scan did: hours judged, anomalies found anew and grown; `changed`: the ids of both."""
 
     hours: int = 0
     found: int = 0
     grown: int = 0
+    changed: tuple[UUID, ...] = ()
 
 
 def scan_once_an_hour(now: datetime | None = None) -> int:
     """Scan every live organization with traffic for the last whole hour, if nobody has; returns how many."""
     end = whole_hour(now or datetime.now(UTC))
-    done = 0
+    done, changed = 0, {}
     for organization in Organization.objects.filter(archived_at=None).order_by("pk"):
         job = jobs.claim(KIND, f"{organization.pk}/{end:%Y-%m-%dT%H}", LEASE_S)
         if job is not None:
-            _claimed(job, organization, end)
+            changed[organization] = _claimed(job, organization, end)
             done += 1
+    narration.narrate_new(changed)
     old = Job.objects.filter(kind=KIND, status=JobStatus.SUCCEEDED, finished_at__lt=end - JOBS_KEPT)
     old.delete()
     return done
 
 
-def _claimed(job: Job, organization: Organization, end: datetime) -> None:
+def _claimed(job: Job, organization: Organization, end: datetime) -> tuple[UUID, ...]:
+    """Ids of the anomalies that were found or have grown."""
     try:
         with transaction.atomic():
             scanned = scan(organization, end=end)
@@ -80,6 +84,8 @@ def _claimed(job: Job, organization: Organization, end: datetime) -> None:
     except Exception as error:  # one organization's trouble must not keep the others from being watched
         log.exception("anomaly_scan_failed", organization=str(organization.pk))
         jobs.fail(job, f"{type(error).__name__}: {error}")
+        return ()
+    return scanned.changed
 
 
 def whole_hour(at: datetime) -> datetime:
@@ -105,7 +111,7 @@ def scan(organization: Organization, *, end: datetime, since: datetime | None = 
         Anomaly.objects.filter(organization=organization, state=AnomalyState.OPEN, started_at__gte=since).delete()
     settings = _settings(row, organization, frame)
     found = watch(frame, judged, settings)
-    known = _known(organization, frame)
+    known = _known(organization, frame, since)
     before = {each.id: each.last for each in known}
     lies_in = figures.parents(organization, frame.scopes)
     incidents = track(known, _new_alerts(known, found.alerts), lies_in)
@@ -116,7 +122,8 @@ def scan(organization: Organization, *, end: datetime, since: datetime | None = 
     row.frame = figures.packed(_since(frame, end - KEPT))
     row.save(update_fields=["scanned_until", "frame", "rebuilt_at"])
     fresh = sum(each.id not in before for each in changed)
-    return Scanned(max(0, frame.hours - judged), fresh, len(changed) - fresh)
+    ids = tuple(UUID(str(each.id)) for each in changed)
+    return Scanned(max(0, frame.hours - judged), fresh, len(changed) - fresh, ids)
 
 
 def _is_loading(organization: Organization) -> bool:
@@ -168,10 +175,12 @@ def _settings(row: AnomalyScan, organization: Organization, frame: Frame) -> Set
     return Settings(row.sensitivity, float(row.min_impact), tuning, tuple(excluded))
 
 
-def _known(organization: Organization, frame: Frame) -> list[Incident]:
-    """Stored anomalies that may go on, oldest first."""
-    end = frame.start + frame.hours * HOUR
-    rows = Anomaly.objects.filter(organization=organization, last_seen_at__gte=end - (OVER_H * HOUR) - KEPT)
+def _known(organization: Organization, frame: Frame, since: datetime | None) -> list[Incident]:
+    """Stored anomalies that may go on, oldest first. What is judged again from `since` on belongs to what people have
+    said something of, however old."""
+    oldest = frame.start + frame.hours * HOUR - KEPT
+    oldest = oldest if since is None else min(oldest, since)
+    rows = Anomaly.objects.filter(organization=organization, last_seen_at__gte=oldest - OVER_H * HOUR)
     return [_incident(row, frame) for row in rows.order_by("started_at", "id")]
 
 

@@ -1,16 +1,24 @@
 """A summary written by a model of the caller's choice, into which we put the figures. Optional, off by default.
 
 The model is sent aggregates as named placeholders with their meaning, never a request, prompt or answer, and no figure.
-It answers with a text in which figures stand as placeholders; an answer with a digit of its own, an unknown
-placeholder, or that leaves out the first figure is refused, and the template is used.
+It answers with a text in which figures stand as placeholders; an answer with a figure of its own (digits, fractions,
+number words, signs of money or per cent), an unknown placeholder, or that leaves out the first figure is refused, and
+the template is used.
 """
 
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+[a-z])\}")
 LONGEST = 600
+SIGNS = frozenset("%‰$€£¥")
+NUMBER_WORDS = re.compile(
+    r"\b(?:zero|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|"
+    r"(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundreds?|thousands?|(?:m|b|tr)illions?|dozens?|half|halved|twice|"
+    r"thrice|doubl(?:e|ed|ing)|tripl(?:e|ed|ing)|quadrupl(?:e|ed|ing)|\w+fold|percent|per cent)\b",
+    re.IGNORECASE,
+)
 TASK = (
     "You explain an anomaly in the use of language models to its owner in at most three plain sentences. "
     "You are given placeholders and what each stands for. Write each figure and name as its placeholder in braces, "
@@ -20,6 +28,10 @@ TASK = (
 
 class Client(Protocol):
     """The part of `openai.OpenAI` that is used."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: Any, error: Any, at: Any) -> None: ...
 
     @property
     def chat(self) -> Any: ...
@@ -48,7 +60,7 @@ def filled(text: str, facts: Mapping[str, str]) -> str:
     """`text` with the facts inserted. Raises Refused."""
     text = " ".join(text.split())
     bare = PLACEHOLDER.sub("", text)
-    if any(character.isdigit() for character in bare):
+    if any(character.isnumeric() or character in SIGNS for character in bare) or NUMBER_WORDS.search(bare):
         raise Refused("the model wrote a figure of its own")
     if "{" in bare or "}" in bare:
         raise Refused("the model wrote a broken placeholder")

@@ -24,6 +24,7 @@ from analytics.alerts.evaluation import evaluate_due
 from analytics.alerts.models import Alert, AlertDelivery, AlertEvent, AlertRule
 from analytics.alerts.openings import open_alerts
 from analytics.anomalies.models import Anomaly
+from analytics.anomalies.services import set_state
 from costs.services.budgets import create_budget
 from gateway.models import OutboxMessage
 from gateway.services import outbox
@@ -262,11 +263,15 @@ def test_an_anomaly_tells_until_it_is_over_or_judged(company: Acme) -> None:
     )  # fmt: skip
     evaluate_due()
     assert AlertEvent.objects.get().text == "Cost was 50 where 5 to 15 were expected."
-    Anomaly.objects.filter(pk=found.pk).update(state="expected")
+    set_state(anomaly=found, actor=company.people["alice"], state="acknowledged", feedback="key revoked")
 
     evaluate_due(later(1))
 
     assert kinds(rule) == ["fired", "resolved"]
+    assert AlertEvent.objects.get(kind="resolved").text == (
+        "Acknowledged by Alice: key revoked. Cost was 50 where 5 to 15 were expected."
+    )
+    assert open_alerts(company.people["alice"], company.organization) == []
 
 
 def test_a_test_goes_to_every_channel_once_a_minute(company: Acme) -> None:

@@ -62,6 +62,13 @@ def test_the_history_of_the_demo_is_told(demo: Organization) -> None:
     assert again["cost"].impact_amount == cost.impact_amount
     assert open_anomalies(demo).count() == 3
 
+    # judged again much later: what people have said something of is not told a second time
+    for row in again.values():
+        set_state(anomaly=row, actor=None, state="acknowledged")
+    scan(demo, end=UNTIL + timedelta(days=60), since=UNTIL - timedelta(days=33))
+    states = {row.pk: row.state for row in Anomaly.objects.filter(organization=demo, started_at__lt=UNTIL)}
+    assert states == dict.fromkeys((row.pk for row in again.values()), "acknowledged")
+
 
 def test_each_hour_is_claimed_once() -> None:
     organization = Organization.objects.create(slug="acme", name="Acme")
