@@ -10,7 +10,10 @@ from typing import Self
 
 from django.db import IntegrityError, connection, transaction
 
+from analytics.anomalies.models import AnomalyScan
 from analytics.anomalies.scan import scan, whole_hour
+from analytics.outlook import runs
+from analytics.outlook.models import ForecastRun
 from config.demo import policies, reports, setup
 from config.demo.company import FOUNDED, Company
 from config.demo.load import gather_statistics, load_day, refresh_days
@@ -26,6 +29,8 @@ SLUG = "demo"
 SEED = 7
 SIMULATOR_URL = "http://127.0.0.1:9100/v1"
 DAYS_PER_REFRESH = 7
+FORECAST_DAYS = 28
+"""How far back forecasts are stored, a week apart."""
 AHEAD = 3
 """Days generated while the database is busy with earlier ones."""
 REFRESHES = 2
@@ -96,18 +101,26 @@ def seed(
         gather_statistics()
     if done >= wanted:
         policies.ensure_budgets(job, company)
-        if todo:
-            _look_back(company, wanted)
+        _look_back(company, wanted, is_grown=bool(todo))
         reports.ensure_reports(job, company)
         _set_status(job, JobStatus.SUCCEEDED)
     return Seeded(slug, company.calendar.until, added_days, added_lines, done, wanted)
 
 
-def _look_back(company: Company, days: int) -> None:
-    """Let the anomaly scan judge the history, which came newest first, in order of time."""
+def _look_back(company: Company, days: int, *, is_grown: bool) -> None:
+    """Let the anomaly scan judge the history, which came newest first, in order of time, and store forecasts as they
+    would have been made in its last weeks; also when an earlier call was ended before it came to this."""
     organization = Organization.objects.get(pk=company.organization)
     end = whole_hour(company.calendar.until)
-    scan(organization, end=end, since=end - timedelta(days=days))
+    if is_grown or not AnomalyScan.objects.filter(organization=organization).exclude(scanned_until=None).exists():
+        scan(organization, end=end, since=end - timedelta(days=days))
+    if days > FORECAST_DAYS and (is_grown or not _has_past_forecasts(organization)):
+        runs.backfill(organization, FORECAST_DAYS)
+
+
+def _has_past_forecasts(organization: Organization) -> bool:
+    oldest = ForecastRun.objects.filter(organization=organization).order_by("origin_at").first()
+    return oldest is not None and oldest.origin_at < datetime.now(UTC) - timedelta(days=FORECAST_DAYS - 1)
 
 
 def _ensure(days: int, seed: int, until: datetime | None, slug: str, simulator_url: str) -> tuple[Job, Company]:

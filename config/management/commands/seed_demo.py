@@ -10,13 +10,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from analytics.outlook import runs
 from config.demo.seed import SEED, SIMULATOR_URL, SLUG, DemoError, Seeded, seed
 from config.demo.story import DAYS
-from gateway.models import Organization
 
 BACKGROUND_PAUSE_S = 0.2
-FORECAST_DAYS = 28
 
 
 def _until(text: str) -> datetime:
@@ -61,8 +58,6 @@ class Command(BaseCommand):
                 )
             except DemoError as error:
                 raise CommandError(str(error)) from error
-        if seeded.is_complete and seeded.added_lines:
-            runs.backfill(Organization.objects.get(slug=seeded.slug), FORECAST_DAYS)
         self._report(seeded, time.monotonic() - began, as_json=options["json"])
 
     def _report(self, seeded: Seeded, seconds: float, *, as_json: bool) -> None:

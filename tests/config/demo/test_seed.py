@@ -10,6 +10,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import Sum
 
+from analytics.anomalies.models import AnomalyScan
+from analytics.outlook.models import ForecastRun
 from analytics.verify import compare_rollups
 from config.demo import load
 from config.demo import seed as seeding
@@ -264,6 +266,22 @@ def test_without_an_end_it_goes_up_to_the_current_quarter_hour(time_machine_now)
     newest = LedgerLine.objects.latest("started_at").started_at
     assert timedelta(0) < done.until - newest < timedelta(minutes=5)
     assert DirtyMark.objects.filter(grain="minute").exists()
+
+
+def test_what_a_killed_run_did_not_come_to_is_made_by_the_next(time_machine_now, monkeypatch):
+    monkeypatch.setattr(seeding, "FORECAST_DAYS", 0)
+    seed(days=1)
+    scanned = AnomalyScan.objects.get().scanned_until
+    assert scanned == datetime(2026, 10, 20, 4, tzinfo=UTC)
+    stored = ForecastRun.objects.count()
+    assert stored > 0
+
+    AnomalyScan.objects.all().delete()
+    ForecastRun.objects.all().delete()
+    assert seed(days=1).added_days == 0
+
+    assert AnomalyScan.objects.get().scanned_until == scanned
+    assert ForecastRun.objects.count() == stored
 
 
 @pytest.fixture
