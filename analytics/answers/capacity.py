@@ -41,6 +41,8 @@ REACHED = "It was reached in the last days."
 WITHIN = f"It is not expected to be reached within {HORIZON} days."
 NOTHING_USED = "Nothing was used under it before."
 PARTIAL = "You see a part of what counts towards it."
+Days = tuple[datetime | None, datetime | None, datetime | None]
+"""Expected, earliest, latest."""
 NOT_ASKED = "Its use is not kept by what it is about."
 
 
@@ -100,7 +102,8 @@ def caps(questions: Questions, now: datetime) -> list[Cap]:
 
 
 def _of_limit(limit: RateLimit, keys: tuple[str, ...]) -> list[Cap]:
-    dimension, values = DIMENSIONS.get(limit.scope, limit.scope), (limit.scope_value,)
+    dimension = DIMENSIONS.get(limit.scope, limit.scope)
+    values: tuple[str, ...] = (limit.scope_value,)
     if limit.scope == ORGANIZATION:
         dimension, values = "", ()
     elif limit.scope == KEY:
@@ -139,10 +142,12 @@ def sees_all(questions: Questions, dimension: str, values: Sequence[str], team: 
 def capacity(questions: Questions, cap: Cap, zone: str, now: datetime) -> Capacity:
     """One question, kept by the cache of results, and one forecast, kept by data version."""
 
-    def answer(note: str, peak: float | None = None, days: Sequence[datetime | None] = (None, None, None)) -> Capacity:
+    def answer(note: str, peak: float | None = None, days: Days = (None, None, None)) -> Capacity:
         used = None if peak is None or not cap.limit else peak / cap.limit
+        at, earliest, latest = days
         return Capacity(
-            cap.id, cap.kind, cap.name, UNITS[cap.measure], cap.limit, cap.is_shadow, peak, used, *days, note
+            cap.id, cap.kind, cap.name, UNITS[cap.measure], cap.limit, cap.is_shadow, peak, used, at, earliest, latest,
+            note,
         )  # fmt: skip
 
     if not sees_all(questions, cap.dimension, cap.values, cap.team, cap.user):

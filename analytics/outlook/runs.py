@@ -118,7 +118,7 @@ def _prices(
                     uses.setdefault(node, []).extend(found)
         return uses.get((ORGANIZATION, ""), [])
 
-    effects = {}
+    effects: dict[tuple[str, str, Node], Effect | None] = {}
     for grain in {grain for grain, _, _ in costs}:
         mine = {key: history for key, history in costs.items() if key[0] == grain}
         any_one = next(iter(mine.values()))

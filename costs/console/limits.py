@@ -25,7 +25,8 @@ def limits_of(user: User, organization: Organization, at: datetime) -> Sequence[
 
 
 def _limit(budget: Budget, usage: Usage, keys: tuple[str, ...]) -> SpendingLimit:
-    dimension, values = DIMENSIONS.get(budget.scope, budget.scope), (budget.scope_value,)
+    dimension = DIMENSIONS.get(budget.scope, budget.scope)
+    values: tuple[str, ...] = (budget.scope_value,)
     if budget.scope == ORGANIZATION:
         dimension, values = "", ()
     elif budget.scope == KEY:

@@ -90,7 +90,7 @@ def _budget(each: Exhaustion, currency: str, zone: str) -> LimitRow:
     tone = "bad" if each.note == USED_UP or each.exhausts_at else "warn" if each.earliest else "ok"
     resets = f"begins anew {_day(each.resets_at, zone)}" if each.resets_at else "never begins anew"
     when = _day(each.exhausts_at, zone) if each.exhausts_at else each.note
-    span = _span(each.earliest, each.latest, zone, "it begins anew" if each.resets_at else "a year")
+    span = _span(each.earliest, each.latest, zone)
     return LimitRow(each.name, resets, used, min(1.0, share), tone, when, span)
 
 
@@ -100,15 +100,15 @@ def _capacity(each: Capacity, zone: str) -> LimitRow:
     peak = format.DASH if each.peak is None else format.compact(round(each.peak) if each.peak >= 10 else each.peak)
     tone = "bad" if each.note == REACHED or each.reached_at else "warn" if each.earliest else "ok"
     when = _day(each.reached_at, zone) if each.reached_at else each.note
-    span = _span(each.earliest, each.latest, zone, "90 days")
+    span = _span(each.earliest, each.latest, zone)
     share = None if each.utilization is None else min(1.0, each.utilization)
     return LimitRow(each.name, about, f"{peak} of {format.compact(each.limit)}", share, tone, when, span)
 
 
-def _span(earliest: datetime | None, latest: datetime | None, zone: str, end: str) -> str:
+def _span(earliest: datetime | None, latest: datetime | None, zone: str) -> str:
     if earliest is None:
         return ""
-    return f"{_day(earliest, zone)} to {_day(latest, zone) if latest else f'later than {end}'}"
+    return f"{_day(earliest, zone)} to {_day(latest, zone)}" if latest else f"from {_day(earliest, zone)}"
 
 
 def _day(at: datetime | None, zone: str) -> str:
