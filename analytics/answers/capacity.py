@@ -21,7 +21,7 @@ from analytics import cache
 from analytics.answers.questions import Questions
 from analytics.forecasting import Forecast, forecast
 from analytics.outlook.history import History
-from analytics.outlook.memory import FORECASTS
+from analytics.outlook.memory import Memory
 from analytics.query import Filter, Query, QueryError
 from analytics.query import window as windows
 from gateway.models import RateLimit, VirtualKey
@@ -41,6 +41,7 @@ REACHED = "It was reached in the last days."
 WITHIN = f"It is not expected to be reached within {HORIZON} days."
 NOTHING_USED = "Nothing was used under it before."
 PARTIAL = "You see a part of what counts towards it."
+PEAKS: Memory[tuple[History, Forecast | None]] = Memory()
 Days = tuple[datetime | None, datetime | None, datetime | None]
 """Expected, earliest, latest."""
 NOT_ASKED = "Its use is not kept by what it is about."
@@ -140,7 +141,7 @@ def sees_all(questions: Questions, dimension: str, values: Sequence[str], team: 
 
 
 def capacity(questions: Questions, cap: Cap, zone: str, now: datetime) -> Capacity:
-    """One question, kept by the cache of results, and one forecast, kept by data version."""
+    """One question and one forecast, kept for the hour: of closed days only late lines change anything."""
 
     def answer(note: str, peak: float | None = None, days: Days = (None, None, None)) -> Capacity:
         used = None if peak is None or not cap.limit else peak / cap.limit
@@ -152,25 +153,30 @@ def capacity(questions: Questions, cap: Cap, zone: str, now: datetime) -> Capaci
 
     if not sees_all(questions, cap.dimension, cap.values, cap.team, cap.user):
         return answer(PARTIAL)
+    name = cache.key(
+        questions.scope.key(), cap.measure, cap.dimension, cap.values, zone, now.strftime("%Y-%m-%dT%H"),
+    )  # fmt: skip
     try:
-        history = peaks(questions, cap, zone, now)
+        history, found = PEAKS.get(name, lambda: _ahead(questions, cap, zone, now))
     except QueryError:
         return answer(NOT_ASKED)
-    if history.is_empty:
+    if found is None:
         return answer(NOTHING_USED)
     peak = float(history.values[-RECENT:].max())
     if peak >= cap.limit:
         return answer(REACHED, peak)
-    scope = questions.scope
-    name = cache.key(scope.key(), scope.version, "peaks", cap.measure, cap.dimension, cap.values, zone, history.end)
-    found = FORECASTS.get(name, lambda: forecast(history.values, horizon=HORIZON, period="day", levels=(LEVEL,)))
     days = reached(history, found, cap.limit)
     return answer("" if any(days) else WITHIN, peak, days)
 
 
-def reached(
-    history: History, found: Forecast, limit: float
-) -> tuple[datetime | None, datetime | None, datetime | None]:
+def _ahead(questions: Questions, cap: Cap, zone: str, now: datetime) -> tuple[History, Forecast | None]:
+    history = peaks(questions, cap, zone, now)
+    if history.is_empty:
+        return history, None
+    return history, forecast(history.values, horizon=HORIZON, period="day", levels=(LEVEL,))
+
+
+def reached(history: History, found: Forecast, limit: float) -> Days:
     """First day whose expected peak, its upper and its lower bound reach `limit`."""
     days = history.ahead(found.horizon)
 
@@ -189,7 +195,7 @@ def peaks(questions: Questions, cap: Cap, zone: str, now: datetime) -> History:
     filters = (Filter(cap.dimension, "in", cap.values),) if cap.dimension else ()
     result = questions.ask(
         Query(
-            measures=tuple(dict.fromkeys(("requests", cap.measure))), start=start, end=end,
+            measures=tuple(CAPS.values()), start=start, end=end,
             granularity="quarter_hour", timezone=zone, filters=filters,
         )
     )  # fmt: skip

@@ -1,23 +1,26 @@
-"""Forecasts that this process has made, by view, question and data version; the least recently used one goes."""
+"""What this process has made of forecasts, by view, question and data version; the least recently used one goes."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from analytics.forecasting import Forecast
+
+Made = TypeVar("Made")
 
 MOST = 512
 
 
-class Memory:
+class Memory(Generic[Made]):
     """Safe for threads. Two that ask for the same at once both compute it."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._entries: OrderedDict[str, Forecast] = OrderedDict()
+        self._entries: OrderedDict[str, Made] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, name: str, compute: Callable[[], Forecast]) -> Forecast:
+    def get(self, name: str, compute: Callable[[], Made]) -> Made:
         with self._lock:
             if name in self._entries:
                 self._entries.move_to_end(name)
@@ -30,4 +33,4 @@ class Memory:
         return found
 
 
-FORECASTS = Memory()
+FORECASTS: Memory[Forecast] = Memory()
