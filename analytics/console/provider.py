@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from analytics.alerts.anomalies import AnomalySource
-from analytics.console import alerts, annotations, comparisons, gallery, picker, saved, views
 from analytics.alerts.forecast import ForecastSource
-from analytics.console import alerts, annotations, comparisons, gallery, picker, views
+from analytics.console import alerts, annotations, comparisons, gallery, picker, saved, views
 from analytics.console.anomalies import views as feed
 from analytics.console.compare import compare_page
 from analytics.console.compliancepage import compliance_page

@@ -38,7 +38,6 @@ class CostsConsole(ConsoleProvider):
     def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:
         stated = marks.price_changes(user, organization, start, end)
         return [*stated, *marks.list_changes(user, organization, start, end)]
-        return marks.price_changes(user, organization, start, end)
 
     def spending_limits(self, user: User, organization: Organization, at: datetime) -> Sequence[SpendingLimit]:
         return limits_of(user, organization, at)
