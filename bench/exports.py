@@ -1,4 +1,4 @@
-"""A million rows as CSV, Excel and Parquet: how much memory grows while a file is written, and how long it takes.
+"""A million rows in every format, as many as it takes in PDF: how memory grows while a file is written, and the time.
 
 Each format has a process of its own. Growth is the process's largest resident size while it writes less the one after
 its first thousand rows, so that imports and first buffers do not count.
@@ -13,23 +13,29 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from bench import common
 from bench.common import Report
 
-FORMATS = ("csv", "xlsx", "parquet")
+FORMATS = ("csv", "json", "ndjson", "xlsx", "parquet", "pdf")
 MOST_MIB = 150
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WORKER = "from bench.exports import work; import sys; work(sys.argv[1], int(sys.argv[2]))"
 
 
 def run(options: argparse.Namespace) -> Report:
-    report = Report("exports", f"{options.rows:,} rows of 10 columns, a process for each format")
+    from analytics.exports.formats import FORMATS as KNOWN
+
+    setting = f"{options.rows:,} rows of 10 columns, {KNOWN['pdf'].max_rows:,} in PDF; a process for each format"
+    report = Report("exports", setting)
+    report.versions = {name: version(name) for name in ("xlsxwriter", "pyarrow", "reportlab")}
     for name in FORMATS:
+        rows = min(options.rows, KNOWN[name].max_rows)
         ran = subprocess.run(
-            [sys.executable, "-c", WORKER, name, str(options.rows)], check=True, capture_output=True, text=True
+            [sys.executable, "-c", WORKER, name, str(rows)], check=True, capture_output=True, text=True
         )
         found = json.loads(ran.stdout)
         report.add(f"{name}: growth of resident memory", found["growth_mib"], "MiB", at_most=MOST_MIB)
