@@ -24,6 +24,8 @@ pytest_plugins = ["tests.fixtures_simulator"]
 SHARED = ROOT.parent / "shared"
 SHARED_ABSENT = "../shared is absent"
 CHROMIUM_ABSENT = "no Chromium on this machine"
+OFFICE_ABSENT = "no LibreOffice or poppler on this machine"
+OFFICE = ("soffice", "pdftoppm", "pdftotext")
 _PREFIX = f"llmgateway-tests-{os.geteuid()}-"
 
 hypothesis.settings.register_profile("gateway", deadline=None)  # a busy machine is no failure
@@ -108,17 +110,20 @@ def chromium() -> str | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, and so count, what this machine cannot run."""
     shared, browser = SHARED.is_dir(), chromium() is not None
+    office = all(shutil.which(name) for name in OFFICE)
     for item in items:
         if not shared and item.get_closest_marker("needs_shared"):
             item.add_marker(pytest.mark.skip(reason=SHARED_ABSENT))
         if not browser and item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.skip(reason=CHROMIUM_ABSENT))
+        if not office and item.get_closest_marker("needs_office"):
+            item.add_marker(pytest.mark.skip(reason=OFFICE_ABSENT))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests this machine could not run, even when it is none."""
     skipped = terminalreporter.stats.get("skipped", [])
-    for reason in (SHARED_ABSENT, CHROMIUM_ABSENT):
+    for reason in (SHARED_ABSENT, CHROMIUM_ABSENT, OFFICE_ABSENT):
         count = sum(reason in str(report.longrepr) for report in skipped)
         terminalreporter.write_line(f"skipped because {reason}: {count}")
 

@@ -25,6 +25,7 @@ from analytics.exports.table import Column
 from analytics.metrics import DIMENSIONS, MEASURES, Measure
 from analytics.query import Query, QueryError, Result
 from analytics.reports.blocks import Block, Chart, Figure, Figures, Grid, Line, Part, Words
+from analytics.reports.schedule import zone_of
 from gateway.console import providers
 from gateway.models import Organization, SecurityEvent, VirtualKey
 from gateway.querysets import WIDE_ROLES, memberships_of
@@ -163,7 +164,7 @@ def _over_time(
         shown = _with_rest(shown, measure)
     return Chart(
         kind, f"{measure.label} over time", unit(measure, result.currency), shown, times=times,
-        summary=_peak(measure, result),
+        summary=_peak(measure, query, result),
     )  # fmt: skip
 
 
@@ -176,7 +177,7 @@ def _with_rest(lines: list[Line], measure: Measure) -> list[Line]:
     return [*head, Line("Everything else", rest)]
 
 
-def _peak(measure: Measure, result: Result) -> str:
+def _peak(measure: Measure, query: Query, result: Result) -> str:
     totals: dict[datetime, Any] = {}
     for point in result.series:
         value = point.measures[measure.name]
@@ -185,7 +186,9 @@ def _peak(measure: Measure, result: Result) -> str:
     if not totals:
         return "Nothing was measured in this period."
     top = max(totals, key=lambda time: totals[time])
-    return f"Most at {top:%d %B %H:%M}: {spoken(measure, totals[top], result.currency)}."
+    local = top.astimezone(zone_of(query.timezone))
+    when = f"at {local:%d %B %H:%M}" if query.granularity in ("minute", "hour") else f"on {local:%d %B}"
+    return f"Most {when}: {spoken(measure, totals[top], result.currency)}."
 
 
 def _ranking(measure: Measure, query: Query, result: Result, called: Mapping[str, Mapping[str, str]]) -> Chart:

@@ -14,6 +14,7 @@ from analytics.exports.table import Column, Progress, Table, counted
 
 LONGEST_TEXT = 32_767  # Excel specifications and limits, "total number of characters that a cell can contain"
 SAFE = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "nan_inf_to_errors": True}
+LINE_PT = 15
 WIDTHS = {"text": 20, "time": 20, "integer": 12, "number": 12, "ratio": 10, "money": 14, "boolean": 9}
 
 
@@ -40,23 +41,29 @@ class XlsxFormat:
 
 
 def styles_of(book: Any, currency: str) -> Mapping[str, Any]:
-    """Cell formats by kind of column, and `head`."""
+    """Cell formats by kind of column, `head` of a column and `title` of a table."""
     symbol = SYMBOLS.get(currency)
     money = f'"{symbol}"#,##0.0000######' if symbol else f'#,##0.0000###### "{currency}"'
     formats = {
         "money": money, "integer": "#,##0", "number": "#,##0.00", "ratio": "0.00%", "time": "yyyy-mm-dd hh:mm:ss",
     }  # fmt: skip
     styles = {kind: book.add_format({"num_format": text}) for kind, text in formats.items()}
-    return {**styles, "head": book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})}
+    head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+    return {**styles, "head": head, "title": book.add_format({"bold": True})}
 
 
 def write_rows(sheet: Any, columns: Sequence[Column], rows: Any, styles: Mapping[str, Any], top: int = 0) -> int:
     """Head at line `top` and the rows below it, in order; the number of rows."""
+    lines = max((-(-len(column.label) // (WIDTHS[column.kind] - 1)) for column in columns), default=1)
+    sheet.set_row(top, LINE_PT * lines)
     for number, column in enumerate(columns):
         sheet.set_column(number, number, WIDTHS[column.kind])
         sheet.write_string(top, number, column.label, styles["head"])
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
     if not top:
         sheet.freeze_panes(1, 0)
+        sheet.repeat_rows(0)
     count = 0
     for row in rows:
         count += 1

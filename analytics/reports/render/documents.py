@@ -32,8 +32,12 @@ from analytics.reports.blocks import Chart, Drawn, Figures, Grid, Words
 
 FORMATS = ("pdf", "xlsx", "csv")
 KINDS = {form.name: form.content_type for form in (PdfFormat, XlsxFormat, CsvFormat)}
-SECTION = ParagraphStyle("section", fontName="Helvetica-Bold", fontSize=12, leading=16, textColor=INK, spaceBefore=10)
-SUB = ParagraphStyle("sub", fontName="Helvetica-Bold", fontSize=9, leading=12, textColor=INK, spaceBefore=6)
+SECTION = ParagraphStyle(
+    "section", fontName="Helvetica-Bold", fontSize=12, leading=16, textColor=INK, spaceBefore=10, keepWithNext=1
+)
+SUB = ParagraphStyle(
+    "sub", fontName="Helvetica-Bold", fontSize=9, leading=12, textColor=INK, spaceBefore=6, keepWithNext=1
+)
 BIG = ParagraphStyle("big", fontName="Helvetica-Bold", fontSize=14, leading=17, textColor=INK)
 SMALL = ParagraphStyle("small", fontName="Helvetica", fontSize=7, leading=9, textColor=QUIET)
 
@@ -112,7 +116,7 @@ def xlsx(drawn: Drawn) -> bytes:
     rows = [("Report", drawn.title), ("Organization", drawn.organization), ("Period", drawn.period),
             ("Time zone", drawn.zone), ("Currency", drawn.currency), ("Seen as", drawn.seen_as)]  # fmt: skip
     for at, (name, value) in enumerate(rows):
-        about.write_string(at, 0, name, styles["head"])
+        about.write_string(at, 0, name, styles["title"])
         about.write_string(at, 1, value)
     used = {"about"}
     for part in drawn.parts:
@@ -127,13 +131,13 @@ def _sheet(sheet: Any, part: Any, styles: Mapping[str, Any]) -> None:
         match block:
             case Figures(items=items):
                 for item in items:
-                    sheet.write_string(top, 0, item.label, styles["head"])
+                    sheet.write_string(top, 0, item.label, styles["title"])
                     sheet.write_string(top, 1, item.text)
                     sheet.write_string(top, 2, item.change)
                     top += 1
                 top += 1
             case Grid():
-                sheet.write_string(top, 0, block.title, styles["head"])
+                sheet.write_string(top, 0, block.title, styles["title"])
                 top += 2 + write_rows(sheet, block.columns, block.rows, styles, top + 1) + 1
             case Chart():
                 top = _numbers(sheet, block, styles, top)
@@ -144,7 +148,7 @@ def _sheet(sheet: Any, part: Any, styles: Mapping[str, Any]) -> None:
 
 def _numbers(sheet: Any, chart: Chart, styles: Mapping[str, Any], top: int) -> int:
     """A chart's values, so that nothing is in a picture alone."""
-    sheet.write_string(top, 0, f"{chart.title} ({chart.unit})", styles["head"])
+    sheet.write_string(top, 0, f"{chart.title} ({chart.unit})", styles["title"])
     for at, line in enumerate(chart.lines):
         sheet.write_string(top + 1, at + 1, line.name, styles["head"])
         for row, value in enumerate(line.values):

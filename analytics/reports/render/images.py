@@ -22,7 +22,7 @@ def png(chart: Chart, zone: str) -> bytes:
     from matplotlib.figure import Figure
 
     with _LOCK:  # matplotlib's font cache is not safe for threads
-        height = max(HEIGHT_IN, 0.32 * len(chart.names) + 0.7) if chart.kind == "ranking" else HEIGHT_IN
+        height = 0.32 * max(2, len(chart.names)) + 0.7 if chart.kind == "ranking" else HEIGHT_IN
         figure = Figure(figsize=(WIDTH_IN, height), dpi=DPI, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()

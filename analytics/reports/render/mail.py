@@ -55,7 +55,7 @@ def html(drawn: Drawn, image: str, *, is_mail: bool = True) -> str:
 def _block(block: Any, drawn: Drawn, image: str, numbers: Iterator[int]) -> dict[str, Any]:
     match block:
         case Figures(items=items):
-            return {"kind": "figures", "rows": [items[at : at + 3] for at in range(0, len(items), 3)]}
+            return {"kind": "figures", "items": items}
         case Chart():
             return {"kind": "chart", "chart": block, "src": image.format(next(numbers))}
         case Grid():

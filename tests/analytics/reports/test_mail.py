@@ -1,17 +1,11 @@
 """Through a real mail server that fails half of the time, with three schedulers in processes of their own."""
 
-import email
-import email.policy
-import socket
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP
 from django.db import connection
 
 from analytics.reports import running, service
@@ -20,6 +14,7 @@ from analytics.reports.service import Recipient
 from gateway.models import Membership, OutboxMessage
 from gateway.services import outbox
 from tests.analytics.reports.conftest import MONDAY, fill, make_report
+from tests.analytics.reports.mailserver import Server, listening
 from tests.factories import Acme, UserFactory, acme
 
 PEOPLE = 9
@@ -48,52 +43,10 @@ while time.monotonic() < until:
 """
 
 
-class Server:
-    """Every second mail meets a fault: refused, cut before the reply, or cut at the good-bye after the reply."""
-
-    def __init__(self) -> None:
-        self.acknowledged: list[Any] = []
-        self.faults: Counter[str] = Counter()
-        self.count = 0
-        self.cut_at_goodbye: set[int] = set()
-
-    async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:
-        self.count += 1
-        fault = {0: "refused", 2: "cut", 4: "good-bye"}.get(self.count % 6)
-        if fault:
-            self.faults[fault] += 1
-        if fault == "refused":
-            return "451 4.3.0 try again later"
-        if fault == "cut":
-            server.transport.abort()  # type: ignore[union-attr]
-            return "421 gone"
-        self.acknowledged.append(envelope)
-        if fault == "good-bye":
-            self.cut_at_goodbye.add(id(session))
-        return "250 OK"
-
-    async def handle_QUIT(self, server: SMTP, session: Any, envelope: Any) -> str:
-        if id(session) in self.cut_at_goodbye:
-            self.cut_at_goodbye.discard(id(session))
-            return "554 5.0.0 no good-bye today"
-        return "221 Bye"
-
-    def mails(self) -> list[Any]:
-        return [email.message_from_bytes(one.content, policy=email.policy.default) for one in self.acknowledged]
-
-
 @pytest.fixture
 def server(settings: Any) -> Iterator[Server]:
-    box = Server()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 5
-    yield box
-    controller.stop()
+    with listening(Server(), settings) as box:
+        yield box
 
 
 @pytest.mark.slow
