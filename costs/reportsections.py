@@ -22,8 +22,11 @@ COLUMNS = (
 
 
 def draw_budgets(reader: Reader, section: Mapping[str, Any]) -> Sequence[Block]:
-    """Budgets that the reader sees, as they are when the report is made; most used first."""
+    """Budgets that the reader sees, as they are when the report is made; most used first. Of a team's own: those whose
+    subject is the team or belongs to it."""
     rows = Budget.objects.visible_to(reader.user).filter(organization=reader.organization, archived_at=None)
+    if reader.team is not None:
+        rows = rows.filter(team=reader.team)
     found = usage_of(rows[:MOST], timezone.now())
     found.sort(key=lambda one: one.first.utilization or 0, reverse=True)
     names = names_of((one.budget.scope, one.budget.scope_value) for one in found)

@@ -7,14 +7,14 @@ from gateway.choices import Role
 
 _TEAM_SECTIONS = (
     {"kind": "metrics", "title": "Usage", "measures": ["cost", "requests", "total_tokens", "error_rate"],
-     "chart": "bar", "dimensions": ["model"], "limit": 6},
+     "chart": "bar", "dimensions": ["model"], "limit": 6, "own_team": True},
     {"kind": "metrics", "title": "Projects", "measures": ["cost", "requests", "error_rate"], "dimensions": ["project"],
-     "chart": "ranking", "limit": 10},
+     "chart": "ranking", "limit": 10, "own_team": True},
     {"kind": "metrics", "title": "People", "measures": ["cost", "requests", "total_tokens"], "dimensions": ["user"],
-     "chart": "none", "limit": 20},
+     "chart": "none", "limit": 20, "own_team": True},
     {"kind": "metrics", "title": "Speed", "measures": ["latency_p50", "latency_p95"], "dimensions": [],
-     "chart": "line"},
-    {"kind": "budgets", "title": "Budgets"},
+     "chart": "line", "own_team": True},
+    {"kind": "budgets", "title": "Budgets", "own_team": True},
 )  # fmt: skip
 _EXECUTIVE = (
     {"kind": "metrics", "title": "Spending", "measures": ["cost", "requests", "cost_per_request", "saved_by_cache"],
@@ -53,7 +53,7 @@ TEMPLATES: dict[str, Template] = {
     for item in (
         Template(
             "weekly_team", "Weekly team report",
-            "What the team used last week: cost by model, projects, people, speed, budgets.", _TEAM_SECTIONS,
+            "What the reader's team used last week: cost by model, projects, people, speed, budgets.", _TEAM_SECTIONS,
             "previous_week", "0 7 * * 1", ("pdf", "xlsx"),
         ),
         Template(

@@ -2,18 +2,20 @@
 
 A member of the organization gets what they would see in the console. Anybody else gets what the report's owner sees,
 and only where an owner or administrator has switched on that the report is shared outside; else nothing.
+Sections of a team's own figures are about the report's team, else that of who gets it, else all that they see.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
 
 from analytics.reports.models import RecipientKind, Report, ReportRecipient
-from gateway.models import Membership, User
+from gateway.models import Membership, Team, User
 from gateway.querysets import WIDE_ROLES, memberships_of
 
 OUTSIDE = "This address belongs to no member, and the report is not shared outside."
@@ -24,7 +26,8 @@ DEMO = "The demo company's people are not written to."
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """One mail to be: `reader` None where nothing may be sent, for `reason`. `view`: equal for equal eyes."""
+    """One mail to be: `reader` None where nothing may be sent, for `reason`. `view`: equal for equal eyes. `team`: what
+    sections of a team's own figures are about."""
 
     address: str
     user: User | None
@@ -32,6 +35,7 @@ class Addressee:
     view: str
     seen_as: str
     reason: str = ""
+    team: UUID | None = None
 
 
 def addressees(report: Report) -> list[Addressee]:
@@ -40,7 +44,7 @@ def addressees(report: Report) -> list[Addressee]:
     found: dict[str, Addressee] = {}
     for member in members.values():
         if member.user.email:
-            found[member.user.email.lower()] = _of_member(member)
+            found[member.user.email.lower()] = _of_member(report, member)
     for address in _outside(report, found):
         found[address.lower()] = _of_stranger(report, address)
     gone = {value.lower() for value in report.unsubscriptions.values_list("address", flat=True)}
@@ -70,13 +74,35 @@ def _outside(report: Report, known: Iterable[str]) -> list[str]:
     return [entry.address for entry in entries if entry.address and entry.address.lower() not in inside]
 
 
-def _of_member(member: Membership) -> Addressee:
+def _of_member(report: Report, member: Membership) -> Addressee:
     user, role = member.user, member.get_role_display().lower()
+    team = _team_for(report, member)
     if user.is_superuser or member.role in WIDE_ROLES:
         kind = "superuser" if user.is_superuser else member.role
-        return Addressee(user.email, user, user, f"role:{kind}", f"Figures of the whole organization, as {role}.")
-    where = f"the team {member.team.name}" if member.team and member.role == "manager" else "your own usage"
-    return Addressee(user.email, user, user, f"user:{user.pk}", f"Figures that {user} sees as {role}: {where}.")
+        view, seen_as = f"role:{kind}", f"Figures of the whole organization, as {role}."
+        if team is not None:
+            view, seen_as = f"{view}:team:{team.pk}", _of_team(report, team, f"the whole organization, as {role}")
+    else:
+        where = f"the team {member.team.name}" if member.team and member.role == "manager" else "your own usage"
+        view, seen_as = f"user:{user.pk}", f"Figures that {user} sees as {role}: {where}."
+    return Addressee(user.email, user, user, view, seen_as, team=team.pk if team else None)
+
+
+def is_of_teams(report: Report) -> bool:
+    """Whether a section is about a team's own figures."""
+    return any(section.get("own_team") for section in report.sections)
+
+
+def _team_for(report: Report, member: Membership | None) -> Team | None:
+    if not is_of_teams(report):
+        return None
+    return report.team or (member.team if member is not None else None)
+
+
+def _of_team(report: Report, team: Team, else_of: str) -> str:
+    if all(section.get("own_team") for section in report.sections):
+        return f"Figures of the team {team.name}."
+    return f"Figures of {else_of}; where a section is about a team, of {team.name}."
 
 
 def _of_stranger(report: Report, address: str) -> Addressee:
@@ -85,23 +111,33 @@ def _of_stranger(report: Report, address: str) -> Addressee:
     owner = report.owner
     if owner is None or not owner.is_active or not _is_member(owner, report):
         return Addressee(address, None, None, "", "", NO_OWNER)
-    return Addressee(address, None, owner, "outside", f"Shared by {owner}: figures that they see.")
+    team = _team_for(report, _membership(owner, report))
+    about = f" Of the team {team.name} alone where a section is about a team." if team else ""
+    said = f"Shared by {owner}: figures that they see.{about}"
+    return Addressee(address, None, owner, "outside", said, team=team.pk if team else None)
 
 
 def _is_member(person: User, report: Report) -> bool:
-    if person.is_superuser:
-        return True
-    return memberships_of(person).filter(organization=report.organization_id).exists()
+    return person.is_superuser or _membership(person, report) is not None
+
+
+def _membership(person: Any, report: Report) -> Membership | None:
+    found = memberships_of(person).filter(organization=report.organization_id)
+    one: Membership | None = found.select_related("user", "team").first()
+    return one
 
 
 def _without(one: Addressee) -> Addressee:
     return Addressee(one.address, one.user, None, "", "", UNSUBSCRIBED)
 
 
-def view_of(user: Any, report: Report) -> tuple[str, str]:
-    """The view and its words for somebody who looks at a run in the console or by the API."""
-    member = memberships_of(user).filter(organization=report.organization_id).select_related("user", "team").first()
-    if member is None:
-        return "whole", "Figures of the whole organization."
-    one = _of_member(member)
-    return one.view, one.seen_as
+def reader_of(user: Any, report: Report) -> Addressee:
+    """Somebody who looks at a run in the console or by the API; without an address."""
+    member = _membership(user, report)
+    if member is not None:
+        return replace(_of_member(report, member), address="", user=None)
+    team = _team_for(report, None)
+    if team is None:
+        return Addressee("", None, user, "whole", "Figures of the whole organization.")
+    seen_as = _of_team(report, team, "the whole organization")
+    return Addressee("", None, user, f"whole:team:{team.pk}", seen_as, team=team.pk)

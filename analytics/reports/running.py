@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from django.urls import reverse
 from analytics.reports import schedule, sections
 from analytics.reports.blocks import Drawn
 from analytics.reports.models import Report, ReportDelivery, ReportMail, ReportRun, Trigger
-from analytics.reports.recipients import DEMO, Addressee, addressees, view_of
+from analytics.reports.recipients import DEMO, Addressee, addressees, reader_of
 from analytics.reports.render.documents import Document
 from analytics.reports.render.mail import UNSUBSCRIBE, Rendered, render
 from analytics.reports.service import KIND
@@ -49,7 +49,8 @@ def run_waiting() -> int:
 
 def run(job: Job) -> None:
     """Make one run, under its claim."""
-    found = ReportRun.objects.filter(job=job).select_related("report__organization", "report__owner").first()
+    related = ("report__organization", "report__owner", "report__team")
+    found = ReportRun.objects.filter(job=job).select_related(*related).first()
     if found is None:
         jobs.fail(job, "The run is gone.")
         return
@@ -66,14 +67,14 @@ def run(job: Job) -> None:
 def _make(job: Job, run: ReportRun) -> None:
     wanted = addressees(run.report) if run.sends else []
     if run.report.organization.is_demo:
-        wanted = [Addressee(one.address, one.user, one.reader, one.view, one.seen_as, DEMO) for one in wanted]
+        wanted = [replace(one, reason=DEMO) for one in wanted]
     eyes = {one.view: one for one in wanted if one.reader is not None}
     if run.requested_by is not None:
-        view, seen_as = view_of(run.requested_by, run.report)
-        eyes.setdefault(view, Addressee("", None, run.requested_by, view, seen_as))
+        asking = reader_of(run.requested_by, run.report)
+        eyes.setdefault(asking.view, asking)
     drawn: dict[str, Rendered] = {}
     for at, (view, one) in enumerate(eyes.items()):
-        drawn[view] = render_for(run, one.reader, one.seen_as)
+        drawn[view] = render_for(run, one)
         jobs.extend(job, LEASE_S, 0.95 * (at + 1) / len(eyes))
     with transaction.atomic():
         _store(run, wanted, drawn)
@@ -123,21 +124,21 @@ class Asked:
     url: str = ""
 
 
-def render_for(run: ReportRun, user: Any, seen_as: str) -> Rendered:
-    """The report as `user` sees it, in every format that it is sent in."""
+def render_for(run: ReportRun, one: Addressee) -> Rendered:
+    """The report as `one.reader` sees it, in every format that it is sent in."""
     url = f"{settings.CONSOLE_URL}{reverse('admin:report_run', args=[run.pk])}"
-    drawn = draw(Asked(run.report, run.start, run.end, url), user, seen_as)
+    drawn = draw(Asked(run.report, run.start, run.end, url), one)
     return render(drawn, list(run.report.formats), f"{_stem(run.report)}-{run.start:%Y-%m-%d}")
 
 
-def draw(asked: Asked, user: Any, seen_as: str) -> Drawn:
-    """Every section with the eyes of `user`."""
+def draw(asked: Asked, one: Addressee) -> Drawn:
+    """Every section with the eyes of `one.reader`."""
     report = asked.report
-    reader = sections.Reader(user, report.organization, asked.start, asked.end, report.timezone)
+    reader = sections.Reader(one.reader, report.organization, asked.start, asked.end, report.timezone, one.team)
     return Drawn(
         title=report.name, organization=report.organization.name,
         period=schedule.period_words(asked.start, asked.end, report.timezone), zone=report.timezone,
-        currency=report.organization.currency, seen_as=seen_as,
+        currency=report.organization.currency, seen_as=one.seen_as,
         parts=[sections.draw(section, reader) for section in report.sections], url=asked.url,
         made_at=f"{datetime.now(UTC).astimezone(schedule.zone_of(report.timezone)):%d %B %Y %H:%M}",
     )  # fmt: skip
@@ -179,11 +180,11 @@ def opened(mail: ReportMail) -> Rendered:
 def rendered_for(run: ReportRun, user: Any) -> Rendered:
     """The run as `user` sees it now: what was drawn for these eyes, else drawn anew about the same period.
 
-    A role's view of the whole organization is the same for all who have it; one's own is one's own.
+    A role's view of the whole organization, or of a team, is the same for all who have it; one's own is one's own.
     """
-    view, seen_as = view_of(user, run.report)
-    kept = ReportMail.objects.filter(run=run, view=view).first()
-    return opened(kept) if kept is not None else render_for(run, user, seen_as)
+    one = reader_of(user, run.report)
+    kept = ReportMail.objects.filter(run=run, view=one.view).first()
+    return opened(kept) if kept is not None else render_for(run, one)
 
 
 def standalone(rendered: Rendered) -> str:

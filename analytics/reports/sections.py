@@ -1,14 +1,16 @@
 """Sections of a report, by kind: the metrics layer's, provider health, security, and those that apps contribute.
 
-A section is drawn with the reader's own eyes. An app contributes kinds by `report_sections` of its `ConsoleProvider`.
+A section is drawn with the reader's own eyes; one with `own_team` only about the reader's team. An app contributes
+kinds by `report_sections` of its `ConsoleProvider`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Sum
 from django.utils import timezone as clock
@@ -43,20 +45,24 @@ UNUSED_KEY = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Whose eyes, about which `[start, end)`; days are cut in `zone`."""
+    """Whose eyes, about which `[start, end)`; days are cut in `zone`. `team`: the one that sections of a team's own
+    figures are about, None where the reader is in none."""
 
     user: Any
     organization: Organization
     start: datetime
     end: datetime
     zone: str
+    team: UUID | None = None
 
     def questions(self) -> Questions:
         return Questions(self.user, self.organization)
 
     @property
     def is_wide(self) -> bool:
-        """Whether the reader sees the whole organization."""
+        """Whether the reader sees the whole organization, and the section is about it."""
+        if self.team is not None:
+            return False
         if getattr(self.user, "is_superuser", False):
             return True
         return memberships_of(self.user, *WIDE_ROLES).filter(organization=self.organization).exists()
@@ -76,6 +82,8 @@ def kinds() -> dict[str, Draw]:
 def draw(section: Mapping[str, Any], reader: Reader) -> Part:
     """The section as the reader sees it; a question that has no answer says why instead."""
     known = kinds().get(section["kind"])
+    if not section.get("own_team"):
+        reader = replace(reader, team=None)
     title = section.get("title") or section["kind"].replace("_", " ").capitalize()
     if known is None:
         return Part(title, [Words("This section is not available in this installation.", "warn")])
@@ -88,9 +96,12 @@ def draw(section: Mapping[str, Any], reader: Reader) -> Part:
 # ---- the metrics layer ---------------------------------------------------------------------------------------------
 def query_for(section: Mapping[str, Any], reader: Reader) -> Query:
     """The question of a metrics section about the reader's period."""
+    filters = list(section.get("filters") or ())
+    if reader.team is not None:
+        filters.append({"dimension": "team", "op": "eq", "value": str(reader.team)})
     fields = {
         "start": reader.start, "end": reader.end, "timezone": reader.zone, "measures": section["measures"],
-        "dimensions": section.get("dimensions") or (), "filters": section.get("filters") or (),
+        "dimensions": section.get("dimensions") or (), "filters": filters,
         "granularity": section.get("granularity"), "limit": section.get("limit") or 10, "order": section.get("order"),
         "compare_to": "previous_period" if section.get("compare", True) else "none",
     }  # fmt: skip
@@ -271,8 +282,8 @@ def draw_security(reader: Reader, section: Mapping[str, Any]) -> Sequence[Block]
                "chart": "none", "compare": True, "order": "-denied"}  # fmt: skip
     blocks = [*draw_metrics(reader, refused)]
     if not reader.is_wide:
-        return [*blocks, Words("Refused keys, guardrail hits and the state of keys are shown to who sees the whole "
-                               "organization.")]  # fmt: skip
+        return [*blocks, Words("Refused keys, guardrail hits and the state of keys are of the whole organization and "
+                               "shown to who sees it.")]  # fmt: skip
     return [_events(reader), *blocks, _keys(reader)]
 
 

@@ -6,6 +6,29 @@ document.addEventListener("click", (event) => {
   button?.closest("[data-row]")?.remove();
 });
 
+// A list of tick boxes that is searched as one types; without scripts it is a plain list.
+/** @param {ParentNode} part */
+function offerFilters(part) {
+  for (const input of part.querySelectorAll("[data-filter-input][hidden]")) input.removeAttribute("hidden");
+}
+
+document.addEventListener("DOMContentLoaded", () => offerFilters(document));
+document.addEventListener("htmx:load", (event) => offerFilters(/** @type {Element} */ (event.target)));
+document.addEventListener("input", (event) => {
+  const input = /** @type {Element} */ (event.target).closest("[data-filter-input]");
+  if (!(input instanceof HTMLInputElement)) return;
+  const wanted = input.value.trim().toLowerCase();
+  for (const group of input.closest("[data-filtered]")?.querySelectorAll("[data-filter-group]") ?? []) {
+    const labels = [...group.querySelectorAll("label")];
+    for (const label of labels) label.hidden = !(label.textContent ?? "").toLowerCase().includes(wanted);
+    group.toggleAttribute("hidden", labels.every((label) => label.hidden));
+  }
+});
+document.addEventListener("keydown", (event) => {
+  const input = /** @type {Element} */ (event.target).closest?.("[data-filter-input]");
+  if (input && event.key === "Enter") event.preventDefault(); // it finds, it does not send the form
+});
+
 /** @param {Element} tab */
 function select(tab) {
   const list = tab.closest("[role=tablist]");

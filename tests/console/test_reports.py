@@ -16,7 +16,8 @@ from tests.console.conftest import SignIn
 
 SECTION = {"kind": "metrics", "title": "Cost", "measures": ["cost"], "dimensions": ["model"], "chart": "bar"}
 ROW = {
-    "section_kind": "metrics", "section_title": "Models", "section_measures": "cost, requests",
+    "section_kind": "metrics", "section_title": "Models", "section_key": "a1", "section_main": "cost",
+    "section_more_a1": ["requests"], "section_whose": "",
     "section_dimension": "model", "section_chart": "ranking", "section_filters": "", "section_limit": "5",
 }  # fmt: skip
 POSTED = {
@@ -64,7 +65,7 @@ def test_the_list_takes_the_same_queries_for_many(company: Company, sign_in: Sig
 
 def test_the_builder_makes_a_report_and_says_what_is_wrong(company: Company, sign_in: SignIn) -> None:
     client = sign_in("alice")
-    wrong = client.post(reverse("admin:report_add"), {**POSTED, "section_measures": "cost, price", "timezone": "Mars"})
+    wrong = client.post(reverse("admin:report_add"), {**POSTED, "section_more_a1": ["price"], "timezone": "Mars"})
     assert "There is no measure &#x27;price&#x27;." in wrong.content.decode()
     assert not Report.objects.exists()
 
@@ -87,13 +88,17 @@ def test_every_ready_made_report_can_be_saved_as_it_opens(company: Company, sign
         page = sign_in("alice").get(reverse("admin:report_add"), {"template": slug})
         editor = page.context["editor"]
         rows = {f"section_{name}": [getattr(row, name) for row in editor.rows] for name in
-                ("kind", "title", "measures", "dimension", "chart", "filters", "limit")}  # fmt: skip
+                ("key", "kind", "title", "main", "whose", "dimension", "chart", "filters", "limit")}  # fmt: skip
+        rows |= {f"section_more_{row.key}": row.more for row in editor.rows}
         saved = sign_in("alice").post(
             f"{reverse('admin:report_add')}?template={slug}", {**POSTED, **rows, "name": slug}
         )
         assert saved.status_code == 302, saved.content.decode()
 
     assert Report.objects.count() == 5
+    weekly = Report.objects.get(name="weekly_team")
+    assert weekly.sections[0]["measures"] == ["cost", "requests", "total_tokens", "error_rate"]
+    assert [section["own_team"] for section in weekly.sections] == [True] * 5
 
 
 def test_filters_are_read_and_written(company: Company, sign_in: SignIn) -> None:
@@ -112,7 +117,7 @@ def test_the_preview_is_drawn_and_kept_nowhere(busy: Company, sign_in: SignIn) -
     client = sign_in("alice")
 
     shown = client.post(reverse("admin:report_preview"), POSTED).content.decode()
-    refused = client.post(reverse("admin:report_preview"), {**POSTED, "section_measures": "price"}).content.decode()
+    refused = client.post(reverse("admin:report_preview"), {**POSTED, "section_main": "price"}).content.decode()
 
     assert "Figures of the whole organization, as owner." in shown
     assert "data:image/png;base64," in shown

@@ -20,6 +20,7 @@ from gateway.models import Team
 _SECTION = {
     "kind": "metrics", "title": "Projects", "measures": ["cost", "requests"], "dimensions": ["project"],
     "filters": [], "granularity": None, "chart": "ranking", "limit": 10, "compare": True, "order": "-cost",
+    "own_team": True,
 }  # fmt: skip
 _WANTED = {
     "name": "Search, weekly", "description": "For the Monday meeting.", "sections": [_SECTION],
@@ -49,7 +50,7 @@ QUEUED_RUN = {
 
 
 class SectionSerializer(Input):
-    """One section. `metrics`: any measures by any dimensions; other kinds take a title alone."""
+    """One section. `metrics`: any measures by any dimensions; other kinds take a title and `own_team` alone."""
 
     kind = serializers.CharField(max_length=40, help_text="metrics, provider_health, security, budgets, …")
     title = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
@@ -61,6 +62,10 @@ class SectionSerializer(Input):
     limit = serializers.IntegerField(min_value=1, max_value=100, required=False)
     compare = serializers.BooleanField(required=False, help_text="With the period before.")
     order = serializers.CharField(max_length=140, required=False, allow_null=True)
+    own_team = serializers.BooleanField(
+        required=False,
+        help_text="Only about the report's team, else the reader's; a reader of no team gets all that they see.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["kind"] == "metrics" and not attrs.get("measures"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -9,9 +10,11 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.safestring import SafeString
 from rest_framework.exceptions import ValidationError
 
 from analytics.api.serializers.reports import SectionSerializer
+from analytics.console.measures import measure_choices, measure_list
 from analytics.metrics import DIMENSIONS, MEASURES
 from analytics.reports import sections, service
 from analytics.reports.catalog import TEMPLATES
@@ -27,6 +30,8 @@ USUAL = (
     ("0 7 * * 1", "Every Monday at 7:00"), ("0 7 1 * *", "On the first of a month at 7:00"), ("own", "Own schedule"),
 )  # fmt: skip
 CHARTS = (("none", "No chart"), ("line", "Lines over time"), ("bar", "Bars over time"), ("ranking", "Ranking"))
+TEAMS = "team"
+WHOSE = (("", "All that the reader sees"), (TEAMS, "The reader's team"))
 KIND_LABELS = {"metrics": "Figures", "provider_health": "Provider health", "security": "Security"}
 
 
@@ -89,11 +94,15 @@ class ReportForm(forms.Form):
 
 @dataclass(slots=True)
 class SectionRow:
-    """One section as it was typed; `measures` and `filters` as text, separated by commas."""
+    """One section as it was chosen; `main` is the charted measure, `filters` text, separated by commas. `key` names the
+    row's tick boxes."""
 
+    key: str = field(default_factory=lambda: secrets.token_hex(4))
     kind: str = "metrics"
     title: str = ""
-    measures: str = "cost, requests"
+    main: str = "cost"
+    more: list[str] = field(default_factory=lambda: ["requests"])
+    whose: str = ""
     dimension: str = "model"
     chart: str = "bar"
     filters: str = ""
@@ -105,9 +114,17 @@ class SectionRow:
         """What the row's selections offer."""
         kinds = [(name, KIND_LABELS.get(name, name.replace("_", " ").capitalize())) for name in sections.kinds()]
         return {
-            "kinds": kinds, "charts": CHARTS,
+            "kinds": kinds, "charts": CHARTS, "measures": measure_choices(), "whose": WHOSE,
             "dimensions": [("", "In total"), *((name, item.label) for name, item in DIMENSIONS.items())],
         }  # fmt: skip
+
+    @property
+    def more_list(self) -> SafeString:
+        return measure_list(f"section_more_{self.key}", self.more)
+
+    @property
+    def more_words(self) -> str:
+        return ", ".join(MEASURES[name].label for name in self.more if name in MEASURES)
 
 
 class ReportEditor:
@@ -200,28 +217,33 @@ def _row(section: Mapping[str, Any]) -> SectionRow:
         f"{'|'.join(str(one) for one in item.get('values', [item.get('value')]))}"
         for item in section.get("filters") or ()
     ]
+    main, *more = section.get("measures") or ("cost", "requests")
     return SectionRow(
-        kind=section["kind"], title=section.get("title", ""), measures=", ".join(section.get("measures") or ()),
-        dimension=(section.get("dimensions") or [""])[0], chart=section.get("chart") or "none",
+        kind=section["kind"], title=section.get("title", ""), main=main, more=more,
+        whose=TEAMS if section.get("own_team") else "", dimension=(section.get("dimensions") or [""])[0], chart=section.get("chart") or "none",
         filters=", ".join(filters), limit=str(section.get("limit") or 10),
     )  # fmt: skip
 
 
 def _posted(data: QueryDict) -> list[SectionRow]:
-    names = ("kind", "title", "measures", "dimension", "chart", "filters", "limit")
+    names = ("key", "kind", "title", "main", "whose", "dimension", "chart", "filters", "limit")
     columns = [data.getlist(f"section_{name}") for name in names]
     rows: list[dict[str, Any]] = [
         dict(zip(names, values, strict=True)) for values in zip_longest(*columns, fillvalue="")
     ]
-    return [SectionRow(**row) for row in rows[: sections.MAX_SECTIONS + 1]]
+    return [
+        SectionRow(**row, more=data.getlist(f"section_more_{row['key']}")) for row in rows[: sections.MAX_SECTIONS + 1]
+    ]
 
 
 def _checked(row: SectionRow) -> dict[str, Any] | None:
     """The row as a section; its errors say what is wrong."""
     section: dict[str, Any] = {"kind": row.kind, "title": row.title.strip()}
+    if row.whose == TEAMS:
+        section["own_team"] = True
     if row.kind == sections.METRICS:
         section |= {
-            "measures": [one.strip() for one in row.measures.split(",") if one.strip()],
+            "measures": list(dict.fromkeys([row.main, *row.more])),
             "dimensions": [row.dimension] if row.dimension else [], "chart": row.chart or "none",
             "limit": int(row.limit) if row.limit.isascii() and row.limit.isdigit() else 10, "compare": True,
             "filters": _filters(row),

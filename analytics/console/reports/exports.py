@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from rest_framework.exceptions import ValidationError
 
 from analytics.api.views.exports import file_response
+from analytics.console.measures import MeasuresField
 from analytics.exports import service
 from analytics.exports.datasets import DATASETS
 from analytics.exports.formats import FORMATS, unavailable
@@ -37,10 +38,7 @@ class ExportForm(forms.Form):
     dataset = forms.ChoiceField(label="What", choices=[(FIGURES, "Figures"), (LINES, "Ledger lines, one row for each")])
     start = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date", "class": "input"}))
     end = forms.DateField(label="Until and with", widget=forms.DateInput(attrs={"type": "date", "class": "input"}))
-    measures = forms.MultipleChoiceField(
-        choices=[(name, measure.label) for name, measure in MEASURES.items()], required=False,
-        help_text="Of figures. Several with Ctrl or ⌘.",
-    )  # fmt: skip
+    measures = MeasuresField(required=False, help_text="Of figures.")
     dimension = forms.ChoiceField(
         label="By", required=False, help_text="Of figures.",
         choices=[("", "In total"), *((name, item.label) for name, item in DIMENSIONS.items())],

@@ -18,7 +18,7 @@ from analytics.console.reports.editor import USUAL, ReportEditor, SectionRow
 from analytics.reports import running, schedule, service
 from analytics.reports.catalog import TEMPLATES
 from analytics.reports.models import RecipientKind, Report, ReportRun
-from analytics.reports.recipients import view_of
+from analytics.reports.recipients import Addressee, reader_of
 from analytics.reports.render import mail
 from analytics.reports.render.images import charts_of, png
 from analytics.reports.service import Writer
@@ -86,7 +86,7 @@ def report_preview(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
         report = Report(organization=organization, name=request.POST.get("name") or "Preview", sections=wanted,
                         timezone=zone, period=period)  # fmt: skip
         start, end = schedule.window_of(period, timezone.now(), zone)
-        page = _page(running.Asked(report, start, end), person(request), view_of(person(request), report)[1])
+        page = _page(running.Asked(report, start, end), reader_of(person(request), report))
     except ServiceError as error:
         problem = error.message
     except schedule.BadSchedule as error:
@@ -150,8 +150,8 @@ def report_run(request: HttpRequest, site: ConsoleSite, run_id: UUID) -> HttpRes
         "mails": [(one, MAIL_TONES[one.state]) for one in run.deliveries.all()],
     }  # fmt: skip
     if run.job.status == JobStatus.SUCCEEDED:
-        user = person(request)
-        context["page"] = _page(running.Asked(run.report, run.start, run.end), user, view_of(user, run.report)[1])
+        one = reader_of(person(request), run.report)
+        context["page"] = _page(running.Asked(run.report, run.start, run.end), one)
     return render(request, "console/report_run.html", context)
 
 
@@ -228,12 +228,12 @@ def _edited(request: HttpRequest, context: dict[str, Any], editor: ReportEditor)
     return render(request, "console/report_edit.html", context | {"editor": editor})
 
 
-def _page(asked: running.Asked, user: Any, seen_as: str) -> SafeString:
+def _page(asked: running.Asked, one: Addressee) -> SafeString:
     """The report as a part of a page, its pictures inside. Its words were escaped by the template that drew it; only
     the addresses of pictures are put in afterwards."""
     import base64
 
-    drawn = running.draw(asked, user, seen_as)
+    drawn = running.draw(asked, one)
     page: str = mail.html(drawn, "chart:{}", is_mail=False)
     for number, chart in enumerate(charts_of(drawn.parts)):
         picture = base64.b64encode(png(chart, drawn.zone)).decode()

@@ -1,6 +1,7 @@
 """A report from its schedule to its mails: whose figures, once, killed half-way, sent again, ended."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,10 +9,12 @@ import time_machine
 from django.test import Client
 
 from analytics.reports import running, service
+from analytics.reports.catalog import TEMPLATES
 from analytics.reports.delivery import unsubscribe_url
 from analytics.reports.models import Report, ReportDelivery, ReportMail, ReportRun, Unsubscription
 from analytics.reports.recipients import NO_OWNER, OUTSIDE, UNSUBSCRIBED
 from analytics.reports.service import Recipient, Writer
+from costs.services.budgets import create_budget
 from gateway.models import AuditEvent, Job, Organization, OutboxMessage
 from gateway.services import jobs, outbox
 from gateway.services.errors import Conflict, Forbidden, Invalid
@@ -69,6 +72,78 @@ def test_the_change_is_against_the_week_before(busy: Acme) -> None:
     assert "Cost: $7.00 (14 times the period before)" in text
     assert "9–15 March 2026 (UTC)" in text
     assert "Figures that Dave sees as manager: the team Search." in text
+
+
+OF_TEAM = [{**section, "own_team": True} for section in SECTIONS]
+
+
+def test_a_teams_own_figures_are_narrowed_to_the_team_of_each_reader(busy: Acme) -> None:
+    for name, team in (("alice", busy.ads), ("carol", busy.search)):
+        busy.members[name].team = team
+        busy.members[name].save()
+    to = [
+        Recipient("address", ALICE),
+        Recipient("address", CAROL),
+        Recipient("address", DAVE),
+        Recipient("role", "admin"),
+    ]
+
+    run = made(make_report(busy, *to, sections=OF_TEAM))
+
+    found = texts(run)
+    assert "Cost: $100.00" in found[ALICE]
+    assert "Figures of the team Ads." in found[ALICE]
+    assert "Search" not in found[ALICE]
+    assert "Cost: $7.00" in found[CAROL]
+    assert "Figures of the team Search." in found[CAROL]
+    assert "Cost: $7.00" in found[DAVE]
+    assert "Cost: $107.00" in found["adam@acme.example"]  # in no team: all that they see
+    assert "Figures of the whole organization, as administrator." in found["adam@acme.example"]
+
+
+def test_a_teams_report_is_about_that_team_for_every_reader(busy: Acme) -> None:
+    sections = [*OF_TEAM, SECTIONS[0] | {"title": "All"}]
+    report = make_report(busy, Recipient("address", ALICE), Recipient("address", STRANGER), team=busy.search,
+                         shares_outside=True, sections=sections)  # fmt: skip
+
+    found = texts(made(report))
+
+    for address in (ALICE, STRANGER):
+        usage, _, everything = found[address].partition("All\n===")
+        assert "Cost: $7.00" in usage
+        assert "Cost: $107.00" in everything
+    assert "Figures of the whole organization, as owner; where a section is about a team, of Search." in found[ALICE]
+    assert "Of the team Search alone where a section is about a team." in found[STRANGER]
+
+
+def test_who_looks_at_a_run_sees_their_own_team_too(busy: Acme) -> None:
+    busy.members["carol"].team = busy.ads
+    busy.members["carol"].save()
+    report = make_report(busy, Recipient("address", ALICE), sections=OF_TEAM)
+    run = made(report)
+
+    assert "Cost: $107.00" in running.rendered_for(run, busy.people["alice"]).text
+    assert "Cost: $100.00" in running.rendered_for(run, busy.people["carol"]).text
+
+
+def test_the_weekly_team_report_is_of_teams_with_its_budgets_and_keys(busy: Acme) -> None:
+    weekly = TEMPLATES["weekly_team"]
+    assert [section["own_team"] for section in weekly.sections] == [True] * 5
+    for name, project in (("Of Search", busy.assistant), ("Of Ads", busy.banner)):
+        create_budget(
+            organization=busy.organization, actor=None, name=name, scope="project", scope_value=str(project.pk),
+            period="month", amount=Decimal(500),
+        )  # fmt: skip
+    busy.members["alice"].team = busy.ads
+    busy.members["alice"].save()
+    sections = [*weekly.sections, {"kind": "security", "title": "Security", "own_team": True}]
+
+    text = texts(made(make_report(busy, Recipient("address", ALICE), sections=sections)))[ALICE]
+
+    assert "Of Ads" in text
+    assert "Of Search" not in text
+    assert "bob key" not in text
+    assert "Keys to look at" not in text
 
 
 def test_addresses_outside_get_what_the_owner_sees_when_it_is_shared(busy: Acme) -> None:
