@@ -220,7 +220,8 @@ def _row(section: Mapping[str, Any]) -> SectionRow:
     main, *more = section.get("measures") or ("cost", "requests")
     return SectionRow(
         kind=section["kind"], title=section.get("title", ""), main=main, more=more,
-        whose=TEAMS if section.get("own_team") else "", dimension=(section.get("dimensions") or [""])[0], chart=section.get("chart") or "none",
+        whose=TEAMS if section.get("own_team") else "", dimension=(section.get("dimensions") or [""])[0],
+        chart=section.get("chart") or "none",
         filters=", ".join(filters), limit=str(section.get("limit") or 10),
     )  # fmt: skip
 
