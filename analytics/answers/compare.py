@@ -19,8 +19,8 @@ PERCENTILES = ("latency_p50", "latency_p95", "ttft_p95", "output_rate_p50")
 FEWEST, MOST, USUAL = 2, 10, 5
 BANDS = ("input tokens up to 256, 1,024, 4,096, 16,384, more", "output tokens up to 64, 256, 1,024, more")
 SAMPLED = Note(
-    "sampled", f"Pairs are of up to {SLICES * PER_SLICE:,} requests of each, {PER_SLICE} from each of {SLICES} equal "
-    "parts of the window; measures are of all requests.",
+    "sampled", f"Pairs are of up to {SLICES * PER_SLICE:,} requests of each, {PER_SLICE} drawn at random, "
+    f"always the same, from each of {SLICES} equal parts of the window; measures are of all requests.",
 )  # fmt: skip
 NOT_ENOUGH = Note("too_few_candidates", "pairs are empty: a comparison needs two that were called in the window.")
 NO_SCORES = Note("no_scores", "quality cannot be compared: no request of the sample was scored.")

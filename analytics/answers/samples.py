@@ -1,7 +1,8 @@
-"""A bounded sample of the ledger for each candidate: a few hundred requests from each of several slices of the window.
+"""A bounded sample of the ledger for each candidate: a hundred requests from each of several slices of the window.
 
-Every slice is read from its beginning by the index of organization and time, so the work is bounded however long the
-window is; whatever the person does not see is not in it.
+Of every slice at most `POOL` lines are read, by the index of organization and time, so the work is bounded however long
+the window is. Which of them are taken follows from a hash of the line's id and a seed: a random sample, not the slice's
+first minutes, and the same one every time. Whatever the person does not see is not in it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
+from django.db import connection
 from django.db.models import Avg
 
 from analytics.compare.samples import Sample
@@ -21,6 +23,10 @@ from gateway.models import LedgerLine, Organization, QualityScore
 
 SLICES = 16
 PER_SLICE = 125
+POOL = 4_000
+"""A slice with more lines of a candidate is drawn from its first so many."""
+SEED = 7
+DRAWN = "(SELECT * FROM ({}) AS pool ORDER BY uuid_hash_extended(pool.id, {}), pool.id LIMIT {})"
 COLUMNS = {"model": "model_served", "provider": "provider"}
 FIELDS = (
     "id", "input_tokens", "output_tokens", "status", "cost", "currency", "duration_ms", "model_served",
@@ -52,13 +58,15 @@ def _lines(
     if project is not None:
         rows = rows.filter(project=project)
     step = (end - start) / SLICES
-    parts = [
-        rows.in_window(start + i * step, start + (i + 1) * step if i < SLICES - 1 else end)
-        .order_by("started_at", "id")
-        .values_list(*FIELDS)[:PER_SLICE]
-        for i in range(SLICES)
-    ]
-    return list(parts[0].union(*parts[1:], all=True))
+    parts, values = [], []
+    for i in range(SLICES):
+        slice_ = rows.in_window(start + i * step, start + (i + 1) * step if i < SLICES - 1 else end)
+        pool, parameters = slice_.order_by("started_at", "id").values_list(*FIELDS)[:POOL].query.sql_with_params()
+        parts.append(DRAWN.format(pool, SEED, PER_SLICE))
+        values += parameters
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), values)
+        return cursor.fetchall()
 
 
 def _scores(user: Any, organization: Organization, lines: Sequence[UUID]) -> dict[UUID, float]:

@@ -52,7 +52,7 @@ class _Cells:
         keys, values = sample.strata(by_output=metric.by_output)[known], values[known]
         self.count = len(values)
         rng = np.random.default_rng(seed)
-        parts: dict[int, Floats] = {int(key): values[keys == key] for key in np.unique(keys)}
+        parts: dict[int, Floats] = {int(key): np.sort(values[keys == key]) for key in np.unique(keys)}  # any order
         self.values = {key: part for key, part in parts.items() if len(part) >= FEWEST_IN_BAND}
         is_drawn = metric.scale != "proportion"
         self.means = {key: intervals.resampled(part, rng) for key, part in self.values.items()} if is_drawn else {}

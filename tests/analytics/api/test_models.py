@@ -1,11 +1,16 @@
 """Models one by one, and models and providers compared like for like, from the ledger to the answer."""
 
+import uuid
 from datetime import timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
+from django.db import connection
 
+from analytics.answers.samples import PER_SLICE, read_samples
+from analytics.compare import Sample
 from gateway.models import LedgerLine, QualityScore
 from tests.analytics.api.conftest import DAY, URL, Ask, at, book, window
 from tests.factories import Acme, line
@@ -102,6 +107,54 @@ def test_the_own_requests_alone(ask: Ask, contest: Acme) -> None:
 
     assert ask("developer", "analytics/models/compare", models=["large", "mini"])["rows"][0]["sampled"] == 80
     assert ask("owner", "analytics/models/compare", models=["large", "mini"])["rows"][0]["sampled"] == 90
+
+
+def test_a_slice_is_sampled_at_random_and_always_the_same(ask: Ask, company: Acme) -> None:
+    """Half an hour's requests at one cent, then as many at three: the first ones of the slice cost one cent alone."""
+    lines = [
+        line(company, at=DAY + timedelta(seconds=6 * i), model_served=name, cost=Decimal(1 if i < 300 else 3) / 100,
+             id=_id(i, name), input_tokens=100, output_tokens=50, duration_ms=500.0)
+        for i in range(600) for name in ("large", "mini")
+    ]  # fmt: skip
+    book(*lines)
+    samples = [read(company) for _ in range(2)]
+
+    costs = samples[0][0].cost
+    assert len(costs) == PER_SLICE
+    assert 0.35 < float((costs == 0.03).mean()) < 0.65
+    assert [one.cost.tolist() for one in samples[1]] == [one.cost.tolist() for one in samples[0]]
+    found = ask("owner", "analytics/models/compare", models=["large", "mini"])
+    assert of(found, "cost")["verdict"] == "cannot_tell"
+    assert ask("owner", "analytics/models/compare", models=["large", "mini"])["pairs"] == found["pairs"]
+
+
+def read(company: Acme) -> list[Sample]:
+    return read_samples(
+        company.people["alice"], company.organization, "model", ["large", "mini"], start=DAY,
+        end=DAY + timedelta(days=16),
+    )  # fmt: skip
+
+
+def test_who_is_drawn_hangs_on_the_id_and_not_on_when_it_came(company: Acme) -> None:
+    ids = [_id(i, "large") for i in range(400)]
+    book(*(line(company, at=DAY + timedelta(seconds=6 * i), model_served="large", cost=Decimal(i) / 100, id=id)
+           for i, id in enumerate(ids)))  # fmt: skip
+
+    drawn = sorted(read(company)[0].cost.tolist())
+
+    assert drawn == sorted(ids.index(id) / 100 for id in sorted(ids, key=_hash)[:PER_SLICE])
+
+
+def _id(i: int, name: str) -> uuid.UUID:
+    """UUIDv7 of the line's time, the same in every run."""
+    ms = int((DAY + timedelta(seconds=6 * i)).timestamp() * 1000)
+    return uuid.UUID(int=ms << 80 | 7 << 76 | 2 << 62 | Random(f"{name} {i}").getrandbits(62))
+
+
+def _hash(id: uuid.UUID) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT uuid_hash_extended(%s, 7)", [id])
+        return int(cursor.fetchone()[0])
 
 
 def test_one_alone_is_refused(caller: Caller, contest: Acme) -> None:

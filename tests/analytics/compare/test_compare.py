@@ -1,6 +1,7 @@
 """Comparisons against published and hand-computed values, and against mixes made to mislead."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from analytics.compare.intervals import Estimate, of_proportions, wilson
 from analytics.compare.pairs import verdict_of
 
 COST, SPEED, RELIABILITY, QUALITY = METRICS
+ARRAYS = ("input_tokens", "output_tokens", "is_error", "cost", "duration_ms", "quality")
 
 
 def sample(id: str, inputs: np.ndarray, *, seed: int, unit_cost: float = 1e-6, ms: float = 400.0,
@@ -43,6 +45,15 @@ def test_a_dearer_bill_for_bigger_requests_is_not_dearer() -> None:
     assert found.difference == pytest.approx(-0.2, abs=0.04)
     assert found.lower < -0.2 < found.upper
     assert found.shared == 1.0
+
+
+def test_the_order_of_requests_changes_nothing() -> None:
+    pair = [sample("a", sizes(300, 100), seed=5, errors=0.1, quality=0.7),
+            sample("b", sizes(100, 300), seed=6, ms=500.0, errors=0.2, quality=0.6)]  # fmt: skip
+    order = np.random.default_rng(8).permutation(400)
+    shuffled = [replace(one, **{name: getattr(one, name)[order] for name in ARRAYS}) for one in pair]
+
+    assert compare(shuffled) == compare(pair)
 
 
 def test_the_same_thing_twice_is_rarely_told_apart() -> None:
