@@ -56,6 +56,15 @@ def evaluate_next(minute: datetime, now: datetime) -> bool:
     return True
 
 
+@transaction.atomic
+def look_back(rule: AlertRule, moments: Iterable[datetime]) -> None:
+    """Look at a rule as of past moments, oldest first, where its history was loaded after them. What it finds then is
+    told to its channels as of now."""
+    locked = AlertRule.objects.select_for_update(of=("self",)).get(pk=rule.pk)
+    for at in moments:
+        _look(locked, at.astimezone(UTC).replace(second=0, microsecond=0), at)
+
+
 def _look(rule: AlertRule, minute: datetime, now: datetime) -> None:
     source = find(rule.source)
     if source is None:

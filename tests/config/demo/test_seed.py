@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import Sum
 
+from analytics.alerts.models import AlertChannel, AlertEvent, AlertRule
 from analytics.anomalies.models import AnomalyScan
 from analytics.outlook.models import ForecastRun
 from analytics.verify import compare_rollups
@@ -36,6 +37,7 @@ from gateway.models import (
     Membership,
     Model,
     Organization,
+    OutboxMessage,
     Project,
     Provider,
     Route,
@@ -127,6 +129,25 @@ def test_a_budget_made_while_days_are_missing_counts_them_when_they_come():
     assert BudgetCounter.objects.filter(budget_id=each.pk).aggregate(total=Sum("spent"))["total"] == lines
     with connect() as plain:
         assert [check for check in verify_budgets(plain) if check.problems] == []
+
+
+def told() -> list[tuple[str, str, datetime]]:
+    rows = AlertEvent.objects.order_by("window", "rule__name", "subject")
+    return [(row.rule.name, row.kind, row.window) for row in rows.select_related("rule")]
+
+
+@pytest.mark.slow
+def test_alert_rules_look_back_on_what_was_loaded():
+    seed(days=6, until=UNTIL)
+    seed(days=6)
+
+    assert sorted(AlertRule.objects.values_list("name", flat=True)) == [
+        "A key spends much at once", "Budgets of Engineering", "Many calls fail",
+    ]  # fmt: skip
+    assert not AlertChannel.objects.exists()
+    name, night = "A key spends much at once", datetime(2026, 10, 27, 23, 50, tzinfo=UTC)
+    assert told() == [(name, "fired", night), (name, "resolved", night + timedelta(hours=7))]
+    assert not OutboxMessage.objects.filter(topic="alert").exists()
 
 
 def test_a_second_run_adds_nothing_and_a_longer_one_the_rest():
