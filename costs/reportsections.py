@@ -7,17 +7,19 @@ from django.utils import timezone
 
 from analytics.exports.table import Column
 from analytics.reports.blocks import Block, Grid
+from analytics.reports.schedule import zone_of
 from analytics.reports.sections import Reader
 from costs.models import Budget
-from costs.usage import BudgetUsage, usage_of
+from costs.usage import LASTS, NO_PACE, NOTHING_SPENT, USED_UP, BudgetUsage, Usage, usage_of
 from gateway.console.names import names_of
 from gateway.scopes import ORGANIZATION, is_each
 
 MOST = 50
+SAID = {USED_UP: "already used up", LASTS: "not in this period", NO_PACE: "–", NOTHING_SPENT: "nothing spent"}
 COLUMNS = (
     Column("budget", "Budget"), Column("about", "About"), Column("spent", "Spent", "money"),
     Column("limit", "Limit", "money"), Column("used", "Used", "ratio"), Column("resets", "Begins anew", "time"),
-    Column("exhausts", "Used up at this pace", "time"),
+    Column("exhausts", "Used up at this pace"),
 )  # fmt: skip
 
 
@@ -33,12 +35,19 @@ def draw_budgets(reader: Reader, section: Mapping[str, Any]) -> Sequence[Block]:
     body = [
         [
             one.budget.name, _about(one, names), one.first.spent, one.first.limit, one.first.utilization,
-            one.first.resets_at, one.first.exhausts_at,
+            one.first.resets_at, _exhausts(one.first, reader.zone),
         ]
         for one in found
     ]  # fmt: skip
     shares = [one.first.utilization for one in found]
     return [Grid("As they are when this is made", COLUMNS, body, shares, empty="You see no budget.")]
+
+
+def _exhausts(usage: Usage, zone: str) -> str:
+    """A moment, or why there is none."""
+    if usage.exhausts_at is not None:
+        return f"{usage.exhausts_at.astimezone(zone_of(zone)):%Y-%m-%d %H:%M}"
+    return SAID.get(usage.note, usage.note)
 
 
 def _about(one: BudgetUsage, names: Mapping[tuple[str, str], str]) -> str:

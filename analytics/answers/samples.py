@@ -23,7 +23,7 @@ from gateway.models import LedgerLine, Organization, QualityScore
 
 SLICES = 16
 PER_SLICE = 125
-POOL = 4_000
+POOL = 2_000
 """A slice with more lines of a candidate is drawn from its first so many."""
 SEED = 7
 DRAWN = "(SELECT * FROM ({}) AS pool ORDER BY uuid_hash_extended(pool.id, {}), pool.id LIMIT {})"

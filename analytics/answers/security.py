@@ -93,10 +93,13 @@ def _keys(questions: Questions) -> Any:
 
 def _failed(keys: Sequence[VirtualKey], start: datetime, end: datetime) -> list[Count]:
     """Attempts with the prefix of one of the keys, by hour."""
-    names = {key.prefix: key.name for key in keys}
-    rows = SecurityEvent.objects.filter(kind="invalid_key", prefix__in=names, at__gte=start, at__lt=end)
+    by_prefix = {key.prefix: key for key in keys}
+    rows = SecurityEvent.objects.filter(kind="invalid_key", prefix__in=by_prefix, at__gte=start, at__lt=end)
     found = rows.annotate(hour=TruncHour("at")).values("hour", "prefix").annotate(total=Sum("count")).order_by("hour")
-    return [Count("failed_auth", names[row["prefix"]], row["hour"], row["total"]) for row in found]
+    return [
+        Count("failed_auth", by_prefix[row["prefix"]].name, row["hour"], row["total"], str(by_prefix[row["prefix"]].pk))
+        for row in found
+    ]
 
 
 def _guardrails(questions: Questions, start: datetime, end: datetime) -> list[dict[str, Any]]:
@@ -135,9 +138,10 @@ def _denied(questions: Questions, query: Query, keys: Sequence[VirtualKey]) -> l
         limit=_most(query),
     )  # fmt: skip
     return [
-        Count("denied", names.get(str(point.dimensions["api_key"]), "a former key"), point.time, count)
+        Count("denied", names.get(key, "that is no more"), point.time, count, key)
         for point in questions.ask(asked).series
         if (count := _number(point.measures["denied"]))
+        for key in [str(point.dimensions["api_key"] or "")]
     ]
 
 

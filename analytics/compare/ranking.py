@@ -97,4 +97,21 @@ def _best(metric: Metric, ids: Sequence[str], told: Told, names: Mapping[str, st
             return Best(use, id, f"{text}.")
     if not any(_is_compared(told, metric.name, a, b) for a in ids for b in ids if a != b):
         return Best(use, None, "Too little of the same size was measured.")
-    return Best(use, None, "The first ones cannot be told apart.")
+    return Best(use, None, _undecided(metric, ids, told, names))
+
+
+def _undecided(metric: Metric, ids: Sequence[str], told: Told, names: Mapping[str, str]) -> str:
+    """Which ones of those that nobody beats for sure cannot be told apart."""
+    others = {id: [other for other in ids if other != id] for id in ids}
+    first = [id for id in ids if not any(_verdict(told, metric.name, one, id) == "better" for one in others[id])]
+    if len(first) > 1:
+        return f"{_listed(first, names)} cannot be told apart."
+    if not first:
+        return "Each is worse than another one."
+    open_ = [one for one in others[first[0]] if _verdict(told, metric.name, first[0], one) != "better"]
+    return f"{names.get(first[0], first[0])} cannot be told apart from {_listed(open_, names)}."
+
+
+def _listed(ids: Sequence[str], names: Mapping[str, str]) -> str:
+    called = [names.get(id, id) for id in ids]
+    return f"{', '.join(called[:-1])} and {called[-1]}" if len(called) > 1 else called[0]

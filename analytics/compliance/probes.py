@@ -158,7 +158,10 @@ def consumption_is_bounded(facts: Facts) -> Outcome:
 def audit_trail_is_intact(facts: Facts) -> Outcome:
     figures = {"events": facts.audit_events}
     if facts.audit_intact is None:
-        text = f"The chain of {facts.audit_events:,} events is too long to be walked here: run verify_ledger."
+        text = (
+            f"The chain of {facts.audit_events:,} events is too long to be walked here: run python manage.py "
+            "verify_ledger on the gateway's machine."
+        )
         return Outcome(None, text, "admin:gateway_auditevent_changelist", figures)
     text = f"The hash chain of {facts.audit_events:,} events is intact."
     if not facts.audit_intact:

@@ -9,8 +9,9 @@ from django import forms
 
 from analytics.alerts.metric import MetricSource
 from analytics.alerts.models import AlertRule, Baseline, Comparison, NoData, Severity
+from analytics.alerts.services import MEASURED
 from analytics.alerts.sources import sources
-from analytics.metrics import MEASURES
+from analytics.console.measures import measure_choices
 from gateway.choices import LimitScope, Role
 from gateway.models import Organization, Project, Team, User
 from gateway.scopes import EACH
@@ -18,6 +19,11 @@ from gateway.scopes import EACH
 WINDOWS = (
     (15, "15 minutes"), (60, "1 hour"), (360, "6 hours"), (1_440, "1 day"), (10_080, "7 days"), (43_200, "30 days"),
 )  # fmt: skip
+OF_SOME = {
+    **dict.fromkeys(("measure", "comparison", "threshold"), "of-measures"),
+    **dict.fromkeys(("baseline", "window_minutes", "minimum_requests"), "of-metrics"),
+}
+"""Field → class under which the page shows it with sources that have a measure, or with metrics, alone."""
 REPEATS = ((0, "Never"), (60, "Every hour"), (240, "Every 4 hours"), (1_440, "Every day"))
 
 
@@ -28,12 +34,12 @@ class RuleForm(forms.Form):
     source = forms.ChoiceField(label="Watches")
     about = forms.ChoiceField(help_text="“Each” gives every one an alert of its own.")
     measure = forms.ChoiceField(
-        choices=[(name, measure.label) for name, measure in MEASURES.items()], required=False, initial="error_rate",
-        help_text="Of a metric; of a forecast: cost, requests or tokens.",
-    )  # fmt: skip
+        choices=measure_choices, required=False, initial="error_rate",
+        help_text="Of a forecast: cost, requests or tokens.",
+    )
     comparison = forms.ChoiceField(choices=Comparison.choices, label="Fires when it is")
     threshold = forms.DecimalField(
-        max_digits=30, decimal_places=10, required=False,
+        max_digits=30, decimal_places=10, required=False, error_messages={"required": "A threshold is needed."},
         help_text="In the unit of the measure: 0.05 is an error rate of 5 %, 2000 a latency of 2 s. Against an earlier "
         "window, the relative change: 0.5 is half as much again.",
     )  # fmt: skip
@@ -67,6 +73,9 @@ class RuleForm(forms.Form):
         self, *args: Any, organization: Organization, user: User, rule: AlertRule | None = None, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
+        for name in OF_SOME:
+            self.fields[name].widget.use_required_attribute = lambda initial: False  # a hidden field blocks no form
+        self.fields["measure"].required = self.fields["threshold"].required = self._is_measured(rule)
         chosen = {name: source.label for name, source in sources().items()}
         self.fields["source"].choices = list(chosen.items())  # type: ignore[attr-defined]
         if rule is None:
@@ -85,22 +94,27 @@ class RuleForm(forms.Form):
             again = (rule.repeat_minutes, f"Every {rule.repeat_minutes} minutes")
             self.fields["repeat_minutes"].choices = (*REPEATS, again)  # type: ignore[attr-defined]
 
-    def watched(self) -> list[forms.BoundField]:
+    def _is_measured(self, rule: AlertRule | None) -> bool:
+        stored = MetricSource.name if rule is None else rule.source
+        return (self.data.get("source") or stored) in MEASURED
+
+    def watched(self) -> list[tuple[forms.BoundField, str]]:
         """Fields of the form's first part."""
         return self._part("name", "source", "about", "measure", "severity", "is_enabled")
 
-    def condition(self) -> list[forms.BoundField]:
+    def condition(self) -> list[tuple[forms.BoundField, str]]:
         """Fields of the second: when it fires."""
         return self._part(
             "comparison", "threshold", "baseline", "window_minutes", "minimum_requests", "after", "no_data"
         )
 
-    def told(self) -> list[forms.BoundField]:
+    def told(self) -> list[tuple[forms.BoundField, str]]:
         """Fields of the last: who is told."""
         return self._part("keep", "emails", "slack", "webhook", "repeat_minutes")
 
-    def _part(self, *names: str) -> list[forms.BoundField]:
-        return [self[name] for name in names if name in self.fields]
+    def _part(self, *names: str) -> list[tuple[forms.BoundField, str]]:
+        """Fields with the class of `OF_SOME`, empty where every source uses them."""
+        return [(self[name], OF_SOME.get(name, "")) for name in names if name in self.fields]
 
     def options(self) -> dict[str, Any]:
         """Fields of the rule, as the services take them."""
@@ -108,7 +122,8 @@ class RuleForm(forms.Form):
             "name", "source", "measure", "comparison", "threshold", "baseline", "window_minutes", "minimum_requests",
             "severity", "after", "repeat_minutes", "no_data", "is_enabled",
         )  # fmt: skip
-        return {name: self.cleaned_data[name] for name in names}
+        chosen = {name: self.cleaned_data[name] for name in names}
+        return chosen if self.is_metric() else {**chosen, "baseline": Baseline.STATIC}
 
     def scope(self) -> dict[str, str]:
         scope, _, value = self.cleaned_data["about"].partition(":")

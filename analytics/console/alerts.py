@@ -39,7 +39,10 @@ from gateway.services.scopes import checked_scope
 
 EVENTS = 50
 TONES = {"firing": "bad", "pending": "warn", "resolved": "ok", "ok": "ok", "off": ""}
-DAY = timedelta(days=1)
+MUTES = (
+    (1, "an hour"), (4, "4 hours"), (24, "a day"), (72, "3 days"), (168, "a week"), (720, "30 days"),
+)  # fmt: skip
+"""Hours, and how they are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ def alert_page(request: HttpRequest, site: ConsoleSite, rule_id: UUID) -> HttpRe
         "is_firing": any(one.state == AlertState.FIRING and not one.acknowledged_at for one in rule.alerts.all()),
         "is_muted": rule.muted_until is not None and rule.muted_until > timezone.now(),
         "pairs": _pairs(rule, row),
+        "mutes": [(hours, words, hours == 24) for hours, words in MUTES],
         "events": _events(request, organization).filter(rule=rule)[:EVENTS],
         "secrets": request.session.pop(_session_key(rule), []),
         "may_write": _may_change(request, organization, rule),
@@ -144,9 +148,10 @@ def alert_do(request: HttpRequest, site: ConsoleSite, rule_id: UUID) -> HttpResp
                 services.send_test(rule=rule, actor=who)
                 messages.success(request, "A test is on its way; its deliveries are below.")
             case "mute" | "unmute":
-                until = timezone.now() + DAY if verb == "mute" else None
+                hours = _hours(request)
+                until = timezone.now() + timedelta(hours=hours) if verb == "mute" else None
                 services.update_rule(rule=rule, actor=who, muted_until=until)
-                messages.success(request, "Muted for a day." if until else "The mute has ended.")
+                messages.success(request, f"Muted for {dict(MUTES)[hours]}." if until else "The mute has ended.")
             case "archive":
                 services.archive_rule(rule=rule, actor=who)
                 messages.success(request, f"The rule {rule.name} has ended.")
@@ -154,6 +159,12 @@ def alert_do(request: HttpRequest, site: ConsoleSite, rule_id: UUID) -> HttpResp
     except ServiceError as error:
         messages.error(request, error.message)
     return redirect("admin:alert", rule_id=rule.pk)
+
+
+def _hours(request: HttpRequest) -> int:
+    """How long to mute; a day where nothing known is asked for."""
+    asked = request.POST.get("hours", "")
+    return int(asked) if asked in {str(hours) for hours, _ in MUTES} else 24
 
 
 def _rules(request: HttpRequest, organization: Organization) -> Any:

@@ -38,6 +38,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
+LABELS_OF = {metric.name: metric.label for metric in METRICS}
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A row of the table. `ranks` in the order of `METRICS`; a dash where it could be compared with nobody."""
@@ -66,7 +69,8 @@ class Difference:
 
 @require_safe
 def compare_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
-    """The page; its address says whom (`of`, `who`), when, and whether each model only with itself (`same`)."""
+    """The page; its address says whom (`of`, `who`), when, whether each model only with itself (`same`), and
+    which differences (`metric`)."""
     context = {**site.each_context(request), "title": "Compare"}
     organization = context["console"].scope.current
     if organization is None:
@@ -74,13 +78,17 @@ def compare_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     kind = request.GET.get("of", "model") if request.GET.get("of") in KINDS else "model"
     period = read_period(request.GET, timezone.now(), organization.reporting_timezone, default="30d")
     same = kind == "provider" and request.GET.get("same") == "1"
+    metric = request.GET.get("metric", "")
     chosen = list(dict.fromkeys(request.GET.getlist("who")))[: compare.MOST]
     context |= {
         "kind": kind, "kinds": _tabs(kind, period), "period": period, "ranges": LABELS.items(), "same": same,
-        "chosen": chosen, "metrics": [metric.label for metric in METRICS], "columns": [label for _, label in COLUMNS],
+        "chosen": chosen, "columns": [label for _, label in COLUMNS], "metric": metric,
+        "metric_tabs": _metric_tabs(request, metric),
     }  # fmt: skip
     questions = Questions(person(request), organization)
     found, problem = answered("compare", lambda: _content(questions, organization, kind, period, chosen, same))
+    if found is not None and metric in LABELS_OF:
+        found["pairs"] = [pair for pair in found.get("pairs", ()) if pair.metric == LABELS_OF[metric]]
     return render(request, "console/compare.html", context | (found or {"problem": problem, "failed": not problem}))
 
 
@@ -111,6 +119,15 @@ def _content(
         "bands": body["stratified_by"],
         "notes": [note.message for note in body["notes"]],
     }
+
+
+def _metric_tabs(request: HttpRequest, chosen: str) -> list[Tab]:
+    """What the table of differences is narrowed to; the rest of the page's address stays."""
+    query = request.GET.copy()
+    query.pop("metric", None)
+    kept = f"{query.urlencode()}&" if query else ""
+    tabs = [Tab("All measures", f"?{query.urlencode()}#pairs", chosen not in LABELS_OF)]
+    return tabs + [Tab(label, f"?{kept}metric={name}#pairs", chosen == name) for name, label in LABELS_OF.items()]
 
 
 def _tabs(kind: str, period: Period) -> list[Tab]:

@@ -17,30 +17,35 @@ QUIET = timedelta(hours=1)
 OPEN_FOR = timedelta(hours=24)
 TITLES = {
     "failed_auth": "Failed sign-ins with the key {what}",
-    "guardrail": "Guardrail {what} blocks in series",
-    "denied": "Calls of {what} are refused in series",
+    "guardrail": "The guardrail {what} blocks again and again",
+    "denied": "Calls with the key {what} are refused again and again",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """`count` refusals of `kind` about `what` at a time."""
+    """`count` refusals of `kind` about `what` at a time. `key`: id of the key that they are about, if it is one."""
 
     kind: str
     what: str
     at: datetime
     count: int
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """`status`: open until a day went by without more of it, then resolved at the last of it."""
+    """`status`: open until a day went by without more of it, then resolved at the last of it. `kind`: of its counts, or
+    of the finding. `key`: id of the key that it is about, None where it is about none that is known."""
 
     id: UUID
+    kind: str
+    key: str | None
     title: str
     severity: str
     status: str
     detected_at: datetime
+    last_at: datetime
     resolved_at: datetime | None
     count: int
 
@@ -53,9 +58,9 @@ def incidents_of(counts: Iterable[Count], findings: Iterable[Finding], now: date
 
 
 def _series(counts: Iterable[Count]) -> list[list[Count]]:
-    by_what: dict[tuple[str, str], list[Count]] = {}
+    by_what: dict[tuple[str, str, str], list[Count]] = {}
     for count in counts:
-        by_what.setdefault((count.kind, count.what), []).append(count)
+        by_what.setdefault((count.kind, count.what, count.key), []).append(count)
     return [sorted(series, key=lambda one: one.at) for series in by_what.values()]
 
 
@@ -73,7 +78,8 @@ def _incident(burst: Sequence[Count], now: datetime) -> Incident:
     first, last, total = burst[0], burst[-1], sum(one.count for one in burst)
     severity = "high" if total >= MANY else "medium"
     title = TITLES[first.kind].format(what=first.what)
-    return _made(f"{first.kind} {first.what} {first.at.isoformat()}", title, severity, first.at, last.at, total, now)
+    name = f"{first.kind} {first.key or first.what} {first.at.isoformat()}"
+    return _made(name, first.kind, first.key, title, severity, (first.at, last.at), total, now)
 
 
 def _of_finding(one: Finding, now: datetime) -> Incident:
@@ -82,13 +88,16 @@ def _of_finding(one: Finding, now: datetime) -> Incident:
         "unusual_hour": f"at an unusual hour, {one.what}",
     }  # fmt: skip
     severity = "medium" if one.finding == "unusual_ip" else "low"
-    key = f"{one.finding} {one.key} {one.what}"
-    return _made(key, f"{one.name} is used {titles[one.finding]}", severity, one.since, one.since, 1, now)
+    name, title = f"{one.finding} {one.key} {one.what}", f"{one.name} is used {titles[one.finding]}"
+    return _made(name, one.finding, one.key, title, severity, (one.since, one.since), 1, now)
 
 
-def _made(key: str, title: str, severity: str, first: datetime, last: datetime, count: int, now: datetime) -> Incident:
+def _made(
+    name: str, kind: str, key: str, title: str, severity: str, seen: tuple[datetime, datetime], count: int,
+    now: datetime,
+) -> Incident:  # fmt: skip
+    first, last = seen
     is_open = now - last < OPEN_FOR
-    identity = UUID(bytes=blake2b(key.encode(), digest_size=16).digest())
-    return Incident(
-        identity, title, severity, "open" if is_open else "resolved", first, None if is_open else last, count
-    )
+    identity = UUID(bytes=blake2b(name.encode(), digest_size=16).digest())
+    status, resolved = ("open", None) if is_open else ("resolved", last)
+    return Incident(identity, kind, key or None, title, severity, status, first, last, resolved, count)

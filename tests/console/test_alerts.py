@@ -47,7 +47,7 @@ def test_from_nothing_to_an_acknowledged_alert(company: Company, sign_in: SignIn
     assert "Open alerts" in said(alice, "/admin/")
     assert said(alice, "/admin/status/open/") == "1 open alert"
     assert said(sign_in("bob"), "/admin/status/open/") == ""
-    assert "oncall@example.com delivered" in page
+    assert "oncall@example.com Delivered" in page
     assert "Dear Critical Cost is $" in said(alice, "/admin/realtime/")
     alice.post(f"{PAGE}{rule.pk}/do/", {"do": "acknowledge"})
     assert "in hand of" in said(alice, f"{PAGE}{rule.pk}/")
@@ -59,7 +59,7 @@ def test_faults_stand_at_their_field(company: Company, sign_in: SignIn) -> None:
     response = sign_in("alice").post(f"{PAGE}add/", FORM | {"threshold": "", "emails": ""})
 
     assert response.status_code == 200
-    assert "A metric needs a threshold." in response.content.decode()
+    assert "A threshold is needed." in response.content.decode()
     assert not AlertRule.objects.exists()
 
 
@@ -96,12 +96,40 @@ def test_a_mute_that_is_over_can_be_set_again(company: Company, sign_in: SignIn)
     alice = sign_in("alice")
     alice.post(f"{PAGE}add/", FORM)
     rule = AlertRule.objects.get()
-    alice.post(f"{PAGE}{rule.pk}/do/", {"do": "mute"})
+    before = datetime.now(UTC)
+    alice.post(f"{PAGE}{rule.pk}/do/", {"do": "mute", "hours": "168"})
     assert "End the mute" in said(alice, f"{PAGE}{rule.pk}/")
+    rule.refresh_from_db()
+    assert rule.muted_until is not None
+    assert timedelta(days=7) <= rule.muted_until - before < timedelta(days=7, minutes=5)
+    alice.post(f"{PAGE}{rule.pk}/do/", {"do": "mute", "hours": "100000"})  # no choice: a day
+    rule.refresh_from_db()
+    assert timedelta(days=1) <= rule.muted_until - before < timedelta(days=1, minutes=5)
 
     AlertRule.objects.update(muted_until=datetime.now(UTC) - timedelta(minutes=1))
 
-    assert "Mute for a day" in said(alice, f"{PAGE}{rule.pk}/")
+    assert "Tell nobody for An hour 4 hours A day 3 days A week 30 days Mute" in said(alice, f"{PAGE}{rule.pk}/")
+
+
+def test_a_threshold_is_optional_only_where_it_is_not_used(company: Company, sign_in: SignIn) -> None:
+    alice = sign_in("alice")
+
+    empty = said(alice, f"{PAGE}add/")
+    budget = {name: value for name, value in FORM.items() if name not in ("measure", "threshold")}
+    made = alice.post(f"{PAGE}add/", {**budget, "source": "budget"})
+
+    assert "Threshold (optional)" not in empty
+    assert "Measure (optional)" not in empty
+    assert made.status_code == 302
+    page = alice.get(f"{PAGE}{AlertRule.objects.get().pk}/edit/").content.decode()
+    fields = re.findall(r'class="(of-\w+)"><div class="field[^"]*">\s*<label for="id_(\w+)"', page)
+    assert fields == [
+        ("of-measures", "measure"), ("of-measures", "comparison"), ("of-measures", "threshold"),
+        ("of-metrics", "baseline"), ("of-metrics", "window_minutes"), ("of-metrics", "minimum_requests"),
+    ]  # fmt: skip
+    forecast = {"source": "forecast", "measure": "cost", "threshold": "9", "baseline": "previous_period"}
+    alice.post(f"{PAGE}add/", {**FORM, **forecast, "name": "Month"})
+    assert AlertRule.objects.get(name="Month").baseline == "static"
 
 
 def test_the_form_stands_in_parts_and_leads_back(company: Company, sign_in: SignIn) -> None:

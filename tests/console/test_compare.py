@@ -43,6 +43,16 @@ def test_models_are_compared_in_words(company: Company, sign_in: SignIn) -> None
     assert "One of them has nothing measured" in text
 
 
+def test_differences_are_narrowed_to_a_measure(company: Company, sign_in: SignIn) -> None:
+    contested(company)
+
+    page = sign_in("alice").get(PAGE, {"metric": "speed", "range": "custom", "from": "2026-03-09", "to": "2026-03-10"})
+
+    assert {pair.metric for pair in page.context["pairs"]} == {"Time to the last byte"}
+    assert 'href="?range=custom&amp;from=2026-03-09&amp;to=2026-03-10&amp;metric=cost#pairs"' in page.content.decode()
+    assert len(sign_in("alice").get(f"{PAGE}?{MARCH}").context["pairs"]) == 4
+
+
 def test_providers_and_the_choice(company: Company, sign_in: SignIn) -> None:
     contested(company)
 

@@ -1,5 +1,6 @@
 """The Security and Compliance pages: for whom they are, empty and with something to say."""
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -24,15 +25,38 @@ def test_security_says_what_is_wrong_and_how_the_score_is_made(company: Company,
 
     page = said(sign_in("carol"), "/admin/security/")
 
-    assert "Failed sign-ins with the key production high open 250" in page
+    assert "Failed sign-ins with the key production High Open 250" in page
     assert "How the score is made" in page
+    assert f'href="/admin/keys/{key.pk}/"' in sign_in("carol").get("/admin/security/").content.decode()
     assert sign_in("bob").get("/admin/security/").status_code == 403
+
+
+def test_an_incident_leads_to_its_requests(company: Company, sign_in: SignIn) -> None:
+    at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    denied = {"status": "denied", "kind": "denied", "error_type": "rate_limit_exceeded", "http_status": 429}
+    rng, key = Random(2), company.keys["search"]
+    times = [at + timedelta(seconds=9 * i) for i in range(25)]
+    load(company, [line(company, time, rng, project_slug="search", **denied) for time in times])
+    load(company, [line(company, at - timedelta(days=1), rng, project_slug="search", **denied)])
+
+    page = sign_in("carol").get("/admin/security/").content.decode()
+
+    (link,) = set(re.findall(r'href="(/admin/requests/[^"]*status=denied[^"]*)"', page))
+    assert f"Calls with the key {key.name} are refused again and again" in page
+    shown = sign_in("carol").get(html.unescape(link))
+    assert len(shown.context["page"].rows) == 25
+
+
+def test_commands_say_where_they_are_run(company: Company, sign_in: SignIn) -> None:
+    page = said(sign_in("carol"), "/admin/compliance/?of=soc2")
+
+    assert "On the gateway&#x27;s machine, run `python manage.py verify_ledger`" in page.replace("'", "&#x27;")
 
 
 def test_compliance_shows_each_catalogue(company: Company, sign_in: SignIn) -> None:
     page = said(sign_in("carol"), "/admin/compliance/?of=owasp_llm")
 
-    assert "Prompt injection is looked for. LLM01 fail No guardrail looks for prompt injection." in page
+    assert "Prompt injection is looked for. LLM01 Fail No guardrail looks for prompt injection." in page
     assert "Add a guardrail for prompt injection for every project." in page
     assert "OWASP Top 10 for LLM Applications 2025" in page
     assert sign_in("dave").get("/admin/compliance/").status_code == 403

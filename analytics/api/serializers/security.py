@@ -47,10 +47,13 @@ class IncidentSerializer(serializers.Serializer):
     """A burst of refusals, or unusual use. Open until a day went by without more of it."""
 
     id = serializers.UUIDField()
+    kind = serializers.CharField(help_text="failed_auth, denied, guardrail, or the finding about a key.")
+    key = serializers.UUIDField(allow_null=True, help_text="Key that it is about, if it is one.")
     title = serializers.CharField()
     severity = serializers.CharField(help_text="high, medium or low.")
     status = serializers.CharField(help_text="open or resolved.")
     detected_at = serializers.DateTimeField()
+    last_at = serializers.DateTimeField(help_text="Hour of the last of it.")
     resolved_at = serializers.DateTimeField(allow_null=True)
     count = serializers.IntegerField()
 
@@ -73,8 +76,9 @@ class SecurityDaySerializer(serializers.Serializer):
         "guardrails": [{"guardrail": ID, "name": "cards", "action": "block", "count": 7}],
         "key_findings": [{"key": ID, "name": "ci", "finding": "unused", "since": "2026-10-01T00:00:00Z",
                           "text": "It was not used for 61 days."}],
-        "incidents": [{"id": ID, "title": "Failed sign-ins with the key ci", "severity": "medium", "status": "open",
-                       "detected_at": "2026-11-07T09:00:00Z", "resolved_at": None, "count": 42}],
+        "incidents": [{"id": ID, "kind": "failed_auth", "key": ID, "title": "Failed sign-ins with the key ci",
+                       "severity": "medium", "status": "open", "detected_at": "2026-11-07T09:00:00Z",
+                       "last_at": "2026-11-07T10:00:00Z", "resolved_at": None, "count": 42}],
         "trend": [{"time": "2026-11-07T00:00:00Z", "failed_auth": 42, "blocked": 3, "guardrail_hits": 7}],
         "recommendations": ["Revoke keys that nobody uses."],
     },

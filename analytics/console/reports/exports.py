@@ -139,7 +139,11 @@ def _row(job: Job) -> Row:
     is_there = job.status == JobStatus.SUCCEEDED and job.expires_at is not None and job.expires_at > timezone.now()
     return Row(
         job=job, what=f"{dataset.label if dataset else 'Export'}{more}, {days}",
-        format=job.parameters.get("format", ""), tone=TONES.get(job.status, ""),
+        format=_format(job.parameters.get("format", "")), tone=TONES.get(job.status, ""),
         size=f"{result['rows']:,} rows" if "rows" in result else "",
         is_open=job.status in (JobStatus.QUEUED, JobStatus.RUNNING), is_there=is_there,
     )  # fmt: skip
+
+
+def _format(name: str) -> str:
+    return FORMATS[name].label if name in FORMATS else name

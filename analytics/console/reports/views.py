@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from analytics.api.views.reports import READERS, WRITERS, run_file, with_mails
 from analytics.console.reports.editor import USUAL, ReportEditor, SectionRow
+from analytics.exports.formats import FORMATS
 from analytics.reports import running, schedule, service
 from analytics.reports.catalog import TEMPLATES
 from analytics.reports.models import RecipientKind, Report, ReportRun
@@ -31,6 +32,7 @@ from gateway.querysets import memberships_of
 from gateway.services.errors import ServiceError
 
 RUNS_SHOWN = 30
+LABELS = {form.name: form.label for form in FORMATS.values()}
 RUN_TONES = {"succeeded": "ok", "failed": "bad"}
 MAIL_TONES = {"sent": "ok", "failed": "bad", "queued": "warn", "skipped": ""}
 
@@ -280,7 +282,7 @@ def _pairs(report: Report) -> list[Pair]:
         Pair("Next", f"{report.next_at:%Y-%m-%d %H:%M} UTC" if report.next_at else "–"),
         Pair("To", recipients_words(report)),
         Pair("Addresses outside get", outside),
-        Pair("Attachments", ", ".join(report.formats) or "none"),
+        Pair("Attachments", ", ".join(LABELS.get(name, name) for name in report.formats) or "none"),
         Pair("Whose", report.team.name if report.team else "The whole organization's"),
         Pair("Owner", str(report.owner) if report.owner else "nobody"),
         Pair("Sections", ", ".join(one.get("title") or one["kind"] for one in report.sections)),

@@ -8,7 +8,7 @@ import pytest
 
 from analytics.compare import METRICS, Sample, best_for, compare, standings
 from analytics.compare.intervals import Estimate, of_proportions, wilson
-from analytics.compare.pairs import verdict_of
+from analytics.compare.pairs import Pair, verdict_of
 
 COST, SPEED, RELIABILITY, QUALITY = METRICS
 ARRAYS = ("input_tokens", "output_tokens", "is_error", "cost", "duration_ms", "quality")
@@ -54,6 +54,25 @@ def test_the_order_of_requests_changes_nothing() -> None:
     shuffled = [replace(one, **{name: getattr(one, name)[order] for name in ARRAYS}) for one in pair]
 
     assert compare(shuffled) == compare(pair)
+
+
+def pair(a: str, b: str, verdict: str) -> Pair:
+    return Pair(a, b, "cost", -0.1, -0.2, 0.1, 0.95, verdict, 1.0, "")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "reason"),
+    [
+        ({"ab": "cannot_tell", "ac": "better", "bc": "better"}, "Alpha and b cannot be told apart."),
+        ({"ab": "equivalent", "ac": "cannot_tell", "bc": "cannot_tell"}, "Alpha, b and c cannot be told apart."),
+        ({"ab": "better", "ac": "cannot_tell", "bc": "better"}, "Alpha cannot be told apart from c."),
+        ({"ab": "better", "ac": "worse", "bc": "better"}, "Each is worse than another one."),
+    ],
+)
+def test_who_cannot_be_told_apart_is_named(verdicts: dict[str, str], reason: str) -> None:
+    found = best_for("abc", [pair(*two, verdict) for two, verdict in verdicts.items()], {"a": "Alpha"})[0]
+
+    assert (found.use_case, found.id, found.reason) == ("lowest_cost", None, reason)
 
 
 def test_the_same_thing_twice_is_rarely_told_apart() -> None:
