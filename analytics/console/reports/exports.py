@@ -38,24 +38,23 @@ class ExportForm(forms.Form):
     dataset = forms.ChoiceField(label="What", choices=[(FIGURES, "Figures"), (LINES, "Ledger lines, one row for each")])
     start = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date", "class": "input"}))
     end = forms.DateField(label="Until and with", widget=forms.DateInput(attrs={"type": "date", "class": "input"}))
-    measures = MeasuresField(required=False, help_text="Of figures.")
+    measures = MeasuresField(error_messages={"required": "Choose at least one."})
     dimension = forms.ChoiceField(
-        label="By", required=False, help_text="Of figures.",
+        label="By", required=False,
         choices=[("", "In total"), *((name, item.label) for name, item in DIMENSIONS.items())],
     )  # fmt: skip
-    granularity = forms.ChoiceField(label="For each", choices=GRAINS, required=False, help_text="Of figures.")
+    granularity = forms.ChoiceField(label="For each", choices=GRAINS, required=False)
     format = forms.ChoiceField(choices=[])
 
     def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.zone = ZoneInfo(zone)
+        self.fields["measures"].required = self.data.get("dataset", FIGURES) == FIGURES
         here = [(name, item.label) for name, item in FORMATS.items() if not unavailable(item)]
         self.fields["format"].choices = here  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
-        if data.get("dataset") == FIGURES and not data.get("measures"):
-            self.add_error("measures", "Choose at least one.")
         if data.get("start") and data.get("end") and data["start"] > data["end"]:
             self.add_error("end", "The end lies before the start.")
         return data
