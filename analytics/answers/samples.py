@@ -58,7 +58,8 @@ def _lines(
     if project is not None:
         rows = rows.filter(project=project)
     step = (end - start) / SLICES
-    parts, values = [], []
+    parts: list[str] = []
+    values: list[Any] = []
     for i in range(SLICES):
         slice_ = rows.in_window(start + i * step, start + (i + 1) * step if i < SLICES - 1 else end)
         pool, parameters = slice_.order_by("started_at", "id").values_list(*FIELDS)[:POOL].query.sql_with_params()

@@ -37,7 +37,7 @@ def ensure_alerts(job: Job, company: Company) -> bool:
     organization = Organization.objects.get(pk=company.organization)
     moments = list(_moments(company.calendar, locked.parameters["days"]))
     for fields in RULES:
-        about = {"scope_value": str(company.team(ENGINEERING))} if fields.get("scope") == "team" else {}
+        about: dict[str, Any] = {"scope_value": str(company.team(ENGINEERING))} if fields.get("scope") == "team" else {}
         made = services.create_rule(
             organization=organization, actor=User.objects.get(pk=company.user(0)), window_minutes=60, **fields, **about
         )
