@@ -7,7 +7,7 @@ from typing import Any
 
 from analytics.exports.table import Progress, Table, counted
 
-GROUP = 20_000
+GROUP = 10_000
 PLACES = Decimal("1e-10")
 
 
