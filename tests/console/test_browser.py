@@ -452,6 +452,29 @@ def test_tabs_and_drawer_of_the_gallery(signed_in: Watched, console: ConsoleServ
     signed_in.check("/admin/components/")
 
 
+def test_forms_show_what_is_used_and_measures_are_searched(signed_in: Watched, console: ConsoleServer) -> None:
+    page = signed_in.page
+    page.goto(f"{console.url}/admin/alerts/add/?organization=acme")
+    before = page.is_visible("#id_threshold")
+    page.select_option("#id_source", "budget")
+    after = page.is_visible("#id_threshold"), page.is_visible("#id_after")
+
+    page.goto(f"{console.url}/admin/reports/add/?template=provider_health&organization=acme")
+    shown = [row.is_visible() for row in page.locator("select[name=section_main]").all()]
+    page.goto(f"{console.url}/admin/exports/?organization=acme")
+    page.fill("[data-filter-input]", "laTENCY p9")
+    page.press("[data-filter-input]", "Enter")
+    found = [one for one in page.locator(".pick-groups label").all() if one.is_visible()]
+    labels = [one.inner_text() for one in found]
+    page.select_option("#id_dataset", "usage_records")
+
+    assert (before, after) == (True, (False, True))
+    assert shown == [False, True, True]
+    assert labels == ["Latency p90", "Latency p95", "Latency p99", "Latency p99.9"]
+    assert not page.is_visible("[data-filter-input]")
+    signed_in.check("/admin/exports/")
+
+
 def test_a_route_is_edited_row_by_row_and_simulated(signed_in: Watched, console: ConsoleServer) -> None:
     page = signed_in.page
     page.goto(f"{console.url}/admin/routes/add/?organization=acme")
