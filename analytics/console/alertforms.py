@@ -34,7 +34,9 @@ class RuleForm(forms.Form):
     source = forms.ChoiceField(label="Watches")
     about = forms.ChoiceField(help_text="“Each” gives every one an alert of its own.")
     measure = forms.ChoiceField(
-        choices=measure_choices, required=False, initial="error_rate",
+        choices=measure_choices,
+        required=False,
+        initial="error_rate",
         help_text="Of a forecast: cost, requests or tokens.",
     )
     comparison = forms.ChoiceField(choices=Comparison.choices, label="Fires when it is")
