@@ -31,9 +31,9 @@ class BookPricer:
         self.book: PriceBook = default_book()
 
     def reload(self, connection: psycopg.Connection[Any]) -> None:
-        """Read every override through `connection` (one query) and the imported list on the first call."""
+        """Read every override through `connection` (one query) and the imported lists on the first call."""
         base = default_book()
-        base.price_list.load()
+        base.load()
         rows = connection.execute(OVERRIDES_SQL).fetchall()
         self.book = base.with_overrides(override for row in rows if (override := _override(row)) is not None)
 

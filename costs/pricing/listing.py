@@ -68,10 +68,11 @@ STANDARD_CONTEXT = {
     "processing": frozenset({"standard", "realtime", "online", "sync"}),
     "service_tier": frozenset({"default", "standard", "standard_only", "auto", "on_demand"}),
     "speed": frozenset({"standard", "normal"}),
+    "region": frozenset({"global", "not_available"}),
 }
 """Values by which vendors name their standard price."""
 
-_TIER_KEYS = frozenset(STANDARD_CONTEXT)
+_TIER_KEYS = frozenset({"processing", "service_tier", "speed"})
 
 # Batch is reported as a service tier by Anthropic alone (docs: messages API, usage.service_tier).
 _CONTEXT_ALIASES = {("anthropic", "service_tier", "batch"): ("processing", "batch")}
@@ -328,6 +329,12 @@ def _rates(provider: str, model: str, listed: Mapping[str, tuple[str, Listed]], 
             amount, tier = _amount(value, start)
             rate_id = f"{_source()}:{provider}/{model}:{m.AUDIO_SECOND}:{tag}{tier}"
             rates[m.AUDIO_SECOND] = Rate(m.AUDIO_SECOND, rate_id, EXACT.divide(amount, SECONDS_PER_HOUR), CURRENCY)
+    add_vendors_stand_ins(provider, rates)
+    return rates
+
+
+def add_vendors_stand_ins(provider: str, rates: dict[str, Rate]) -> None:
+    """What the vendor's page means where it states no rate (see above), after `add_stand_ins`."""
     add_stand_ins(rates)
     if provider in NO_FEE_FOR_CACHE_WRITES and m.INPUT in rates:
         rates.setdefault(m.CACHE_WRITE_5M, rates[m.INPUT])
@@ -335,7 +342,6 @@ def _rates(provider: str, model: str, listed: Mapping[str, tuple[str, Listed]], 
         for audio, text in ((m.AUDIO_INPUT, m.INPUT), (m.AUDIO_OUTPUT, m.OUTPUT)):
             if text in rates:
                 rates.setdefault(audio, rates[text])
-    return rates
 
 
 def add_stand_ins(rates: dict[str, Rate]) -> None:

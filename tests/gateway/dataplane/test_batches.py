@@ -125,7 +125,7 @@ def test_a_batch_of_embeddings(client: openai.OpenAI, batch_world: World, at_onc
 
     (line,) = batch_world.stack.lines("batch-embeddings")
     assert (line["input_tokens"], line["output_tokens"]) == (6, 0)
-    assert line["cost"] == Decimal("0.00000012")  # 6 x $0.02 a million: the list states no batch price
+    assert line["cost"] == Decimal("0.00000006")  # 6 x $0.01 a million, the price of a batch
 
 
 def test_a_batch_on_azure(client: openai.OpenAI, batch_world: World, at_once: Any) -> None:
