@@ -22,6 +22,8 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     # offered often, claimed at most once an hour for each organization whose data changed
     "analytics-forecast": {"task": "analytics.forecast", "schedule": 300.0},
     "analytics-alerts": {"task": "analytics.alerts", "schedule": 20.0},  # each rule is looked at once a minute
+    # what a release brings, once; `PRICES_URL` once a day
+    "costs-refresh-prices": {"task": "costs.refresh_prices", "schedule": 60.0},
     # offered hourly, claimed once a day: a machine that slept through the night does it in the morning
     "analytics-reconcile": {"task": "analytics.reconcile", "schedule": 3600.0},
     # ten minutes after the hour, when late lines have come; a missed hour is made good by the next scan

@@ -356,6 +356,7 @@ GATEWAY_BODY_TIMEOUT_S = ENV.body_timeout_s
 GATEWAY_BUDGET_WAIT_S = ENV.budget_wait_s
 GATEWAY_DEFAULT_OUTPUT_CAP = ENV.default_output_cap
 GATEWAY_BATCH_CHECK_S = ENV.batch_check_s
+PRICES_URL = ENV.prices_url
 GATEWAY_PRICER = "costs.pricer.BookPricer"
 # What apps contribute to the console; a path of yours adds pages and navigation entries (`gateway.console`).
 ANALYTICS_PROVIDERS = [

@@ -9,7 +9,8 @@ from typing import Any
 
 from analytics.alerts.models import AlertRule
 from analytics.alerts.reading import Reading
-from costs.models import Budget
+from costs.choices import SnapshotState
+from costs.models import Budget, PriceSnapshot
 from costs.usage import Usage, usage_of
 from gateway.choices import LimitScope
 from gateway.services.errors import Invalid
@@ -72,3 +73,29 @@ def _expected(usage: Usage, now: datetime) -> Decimal | None:
     elapsed = (now - usage.period_start).total_seconds()
     whole = (usage.resets_at - usage.period_start).total_seconds()
     return usage.spent * Decimal(whole) / Decimal(elapsed) if elapsed > 0 else None
+
+
+class PriceFileSource:
+    """The source `prices`: a public price list whose newest file was rejected, so that its prices grow old."""
+
+    name = "prices"
+    label = "Price lists"
+
+    def check(self, rule: AlertRule) -> None:
+        """Raises `Invalid` for any parameter."""
+        if rule.parameters:
+            raise Invalid("parameters_invalid", "Price lists take no parameters.", field="parameters")
+
+    def readings(self, rule: AlertRule, now: datetime) -> list[Reading]:
+        """One for each list that was ever read. One statement."""
+        newest = PriceSnapshot.objects.order_by("source", "-imported_at", "-id").distinct("source")
+        return [_file_reading(snapshot) for snapshot in newest]
+
+
+def _file_reading(snapshot: PriceSnapshot) -> Reading:
+    is_bad = snapshot.state == SnapshotState.REJECTED
+    reason = (
+        f" was rejected: {' '.join(snapshot.problems[:3])} The prices before it stay." if is_bad else " is in force."
+    )
+    text = f"The file {snapshot.version} of {snapshot.source}{reason}"
+    return Reading(snapshot.source, f"Price list {snapshot.source}", is_bad, Decimal(is_bad), Decimal(1), text)

@@ -28,3 +28,26 @@ class UnpricedRule(TextChoices):
     ALLOW = "allow", "Serve it; its cost counts once a price is known"
     HOLD = "hold", "Serve it; keep its dearest possible cost in reserve"
     BLOCK = "block", "Refuse it"
+
+
+class PriceSource(TextChoices):
+    """Public lists that prices are imported from."""
+
+    GENAI_PRICES = "genai-prices", "genai-prices"
+    LITELLM = "litellm", "LiteLLM"
+
+
+class SnapshotState(TextChoices):
+    """What became of a price file."""
+
+    ACCEPTED = "accepted", "Accepted"
+    REJECTED = "rejected", "Rejected: the prices before it stay"
+
+
+class ReviewState(TextChoices):
+    """What is decided about a model whose price the lists state differently."""
+
+    OPEN = "open", "Open"
+    KEPT = "kept", "The first list stands"
+    TAKEN = "taken", "The second list stands first"
+    SETTLED = "settled", "The lists agree again"

@@ -7,7 +7,7 @@ from django.db.models import F, Q
 
 from costs import querysets
 from costs.budgets.periods import PeriodRule
-from costs.choices import BudgetPeriod, Enforcement, UnpricedRule
+from costs.choices import BudgetPeriod, Enforcement, PriceSource, ReviewState, SnapshotState, UnpricedRule
 from gateway.choices import LimitScope
 from gateway.ledger.ids import uuid7
 from gateway.models import Organization, Team, User
@@ -68,6 +68,110 @@ class PriceOverride(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.model} from {self.valid_from:%Y-%m-%d}"
+
+
+class PriceSnapshot(models.Model):
+    """One price file that was read: accepted, and then its rates are rows, or rejected with what was wrong with it.
+
+    The newest accepted one of the second list is what the data planes price by; they follow by the trigger.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    source = models.CharField(max_length=20, choices=PriceSource.choices)
+    version = models.CharField(max_length=60, help_text="The source's own version, else the day it was read.")
+    origin = models.CharField(max_length=500, help_text="Bundled, or the file or URL it was read from.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of its facts.")
+    state = models.CharField(max_length=10, choices=SnapshotState.choices)
+    problems = models.JSONField(default=list, blank=True, help_text="Why it was rejected, or accepted all the same.")
+    models_count = models.PositiveIntegerField(default=0)
+    opened_count = models.PositiveIntegerField(default=0, help_text="Rates that began with it.")
+    closed_count = models.PositiveIntegerField(default=0, help_text="Rates that ended with it.")
+    imported_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    imported_at = models.DateTimeField(auto_now_add=True)
+
+    objects = querysets.PlatformPriceQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-imported_at", "-id"]
+        indexes: ClassVar = [
+            # the last one of a source
+            models.Index(fields=["source", "-imported_at"], name="price_snapshot_last")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.version}"
+
+
+class PriceRate(models.Model):
+    """One rate of a public list over `[valid_from, valid_to)`, per unit. Append-only: a row is ended, never changed.
+
+    `valid_from` empty: the first file that stated it, which reaches back. `context`: empty for the standard price, else
+    `key=value` parts such as `service_tier=flex`; `above_tokens`: of the whole prompt, -1 without a bound.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    source = models.CharField(max_length=20, choices=PriceSource.choices)
+    provider = models.CharField(max_length=60)
+    model = models.CharField(max_length=200)
+    context = models.CharField(max_length=120, blank=True)
+    meter = models.CharField(max_length=20)
+    above_tokens = models.IntegerField(default=-1)
+    amount = models.DecimalField(max_digits=30, decimal_places=18)
+    currency = models.CharField(max_length=3, default="USD")
+    valid_from = models.DateTimeField(null=True, blank=True)
+    valid_to = models.DateTimeField(null=True, blank=True)
+    snapshot = models.ForeignKey(PriceSnapshot, on_delete=models.PROTECT, related_name="rates")
+
+    objects = querysets.PlatformPriceQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["provider", "model", "context", "meter", "above_tokens", "valid_from", "id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="price_rate_window",
+                condition=Q(valid_to=None) | Q(valid_from=None) | Q(valid_to__gt=F("valid_from")),
+            ),
+            models.UniqueConstraint(
+                fields=["source", "provider", "model", "context", "meter", "above_tokens"],
+                condition=Q(valid_to=None),
+                name="price_rate_one_open",
+            ),
+        ]
+        indexes: ClassVar = [
+            # the history of one model
+            models.Index(fields=["provider", "model"], name="price_rate_of_model")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model} {self.meter}"
+
+
+class PriceReview(models.Model):
+    """A model of which the lists state prices that differ by more than 1 %, and what a superuser decided.
+
+    `differences`: `{context, above_tokens, meter, first, second, percent}`, amounts per unit as decimal strings.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.CharField(max_length=60)
+    model = models.CharField(max_length=200)
+    differences = models.JSONField(default=list)
+    largest_percent = models.DecimalField(max_digits=12, decimal_places=2, default=0)
+    state = models.CharField(max_length=8, choices=ReviewState.choices, default=ReviewState.OPEN)
+    note = models.CharField(max_length=500, blank=True)
+    decided_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = querysets.PlatformPriceQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-largest_percent", "provider", "model"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["provider", "model"], name="price_review_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}"
 
 
 class Budget(Record):

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from costs.bookshelf import load_catalogue
 from costs.pricing import Charge, Override, PriceBook, Priced, RateCard, default_book, parse_prices
 from costs.pricing.book import NO_CONTEXT
 from costs.pricing.cards import UNPRICED
@@ -31,8 +32,9 @@ class BookPricer:
         self.book: PriceBook = default_book()
 
     def reload(self, connection: psycopg.Connection[Any]) -> None:
-        """Read every override through `connection` (one query) and the imported lists on the first call."""
-        base = default_book()
+        """Read every override through `connection` (two queries), and the lists when they changed."""
+        catalogue = load_catalogue(lambda statement: connection.execute(statement).fetchall())
+        base = default_book().with_catalogue(catalogue)
         base.load()
         rows = connection.execute(OVERRIDES_SQL).fetchall()
         self.book = base.with_overrides(override for row in rows if (override := _override(row)) is not None)

@@ -30,6 +30,13 @@ class PriceOverrideQuerySet(VisibleQuerySet):
         return self.filter(Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at)
 
 
+class PlatformPriceQuerySet(VisibleQuerySet):
+    """Public prices are everybody's who is signed in."""
+
+    def _visible_q(self, user: Person) -> Q:
+        return Q()
+
+
 class BudgetCounterQuerySet(VisibleQuerySet):
     """Counters of visible budgets."""
 

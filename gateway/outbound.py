@@ -150,8 +150,9 @@ def request(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     timeout_s: float = TOTAL_TIMEOUT_S,
+    max_bytes: int = MAX_BYTES,
 ) -> Answer:
-    """Make one call. Raises `OutboundError`; redirects are returned, not followed."""
+    """Make one call; an answer larger than `max_bytes` is none. Raises `OutboundError`; redirects are not followed."""
     parts, host, port = split(url)
     proxy = settings.GATEWAY_UPSTREAM_PROXY
     if proxy is not None and not proxy.serves(host, port):
@@ -165,7 +166,7 @@ def request(
     where = f"{host}:{port}" if proxy is None else f"{host}:{port}, by the proxy"
     try:
         connection.request(method, target, body=body, headers=sent)
-        answer = _read(connection, started, started + timeout_s)
+        answer = _read(connection, started, started + timeout_s, max_bytes)
     except TimeoutError:
         raise OutboundError("upstream_timeout", f"{where} did not answer in time.") from None
     except (OSError, HTTPException, ValueError) as error:
@@ -207,7 +208,7 @@ def _proxy_headers(proxy: Proxy) -> dict[str, str]:
     return {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
 
 
-def _read(connection: HTTPConnection, started: float, deadline: float) -> Answer:
+def _read(connection: HTTPConnection, started: float, deadline: float, max_bytes: int) -> Answer:
     """Read head and body under one deadline; each wait is at most what is left of it."""
     sock = connection.sock
     sock.settimeout(max(0.001, deadline - time.monotonic()))
@@ -222,7 +223,7 @@ def _read(connection: HTTPConnection, started: float, deadline: float) -> Answer
         if not chunk:
             break
         body += chunk
-        if len(body) > MAX_BYTES:
-            raise OutboundError("upstream_too_large", f"The answer is larger than {MAX_BYTES} bytes.")
+        if len(body) > max_bytes:
+            raise OutboundError("upstream_too_large", f"The answer is larger than {max_bytes} bytes.")
     headers = {name.lower(): value for name, value in response.getheaders()}
     return Answer(response.status, headers, bytes(body), (time.monotonic() - started) * 1000)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from costs.alerts import BudgetSource
+from costs.alerts import BudgetSource, PriceFileSource
 from costs.console import budgets, keys, marks, models
 from costs.console.limits import limits_of
 from costs.pricesahead import price_steps
@@ -15,7 +15,7 @@ from gateway.models import Organization, User
 class CostsConsole(ConsoleProvider):
     """What may be spent, and what things cost."""
 
-    alert_sources = (BudgetSource(),)
+    alert_sources = (BudgetSource(), PriceFileSource())
     pages = (
         Page("budgets/", budgets.budget_list, "budgets"),
         Page("keys/", keys.key_list, "keys", "gateway.virtualkey"),

@@ -78,7 +78,7 @@ _TIER_KEYS = frozenset({"processing", "service_tier", "speed"})
 _CONTEXT_ALIASES = {("anthropic", "service_tier", "batch"): ("processing", "batch")}
 
 # (price key of the snapshot, meter, decimal exponent from the listed price to the price per unit)
-_RATES = (
+RATES = (
     ("input_mtok", m.INPUT, -6),
     ("cache_read_mtok", m.CACHE_READ, -6),
     ("cache_write_mtok", m.CACHE_WRITE_5M, -6),
@@ -95,7 +95,7 @@ _RATES = (
     ("input_mchars", m.CHARACTER, -6),
 )
 # Prices of an hour that is heard; the narrower name wins.
-_HOURLY = ("audio_hours", "input_audio_hours")
+HOURLY = ("audio_hours", "input_audio_hours")
 # Token classes that the ledger does not tell apart: flagged where they cost more than the class they are counted in.
 _UNMETERED = (
     ("input_image_mtok", "input_mtok", "image_input"),
@@ -107,15 +107,17 @@ _UNMETERED = (
 
 
 @cache
-def _providers() -> Sequence[genai.Provider]:
+def providers() -> Sequence[genai.Provider]:
+    """The snapshot's vendors with their models."""
     # Imported at first use: pydantic and the 2 MB snapshot cost 0.3 s, which commands that price nothing must not pay.
-    from genai_prices.data import providers
+    from genai_prices import data
 
-    return providers
+    return data.providers
 
 
 @cache
-def _source() -> str:
+def source() -> str:
+    """How rate ids name the list: `genai-prices@0.2.3`."""
     return f"{PACKAGE}@{version(PACKAGE)}"
 
 
@@ -136,7 +138,7 @@ class PriceList:
 
     def load(self) -> None:
         """Read the snapshot now (about 0.3 s, once per process) instead of at the first resolution."""
-        _providers()
+        providers()
 
     def card_at(self, provider: str, model: str, at: datetime, context: Mapping[str, str]) -> ListedCard:
         """The list's card of ``model`` at ``at`` (aware). Model names match by the snapshot's clauses, in any case."""
@@ -166,14 +168,14 @@ def canonical_provider(provider: str) -> str:
 
 
 def _find_model(provider_id: str, model: str) -> ListedModel | None:
-    providers = list(_providers())
-    provider = next((p for p in providers if p.id == provider_id), None)
+    known = list(providers())
+    provider = next((p for p in known if p.id == provider_id), None)
     if provider is None:
         return None
-    found = provider.find_model(model, all_providers=providers)
+    found = provider.find_model(model, all_providers=known)
     if found is None:
         return None
-    owners = [provider, *(p for p in providers if p.id in (provider.fallback_model_providers or ()))]
+    owners = [provider, *(p for p in known if p.id in (provider.fallback_model_providers or ()))]
     owner = next(p for p in owners if any(found is candidate for candidate in p.models))
     # A model priced by its maker's list (Azure serving OpenAI's) has none of the maker's service-tier variants.
     return ListedModel(owner.id, found, has_variants=owner is provider)
@@ -197,7 +199,7 @@ class ListedModel:
     def card_at(self, at: datetime, context: Mapping[str, str]) -> ListedCard:
         start, end = _span(at, self._boundaries(at))
         tag, prices = self._standard(at)
-        listed = {key: (tag, value) for key, value in _stated(prices).items()}
+        listed = {key: (tag, value) for key, value in stated_prices(prices).items()}
         if not listed and self._is_documented_free():
             listed = dict.fromkeys(("input_mtok", "output_mtok"), (tag, ZERO))
         flags = self._apply_variants(listed, at, context)
@@ -226,7 +228,7 @@ class ListedModel:
             if all(wanted.get(key) == value for key, value in variant.when.items()):
                 answered.update(variant.when)
                 name = ",".join(f"{key}={value}" for key, value in sorted(variant.when.items()))
-                for key, value in _stated(variant.prices).items():
+                for key, value in stated_prices(variant.prices).items():
                     overrides.setdefault(key, (f"{_constraint_tag(variant.constraint)}:{name}", value))
         listed.update(overrides)
         return unknown_context_flags(wanted, answered)
@@ -295,7 +297,8 @@ def _constraint_tag(constraint: genai.StartDateConstraint | genai.TimeOfDateCons
     return f"daily-{start:%H%M}-{end:%H%M}"
 
 
-def _stated(prices: genai.ModelPrice) -> dict[str, Listed]:
+def stated_prices(prices: genai.ModelPrice) -> dict[str, Listed]:
+    """The snapshot's price keys that say something."""
     return {key: value for key, value in vars(prices).items() if value is not None and not key.startswith("_")}
 
 
@@ -316,18 +319,18 @@ def _build_card(
 def _rates(provider: str, model: str, listed: Mapping[str, tuple[str, Listed]], start: int) -> dict[str, Rate]:
     """Rates by meter for the tier that begins above ``start`` (-1: the base tier), with the documented stand-ins."""
     rates: dict[str, Rate] = {}
-    for key, meter, exponent in _RATES:
+    for key, meter, exponent in RATES:
         if key not in listed:
             continue
         tag, value = listed[key]
         amount, tier = _amount(value, start)
-        rate_id = f"{_source()}:{provider}/{model}:{meter}:{tag}{tier}"
+        rate_id = f"{source()}:{provider}/{model}:{meter}:{tag}{tier}"
         rates[meter] = Rate(meter, rate_id, EXACT.scaleb(amount, exponent), CURRENCY)
-    for key in _HOURLY:
+    for key in HOURLY:
         if key in listed:
             tag, value = listed[key]
             amount, tier = _amount(value, start)
-            rate_id = f"{_source()}:{provider}/{model}:{m.AUDIO_SECOND}:{tag}{tier}"
+            rate_id = f"{source()}:{provider}/{model}:{m.AUDIO_SECOND}:{tag}{tier}"
             rates[m.AUDIO_SECOND] = Rate(m.AUDIO_SECOND, rate_id, EXACT.divide(amount, SECONDS_PER_HOUR), CURRENCY)
     add_vendors_stand_ins(provider, rates)
     return rates

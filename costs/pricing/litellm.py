@@ -4,6 +4,7 @@ Source: `model_prices_and_context_window.json` of https://github.com/BerriAI/lit
 Only prices per unit are taken. What we read differently on purpose:
 
 * a zero says nothing (the file writes it for "unknown" as well as for "free"), so it gives no rate, never a free model;
+* a token above 0.002 USD is a slip of the unit (a price per 1,000), so it gives no rate: the dearest ever costs 0.0006;
 * a model without any rate is left out, subscriptions (GitHub Copilot, ChatGPT) among them;
 * xAI bills a prompt of exactly the threshold at the higher rate (its page says "≥ 200K", Google's "> 200K" and OpenAI's
   "> 272K"), so its bound is one token lower.
@@ -65,6 +66,8 @@ _TIERED = re.compile(
 )
 _UPLIFT = re.compile(r"^regional_processing_uplift_multiplier_(?P<region>[a-z]+)$")
 _REGION = re.compile(r"^(?:[a-z]{2}(?:-gov|-iso)?(?:-[a-z]+-\d)?|us-gov)$")
+DEAREST_TOKEN = Decimal("0.002")
+_TOKENS = frozenset(m.TOKEN_METERS)
 _SIGNIFICANT = Context(prec=12)
 """The file's longest prices are quotients (a price per second of a price per minute): 12 digits hold what is meant."""
 
@@ -162,5 +165,7 @@ def _searches(sizes: Any) -> Iterator[tuple[str, str, Decimal]]:
 
 
 def _stated(context: str, meter: str, value: Any) -> Iterator[tuple[str, str, Decimal]]:
-    if isinstance(value, int | Decimal) and not isinstance(value, bool) and value > 0:
+    if not isinstance(value, int | Decimal) or isinstance(value, bool) or value <= 0:
+        return
+    if meter.partition(">")[0] not in _TOKENS or value <= DEAREST_TOKEN:
         yield context, meter, _SIGNIFICANT.plus(Decimal(value)).normalize()

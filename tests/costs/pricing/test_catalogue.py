@@ -29,7 +29,7 @@ def test_the_bundle_says_what_it_is_and_is_not_empty():
     bundle = read_bundle()
 
     assert (bundle.version, bundle.read_on) == ("1.106.2", "2026-11-27")
-    assert sum(map(len, bundle.facts.values())) == 3_047
+    assert sum(map(len, bundle.facts.values())) == 3_046
     assert bundle.facts["voyage"]["voyage-3.5"] == {"": {"input": Decimal("6E-8")}}
 
 
@@ -109,24 +109,39 @@ def test_a_zero_is_no_price():
     assert facts == {}
 
 
+def test_a_price_per_thousand_taken_for_one_per_token_is_no_price():
+    entry = {
+        "litellm_provider": "acme",
+        "input_cost_per_token": Decimal("0.0032"),
+        "output_cost_per_token": Decimal("0.002"),
+    }
+
+    assert convert({"x": entry}) == {"acme": {"x": {"": {"output": Decimal("0.002")}}}}
+
+
 def test_regions_tiers_and_bounds_are_read_from_names_and_keys():
     facts = convert(
         {
-            "sample_spec": {"litellm_provider": "openai", "input_cost_per_token": Decimal("1")},
-            "azure/eu/gpt-x": {"litellm_provider": "azure", "input_cost_per_token": Decimal("2")},
+            "sample_spec": {"litellm_provider": "openai", "input_cost_per_token": Decimal("0.001")},
+            "azure/eu/gpt-x": {"litellm_provider": "azure", "input_cost_per_token": Decimal("0.0002")},
             "xai/grok-x": {
                 "litellm_provider": "xai",
-                "input_cost_per_token_above_200k_tokens": Decimal("3"),
-                "output_cost_per_token_priority": Decimal("4"),
+                "input_cost_per_token_above_200k_tokens": Decimal("0.0003"),
+                "output_cost_per_token_priority": Decimal("0.0004"),
             },
-            "google-x": {"litellm_provider": "gemini", "input_cost_per_token_above_200k_tokens_batches": Decimal("5")},
-            "standard/1024-x-1024/dall-e-3": {"litellm_provider": "openai", "input_cost_per_token": Decimal("6")},
+            "google-x": {
+                "litellm_provider": "gemini",
+                "input_cost_per_token_above_200k_tokens_batches": Decimal("0.0005"),
+            },
+            "standard/1024-x-1024/dall-e-3": {"litellm_provider": "openai", "input_cost_per_token": Decimal("0.0006")},
             "broken": ["not an entry"],
         }
     )
 
     assert facts == {
-        "azure": {"gpt-x": {"region=eu": {"input": Decimal("2")}}},
-        "x-ai": {"grok-x": {"": {"input>199999": Decimal("3")}, "service_tier=priority": {"output": Decimal("4")}}},
-        "google": {"google-x": {"processing=batch": {"input>200000": Decimal("5")}}},
+        "azure": {"gpt-x": {"region=eu": {"input": Decimal("0.0002")}}},
+        "x-ai": {
+            "grok-x": {"": {"input>199999": Decimal("0.0003")}, "service_tier=priority": {"output": Decimal("0.0004")}}
+        },
+        "google": {"google-x": {"processing=batch": {"input>200000": Decimal("0.0005")}}},
     }
