@@ -24,6 +24,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "analytics-alerts": {"task": "analytics.alerts", "schedule": 20.0},  # each rule is looked at once a minute
     # what a release brings, once; `PRICES_URL` once a day
     "costs-refresh-prices": {"task": "costs.refresh_prices", "schedule": 60.0},
+    "costs-repricing": {"task": "costs.repricing", "schedule": 3.0},
     # offered hourly, claimed once a day: a machine that slept through the night does it in the morning
     "analytics-reconcile": {"task": "analytics.reconcile", "schedule": 3600.0},
     # ten minutes after the hour, when late lines have come; a missed hour is made good by the next scan

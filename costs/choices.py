@@ -51,3 +51,13 @@ class ReviewState(TextChoices):
     KEPT = "kept", "The first list stands"
     TAKEN = "taken", "The second list stands first"
     SETTLED = "settled", "The lists agree again"
+
+
+class RepricingState(TextChoices):
+    """How far the re-pricing of a period is."""
+
+    COUNTING = "counting", "The difference is being counted"
+    READY = "ready", "Counted; waits to be applied"
+    APPLYING = "applying", "Adjusting entries are being booked"
+    APPLIED = "applied", "Applied"
+    FAILED = "failed", "Failed"

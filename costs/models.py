@@ -7,7 +7,15 @@ from django.db.models import F, Q
 
 from costs import querysets
 from costs.budgets.periods import PeriodRule
-from costs.choices import BudgetPeriod, Enforcement, PriceSource, ReviewState, SnapshotState, UnpricedRule
+from costs.choices import (
+    BudgetPeriod,
+    Enforcement,
+    PriceSource,
+    RepricingState,
+    ReviewState,
+    SnapshotState,
+    UnpricedRule,
+)
 from gateway.choices import LimitScope
 from gateway.ledger.ids import uuid7
 from gateway.models import Organization, Team, User
@@ -172,6 +180,43 @@ class PriceReview(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.model}"
+
+
+class RepricingRun(Record):
+    """A past period priced anew by today's book: first counted, then, when somebody says so, applied as adjusting
+    entries. Original lines stay. `counted`, `applied`: {lines, changed, still_unpriced, other_currency, before, after,
+    difference, groups}; `cursor`: the last line that is dealt with, so that a killed run goes on where it was.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="repricing_runs")
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+    provider = models.CharField(max_length=120, blank=True, help_text="As on the lines; empty: every one.")
+    model = models.CharField(max_length=200, blank=True, help_text="As on the lines; empty: every one.")
+    only_unpriced = models.BooleanField(default=False, help_text="Only lines that had no price.")
+    state = models.CharField(max_length=10, choices=RepricingState.choices, default=RepricingState.COUNTING)
+    counted = models.JSONField(null=True, blank=True)
+    applied = models.JSONField(null=True, blank=True)
+    cursor = models.UUIDField(null=True, blank=True)
+    error = models.TextField(blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    applied_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    applied_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.RepricingQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="repricing_window",
+                condition=Q(end__gt=F("start")),
+                violation_error_message="The period must end after it begins.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}"
 
 
 class Budget(Record):

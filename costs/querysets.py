@@ -36,6 +36,18 @@ class PlatformPriceQuerySet(VisibleQuerySet):
     def _visible_q(self, user: Person) -> Q:
         return Q()
 
+    def in_force(self, at: datetime) -> Self:
+        """Rates that stand at `at`."""
+        begun = Q(valid_from=None) | Q(valid_from__lte=at)
+        return self.filter(begun, Q(valid_to=None) | Q(valid_to__gt=at))
+
+
+class RepricingQuerySet(VisibleQuerySet):
+    """Whole organizations: owners, administrators and analysts."""
+
+    def _visible_q(self, user: Person) -> Q:
+        return Q(organization__in=organizations_of(user, *WIDE_ROLES))
+
 
 class BudgetCounterQuerySet(VisibleQuerySet):
     """Counters of visible budgets."""

@@ -2,10 +2,16 @@
 
 from celery import shared_task
 
-from costs.services import snapshots
+from costs.services import repricing, snapshots
 
 
 @shared_task(name="costs.refresh_prices", soft_time_limit=600, time_limit=660)
 def refresh_prices() -> int:
     """Import price files that are due; returns how many."""
     return snapshots.refresh_when_due()
+
+
+@shared_task(name="costs.repricing", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
+def run_repricing() -> int:
+    """Count and apply re-pricings that wait; returns how many were finished."""
+    return repricing.run_waiting()

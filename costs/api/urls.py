@@ -3,11 +3,25 @@
 from django.urls import URLPattern, URLResolver
 from rest_framework.routers import SimpleRouter
 
+from costs.api.prices import (
+    EstimateViewSet,
+    OverrideViewSet,
+    PriceViewSet,
+    RepricingViewSet,
+    ReviewViewSet,
+    UnpricedViewSet,
+)
 from costs.api.views import BudgetViewSet
 
 router = SimpleRouter()
 router.trailing_slash = "/?"  # the constructor knows only with and without
 router.register("budgets", BudgetViewSet, "budget")
+router.register("prices/overrides", OverrideViewSet, "price-override")
+router.register("prices/reviews", ReviewViewSet, "price-review")
+router.register("prices/reprice", RepricingViewSet, "repricing")
+router.register("prices/unpriced", UnpricedViewSet, "unpriced")
+router.register("prices", PriceViewSet, "price")
+router.register("cost/estimate", EstimateViewSet, "cost-estimate")
 
 app_name = "costs-api"
 urlpatterns: list[URLPattern | URLResolver] = [*router.urls]

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from analytics.console.format import exact_money, number
+from costs.bookshelf import catalogue_in_force
 from costs.models import PriceOverride
 from costs.pricing import PriceBook, RateCard, RateTier, default_book
 from costs.pricing import meters as m
@@ -65,7 +66,7 @@ class Row:
 
 @require_safe
 def model_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
-    """Models of the organization and the platform's, fifty a page, with their prices. Five queries."""
+    """Models of the organization and the platform's, fifty a page, with their prices. Six queries."""
     context, organization = frame(request, site, "Models")
     query, provider = (request.GET.get(name, "").replace("\0", "").strip()[:200] for name in ("q", "provider"))
     rows = _visible(request, organization)
@@ -133,7 +134,7 @@ class Prices:
 
 
 def _prices(request: HttpRequest, organization: Organization) -> Prices:
-    """One query."""
+    """Two queries, one more after price files were read."""
     rows = PriceOverride.objects.visible_to(person(request)).current(timezone.now())
     rows = rows.filter(Q(organization=organization) | Q(organization=None))
     known, usable = {}, []
@@ -144,7 +145,7 @@ def _prices(request: HttpRequest, organization: Organization) -> Prices:
             continue
         known[str(row.pk)] = row
     may_state = person(request).has_perm("costs.add_priceoverride")
-    return Prices(organization, default_book().with_overrides(usable), known, may_state)
+    return Prices(organization, default_book().with_catalogue(catalogue_in_force()).with_overrides(usable), known, may_state)
 
 
 def _row(model: Model, prices: Prices) -> Row:

@@ -161,6 +161,25 @@ GET    budgets/{whole_budget}                   401 404 200 404 200 200 200 200 
 PATCH  budgets/{whole_budget}                   401 403 403 404 200 200 200 403 200 404
 POST   budgets/{whole_budget}/archive           401 403 403 404 200 200 200 403 200 404
 
+GET    prices                                   401 200 200 200 200 200 200 200 200 200
+GET    prices/{rate}                            401 200 200 200 200 200 200 200 200 200
+GET    prices/history                           401 200 200 200 200 200 200 200 200 200
+GET    prices/snapshots                         401 200 200 200 200 200 200 200 200 200
+POST   prices/refresh                           401 403 403 403 403 403 200 403 403 403
+GET    prices/reviews                           401 200 200 200 200 200 200 200 200 200
+GET    prices/reviews/{review}                  401 200 200 200 200 200 200 200 200 200
+POST   prices/reviews/{review}/decide           401 403 403 403 403 403 200 403 403 403
+GET    prices/overrides                         401 403 200 403 200 200 200 200 200 200
+POST   prices/overrides                         401 403 403 403 201 201 201 403 201 201
+GET    prices/overrides/{override}              401 403 200 403 200 200 200 200 200 404
+POST   prices/overrides/{override}/end          401 403 403 403 200 200 200 403 200 404
+GET    prices/reprice                           401 403 200 403 200 200 200 200 200 200
+POST   prices/reprice                           401 403 403 403 202 202 202 403 202 202
+GET    prices/reprice/{repricing}               401 403 200 403 200 200 200 200 200 404
+POST   prices/reprice/{repricing}/apply         401 403 403 403 202 202 202 403 202 404
+GET    prices/unpriced                          401 403 200 403 200 200 200 200 200 200
+POST   cost/estimate                            401 200 200 200 200 200 200 200 200 200
+
 GET    declared-tags                            401 200 200 200 200 200 200 200 200 200
 POST   declared-tags                            401 403 403 403 201 201 201 403 201 201
 GET    declared-tags/{declared_tag}             401 200 200 200 200 200 200 200 200 404

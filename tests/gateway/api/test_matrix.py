@@ -1,6 +1,7 @@
 """The permission matrix, executed: every route × method × caller, on real rows, with real credentials."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain
 from typing import Any
@@ -25,8 +26,9 @@ from analytics.reports import service as reports
 from analytics.reports.models import Report, ReportDelivery
 from analytics.services import declare_tag
 from costs.api import urls as costs_urls
-from costs.models import Budget
+from costs.models import Budget, PriceOverride, PriceRate, PriceReview, PriceSnapshot, RepricingRun
 from costs.services.budgets import create_budget
+from costs.services.prices import set_price_override
 from gateway.api import urls
 from gateway.models import ImportRun, Job, RateLimit, Team
 from gateway.services.rate_limits import create_rate_limit
@@ -70,6 +72,8 @@ class Places(dict[str, Any]):
             "report_run": lambda: delivery_of(company).run_id, "delivery": lambda: delivery_of(company).pk,
             "alert": lambda: alert_of(company, "team").pk, "whole_alert": lambda: alert_of(company, "organization").pk,
             "rate_limit": lambda: rate_limit_of(company, "team").pk,
+            "rate": lambda: rate_of().pk, "review": lambda: review_of().pk,
+            "override": lambda: override_of(company).pk, "repricing": lambda: repricing_of(company).pk,
             "whole_rate_limit": lambda: rate_limit_of(company, "organization").pk,
         }  # fmt: skip
 
@@ -106,6 +110,34 @@ def anomaly_of(company: factories.Acme, dimension: str) -> Anomaly:
         company.organization, dimension=dimension, value=str(company.search.pk) if is_team else "",
         team=company.search.pk if is_team else None,
     )  # fmt: skip
+
+
+def rate_of() -> PriceRate:
+    """A rate of a public list; made at most once."""
+    fields = {"source": "litellm", "version": "1", "origin": "test", "digest": "0", "state": "accepted"}
+    snapshot, _ = PriceSnapshot.objects.get_or_create(**fields)
+    stated = {"source": "litellm", "provider": "acme", "model": "m", "meter": "input", "amount": Decimal("0.000001")}
+    return PriceRate.objects.get_or_create(snapshot=snapshot, **stated)[0]
+
+
+def review_of() -> PriceReview:
+    """A model that the lists differ about; made at most once."""
+    return PriceReview.objects.get_or_create(provider="acme", model="m")[0]
+
+
+def override_of(company: factories.Acme) -> PriceOverride:
+    """An own price of Acme; made at most once."""
+    found = PriceOverride.objects.filter(organization=company.organization).first()
+    return found or set_price_override(
+        organization=company.organization, provider="acme", model="m", actor=None, discount_percent=Decimal(5),
+        valid_from=datetime(2026, 11, 1, tzinfo=UTC),
+    )  # fmt: skip
+
+
+def repricing_of(company: factories.Acme) -> RepricingRun:
+    """A re-pricing of Acme that is counted; made at most once."""
+    found = RepricingRun.objects.filter(organization=company.organization).first()
+    return found or RepricingRun.objects.create(organization=company.organization, state="ready", **WINDOW)
 
 
 def budget_of(company: factories.Acme, scope: str) -> Budget:
@@ -231,6 +263,16 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST budgets": {"name": "Search", "scope": "team", "scope_value": str(company.search.pk), "amount": "10"},
         "PATCH budgets/{budget}": {"amount": "20"},
         "PATCH budgets/{whole_budget}": {"amount": "20"},
+        "POST prices/reviews/{review}/decide": {"state": "kept"},
+        "POST prices/overrides": {
+            "provider": "openai",
+            "model": "gpt-4o",
+            "discount_percent": "5",
+            "valid_from": "2026-11-01T00:00:00Z",
+        },
+        "POST prices/overrides/{override}/end": {"valid_to": "2027-01-01T00:00:00Z"},
+        "POST prices/reprice": WINDOW,
+        "POST cost/estimate": {"provider": "openai", "model": "gpt-4o", "usage": {"input_tokens": 1000}},
         "POST budgets/check": {"cost": "0.10"},
         "POST usage-records/{request}/scores": {"name": "helpfulness", "source": "review", "score": 0.8},
         "POST admin/analytics/anomalies": {"metrics": ["cost"], "min_score": 0.5},

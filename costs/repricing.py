@@ -1,0 +1,187 @@
+"""What a ledger line would cost by another book, and the adjusting entry that makes up the difference. Pure.
+
+An original line and its earlier adjusting entries together are what was charged so far. The new entry carries the new
+charges and takes back those that it replaces; charges that are the same stay as they are.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from costs.pricer import BookPricer
+from gateway.ledger.booking import TOKEN_COLUMNS, derived_id
+
+Line = Mapping[str, Any]
+ZERO = Decimal(0)
+FROM_FILE = "import:"
+"""Rates of lines whose cost came with an imported file: not ours to price anew."""
+_CONTEXT = re.compile(r"\b(speed|region)=([^:,]+)")
+_FROM_CHARGES = {
+    "web_search": "web_searches", "image_input": "image_input_tokens", "image_output": "image_output_tokens",
+    "request": "requests",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whose price list a line is priced by, and the model's name there."""
+
+    price_list: str
+    model: str
+
+
+@dataclass(slots=True)
+class Group:
+    """Lines of one team and model: what they cost, and what they would."""
+
+    team: str | None
+    model: str
+    currency: str
+    lines: int = 0
+    newly_priced: int = 0
+    before: Decimal = ZERO
+    after: Decimal = ZERO
+
+
+@dataclass(slots=True)
+class Count:
+    """A re-pricing so far. `changed` lines differ; `still_unpriced` have no price now either; `other_currency` would
+    change their currency and are left alone."""
+
+    lines: int = 0
+    changed: int = 0
+    still_unpriced: int = 0
+    other_currency: int = 0
+    groups: dict[tuple[str | None, str, str], Group] = field(default_factory=dict)
+
+    def add(self, line: Line, before: Decimal, after: Decimal, *, is_new: bool) -> None:
+        key = (line["team"], line["model_served"] or line["model_requested"], line["currency"])
+        group = self.groups.setdefault(key, Group(*key))
+        group.lines += 1
+        group.newly_priced += is_new
+        group.before += before
+        group.after += after
+
+    def as_json(self) -> dict[str, Any]:
+        """Decimals as text; groups by the size of their difference."""
+        groups = sorted(self.groups.values(), key=lambda one: (-abs(one.after - one.before), one.model, one.team or ""))
+        return {
+            "lines": self.lines, "changed": self.changed, "still_unpriced": self.still_unpriced,
+            "other_currency": self.other_currency, "before": _text(sum((one.before for one in groups), ZERO)),
+            "after": _text(sum((one.after for one in groups), ZERO)),
+            "difference": _text(sum((one.after - one.before for one in groups), ZERO)),
+            "groups": [
+                {"team": one.team, "model": one.model, "currency": one.currency, "lines": one.lines,
+                 "newly_priced": one.newly_priced, "before": _text(one.before), "after": _text(one.after),
+                 "difference": _text(one.after - one.before)}
+                for one in groups
+            ],
+        }  # fmt: skip
+
+    @classmethod
+    def of_json(cls, stored: Mapping[str, Any] | None) -> "Count":
+        """What `as_json` made; an empty count of None."""
+        count = cls()
+        if stored:
+            count.lines, count.changed = stored["lines"], stored["changed"]
+            count.still_unpriced, count.other_currency = stored["still_unpriced"], stored["other_currency"]
+            for one in stored["groups"]:
+                key = (one["team"], one["model"], one["currency"])
+                before, after = Decimal(one["before"]), Decimal(one["after"])
+                count.groups[key] = Group(*key, one["lines"], one["newly_priced"], before, after)
+        return count
+
+
+def adjustment(
+    line: Line, earlier: Sequence[Line], target: Target, pricer: BookPricer, run: str, count: Count
+) -> dict[str, Any] | None:
+    """The adjusting entry of `line`, given its `earlier` ones; None when nothing changes. Adds to `count`.
+
+    A line that used nothing, or whose cost came from a file, is left out. A price that is known is never taken back
+    because the book has lost it. The id derives from (line, run): the same run books a line once.
+    """
+    usage = _usage(line)
+    if not usage or any(str(charge["rate_id"]).startswith(FROM_FILE) for charge in line["charges"]):
+        return None
+    charged: list[Mapping[str, Any]] = [*line["charges"], *(charge for one in earlier for charge in one["charges"])]
+    known = [_decimal(one["cost"]) for one in (line, *earlier) if one["cost"] is not None]
+    before, was_listed = sum(known, ZERO), _sum(one["list_cost"] for one in (line, *earlier))
+    new = pricer.price(
+        usage, price_list=target.price_list, model=target.model, at=datetime.fromisoformat(line["started_at"]),
+        organization=line["organization"], context=_context(line),
+    )  # fmt: skip
+    count.lines += 1
+    if new["cost"] is None:
+        count.still_unpriced += 1
+        return None
+    if new["currency"] != line["currency"] and (charged or before):
+        count.other_currency += 1
+        return None
+    after = Decimal(new["cost"])
+    charges = _difference(new["charges"], charged)
+    count.add(line | {"currency": new["currency"]}, before, after, is_new=not known)
+    if known and not charges and after == before:
+        return None
+    count.changed += 1
+    listed = None if new["list_cost"] is None else _decimal(new["list_cost"]) - was_listed
+    return {
+        **line, **dict.fromkeys(TOKEN_COLUMNS, 0), "id": str(derived_id(UUID(line["id"]), f"reprice:{run}")),
+        "kind": "adjustment", "is_final": False, "corrects": line["id"], "booked_at": None, "charges": charges,
+        "cost": after - before, "list_cost": listed, "currency": new["currency"], "price_status": "priced",
+    }  # fmt: skip
+
+
+def _usage(line: Line) -> dict[str, int]:
+    """The line's usage by the keys of `costs.pricing.meters`; units without a column come from its charges."""
+    usage = {name: int(line[name]) for name in TOKEN_COLUMNS if line[name]}
+    for charge in line["charges"]:
+        if key := _FROM_CHARGES.get(str(charge["meter"])):
+            usage[key] = int(Decimal(str(charge["quantity"])))
+    return usage
+
+
+def _context(line: Line) -> dict[str, str]:
+    tier = line["service_tier_served"]
+    found = {"processing": "batch"} if tier == "batch" else {"service_tier": tier} if tier else {}
+    for charge in line["charges"]:
+        found.update(_CONTEXT.findall(str(charge["rate_id"])))
+    return found
+
+
+def _difference(new: Iterable[Mapping[str, Any]], charged: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """New charges and the old ones taken back; those that cancel each other are in neither."""
+    left = Counter(_key(charge, 1) for charge in new)
+    left.update(_key(charge, -1) for charge in charged)
+    for key in list(left):
+        against = (*key[:2], -key[2], key[3], -key[4], key[5])
+        both = min(left[key], left.get(against, 0)) if key != against else 0
+        left[key] -= both
+        left[against] -= both
+    names = ("meter", "rate_id", "quantity", "unit_price", "cost", "currency")
+    return [
+        dict(zip(names, (value if isinstance(value, str) else _text(value) for value in key), strict=True))
+        for key, times in left.items()
+        for _ in range(times)
+    ]
+
+
+def _key(charge: Mapping[str, Any], sign: int) -> tuple[Any, ...]:
+    quantity, price, cost = (_decimal(charge[name]) for name in ("quantity", "unit_price", "cost"))
+    return charge["meter"], charge["rate_id"], sign * quantity, price, sign * cost, charge["currency"]
+
+
+def _sum(values: Iterable[Any]) -> Decimal:
+    return sum((_decimal(value) for value in values if value is not None), ZERO)
+
+
+def _decimal(value: Any) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(str(value))
+
+
+def _text(amount: Decimal) -> str:
+    return format(amount, "f")

@@ -1,0 +1,268 @@
+"""Pricing a past period anew: counted first, applied when somebody says so. Both run in the background, in pieces.
+
+Each piece is one transaction: its adjusting entries, the count so far and the cursor, under the organization's lock. A
+process that is killed loses at most a piece, and the ids of the entries make a repeat the same entries.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import structlog
+from django.db import connection as django_connection
+from django.db import transaction
+from django.db.models import Q
+
+from costs.bookshelf import book_of
+from costs.choices import RepricingState
+from costs.models import RepricingRun
+from costs.pricer import BookPricer
+from costs.repricing import Count, Target, adjustment
+from gateway.ledger.booking import book
+from gateway.ledger.connect import connect
+from gateway.ledger.schema import TABLE
+from gateway.models import Job, Model, Organization, Provider, User
+from gateway.services import audit, jobs
+from gateway.services.audit import Actor
+from gateway.services.errors import Conflict, Invalid
+
+KIND = "costs.reprice"
+PIECE = 1_000
+LEASE_S = 120.0
+MAX_TRIES = 5
+MOST_GROUPS = 200
+log = structlog.get_logger(__name__)
+
+PIECE_SQL = f"""
+SELECT to_jsonb(l)::text FROM {TABLE} l
+WHERE l.organization = %(organization)s AND l.started_at >= %(start)s AND l.started_at < %(end)s AND l.kind = 'attempt'
+  AND (%(cursor)s::uuid IS NULL OR (l.started_at, l.id) > (gateway_uuid7_at(%(cursor)s::uuid), %(cursor)s::uuid))
+  AND (%(provider)s = '' OR l.provider = %(provider)s) AND (%(model)s = '' OR l.model_served = %(model)s)
+  AND (NOT %(only_unpriced)s OR l.price_status = 'unpriced')
+ORDER BY l.started_at, l.id LIMIT {PIECE}
+"""
+EARLIER_SQL = f"""
+SELECT to_jsonb(a)::text FROM {TABLE} a WHERE a.organization = %(organization)s AND a.started_at >= %(first)s
+  AND a.started_at <= %(last)s AND a.kind = 'adjustment' AND a.corrects = ANY(%(ids)s::uuid[])
+"""
+UNPRICED_SQL = f"""
+SELECT l.provider, coalesce(l.model_served, l.model_requested), count(*), sum(l.input_tokens)::bigint,
+  sum(l.output_tokens)::bigint, min(l.started_at), max(l.started_at)
+FROM {TABLE} l WHERE l.organization = %(organization)s AND l.started_at >= %(start)s AND l.started_at < %(end)s
+  AND l.kind = 'attempt' AND l.price_status = 'unpriced' AND NOT EXISTS (
+    SELECT FROM {TABLE} a WHERE a.ledger_shard = l.ledger_shard AND a.started_at = l.started_at
+      AND a.kind = 'adjustment' AND a.corrects = l.id AND a.price_status <> 'unpriced')
+GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT {MOST_GROUPS}
+"""
+
+
+@transaction.atomic
+def request_repricing(
+    *, organization: Organization, actor: Actor, start: datetime, end: datetime, provider: str = "", model: str = "",
+    only_unpriced: bool = False,
+) -> RepricingRun:  # fmt: skip
+    """Have the difference of `[start, end)` counted. Nothing is booked by it. Raises `Invalid`."""
+    if end <= start:
+        raise Invalid("period_invalid", "The period must end after it begins.", field="end")
+    run = RepricingRun.objects.create(
+        organization=organization, start=start, end=end, provider=provider, model=model, only_unpriced=only_unpriced,
+        created_by=actor if isinstance(actor, User) else None,
+    )  # fmt: skip
+    jobs.enqueue(KIND, f"count:{run.pk}", organization=organization, requested_by=run.created_by)
+    after = {"start": start, "end": end, "provider": provider, "model": model, "only_unpriced": only_unpriced}
+    audit.record(organization=organization, actor=actor, verb="repricing.requested", target=run, after=after)
+    return run
+
+
+@transaction.atomic
+def apply_repricing(*, run: RepricingRun, actor: Actor) -> RepricingRun:
+    """Book what was counted as adjusting entries, by the prices of now. A run that is being applied, or is, stays so.
+    Raises `Conflict` while it is counted, and when it failed."""
+    locked = RepricingRun.objects.select_for_update().get(pk=run.pk)
+    if locked.state in (RepricingState.APPLYING, RepricingState.APPLIED):
+        return locked
+    if locked.state != RepricingState.READY:
+        raise Conflict("repricing_not_ready", f"This re-pricing is {locked.state}; only a counted one can be applied.")
+    locked.state, locked.cursor = RepricingState.APPLYING, None
+    locked.applied_by = actor if isinstance(actor, User) else None
+    locked.save()
+    jobs.enqueue(KIND, f"apply:{run.pk}", organization=locked.organization, requested_by=locked.applied_by)
+    audit.record(
+        organization=locked.organization, actor=actor, verb="repricing.applied", target=locked,
+        after={"difference": (locked.counted or {}).get("difference")},
+    )  # fmt: skip
+    return locked
+
+
+# ---- background ------------------------------------------------------------------------------------------------------
+def run_waiting() -> int:
+    """Work on what waits, oldest first; returns how many were finished."""
+    done = 0
+    for period in jobs.waiting(KIND):
+        job = jobs.claim(KIND, period, LEASE_S)
+        if job is not None:
+            done += _run(job)
+    return done
+
+
+def _run(job: Job) -> int:
+    step, _, identity = job.period.partition(":")
+    run = RepricingRun.objects.select_related("organization").filter(pk=identity).first()
+    if run is None:
+        jobs.fail(job, "the run is gone")
+        return 0
+    try:
+        _work(job, run, books=step == "apply")
+    except jobs.ClaimLost:
+        log.warning("repricing_taken_over", run=identity)
+        return 0
+    except Exception as error:
+        log.exception("repricing_failed", run=identity, tries=job.fence)
+        if job.fence >= MAX_TRIES:
+            reason = f"{type(error).__name__}: given up after {job.fence} tries; the log has the reason"
+            jobs.fail(job, reason)
+            RepricingRun.objects.filter(pk=run.pk).update(state=RepricingState.FAILED, error=reason)
+        return 0
+    return 1
+
+
+def _work(job: Job, run: RepricingRun, *, books: bool) -> None:
+    pricer, targets = BookPricer(), _targets(run.organization)
+    pricer.book = book_of(run.organization)
+    name = "applied" if books else "counted"
+    with connect() as connection:
+        while _piece(connection, run, pricer, targets, name):
+            jobs.extend(job, LEASE_S, _progress(connection, run))
+    state = RepricingState.APPLIED if books else RepricingState.READY
+    with transaction.atomic():
+        jobs.finish(job, {"run": str(run.pk)})
+        changes: dict[str, Any] = {"state": state, "cursor": None}
+        run.refresh_from_db()
+        if getattr(run, name) is None:
+            changes[name] = Count().as_json()
+        if books:
+            changes["applied_at"] = datetime.now(run.start.tzinfo)
+        RepricingRun.objects.filter(pk=run.pk).update(**changes)
+
+
+def _piece(
+    connection: psycopg.Connection[Any], run: RepricingRun, pricer: BookPricer, targets: "Targets", name: str
+) -> bool:
+    """Deal with the next lines; False when there are none left."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"reprice:{run.organization_id}"])
+        row = connection.execute(
+            f"SELECT cursor, {name}::text FROM costs_repricingrun WHERE id = %s FOR UPDATE", [run.pk]
+        ).fetchone()
+        assert row is not None
+        lines = _lines(connection, PIECE_SQL, _parameters(run) | {"cursor": row[0]})
+        if not lines:
+            return False
+        count = Count.of_json(json.loads(row[1]) if row[1] else None)
+        entries = list(_entries(connection, run, lines, pricer, targets, count))
+        if entries and name == "applied":
+            book(connection, entries, source=f"reprice:{run.pk}")
+        connection.execute(
+            f"UPDATE costs_repricingrun SET cursor = %s, {name} = %s::jsonb, updated_at = now() WHERE id = %s",
+            [lines[-1]["id"], json.dumps(count.as_json()), run.pk],
+        )
+    return True
+
+
+def _entries(
+    connection: psycopg.Connection[Any], run: RepricingRun, lines: list[dict[str, Any]], pricer: BookPricer,
+    targets: "Targets", count: Count,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    known: dict[str, list[dict[str, Any]]] = {}
+    where = {
+        "organization": run.organization_id, "ids": [line["id"] for line in lines],
+        "first": lines[0]["started_at"], "last": lines[-1]["started_at"],
+    }  # fmt: skip
+    for one in _lines(connection, EARLIER_SQL, where):
+        known.setdefault(one["corrects"], []).append(one)
+    for line in lines:
+        entry = adjustment(line, known.get(line["id"], ()), targets.of(line), pricer, str(run.pk), count)
+        if entry is not None:
+            yield entry
+
+
+def _lines(connection: psycopg.Connection[Any], statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [json.loads(row[0], parse_float=Decimal) for row in connection.execute(statement, parameters)]
+
+
+def _parameters(run: RepricingRun) -> dict[str, Any]:
+    return {
+        "organization": run.organization_id, "start": run.start, "end": run.end, "provider": run.provider,
+        "model": run.model, "only_unpriced": run.only_unpriced,
+    }  # fmt: skip
+
+
+def _progress(connection: psycopg.Connection[Any], run: RepricingRun) -> float:
+    """How far the cursor is in the period, by time."""
+    row = connection.execute(
+        "SELECT extract(epoch FROM gateway_uuid7_at(cursor)) FROM costs_repricingrun WHERE id = %s", [run.pk]
+    ).fetchone()
+    assert row is not None
+    span = run.end.timestamp() - run.start.timestamp()
+    return min(1.0, max(0.0, (float(row[0]) - run.start.timestamp()) / span))
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Price list and upstream name of what lines name: their provider's slug and the model as it is called here."""
+
+    price_lists: Mapping[str, str]
+    names: Mapping[tuple[str, str], str]
+
+    def of(self, line: Mapping[str, Any]) -> Target:
+        """What a line is priced by; what is not known any more by its own words."""
+        provider = line["provider"] or ""
+        model = line["model_served"] or line["model_requested"]
+        return Target(self.price_lists.get(provider, provider), self.names.get((provider, model), model))
+
+
+def _targets(organization: Organization) -> Targets:
+    """The organization's providers and models before the platform's of the same name. Two queries."""
+    scope = Q(organization=organization) | Q(organization=None)
+    providers = sorted(Provider.objects.filter(scope), key=lambda one: one.organization_id is not None)
+    models = sorted(
+        Model.objects.filter(scope).select_related("provider"), key=lambda one: one.organization_id is not None
+    )
+    return Targets(
+        {one.slug: one.price_list or one.kind for one in providers},
+        {(one.provider.slug, one.name): one.upstream_name for one in models},
+    )
+
+
+# ---- the queue of what has no price ----------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """Lines of one provider and model without a price. `has_price_now`: counting a re-pricing would find one."""
+
+    provider: str
+    model: str
+    lines: int
+    input_tokens: int
+    output_tokens: int
+    first_at: datetime
+    last_at: datetime
+    has_price_now: bool
+
+
+def unpriced(*, organization: Organization, start: datetime, end: datetime) -> list[Unpriced]:
+    """What has no price in `[start, end)`, most lines first, at most `MOST_GROUPS`. Lines that an adjusting entry has
+    priced are not in it."""
+    shelf, targets = book_of(organization), _targets(organization)
+    with django_connection.cursor() as cursor:
+        cursor.execute(UNPRICED_SQL, {"organization": organization.pk, "start": start, "end": end})
+        rows = cursor.fetchall()
+    found = []
+    for provider, model, lines, given, taken, first, last in rows:
+        target = targets.of({"provider": provider, "model_served": model})
+        card = shelf.resolve(target.price_list, target.model, last, organization=str(organization.pk))
+        found.append(Unpriced(provider or "", model, lines, given, taken, first, last, card is not None))
+    return found
