@@ -18,6 +18,7 @@ ORDER = (
     "freshness",
     "home",
     "pages",
+    "pricing",
     "forecast",
     "anomaly",
     "incidents",
