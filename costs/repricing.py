@@ -124,7 +124,7 @@ def adjustment(
         return None
     after = Decimal(new["cost"])
     charges = _difference(new["charges"], charged)
-    count.add(line | {"currency": new["currency"]}, before, after, is_new=not known)
+    count.add({**line, "currency": new["currency"]}, before, after, is_new=not known)
     if known and not charges and after == before:
         return None
     count.changed += 1

@@ -73,7 +73,7 @@ class RefreshSerializer(serializers.Serializer):
 class DifferenceSerializer(serializers.Serializer):
     """One rate that the lists state differently, per unit; `percent` of the dearer."""
 
-    context = serializers.CharField()
+    context: Any = serializers.CharField()
     above_tokens = serializers.IntegerField()
     meter = serializers.CharField()
     first = serializers.CharField()
@@ -109,7 +109,7 @@ class DecisionSerializer(Input):
     note = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
 
 
-_OVERRIDE = {
+_OVERRIDE: dict[str, Any] = {
     "id": ID, "organization": ID, "provider": "openai", "model": "gpt-4o*", "prices": {}, "currency": "USD",
     "valid_from": "2026-11-01T00:00:00Z", "valid_to": None, "discount_percent": "12.5000", "source": "Contract 4711",
     "note": "", "created_at": "2026-10-28T09:00:00Z",
@@ -196,7 +196,7 @@ class EstimateRequestSerializer(Input):
     provider = serializers.CharField(max_length=60)
     model = serializers.CharField(max_length=200)
     usage = UsageSerializer()
-    context = ContextSerializer(required=False, default=dict)
+    context: Any = ContextSerializer(required=False, default=dict)
     at = serializers.DateTimeField(required=False, help_text="When the call begins. Default: now.")
 
 

@@ -194,7 +194,7 @@ class UnpricedViewSet(Resource):
         end = asked.validated_data.get("end") or timezone.now()
         start = asked.validated_data.get("start") or end - timedelta(days=30)
         found = repricing.unpriced(organization=self.organization, start=start, end=end)
-        page = self.paginate_queryset(found)  # type: ignore[arg-type]
+        page = self.paginate_queryset(found)
         return self.get_paginated_response(shapes.UnpricedSerializer(page, many=True).data)
 
 

@@ -145,7 +145,9 @@ def _prices(request: HttpRequest, organization: Organization) -> Prices:
             continue
         known[str(row.pk)] = row
     may_state = person(request).has_perm("costs.add_priceoverride")
-    return Prices(organization, default_book().with_catalogue(catalogue_in_force()).with_overrides(usable), known, may_state)
+    return Prices(
+        organization, default_book().with_catalogue(catalogue_in_force()).with_overrides(usable), known, may_state
+    )
 
 
 def _row(model: Model, prices: Prices) -> Row:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from costs.alerts import BudgetSource, PriceFileSource
-from costs.console import budgets, keys, marks, models
+from costs.console import budgets, keys, marks, models, prices
 from costs.console.limits import limits_of
 from costs.pricesahead import price_steps
 from gateway.console.parts import Mark, PriceStep, SpendingLimit, Use
@@ -24,12 +24,29 @@ class CostsConsole(ConsoleProvider):
         Page("keys/<uuid:key_id>/edit/", keys.key_edit, "key_edit", "gateway.virtualkey"),
         Page("keys/<uuid:key_id>/rotate/", keys.key_rotate, "key_rotate", "gateway.virtualkey"),
         Page("keys/<uuid:key_id>/revoke/", keys.key_revoke, "key_revoke", "gateway.virtualkey"),
+        Page("prices/", prices.price_list, "prices"),
+        Page("prices/history/", prices.price_history, "price_history"),
+        Page("prices/reviews/", prices.price_reviews, "price_reviews"),
+        Page("prices/repricing/", prices.price_repricing, "price_repricing"),
         Page("models/", models.model_list, "models", "gateway.model"),
         Page("models/discover/", models.model_discover, "model_discover", "gateway.model"),
     )
     navigation = (
         NavEntry("Budgets", "admin:budgets", "wallet", Section.OVERVIEW, 54, also=("admin:costs_budget_changelist",)),
         NavEntry("Keys", "admin:keys", "key", Section.GATEWAY, 10, also=("admin:gateway_virtualkey_changelist",)),
+        NavEntry(
+            "Prices",
+            "admin:prices",
+            "tag",
+            Section.GATEWAY,
+            35,
+            also=(
+                "admin:price_history",
+                "admin:price_reviews",
+                "admin:price_repricing",
+                "admin:costs_priceoverride_changelist",
+            ),
+        ),
         NavEntry("Models", "admin:models", "cube", Section.GATEWAY, 30, also=("admin:gateway_model_changelist",)),
     )
 

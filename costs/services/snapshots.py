@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -148,7 +149,7 @@ def _book(snapshot: PriceSnapshot, statements: Sequence[Statement]) -> None:
     rows = PriceRate.objects.filter(source=snapshot.source, valid_to=None).defer("snapshot", "currency")
     open_rows = {_subject(row): row for row in rows}
     opened: list[Statement] = []
-    closed: dict[datetime, list[object]] = {}
+    closed: dict[datetime, list[UUID]] = {}
     is_first = not open_rows
     for one in statements:
         row = open_rows.get(one.subject)

@@ -1,0 +1,113 @@
+"""The pages of prices: lists and history, the review queue, re-pricing; what they say, to whom, at what cost."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from costs.models import PriceRate, PriceReview, PriceSnapshot, RepricingRun
+from costs.repricing import Count
+from gateway.models import Job
+from tests.console.company import Company
+from tests.console.conftest import SignIn
+
+URL = "/admin/prices/"
+CUT = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def rates() -> None:
+    snapshot = PriceSnapshot.objects.create(source="litellm", version="7", origin="test", digest="0", state="accepted")
+    common: dict[str, Any] = {"source": "litellm", "provider": "acme", "model": "big", "snapshot": snapshot}
+    rows = [
+        PriceRate(meter="input", amount=Decimal("0.000004"), valid_to=CUT, **common),
+        PriceRate(meter="input", amount=Decimal("0.000003"), valid_from=CUT, **common),
+        PriceRate(meter="input", amount=Decimal("0.000006"), above_tokens=200_000, **common),
+        PriceRate(meter="output", amount=Decimal("0.0000015"), context="service_tier=flex,region=eu", **common),
+    ]
+    PriceRate.objects.bulk_create(rows)
+
+
+def review(**changes: Any) -> PriceReview:
+    one = {"context": "", "above_tokens": -1, "meter": "input", "first": "0.0000025", "second": "0.000003"}
+    fields = {"provider": "openai", "model": "gpt-4o", "largest_percent": Decimal("16.67"), "differences": [one]}
+    return PriceReview.objects.create(**(fields | changes))
+
+
+def test_a_console_without_lists_says_what_brings_them(company: Company, sign_in: SignIn) -> None:
+    assert "manage.py refresh_prices does it now" in sign_in("bob").get(URL).content.decode()
+
+
+def test_the_list_shows_what_is_in_force(company: Company, rates: None, sign_in: SignIn) -> None:
+    text = sign_in("bob").get(URL, {"q": "BIG"}).content.decode()
+
+    assert ("$3.00" in text, "$4.00" in text) == (True, False)
+    assert "input above 200,000 $6.00" in text
+    assert "<td>flex, in eu</td>" in text
+    assert ("since" in text, "2026-06-01" in text, "litellm 7, read" in text) == (True, True, True)
+    assert "No price matches" in sign_in("bob").get(URL, {"q": "nothing"}).content.decode()
+
+
+def test_the_history_shows_what_was(company: Company, rates: None, sign_in: SignIn) -> None:
+    text = sign_in("bob").get(f"{URL}history/", {"provider": "acme", "model": "big"}).content.decode()
+
+    assert [price in text for price in ("$4.00", "$3.00", "$6.00", "$1.50")] == [True] * 4
+    assert "No list names this model" in sign_in("bob").get(f"{URL}history/", {"model": "x"}).content.decode()
+
+
+def test_every_list_costs_few_queries(
+    company: Company, rates: None, sign_in: SignIn, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    review()
+    client = sign_in("alice")
+    for path in ("", "history/?provider=acme&model=big", "reviews/", "repricing/"):
+        client.get(f"{URL}{path}")
+        with django_assert_max_num_queries(14):
+            assert client.get(f"{URL}{path}").status_code == 200
+
+
+def test_superusers_decide_reviews_and_others_see_them(company: Company, sign_in: SignIn) -> None:
+    row = review()
+    page, root = f"{URL}reviews/", sign_in("root")
+
+    assert "Take second" in root.get(page).content.decode()
+    assert "Take second" not in sign_in("alice").get(page).content.decode()
+    assert sign_in("alice").post(page, {"review": row.pk, "decision": "taken"}).status_code == 403
+    root.post(page, {"review": row.pk, "decision": "taken"})
+
+    row.refresh_from_db()
+    assert row.state == "taken"
+    assert "Nothing here" in root.get(page).content.decode()
+
+
+def test_a_period_is_counted_and_applied_from_the_page(company: Company, sign_in: SignIn) -> None:
+    page, alice = f"{URL}repricing/", sign_in("alice")
+
+    alice.post(page, {"start": "2026-11-01", "end": "2026-11-07", "only_unpriced": "1"})
+    alice.post(page, {"start": "then", "end": "2026-11-07"})
+
+    run = RepricingRun.objects.get()
+    assert (run.start, run.end - run.start, run.only_unpriced) == (
+        datetime(2026, 11, 1, tzinfo=UTC), timedelta(days=7), True
+    )  # fmt: skip
+    assert Job.objects.filter(kind="costs.reprice", period=f"count:{run.pk}").exists()
+    count = Count(lines=3, changed=2)
+    line = {"team": str(company.teams["support"].pk), "model_served": "gpt-4o", "currency": "USD"}
+    count.add(line, Decimal("7.5"), Decimal("5.25"), is_new=False)
+    RepricingRun.objects.update(state="ready", counted=count.as_json())
+    text = alice.get(page).content.decode()
+    assert "2 of 3 calls change: -$2.25 in all." in text.replace("−", "-")
+    assert [words in text for words in ("$7.50", "$5.25", "2026-11-07")] == [True] * 3
+    alice.post(page, {"apply": run.pk})
+    run.refresh_from_db()
+    assert run.state == "applying"
+
+
+def test_re_pricing_is_for_who_sees_all_and_written_by_administrators(company: Company, sign_in: SignIn) -> None:
+    page = f"{URL}repricing/"
+
+    assert (sign_in("bob").get(page).status_code, sign_in("carol").get(page).status_code) == (403, 200)
+    assert "Count the difference" not in sign_in("carol").get(page).content.decode()
+    assert sign_in("carol").post(page, {"start": "2026-11-01", "end": "2026-11-07"}).status_code == 403
