@@ -29,7 +29,9 @@ WITHOUT_OUTPUT = frozenset({OPENAI_EMBEDDINGS})
 MAX_CHOICES = 128
 NOBODY: frozenset[str] = frozenset()
 _IMAGE = re.compile(rb"data:image/[a-z0-9.+-]{1,20};base64,[A-Za-z0-9+/=]*")
-_STANDARD_TIERS = frozenset({"auto", "default", "standard", "standard_only"})
+_STANDARD_TIERS = frozenset({"auto", "default", "standard", "standard_only", "global"})
+_ASKED = {"service_tier": "service_tier", "speed": "speed", "region": "inference_geo"}
+"""What chooses a price → the field of the call that asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +167,19 @@ def _worst_of_media(call: "Call", pricer: "BookPricer", at: datetime, targets: "
 
 
 def _cards(target: "Target", pricer: "BookPricer", at: datetime, call: "Call") -> list[RateCard]:
-    """The card of the standard tier, and of the tier asked for: which one is served, the vendor decides. None that has
-    no rate for what the call uses."""
-    key, tier = call.key, call.fields.get("service_tier")
+    """The card of the standard price, and of the tier, speed and region asked for: what is served, the vendor decides.
+    None that has no rate for what the call uses."""
+    key = call.key
     assert key is not None
+    asked = {
+        name: value
+        for name, field in _ASKED.items()
+        if isinstance(value := call.fields.get(field), str) and value not in _STANDARD_TIERS
+    }
     price_list, model = target.provider.price_list, target.upstream_name
     found = [pricer.card(price_list, model, at, key.organization)]
-    if isinstance(tier, str) and tier not in _STANDARD_TIERS:
-        found.append(pricer.card(price_list, model, at, key.organization, {"service_tier": tier}))
+    if asked:
+        found.append(pricer.card(price_list, model, at, key.organization, asked))
     return [card for card in found if card is not None and _serves(bounds_of(card), call)]
 
 

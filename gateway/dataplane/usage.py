@@ -38,17 +38,19 @@ _ENCODED_FILE = re.compile(rb"[A-Za-z0-9+/]{4096,}={0,2}")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts by the ledger's column names, and where they come from. `speed`: of a vendor that has two."""
+    """Token counts by the ledger's column names, and where they come from. `speed`: of a vendor that has two;
+    `region`: where the answer was made, of a vendor that says so."""
 
     tokens: dict[str, int]
     source: str
     service_tier: str | None = None
     speed: str | None = None
+    region: str | None = None
 
     @property
     def context(self) -> dict[str, str]:
         """What was served, by which the price is chosen."""
-        found = {"service_tier": self.service_tier, "speed": self.speed}
+        found = {"service_tier": self.service_tier, "speed": self.speed, "region": self.region}
         return {name: value for name, value in found.items() if value}
 
 
@@ -129,8 +131,8 @@ def reported_messages(usage: Mapping[str, Any]) -> Usage | None:
     tools = usage.get("server_tool_use")
     if isinstance(tools, dict) and (searches := _count(tools.get("web_search_requests"))):
         tokens["web_searches"] = searches
-    tier, speed = usage.get("service_tier"), usage.get("speed")
-    return Usage(tokens, "reported", tier if isinstance(tier, str) else None, speed if isinstance(speed, str) else None)
+    served = (usage.get(name) for name in ("service_tier", "speed", "inference_geo"))
+    return Usage(tokens, "reported", *(value if isinstance(value, str) else None for value in served))
 
 
 def is_something(usage: Mapping[str, Any]) -> bool:

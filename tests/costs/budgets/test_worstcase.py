@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from costs.budgets.worstcase import (
     STATE_TOKENS,
     TOOLS_TOKENS,
     Worst,
+    _cards,
     bounds_of,
     input_bound,
     output_limit,
 )
+from costs.pricer import BookPricer
 from costs.pricing import default_book, price_with, upper_bound
 from gateway.dataplane.call import Call, new_call, parse
 from gateway.dataplane.endpoints import ENDPOINTS
@@ -117,6 +120,22 @@ def test_output_is_bounded_by_what_is_asked_and_what_targets_make(
     call.candidates = tuple(Target("m", "m", provider, max_output_tokens=most) for most in made)
 
     assert output_limit(call, 4096) == limit
+
+
+@pytest.mark.parametrize(
+    ("asked", "output"),
+    [(b"", ["0.000025"]), (b'"inference_geo": "global", ', ["0.000025"]),
+     (b'"inference_geo": "us", ', ["0.000025", "0.0000275"])],
+)  # fmt: skip
+def test_the_region_asked_for_is_bounded_too(asked: bytes, output: list[str]) -> None:
+    """US inference of Claude Opus 4.6 costs 1.1 times as much (Anthropic API documentation, "Data residency")."""
+    call: Any = call_of(b'{"model": "m", ' + asked + b'"messages": []}')
+    call.key = SimpleNamespace(organization="acme")
+    target: Any = SimpleNamespace(provider=SimpleNamespace(price_list="anthropic"), upstream_name="claude-opus-4-6")
+
+    found = _cards(target, BookPricer(), AT, call)
+
+    assert [card.tiers[-1].rates["output"].unit_price for card in found] == list(map(Decimal, output))
 
 
 def test_embeddings_make_no_output() -> None:

@@ -72,6 +72,22 @@ def test_anthropics_searches_and_fast_mode_are_billed() -> None:
     assert (priced.total, priced.status) == (Decimal("0.2624"), "priced")
 
 
+def test_anthropics_region_raises_the_price() -> None:
+    """Shape and 1.1x: Anthropic API documentation, "Data residency", `usage.inference_geo`."""
+    said = {"input_tokens": 1000, "output_tokens": 1000, "service_tier": "standard", "inference_geo": "us"}
+
+    found = reported_messages(said)
+
+    assert found is not None
+    assert found.context == {"service_tier": "standard", "region": "us"}
+    priced = price(found.tokens, provider="anthropic", model="claude-opus-4-6", at=AT, context=found.context)
+    # 1,000 x $5 x 1.1 + 1,000 x $25 x 1.1 a million
+    assert (priced.total, priced.status, priced.flags) == (Decimal("0.033"), "priced", ())
+    anywhere = {**found.context, "region": "not_available"}
+    old = price(found.tokens, provider="anthropic", model="claude-opus-4-6", at=AT, context=anywhere)
+    assert (old.total, old.flags) == (Decimal("0.03"), ())
+
+
 def test_openais_searches_are_billed_and_opened_pages_are_not() -> None:
     """Shape: OpenAI, "Web search", output and citations."""
     output: list[dict[str, Any]] = [
