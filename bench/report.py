@@ -23,6 +23,7 @@ ORDER = (
     "anomaly",
     "incidents",
     "exports",
+    "allocation",
     "start",
     "outages",
     "soak",

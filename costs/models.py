@@ -359,3 +359,20 @@ class UnpricedPolicy(Record):
 
     def __str__(self) -> str:
         return f"{self.team or self.organization}: {self.rule}"
+
+
+from costs.allocation.models import (  # noqa: E402  (each subject keeps its models)
+    AllocationRule,
+    CostCenter,
+    DirectCenter,
+    Statement,
+    StatementCorrection,
+    StatementItem,
+    StatementStatus,
+)
+
+__all__ = [
+    "AllocationRule", "Budget", "BudgetCounter", "BudgetLease", "CostCenter", "DirectCenter", "PriceOverride",
+    "PriceRate", "PriceReview", "PriceSnapshot", "RepricingRun", "Statement", "StatementCorrection", "StatementItem",
+    "StatementStatus", "UnpricedPolicy",
+]  # fmt: skip

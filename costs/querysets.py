@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 from django.db.models import Exists, OuterRef, Q
 
-from gateway.querysets import WIDE_ROLES, VisibleQuerySet, organizations_of
+from gateway.choices import Role
+from gateway.querysets import WIDE_ROLES, VisibleQuerySet, memberships_of, organizations_of
 
 if TYPE_CHECKING:
     from gateway.querysets import Person
@@ -67,3 +68,29 @@ class UnpricedPolicyQuerySet(VisibleQuerySet):
 
     def _visible_q(self, user: Person) -> Q:
         return Q(organization__in=organizations_of(user))
+
+
+class WideQuerySet(VisibleQuerySet):
+    """What is about the whole organization: owners, administrators and analysts."""
+
+    def _visible_q(self, user: Person) -> Q:
+        return Q(organization__in=organizations_of(user, *WIDE_ROLES))
+
+
+class CostCenterQuerySet(VisibleQuerySet):
+    """Owners, administrators and analysts see the organization's, managers their team's, everyone the ones they own."""
+
+    def _visible_q(self, user: Person) -> Q:
+        wide = Q(organization__in=organizations_of(user, *WIDE_ROLES))
+        team = Q(team__in=memberships_of(user, Role.MANAGER).values("team_id"))
+        return wide | team | Q(owner_id=user.pk, organization__in=organizations_of(user))
+
+
+class StatementItemQuerySet(VisibleQuerySet):
+    """Lines of the cost centres that one sees; what has none is the organization's."""
+
+    def _visible_q(self, user: Person) -> Q:
+        from costs.models import CostCenter  # of the same app: needed at call time only
+
+        centers = Exists(CostCenter.objects.visible_to(user).filter(pk=OuterRef("cost_center_id")))
+        return Q(centers) | Q(statement__organization__in=organizations_of(user, *WIDE_ROLES))

@@ -11,7 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from analytics.metrics import DIMENSIONS, MEASURES  # noqa: E402
+from analytics.metrics import DIMENSIONS, MEASURES, declare  # noqa: E402
+from costs.allocation.dimension import COST_CENTER  # noqa: E402
+
+declare(COST_CENTER)  # what an app declares in its `AppConfig.ready()`
 
 PAGE = ROOT / "docs" / "reference" / "measures.md"
 

@@ -1,8 +1,9 @@
 """Paths of costs under `/api/v1/`; a slash at the end is optional."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
+from costs.api.allocation import AllocationRuleViewSet, AllocationView, CostCenterViewSet, StatementViewSet
 from costs.api.prices import (
     EstimateViewSet,
     OverrideViewSet,
@@ -22,6 +23,12 @@ router.register("prices/reprice", RepricingViewSet, "repricing")
 router.register("prices/unpriced", UnpricedViewSet, "unpriced")
 router.register("prices", PriceViewSet, "price")
 router.register("cost/estimate", EstimateViewSet, "cost-estimate")
+router.register("cost-centers", CostCenterViewSet, "cost-center")
+router.register("allocation-rules", AllocationRuleViewSet, "allocation-rule")
+router.register("cost/statements", StatementViewSet, "statement")
 
 app_name = "costs-api"
-urlpatterns: list[URLPattern | URLResolver] = [*router.urls]
+urlpatterns: list[URLPattern | URLResolver] = [
+    *router.urls,
+    re_path(r"^cost/allocation/?$", AllocationView.as_view(), name="cost-allocation"),
+]

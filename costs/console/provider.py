@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from costs.alerts import BudgetSource, PriceFileSource
-from costs.console import budgets, keys, marks, models, prices
+from costs.console import allocation, budgets, keys, marks, models, prices
 from costs.console.limits import limits_of
 from costs.pricesahead import price_steps
 from gateway.console.parts import Mark, PriceStep, SpendingLimit, Use
@@ -28,11 +28,17 @@ class CostsConsole(ConsoleProvider):
         Page("prices/history/", prices.price_history, "price_history"),
         Page("prices/reviews/", prices.price_reviews, "price_reviews"),
         Page("prices/repricing/", prices.price_repricing, "price_repricing"),
+        Page("allocation/", allocation.allocation_page, "allocation"),
+        Page("allocation/statements/", allocation.statement_make, "statement_make"),
+        Page("allocation/statements/<uuid:statement_id>/", allocation.statement_page, "statement"),
+        Page("allocation/statements/<uuid:statement_id>/<str:form>/", allocation.statement_file, "statement_file"),
+        Page("allocation/rules/<uuid:rule_id>/end/", allocation.rule_end, "allocation_rule_end"),
         Page("models/", models.model_list, "models", "gateway.model"),
         Page("models/discover/", models.model_discover, "model_discover", "gateway.model"),
     )
     navigation = (
         NavEntry("Budgets", "admin:budgets", "wallet", Section.OVERVIEW, 54, also=("admin:costs_budget_changelist",)),
+        NavEntry("Allocation", "admin:allocation", "split", Section.OVERVIEW, 55, also=("admin:statement",)),
         NavEntry("Keys", "admin:keys", "key", Section.GATEWAY, 10, also=("admin:gateway_virtualkey_changelist",)),
         NavEntry(
             "Prices",

@@ -74,6 +74,8 @@ PAGES = (
     "/admin/prices/history/?provider=openai&model=gpt-4o",
     "/admin/prices/reviews/?organization=acme",
     "/admin/prices/repricing/?organization=acme",
+    "/admin/allocation/?organization=acme",
+    "/admin/allocation/?organization=newcomer",
     "/admin/rate-limits/",
     "/admin/gateway/ratelimit/",
     "/admin/gateway/ratelimit/add/",

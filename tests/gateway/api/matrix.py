@@ -179,6 +179,23 @@ GET    prices/reprice/{repricing}               401 403 200 403 200 200 200 200 
 POST   prices/reprice/{repricing}/apply         401 403 403 403 202 202 202 403 202 404
 GET    prices/unpriced                          401 403 200 403 200 200 200 200 200 200
 POST   cost/estimate                            401 200 200 200 200 200 200 200 200 200
+GET    cost-centers                             401 200 200 200 200 200 200 200 200 200
+POST   cost-centers                             401 403 403 403 201 201 201 403 201 201
+GET    cost-centers/{cost_center}               401 404 200 200 200 200 200 200 200 404
+GET    cost-centers/{ads_cost_center}           401 404 200 404 200 200 200 200 200 404
+PATCH  cost-centers/{cost_center}               401 403 403 403 200 200 200 403 200 404
+POST   cost-centers/{cost_center}/archive       401 403 403 403 409 409 409 403 409 404
+GET    allocation-rules                         401 403 200 403 200 200 200 200 200 200
+POST   allocation-rules                         401 403 403 403 201 201 201 403 201 400
+GET    allocation-rules/{allocation_rule}       401 403 200 403 200 200 200 200 200 404
+PATCH  allocation-rules/{allocation_rule}       401 403 403 403 200 200 200 403 200 404
+POST   allocation-rules/{allocation_rule}/end   401 403 403 403 200 200 200 403 200 404
+POST   cost/allocation                          401 403 200 403 200 200 200 200 200 200
+GET    cost/statements                          401 403 200 403 200 200 200 200 200 200
+POST   cost/statements                          401 403 403 403 201 201 201 403 201 201
+GET    cost/statements/{statement}              401 403 200 403 200 200 200 200 200 404
+POST   cost/statements/{statement}/lock         401 403 403 403 200 200 200 403 200 404
+GET    cost/statements/{statement}/download     401 403 200 403 200 200 200 200 200 404
 
 GET    declared-tags                            401 200 200 200 200 200 200 200 200 200
 POST   declared-tags                            401 403 403 403 201 201 201 403 201 201

@@ -1,7 +1,7 @@
 """The permission matrix, executed: every route × method × caller, on real rows, with real credentials."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import chain
 from typing import Any
@@ -26,7 +26,18 @@ from analytics.reports import service as reports
 from analytics.reports.models import Report, ReportDelivery
 from analytics.services import declare_tag
 from costs.api import urls as costs_urls
-from costs.models import Budget, PriceOverride, PriceRate, PriceReview, PriceSnapshot, RepricingRun
+from costs.models import (
+    AllocationRule,
+    Budget,
+    CostCenter,
+    PriceOverride,
+    PriceRate,
+    PriceReview,
+    PriceSnapshot,
+    RepricingRun,
+    Statement,
+)
+from costs.services import allocation, statements
 from costs.services.budgets import create_budget
 from costs.services.prices import set_price_override
 from gateway.api import urls
@@ -71,6 +82,9 @@ class Places(dict[str, Any]):
             "whole_report": lambda: report_of(company, None).pk,
             "report_run": lambda: delivery_of(company).run_id, "delivery": lambda: delivery_of(company).pk,
             "alert": lambda: alert_of(company, "team").pk, "whole_alert": lambda: alert_of(company, "organization").pk,
+            "cost_center": lambda: cost_center_of(company, company.search).pk,
+            "ads_cost_center": lambda: cost_center_of(company, company.ads).pk,
+            "allocation_rule": lambda: allocation_rule_of(company).pk, "statement": lambda: statement_of(company).pk,
             "rate_limit": lambda: rate_limit_of(company, "team").pk,
             "rate": lambda: rate_of().pk, "review": lambda: review_of().pk,
             "override": lambda: override_of(company).pk, "repricing": lambda: repricing_of(company).pk,
@@ -173,6 +187,33 @@ def delivery_of(company: factories.Acme) -> ReportDelivery:
         run = reports.run_now(report=report_of(company, company.search), actor=None, person=None, sends=True)
         found = ReportDelivery.objects.create(run=run, address="dave@acme.example", reason="Unsubscribed.")
     return found
+
+
+def cost_center_of(company: factories.Acme, team: Team) -> CostCenter:
+    """A cost centre of a team, to which a rule allocates when it is Search's; made at most once."""
+    found = CostCenter.objects.filter(organization=company.organization, team=team).first()
+    if found is None:
+        found = allocation.create_cost_center(
+            organization=company.organization, actor=None, code=team.slug, name=team.name, team=team
+        )
+        if team == company.search:
+            allocation_rule_of(company)
+    return found
+
+
+def allocation_rule_of(company: factories.Acme) -> AllocationRule:
+    """A rule that gives everything to the cost centre of Search; made at most once."""
+    found = AllocationRule.objects.filter(organization=company.organization).first()
+    return found or allocation.create_rule(
+        organization=company.organization, actor=None, name="All", method="direct",
+        targets={"cost_center": str(cost_center_of(company, company.search).pk)},
+    )  # fmt: skip
+
+
+def statement_of(company: factories.Acme) -> Statement:
+    """Of a month that is over; made at most once."""
+    month = date(2026, 6, 1)
+    return statements.compute_statement(organization=company.organization, month=month, actor=None)
 
 
 def rate_limit_of(company: factories.Acme, scope: str) -> RateLimit:
@@ -288,12 +329,20 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST analytics/security": WINDOW,
         "POST analytics/models/compare": WINDOW,
         "POST analytics/providers/compare": WINDOW,
+        "POST cost-centers": {"code": "0815", "name": "Research"},
+        "PATCH cost-centers/{cost_center}": {"name": "Finders"},
+        "PATCH allocation-rules/{allocation_rule}": {"position": 7},
+        "POST cost/allocation": WINDOW,
+        "POST cost/statements": {"month": "2026-06-01"},
         "POST usage-imports": {
             "file": SimpleUploadedFile("u.csv", b"time,input_tokens,output_tokens\n"),
             "format": "csv",
             "project": str(company.assistant.pk),
         },
     }
+    if str(row) == "POST allocation-rules":  # a cost centre of its own: made for this row alone
+        center = str(cost_center_of(company, company.ads).pk)
+        return {"name": "Ads", "method": "direct", "targets": {"cost_center": center}}
     return bodies.get(str(row))
 
 

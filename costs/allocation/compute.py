@@ -1,0 +1,96 @@
+"""Reading what an allocation needs: rules, calendar months, and the ledger once for each segment of time."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from costs.allocation import reading, rules
+from costs.allocation.engine import Allocation, Charged, Range, Segment, allocate, segments
+from costs.allocation.rules import Rule
+from costs.budgets.periods import MONTH, PeriodRule
+from costs.models import AllocationRule
+from gateway.models import Organization
+
+STORED = ("id", "name", "position", "method", "conditions", "targets", "monthly_amount", "currency", "valid_from",
+          "valid_to")  # fmt: skip
+
+
+def compute(organization: Organization, window: Range, currency: str, known: Iterable[Rule]) -> Allocation:
+    """What `[start, end)` was charged, by cost centre. One statement over the ledger for each calendar month, more in
+    months in which rules begin or end."""
+    parts = segments(window, months(organization, window), known)
+    return allocate(currency, ((part, read(organization.pk, part)) for part in parts))
+
+
+def rules_of(organization: Organization, window: Range) -> list[Rule]:
+    """The organization's rules that are in force somewhere in the window."""
+    rows = AllocationRule.objects.filter(organization=organization, valid_from__lt=window[1])
+    return [as_rule(row) for row in rows if row.valid_to is None or row.valid_to > window[0]]
+
+
+def as_rule(row: AllocationRule) -> Rule:
+    return from_stored({name: getattr(row, name) for name in STORED})
+
+
+def to_stored(row: Rule, of: Mapping[UUID, AllocationRule]) -> dict[str, Any]:
+    """A rule as a statement keeps it, in JSON."""
+    return {name: _plain(getattr(of[row.id], name)) for name in STORED}
+
+
+def from_stored(given: Mapping[str, Any]) -> Rule:
+    """A rule from its fields, or from what `to_stored` made of it."""
+    amount = None if given["monthly_amount"] is None else Decimal(given["monthly_amount"])
+    body = rules.parse(given["method"], given["conditions"], given["targets"], is_fixed_cost=amount is not None)
+    return Rule(
+        id=UUID(str(given["id"])), name=given["name"], position=given["position"], method=given["method"],
+        valid_from=_instant(given["valid_from"]),
+        valid_to=None if given["valid_to"] is None else _instant(given["valid_to"]),
+        conditions=body.conditions, shares=body.shares, by=body.by, centers_by_value=body.centers_by_value,
+        metric=body.metric, tiers=body.tiers, monthly_amount=amount, currency=given["currency"],
+    )  # fmt: skip
+
+
+def months(organization: Organization, window: Range) -> list[Range]:
+    """The calendar months of the organization's time zone that the window touches."""
+    period = PeriodRule(MONTH, organization.reporting_timezone)
+    found = [period.window(window[0])]
+    while found[-1][1] < window[1]:
+        found.append(period.window(found[-1][1]))
+    return found
+
+
+def read(organization: UUID, segment: Segment) -> list[Charged]:
+    """The charges of a segment by rule. One statement."""
+    text, parameters = reading.statement(segment.rules)
+    names = reading.measured(segment.rules)
+    own = {"organization": organization, "start": segment.window[0], "end": segment.window[1]}
+    with connection.cursor() as cursor:
+        cursor.execute(text, {**parameters, **own})
+        return [_charged(row, names) for row in cursor.fetchall()]
+
+
+def _charged(row: Sequence[Any], names: Sequence[str]) -> Charged:
+    rule, value, currency, lines, unpriced, *figures = row
+    return Charged(rule, value, currency, lines, unpriced, dict(zip(names, map(Decimal, figures), strict=True)))
+
+
+def _instant(given: datetime | str) -> datetime:
+    return given if isinstance(given, datetime) else datetime.fromisoformat(given)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return str(value) if isinstance(value, (UUID, Decimal)) else value
+
+
+def basis(done: Allocation, center: UUID) -> Iterator[dict[str, str]]:
+    """What a cost centre's amount is made up of, largest first: {rule, name, method, amount}."""
+    own = [(rule, amount) for (of, rule), amount in done.basis.items() if of == center and amount]
+    for rule, amount in sorted(own, key=lambda item: (-item[1], str(item[0]))):
+        applied = done.applied[rule].rule
+        yield {"rule": str(rule), "name": applied.name, "method": applied.method, "amount": f"{amount:f}"}

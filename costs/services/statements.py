@@ -1,0 +1,133 @@
+"""Statements: compute a month's, lock it, correct it later.
+
+Corrections are differences: what a locked month comes to now, by the rules it was locked with, less what was charged
+for it so far. A line that was booked after the lock, a re-priced one or an adjusting entry are all in it, exactly once,
+whenever they came.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from costs.allocation.compute import basis, compute, from_stored, months, rules_of, to_stored
+from costs.allocation.engine import Range
+from costs.models import AllocationRule, Statement, StatementCorrection, StatementItem
+from costs.models import StatementStatus as Status
+from gateway.models import Organization, VirtualKey
+from gateway.services import audit
+from gateway.services.audit import Actor
+from gateway.services.errors import Conflict, Invalid
+
+ZERO = Decimal(0)
+
+
+@transaction.atomic
+def compute_statement(*, organization: Organization, month: date, actor: Actor, currency: str = "") -> Statement:
+    """The month's statement as of now: made, or a draft computed anew. A locked one is given as it is. Raises
+    `Invalid` for a month that has not begun."""
+    _lock(organization)
+    wanted = (currency or organization.currency).strip().upper()
+    window = _window(organization, month)
+    if window[0] > timezone.now():
+        raise Invalid("month", "The month has not begun.", field="month")
+    known = Statement.objects.filter(organization=organization, month=month, currency=wanted).first()
+    if known is not None and known.status == Status.LOCKED:
+        return known
+    row = known or Statement(organization=organization, month=month, currency=wanted)
+    _compute(row, window)
+    if known is None:
+        audit.record(
+            organization=organization, actor=actor, verb="statement.create", target=row,
+            after={"month": month, "currency": wanted, "total": row.total},
+        )  # fmt: skip
+    return row
+
+
+@transaction.atomic
+def lock_statement(*, statement: Statement, actor: Actor) -> Statement:
+    """Compute it once more and close it. What changes afterwards is in the next one. Raises `Conflict` when the month
+    is not over, an earlier one is still a draft, or it is locked already."""
+    _lock(statement.organization)
+    row = Statement.objects.select_related("organization").get(pk=statement.pk)
+    if row.status == Status.LOCKED:
+        raise Conflict("statement_locked", "The statement is locked already.")
+    now = timezone.now()
+    if row.end > now:
+        raise Conflict("month_not_over", f"The month ends at {row.end:%Y-%m-%d %H:%M} UTC.")
+    drafts = Statement.objects.filter(
+        organization=row.organization, currency=row.currency, month__lt=row.month, status=Status.DRAFT
+    )
+    if earlier := drafts.order_by("month").first():
+        raise Conflict("earlier_draft", f"The statement of {earlier.month:%B %Y} comes first.")
+    _compute(row, (row.start, row.end))
+    row.status, row.locked_at = Status.LOCKED, now
+    row.locked_by_id = getattr(actor, "pk", None) if not isinstance(actor, VirtualKey) else None
+    row.save(update_fields=["status", "locked_at", "locked_by", "updated_at"])
+    audit.record(
+        organization=row.organization, actor=actor, verb="statement.lock", target=row,
+        after={"month": row.month, "currency": row.currency, "total": row.total, "unallocated": row.unallocated},
+    )  # fmt: skip
+    return row
+
+
+def _compute(row: Statement, window: Range) -> None:
+    known = rules_of(row.organization, window)
+    stored = {rule.pk: rule for rule in AllocationRule.objects.filter(pk__in=[rule.id for rule in known])}
+    done = compute(row.organization, window, row.currency, known)
+    row.start, row.end = window
+    row.total, row.unallocated, row.unpriced_lines = done.total, done.unallocated, done.unpriced_lines
+    row.rules = [to_stored(rule, stored) for rule in known]
+    row.computed_at = timezone.now()
+    row.save()
+    row.items.all().delete()
+    StatementItem.objects.bulk_create(
+        StatementItem(statement=row, cost_center_id=center, amount=amount, basis=list(basis(done, center)))
+        for center, amount in done.amounts.items()
+    )
+    row.corrections.all().delete()
+    StatementCorrection.objects.bulk_create(
+        StatementCorrection(statement=row, corrects=earlier, cost_center_id=center, amount=amount)
+        for earlier in _locked_before(row)
+        for center, amount in _differences(earlier, row).items()
+    )
+
+
+def _locked_before(row: Statement) -> list[Statement]:
+    return list(
+        Statement.objects.filter(
+            organization=row.organization, currency=row.currency, month__lt=row.month, status=Status.LOCKED
+        ).order_by("month")
+    )
+
+
+def _differences(earlier: Statement, row: Statement) -> Mapping[UUID | None, Decimal]:
+    """By cost centre (None: the unallocated part), what has changed since the month was charged last."""
+    rules = [from_stored(item) for item in earlier.rules]
+    now = compute(row.organization, (earlier.start, earlier.end), earlier.currency, rules)
+    left: dict[UUID | None, Decimal] = defaultdict(Decimal, now.amounts)
+    left[None] += now.unallocated - earlier.unallocated
+    for center, amount in earlier.items.values_list("cost_center_id", "amount"):
+        left[center] -= amount
+    charged = StatementCorrection.objects.filter(corrects=earlier, statement__status=Status.LOCKED)
+    for center, amount in charged.values_list("cost_center_id", "amount"):
+        left[center] -= amount
+    return {center: amount for center, amount in left.items() if amount}
+
+
+def _window(organization: Organization, month: date) -> Range:
+    if month.day != 1:
+        raise Invalid("month", "A month is named by its first day.", field="month")
+    # noon of the second day in UTC lies in the month in every time zone
+    at = datetime(month.year, month.month, 2, 12, tzinfo=UTC)
+    return months(organization, (at, at))[0]
+
+
+def _lock(organization: Organization) -> None:
+    """Statements of an organization are computed and locked one after another."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"statements {organization.pk}"])
