@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -31,7 +32,7 @@ def ensure_cost_centers(job: Job, company: Company) -> bool:
     start = months(organization, (timezone.now(), timezone.now()))[0][0]
     before = months(organization, (start - timedelta(days=1), start - timedelta(days=1)))[0][0]
     centers = _centers(organization)
-    made = {"organization": organization, "actor": None, "valid_from": before}
+    made: dict[str, Any] = {"organization": organization, "actor": None, "valid_from": before}
     shared = [{"dimension": "project", "op": "in", "values": [str(company.project(SHARED))]}]
     ids = [str(center.pk) for center in centers.values()]
     allocation.create_rule(

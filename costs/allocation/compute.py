@@ -67,7 +67,7 @@ def read(organization: UUID, segment: Segment) -> list[Charged]:
     """The charges of a segment by rule. One statement."""
     text, parameters = reading.statement(segment.rules)
     names = reading.measured(segment.rules)
-    own = {"organization": organization, "start": segment.window[0], "end": segment.window[1]}
+    own: dict[str, Any] = {"organization": organization, "start": segment.window[0], "end": segment.window[1]}
     with connection.cursor() as cursor:
         cursor.execute(text, {**parameters, **own})
         return [_charged(row, names) for row in cursor.fetchall()]

@@ -36,14 +36,14 @@ class CostCenterViewSet(ReadableResource):
     def create(self, request: Request) -> Response:
         """Make a cost centre; nothing is charged to it before a rule says so."""
         fields = self.validated(shapes.CostCenterSerializer)
-        made = allocation.create_cost_center(organization=self.organization, actor=self.actor, **fields)  # type: ignore[typeddict-item]
+        made = allocation.create_cost_center(organization=self.organization, actor=self.actor, **fields)
         return self.answer(made, 201)
 
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change code, name, owner, team or monthly budget."""
         row = self.get_object()
         fields = self.validated(shapes.CostCenterSerializer, row)
-        return self.answer(allocation.update_cost_center(cost_center=row, actor=self.actor, **fields))  # type: ignore[typeddict-item]
+        return self.answer(allocation.update_cost_center(cost_center=row, actor=self.actor, **fields))
 
     @archive_action("Archive a cost centre that no rule allocates to any more; statements keep it.")
     def archive(self, request: Request, pk: str) -> Response:

@@ -80,7 +80,7 @@ class TargetsSerializer(Input):
 
     cost_center = serializers.UUIDField(required=False)
     by = serializers.CharField(required=False, max_length=130, help_text="A dimension whose values name cost centres.")
-    values = ValueSerializer(many=True, required=False)  # type: ignore[assignment]
+    values = ValueSerializer(many=True, required=False)
     shares = ShareSerializer(many=True, required=False)
     cost_centers = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=200)
     metric = serializers.ChoiceField(choices=METRICS, required=False)

@@ -109,8 +109,10 @@ def _differences(earlier: Statement, row: Statement) -> Mapping[UUID | None, Dec
     """By cost centre (None: the unallocated part), what has changed since the month was charged last."""
     rules = [from_stored(item) for item in earlier.rules]
     now = compute(row.organization, (earlier.start, earlier.end), earlier.currency, rules)
-    left: dict[UUID | None, Decimal] = defaultdict(Decimal, now.amounts)
+    left: dict[UUID | None, Decimal] = defaultdict(Decimal)
     left[None] += now.unallocated - earlier.unallocated
+    for allocated, amount in now.amounts.items():
+        left[allocated] += amount
     for center, amount in earlier.items.values_list("cost_center_id", "amount"):
         left[center] -= amount
     charged = StatementCorrection.objects.filter(corrects=earlier, statement__status=Status.LOCKED)
