@@ -3,8 +3,9 @@
 from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
-from costs.api.allocation import AllocationRuleViewSet, AllocationView, CostCenterViewSet, StatementViewSet
-from costs.api.prices import (
+from costs.api.views.allocation import AllocationRuleViewSet, AllocationView, CostCenterViewSet, StatementViewSet
+from costs.api.views.budgets import BudgetViewSet
+from costs.api.views.prices import (
     EstimateViewSet,
     OverrideViewSet,
     PriceViewSet,
@@ -12,7 +13,6 @@ from costs.api.prices import (
     ReviewViewSet,
     UnpricedViewSet,
 )
-from costs.api.views import BudgetViewSet
 
 router = SimpleRouter()
 router.trailing_slash = "/?"  # the constructor knows only with and without

@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from costs.api import price_shapes as shapes
+from costs.api.serializers import prices as shapes
 from costs.choices import ReviewState
 from costs.estimates import estimate_cost, visible_overrides
 from costs.models import PriceOverride, PriceRate, PriceReview, PriceSnapshot, RepricingRun

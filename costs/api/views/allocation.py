@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from costs.allocation import answers, documents
-from costs.api import allocation_serializers as shapes
+from costs.api.serializers import allocation as shapes
 from costs.models import AllocationRule, CostCenter, Statement
 from costs.services import allocation, statements
 from gateway.api.authentication import actor_of

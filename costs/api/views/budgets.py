@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from costs import trial
-from costs.api import serializers
-from costs.api.serializers import FIXED, BudgetSerializer
+from costs.api.serializers import budgets as serializers
+from costs.api.serializers.budgets import FIXED, BudgetSerializer
 from costs.models import Budget
 from costs.services import budgets
 from costs.usage import usage_of

@@ -1,0 +1,1 @@
+"""Shapes of the costs endpoints, one file per topic."""

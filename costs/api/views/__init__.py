@@ -1,0 +1,1 @@
+"""Views of the costs endpoints, one file per topic."""
