@@ -146,7 +146,7 @@ class AllocationRuleChangeSerializer(Input):
 
 
 @examples(request={"at": "2026-12-01T00:00:00Z"})
-class EndSerializer(Input):
+class RuleEndSerializer(Input):
     """From when on the rule is no longer in force."""
 
     at = serializers.DateTimeField(required=False, help_text="Default: now.")

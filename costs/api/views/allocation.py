@@ -78,12 +78,12 @@ class AllocationRuleViewSet(ReadableResource):
         fields = self.validated(shapes.AllocationRuleChangeSerializer)
         return self.answer(allocation.update_rule(rule=row, actor=self.actor, **fields))
 
-    @extend_schema(request=shapes.EndSerializer)
+    @extend_schema(request=shapes.RuleEndSerializer)
     @action(detail=True, methods=["post"])
     def end(self, request: Request, pk: str) -> Response:
         """No longer in force from `at` on; at its beginning or before it, it never was."""
         row = self.get_object()
-        at: datetime | None = self.validated(shapes.EndSerializer).get("at")
+        at: datetime | None = self.validated(shapes.RuleEndSerializer).get("at")
         return self.answer(allocation.end_rule(rule=row, actor=self.actor, at=at))
 
 
