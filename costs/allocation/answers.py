@@ -1,6 +1,6 @@
 """What is said of an allocation: cost centres by name, shares, rules, notes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from analytics.models import LedgerHorizon
 from analytics.patience import TookTooLong, patience
-from costs.allocation.compute import basis, compute, rules_of
+from costs.allocation.compute import basis, compute, months, rules_of
 from costs.allocation.engine import Allocation
 from costs.models import CostCenter
 from gateway.models import Organization
@@ -47,7 +47,7 @@ def allocation(organization: Organization, start: datetime, end: datetime, curre
         "unallocated_share": share(done.unallocated, done.total),
         "rules_applied": _applied(done),
         "items": [_item(centers, done, center, amount) for center, amount in ranked],
-        "notes": list(_notes(done, start)),
+        "notes": list(_notes(organization, done, start)),
     }  # fmt: skip
 
 
@@ -75,13 +75,17 @@ def _applied(done: Allocation) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _notes(done: Allocation, start: datetime) -> Any:
+def _notes(organization: Organization, done: Allocation, start: datetime) -> Iterator[dict[str, str]]:
     if done.unpriced_lines:
         yield {"code": "unpriced", "message": f"{done.unpriced_lines:,} lines have no price; they are not in it."}
     for currency, amount in sorted(done.other.items()):
         if amount:
             message = f"{amount:,.2f} {currency} were charged too; ask for that currency."
             yield {"code": "other_currency", "message": message}
+    is_tiered = any(one.rule.method == "tiered" and one.amount for one in done.applied.values())
+    if is_tiered and months(organization, (start, start))[0][0] < start:
+        message = "Tiers are those of a calendar month; in this one they begin where the window does."
+        yield {"code": "tiers_cut", "message": message}
     complete_from = LedgerHorizon.objects.values_list("complete_from", flat=True).first()
     if complete_from and start < complete_from:
         message = f"The ledger is kept from {complete_from:%Y-%m-%d} on; what is before it is not in it."

@@ -74,6 +74,20 @@ def test_an_allocation_says_everything(company: Acme) -> None:
     assert body["notes"] == [{"code": "other_currency", "message": "1.00 EUR were charged too; ask for that currency."}]
 
 
+def test_a_window_that_cuts_a_months_tiers_says_so(company: Acme) -> None:
+    center = post(company, "cost-centers", {"code": "1", "name": "One"}, 201)["id"]
+    tiers = [{"up_to": None, "shares": [{"cost_center": center, "percent": "100"}]}]
+    rule = {"name": "Tiers", "method": "tiered", "targets": {"tiers": tiers}, "valid_from": WINDOW["start"]}
+    post(company, "allocation-rules", rule, 201)
+
+    whole, cut = (
+        post(company, "cost/allocation", {**WINDOW, **more}) for more in ({}, {"start": "2026-06-02T00:00:00Z"})
+    )
+
+    assert [note["code"] for note in whole["notes"]] == ["other_currency"]
+    assert [note["code"] for note in cut["notes"]] == ["other_currency", "tiers_cut"]
+
+
 def test_what_a_rule_does_is_shown_as_it_was_said(company: Acme) -> None:
     made = ready(company)["rule"]
 
