@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from django.conf import settings
 
-from gateway.dataplane import sharing
+from gateway.dataplane import sharing, tasks
 from gateway.dataplane.breaker import CLOSED, OPEN
 from gateway.dataplane.exposition import gauge, head
 
@@ -49,9 +49,7 @@ class BreakerSharing:
             self._tasks = [asyncio.create_task(work()) for work in (self._publish, self._listen)]
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)
 
     def report(self) -> dict[str, Any]:
         return {"breakers_shared": self.is_shared}

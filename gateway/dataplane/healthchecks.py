@@ -6,12 +6,12 @@ in a row open the breakers of all its deployments, and keep them open; the first
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gateway.dataplane import tasks
 from gateway.dataplane.errors import UpstreamError
 from gateway.dataplane.upstream import Timeouts
 from gateway.provideroptions import HEALTH_CHECK
@@ -55,10 +55,7 @@ class HealthChecks:
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        for task in (*([self._task] if self._task else []), *self._running):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await tasks.end([self._task, *self._running])
 
     async def _run(self) -> None:
         while True:

@@ -1,12 +1,12 @@
 """Looks at batches that nobody asks for, so that what they cost is booked in any case."""
 
 import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from gateway.dataplane import tasks
 from gateway.dataplane.batches.booking import refresh
 from gateway.dataplane.batches.store import Store
 from gateway.dataplane.errors import ApiError
@@ -34,10 +34,7 @@ class BatchKeeper:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await tasks.end([self._task])
 
     def report(self) -> dict[str, Any]:
         return {}

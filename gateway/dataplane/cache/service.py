@@ -1,12 +1,12 @@
 """The process's response cache: its entries, and the flights that keep a stampede to one upstream call."""
 
 import asyncio
-import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from gateway.dataplane import tasks
 from gateway.dataplane.cache.entry import Entry
 from gateway.dataplane.cache.policy import Policies, PolicyView
 from gateway.dataplane.cache.semantic import Index
@@ -60,10 +60,7 @@ class CacheService:
             self.shared.start()
 
     async def close(self) -> None:
-        if self._tidying is not None:
-            self._tidying.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._tidying
+        await tasks.end([self._tidying])
         if self.shared is not None:
             await self.shared.close()
 

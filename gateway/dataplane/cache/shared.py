@@ -17,6 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from gateway import credentials
+from gateway.dataplane import tasks
 from gateway.dataplane.cache.entry import Entry
 from gateway.dataplane.sharing import AWAY, CONNECT_S, RETRY_S
 
@@ -53,10 +54,7 @@ class SharedStore:
         self._tasks = [asyncio.create_task(work()) for work in (self._store, self._watch)]
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await tasks.end(self._tasks)
         with contextlib.suppress(*AWAY):
             await self._redis.aclose()
 

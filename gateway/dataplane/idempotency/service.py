@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from django.conf import settings
 
+from gateway.dataplane import tasks
 from gateway.dataplane.errors import ApiError
 from gateway.dataplane.idempotency.answer import Answer
 from gateway.dataplane.idempotency.rows import Claim, Found, Rows
@@ -72,10 +73,7 @@ class IdempotencyService:
 
     async def close(self) -> None:
         """What is still owed is tried once more; a row that stays is taken over when this process's beat is old."""
-        if self._paying is not None:
-            self._paying.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._paying
+        await tasks.end([self._paying])
         with contextlib.suppress(psycopg.Error, TimeoutError):
             async with asyncio.timeout(3):
                 await self._pay_all()

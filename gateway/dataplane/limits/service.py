@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from django.conf import settings
 
-from gateway.dataplane import sharing
+from gateway.dataplane import sharing, tasks
 from gateway.dataplane.exposition import gauge, head, labels
 from gateway.dataplane.limits import script
 from gateway.dataplane.limits.learned import LearnedLengths
@@ -87,9 +87,7 @@ class LimitService:
 
     async def close(self) -> None:
         """Give back what is held; what cannot be said now comes free when this process counts as dead."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await tasks.end([self._task])
         if self._redis is None:
             return
         with contextlib.suppress(*sharing.AWAY):
