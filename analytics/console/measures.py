@@ -45,7 +45,7 @@ class MeasureList(forms.CheckboxSelectMultiple):
                 for option in options
             ]  # fmt: skip
             groups.append({"title": title, "items": items})
-        return render_to_string("console/components/measure_list.html", {"name": name, "groups": groups})
+        return render_to_string("console/reports/measure_list.html", {"name": name, "groups": groups})
 
 
 class MeasuresField(forms.MultipleChoiceField):
