@@ -51,6 +51,11 @@ def addressees(report: Report) -> list[Addressee]:
     return [_without(found[key]) if key in gone else found[key] for key in sorted(found)]
 
 
+def addressee_of(report: Report, address: str) -> Addressee | None:
+    """The same of one address as it is now; None when the list does not name it."""
+    return next((one for one in addressees(report) if one.address.lower() == address.lower()), None)
+
+
 def _members(report: Report) -> dict[Any, Membership]:
     """Memberships that the list names, by user."""
     wanted = Q(pk__in=[])
@@ -84,7 +89,8 @@ def _of_member(report: Report, member: Membership) -> Addressee:
             view, seen_as = f"{view}:team:{team.pk}", _of_team(report, team, f"the whole organization, as {role}")
     else:
         where = f"the team {member.team.name}" if member.team and member.role == "manager" else "your own usage"
-        view, seen_as = f"user:{user.pk}", f"Figures that {user} sees as {role}: {where}."
+        view = f"user:{user.pk}:{member.role}:{member.team_id or '-'}"  # another role or team is other eyes
+        seen_as = f"Figures that {user} sees as {role}: {where}."
     return Addressee(user.email, user, user, view, seen_as, team=team.pk if team else None)
 
 
@@ -109,16 +115,14 @@ def _of_stranger(report: Report, address: str) -> Addressee:
     if not report.shares_outside:
         return Addressee(address, None, None, "", "", OUTSIDE)
     owner = report.owner
-    if owner is None or not owner.is_active or not _is_member(owner, report):
+    member = _membership(owner, report) if owner is not None and owner.is_active else None
+    if owner is None or not owner.is_active or (member is None and not owner.is_superuser):
         return Addressee(address, None, None, "", "", NO_OWNER)
-    team = _team_for(report, _membership(owner, report))
+    team = _team_for(report, member)
     about = f" Of the team {team.name} alone where a section is about a team." if team else ""
     said = f"Shared by {owner}: figures that they see.{about}"
-    return Addressee(address, None, owner, "outside", said, team=team.pk if team else None)
-
-
-def _is_member(person: User, report: Report) -> bool:
-    return person.is_superuser or _membership(person, report) is not None
+    eyes = _of_member(report, member) if member is not None else _of_platform(report, owner)
+    return Addressee(address, None, owner, f"outside:{eyes.view}", said, team=team.pk if team else None)
 
 
 def _membership(person: Any, report: Report) -> Membership | None:
@@ -136,6 +140,11 @@ def reader_of(user: Any, report: Report) -> Addressee:
     member = _membership(user, report)
     if member is not None:
         return replace(_of_member(report, member), address="", user=None)
+    return _of_platform(report, user)
+
+
+def _of_platform(report: Report, user: Any) -> Addressee:
+    """Who sees every organization and is a member of none."""
     team = _team_for(report, None)
     if team is None:
         return Addressee("", None, user, "whole", "Figures of the whole organization.")

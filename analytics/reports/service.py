@@ -21,6 +21,7 @@ from analytics.query.plan import make_plan
 from analytics.query.scope import scope_of
 from analytics.reports import schedule, sections
 from analytics.reports.models import Period, RecipientKind, Report, ReportDelivery, ReportRecipient, ReportRun, Trigger
+from analytics.reports.recipients import addressee_of
 from analytics.reports.render.documents import FORMATS
 from gateway.choices import Role
 from gateway.ledger.ids import uuid7
@@ -310,13 +311,29 @@ def _enqueue_next(now: datetime) -> bool:
     return True
 
 
+def _check_still(report: Report, mail: ReportDelivery) -> None:
+    """Raises `Conflict` when the mail would tell its address what it may not have now."""
+    now = addressee_of(report, mail.address)
+    if now is None:
+        raise Conflict("nothing_to_send", "The report does not go to this address any more.")
+    if now.reader is None:
+        raise Conflict("nothing_to_send", now.reason)
+    if mail.content is not None and mail.content.view != now.view:
+        raise Conflict("nothing_to_send", "What this address may see has changed since; run the report again.")
+
+
 @transaction.atomic
 def send_again(*, delivery: ReportDelivery, actor: Actor, writer: Writer) -> ReportDelivery:
     """A person wants a mail once more: a new mail with an id of its own. Raises `Conflict` while the first one is still
-    on its way, or when nothing could be sent."""
+    on its way, when nothing could be sent, or when the address may not have it any more: gone from the list or the
+    organization, unsubscribed, or with other eyes than the mail was drawn with."""
     from analytics.reports.running import enqueue_delivery  # it draws with what is defined here
 
-    locked = ReportDelivery.objects.select_for_update(of=("self",)).select_related("run__report").get(pk=delivery.pk)
+    locked = (
+        ReportDelivery.objects.select_for_update(of=("self",))
+        .select_related("run__report__organization")
+        .get(pk=delivery.pk)
+    )
     report = locked.run.report
     _check_team(report.team_id, writer)
     newest = ReportDelivery.objects.filter(run=locked.run, address__iexact=locked.address).order_by("-attempt")[0]
@@ -324,6 +341,7 @@ def send_again(*, delivery: ReportDelivery, actor: Actor, writer: Writer) -> Rep
         raise Conflict("mail_on_its_way", "This mail is still on its way; it is tried until it arrives.")
     if newest.content is None:
         raise Conflict("nothing_to_send", newest.reason or "There is nothing to send.")
+    _check_still(report, newest)
     again = enqueue_delivery(
         run=locked.run, address=locked.address, user=locked.user, content=newest.content, attempt=newest.attempt + 1
     )

@@ -1,5 +1,6 @@
 """A report from its schedule to its mails: whose figures, once, killed half-way, sent again, ended."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -264,6 +265,63 @@ def test_a_mail_is_sent_again_with_an_id_of_its_own(busy: Acme) -> None:
     assert (again.attempt, again.state) == (2, "queued")
     assert again.message.dedupe_key == f"{ReportDelivery.objects.get(pk=first.pk).message.dedupe_key}.2"
     assert AuditEvent.objects.filter(verb="report.send_again").count() == 1
+
+
+def _role(company: Acme) -> None:
+    company.members["dave"].role = "developer"
+    company.members["dave"].save()
+
+
+def _gone(company: Acme) -> None:
+    company.members["dave"].archived_at = MONDAY
+    company.members["dave"].save()
+
+
+def _unsubscribed(company: Acme) -> None:
+    Unsubscription.objects.create(report=Report.objects.get(), address=DAVE)
+
+
+def _unlisted(company: Acme) -> None:
+    Report.objects.get().recipients.all().delete()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [(_role, "may see has changed"), (_gone, "belongs to no member"), (_unsubscribed, "Unsubscribed"),
+     (_unlisted, "does not go to this address")],
+)  # fmt: skip
+def test_a_mail_is_not_sent_again_to_who_may_not_have_it_now(
+    busy: Acme, change: Callable[[Acme], None], why: str
+) -> None:
+    run = made(make_report(busy, Recipient("address", DAVE)))
+    (first,) = run.deliveries.all()
+    outbox.relay()
+    change(busy)
+
+    with pytest.raises(Conflict, match=why):
+        service.send_again(delivery=first, actor=busy.people["adam"], writer=Writer(busy.people["adam"], is_admin=True))
+
+    assert run.deliveries.count() == 1
+
+
+def test_nor_outside_once_the_owner_sees_less(busy: Acme) -> None:
+    run = made(make_report(busy, Recipient("address", STRANGER), shares_outside=True))
+    (first,) = run.deliveries.all()
+    outbox.relay()
+    busy.members["alice"].role = "developer"
+    busy.members["alice"].save()
+
+    with pytest.raises(Conflict, match="may see has changed"):
+        service.send_again(delivery=first, actor=busy.people["adam"], writer=Writer(busy.people["adam"], is_admin=True))
+
+
+def test_an_old_run_is_not_shown_with_the_eyes_of_a_role_of_before(busy: Acme) -> None:
+    run = made(make_report(busy, Recipient("address", DAVE)))
+    assert "Cost: $7.00" in running.rendered_for(run, busy.people["dave"]).text
+
+    _role(busy)
+
+    assert "Cost: $7.00" not in running.rendered_for(run, busy.people["dave"]).text
 
 
 def test_one_click_ends_the_mails_and_a_look_does_not(busy: Acme, client: Client, settings: Any) -> None:
