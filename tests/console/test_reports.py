@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -139,6 +140,32 @@ def test_a_run_is_shown_with_its_mails(busy: Company, sign_in: SignIn) -> None:
     assert [mail.address for mail, _ in shown.context["mails"]] == [busy.people["alice"].email]
     assert "Figures of the whole organization, as owner." in page
     assert document.content[:5] == b"%PDF-"
+
+
+def test_a_file_that_is_not_there_says_why(busy: Company, sign_in: SignIn) -> None:
+    report = make(busy)
+    client = sign_in("alice")
+    client.post(reverse("admin:report_run_now", args=[report.pk]))
+    run = ReportRun.objects.get()
+
+    early = client.get(reverse("admin:report_run_file", args=[run.pk, "pdf"]))
+    running.run_waiting()
+    unknown = client.get(reverse("admin:report_run_file", args=[run.pk, "csv"]))
+
+    assert (early.status_code, unknown.status_code) == (409, 404)
+    assert "It is not done yet." in early.content.decode()
+    assert "This report is not made in &#x27;csv&#x27;." in unknown.content.decode()
+
+
+@pytest.mark.parametrize("days", [{"end": "9999-12-31"}, {"start": "0001-01-01"}])
+def test_days_at_the_ends_of_the_calendar_are_refused(company: Company, sign_in: SignIn, days: dict[str, str]) -> None:
+    form = {"dataset": "usage_records", "start": "2026-01-01", "end": "2026-01-31", "format": "csv", **days}
+
+    answer = sign_in("alice").post(reverse("admin:exports"), form)
+
+    assert answer.status_code == 200
+    assert "Days lie between 1971 and 2200." in answer.content.decode()
+    assert not Job.objects.filter(kind=exports.KIND).exists()
 
 
 def test_an_export_is_asked_for_watched_and_downloaded(busy: Company, sign_in: SignIn) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 from rest_framework.exceptions import ValidationError
 
+from analytics.api.serializers.questions import FIRST, LAST
 from analytics.api.views.exports import file_response
 from analytics.console.measures import MeasuresField
 from analytics.exports import service
@@ -55,6 +56,9 @@ class ExportForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
+        for name in ("start", "end"):
+            if data.get(name) and not FIRST.date() < data[name] < LAST.date():
+                self.add_error(name, f"Days lie between {FIRST.year} and {LAST.year}.")
         if data.get("start") and data.get("end") and data["start"] > data["end"]:
             self.add_error("end", "The end lies before the start.")
         return data

@@ -29,7 +29,7 @@ from gateway.console.registry import ConsoleSite
 from gateway.console.scope import frame, may_administer, person
 from gateway.models import Organization
 from gateway.querysets import memberships_of
-from gateway.services.errors import ServiceError
+from gateway.services.errors import Conflict, NotFound, ServiceError
 
 RUNS_SHOWN = 30
 LABELS = {form.name: form.label for form in FORMATS.values()}
@@ -159,9 +159,14 @@ def report_run(request: HttpRequest, site: ConsoleSite, run_id: UUID) -> HttpRes
 
 @require_safe
 def report_run_file(request: HttpRequest, site: ConsoleSite, run_id: UUID, form: str) -> HttpResponse:
-    """A document of a run, as the person sees it."""
-    _, organization = frame(request, site, "Report")
-    return run_file(_visible_run(request, organization, run_id), person(request), form)
+    """A document of a run, as the person sees it, or why there is none."""
+    context, organization = frame(request, site, "Report")
+    run = _visible_run(request, organization, run_id)
+    try:
+        return run_file(run, person(request), form)
+    except (Conflict, NotFound) as error:
+        context |= {"run": run, "refusal": error.message}
+        return render(request, "console/reports/refused.html", context, status=error.status)
 
 
 @require_POST

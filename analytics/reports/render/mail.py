@@ -37,7 +37,7 @@ def render(drawn: Drawn, formats: list[str], stem: str) -> Rendered:
     """Everything at once; about 0.2 s for each chart."""
     images = [png(chart, drawn.zone) for chart in charts_of(drawn.parts)]
     return Rendered(
-        subject=f"{drawn.title}, {drawn.period} · {drawn.organization}".replace("\n", " ")[:200],
+        subject=" ".join(f"{drawn.title}, {drawn.period} · {drawn.organization}".split())[:200],  # one line: RFC 5322
         html=html(drawn, "cid:chart-{}"), text=plain(drawn), images=images,
         attachments=documents(drawn, dict(enumerate(images)), formats, stem),
     )  # fmt: skip

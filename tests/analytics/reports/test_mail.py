@@ -96,6 +96,19 @@ def test_what_is_tried_again_keeps_its_message_id(busy: Acme, server: Server, mo
     assert delivery.message.attempts == 2
 
 
+@pytest.mark.parametrize("name", ["Two\u2028lines", "Two\r\nlines", "Two\x85lines"])
+def test_a_name_of_two_lines_is_a_subject_of_one(busy: Acme, server: Server, name: str) -> None:
+    report = make_report(busy, Recipient("address", "dave@acme.example"), name=name)
+    Report.objects.filter(pk=report.pk).update(next_at=MONDAY)
+    service.enqueue_due(MONDAY)
+    running.run_waiting()
+
+    assert outbox.relay().failed == 0
+
+    (mail,) = server.mails()
+    assert mail["Subject"] == "Two lines, 9–15 March 2026 · Acme"
+
+
 def test_the_mail_has_text_html_pictures_documents_and_a_way_out(busy: Acme, server: Server) -> None:
     report = make_report(busy, Recipient("address", "dave@acme.example"))
     Report.objects.filter(pk=report.pk).update(next_at=MONDAY)
