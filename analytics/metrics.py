@@ -47,6 +47,11 @@ class Measure:
         return self.format == "money"
 
     @property
+    def most(self) -> float | None:
+        """The largest value there can be: 1 of a share of a whole; None: no bound."""
+        return 1.0 if self.unit == "ratio" else None
+
+    @property
     def sums(self) -> frozenset[str]:
         """Stored sums it reads."""
         return frozenset(self.numerator) | frozenset(self.denominator)

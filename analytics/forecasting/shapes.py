@@ -1,7 +1,7 @@
 """What a forecast is made of; plain frozen dataclasses over float arrays in the unit of the series."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,3 +70,18 @@ class Forecast:
     @property
     def horizon(self) -> int:
         return len(self.mean)
+
+    def held(self, most: float) -> "Forecast":
+        """The same with no step above `most`, for values that cannot be larger."""
+        whole = most * self.horizon
+        return replace(
+            self,
+            mean=np.minimum(self.mean, most),
+            lower={level: np.minimum(bound, most) for level, bound in self.lower.items()},
+            upper={level: np.minimum(bound, most) for level, bound in self.upper.items()},
+            total=Total(
+                min(self.total.mean, whole),
+                {level: min(bound, whole) for level, bound in self.total.lower.items()},
+                {level: min(bound, whole) for level, bound in self.total.upper.items()},
+            ),
+        )
