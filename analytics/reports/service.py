@@ -23,7 +23,7 @@ from analytics.reports import schedule, sections
 from analytics.reports.models import Period, RecipientKind, Report, ReportDelivery, ReportRecipient, ReportRun, Trigger
 from analytics.reports.recipients import addressee_of
 from analytics.reports.render.documents import FORMATS
-from gateway.choices import Role
+from gateway.choices import JobStatus, Role
 from gateway.ledger.ids import uuid7
 from gateway.models import Membership, Organization, Team, User
 from gateway.services import audit, jobs
@@ -33,6 +33,8 @@ from gateway.services.identity import check_fields
 
 KIND = "analytics.report"
 MOST_REPORTS, MOST_RECIPIENTS = 200, 100
+MOST_OPEN_RUNS = 20
+"""Runs by hand of one requester that wait or are made."""
 PLAIN = ("name", "description", "period", "cron", "timezone", "formats", "is_enabled", "shares_outside", "sections")
 AUDITED = (*PLAIN, "team_id")
 
@@ -262,9 +264,14 @@ def _check_for_manager(report: Report, one: Recipient, field: str) -> None:
 # ---- runs ----------------------------------------------------------------------------------------------------------
 @transaction.atomic
 def run_now(*, report: Report, actor: Actor, person: User | None, sends: bool = False) -> ReportRun:
-    """Have the report made about the period that is over now; `sends`: to its recipients too."""
+    """Have the report made about the period that is over now; `sends`: to its recipients too. Raises `Conflict` for
+    one that was put away, and for more runs of one requester than `MOST_OPEN_RUNS`."""
     if report.archived_at is not None:
         raise Conflict("report_archived", "This report was put away.")
+    Organization.objects.select_for_update(of=("self",)).get(pk=report.organization_id)  # two at once see the same
+    mine = ReportRun.objects.filter(organization=report.organization_id, trigger=Trigger.MANUAL, requested_by=person)
+    if mine.filter(job__status__in=[JobStatus.QUEUED, JobStatus.RUNNING]).count() >= MOST_OPEN_RUNS:
+        raise Conflict("too_many_runs", f"{MOST_OPEN_RUNS} runs of yours are not done yet; wait for one of them.")
     run = make_run(report, timezone.now(), Trigger.MANUAL, person, sends=sends)
     after = {"start": run.start, "end": run.end, "sends": sends}
     audit.record(organization=report.organization, actor=actor, verb="report.run", target=report, after=after)

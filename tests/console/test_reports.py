@@ -168,6 +168,31 @@ def test_days_at_the_ends_of_the_calendar_are_refused(company: Company, sign_in:
     assert not Job.objects.filter(kind=exports.KIND).exists()
 
 
+def test_an_export_is_listed_by_its_days_in_the_zone(company: Company, sign_in: SignIn) -> None:
+    company.organization.reporting_timezone = "Europe/Vienna"
+    company.organization.save()
+    client = sign_in("alice")
+    form = {"dataset": "metrics", "measures": ["cost"], "dimension": "", "granularity": "", "format": "csv"}
+    client.post(reverse("admin:exports"), {**form, "start": "2026-03-02", "end": "2026-03-04"})
+    client.post(reverse("admin:exports"), {**form, "start": "2026-03-02", "end": "2026-03-02"})
+
+    rows = client.get(reverse("admin:exports")).context["rows"]
+
+    assert [row.what for row in rows] == ["Figures: Cost, 2026-03-02", "Figures: Cost, 2026-03-02 – 2026-03-04"]
+
+
+def test_a_run_too_many_is_said(company: Company, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "MOST_OPEN_RUNS", 1)
+    report = make(company)
+    client = sign_in("alice")
+
+    pages = [client.post(reverse("admin:report_run_now", args=[report.pk]), follow=True) for _ in range(2)]
+
+    said = [[str(message) for message in page.context["messages"]] for page in pages]
+    assert said[1] == ["1 runs of yours are not done yet; wait for one of them."]
+    assert ReportRun.objects.count() == 1
+
+
 def test_an_export_is_asked_for_watched_and_downloaded(busy: Company, sign_in: SignIn) -> None:
     client = sign_in("alice")
     form = {"dataset": "metrics", "start": "2026-01-01", "end": "2026-12-31", "measures": ["requests"],

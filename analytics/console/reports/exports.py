@@ -1,5 +1,6 @@
 """Exports: ask for a file, watch it being made, download it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods, require_safe
 from rest_framework.exceptions import ValidationError
 
@@ -96,11 +98,12 @@ class Row:
 def export_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """The newest exports, and the form that asks for one (POST). Two queries; `?part=list` refreshes itself."""
     context, organization = frame(request, site, "Exports")
-    context["rows"] = rows = [_row(job) for job in _visible(request, organization)[:SHOWN]]
+    zone = ZoneInfo(organization.reporting_timezone)
+    context["rows"] = rows = [_row(job, zone) for job in _visible(request, organization)[:SHOWN]]
     context["is_running"] = any(row.is_open for row in rows)
     if request.GET.get("part") == "list":
         return render(request, "console/exports/list.html", context)
-    today = timezone.now().astimezone(ZoneInfo(organization.reporting_timezone)).date()
+    today = timezone.now().astimezone(zone).date()
     initial = {"start": today - timedelta(days=30), "end": today - timedelta(days=1), "measures": USUAL,
                "granularity": "day", "format": "csv"}  # fmt: skip
     form = ExportForm(request.POST or None, initial=initial, zone=organization.reporting_timezone)
@@ -133,17 +136,34 @@ def _visible(request: HttpRequest, organization: Organization) -> Any:
     return rows.filter(kind=service.KIND, organization=organization).select_related("requested_by")
 
 
-def _row(job: Job) -> Row:
+def _days(question: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """First and last day of the window in the organization's zone; as asked where the calendar ends."""
+    start, end = str(question.get("start", "")), str(question.get("end", ""))
+    try:
+        first, past = (_aware(parse_datetime(text)) for text in (start, end))
+        days = (first.astimezone(zone).date(), (past - timedelta(microseconds=1)).astimezone(zone).date())
+    except (ValueError, OverflowError):
+        return f"{start[:10]} – {end[:10]}"
+    return " – ".join(map(str, dict.fromkeys(days)))
+
+
+def _aware(at: datetime | None) -> datetime:
+    if at is None:
+        raise ValueError("not a time")
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _row(job: Job, zone: ZoneInfo) -> Row:
     dataset, result = DATASETS.get(job.parameters.get("dataset", "")), job.result or {}
     question = job.parameters.get("question", {})
-    days = f"{str(question.get('start', ''))[:10]} – {str(question.get('end', ''))[:10]}"
+    days = _days(question, zone)
     measures = [MEASURES[name].label for name in question.get("measures", ()) if name in MEASURES]
     more = f": {', '.join(measures[:4])}" if measures else ""
     is_there = job.status == JobStatus.SUCCEEDED and job.expires_at is not None and job.expires_at > timezone.now()
     return Row(
         job=job, what=f"{dataset.label if dataset else 'Export'}{more}, {days}",
         format=_format(job.parameters.get("format", "")), tone=TONES.get(job.status, ""),
-        size=f"{result['rows']:,} rows" if "rows" in result else "",
+        size=f"{result['rows']:,} row{'' if result['rows'] == 1 else 's'}" if "rows" in result else "",
         is_open=job.status in (JobStatus.QUEUED, JobStatus.RUNNING), is_there=is_there,
     )  # fmt: skip
 

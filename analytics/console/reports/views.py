@@ -127,8 +127,11 @@ def report_run_now(request: HttpRequest, site: ConsoleSite, report_id: UUID) -> 
     sends = bool(request.POST.get("sends"))
     if sends:
         _check_writes(request, organization, report)
-    service.run_now(report=report, actor=person(request), person=person(request), sends=sends)
-    messages.success(request, "The report is being made; it is in the list below in a moment.")
+    try:
+        service.run_now(report=report, actor=person(request), person=person(request), sends=sends)
+        messages.success(request, "The report is being made; it is in the list below in a moment.")
+    except ServiceError as error:
+        messages.error(request, error.message)
     return redirect("admin:report", report_id=report.pk)
 
 

@@ -67,6 +67,9 @@ def _lines(question: Mapping[str, Any], view: View) -> tuple[Any, datetime, date
     unknown = sorted(set(question) - (set(UsageFilter.base_filters) - LEFT_OUT))
     if unknown:
         raise Invalid("filter_unknown", f"There is no filter {unknown[0]!r}.", field=f"query.{unknown[0]}")
+    nested = sorted(name for name, value in question.items() if isinstance(value, (list, dict)))
+    if nested:
+        raise Invalid("field_invalid", "One value is wanted, as in a query string.", field=f"query.{nested[0]}")
     start, end = (_instant(question, name) for name in WINDOW)
     if start >= end:
         raise Invalid("empty_window", "end must be after start.", field="query.end")

@@ -58,6 +58,7 @@ def test_the_list_has_ones_own(caller: Caller) -> None:
         ({"query": {**QUESTION, "measures": ["price"]}}, "query", "unknown_measure"),
         ({"query": {**QUESTION, "nothing": 1}}, "nothing", "unknown_field"),
         ({"dataset": "usage_records", "query": {"start": "x"}}, "query.start", "field_invalid"),
+        ({"dataset": "usage_records", "query": {"model": ["a"]}}, "query.model", "field_invalid"),
     ],
 )
 def test_refusals_name_the_field(caller: Caller, body: dict[str, Any], field: str, code: str) -> None:

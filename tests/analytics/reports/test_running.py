@@ -252,6 +252,22 @@ def test_run_by_hand_it_is_for_who_asked_and_mails_nobody(busy: Acme) -> None:
     assert "Cost: $7.00" in running.rendered_for(run, busy.people["dave"]).text
 
 
+def test_runs_by_hand_that_wait_are_counted_for_each_requester(busy: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "MOST_OPEN_RUNS", 2)
+    report, other = make_report(busy), make_report(busy, name="Other")
+    alice, carol = busy.people["alice"], busy.people["carol"]
+    for one in (report, other):
+        service.run_now(report=one, actor=alice, person=alice)
+
+    with pytest.raises(Conflict, match="2 runs of yours are not done yet"):
+        service.run_now(report=report, actor=alice, person=alice)
+    service.run_now(report=report, actor=carol, person=carol)
+    running.run_waiting()
+    service.run_now(report=report, actor=alice, person=alice)
+
+    assert ReportRun.objects.count() == 4
+
+
 def test_a_mail_is_sent_again_with_an_id_of_its_own(busy: Acme) -> None:
     run = made(make_report(busy, Recipient("address", ALICE)))
     (first,) = run.deliveries.all()
