@@ -1,13 +1,15 @@
 """Filters of the large read-only lists."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import django_filters
+from django import forms
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.rest_framework import DjangoFilterBackend, FilterSet
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
@@ -20,9 +22,43 @@ from gateway.models import AuditEvent, LedgerLine
 DEFAULT_DAYS = 7
 
 
+class TruthField(forms.Field):
+    """`true` or `false`; django-filter's takes anything else as "not asked"."""
+
+    default_error_messages: ClassVar = {"invalid": "true or false is wanted."}
+
+    def to_python(self, value: Any) -> bool | None:
+        if value in self.empty_values:
+            return None
+        known = {"true": True, "false": False}.get(str(value).lower())
+        if known is None:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return known
+
+
+class TruthFilter(django_filters.BooleanFilter):
+    """Filters of yes and no."""
+
+    field_class = TruthField
+
+
+class ListFilters(FilterSet):
+    """Filters of `filterset_fields`. Relations are taken by id without a look at whose they are: a list of choices
+    would tell ids of other organizations from ids that do not exist."""
+
+    FILTER_DEFAULTS: ClassVar = {
+        **FilterSet.FILTER_DEFAULTS,
+        models.BooleanField: {"filter_class": TruthFilter},
+        models.ForeignKey: {"filter_class": django_filters.UUIDFilter},
+        models.OneToOneField: {"filter_class": django_filters.UUIDFilter},
+    }
+
+
 class StrictFilters(DjangoFilterBackend):
     """django-filter's, but a list refuses parameters it does not know (`filter_unknown`): a misspelt filter would
     return everything."""
+
+    filterset_base = ListFilters
 
     def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
         if getattr(view, "action", None) == "list":

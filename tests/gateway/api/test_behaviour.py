@@ -493,6 +493,36 @@ def test_a_filter_that_a_list_does_not_know_is_refused(path: str, name: str, cal
     assert [(error["field"], error["code"]) for error in response.json()["errors"]] == [(name, "filter_unknown")]
 
 
+@pytest.mark.parametrize("path", ["projects?team={}", "alerts?team={}", "reports?team={}", "api-keys?project={}"])
+def test_a_filter_does_not_tell_which_ids_others_have(caller: Caller, company: factories.Acme, path: str) -> None:
+    theirs: Any = identity.create_team(
+        organization=company.globex, actor=company.people["mallory"], name="Theirs", slug="theirs"
+    )
+    if "project=" in path:
+        theirs = identity.create_project(
+            organization=company.globex, actor=company.people["mallory"], team=theirs, name="Theirs", slug="theirs"
+        )
+    foreign, unknown = (caller("admin").get(f"{API}/{path.format(pk)}") for pk in (theirs.pk, uuid4()))
+    malformed = caller("admin").get(f"{API}/{path.format('x')}")
+
+    assert (foreign.status_code, foreign.json()) == (200, unknown.json())
+    assert foreign.json()["count"] == 0
+    assert malformed.status_code == 400
+
+
+@pytest.mark.parametrize(("value", "found"), [("true", 2), ("False", 0), ("", 2)])
+def test_a_filter_of_yes_and_no(caller: Caller, value: str, found: int) -> None:
+    assert caller("admin").get(f"{API}/providers?is_enabled={value}").json()["count"] == found
+
+
+@pytest.mark.parametrize("path", ["providers?is_enabled=maybe", "api-keys?revoked_at__isnull=1"])
+def test_a_yes_or_no_that_is_neither_is_refused(caller: Caller, path: str) -> None:
+    response = caller("admin").get(f"{API}/{path}")
+
+    (error,) = response.json()["errors"]
+    assert (response.status_code, error["field"], error["code"]) == (400, path.split("?")[1].split("=")[0], "invalid")
+
+
 def test_every_parameter_a_list_documents_is_taken(caller: Caller) -> None:
     admin = caller("admin")
 
