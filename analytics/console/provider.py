@@ -84,6 +84,7 @@ class AnalyticsConsole(ConsoleProvider):
         ),
         Page("exports/", exports.export_list, "exports"),
         Page("exports/<uuid:job_id>/file/", exports.export_file, "export_file"),
+        Page("exports/<uuid:job_id>/cancel/", exports.export_cancel, "export_cancel"),
         Page("settings/", views.settings, "settings"),
         Page("status/", views.system_status, "status"),
         Page("status/open/", views.openings, "openings"),

@@ -4,6 +4,7 @@ The file is made in a temporary place and stored in the transaction that ends th
 half-way is made anew and has one effect. Nobody gets more than they could see when they asked, nor than they can now.
 """
 
+import contextlib
 import hashlib
 import tempfile
 import time
@@ -83,6 +84,20 @@ def _queue(organization: Organization, person: User | None, actor: audit.Actor, 
     return job
 
 
+@transaction.atomic
+def cancel_export(*, job: Job, user: Any) -> Job:
+    """End an export that waits or is made: the process that makes it stops within seconds and leaves no file.
+
+    Raises `Conflict` for one that is over.
+    """
+    if not jobs.cancel(job):
+        raise Conflict("export_over", "It is over already.")
+    after = {name: job.parameters.get(name) for name in ("dataset", "format")}
+    audit.record(organization=job.organization, actor=actor_of(user), verb="export.cancel", target=job, after=after)
+    job.refresh_from_db()
+    return job
+
+
 def _checked(asked: Asked) -> tuple[Dataset, FileFormat]:
     dataset, form = DATASETS.get(asked.dataset), FORMATS.get(asked.format)
     if dataset is None:
@@ -113,18 +128,24 @@ def run_waiting() -> int:
 def run(job: Job) -> None:
     """Make one file, under its claim. A fault of the question ends it; another one lets it be tried again."""
     if job.fence > MAX_TRIES:  # whoever had it before died each time
-        jobs.fail(job, f"Given up after {MAX_TRIES} tries: the process that made it ended each time.")
+        _fail(job, f"Given up after {MAX_TRIES} tries: the process that made it ended each time.")
         return
     try:
         _make(job)
     except jobs.ClaimLost:
-        log.warning("export_taken_over", job=str(job.pk))
+        log.warning("export_cancelled_or_taken_over", job=str(job.pk))
     except (ServiceError, QueryError, TooManyRows, ValidationError) as error:
-        jobs.fail(job, str(getattr(error, "message", "")) or str(error))
+        _fail(job, str(getattr(error, "message", "")) or str(error))
     except Exception as error:
         log.exception("export_failed", job=str(job.pk), tries=job.fence)
         if job.fence >= MAX_TRIES:
-            jobs.fail(job, f"{type(error).__name__}: given up after {job.fence} tries; the log has the reason")
+            _fail(job, f"{type(error).__name__}: given up after {job.fence} tries; the log has the reason")
+
+
+def _fail(job: Job, error: str) -> None:
+    """Unless it was cancelled or taken over meanwhile."""
+    with contextlib.suppress(jobs.ClaimLost):
+        jobs.fail(job, error)
 
 
 def _make(job: Job) -> None:
@@ -201,8 +222,8 @@ def open_export(*, job: Job, user: Any) -> tuple[StoredFile, Iterator[bytes]]:
     Raises `Conflict` (not done), `Gone` (expired), `Forbidden` (the reader may not see all of it any more).
     """
     if job.status != JobStatus.SUCCEEDED:
-        state = f"It has failed: {job.error}" if job.status == JobStatus.FAILED else "It is not done yet."
-        raise Conflict("export_not_ready", state)
+        ended = {JobStatus.FAILED: f"It has failed: {job.error}", JobStatus.CANCELLED: "It was cancelled."}
+        raise Conflict("export_not_ready", ended.get(JobStatus(job.status), "It is not done yet."))
     if not is_covered(user, job):
         raise Forbidden("visibility_changed", CHANGED)
     file = StoredFile.objects.filter(job=job, expires_at__gt=timezone.now()).first()

@@ -90,6 +90,14 @@ def fail(job: Job, error: str) -> None:
     _end(job, JobStatus.FAILED, error=error)
 
 
+def cancel(job: Job) -> bool:
+    """End work, whoever has it: its claim is lost, so nothing of it is stored. False when it is over already."""
+    now = datetime.now(UTC)
+    still = Job.objects.filter(pk=job.pk, status__in=[JobStatus.QUEUED, JobStatus.RUNNING])
+    ended = still.update(status=JobStatus.CANCELLED, finished_at=now, claimed_until=None, updated_at=now)
+    return bool(ended)
+
+
 def _end(job: Job, status: JobStatus, **changes: object) -> None:
     now = datetime.now(UTC)
     mine = Job.objects.filter(pk=job.pk, fence=job.fence, status=JobStatus.RUNNING)

@@ -181,6 +181,23 @@ def test_an_export_is_listed_by_its_days_in_the_zone(company: Company, sign_in: 
     assert [row.what for row in rows] == ["Figures: Cost, 2026-03-02", "Figures: Cost, 2026-03-02 – 2026-03-04"]
 
 
+def test_an_export_is_cancelled(company: Company, sign_in: SignIn) -> None:
+    form = {"dataset": "metrics", "start": "2026-01-01", "end": "2026-12-31", "measures": ["requests"],
+            "dimension": "", "granularity": "", "format": "csv"}  # fmt: skip
+    client = sign_in("alice")
+    client.post(reverse("admin:exports"), form)
+    path = reverse("admin:export_cancel", args=[Job.objects.get(kind=exports.KIND).pk])
+    assert path in client.get(reverse("admin:exports")).content.decode()
+    assert sign_in("bob").post(path).status_code == 404
+
+    pages = [sign_in("alice").post(path, follow=True) for _ in range(2)]
+
+    said = [[str(message) for message in page.context["messages"]] for page in pages]
+    assert said == [["The export is cancelled; there is no file of it."], ["It is over already."]]
+    assert [row.job.status for row in pages[1].context["rows"]] == ["cancelled"]
+    assert path not in pages[1].content.decode()
+
+
 def test_a_run_too_many_is_said(company: Company, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "MOST_OPEN_RUNS", 1)
     report = make(company)

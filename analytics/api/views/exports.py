@@ -32,7 +32,7 @@ class ExportViewSet(ReadableResource):
 
     queryset = Job.objects.all()
     serializer_class = shapes.ExportSerializer
-    roles = {"list": MEMBERS, "retrieve": MEMBERS, "create": MEMBERS, "download": MEMBERS}
+    roles = {"list": MEMBERS, "retrieve": MEMBERS, "create": MEMBERS, "download": MEMBERS, "cancel": MEMBERS}
     only_reads = True
     filterset_fields = {"status": ["exact"]}
     search_fields = ()
@@ -62,6 +62,19 @@ class ExportViewSet(ReadableResource):
     def download(self, request: Request, pk: UUID) -> StreamingHttpResponse:
         """The file. 409 while it is not done, 410 when it has expired, 403 when what you may see has become less."""
         return file_response(*service.open_export(job=self.get_object(), user=request.user))
+
+    @extend_schema(
+        request=None,
+        responses=OpenApiResponse(
+            shapes.ExportSerializer,
+            description="Cancelled.",
+            examples=[OpenApiExample("Cancelled", {**shapes.QUEUED, "status": "cancelled"})],
+        ),
+    )
+    @action(detail=True, methods=["post"], filter_backends=(), pagination_class=None)
+    def cancel(self, request: Request, pk: UUID) -> Response:
+        """End an export that waits or is made; no file is left of it. 409 when it is over."""
+        return self.answer(service.cancel_export(job=self.get_object(), user=request.user))
 
 
 def accepted(request: Request, job: Job) -> Response:

@@ -8,11 +8,12 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from rest_framework.exceptions import ValidationError
 
 from analytics.api.serializers.questions import FIRST, LAST
@@ -129,6 +130,19 @@ def export_file(request: HttpRequest, site: ConsoleSite, job_id: UUID) -> HttpRe
         return render(
             request, "console/exports/refused.html", context | {"refusal": error.message}, status=error.status
         )
+
+
+@require_POST
+def export_cancel(request: HttpRequest, site: ConsoleSite, job_id: UUID) -> HttpResponse:
+    """End one that waits or is made."""
+    _, organization = frame(request, site, "Export")
+    job = get_object_or_404(_visible(request, organization), pk=job_id)
+    try:
+        service.cancel_export(job=job, user=person(request))
+        messages.success(request, "The export is cancelled; there is no file of it.")
+    except Conflict as error:
+        messages.error(request, error.message)
+    return redirect("admin:exports")
 
 
 def _visible(request: HttpRequest, organization: Organization) -> Any:

@@ -258,6 +258,7 @@ GET    analytics/exports                        401 200 200 200 200 200 200 200 
 POST   analytics/exports                        401 202 202 202 202 202 202 202 202 202
 GET    analytics/exports/{export}               401 404 404 404 200 200 200 200 200 404
 GET    analytics/exports/{export}/download      401 404 404 404 409 409 409 409 409 404
+POST   analytics/exports/{export}/cancel        401 404 404 404 200 200 200 200 200 404
 
 GET    reports                                  401 403 200 200 200 200 200 200 200 200
 POST   reports                                  401 403 403 201 201 201 201 403 201 400
