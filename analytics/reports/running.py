@@ -7,6 +7,7 @@ all, and the mail's key is that of report, period and address, so nobody gets tw
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -49,6 +50,9 @@ def run_waiting() -> int:
 
 def run(job: Job) -> None:
     """Make one run, under its claim."""
+    if job.fence > MAX_TRIES:  # whoever had it before died each time
+        jobs.fail(job, f"Given up after {MAX_TRIES} tries: the process that made it ended each time.")
+        return
     related = ("report__organization", "report__owner", "report__team")
     found = ReportRun.objects.filter(job=job).select_related(*related).first()
     if found is None:
@@ -61,7 +65,8 @@ def run(job: Job) -> None:
     except Exception as error:
         log.exception("report_failed", run=str(found.pk), tries=job.fence)
         if job.fence >= MAX_TRIES:
-            jobs.fail(job, f"{type(error).__name__}: given up after {job.fence} tries; the log has the reason")
+            with contextlib.suppress(jobs.ClaimLost):
+                jobs.fail(job, f"{type(error).__name__}: given up after {job.fence} tries; the log has the reason")
 
 
 def _make(job: Job, run: ReportRun) -> None:

@@ -231,6 +231,23 @@ def test_a_fault_is_tried_again_and_leaves_nothing_half_done(busy: Acme, monkeyp
     assert OutboxMessage.objects.filter(topic="report").count() == 1
 
 
+def test_it_is_given_up_when_every_process_that_tries_dies(busy: Acme) -> None:
+    report = make_report(busy, Recipient("address", ALICE))
+    Report.objects.filter(pk=report.pk).update(next_at=MONDAY)
+    service.enqueue_due(MONDAY)
+    job = Job.objects.get(kind=service.KIND)
+    for _ in range(running.MAX_TRIES):
+        assert jobs.claim(service.KIND, job.period, lease_s=-1) is not None  # and then it is killed
+
+    running.run_waiting()
+
+    job.refresh_from_db()
+    assert (job.status, job.error) == (
+        "failed", "Given up after 4 tries: the process that made it ended each time."
+    )  # fmt: skip
+    assert not OutboxMessage.objects.filter(topic="report").exists()
+
+
 def test_the_demo_company_writes_to_nobody(busy: Acme) -> None:
     Organization.objects.filter(pk=busy.organization.pk).update(is_demo=True)
 
