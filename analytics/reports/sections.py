@@ -299,8 +299,9 @@ def _keys(reader: Reader) -> Grid:
     """Usable keys that are old or were not used in the last 30 days of the period."""
     keys = VirtualKey.objects.filter(organization=reader.organization).usable(reader.end)
     used = _used_keys(reader)
+    usable = list(keys.select_related("project").order_by("created_at")[:500])
     body = []
-    for key in keys.select_related("project").order_by("created_at")[:500]:
+    for key in usable:
         old = reader.end - key.created_at >= OLD_KEY
         idle = str(key.pk) not in used and reader.end - key.created_at >= UNUSED_KEY
         if old or idle:
@@ -308,7 +309,8 @@ def _keys(reader: Reader) -> Grid:
             what = " and ".join(words for words, holds in (("old", old), ("not used for 30 days", idle)) if holds)
             body.append([key.name, key.project.name, what, f"{age} days"])
     columns = [Column("key", "Key"), Column("project", "Project"), Column("finding", "Finding"), Column("age", "Age")]
-    return Grid("Keys to look at", columns, body[:50], empty="Every key is in use and less than half a year old.")
+    nothing = "Every key is in use and less than half a year old." if usable else "There is no key."
+    return Grid("Keys to look at", columns, body[:50], empty=nothing)
 
 
 def _used_keys(reader: Reader) -> set[str]:

@@ -16,7 +16,7 @@ from analytics.reports.models import Report, ReportDelivery, ReportMail, ReportR
 from analytics.reports.recipients import NO_OWNER, OUTSIDE, UNSUBSCRIBED
 from analytics.reports.service import Recipient, Writer
 from costs.services.budgets import create_budget
-from gateway.models import AuditEvent, Job, Organization, OutboxMessage
+from gateway.models import AuditEvent, Job, Organization, OutboxMessage, VirtualKey
 from gateway.services import jobs, outbox
 from gateway.services.errors import Conflict, Forbidden, Invalid
 from tests.analytics.reports.conftest import MONDAY, SECTIONS, make_report
@@ -145,6 +145,18 @@ def test_the_weekly_team_report_is_of_teams_with_its_budgets_and_keys(busy: Acme
     assert "Of Search" not in text
     assert "bob key" not in text
     assert "Keys to look at" not in text
+
+
+def test_without_a_key_no_key_is_praised(busy: Acme) -> None:
+    report = make_report(busy, Recipient("address", ALICE), sections=[{"kind": "security"}])
+    with_keys = texts(made(report))[ALICE]
+    VirtualKey.objects.update(revoked_at=MONDAY - timedelta(days=30))
+    ReportRun.objects.all().delete()
+
+    without = texts(made(report))[ALICE]
+
+    assert "There is no key." not in with_keys
+    assert "There is no key." in without
 
 
 def test_addresses_outside_get_what_the_owner_sees_when_it_is_shared(busy: Acme) -> None:
