@@ -203,6 +203,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "ExportFormatEnum": "analytics.exports.formats.NAMES",
         "FilterOpEnum": "analytics.query.values.OPERATORS",
         "ProviderKindEnum": "gateway.choices.ProviderKind",
         "LineKindEnum": "gateway.choices.LineKind",

@@ -8,8 +8,11 @@ class CostsConfig(AppConfig):
     verbose_name = "Costs"
 
     def ready(self) -> None:
-        """What costs adds to the metrics layer."""
+        """What costs adds to the metrics layer and to exports."""
+        from analytics.exports.datasets import register
         from analytics.metrics import declare
         from costs.allocation.dimension import COST_CENTER
+        from costs.focus.dataset import FocusDataset
 
         declare(COST_CENTER)
+        register(FocusDataset())

@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from costs.api.views.allocation import AllocationRuleViewSet, AllocationView, CostCenterViewSet, StatementViewSet
 from costs.api.views.budgets import BudgetViewSet
+from costs.api.views.exports import CostExportViewSet
 from costs.api.views.prices import (
     EstimateViewSet,
     OverrideViewSet,
@@ -31,4 +32,5 @@ app_name = "costs-api"
 urlpatterns: list[URLPattern | URLResolver] = [
     *router.urls,
     re_path(r"^cost/allocation/?$", AllocationView.as_view(), name="cost-allocation"),
+    re_path(r"^cost/exports/?$", CostExportViewSet.as_view({"post": "create"}), name="cost-exports"),
 ]

@@ -29,6 +29,14 @@ _RECORDS = {
     "required": ["start", "end"],
     "additionalProperties": False,
 }
+_FOCUS = {
+    "type": "object",
+    "title": "FocusQuestion",
+    "description": "Of the dataset `focus`: a window. One row for each hour, key, model, meter and price.",
+    "properties": {"start": _TIME, "end": _TIME},
+    "required": ["start", "end"],
+    "additionalProperties": False,
+}
 _METRICS = {"$ref": "#/components/schemas/SemanticQueryRequest"}
 QUESTION = {
     "start": "2026-11-01T00:00:00Z", "end": "2026-11-08T00:00:00Z", "measures": ["cost", "requests"],
@@ -47,7 +55,7 @@ QUEUED = {
 }  # fmt: skip
 
 
-@extend_schema_field({"oneOf": [_METRICS, _RECORDS]})
+@extend_schema_field({"anyOf": [_METRICS, _RECORDS, _FOCUS]})
 class QuestionField(serializers.Field):
     """The dataset's question; the dataset checks it."""
 

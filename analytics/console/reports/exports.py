@@ -31,15 +31,15 @@ from gateway.services.errors import Conflict, Forbidden, Gone, ServiceError
 
 SHOWN = 50
 TONES = {"succeeded": "ok", "failed": "bad"}
-FIGURES, LINES = "metrics", "usage_records"
+FIGURES = "metrics"
 GRAINS = (("", "The whole period"), ("hour", "Hour"), ("day", "Day"), ("week", "Week"), ("month", "Month"))
 USUAL = ("requests", "errors", "total_tokens", "cost")
 
 
 class ExportForm(forms.Form):
-    """What to export: figures, or the ledger's lines."""
+    """What to export: figures, or all rows of a dataset in a window."""
 
-    dataset = forms.ChoiceField(label="What", choices=[(FIGURES, "Figures"), (LINES, "Ledger lines, one row for each")])
+    dataset = forms.ChoiceField(label="What", choices=[])
     start = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date", "class": "input"}))
     end = forms.DateField(label="Until and with", widget=forms.DateInput(attrs={"type": "date", "class": "input"}))
     measures = MeasuresField(error_messages={"required": "Choose at least one."})
@@ -53,6 +53,9 @@ class ExportForm(forms.Form):
     def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.zone = ZoneInfo(zone)
+        self.fields["dataset"].choices = [  # type: ignore[attr-defined]
+            (name, item.label) for name, item in DATASETS.items() if name == FIGURES or item.asks_window
+        ]
         self.fields["measures"].required = self.data.get("dataset", FIGURES) == FIGURES
         here = [(name, item.label) for name, item in FORMATS.items() if not unavailable(item)]
         self.fields["format"].choices = here  # type: ignore[attr-defined]

@@ -21,6 +21,7 @@ class AnswerDataset:
     name = "answer"
     label = "Answer"
     formats: tuple[str, ...] = ("json",)
+    asks_window = False
 
     def check(self, question: Mapping[str, Any], view: View) -> None:
         make_plan(read(question, view), view.scope, datetime.now(UTC))

@@ -18,11 +18,13 @@ class View:
 
 
 class Dataset(Protocol):
-    """Rows of one kind. `formats`: names of the formats it can be written in; empty for all."""
+    """Rows of one kind. `formats`: names of the formats it can be written in; empty for all. `asks_window`: a question
+    of `start` and `end` alone has an answer, so that the console can offer it."""
 
     name: str
     label: str
     formats: tuple[str, ...]
+    asks_window: bool
 
     def check(self, question: Mapping[str, Any], view: View) -> None:
         """Raises `ServiceError`, `QueryError` or DRF's ValidationError for a question that has no answer."""

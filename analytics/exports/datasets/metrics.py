@@ -24,6 +24,7 @@ class MetricsDataset:
     name = "metrics"
     label = "Figures"
     formats: tuple[str, ...] = ()
+    asks_window = False
 
     def check(self, question: Mapping[str, Any], view: View) -> None:
         make_plan(read(question, view), view.scope, datetime.now(UTC))

@@ -43,6 +43,7 @@ class UsageRecordsDataset:
     name = "usage_records"
     label = "Ledger lines"
     formats: tuple[str, ...] = ()
+    asks_window = True
 
     def check(self, question: Mapping[str, Any], view: View) -> None:
         _lines(question, view)

@@ -10,4 +10,7 @@ from analytics.exports.formats.xlsx import XlsxFormat
 for _format in (CsvFormat(), JsonFormat(), JsonLinesFormat(), XlsxFormat(), PdfFormat(), ParquetFormat()):
     register(_format)
 
-__all__ = ["FORMATS", "FileFormat", "register", "unavailable"]
+NAMES = tuple(sorted(FORMATS))
+"""The formats that are always known; the API's description names them as one enumeration."""
+
+__all__ = ["FORMATS", "NAMES", "FileFormat", "register", "unavailable"]

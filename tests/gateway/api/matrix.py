@@ -191,6 +191,7 @@ GET    allocation-rules/{allocation_rule}       401 403 200 403 200 200 200 200 
 PATCH  allocation-rules/{allocation_rule}       401 403 403 403 200 200 200 403 200 404
 POST   allocation-rules/{allocation_rule}/end   401 403 403 403 200 200 200 403 200 404
 POST   cost/allocation                          401 403 200 403 200 200 200 200 200 200
+POST   cost/exports                             401 202 202 202 202 202 202 202 202 202
 GET    cost/statements                          401 403 200 403 200 200 200 200 200 200
 POST   cost/statements                          401 403 403 403 201 201 201 403 201 201
 GET    cost/statements/{statement}              401 403 200 403 200 200 200 200 200 404

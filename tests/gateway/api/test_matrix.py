@@ -294,6 +294,7 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "PATCH annotations/{annotation}": {"text": "Release 42.1"},
         "PATCH annotations/{ads_annotation}": {"text": "Release 42.1"},
         "POST analytics/exports": {"format": "csv", "query": {**WINDOW, "measures": ["requests"]}},
+        "POST cost/exports": {"format": "csv", "query": WINDOW},
         "POST reports": {
             "name": "Search",
             "team": str(company.search.pk),

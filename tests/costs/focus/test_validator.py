@@ -1,0 +1,145 @@
+"""Every rule of the validator: kept by a good row, broken by a row made for it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from costs.focus import columns as spec
+from costs.focus.rules import RULES
+from costs.focus.validator import EXAMPLES, FILE_RULES, validate
+
+TAX = {"ChargeCategory": "Tax"}
+BROKEN_BY_ATTRIBUTE = {
+    "NotNull": "", "NumericFormat": "1,000", "DateTimeFormat": "2026-03-10 01:00:00", "KeyValueFormat": '{"a": [1]}',
+    "JsonObjectFormat": "[1]", "NoPlaceholder": "N/A", "AllowedValues": "Something", "NonNegative": "-1",
+    "NullForTax": None, "SetForUsage": "", "CurrencyFormat": "dollars", "UnitFormat": "tokens per call",
+}  # fmt: skip
+BROKEN: Mapping[str, Mapping[str, str]] = {
+    "BillingPeriodEnd.AfterStart": {"BillingPeriodEnd": "2026-03-01T00:00:00Z"},
+    "ChargePeriodEnd.AfterStart": {"ChargePeriodEnd": "2026-03-10T00:00:00Z"},
+    "ChargeFrequency.NotUsageBasedPurchase": {"ChargeCategory": "Purchase"},
+    "ConsumedQuantity.UsageOnly": {"ChargeCategory": "Adjustment"},
+    "ListCost.Product": {"ListCost": "0.0026"},
+    "ContractedCost.Product": {"ContractedCost": "0.0025000001"},
+    "ContractedCost.Credit": {"ChargeCategory": "Credit", "BilledCost": "1"},
+    "EffectiveCost.Uncovered": {"EffectiveCost": "0"},
+    "ServiceSubcategory.Parent": {"ServiceCategory": "Compute"},
+    "SkuPriceDetails.Keys": {"SkuPriceDetails": '{"Flavor": "x"}'},
+    "SkuPriceDetails.TokenDirection": {"SkuPriceDetails": '{"TokenDirection": "Sideways"}'},
+    "SkuPriceDetails.TokenCacheAction": {
+        "SkuPriceDetails": '{"TokenCacheAction": "Read", "TokenDirection": "Output"}'
+    },
+}  # fmt: skip
+
+
+def broken(rule_id: str) -> Mapping[str, str]:
+    """What to change in the good row so that the rule is broken."""
+    name, _, attribute = rule_id.partition(".")
+    if rule_id in BROKEN:
+        return BROKEN[rule_id]
+    if attribute == "NullForTax":
+        return TAX
+    if attribute.startswith("NullWithout"):
+        return {attribute.removeprefix("NullWithout"): "", name: "1"}
+    if attribute.startswith("With"):
+        return {attribute.removeprefix("With"): "1", name: ""}
+    return {name: BROKEN_BY_ATTRIBUTE[attribute]}
+
+
+def test_the_good_row_keeps_every_rule_and_has_every_column(row: dict[str, Any]) -> None:
+    report = validate(list(row), [row, row])
+
+    assert (report.violations, report.rows) == ([], 2)
+    assert set(spec.BY_NAME) <= set(row)
+    assert len({rule.id for rule in RULES} | set(FILE_RULES)) == len(RULES) + len(FILE_RULES)
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in RULES])
+def test_a_row_that_breaks_the_rule_is_found(row: dict[str, Any], rule: str) -> None:
+    report = validate(list(row), [row, {**row, **broken(rule)}])
+
+    assert [one.row for one in report.violations if one.rule == rule] == [2]
+
+
+@pytest.mark.parametrize("name", spec.MANDATORY)
+def test_a_mandatory_column_that_is_missing_is_found(row: dict[str, Any], name: str) -> None:
+    row.pop(name)
+
+    report = validate(list(row), [row])
+
+    assert [(one.rule, one.row) for one in report.violations] == [(f"{name}.Present", 0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [("ProviderName", "ProviderName.Removed"), ("PublisherName", "PublisherName.Removed"),
+     ("CostCenter", "ColumnHandling.CustomPrefix"), ("BilledCost", "ColumnHandling.Unique")],
+)  # fmt: skip
+def test_columns_that_are_not_of_1_4_are_found(row: dict[str, Any], name: str, rule: str) -> None:
+    report = validate([*row, name], [row])
+
+    assert [one.rule for one in report.violations] == [rule]
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [({"SkuId": "other"}, "SkuPriceId.OneSkuId"),
+     ({"SkuPriceDetails": '{"ModelId": "gpt-5"}'}, "SkuPriceDetails.Consistent")],
+)  # fmt: skip
+def test_rows_that_contradict_each_other_are_found(row: dict[str, Any], change: dict[str, str], rule: str) -> None:
+    report = validate(list(row), [row, row | change])
+
+    assert [(one.rule, one.row) for one in report.violations] == [(rule, 2)]
+
+
+@pytest.mark.parametrize("value", ["+1", "1e3", "$1", "1 000", "1.", ".5", "--1", "NaN", "1/2"])
+def test_numbers_are_plain_decimals(row: dict[str, Any], value: str) -> None:
+    report = validate(list(row), [row | {"BilledCost": value}])
+
+    assert report.counts["BilledCost.NumericFormat"] == 1
+
+
+@pytest.mark.parametrize("value", ["2026-03-10T01:00:00+00:00", "2026-03-10", "2026-02-30T00:00:00Z", "10.03.2026"])
+def test_times_are_utc_with_a_z(row: dict[str, Any], value: str) -> None:
+    report = validate(list(row), [row | {"ChargePeriodStart": value}])
+
+    assert report.counts["ChargePeriodStart.DateTimeFormat"] == 1
+
+
+def test_corrections_may_lack_prices_and_half_a_last_place_is_rounding(row: dict[str, Any]) -> None:
+    bare = dict.fromkeys(
+        (
+            "ListUnitPrice",
+            "ContractedUnitPrice",
+            "PricingQuantity",
+            "PricingUnit",
+            "SkuId",
+            "SkuMeter",
+            "SkuPriceId",
+            "SkuPriceDetails",
+            "PricingCategory",
+            "ConsumedQuantity",
+            "ConsumedUnit",
+        ),
+        "",
+    )
+    correction = row | bare | {"ChargeClass": "Correction"}
+    rounded = row | {"ListUnitPrice": "2.50000005"}  # × 0.001 = 0.00250000005, half of the last place off
+
+    assert validate(list(row), [correction, rounded]).violations == []
+
+
+def test_all_violations_are_counted_and_some_are_told(row: dict[str, Any]) -> None:
+    report = validate(list(row), [row | {"BilledCost": "x"}] * (EXAMPLES + 5))
+
+    assert report.counts["BilledCost.NumericFormat"] == EXAMPLES + 5
+    assert len([one for one in report.violations if one.rule == "BilledCost.NumericFormat"]) == EXAMPLES
+
+
+def test_every_rule_is_documented() -> None:
+    page = (Path(settings.BASE_DIR) / "docs/reference/focus.md").read_text()
+
+    assert [one for one in (*(rule.id for rule in RULES), *FILE_RULES) if f"| `{one}` |" not in page] == []
