@@ -227,3 +227,21 @@ def test_an_export_is_asked_for_watched_and_downloaded(busy: Company, sign_in: S
     assert "hx-trigger" not in listed
     assert b"".join(file.streaming_content).decode("utf-8-sig").startswith("model,requests\r\n")  # type: ignore[attr-defined]
     assert sign_in("bob").get(reverse("admin:export_file", args=[job.pk])).status_code == 404
+
+
+def test_charges_are_exported_as_focus(busy: Company, sign_in: SignIn) -> None:
+    client = sign_in("alice")
+    form = {"dataset": "focus", "start": "2026-01-01", "end": "2026-12-31", "format": "csv"}
+    page = client.get(reverse("admin:exports")).content.decode()
+    refused = client.post(reverse("admin:exports"), {**form, "format": "xlsx"}).content.decode()
+
+    client.post(reverse("admin:exports"), form)
+    exports.run_waiting()
+
+    job = Job.objects.get(kind=exports.KIND)
+    file = client.get(reverse("admin:export_file", args=[job.pk]))
+    listed = client.get(reverse("admin:exports"), {"part": "list"}).content.decode()
+    assert '<option value="focus">FOCUS 1.4 cost and usage</option>' in page
+    assert "Formats of focus are csv, ndjson, json, parquet." in refused
+    assert "FOCUS 1.4 cost and usage, 2026-01-01" in listed
+    assert b"".join(file.streaming_content).decode("utf-8-sig").startswith("BilledCost,BillingAccountId,")  # type: ignore[attr-defined]

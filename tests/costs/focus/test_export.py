@@ -41,7 +41,7 @@ def at(hour: int, minute: int = 0) -> datetime:
 def charged(company: Acme) -> Acme:
     """Two cached calls of one hour whose charges were rounded, a discounted one, one in euro, one without a price, an
     import whose file says its cost, an adjustment of a closed month, and a line that cost more than its charges."""
-    cached = {
+    cached: dict[str, Any] = {
         "charges": [
             charge("input", "333", "0.0000025", "0.0008325000"),
             charge("cache_read", "111", "0.00000125", "0.0001387500"),
