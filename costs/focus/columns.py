@@ -30,17 +30,38 @@ def _price(name: str) -> FocusColumn:
     return FocusColumn(name, "Decimal", is_unit_price=True)
 
 
-SUBCATEGORIES = {
-    "AI Platforms", "Bots", "Generative AI", "Machine Learning", "Natural Language Processing",
-    "Other (AI and Machine Learning)",
-}  # fmt: skip
-"""Those whose one parent is `AI and Machine Learning`."""
 AI = "AI and Machine Learning"
-CATEGORIES = (
-    AI, "Analytics", "Business Applications", "Compute", "Databases", "Developer Tools", "Identity", "Integration",
-    "Internet of Things", "Management and Governance", "Media", "Migration", "Mobile", "Multicloud", "Networking",
-    "Other", "Security", "Storage", "Web",
-)  # fmt: skip
+_SERVICES = {
+    AI: "AI Platforms|Bots|Generative AI|Machine Learning|Natural Language Processing",
+    "Analytics": "Analytics Platforms|Business Intelligence|Data Processing|Search|Streaming Analytics",
+    "Business Applications": "Productivity and Collaboration",
+    "Compute": "Containers|End User Computing|Quantum Compute|Serverless Compute|Virtual Machines",
+    "Databases": "Caching|Data Warehouses|Ledger Databases|NoSQL Databases|Relational Databases|Time Series Databases",
+    "Developer Tools": "Developer Platforms|Continuous Integration and Deployment|Development Environments|"
+    "Source Code Management|Quality Assurance",
+    "Identity": "Identity and Access Management",
+    "Integration": "API Management|Messaging|Workflow Orchestration",
+    "Internet of Things": "IoT Analytics|IoT Platforms",
+    "Management and Governance": "Architecture|Compliance|Cost Management|Data Governance|Disaster Recovery|"
+    "Endpoint Management|Observability|Support",
+    "Media": "Content Creation|Gaming|Media Streaming|Mixed Reality",
+    "Migration": "Data Migration|Resource Migration",
+    "Mobile": "",
+    "Multicloud": "Multicloud Integration",
+    "Networking": "Application Networking|Content Delivery|Network Connectivity|Network Infrastructure|"
+    "Network Routing|Network Security",
+    "Other": "",
+    "Security": "Secret Management|Security Posture Management|Threat Detection and Response",
+    "Storage": "Backup Storage|Block Storage|File Storage|Object Storage|Storage Platforms",
+    "Web": "Application Platforms",
+}
+CATEGORIES = tuple(_SERVICES)
+PARENTS = {
+    name: category
+    for category, names in _SERVICES.items()
+    for name in (*filter(None, names.split("|")), f"Other ({category})")
+}
+"""ServiceSubcategory → its one ServiceCategory."""
 COLUMNS = (
     FocusColumn("AllocatedMethodDetails", "Object"),
     FocusColumn("AllocatedMethodId"),
@@ -51,7 +72,7 @@ COLUMNS = (
     _must("BilledCost", "Decimal"),
     _must("BillingAccountId"),
     _must("BillingAccountName", null=True),
-    FocusColumn("BillingAccountType"),
+    FocusColumn("BillingAccountType", is_nullable=False),
     _must("BillingCurrency"),
     _must("BillingPeriodEnd", "Date/Time"),
     _must("BillingPeriodStart", "Date/Time"),
@@ -98,7 +119,7 @@ COLUMNS = (
     _must("ServiceCategory", values=CATEGORIES),
     _must("ServiceName"),
     _must("ServiceProviderName"),
-    FocusColumn("ServiceSubcategory", is_nullable=False),
+    FocusColumn("ServiceSubcategory", is_nullable=False, values=tuple(PARENTS)),
     FocusColumn("SkuId"),
     FocusColumn("SkuMeter"),
     FocusColumn("SkuPriceDetails", "JSON"),

@@ -121,7 +121,7 @@ def _who(item: Summed, names: Names) -> dict[str, Any]:
         "BillingAccountId": str(item.organization), "BillingAccountName": names.organization,
         "SubAccountId": str(team) if team else None,
         "SubAccountName": (names.teams.get(team) or str(team)) if team else None,
-        "ResourceId": str(key) if key else None, "ResourceName": (names.keys.get(key) or str(key)) if key else None,
+        "ResourceId": str(key) if key else None, "ResourceName": names.keys.get(key) if key else None,
         "ResourceType": "API Key" if key else None, "ServiceCategory": spec.AI, "ServiceSubcategory": "Generative AI",
         "ServiceName": vendor.service, "ServiceProviderName": vendor.seller, "InvoiceIssuerName": vendor.seller,
         "HostProviderName": vendor.host, "RegionId": vendor.region or None, "RegionName": vendor.region or None,

@@ -155,7 +155,27 @@ def _unit(name: str) -> Rule:
     )  # fmt: skip
 
 
-_PRICED = ("ListUnitPrice", "ContractedUnitPrice", "PricingQuantity")
+def _set_for_used(name: str, other: str) -> Rule:
+    return Rule(
+        f"{name}.SetForUsage", name,
+        f'{name} MUST NOT be null when {other} is not null and ChargeCategory is "Usage".',
+        (name, other, "ChargeCategory"),
+        lambda row: row[other] is None or row["ChargeCategory"] != "Usage" or row[name] is not None,
+    )  # fmt: skip
+
+
+def _equals_for_credit(name: str) -> Rule:
+    return Rule(
+        f"{name}.Credit", name, f'{name} MUST equal BilledCost when ChargeCategory is "Credit".',
+        (name, "BilledCost", "ChargeCategory"),
+        lambda row: row["ChargeCategory"] != "Credit" or _same(row[name], row["BilledCost"]),
+    )  # fmt: skip
+
+
+_PRICES = (
+    "ListUnitPrice", "ContractedUnitPrice", "PricingCurrencyListUnitPrice", "PricingCurrencyContractedUnitPrice",
+)  # fmt: skip
+_PRICED = (*_PRICES, "PricingQuantity")
 _COMMITTED = ("CommitmentDiscountCategory", "CommitmentDiscountType")
 _COMMITTED_MAYBE = ("CommitmentDiscountName", "CommitmentDiscountStatus")
 _BETWEEN = (
@@ -163,6 +183,7 @@ _BETWEEN = (
     _currency("PricingCurrency"),
     _unit("ConsumedUnit"),
     _unit("PricingUnit"),
+    _unit("CommitmentDiscountUnit"),
     _before("BillingPeriodStart", "BillingPeriodEnd", "BillingPeriodEnd"),
     _before("ChargePeriodStart", "ChargePeriodEnd", "ChargePeriodEnd"),
     Rule(
@@ -174,6 +195,7 @@ _BETWEEN = (
     *(_null_with(name, "SkuPriceId") for name in (*_PRICED, "PricingCategory", "ConsumedQuantity", "SkuPriceDetails")),
     *(_null_for_tax(name) for name in (*_PRICED, "PricingCategory", "SkuId", "SkuPriceId")),
     *(_set_for_usage(name) for name in (*_PRICED, "PricingCategory", "SkuId", "SkuPriceId")),
+    *(_set_with(name, "SkuPriceId") for name in _PRICES),
     _null_with("SkuMeter", "SkuId"),
     _null_with("PricingUnit", "PricingQuantity"),
     _set_with("PricingUnit", "PricingQuantity"),
@@ -194,6 +216,9 @@ _BETWEEN = (
     _null_with("SubAccountName", "SubAccountId"),
     _set_with("SubAccountName", "SubAccountId"),
     _null_with("SubAccountType", "SubAccountId"),
+    _set_with("SubAccountType", "SubAccountId"),
+    _null_with("AllocatedResourceName", "AllocatedResourceId"),
+    _set_with("AllocatedResourceName", "AllocatedResourceId"),
     _null_with("ResourceName", "ResourceId"),
     _null_with("ResourceType", "ResourceId"),
     _set_with("ResourceType", "ResourceId"),
@@ -201,15 +226,25 @@ _BETWEEN = (
     _set_with("RegionName", "RegionId"),
     *(_null_with(name, "CommitmentDiscountId") for name in (*_COMMITTED, *_COMMITTED_MAYBE)),
     *(_set_with(name, "CommitmentDiscountId") for name in _COMMITTED),
+    _set_for_used("CommitmentDiscountStatus", "CommitmentDiscountId"),
+    _null_with("CommitmentDiscountQuantity", "SkuPriceId"),
+    _null_with("CommitmentDiscountQuantity", "CommitmentDiscountId"),
+    Rule(
+        "CommitmentDiscountQuantity.SetForUsage", "CommitmentDiscountQuantity",
+        'CommitmentDiscountQuantity MUST NOT be null when ChargeCategory is "Usage" or "Purchase", '
+        'CommitmentDiscountId is not null and ChargeClass is not "Correction".',
+        ("CommitmentDiscountQuantity", "CommitmentDiscountId", "ChargeCategory", "ChargeClass"),
+        lambda row: not _is_regular(row) or row["CommitmentDiscountId"] is None
+        or row["CommitmentDiscountQuantity"] is not None,
+    ),
+    _null_with("CommitmentDiscountUnit", "CommitmentDiscountQuantity"),
+    _set_with("CommitmentDiscountUnit", "CommitmentDiscountQuantity"),
     _null_with("CapacityReservationStatus", "CapacityReservationId"),
+    _set_for_used("CapacityReservationStatus", "CapacityReservationId"),
     _product("ListCost", "ListUnitPrice"),
     _product("ContractedCost", "ContractedUnitPrice"),
-    Rule(
-        "ContractedCost.Credit", "ContractedCost",
-        'ContractedCost MUST equal BilledCost when ChargeCategory is "Credit".',
-        ("ContractedCost", "BilledCost", "ChargeCategory"),
-        lambda row: row["ChargeCategory"] != "Credit" or _same(row["ContractedCost"], row["BilledCost"]),
-    ),
+    _equals_for_credit("ListCost"),
+    _equals_for_credit("ContractedCost"),
     Rule(
         "EffectiveCost.Uncovered", "EffectiveCost",
         "EffectiveCost MUST match the BilledCost in scenarios where this charge is not covering other eligible charges "
@@ -220,9 +255,9 @@ _BETWEEN = (
     ),
     Rule(
         "ServiceSubcategory.Parent", "ServiceSubcategory",
-        "ServiceSubcategory MUST have one and only one parent ServiceCategory as specified in the allowed values "
-        "(those of AI and Machine Learning are known here).", ("ServiceSubcategory", "ServiceCategory"),
-        lambda row: (row["ServiceSubcategory"] in spec.SUBCATEGORIES) == (row["ServiceCategory"] == spec.AI),
+        "ServiceSubcategory MUST have one and only one parent ServiceCategory as specified in the allowed values.",
+        ("ServiceSubcategory", "ServiceCategory"),
+        lambda row: spec.PARENTS.get(row["ServiceSubcategory"] or "", row["ServiceCategory"]) == row["ServiceCategory"],
     ),
     Rule(
         "SkuPriceDetails.Keys", "SkuPriceDetails",

@@ -25,6 +25,10 @@ BROKEN: Mapping[str, Mapping[str, str]] = {
     "ListCost.Product": {"ListCost": "0.0026"},
     "ContractedCost.Product": {"ContractedCost": "0.0025000001"},
     "ContractedCost.Credit": {"ChargeCategory": "Credit", "BilledCost": "1"},
+    "ListCost.Credit": {"ChargeCategory": "Credit", "BilledCost": "1"},
+    "CommitmentDiscountStatus.SetForUsage": {"CommitmentDiscountId": "c"},
+    "CommitmentDiscountQuantity.SetForUsage": {"CommitmentDiscountId": "c"},
+    "CapacityReservationStatus.SetForUsage": {"CapacityReservationId": "c"},
     "EffectiveCost.Uncovered": {"EffectiveCost": "0"},
     "ServiceSubcategory.Parent": {"ServiceCategory": "Compute"},
     "SkuPriceDetails.Keys": {"SkuPriceDetails": '{"Flavor": "x"}'},
@@ -110,22 +114,12 @@ def test_times_are_utc_with_a_z(row: dict[str, Any], value: str) -> None:
 
 
 def test_corrections_may_lack_prices_and_half_a_last_place_is_rounding(row: dict[str, Any]) -> None:
-    bare = dict.fromkeys(
-        (
-            "ListUnitPrice",
-            "ContractedUnitPrice",
-            "PricingQuantity",
-            "PricingUnit",
-            "SkuId",
-            "SkuMeter",
-            "SkuPriceId",
-            "SkuPriceDetails",
-            "PricingCategory",
-            "ConsumedQuantity",
-            "ConsumedUnit",
-        ),
-        "",
-    )
+    names = (
+        "ListUnitPrice", "ContractedUnitPrice", "PricingCurrencyListUnitPrice", "PricingCurrencyContractedUnitPrice",
+        "PricingQuantity", "PricingUnit", "SkuId", "SkuMeter", "SkuPriceId", "SkuPriceDetails", "PricingCategory",
+        "ConsumedQuantity", "ConsumedUnit",
+    )  # fmt: skip
+    bare = dict.fromkeys(names, "")
     correction = row | bare | {"ChargeClass": "Correction"}
     rounded = row | {"ListUnitPrice": "2.50000005"}  # × 0.001 = 0.00250000005, half of the last place off
 
