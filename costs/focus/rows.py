@@ -41,6 +41,9 @@ COLUMNS = [
 UNKNOWN = "Unknown"
 _OVERRIDE = re.compile(r"^override:[^:]*:[^:]*(?::(?P<listed>.+))?$")
 
+_SINCE = re.compile(r"initial|\d{4}-\d{2}-\d{2}")
+"""Since when a list price stands, in its rate id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Summed:
@@ -164,8 +167,8 @@ def qualifier(rate_id: str, meter: str) -> str:
     """What tells prices of one SKU apart: context and tier of the list price; not its source, date or contract."""
     override = _OVERRIDE.match(rate_id)
     listed = rate_id if override is None else override["listed"] or ""
-    _, found, tail = listed.partition(f":{meter}:")
-    return (tail if found else "") or "standard"
+    parts = listed.partition(f":{meter}:")[2].split(":")
+    return ":".join(part for part in parts if part and not _SINCE.fullmatch(part)) or "standard"
 
 
 def _details(meter: FocusMeter, model: str) -> dict[str, str]:

@@ -235,7 +235,8 @@ def test_windows_are_read_in_parts_that_meet() -> None:
 
 @pytest.mark.parametrize(
     ("rate", "found"),
-    [(f"{LISTED}:input:base", "base"), (f"{LISTED}:input:flex:base:gt200000", "flex:base:gt200000"),
+    [(f"{LISTED}:input:base", "base"), (f"{LISTED}:input:initial", "standard"),
+     (f"{LISTED}:input:2026-06-01:flex:gt200000", "flex:gt200000"), (f"{LISTED}:input:region=eu", "region=eu"),
      ("override:7:input", "standard"), (f"override:7:input:{LISTED}:input:base", "base"), ("import:openai", "standard"),
      ("", "standard")],
 )  # fmt: skip

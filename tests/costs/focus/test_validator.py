@@ -11,13 +11,13 @@ from costs.focus import columns as spec
 from costs.focus.rules import RULES
 from costs.focus.validator import EXAMPLES, FILE_RULES, validate
 
-TAX = {"ChargeCategory": "Tax"}
-BROKEN_BY_ATTRIBUTE = {
+TAX: Mapping[str, str | None] = {"ChargeCategory": "Tax"}
+BROKEN_BY_ATTRIBUTE: Mapping[str, str | None] = {
     "NotNull": "", "NumericFormat": "1,000", "DateTimeFormat": "2026-03-10 01:00:00", "KeyValueFormat": '{"a": [1]}',
     "JsonObjectFormat": "[1]", "NoPlaceholder": "N/A", "AllowedValues": "Something", "NonNegative": "-1",
     "NullForTax": None, "SetForUsage": "", "CurrencyFormat": "dollars", "UnitFormat": "tokens per call",
 }  # fmt: skip
-BROKEN: Mapping[str, Mapping[str, str]] = {
+BROKEN: Mapping[str, Mapping[str, str | None]] = {
     "BillingPeriodEnd.AfterStart": {"BillingPeriodEnd": "2026-03-01T00:00:00Z"},
     "ChargePeriodEnd.AfterStart": {"ChargePeriodEnd": "2026-03-10T00:00:00Z"},
     "ChargeFrequency.NotUsageBasedPurchase": {"ChargeCategory": "Purchase"},
@@ -39,7 +39,7 @@ BROKEN: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 
 
-def broken(rule_id: str) -> Mapping[str, str]:
+def broken(rule_id: str) -> Mapping[str, str | None]:
     """What to change in the good row so that the rule is broken."""
     name, _, attribute = rule_id.partition(".")
     if rule_id in BROKEN:
