@@ -19,13 +19,14 @@ import numpy as np
 
 from analytics import cache
 from analytics.answers.questions import Questions
+from analytics.answers.scopes import filter_of
 from analytics.forecasting import Forecast, forecast
 from analytics.outlook.history import History
 from analytics.outlook.memory import Memory
 from analytics.query import Filter, Query, QueryError
 from analytics.query import window as windows
 from gateway.models import RateLimit, VirtualKey
-from gateway.scopes import KEY, MODEL, ORGANIZATION, TAG, is_each
+from gateway.scopes import KEY, is_each
 from gateway.services.scopes import keys_of
 
 DAYS = 56
@@ -36,7 +37,6 @@ MINUTES = 15
 LARGEST_OF_15 = 1.736
 CAPS = {"rpm": "requests", "tpm": "total_tokens"}
 UNITS = {"requests": "requests_per_minute", "total_tokens": "tokens_per_minute"}
-DIMENSIONS = {KEY: "api_key", MODEL: "model_requested"}
 REACHED = "It was reached in the last days."
 WITHIN = f"It is not expected to be reached within {HORIZON} days."
 NOTHING_USED = "Nothing was used under it before."
@@ -103,15 +103,7 @@ def caps(questions: Questions, now: datetime) -> list[Cap]:
 
 
 def _of_limit(limit: RateLimit, keys: tuple[str, ...]) -> list[Cap]:
-    dimension = DIMENSIONS.get(limit.scope, limit.scope)
-    values: tuple[str, ...] = (limit.scope_value,)
-    if limit.scope == ORGANIZATION:
-        dimension, values = "", ()
-    elif limit.scope == KEY:
-        values = keys
-    elif limit.scope == TAG:
-        name, _, value = limit.scope_value.partition("=")
-        dimension, values = f"tag.{name}", (value,)
+    dimension, values = filter_of(limit.scope, limit.scope_value, keys, model="model_requested")
     user = limit.scope_value if limit.scope == "user" else ""
     return [
         Cap(str(limit.pk), "rate_limit", limit.name, measure, cap, limit.is_shadow, dimension, values,

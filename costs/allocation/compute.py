@@ -1,7 +1,7 @@
 """Reading what an allocation needs: rules, calendar months, and the ledger once for each segment of time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -61,6 +61,13 @@ def months(organization: Organization, window: Range) -> list[Range]:
     while found[-1][1] < window[1]:
         found.append(period.window(found[-1][1]))
     return found
+
+
+def month_window(organization: Organization, month: date) -> Range:
+    """The calendar month, named by any of its days, in the organization's time zone."""
+    # noon of the second day in UTC lies in the month in every time zone
+    at = datetime(month.year, month.month, 2, 12, tzinfo=UTC)
+    return months(organization, (at, at))[0]
 
 
 def read(organization: UUID, segment: Segment) -> list[Charged]:

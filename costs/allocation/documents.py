@@ -10,6 +10,7 @@ from django.utils import timezone
 from analytics.exports.table import Column
 from analytics.reports.blocks import Drawn, Figure, Figures, Grid, Part, Words
 from analytics.reports.render import documents
+from costs.allocation.answers import share
 from costs.models import Statement, StatementStatus
 from gateway.services.errors import Invalid
 
@@ -89,14 +90,10 @@ def charged_rows(statement: Statement) -> tuple[list[list[Any]], Decimal, Decima
     corrected = sum((c for _, c in centers.values()), Decimal(0))
     ranked = sorted(centers.items(), key=lambda one: (-sum(one[1]), one[0].code))
     rows = [
-        [center.code, center.name, amount, correction, amount + correction, _share(amount + correction, total)]
+        [center.code, center.name, amount, correction, amount + correction, share(amount + correction, total)]
         for center, (amount, correction) in ranked
     ]
     return rows, total, corrected
-
-
-def _share(part: Decimal, total: Decimal) -> float | None:
-    return float(part / total) if total else None
 
 
 def _basis(statement: Statement) -> Iterator[list[Any]]:

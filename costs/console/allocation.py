@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from analytics.console.format import money
 from costs.allocation import answers, documents
-from costs.allocation.compute import months
+from costs.allocation.compute import month_window
 from costs.allocation.rules import DIMENSIONS, METRICS
 from costs.models import AllocationRule, CostCenter, Statement, StatementItem, StatementStatus
 from costs.services import allocation, statements
@@ -268,7 +268,7 @@ def _forms(request: HttpRequest, organization: Organization, month: date) -> tup
 
     def make_rule() -> None:
         allocation.create_rule(
-            organization=organization, actor=actor(request), valid_from=_window(organization, month)[0],
+            organization=organization, actor=actor(request), valid_from=month_window(organization, month)[0],
             **rule.asked(organization),
         )  # fmt: skip
 
@@ -286,13 +286,8 @@ def _made(form: forms.Form, make: Callable[[], None]) -> bool:
     return True
 
 
-def _window(organization: Organization, month: date) -> tuple[datetime, datetime]:
-    at = datetime(month.year, month.month, 2, 12, tzinfo=UTC)
-    return months(organization, (at, at))[0]
-
-
 def _figures(organization: Organization, month: date) -> dict[str, Any]:
-    body = answers.allocation(organization, *_window(organization, month))
+    body = answers.allocation(organization, *month_window(organization, month))
     currency = body["currency"]
     return {
         "total": money(body["total"], currency), "allocated": money(body["allocated"], currency),

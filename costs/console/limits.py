@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from analytics.answers.scopes import filter_of
 from costs.models import Budget
 from costs.usage import Usage, usage_of
 from gateway.console import SpendingLimit
 from gateway.models import Organization, User
-from gateway.scopes import KEY, ORGANIZATION, TAG, is_each
+from gateway.scopes import KEY, is_each
 from gateway.services.scopes import keys_of
-
-DIMENSIONS = {KEY: "api_key"}
-"""Names of scopes in the analytics query where they differ."""
 
 
 def limits_of(user: User, organization: Organization, at: datetime) -> Sequence[SpendingLimit]:
@@ -25,15 +23,7 @@ def limits_of(user: User, organization: Organization, at: datetime) -> Sequence[
 
 
 def _limit(budget: Budget, usage: Usage, keys: tuple[str, ...]) -> SpendingLimit:
-    dimension = DIMENSIONS.get(budget.scope, budget.scope)
-    values: tuple[str, ...] = (budget.scope_value,)
-    if budget.scope == ORGANIZATION:
-        dimension, values = "", ()
-    elif budget.scope == KEY:
-        values = keys
-    elif budget.scope == TAG:
-        name, _, value = budget.scope_value.partition("=")
-        dimension, values = f"tag.{name}", (value,)
+    dimension, values = filter_of(budget.scope, budget.scope_value, keys)
     return SpendingLimit(
         str(budget.pk), budget.name, dimension, values, str(budget.team_id or ""), usage.limit, usage.spent,
         usage.resets_at,

@@ -4,9 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
-
-from analytics.exports.datasets import View
+from analytics.exports.datasets.base import WINDOW, View, window_of
 from analytics.exports.table import Table
 from costs.focus import reading
 from costs.focus.rows import COLUMNS, Names, Vendor, row_of
@@ -14,7 +12,6 @@ from gateway.choices import ProviderKind
 from gateway.models import Organization, Project, Provider, Team, VirtualKey
 from gateway.services.errors import Invalid
 
-WINDOW = ("start", "end")
 _CLOUDS = {ProviderKind.BEDROCK.value: "Amazon Web Services", ProviderKind.AZURE.value: "Microsoft"}
 _OWN = {ProviderKind.VLLM.value, ProviderKind.OLLAMA.value, ProviderKind.COMPATIBLE.value}
 """Kinds that are a wire format and no vendor."""
@@ -46,21 +43,7 @@ def window(question: Mapping[str, Any]) -> tuple[datetime, datetime]:
     unknown = sorted(set(question) - set(WINDOW))
     if unknown:
         raise Invalid("filter_unknown", f"There is no filter {unknown[0]!r}.", field=f"query.{unknown[0]}")
-    start, end = (_instant(question, name) for name in WINDOW)
-    if start >= end:
-        raise Invalid("empty_window", "end must be after start.", field="query.end")
-    return start, end
-
-
-def _instant(question: Mapping[str, Any], name: str) -> datetime:
-    value = question.get(name)
-    try:
-        at = parse_datetime(value) if isinstance(value, str) else None
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise Invalid("field_invalid", "An RFC 3339 time with its offset is wanted.", field=f"query.{name}")
-    return at
+    return window_of(question)
 
 
 def _rows(view: View, start: datetime, end: datetime) -> Iterator[Sequence[Any]]:

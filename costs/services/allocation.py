@@ -219,7 +219,7 @@ def _open_rules(organization: Organization, now: datetime) -> list[AllocationRul
 
 def _lock_rules(organization: Organization) -> None:
     """Rules of an organization change one after another."""
-    Organization.objects.select_for_update().get(pk=organization.pk)
+    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
 
 
 def _locked_rule(rule: AllocationRule) -> AllocationRule:

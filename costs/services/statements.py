@@ -7,14 +7,14 @@ whenever they came.
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from costs.allocation.compute import basis, compute, from_stored, months, rules_of, to_stored
+from costs.allocation.compute import basis, compute, from_stored, month_window, rules_of, to_stored
 from costs.allocation.engine import Range
 from costs.models import AllocationRule, Statement, StatementCorrection, StatementItem
 from costs.models import StatementStatus as Status
@@ -124,9 +124,7 @@ def _differences(earlier: Statement, row: Statement) -> Mapping[UUID | None, Dec
 def _window(organization: Organization, month: date) -> Range:
     if month.day != 1:
         raise Invalid("month", "A month is named by its first day.", field="month")
-    # noon of the second day in UTC lies in the month in every time zone
-    at = datetime(month.year, month.month, 2, 12, tzinfo=UTC)
-    return months(organization, (at, at))[0]
+    return month_window(organization, month)
 
 
 def _lock(organization: Organization) -> None:

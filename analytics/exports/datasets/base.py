@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
+
+from django.utils.dateparse import parse_datetime
 
 from analytics.exports.table import Table
 from analytics.query.scope import Scope
 from gateway.models import Organization
+from gateway.services.errors import Invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,26 @@ class Dataset(Protocol):
 
 
 DATASETS: dict[str, Dataset] = {}
+WINDOW = ("start", "end")
+
+
+def window_of(question: Mapping[str, Any]) -> tuple[datetime, datetime]:
+    """Start and exclusive end of a question about a window. Raises `Invalid`."""
+    start, end = (_instant(question, name) for name in WINDOW)
+    if start >= end:
+        raise Invalid("empty_window", "end must be after start.", field="query.end")
+    return start, end
+
+
+def _instant(question: Mapping[str, Any], name: str) -> datetime:
+    value = question.get(name)
+    try:
+        at = parse_datetime(value) if isinstance(value, str) else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Invalid("field_invalid", "An RFC 3339 time with its offset is wanted.", field=f"query.{name}")
+    return at
 
 
 def register(item: Dataset) -> None:

@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
-from django.utils.dateparse import parse_datetime
 
-from analytics.exports.datasets.base import View
+from analytics.exports.datasets.base import View, window_of
 from analytics.exports.table import Column, Kind, Table
 from analytics.query.scope import Scope
 from gateway.api.filters import UsageFilter
@@ -16,7 +15,6 @@ from gateway.models import LedgerLine, Project, Team, User, VirtualKey
 from gateway.services.errors import Invalid
 
 PAGE = 5_000
-WINDOW = ("start", "end")
 LEFT_OUT = frozenset({"before", "after"})
 _TEXT: Kind = "text"
 FIELDS: tuple[tuple[str, str, Kind], ...] = (
@@ -71,25 +69,12 @@ def _lines(question: Mapping[str, Any], view: View) -> tuple[Any, datetime, date
     nested = sorted(name for name, value in question.items() if isinstance(value, (list, dict)))
     if nested:
         raise Invalid("field_invalid", "One value is wanted, as in a query string.", field=f"query.{nested[0]}")
-    start, end = (_instant(question, name) for name in WINDOW)
-    if start >= end:
-        raise Invalid("empty_window", "end must be after start.", field="query.end")
+    start, end = window_of(question)
     found = UsageFilter(data=dict(question), queryset=LedgerLine.objects.filter(visible(view.scope)))
     if not found.form.is_valid():
         field, messages = next(iter(found.form.errors.items()))
         raise Invalid("field_invalid", str(messages[0]), field=f"query.{field}")
     return found.qs.order_by("started_at", "id"), start, end
-
-
-def _instant(question: Mapping[str, Any], name: str) -> datetime:
-    value = question.get(name)
-    try:
-        at = parse_datetime(value) if isinstance(value, str) else None
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise Invalid("field_invalid", "An RFC 3339 time with its offset is wanted.", field=f"query.{name}")
-    return at
 
 
 def visible(scope: Scope) -> Q:

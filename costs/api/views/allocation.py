@@ -15,7 +15,6 @@ from costs.allocation import answers, documents
 from costs.api.serializers import allocation as shapes
 from costs.models import AllocationRule, CostCenter, Statement
 from costs.services import allocation, statements
-from gateway.api.authentication import actor_of
 from gateway.api.organization import required_organization
 from gateway.api.permissions import ADMINS, ANALYSTS, MEMBERS
 from gateway.api.views.base import ReadableResource, archive_action
@@ -122,7 +121,7 @@ class StatementViewSet(ReadableResource):
     def create(self, request: Request) -> Response:
         """The month's statement as of now: made, or its draft computed anew; a locked one as it was locked."""
         fields = self.validated(shapes.StatementQuerySerializer)
-        made = statements.compute_statement(organization=self.organization, actor=actor_of(request.user), **fields)
+        made = statements.compute_statement(organization=self.organization, actor=self.actor, **fields)
         return self.answer(self.get_queryset().get(pk=made.pk), 201)
 
     @extend_schema(request=None)
