@@ -89,6 +89,24 @@ class PriceBook:
         self._remember(key, span)
         return span.card
 
+    def spans(
+        self,
+        provider: str,
+        model: str,
+        start: datetime,
+        end: datetime,
+        context: Mapping[str, str] = NO_CONTEXT,
+        organization: Hashable | None = None,
+    ) -> list[tuple[datetime, datetime, RateCard | None]]:
+        """The cards of a model over `[start, end)` (aware): half-open spans in order, without gaps."""
+        found = []
+        at = start
+        while at < end:
+            span = self._resolve(provider, model, at, context, organization)
+            found.append((at, min(span.end, end), span.card))
+            at = span.end
+        return found
+
     def price(
         self,
         usage: m.Usage,
