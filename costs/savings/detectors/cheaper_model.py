@@ -49,7 +49,11 @@ def detect(view: View) -> Iterator[Candidate]:
         # every call of the slice is to move, and so counts: failed ones cost what they cost there too
         moving = np.flatnonzero(view.replayable & view.lines.where(_is_of(part)))
         yield Candidate(
-            change=Change(Category.CHEAPER_MODEL, provider=facts.provider, model=facts.name),
+            change=Change(
+                Category.CHEAPER_MODEL, provider=facts.provider, model=facts.name,
+                settings={"price_list": facts.price_list, "upstream_name": facts.upstream,
+                          "is_configured": "yes" if is_configured else "no"},
+            ),
             slice=part,
             title=f"Answer {where} with {facts.name} instead of {part.model}",
             rows=moving, apply=moved(view.pricer, facts.price_list, facts.upstream),
