@@ -61,3 +61,17 @@ class RepricingState(TextChoices):
     APPLYING = "applying", "Adjusting entries are being booked"
     APPLIED = "applied", "Applied"
     FAILED = "failed", "Failed"
+
+
+class CommitmentKind(TextChoices):
+    """What is paid for whether it is used or not."""
+
+    PROVISIONED_THROUGHPUT = "provisioned_throughput", "Provisioned throughput"
+    FIXED_MONTHLY = "fixed_monthly", "Fixed monthly amount"
+
+
+class CommitmentUnitTime(TextChoices):
+    """What a unit's amount is for."""
+
+    HOUR = "hour", "Hour"
+    MONTH = "month", "Month"

@@ -44,6 +44,10 @@ class PriceOverride(models.Model):
     prices = models.JSONField(
         default=dict, blank=True, help_text="Meter → decimal string, per 1,000,000 tokens or per unit."
     )
+    tiers = models.JSONField(
+        default=list, blank=True,
+        help_text="List of {service_tier, above_tokens, prices}: other prices of a service tier, or of longer prompts.",
+    )  # fmt: skip
     currency = models.CharField(max_length=3, default="USD", help_text="ISO 4217.")
     valid_from = models.DateTimeField()
     valid_to = models.DateTimeField(null=True, blank=True, help_text="First instant it no longer applies; empty: open.")
@@ -194,6 +198,7 @@ class RepricingRun(Record):
     provider = models.CharField(max_length=120, blank=True, help_text="As on the lines; empty: every one.")
     model = models.CharField(max_length=200, blank=True, help_text="As on the lines; empty: every one.")
     only_unpriced = models.BooleanField(default=False, help_text="Only lines that had no price.")
+    is_automatic = models.BooleanField(default=False, help_text="Begun because a price arrived; applied when counted.")
     state = models.CharField(max_length=10, choices=RepricingState.choices, default=RepricingState.COUNTING)
     counted = models.JSONField(null=True, blank=True)
     applied = models.JSONField(null=True, blank=True)
@@ -217,6 +222,23 @@ class RepricingRun(Record):
 
     def __str__(self) -> str:
         return f"{self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}"
+
+
+class PriceSetting(Record):
+    """How an organization wants prices handled; without a row, the defaults."""
+
+    organization = models.OneToOneField(Organization, on_delete=models.CASCADE, related_name="price_setting")
+    backfills_unpriced = models.BooleanField(
+        default=True, help_text="Calls without a price are priced by adjusting entries as soon as a price is known."
+    )
+
+    objects = querysets.WideQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["organization"]
+
+    def __str__(self) -> str:
+        return str(self.organization)
 
 
 class Budget(Record):
@@ -370,9 +392,11 @@ from costs.allocation.models import (  # noqa: E402  (each subject keeps its mod
     StatementItem,
     StatementStatus,
 )
+from costs.commitments.models import Commitment  # noqa: E402
+from costs.currencies.models import ExchangeRate  # noqa: E402
 
 __all__ = [
-    "AllocationRule", "Budget", "BudgetCounter", "BudgetLease", "CostCenter", "DirectCenter", "PriceOverride",
-    "PriceRate", "PriceReview", "PriceSnapshot", "RepricingRun", "Statement", "StatementCorrection", "StatementItem",
-    "StatementStatus", "UnpricedPolicy",
+    "AllocationRule", "Budget", "BudgetCounter", "BudgetLease", "Commitment", "CostCenter", "DirectCenter",
+    "ExchangeRate", "PriceOverride", "PriceRate", "PriceReview", "PriceSetting", "PriceSnapshot", "RepricingRun",
+    "Statement", "StatementCorrection", "StatementItem", "StatementStatus", "UnpricedPolicy",
 ]  # fmt: skip

@@ -31,6 +31,13 @@ class PriceOverrideQuerySet(VisibleQuerySet):
         return self.filter(Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at)
 
 
+class ExchangeRateQuerySet(VisibleQuerySet):
+    """Every member sees the organization's rates and the platform's."""
+
+    def _visible_q(self, user: Person) -> Q:
+        return Q(organization__in=organizations_of(user)) | Q(organization=None)
+
+
 class PlatformPriceQuerySet(VisibleQuerySet):
     """Public prices are everybody's who is signed in."""
 

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from costs.services import repricing, snapshots
+from costs.services import commitments, repricing, snapshots
 
 
 @shared_task(name="costs.refresh_prices", soft_time_limit=600, time_limit=660)
@@ -15,3 +15,9 @@ def refresh_prices() -> int:
 def run_repricing() -> int:
     """Count and apply re-pricings that wait; returns how many were finished."""
     return repricing.run_waiting()
+
+
+@shared_task(name="costs.commitments", soft_time_limit=600, time_limit=660)
+def book_commitments() -> int:
+    """Book the days of commitments that are over; returns how many lines were new."""
+    return commitments.run_waiting()
