@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from django.db import connection
 from django.db.models import Q
 
-from costs.pricing import PriceBook, default_book
+from costs.pricing import Cover, PriceBook, default_book
 from costs.pricing.catalogue import Catalogue, DatedRate, bundled
 
 Fetch = Callable[[str], Sequence[tuple[Any, ...]]]
@@ -25,6 +26,16 @@ SELECT (SELECT id::text FROM costs_pricesnapshot WHERE source = 'litellm' AND st
 RATES_SQL = """
 SELECT r.provider, r.model, r.context, r.meter, r.above_tokens, r.amount, s.version, r.valid_from, r.valid_to
 FROM costs_pricerate r JOIN costs_pricesnapshot s ON s.id = r.snapshot_id WHERE r.source = 'litellm'
+"""
+
+COVERS_SQL = """
+SELECT c.id::text, c.organization_id::text, c.provider, c.model, c.starts_on, c.ends_on,
+  (SELECT array_agg(DISTINCT m.upstream_name ORDER BY m.upstream_name)
+   FROM gateway_model m JOIN gateway_provider p ON p.id = m.provider_id
+   WHERE p.slug = c.provider AND (p.organization_id IS NULL OR p.organization_id = c.organization_id)
+     AND starts_with(lower(m.name), rtrim(lower(c.model), '*'))
+     AND (c.model LIKE '%*' OR lower(m.name) = lower(c.model)))
+FROM costs_commitment c WHERE c.covers_calls ORDER BY c.id
 """
 
 _known: tuple[object, Catalogue] | None = None
@@ -42,6 +53,18 @@ def load_catalogue(fetch: Fetch) -> Catalogue:
     catalogue = Catalogue(models, preferred)
     _known = state, catalogue
     return catalogue
+
+
+def load_covers(fetch: Fetch) -> tuple[Cover, ...]:
+    """The commitments that cover calls, by the upstream names of the models that they name. One query."""
+    return tuple(
+        Cover(identity, organization, provider, (model, *(names or ())), _midnight(start), end and _midnight(end))
+        for identity, organization, provider, model, start, end, names in fetch(COVERS_SQL)
+    )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -70,9 +93,9 @@ def catalogue_in_force() -> Catalogue:
 
 
 def book_of(organization: Any | None, overrides: Iterable[Any] | None = None) -> PriceBook:
-    """The book of an organization (None: the platform's), with its overrides and the platform's, of any time; with
-    `overrides`, rows of `PriceOverride`, with these alone. Rows that cannot be billed are left out, as the data plane
-    does. Two queries, one more after an import."""
+    """The book of an organization (None: the platform's), with its overrides and the platform's, of any time, and its
+    commitments; with `overrides`, rows of `PriceOverride`, with these alone. Rows that cannot be billed are left out,
+    as the data plane does. Three queries, one more after an import."""
     from costs.models import PriceOverride  # the data plane imports this module without the app registry
     from costs.services.prices import as_override
 
@@ -84,4 +107,5 @@ def book_of(organization: Any | None, overrides: Iterable[Any] | None = None) ->
             usable.append(as_override(row))
         except ValueError:
             continue
-    return default_book().with_catalogue(catalogue_in_force()).with_overrides(usable)
+    covers = [one for one in load_covers(_fetch) if one.organization == str(getattr(organization, "pk", ""))]
+    return default_book().with_catalogue(catalogue_in_force()).with_covers(covers).with_overrides(usable)

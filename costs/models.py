@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 
 from costs import querysets
 from costs.budgets.periods import PeriodRule
@@ -45,7 +45,7 @@ class PriceOverride(models.Model):
         default=dict, blank=True, help_text="Meter → decimal string, per 1,000,000 tokens or per unit."
     )
     tiers = models.JSONField(
-        default=list, blank=True,
+        default=list, db_default=Value([], models.JSONField()), blank=True,
         help_text="List of {service_tier, above_tokens, prices}: other prices of a service tier, or of longer prompts.",
     )  # fmt: skip
     currency = models.CharField(max_length=3, default="USD", help_text="ISO 4217.")
@@ -198,7 +198,9 @@ class RepricingRun(Record):
     provider = models.CharField(max_length=120, blank=True, help_text="As on the lines; empty: every one.")
     model = models.CharField(max_length=200, blank=True, help_text="As on the lines; empty: every one.")
     only_unpriced = models.BooleanField(default=False, help_text="Only lines that had no price.")
-    is_automatic = models.BooleanField(default=False, help_text="Begun because a price arrived; applied when counted.")
+    is_automatic = models.BooleanField(
+        default=False, db_default=False, help_text="Begun because a price arrived; applied when counted."
+    )
     state = models.CharField(max_length=10, choices=RepricingState.choices, default=RepricingState.COUNTING)
     counted = models.JSONField(null=True, blank=True)
     applied = models.JSONField(null=True, blank=True)

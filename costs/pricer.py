@@ -4,14 +4,14 @@ Runs inside the data plane, so it imports no models and needs no app registry.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import psycopg
 
-from costs.bookshelf import load_catalogue
+from costs.bookshelf import load_catalogue, load_covers
 from costs.pricing import Charge, Override, PriceBook, Priced, RateCard, default_book, parse_prices
 from costs.pricing.book import NO_CONTEXT
 from costs.pricing.cards import UNPRICED
@@ -32,9 +32,12 @@ class BookPricer:
         self.book: PriceBook = default_book()
 
     def reload(self, connection: psycopg.Connection[Any]) -> None:
-        """Read every override through `connection` (two queries), and the lists when they changed."""
-        catalogue = load_catalogue(lambda statement: connection.execute(statement).fetchall())
-        base = default_book().with_catalogue(catalogue)
+        """Read every override and commitment through `connection` (three queries), and the lists when they changed."""
+
+        def fetch(statement: str) -> Sequence[tuple[Any, ...]]:
+            return connection.execute(statement).fetchall()
+
+        base = default_book().with_catalogue(load_catalogue(fetch)).with_covers(load_covers(fetch))
         base.load()
         rows = connection.execute(OVERRIDES_SQL).fetchall()
         self.book = base.with_overrides(override for row in rows if (override := _override(row)) is not None)
@@ -48,12 +51,14 @@ class BookPricer:
         at: datetime,
         organization: str,
         context: Mapping[str, str],
+        served_by: str = "",
     ) -> PriceColumns:
         """Price columns of a ledger line; an unknown price is `unpriced` with a cost of None. Never raises."""
         try:
             priced = self.book.price(
-                usage, provider=price_list, model=model, at=at, context=context, organization=organization
-            )
+                usage, provider=price_list, model=model, at=at, context=context, organization=organization,
+                served_by=served_by,
+            )  # fmt: skip
         except ValueError as error:
             # Settling must not fail a call that was made: usage that is no number leaves a line without a price.
             logger.warning("Usage of %s/%s cannot be priced: %s", price_list, model, error)
@@ -67,9 +72,10 @@ class BookPricer:
         at: datetime,
         organization: str,
         context: Mapping[str, str] = NO_CONTEXT,
+        served_by: str = "",
     ) -> RateCard | None:
         """The rates of a call that starts at `at`; None when nobody states a price."""
-        return self.book.resolve(price_list, model, at, context, organization)
+        return self.book.resolve(price_list, model, at, context, organization, served_by)
 
 
 def _override(row: tuple[Any, ...]) -> Override | None:

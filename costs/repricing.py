@@ -29,10 +29,11 @@ _FROM_CHARGES = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whose price list a line is priced by, and the model's name there."""
+    """Whose price list a line is priced by, the model's name there, and where the provider says that it answers."""
 
     price_list: str
     model: str
+    region: str = ""
 
 
 @dataclass(slots=True)
@@ -113,7 +114,7 @@ def adjustment(
     before, was_listed = sum(known, ZERO), _sum(one["list_cost"] for one in (line, *earlier))
     new = pricer.price(
         usage, price_list=target.price_list, model=target.model, at=datetime.fromisoformat(line["started_at"]),
-        organization=line["organization"], context=_context(line),
+        organization=line["organization"], context=_context(line, target), served_by=line["provider"] or "",
     )  # fmt: skip
     count.lines += 1
     if new["cost"] is None:
@@ -145,9 +146,11 @@ def _usage(line: Line) -> dict[str, int]:
     return usage
 
 
-def _context(line: Line) -> dict[str, str]:
+def _context(line: Line, target: Target) -> dict[str, str]:
+    """What the line was served with; where, by its charges, else by its provider's options of today."""
     tier = line["service_tier_served"]
-    found = {"processing": "batch"} if tier == "batch" else {"service_tier": tier} if tier else {}
+    found = {"region": target.region} if target.region else {}
+    found |= {"processing": "batch"} if tier == "batch" else {"service_tier": tier} if tier else {}
     for charge in line["charges"]:
         found.update(_CONTEXT.findall(str(charge["rate_id"])))
     return found

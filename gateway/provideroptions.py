@@ -8,10 +8,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 API_VERSION = "api_version"
 AUTHENTICATION = "authentication"
 REGION = "region"
+PRICE_REGION = "price_region"
 HEALTH_CHECK = "health_check_s"
 V1 = "v1"
 ENTRA_ID = "entra-id"
@@ -54,6 +56,13 @@ OPTIONS: dict[str, Option] = {
         re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d"),
         "a region such as us-east-1",
         "Amazon Bedrock: the region that requests are signed for, where the host does not name it.",
+    ),
+    PRICE_REGION: Option(
+        frozenset({"anthropic", "azure", "bedrock", "google", "openai"}),
+        re.compile(r"[a-z]{2,10}(?:-[a-z]+)*(?:-?\d{1,2})?"),
+        "a region such as eu, us-gov or europe-west1",
+        "Where the vendor answers, as its price list names it: regional prices apply. Azure: the data zone (eu, us); "
+        "Google: the location; Amazon Bedrock: by default the region of the host.",
     ),
     HEALTH_CHECK: Option(
         frozenset(),
@@ -106,6 +115,18 @@ def aws_credential(secret: str) -> AwsCredential:
     if not given.get("access_key_id") or not given.get("secret_access_key"):
         raise OptionError("credential", "The credential needs access_key_id and secret_access_key.")
     return AwsCredential(*(given.get(name, "") for name in names))
+
+
+def price_region(kind: str, base_url: str, options: Mapping[str, str]) -> str:
+    """Whose regional prices calls of a provider are billed at; empty: the standard ones."""
+    if region := options.get(PRICE_REGION):
+        return region
+    if kind != "bedrock":
+        return ""
+    try:
+        return bedrock_region(urlsplit(base_url).hostname or "", options)
+    except OptionError:
+        return ""
 
 
 def bedrock_region(host: str, options: Mapping[str, str]) -> str:

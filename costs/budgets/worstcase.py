@@ -156,7 +156,10 @@ def _worst_of_media(call: "Call", pricer: "BookPricer", at: datetime, targets: "
     assert key is not None
     ticks = 0
     for target in targets:
-        card = pricer.card(target.provider.price_list, target.upstream_name, at, key.organization)
+        provider = target.provider
+        card = pricer.card(
+            provider.price_list, target.upstream_name, at, key.organization, provider.price_context({}), provider.slug
+        )
         total = price_with(card, most).total if card is not None else None
         if card is None or total is None:
             unpriced.add(target.name)
@@ -176,10 +179,11 @@ def _cards(target: "Target", pricer: "BookPricer", at: datetime, call: "Call") -
         for name, field in _ASKED.items()
         if isinstance(value := call.fields.get(field), str) and value not in _STANDARD_TIERS
     }
-    price_list, model = target.provider.price_list, target.upstream_name
-    found = [pricer.card(price_list, model, at, key.organization)]
-    if asked:
-        found.append(pricer.card(price_list, model, at, key.organization, asked))
+    provider, model = target.provider, target.upstream_name
+    contexts = [provider.price_context(said) for said in ([{}, asked] if asked else [{}])]
+    found = [
+        pricer.card(provider.price_list, model, at, key.organization, context, provider.slug) for context in contexts
+    ]
     return [card for card in found if card is not None and _serves(bounds_of(card), call)]
 
 

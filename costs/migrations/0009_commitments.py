@@ -49,6 +49,7 @@ class Migration(migrations.Migration):
             name="tiers",
             field=models.JSONField(
                 blank=True,
+                db_default=models.Value([], models.JSONField()),
                 default=list,
                 help_text="List of {service_tier, above_tokens, prices}: other prices of a service tier, or of longer prompts.",
             ),
@@ -56,7 +57,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="repricingrun",
             name="is_automatic",
-            field=models.BooleanField(default=False, help_text="Begun because a price arrived; applied when counted."),
+            field=models.BooleanField(
+                db_default=False, default=False, help_text="Begun because a price arrived; applied when counted."
+            ),
         ),
         migrations.CreateModel(
             name="PriceSetting",

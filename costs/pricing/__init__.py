@@ -12,6 +12,7 @@ from functools import cache
 
 from .book import NO_CONTEXT, PriceBook
 from .cards import Charge, Priced, Rate, RateCard, RateTier, price_with, upper_bound
+from .covers import Cover
 from .meters import METERS, TOKEN_METERS, UNIT_METERS, USAGE_KEYS, Usage
 from .overrides import Override, parse_prices
 
@@ -21,6 +22,7 @@ __all__ = (
     "UNIT_METERS",
     "USAGE_KEYS",
     "Charge",
+    "Cover",
     "Override",
     "PriceBook",
     "Priced",

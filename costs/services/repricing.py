@@ -6,7 +6,7 @@ process that is killed loses at most a piece, and the ids of the entries make a 
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -26,6 +26,7 @@ from gateway.ledger.booking import book
 from gateway.ledger.connect import connect
 from gateway.ledger.schema import TABLE
 from gateway.models import Job, Model, Organization, Provider, User
+from gateway.provideroptions import price_region
 from gateway.services import audit, jobs
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Invalid
@@ -217,12 +218,14 @@ class Targets:
 
     price_lists: Mapping[str, str]
     names: Mapping[tuple[str, str], str]
+    regions: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, line: Mapping[str, Any]) -> Target:
         """What a line is priced by; what is not known any more by its own words."""
         provider = line["provider"] or ""
         model = line["model_served"] or line["model_requested"]
-        return Target(self.price_lists.get(provider, provider), self.names.get((provider, model), model))
+        name = self.names.get((provider, model), model)
+        return Target(self.price_lists.get(provider, provider), name, self.regions.get(provider, ""))
 
 
 def _targets(organization: Organization) -> Targets:
@@ -235,6 +238,7 @@ def _targets(organization: Organization) -> Targets:
     return Targets(
         {one.slug: one.price_list or one.kind for one in providers},
         {(one.provider.slug, one.name): one.upstream_name for one in models},
+        {one.slug: price_region(one.kind, one.base_url, one.options or {}) for one in providers},
     )
 
 
@@ -263,6 +267,9 @@ def unpriced(*, organization: Organization, start: datetime, end: datetime) -> l
     found = []
     for provider, model, lines, given, taken, first, last in rows:
         target = targets.of({"provider": provider, "model_served": model})
-        card = shelf.resolve(target.price_list, target.model, last, organization=str(organization.pk))
+        context = {"region": target.region} if target.region else {}
+        card = shelf.resolve(
+            target.price_list, target.model, last, context, organization=str(organization.pk), served_by=provider or ""
+        )
         found.append(Unpriced(provider or "", model, lines, given, taken, first, last, card is not None))
     return found

@@ -22,6 +22,7 @@ from gateway.dataplane.views import (
     ProviderView,
     Target,
 )
+from gateway.provideroptions import price_region
 
 logger = logging.getLogger(__name__)
 Connection = psycopg.Connection[Any]
@@ -141,4 +142,7 @@ def _provider(row: Sequence[Any]) -> ProviderView | None:
         return None
     seconds = Timeouts(*(value / 1000 for value in timeouts))
     preload(kind)
-    return ProviderView(identity, slug, kind, price_list or kind, origin, prefix, secret, seconds, options or {})
+    region = price_region(kind, base_url, options or {})
+    return ProviderView(
+        identity, slug, kind, price_list or kind, origin, prefix, secret, seconds, options or {}, region
+    )

@@ -48,8 +48,10 @@ class Pricer(Protocol):
         at: datetime,
         organization: str,
         context: Mapping[str, str],
+        served_by: str = "",
     ) -> PriceColumns:
-        """Columns for `usage` (token counts by name, as `costs.pricing`). Never raises for an unknown model."""
+        """Columns for `usage` (token counts by name, as `costs.pricing`). `served_by`: slug of the provider, for prices
+        that hold at it alone. Never raises for an unknown model."""
 
 
 class OutputFilter(Protocol):

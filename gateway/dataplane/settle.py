@@ -116,6 +116,8 @@ def begin(call: Call, step: Step, runtime: "Runtime") -> Attempt:
         "estimate": guessed(call),
         "pricing": {"price_list": target.provider.price_list, "model": target.upstream_name},
     }
+    if target.provider.price_region:
+        begun["pricing"]["region"] = target.provider.price_region
     runtime.spool.begin(attempt_id, orjson.dumps(begun))
     deployment = runtime.deployments.of(target)
     epoch = deployment.began(runtime.deployments.clock())
@@ -183,7 +185,8 @@ def _price(attempt: Attempt, usage: Usage, runtime: "Runtime") -> Mapping[str, A
         model=attempt.target.upstream_name,
         at=datetime.fromtimestamp(attempt.ms / 1000, UTC),
         organization=key.organization,
-        context=usage.context,
+        context=provider.price_context(usage.context),
+        served_by=provider.slug,
     )
 
 

@@ -32,7 +32,7 @@ class Prices:
 
     def of(self, target: Target, usage: Mapping[str, int], organization: str) -> Price | None:
         """None when no price is known."""
-        key = (target.provider.price_list, target.upstream_name, organization, *usage.values())
+        key = (target.provider.slug, target.provider.price_list, target.upstream_name, organization, *usage.values())
         now = time.monotonic()
         found = self._known.get(key)
         if found is not None and found[0] > now:
@@ -48,7 +48,7 @@ def price_of(pricer: Pricer, target: Target, usage: Mapping[str, int], organizat
     """Today's price of `usage` at a target; None when none is known."""
     columns = pricer.price(
         usage, price_list=target.provider.price_list, model=target.upstream_name, at=datetime.now(UTC),
-        organization=organization, context={},
+        organization=organization, context=target.provider.price_context({}), served_by=target.provider.slug,
     )  # fmt: skip
     return None if columns["cost"] is None else Price(Decimal(columns["cost"]), columns["currency"])
 

@@ -51,6 +51,11 @@ class ProviderView:
     credential: str
     timeouts: Timeouts
     options: Mapping[str, str] = field(default_factory=dict)
+    price_region: str = ""
+
+    def price_context(self, said: Mapping[str, str]) -> Mapping[str, str]:
+        """What a call is priced with: what its answer `said`, and where this provider is said to answer."""
+        return {"region": self.price_region, **said} if self.price_region else said
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ class Lines:
         return self._pricer.price(
             record.counts,
             price_list=self._price_lists.get(line["provider"], line["provider"]),
+            served_by=line["provider"] or "",
             model=record.model,
             at=record.at,
             organization=self._ids["organization"] or "",

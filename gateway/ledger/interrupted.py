@@ -37,5 +37,6 @@ def price_interrupted(line: Mapping[str, Any], begun: Mapping[str, Any]) -> Pric
         model=pricing["model"],
         at=started_at(UUID(line["id"])),
         organization=line["organization"],
-        context={},
+        context={"region": pricing["region"]} if pricing.get("region") else {},
+        served_by=line.get("provider") or "",
     )

@@ -29,6 +29,7 @@ from gateway.dataplane.signals import CIRCUIT_OPEN, QUALITY, price_of
 from gateway.dataplane.upstream import Origin, Timeouts
 from gateway.dataplane.views import KeyView, ProviderView, Target
 from gateway.models import Organization, Route, RouteTarget, VirtualKey
+from gateway.provideroptions import price_region
 from gateway.services.deployments import Reported, reported
 from gateway.services.errors import Invalid
 from gateway.services.route_policies import policy_of_route
@@ -158,7 +159,8 @@ def _view(row: RouteTarget, route: Route) -> Target:
     model, provider = row.model, row.model.provider
     origin, prefix = Origin.of(provider.base_url)
     view = ProviderView(str(provider.pk), provider.slug, provider.kind, provider.price_list or provider.kind, origin,
-                        prefix, "", Timeouts())  # fmt: skip
+                        prefix, "", Timeouts(), price_region=price_region(
+                            provider.kind, provider.base_url, provider.options or {}))  # fmt: skip
     return Target(
         model.name, model.upstream_name, view, max_output_tokens=model.max_output_tokens, priority=row.priority,
         weight=row.weight, capabilities=frozenset(model.capabilities), drop_unsupported=route.drop_unsupported,

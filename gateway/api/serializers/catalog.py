@@ -29,6 +29,7 @@ class ProviderOptionsSerializer(serializers.Serializer):
         choices=["api-key", "entra-id"], required=False, help_text=OPTIONS["authentication"].help
     )
     region = serializers.CharField(required=False, max_length=40, help_text=OPTIONS["region"].help)
+    price_region = serializers.CharField(required=False, max_length=40, help_text=OPTIONS["price_region"].help)
 
     def to_internal_value(self, data: Any) -> Any:
         """An option that nobody knows is refused, not ignored."""

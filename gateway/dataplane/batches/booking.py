@@ -161,7 +161,8 @@ def _price(runtime: "Runtime", one: Stored, provider: ProviderView, used: Usage)
     return dict(
         runtime.pricer.price(
             used.tokens, price_list=provider.price_list, model=one.upstream_name,
-            at=started_at(UUID(one.line_id)), organization=one.organization, context=BATCH_PRICES,
+            at=started_at(UUID(one.line_id)), organization=one.organization,
+            context=provider.price_context(BATCH_PRICES), served_by=provider.slug,
         )
     )  # fmt: skip
 

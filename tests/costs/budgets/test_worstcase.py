@@ -24,7 +24,8 @@ from costs.pricer import BookPricer
 from costs.pricing import default_book, price_with, upper_bound
 from gateway.dataplane.call import Call, new_call, parse
 from gateway.dataplane.endpoints import ENDPOINTS
-from gateway.dataplane.views import Target
+from gateway.dataplane.upstream import Origin, Timeouts
+from gateway.dataplane.views import ProviderView, Target
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 MODELS = [
@@ -131,7 +132,8 @@ def test_the_region_asked_for_is_bounded_too(asked: bytes, output: list[str]) ->
     """US inference of Claude Opus 4.6 costs 1.1 times as much (Anthropic API documentation, "Data residency")."""
     call: Any = call_of(b'{"model": "m", ' + asked + b'"messages": []}')
     call.key = SimpleNamespace(organization="acme")
-    target: Any = SimpleNamespace(provider=SimpleNamespace(price_list="anthropic"), upstream_name="claude-opus-4-6")
+    provider = ProviderView("1", "p", "anthropic", "anthropic", Origin("h", 80, tls=False), "", "", Timeouts())
+    target = Target("m", "claude-opus-4-6", provider)
 
     found = _cards(target, BookPricer(), AT, call)
 

@@ -200,6 +200,22 @@ CASES = [
     Case("azure", "gpt-4o-2024-08-06", AZURE, "1000 x 1.375 + 1000 x 5.5", "0.006875",
          {"input_tokens": 1_000, "output_tokens": 1_000}, {"region": "eu", "processing": "batch"}),
     Case("azure", "gpt-4o", AZURE, "1000 x 2.5 + 1000 x 10", "0.0125", {"input_tokens": 1_000, "output_tokens": 1_000}),
+    Case("azure", "gpt-4.1", AZURE, "600 x 3.85 + 400 x 0.963 + 1000 x 15.4", "0.0180952",
+         {"input_tokens": 1_000, "output_tokens": 1_000, "cache_read_tokens": 400},
+         {"region": "us", "service_tier": "priority"}),
+    Case("bedrock", "amazon.nova-pro-v1:0", BEDROCK, "600 x 0.96 + 400 x 0.24 + 1000 x 3.84", "0.004512",
+         {"input_tokens": 1_000, "output_tokens": 1_000, "cache_read_tokens": 400}, {"region": "us-gov-west-1"}),
+    Case("bedrock", "amazon.nova-pro-v1:0", BEDROCK, "1000 x 0.4 + 1000 x 1.6", "0.002",
+         {"input_tokens": 1_000, "output_tokens": 1_000}, {"service_tier": "flex"}),
+    Case("bedrock", "amazon.nova-pro-v1:0", BEDROCK, "1000 x 1.4 + 1000 x 5.6", "0.007",
+         {"input_tokens": 1_000, "output_tokens": 1_000}, {"service_tier": "priority"}),
+    Case("bedrock", "meta.llama3-70b-instruct-v1:0", BEDROCK, "1000 x 3.45 + 1000 x 4.55", "0.008",
+         {"input_tokens": 1_000, "output_tokens": 1_000}, {"region": "eu-west-2"}),
+    Case("bedrock", "stability.sd3-5-large-v1:0", BEDROCK, "| 3 x 0.08", "0.24", {"image_units": 3}),
+    Case("vertex", "gemini-3.5-flash", VERTEX, "600 x 1.65 + 400 x 0.165 + 1000 x 9.9", "0.010956",
+         {"input_tokens": 1_000, "output_tokens": 1_000, "cache_read_tokens": 400}, {"region": "europe-west4"}),
+    Case("dashscope", "qwen-plus-latest", ALIBABA, "1000 x 0.4 + 500 x 1.2 + 1500 x 4", "0.007",
+         {"input_tokens": 1_000, "output_tokens": 2_000, "reasoning_tokens": 1_500}),
     Case("mistral", "codestral-latest", MISTRAL, "1000 x 0.3 + 1000 x 0.9", "0.0012",
          {"input_tokens": 1_000, "output_tokens": 1_000}),
     Case("cohere", "command-r-plus-08-2024", COHERE, "1000 x 2.5 + 1000 x 10", "0.0125",
@@ -251,7 +267,7 @@ def test_the_working_gives_the_number(case):
 
 
 def test_there_are_enough_of_every_kind():
-    assert len(CASES) == 87
+    assert len(CASES) == 95
     assert len({name_of(case) for case in CASES}) == len(CASES)
     contexts = {f"{key}={value}" for case in CASES for key, value in case.context.items()}
     assert contexts >= {"processing=batch", "service_tier=flex", "service_tier=priority", "region=eu", "region=us"}
