@@ -5,6 +5,8 @@ from rest_framework.routers import SimpleRouter
 
 from costs.api.views.allocation import AllocationRuleViewSet, AllocationView, CostCenterViewSet, StatementViewSet
 from costs.api.views.budgets import BudgetViewSet
+from costs.api.views.commitments import CommitmentViewSet
+from costs.api.views.currencies import ExchangeRateViewSet
 from costs.api.views.exports import CostExportViewSet
 from costs.api.views.prices import (
     EstimateViewSet,
@@ -23,6 +25,8 @@ router.register("prices/reviews", ReviewViewSet, "price-review")
 router.register("prices/reprice", RepricingViewSet, "repricing")
 router.register("prices/unpriced", UnpricedViewSet, "unpriced")
 router.register("prices", PriceViewSet, "price")
+router.register("commitments", CommitmentViewSet, "commitment")
+router.register("exchange-rates", ExchangeRateViewSet, "exchange-rate")
 router.register("cost/estimate", EstimateViewSet, "cost-estimate")
 router.register("cost-centers", CostCenterViewSet, "cost-center")
 router.register("allocation-rules", AllocationRuleViewSet, "allocation-rule")

@@ -178,6 +178,15 @@ POST   prices/reprice                           401 403 403 403 202 202 202 403 
 GET    prices/reprice/{repricing}               401 403 200 403 200 200 200 200 200 404
 POST   prices/reprice/{repricing}/apply         401 403 403 403 202 202 202 403 202 404
 GET    prices/unpriced                          401 403 200 403 200 200 200 200 200 200
+GET    commitments                              401 403 200 403 200 200 200 200 200 200
+POST   commitments                              401 403 403 403 201 201 201 403 201 400
+GET    commitments/{commitment}                 401 403 200 403 200 200 200 200 200 404
+POST   commitments/{commitment}/end             401 403 403 403 200 200 200 403 200 404
+GET    commitments/{commitment}/utilisation     401 403 200 403 200 200 200 200 200 404
+GET    exchange-rates                           401 200 200 200 200 200 200 200 200 200
+POST   exchange-rates                           401 403 403 403 201 201 201 403 201 201
+GET    exchange-rates/{exchange_rate}           401 200 200 200 200 200 200 200 200 404
+POST   exchange-rates/upload                    401 403 403 403 201 201 201 403 201 201
 POST   cost/estimate                            401 200 200 200 200 200 200 200 200 200
 GET    cost-centers                             401 200 200 200 200 200 200 200 200 200
 POST   cost-centers                             401 403 403 403 201 201 201 403 201 201

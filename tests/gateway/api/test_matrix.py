@@ -29,7 +29,9 @@ from costs.api import urls as costs_urls
 from costs.models import (
     AllocationRule,
     Budget,
+    Commitment,
     CostCenter,
+    ExchangeRate,
     PriceOverride,
     PriceRate,
     PriceReview,
@@ -39,6 +41,7 @@ from costs.models import (
 )
 from costs.services import allocation, statements
 from costs.services.budgets import create_budget
+from costs.services.commitments import create_commitment
 from costs.services.prices import set_price_override
 from gateway.api import urls
 from gateway.models import ImportRun, Job, RateLimit, Team
@@ -89,6 +92,7 @@ class Places(dict[str, Any]):
             "rate": lambda: rate_of().pk, "review": lambda: review_of().pk,
             "override": lambda: override_of(company).pk, "repricing": lambda: repricing_of(company).pk,
             "whole_rate_limit": lambda: rate_limit_of(company, "organization").pk,
+            "commitment": lambda: commitment_of(company).pk, "exchange_rate": lambda: exchange_rate_of(company).pk,
         }  # fmt: skip
 
     def __missing__(self, name: str) -> Any:
@@ -152,6 +156,25 @@ def repricing_of(company: factories.Acme) -> RepricingRun:
     """A re-pricing of Acme that is counted; made at most once."""
     found = RepricingRun.objects.filter(organization=company.organization).first()
     return found or RepricingRun.objects.create(organization=company.organization, state="ready", **WINDOW)
+
+
+def commitment_of(company: factories.Acme) -> Commitment:
+    """A commitment of Acme; made at most once."""
+    found = Commitment.objects.filter(organization=company.organization).first()
+    return found or create_commitment(
+        organization=company.organization, actor=None, name="PTU", kind="provisioned_throughput", provider="upstream",
+        model="gpt-4o", project=company.assistant, amount=Decimal(1), per="hour", currency="USD",
+        starts_on=date(2026, 11, 1),
+    )  # fmt: skip
+
+
+def exchange_rate_of(company: factories.Acme) -> ExchangeRate:
+    """A rate that Acme states; made at most once."""
+    found, _ = ExchangeRate.objects.get_or_create(
+        organization=company.organization, base="EUR", quote="USD", rate=Decimal("1.1"), valid_from=date(2026, 11, 1),
+        source="Treasury",
+    )  # fmt: skip
+    return found
 
 
 def budget_of(company: factories.Acme, scope: str) -> Budget:
@@ -314,6 +337,27 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         },
         "POST prices/overrides/{override}/end": {"valid_to": "2027-01-01T00:00:00Z"},
         "POST prices/reprice": WINDOW,
+        "POST commitments": {
+            "name": "PTU",
+            "kind": "provisioned_throughput",
+            "provider": "shared",
+            "model": "gpt-4o",
+            "project": str(company.assistant.pk),
+            "amount": "1",
+            "per": "hour",
+            "starts_on": "2026-11-01",
+        },
+        "POST commitments/{commitment}/end": {"ends_on": "2026-12-01"},
+        "POST exchange-rates": {
+            "base": "EUR",
+            "quote": "USD",
+            "rate": "1.0815",
+            "valid_from": "2026-11-02",
+            "source": "ECB",
+        },
+        "POST exchange-rates/upload": {
+            "file": SimpleUploadedFile("rates.csv", b"base,quote,rate,valid_from,source\nEUR,USD,1.08,2026-11-02,ECB\n")
+        },
         "POST cost/estimate": {"provider": "openai", "model": "gpt-4o", "usage": {"input_tokens": 1000}},
         "POST budgets/check": {"cost": "0.10"},
         "POST usage-records/{request}/scores": {"name": "helpfulness", "source": "review", "score": 0.8},
