@@ -23,7 +23,17 @@ from gateway.models import User
 from gateway.querysets import WIDE_ROLES
 from gateway.services.errors import ServiceError
 
-KEPT_AFTER_A_REFUSAL = ("organization", "provider", "model", "prices", "currency", "discount_percent", "source", "note")
+KEPT_AFTER_A_REFUSAL = (
+    "organization",
+    "provider",
+    "model",
+    "prices",
+    "tiers",
+    "currency",
+    "discount_percent",
+    "source",
+    "note",
+)
 
 
 @admin.register(PriceOverride)
@@ -44,6 +54,7 @@ class PriceOverrideAdmin(RoleAdmin):
         "provider",
         "model",
         "prices",
+        "tiers",
         "discount_percent",
         "currency",
         "valid_from",
@@ -80,6 +91,7 @@ class PriceOverrideAdmin(RoleAdmin):
             valid_from=obj.valid_from,
             valid_to=obj.valid_to,
             prices=obj.prices,
+            tiers=obj.tiers,
             currency=obj.currency,
             discount_percent=obj.discount_percent,
             source=obj.source,

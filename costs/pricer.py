@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from costs.bookshelf import load_catalogue, load_covers
-from costs.pricing import Charge, Override, PriceBook, Priced, RateCard, default_book, parse_prices
+from costs.pricing import Charge, Override, PriceBook, Priced, RateCard, default_book, parse_prices, parse_tiers
 from costs.pricing.book import NO_CONTEXT
 from costs.pricing.cards import UNPRICED
 from gateway.dataplane.protocols import PriceColumns
@@ -20,7 +20,8 @@ from gateway.dataplane.protocols import PriceColumns
 logger = logging.getLogger(__name__)
 
 OVERRIDES_SQL = """
-SELECT id::text, organization_id::text, provider, model, valid_from, valid_to, prices, currency, discount_percent
+SELECT id::text, organization_id::text, provider, model, valid_from, valid_to, prices, tiers, currency,
+  discount_percent
 FROM costs_priceoverride ORDER BY id
 """
 
@@ -79,7 +80,7 @@ class BookPricer:
 
 
 def _override(row: tuple[Any, ...]) -> Override | None:
-    identity, organization, provider, model, valid_from, valid_to, prices, currency, discount = row
+    identity, organization, provider, model, valid_from, valid_to, prices, tiers, currency, discount = row
     try:
         return Override(
             id=identity,
@@ -89,6 +90,7 @@ def _override(row: tuple[Any, ...]) -> Override | None:
             valid_from=valid_from,
             valid_to=valid_to,
             prices=parse_prices(prices),
+            tiers=parse_tiers(tiers),
             currency=currency,
             discount_percent=discount,
         )

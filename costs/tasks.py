@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from costs.services import commitments, repricing, snapshots
+from costs.services import backfill, commitments, repricing, snapshots
 
 
 @shared_task(name="costs.refresh_prices", soft_time_limit=600, time_limit=660)
@@ -13,7 +13,8 @@ def refresh_prices() -> int:
 
 @shared_task(name="costs.repricing", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
 def run_repricing() -> int:
-    """Count and apply re-pricings that wait; returns how many were finished."""
+    """Begin what a new price asks for, then count and apply re-pricings that wait; returns how many were finished."""
+    backfill.run_waiting()
     return repricing.run_waiting()
 
 

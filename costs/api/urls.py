@@ -11,6 +11,7 @@ from costs.api.views.exports import CostExportViewSet
 from costs.api.views.prices import (
     EstimateViewSet,
     OverrideViewSet,
+    PriceSettingView,
     PriceViewSet,
     RepricingViewSet,
     ReviewViewSet,
@@ -34,6 +35,7 @@ router.register("cost/statements", StatementViewSet, "statement")
 
 app_name = "costs-api"
 urlpatterns: list[URLPattern | URLResolver] = [
+    re_path(r"^prices/settings/?$", PriceSettingView.as_view(), name="price-settings"),
     *router.urls,
     re_path(r"^cost/allocation/?$", AllocationView.as_view(), name="cost-allocation"),
     re_path(r"^cost/exports/?$", CostExportViewSet.as_view({"post": "create"}), name="cost-exports"),

@@ -14,7 +14,7 @@ from .book import NO_CONTEXT, PriceBook
 from .cards import Charge, Priced, Rate, RateCard, RateTier, price_with, upper_bound
 from .covers import Cover
 from .meters import METERS, TOKEN_METERS, UNIT_METERS, USAGE_KEYS, Usage
-from .overrides import Override, parse_prices
+from .overrides import Override, PriceTier, parse_prices, parse_tiers
 
 __all__ = (
     "METERS",
@@ -25,6 +25,7 @@ __all__ = (
     "Cover",
     "Override",
     "PriceBook",
+    "PriceTier",
     "Priced",
     "Rate",
     "RateCard",
@@ -32,6 +33,7 @@ __all__ = (
     "Usage",
     "default_book",
     "parse_prices",
+    "parse_tiers",
     "price",
     "price_with",
     "upper_bound",

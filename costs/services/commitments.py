@@ -19,6 +19,7 @@ from costs.choices import CommitmentKind, CommitmentUnitTime
 from costs.commitments.models import Commitment
 from costs.commitments.reading import RATE
 from costs.commitments.terms import noon
+from costs.services import backfill
 from gateway.choices import LineKind, LineStatus, PriceStatus, UsageSource
 from gateway.ledger.booking import book
 from gateway.ledger.connect import connect
@@ -73,6 +74,8 @@ def create_commitment(*, organization: Organization, actor: Actor, **fields: Unp
     _check(row)
     row.save(force_insert=True)
     audit.record(organization=organization, actor=actor, verb="commitment.create", target=row, after=_facts(row))
+    if row.covers_calls:
+        backfill.offer(organization, f"commitment:{row.pk}")
     return row
 
 

@@ -1,6 +1,6 @@
 """Verbs that change prices. Each writes its audit row in the same transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -8,14 +8,26 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 
 from costs.models import PriceOverride
-from costs.pricing import Override, parse_prices
+from costs.pricing import Override, parse_prices, parse_tiers
 from costs.pricing.listing import canonical_provider
+from costs.services import backfill
 from gateway.models import Organization
 from gateway.services import audit
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Invalid
 
-AUDITED = ("provider", "model", "prices", "currency", "valid_from", "valid_to", "discount_percent", "source", "note")
+AUDITED = (
+    "provider",
+    "model",
+    "prices",
+    "tiers",
+    "currency",
+    "valid_from",
+    "valid_to",
+    "discount_percent",
+    "source",
+    "note",
+)
 
 
 @transaction.atomic
@@ -28,6 +40,7 @@ def set_price_override(
     valid_from: datetime,
     valid_to: datetime | None = None,
     prices: Mapping[str, Decimal | str] | None = None,
+    tiers: Sequence[Mapping[str, Any]] = (),
     currency: str = "USD",
     discount_percent: Decimal | None = None,
     source: str = "",
@@ -35,7 +48,8 @@ def set_price_override(
 ) -> PriceOverride:
     """State a price from `valid_from` on and close the one in force before it at that instant.
 
-    `prices`: meter → amount per 1,000,000 tokens or per unit (`costs.pricing.METERS`). `organization` None: everyone.
+    `prices`: meter → amount per 1,000,000 tokens or per unit (`costs.pricing.METERS`). `tiers`: `{service_tier,
+    above_tokens, prices}`, other prices of a service tier or of longer prompts. `organization` None: everyone.
     Lines that are already booked keep their price. Raises `Invalid`, and `Conflict` when a price that begins later
     would be overlapped, or when a shorter price would end one that goes on after it.
     """
@@ -44,6 +58,7 @@ def set_price_override(
         provider=canonical_provider(provider),
         model=model.strip(),
         prices={meter: _amount_text(meter, amount) for meter, amount in (prices or {}).items()},
+        tiers=[_tier(one) for one in tiers],
         currency=currency.strip().upper(),
         valid_from=valid_from,
         valid_to=valid_to,
@@ -56,6 +71,7 @@ def set_price_override(
     _close_former(row, actor)
     _insert(row)
     audit.record(organization=organization, actor=actor, verb="price.set", target=row, after=_values(row))
+    backfill.offer(organization, f"price:{row.pk}")
     return row
 
 
@@ -82,9 +98,25 @@ def as_override(row: PriceOverride) -> Override:
         valid_from=row.valid_from,
         valid_to=row.valid_to,
         prices=parse_prices(row.prices),
+        tiers=parse_tiers(row.tiers),
         currency=row.currency,
         discount_percent=row.discount_percent,
     )
+
+
+def _tier(given: object) -> dict[str, Any]:
+    """A tier as it is stored; what is wrong with it, `as_override` says."""
+    if not isinstance(given, Mapping) or not isinstance(given.get("prices"), Mapping):
+        raise Invalid("price_invalid", "A tier has service_tier, above_tokens and prices.", field="tiers")
+    unknown = set(given) - {"service_tier", "above_tokens", "prices"}
+    if unknown:
+        raise Invalid("price_invalid", f"A tier has no {', '.join(sorted(unknown))}.", field="tiers")
+    prices = {meter: _amount_text(meter, amount) for meter, amount in given["prices"].items()}
+    return {
+        "service_tier": given.get("service_tier") or "",
+        "above_tokens": given.get("above_tokens"),
+        "prices": prices,
+    }
 
 
 def _amount_text(meter: str, amount: object) -> str:

@@ -148,6 +148,8 @@ def _work(job: Job, run: RepricingRun, *, books: bool) -> None:
         if books:
             changes["applied_at"] = datetime.now(run.start.tzinfo)
         RepricingRun.objects.filter(pk=run.pk).update(**changes)
+        if run.is_automatic and not books:
+            apply_repricing(run=run, actor=None)
 
 
 def _piece(
@@ -268,8 +270,10 @@ def unpriced(*, organization: Organization, start: datetime, end: datetime) -> l
     for provider, model, lines, given, taken, first, last in rows:
         target = targets.of({"provider": provider, "model_served": model})
         context = {"region": target.region} if target.region else {}
-        card = shelf.resolve(
-            target.price_list, target.model, last, context, organization=str(organization.pk), served_by=provider or ""
+        cards = (
+            shelf.resolve(target.price_list, target.model, at, context, str(organization.pk), provider or "")
+            for at in (last, first)
         )
-        found.append(Unpriced(provider or "", model, lines, given, taken, first, last, card is not None))
+        has_price = any(card is not None for card in cards)
+        found.append(Unpriced(provider or "", model, lines, given, taken, first, last, has_price))
     return found

@@ -14,6 +14,7 @@ from costs.models import PriceReview
 from costs.pricing import meters as m
 from costs.pricing.cards import Rate, RateCard
 from costs.pricing.listing import PriceList
+from costs.services import backfill
 from gateway.models import User
 from gateway.services import audit
 from gateway.services.audit import Actor
@@ -107,4 +108,5 @@ def decide_review(*, review: PriceReview, actor: Actor, state: str, note: str = 
     row.save()
     after = {"state": row.state, "note": row.note, "provider": row.provider, "model": row.model}
     audit.record(organization=None, actor=actor, verb="price.reviewed", target=row, before=before, after=after)
+    backfill.offer(None, f"review:{row.pk}:{row.updated_at.isoformat()}")
     return row

@@ -24,7 +24,7 @@ from costs.pricing.listing import source as genai_source
 from costs.pricing.litellm import convert
 from costs.pricing.sanity import band_problems, shape_problems
 from costs.pricing.statements import Statement, Subject, of_genai_prices, of_litellm
-from costs.services import reviews
+from costs.services import backfill, reviews
 from gateway import outbound
 from gateway.models import User
 from gateway.services import audit, jobs
@@ -119,6 +119,7 @@ def import_file(file: File, *, actor: Actor = None, force: bool = False) -> Pric
         snapshot = _judged(file, last, actor, force)
         if snapshot.state == SnapshotState.ACCEPTED:
             _book(snapshot, file.statements)
+            backfill.offer(None, f"prices:{snapshot.pk}")
         else:
             snapshot.save(force_insert=True)
         audit.record(

@@ -110,11 +110,16 @@ class DecisionSerializer(Input):
 
 
 _OVERRIDE: dict[str, Any] = {
-    "id": ID, "organization": ID, "provider": "openai", "model": "gpt-4o*", "prices": {}, "currency": "USD",
-    "valid_from": "2026-11-01T00:00:00Z", "valid_to": None, "discount_percent": "12.5000", "source": "Contract 4711",
+    "id": ID, "organization": ID, "provider": "openai", "model": "gpt-4o*", "prices": {}, "tiers": [],
+    "currency": "USD", "valid_from": "2026-11-01T00:00:00Z", "valid_to": None, "discount_percent": "12.5000",
+    "source": "Contract 4711",
     "note": "", "created_at": "2026-10-28T09:00:00Z",
 }  # fmt: skip
 _PRICES = {"input": "2.00", "output": "8.00"}
+_TIERS = [
+    {"service_tier": "batch", "prices": {"input": "1.00", "output": "4.00"}},
+    {"above_tokens": 272_000, "prices": {"input": "4.00", "output": "12.00"}},
+]
 
 
 def _prices_field() -> dict[str, serializers.Field]:
@@ -134,14 +139,39 @@ class _Prices(Input):
 PricesSerializer = type("PricesSerializer", (_Prices,), {"__doc__": _Prices.__doc__, **_prices_field()})
 
 
+class PriceTierSerializer(Input):
+    """Other prices of a service tier, or of prompts longer than `above_tokens`. What a service tier leaves out is
+    unpriced there; what a longer one leaves out stays as below it."""
+
+    service_tier = serializers.CharField(
+        max_length=30,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="batch, flex, priority, …; empty: standard.",
+    )
+    above_tokens = serializers.IntegerField(
+        min_value=0, required=False, allow_null=True, default=None,
+        help_text="For prompts of more than this, the whole request; null: of any length.",
+    )  # fmt: skip
+    prices = PricesSerializer()
+
+    def to_representation(self, instance: Any) -> Any:
+        return dict(instance)
+
+
 @examples(
     response=_OVERRIDE,
-    request={"provider": "openai", "model": "gpt-4o", "prices": _PRICES, "valid_from": "2026-11-01T00:00:00Z"},
-)
+    request={
+        "provider": "openai", "model": "gpt-5.4", "prices": _PRICES, "tiers": _TIERS,
+        "valid_from": "2026-11-01T00:00:00Z",
+    },
+)  # fmt: skip
 class OverrideSerializer(serializers.ModelSerializer):
     """An own price or discount. A new one ends the one in force before it; none is ever changed."""
 
     prices = PricesSerializer(required=False)
+    tiers = PriceTierSerializer(many=True, required=False)
     currency = serializers.CharField(max_length=3, required=False, default="USD")
     discount_percent = serializers.DecimalField(
         max_digits=7, decimal_places=4, min_value=0, max_value=100, required=False, allow_null=True, default=None,
@@ -258,8 +288,8 @@ _COUNT = {
 }  # fmt: skip
 _RUN = {
     "id": ID, "organization": ID, "start": "2026-11-01T00:00:00Z", "end": "2026-11-08T00:00:00Z", "provider": "",
-    "model": "", "only_unpriced": False, "state": "ready", "counted": _COUNT, "applied": None, "error": "",
-    "created_by": ID, "applied_by": None, "applied_at": None, "created_at": "2026-11-28T09:00:00Z",
+    "model": "", "only_unpriced": False, "is_automatic": False, "state": "ready", "counted": _COUNT, "applied": None,
+    "error": "", "created_by": ID, "applied_by": None, "applied_at": None, "created_at": "2026-11-28T09:00:00Z",
 }  # fmt: skip
 
 QUEUED_RUN = _RUN | {"state": "counting", "counted": None}
@@ -305,7 +335,8 @@ class RepricingSerializer(serializers.ModelSerializer):
         model = RepricingRun
         fields = tuple(_RUN)
         read_only_fields = (
-            "id", "organization", "state", "error", "created_by", "applied_by", "applied_at", "created_at",
+            "id", "organization", "is_automatic", "state", "error", "created_by", "applied_by", "applied_at",
+            "created_at",
         )  # fmt: skip
         validators: list[object] = []
 
@@ -334,3 +365,10 @@ class WindowSerializer(Input):
 
     start = serializers.DateTimeField(required=False)
     end = serializers.DateTimeField(required=False)
+
+
+@examples(response={"backfills_unpriced": True}, request={"backfills_unpriced": False})
+class PriceSettingSerializer(Input):
+    """`backfills_unpriced`: calls without a price are priced by adjusting entries as soon as a price is known."""
+
+    backfills_unpriced = serializers.BooleanField()

@@ -11,15 +11,18 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from costs.api.serializers import prices as shapes
 from costs.choices import ReviewState
 from costs.estimates import estimate_cost, visible_overrides
 from costs.models import PriceOverride, PriceRate, PriceReview, PriceSnapshot, RepricingRun
 from costs.pricing.listing import canonical_provider
-from costs.services import repricing, reviews, snapshots
+from costs.services import backfill, repricing, reviews, snapshots
 from costs.services.prices import close_price_override, set_price_override
+from gateway.api.authentication import actor_of
 from gateway.api.filters import StrictFilters
+from gateway.api.organization import required_organization
 from gateway.api.permissions import ADMINS, ANALYSTS, MEMBERS, SUPERUSER
 from gateway.api.views.base import ReadableResource, Resource
 
@@ -218,3 +221,27 @@ class EstimateViewSet(Resource):
             overrides=visible_overrides(request.user, organization),
         )  # fmt: skip
         return self.answer(found)
+
+
+class PriceSettingView(APIView):
+    """How the organization wants prices handled."""
+
+    roles = {"get": ANALYSTS, "patch": ADMINS}
+
+    @extend_schema(operation_id="prices_settings_read", responses=shapes.PriceSettingSerializer)
+    def get(self, request: Request) -> Response:
+        """The settings, as they are or by default."""
+        wanted = backfill.is_wanted(required_organization(request))
+        return Response(shapes.PriceSettingSerializer({"backfills_unpriced": wanted}).data)
+
+    @extend_schema(
+        operation_id="prices_settings_update", request=shapes.PriceSettingSerializer,
+        responses=shapes.PriceSettingSerializer,
+    )  # fmt: skip
+    def patch(self, request: Request) -> Response:
+        """Change them. Back-fill that is turned on looks at the last 90 days at once."""
+        asked = shapes.PriceSettingSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        actor = actor_of(request.user)
+        backfill.set_backfill(organization=required_organization(request), actor=actor, **asked.validated_data)
+        return Response(shapes.PriceSettingSerializer(asked.validated_data).data)

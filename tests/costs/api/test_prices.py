@@ -124,6 +124,32 @@ def test_a_price_is_stated_and_ended(acme: factories.Acme, caller: Caller) -> No
     }  # fmt: skip
 
 
+def test_a_price_has_tiers_by_service_and_by_length(acme: factories.Acme, caller: Caller) -> None:
+    long = {"above_tokens": 272_000, "prices": {"input": "4"}}
+    body = {
+        "provider": "openai", "model": "gpt-5.4", "prices": {"input": "2", "output": "8"}, "valid_from": START.isoformat(),
+        "tiers": [{"service_tier": "flex", "prices": {"input": "1", "output": "4"}}, long],
+    }  # fmt: skip
+
+    made = caller("admin").post(f"{URL}/overrides", body)
+    again = caller("admin").post(f"{URL}/overrides", body | {"model": "o3", "tiers": [long, long]})
+    usage = {"input_tokens": 272_001}
+    asked = {"provider": "openai", "model": "gpt-5.4", "usage": usage}
+    totals = [
+        caller("analyst").post(ESTIMATE, asked | {"context": context}).json()["total"]
+        for context in ({}, {"service_tier": "flex"})
+    ]
+
+    assert made.status_code == 201, made.content
+    assert made.json()["tiers"] == [
+        {"service_tier": "flex", "above_tokens": None, "prices": {"input": "1.0000000000", "output": "4.0000000000"}},
+        {"service_tier": "", "above_tokens": 272_000, "prices": {"input": "4.0000000000"}},
+    ]
+    assert (again.status_code, again.json()["code"]) == (400, "price_invalid")
+    # 272,001 × 4 and × 1 a million
+    assert totals == ["1.0880040000", "0.2720010000"]
+
+
 def test_the_platforms_prices_are_not_ended_by_an_organization(caller: Caller) -> None:
     shared = set_price_override(
         organization=None, provider="acme", model="x", actor=None, valid_from=START, discount_percent=Decimal(1)

@@ -178,6 +178,8 @@ POST   prices/reprice                           401 403 403 403 202 202 202 403 
 GET    prices/reprice/{repricing}               401 403 200 403 200 200 200 200 200 404
 POST   prices/reprice/{repricing}/apply         401 403 403 403 202 202 202 403 202 404
 GET    prices/unpriced                          401 403 200 403 200 200 200 200 200 200
+GET    prices/settings                          401 403 200 403 200 200 200 200 200 200
+PATCH  prices/settings                          401 403 403 403 200 200 200 403 200 200
 GET    commitments                              401 403 200 403 200 200 200 200 200 200
 POST   commitments                              401 403 403 403 201 201 201 403 201 400
 GET    commitments/{commitment}                 401 403 200 403 200 200 200 200 200 404

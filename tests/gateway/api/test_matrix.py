@@ -337,6 +337,7 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         },
         "POST prices/overrides/{override}/end": {"valid_to": "2027-01-01T00:00:00Z"},
         "POST prices/reprice": WINDOW,
+        "PATCH prices/settings": {"backfills_unpriced": False},
         "POST commitments": {
             "name": "PTU",
             "kind": "provisioned_throughput",
