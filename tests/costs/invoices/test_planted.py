@@ -1,0 +1,57 @@
+"""Planted gaps: each is the first cause that is found, for many seeds and sizes, alone and in pairs."""
+
+from decimal import Decimal
+from itertools import combinations
+
+import pytest
+
+from costs.invoices.causes import Outcome, reconcile
+from tests.costs.invoices import planted
+from tests.costs.invoices.planted import GAPS, Month
+
+SEEDS = range(1, 21)
+
+
+def run(made: Month, **export: object) -> Outcome:
+    lines = made.lines(**export)  # type: ignore[arg-type]
+    return reconcile(lines, made.ledger(), made.book)
+
+
+def size(seed: int) -> Decimal:
+    """1 to 30 % of the month's spend, another one for each seed."""
+    return Decimal(1 + (seed * 7) % 30) / 100
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_sides_that_agree_have_no_drift(seed: int) -> None:
+    found = run(planted.month(seed))
+
+    assert (found.drift, found.causes) == (Decimal(0), ())
+    assert {cell.drift for cell in found.cells} == {Decimal(0)}
+
+
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_gap_is_the_first_cause(gap: str, seed: int) -> None:
+    made = planted.month(seed)
+    plant, cause = GAPS[gap]
+    plant(made, made.total * size(seed))
+
+    found = run(made)
+
+    assert found.causes[0].kind == cause
+    assert sum(one.amount for one in found.causes) == found.drift
+    assert abs(found.causes[0].amount - found.drift) <= abs(found.drift) / 100
+
+
+@pytest.mark.parametrize("pair", list(combinations(("cached_detail", "tier", "price", "outside", "credit", "unpriced"), 2)))
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_two_gaps_are_the_first_two_causes(pair: tuple[str, str], seed: int) -> None:
+    made = planted.month(seed)
+    for index, gap in enumerate(pair):
+        GAPS[gap][0](made, made.total * (Decimal("0.12") if index == 0 else Decimal("0.06")))
+
+    found = run(made)
+
+    assert {one.kind for one in found.causes[:2]} == {GAPS[gap][1] for gap in pair}
+    assert sum(one.amount for one in found.causes) == found.drift
