@@ -401,4 +401,18 @@ __all__ = [
     "AllocationRule", "Budget", "BudgetCounter", "BudgetLease", "Commitment", "CostCenter", "DirectCenter",
     "ExchangeRate", "PriceOverride", "PriceRate", "PriceReview", "PriceSetting", "PriceSnapshot", "RepricingRun",
     "Statement", "StatementCorrection", "StatementItem", "StatementStatus", "UnpricedPolicy",
+from costs.invoices.models import (  # noqa: E402  (each subject keeps its models)
+    DriftPolicy,
+    Invoice,
+    InvoiceCell,
+    InvoiceChunk,
+    InvoiceLine,
+    InvoiceState,
+)
+
+__all__ = [
+    "AllocationRule", "Budget", "BudgetCounter", "BudgetLease", "CostCenter", "DirectCenter", "DriftPolicy", "Invoice",
+    "InvoiceCell", "InvoiceChunk", "InvoiceLine", "InvoiceState", "PriceOverride", "PriceRate", "PriceReview",
+    "PriceSnapshot", "RepricingRun", "Statement", "StatementCorrection", "StatementItem",
+    "StatementStatus", "UnpricedPolicy",
 ]  # fmt: skip

@@ -84,6 +84,13 @@ class WideQuerySet(VisibleQuerySet):
         return Q(organization__in=organizations_of(user, *WIDE_ROLES))
 
 
+class InvoicePartQuerySet(VisibleQuerySet):
+    """Lines and cells of visible invoices."""
+
+    def _visible_q(self, user: Person) -> Q:
+        return Q(invoice__organization__in=organizations_of(user, *WIDE_ROLES))
+
+
 class CostCenterQuerySet(VisibleQuerySet):
     """Owners, administrators and analysts see the organization's, managers their team's, everyone the ones they own."""
 

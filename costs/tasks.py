@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from costs.services import backfill, commitments, repricing, snapshots
+from costs.services import invoices, repricing, snapshots
 
 
 @shared_task(name="costs.refresh_prices", soft_time_limit=600, time_limit=660)
@@ -22,3 +23,7 @@ def run_repricing() -> int:
 def book_commitments() -> int:
     """Book the days of commitments that are over; returns how many lines were new."""
     return commitments.run_waiting()
+@shared_task(name="costs.invoices", soft_time_limit=3600, time_limit=3660)
+def read_invoices() -> int:
+    """Read uploaded invoices that wait, and compare those of late periods anew; returns how many of both."""
+    return invoices.run_waiting() + invoices.refresh_recent()

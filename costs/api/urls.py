@@ -8,6 +8,7 @@ from costs.api.views.budgets import BudgetViewSet
 from costs.api.views.commitments import CommitmentViewSet
 from costs.api.views.currencies import ExchangeRateViewSet
 from costs.api.views.exports import CostExportViewSet
+from costs.api.views.invoices import DriftPolicyView, InvoiceViewSet
 from costs.api.views.prices import (
     EstimateViewSet,
     OverrideViewSet,
@@ -32,10 +33,12 @@ router.register("cost/estimate", EstimateViewSet, "cost-estimate")
 router.register("cost-centers", CostCenterViewSet, "cost-center")
 router.register("allocation-rules", AllocationRuleViewSet, "allocation-rule")
 router.register("cost/statements", StatementViewSet, "statement")
+router.register("invoices", InvoiceViewSet, "invoice")
 
 app_name = "costs-api"
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^prices/settings/?$", PriceSettingView.as_view(), name="price-settings"),
+    re_path(r"^invoices/drift-policy/?$", DriftPolicyView.as_view(), name="drift-policy"),
     *router.urls,
     re_path(r"^cost/allocation/?$", AllocationView.as_view(), name="cost-allocation"),
     re_path(r"^cost/exports/?$", CostExportViewSet.as_view({"post": "create"}), name="cost-exports"),

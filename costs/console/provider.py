@@ -6,6 +6,7 @@ from datetime import datetime
 from costs.alerts import BudgetSource, PriceFileSource
 from costs.console import allocation, budgets, keys, marks, models, prices
 from costs.console.limits import limits_of
+from costs.invoices.alerts import InvoiceSource
 from costs.pricesahead import price_steps
 from gateway.console.parts import Mark, PriceStep, SpendingLimit, Use
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
@@ -15,7 +16,7 @@ from gateway.models import Organization, User
 class CostsConsole(ConsoleProvider):
     """What may be spent, and what things cost."""
 
-    alert_sources = (BudgetSource(), PriceFileSource())
+    alert_sources = (BudgetSource(), PriceFileSource(), InvoiceSource())
     pages = (
         Page("budgets/", budgets.budget_list, "budgets"),
         Page("keys/", keys.key_list, "keys", "gateway.virtualkey"),

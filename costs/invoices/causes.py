@@ -84,9 +84,7 @@ class _Work:
     cells: list[DriftCell] = field(default_factory=list)
 
 
-def reconcile(
-    lines: Sequence[BilledLine], booked: Sequence[Booked], prices: Prices, *, decimals: int = 10
-) -> Outcome:
+def reconcile(lines: Sequence[BilledLine], booked: Sequence[Booked], prices: Prices, *, decimals: int = 10) -> Outcome:
     """Both sides of the same window, in one currency. `decimals`: of the export's amounts, for what rounding can do."""
     with localcontext() as context:
         context.prec = PRECISION

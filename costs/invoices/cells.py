@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
-from costs.invoices.items import OUTPUT_PARTS, USAGE, ZERO, BilledLine, Booked
+from costs.invoices.items import OUTPUT_PARTS, STATED, USAGE, ZERO, BilledLine, Booked
 from costs.invoices.names import ALL, groups
 from costs.pricing import meters as m
 
@@ -89,16 +89,17 @@ def build(lines: Iterable[BilledLine], booked: Iterable[Booked]) -> list[ModelGr
         by_group[theirs[line.key.model]][0].append(line)
     for row in ledger:
         by_group[ours[row.model]][1].append(row)
-    return [_grid(name, *sides) for name, sides in sorted(by_group.items())]
+    names_tiers = any(line.key.tier is not None for line in usage)  # then what it does not name is standard
+    return [_grid(name, *sides, has_tiers=names_tiers) for name, sides in sorted(by_group.items())]
 
 
-def _grid(name: str, lines: Sequence[BilledLine], booked: Sequence[Booked]) -> ModelGrid:
+def _grid(name: str, lines: Sequence[BilledLine], booked: Sequence[Booked], *, has_tiers: bool) -> ModelGrid:
     grid = ModelGrid(name, is_billed=bool(lines), is_booked=bool(booked))
-    has_tiers = bool(lines) and all(line.key.tier is not None for line in lines) and name != ALL
+    has_tiers = has_tiers and name != ALL
     fold = _fold_of(lines, booked)
     grid.whole_input = fold.get(m.CACHE_READ) == m.INPUT
     for line in lines:
-        tier = line.key.tier if has_tiers else None
+        tier = line.key.tier or "" if has_tiers else None
         cell = grid.cell(Spot(line.key.day, fold.get(line.key.meter, line.key.meter), tier))
         cell.rows += line.rows
         cell.repeated_rows += line.repeated_rows
@@ -109,7 +110,7 @@ def _grid(name: str, lines: Sequence[BilledLine], booked: Sequence[Booked]) -> M
         if line.cost is not None:
             cell.billed_cost = (cell.billed_cost or ZERO) + line.cost
     for row in booked:
-        tier = row.tier if has_tiers or not lines else None
+        tier = row.tier if has_tiers else None
         cell = grid.cell(Spot(row.day, fold.get(row.meter, row.meter), tier))
         cell.quantity += row.quantity
         cell.cost += row.cost
@@ -127,7 +128,7 @@ def _fold_of(lines: Sequence[BilledLine], booked: Sequence[Booked]) -> Mapping[s
     """Meter → the meter it is compared in. Everything is `WHOLE` when the export has a cost that is not split."""
     stated = {line.key.meter for line in lines}
     known = stated | {row.meter for row in booked}
-    if WHOLE in stated:
+    if WHOLE in stated or (lines and STATED in known):
         return dict.fromkeys(known, WHOLE)
     fold = {meter: _FOLDS[meter] for meter in OUTPUT_PARTS & known}
     if not lines:

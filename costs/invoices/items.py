@@ -20,6 +20,8 @@ DISCOUNT = "discount"
 FEE = "fee"
 KINDS = (USAGE, CREDIT, TAX, DISCOUNT, FEE)
 LONG_CONTEXT = "long_context"
+STATED = "stated"
+"""The ledger's meter of a cost that came with an import and is not split."""
 ZERO = Decimal(0)
 MOST_DECIMALS = 10
 

@@ -132,7 +132,7 @@ def _run(job: Job) -> int:
 
 
 def _work(job: Job, run: RepricingRun, *, books: bool) -> None:
-    pricer, targets = BookPricer(), _targets(run.organization)
+    pricer, targets = BookPricer(), targets_of(run.organization)
     pricer.book = book_of(run.organization)
     name = "applied" if books else "counted"
     with connect() as connection:
@@ -230,7 +230,7 @@ class Targets:
         return Target(self.price_lists.get(provider, provider), name, self.regions.get(provider, ""))
 
 
-def _targets(organization: Organization) -> Targets:
+def targets_of(organization: Organization) -> Targets:
     """The organization's providers and models before the platform's of the same name. Two queries."""
     scope = Q(organization=organization) | Q(organization=None)
     providers = sorted(Provider.objects.filter(scope), key=lambda one: one.organization_id is not None)
@@ -262,7 +262,7 @@ class Unpriced:
 def unpriced(*, organization: Organization, start: datetime, end: datetime) -> list[Unpriced]:
     """What has no price in `[start, end)`, most lines first, at most `MOST_GROUPS`. Lines that an adjusting entry has
     priced are not in it."""
-    shelf, targets = book_of(organization), _targets(organization)
+    shelf, targets = book_of(organization), targets_of(organization)
     with django_connection.cursor() as cursor:
         cursor.execute(UNPRICED_SQL, {"organization": organization.pk, "start": start, "end": end})
         rows = cursor.fetchall()

@@ -57,7 +57,7 @@ class ImportViewSet(ReadableResource):
     )
     def create(self, request: Request) -> Response:
         """Upload a file to import. 202: queued; 200: this very file was taken before, nothing is imported twice."""
-        _refuse_large(request)
+        refuse_large(request)
         fields = self.validated(shapes.ImportRequestSerializer)
         file = fields["file"]
         upload = imports.Upload(
@@ -107,7 +107,7 @@ class _Echo:
         return text
 
 
-def _refuse_large(request: Request) -> None:
+def refuse_large(request: Request) -> None:
     """By the announced length, before the body is parsed; the file itself is measured later."""
     limit = settings.GATEWAY_IMPORT_LIMIT_BYTES
     if int(request.META.get("CONTENT_LENGTH") or 0) > limit + _MULTIPART_ROOM:

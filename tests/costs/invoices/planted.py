@@ -189,7 +189,7 @@ def missing_days(made: Month, amount: Decimal) -> None:
     """The export lacks days, until they come to the amount."""
     left = amount
     while left > 0:
-        day = made.random.choice([day for day in sorted({use.day for use, _ in made.rows})[1:-1]])
+        day = made.random.choice(sorted({use.day for use, _ in made.rows})[1:-1])
         left -= sum((use.quantity * rate for use, rate in made.rows if use.day == day), Decimal(0))
         made.rows = [(use, rate) for use, rate in made.rows if use.day != day]
 
@@ -198,7 +198,7 @@ def lost_days(made: Month, amount: Decimal) -> None:
     """The ledger lacks days: the gateway was passed by, or its usage was not imported."""
     left = amount
     while left > 0:
-        day = made.random.choice([day for day in sorted({use.day for use in made.booked})])
+        day = made.random.choice(sorted({use.day for use in made.booked}))
         left -= sum((use.cost for use in made.booked if use.day == day), Decimal(0))
         made.booked = [use for use in made.booked if use.day != day]
 

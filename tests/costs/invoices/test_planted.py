@@ -10,6 +10,7 @@ from tests.costs.invoices import planted
 from tests.costs.invoices.planted import GAPS, Month
 
 SEEDS = range(1, 21)
+PAIRS = list(combinations(("cached_detail", "tier", "price", "outside", "credit", "unpriced"), 2))
 
 
 def run(made: Month, **export: object) -> Outcome:
@@ -44,7 +45,9 @@ def test_a_gap_is_the_first_cause(gap: str, seed: int) -> None:
     assert abs(found.causes[0].amount - found.drift) <= abs(found.drift) / 100
 
 
-@pytest.mark.parametrize("pair", list(combinations(("cached_detail", "tier", "price", "outside", "credit", "unpriced"), 2)))
+@pytest.mark.parametrize(
+    "pair", list(combinations(("cached_detail", "tier", "price", "outside", "credit", "unpriced"), 2))
+)
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_two_gaps_are_the_first_two_causes(pair: tuple[str, str], seed: int) -> None:
     made = planted.month(seed)

@@ -209,6 +209,16 @@ GET    cost/statements/{statement}              401 403 200 403 200 200 200 200 
 POST   cost/statements/{statement}/lock         401 403 403 403 200 200 200 403 200 404
 GET    cost/statements/{statement}/download     401 403 200 403 200 200 200 200 200 404
 
+GET    invoices                                 401 403 200 403 200 200 200 200 200 200
+POST   invoices                                 401 403 403 403 201 201 201 403 201 201
+GET    invoices/drift-policy                    401 403 200 403 200 200 200 200 200 200
+PUT    invoices/drift-policy                    401 403 403 403 200 200 200 403 200 200
+GET    invoices/{invoice}                       401 403 200 403 200 200 200 200 200 404
+DELETE invoices/{invoice}                       401 403 403 403 204 204 204 403 204 404
+POST   invoices/{invoice}/reconcile             401 403 403 403 200 200 200 403 200 404
+GET    invoices/{invoice}/reconciliation        401 403 200 403 200 200 200 200 200 404
+GET    invoices/{invoice}/download              401 403 200 403 200 200 200 200 200 404
+
 GET    declared-tags                            401 200 200 200 200 200 200 200 200 200
 POST   declared-tags                            401 403 403 403 201 201 201 403 201 201
 GET    declared-tags/{declared_tag}             401 200 200 200 200 200 200 200 200 404

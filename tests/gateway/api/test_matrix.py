@@ -1,5 +1,6 @@
 """The permission matrix, executed: every route × method × caller, on real rows, with real credentials."""
 
+import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -32,6 +33,7 @@ from costs.models import (
     Commitment,
     CostCenter,
     ExchangeRate,
+    Invoice,
     PriceOverride,
     PriceRate,
     PriceReview,
@@ -39,7 +41,7 @@ from costs.models import (
     RepricingRun,
     Statement,
 )
-from costs.services import allocation, statements
+from costs.services import allocation, invoices, statements
 from costs.services.budgets import create_budget
 from costs.services.commitments import create_commitment
 from costs.services.prices import set_price_override
@@ -50,6 +52,7 @@ from tests import factories
 from tests.gateway.api.conftest import Caller
 from tests.gateway.api.matrix import CALLERS, Row, rows
 
+BILL = b"day,model,cost,currency\n2026-06-01,gpt-4o,1,USD\n"
 WINDOW = {"start": "2026-11-01T00:00:00Z", "end": "2026-11-02T00:00:00Z"}
 PARTS = (urls, costs_urls, declared_tags, annotations, analytics_urls)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -88,6 +91,7 @@ class Places(dict[str, Any]):
             "cost_center": lambda: cost_center_of(company, company.search).pk,
             "ads_cost_center": lambda: cost_center_of(company, company.ads).pk,
             "allocation_rule": lambda: allocation_rule_of(company).pk, "statement": lambda: statement_of(company).pk,
+            "invoice": lambda: invoice_of(company).pk,
             "rate_limit": lambda: rate_limit_of(company, "team").pk,
             "rate": lambda: rate_of().pk, "review": lambda: review_of().pk,
             "override": lambda: override_of(company).pk, "repricing": lambda: repricing_of(company).pk,
@@ -231,6 +235,13 @@ def allocation_rule_of(company: factories.Acme) -> AllocationRule:
         organization=company.organization, actor=None, name="All", method="direct",
         targets={"cost_center": str(cost_center_of(company, company.search).pk)},
     )  # fmt: skip
+
+
+def invoice_of(company: factories.Acme) -> Invoice:
+    """What Acme was billed; made at most once."""
+    upload = invoices.Upload(io.BytesIO(BILL), "bill.csv", "table")
+    made, _ = invoices.upload_invoice(organization=company.organization, actor=None, upload=upload, limit_bytes=10_000)
+    return made
 
 
 def statement_of(company: factories.Acme) -> Statement:
@@ -380,6 +391,8 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "PATCH allocation-rules/{allocation_rule}": {"position": 7},
         "POST cost/allocation": WINDOW,
         "POST cost/statements": {"month": "2026-06-01"},
+        "POST invoices": {"file": SimpleUploadedFile("other.csv", BILL + b"2026-06-02,gpt-4o,2,USD\n")},
+        "PUT invoices/drift-policy": {"percent": "2.5", "minimum": "10"},
         "POST usage-imports": {
             "file": SimpleUploadedFile("u.csv", b"time,input_tokens,output_tokens\n"),
             "format": "csv",
