@@ -156,6 +156,16 @@ class Cluster(Stack):
             assert row is not None
             return row["cost"], row["n"]
 
+    def spent_by(self, organization: str, subject: str) -> dict[tuple[datetime, str], Decimal]:
+        """What the ledger says each subject (SQL over a line `l`) cost on each day."""
+        with self.connect() as connection:
+            rows = connection.execute(
+                f"SELECT date_trunc('day', l.started_at, 'UTC') AS day, {subject} AS subject, sum(l.cost) AS cost "
+                "FROM gateway_ledgerline l WHERE l.organization = %s GROUP BY 1, 2",
+                [organization],
+            ).fetchall()
+        return {(row["day"], row["subject"]): row["cost"] for row in rows if row["subject"] is not None}
+
     # ---- load ------------------------------------------------------------------------------------------------------
     def live_ports(self) -> list[int]:
         return [port for port, worker in zip(self.ports, self.workers, strict=True) if worker.poll() is None]

@@ -41,10 +41,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture
 def before_midnight(tmp_path: Path) -> Iterator[Cluster]:
     """Two data planes that believe it is a few seconds to midnight, as the database's clock says."""
-    url = migrated_database(f"midnight_{os.getpid()}")
+    yield from _near_midnight(tmp_path, "midnight", size=2, seconds=25)
+
+
+@pytest.fixture
+def three_before_midnight(tmp_path: Path) -> Iterator[Cluster]:
+    """Three data planes, a minute before midnight."""
+    yield from _near_midnight(tmp_path, "scopes", size=3, seconds=75)
+
+
+def _near_midnight(folder: Path, name: str, *, size: int, seconds: float) -> Iterator[Cluster]:
+    url = migrated_database(f"{name}_{os.getpid()}")
     with SimulatorProcess(latency_ms=20, tokens_per_s=0) as simulator:
-        found = Cluster(tmp_path, url, simulator, size=2)
-        found.set_clock(seconds_to_midnight=25)
+        found = Cluster(folder, url, simulator, size=size)
+        found.set_clock(seconds_to_midnight=seconds)
         found.start()
         yield found
         found.close()
