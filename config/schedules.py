@@ -24,6 +24,8 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "analytics-alerts": {"task": "analytics.alerts", "schedule": 20.0},  # each rule is looked at once a minute
     # what a release brings, once; `PRICES_URL` once a day
     "costs-refresh-prices": {"task": "costs.refresh_prices", "schedule": 60.0},
+    # of each budget once an hour; a new one soon
+    "costs-budget-forecasts": {"task": "costs.budget_forecasts", "schedule": 60.0},
     "costs-repricing": {"task": "costs.repricing", "schedule": 3.0},
     "costs-commitments": {"task": "costs.commitments", "schedule": 300.0},  # each day is booked once
     "costs-invoices": {"task": "costs.invoices", "schedule": 5.0},

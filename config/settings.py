@@ -342,6 +342,7 @@ ANALYTICS_PATIENCE_S = 2.0  # what takes longer becomes a job
 # What apps add to the transactions of the ledger writer.
 GATEWAY_BOOKERS = ["costs.budgets.booking.book_budgets"]
 GATEWAY_SPOOL_CLOSERS = ["costs.budgets.booking.release_owner"]
+GATEWAY_NEW_ORGANIZATION = ["analytics.alerts.defaults.create_defaults"]
 GATEWAY_OUTBOX_HANDLERS = {
     "mail": "gateway.services.outbox.deliver_mail",
     "report": "analytics.reports.delivery.deliver",

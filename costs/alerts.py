@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from analytics.alerts.models import AlertRule
 from analytics.alerts.reading import Reading
@@ -16,12 +18,18 @@ from gateway.choices import LimitScope
 from gateway.services.errors import Invalid
 
 SUBJECTS = 100
+LONGEST = 300
 FORECAST = "forecast"
+DEFAULT_THRESHOLDS = (
+    {"percent": 80, "basis": "actual"}, {"percent": 100, "basis": "actual"}, {"percent": 100, "basis": FORECAST},
+)  # fmt: skip
 
 
 class BudgetSource:
-    """The source `budget`. A budget without thresholds of its own is told at 100 % of what is spent. The period is part
-    of the subject, so that the next one tells again. A `forecast` threshold looks at the pace of the period so far."""
+    """The source `budget`. A budget without thresholds of its own is told at 80 and 100 % of what is spent and when it
+    is expected to be used up. The period and the amount are part of the subject, so that each threshold is told once in
+    a period, and again when the amount has changed. A `forecast` threshold looks at the stored forecast to the end of
+    the period; while there is none, at the linear pace, once a tenth of the period is over."""
 
     name = "budget"
     label = "Budgets"
@@ -34,7 +42,7 @@ class BudgetSource:
             raise Invalid("budget_not_found", "No such budget in the scope of this rule.", field="parameters")
 
     def readings(self, rule: AlertRule, now: datetime) -> list[Reading]:
-        """From the counters that the ledger writer keeps. Two statements at most."""
+        """From the counters that the ledger writer keeps, and stored forecasts. Three statements at most."""
         found = usage_of(_budgets(rule), now, subjects=SUBJECTS)
         return [reading for one in found for usage in one.subjects for reading in _readings(one.budget, usage, now)]
 
@@ -50,29 +58,61 @@ def _budgets(rule: AlertRule) -> Any:
 
 
 def _readings(budget: Budget, usage: Usage, now: datetime) -> Iterator[Reading]:
-    for threshold in budget.alert_thresholds or [{"percent": 100, "basis": "actual"}]:
+    about = f"{budget.name}{f', {usage.subject}' if usage.subject else ''}"
+    for threshold in budget.alert_thresholds or DEFAULT_THRESHOLDS:
         percent, basis = Decimal(str(threshold["percent"])), threshold["basis"]
-        start = "" if usage.period_start is None else usage.period_start.isoformat()
-        about = f"{budget.name}{f', {usage.subject}' if usage.subject else ''}"
         label = f"{about}, {percent:f} %{' by its end' if basis == FORECAST else ''}"
         spent = _expected(usage, now) if basis == FORECAST else usage.spent
-        subject = f"{budget.pk} {usage.subject} {start} {basis} {percent:f}"
+        subject = _subject(budget, usage, basis, percent)
         if spent is None:
-            yield Reading(subject, label, None, None, percent, f"{about}: there is no pace to expect anything from.")
+            text = f"{about}: there is nothing to expect anything from."
+            yield Reading(subject, label, None, None, percent, text, is_once=True)
             continue
         share = spent / usage.limit * 100 if usage.limit else Decimal(100)
         words = "is expected to be used by its end" if basis == FORECAST else "is used"
-        text = f"{share:.1f} % of the budget {about} {words}: {spent:,.2f} of {usage.limit:,.2f} {budget.currency}."
-        yield Reading(subject, label, share >= percent, round(share, 10), percent, text)
+        text = (
+            f"{share:.1f} % of the budget {about} {words}: {spent:,.2f}{_interval(usage, basis)} of {usage.limit:,.2f} "
+            f"{budget.currency}.{_exhaustion(budget, usage)}"
+        )
+        yield Reading(subject, label, share >= percent, round(share, 10), percent, text, is_once=True)
+
+
+def _subject(budget: Budget, usage: Usage, basis: str, percent: Decimal) -> str:
+    start = "" if usage.period_start is None else usage.period_start.isoformat()
+    tail = f"{start} {basis} {percent:f} {budget.amount.normalize():f}"
+    subject = f"{budget.pk} {usage.subject} {tail}"
+    if len(subject) <= LONGEST:
+        return subject
+    return f"{budget.pk} {hashlib.sha256(usage.subject.encode()).hexdigest()} {tail}"
+
+
+def _interval(usage: Usage, basis: str) -> str:
+    heading = usage.outlook
+    if basis != FORECAST or heading is None or heading.lower is None:
+        return ""
+    return f" ({heading.lower:,.2f} to {heading.upper:,.2f})"
+
+
+def _exhaustion(budget: Budget, usage: Usage) -> str:
+    """` It is expected to be used up on 2026-11-24 (2026-11-22 to 2026-11-28).`; empty where it is not."""
+    heading, zone = usage.outlook, ZoneInfo(budget.timezone)
+    if usage.exhausts_at is None or heading is None or heading.basis != FORECAST:
+        return ""
+    days = [f"{at.astimezone(zone):%Y-%m-%d}" if at else "" for at in (heading.earliest, heading.latest)]
+    between = f" ({days[0]} to {days[1] or 'after the period'})" if days[0] else ""
+    return f" It is expected to be used up on {usage.exhausts_at.astimezone(zone):%Y-%m-%d}{between}."
 
 
 def _expected(usage: Usage, now: datetime) -> Decimal | None:
-    """Spent by the end of the period at the pace so far; None before anything is spent, and without an end."""
+    """Spent by the end of the period: as forecast, else at the pace so far; None without an end, and of a pace before a
+    tenth of the period is over."""
+    if usage.outlook is not None and usage.outlook.expected is not None:
+        return usage.outlook.expected
     if usage.period_start is None or usage.resets_at is None or not usage.spent:
         return None
     elapsed = (now - usage.period_start).total_seconds()
     whole = (usage.resets_at - usage.period_start).total_seconds()
-    return usage.spent * Decimal(whole) / Decimal(elapsed) if elapsed > 0 else None
+    return usage.spent * Decimal(whole) / Decimal(elapsed) if elapsed >= whole / 10 else None
 
 
 class PriceFileSource:

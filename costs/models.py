@@ -307,6 +307,28 @@ class Budget(Record):
         return PeriodRule(self.period, self.timezone, self.anchor_on, self.fiscal_months, self.fiscal_days)
 
 
+class BudgetForecast(models.Model):
+    """The newest forecast of what a budget's `subject` (empty where it is not for each) costs, made at most an hour ago
+    where there are workers. `mean`: one number a step from `origin_at`, empty with the reason in `note`."""
+
+    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="forecasts")
+    subject = models.CharField(max_length=300, db_collation="C", blank=True)
+    grain = models.CharField(max_length=4, help_text="hour or day, in the budget's time zone.")
+    origin_at = models.DateTimeField(help_text="Start of the first step.")
+    mean = models.JSONField(default=list)
+    half_width = models.FloatField(default=0, help_text="Of the sum's 80 % interval at the last step.")
+    method = models.CharField(max_length=60, blank=True)
+    low_confidence = models.BooleanField(default=False)
+    note = models.CharField(max_length=200, blank=True)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["budget", "subject"], name="budget_forecast_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.budget_id} {self.subject}".strip()
+
+
 class BudgetCounter(models.Model):
     """One period of a budget (of one subject, where the budget stands for each). `budget_id` is a `Budget`, or the
     first key of a rotation whose own budget it is. Written by the functions of `costs.budgets.sql` alone."""

@@ -4,6 +4,8 @@ from celery import shared_task
 
 from costs.services import backfill, commitments, repricing, snapshots
 from costs.services import invoices, repricing, snapshots
+from costs import outlook
+from costs.services import repricing, snapshots
 
 
 @shared_task(name="costs.refresh_prices", soft_time_limit=600, time_limit=660)
@@ -27,3 +29,7 @@ def book_commitments() -> int:
 def read_invoices() -> int:
     """Read uploaded invoices that wait, and compare those of late periods anew; returns how many of both."""
     return invoices.run_waiting() + invoices.refresh_recent()
+@shared_task(name="costs.budget_forecasts", soft_time_limit=1_500, time_limit=1_700)
+def forecast_budgets() -> int:
+    """Forecasts of budgets that have none of the last hour; returns of how many."""
+    return outlook.forecast_all()

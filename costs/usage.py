@@ -1,7 +1,7 @@
 """How far budgets are used in the running period: what is spent, held and left, and when it runs out. Reads only."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,15 +12,22 @@ from django.db import connection
 from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
+from costs import outlook
 from costs.budgets.periods import BEGINNING, END
 from costs.choices import Enforcement
 from costs.models import Budget, BudgetCounter
+from costs.outlook import Expected
 from gateway.scopes import is_each
 
 ZERO = Decimal(0)
 NOTHING_SPENT = "Nothing has been spent in this period."
 USED_UP = "It is used up."
 LASTS = "At this pace it lasts until it begins anew."
+EXPECTED_TO_LAST = "It is expected to last until it begins anew."
+BEYOND = f"It is expected to last for {outlook.FARTHEST} days at least."
+NO_FORECAST = "Its first forecast is made within minutes."
+TOO_FAR = "Its period ends farther away than a forecast reaches."
+FORECAST, PACE = "forecast", "pace"
 NO_PACE = "A budget that never begins anew has no period to take a pace from."
 CARRIED_SQL = """
 SELECT x.budget, x.subject, costs_carried(x.budget, x.subject, x.start)
@@ -29,12 +36,29 @@ FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[]) AS x(budget, subject, sta
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """Where a budget is heading. `basis`: `forecast`, or `pace`: linear since the period began, while there is no
+    forecast for the reason in `note`. `earliest`, `latest`: when it is used up, with 80 % probability; None beyond the
+    period, and of a pace. `expected`, `lower`, `upper`: spent by the end of the period, None without a forecast or end.
+    """
+
+    basis: str
+    note: str = ""
+    low_confidence: bool = False
+    earliest: datetime | None = None
+    latest: datetime | None = None
+    expected: Decimal | None = None
+    lower: Decimal | None = None
+    upper: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """One budget in its running period, of one `subject` where it stands for each (else empty).
 
     `held`: leased to running processes, or kept in reserve for calls without a price. `remaining` = `limit` − `spent` −
     `held`, negative when overdrawn. `period_start`, `resets_at` None: it never begins anew. `exhausts_at`: when `spent`
-    reaches `limit` at the pace of the period so far; None with the reason in `note`.
+    is expected to reach `limit` within the period; None with the reason in `note`. `outlook`: where that comes from.
     """
 
     subject: str
@@ -49,6 +73,7 @@ class Usage:
     note: str
     uncounted_lines: int
     would_block: int
+    outlook: Outlook | None = None
 
     @property
     def remaining(self) -> Decimal:
@@ -72,19 +97,19 @@ class BudgetUsage:
 
 
 def usage_of(budgets: Iterable[Budget], at: datetime, *, subjects: int = 1) -> list[BudgetUsage]:
-    """Usage of every budget at `at`, in their order. One query, two when one of them rolls over."""
+    """Usage of every budget at `at`, in their order. Two queries, three when one of them rolls over."""
     wanted = list(budgets)
     counters = _counters(wanted, at, subjects)
-    carried = _carried(wanted, counters, at)
+    carried, ahead = _carried(wanted, counters, at), outlook.stored(wanted)
     found = []
     for budget in wanted:
         rows: list[BudgetCounter | None] = [*counters[budget.pk]] or [None]
-        found.append(BudgetUsage(budget, [_usage(budget, row, carried, at) for row in rows]))
+        found.append(BudgetUsage(budget, [_usage(budget, row, carried, ahead, at) for row in rows]))
     return found
 
 
 def usage_of_subjects(pairs: Sequence[tuple[Budget, str]], at: datetime) -> list[Usage]:
-    """Usage of budgets with one subject each, in their order. One query, two when one of them rolls over."""
+    """Usage of budgets with one subject each, in their order. Two queries, three when one of them rolls over."""
     rows = BudgetCounter.objects.current(at).filter(
         budget_id__in={budget.pk for budget, _ in pairs}, subject__in={subject for _, subject in pairs}
     )
@@ -94,8 +119,9 @@ def usage_of_subjects(pairs: Sequence[tuple[Budget, str]], at: datetime) -> list
         key = (budget.pk, subject)
         known.setdefault(key, BudgetCounter(budget_id=budget.pk, subject=subject, **_EMPTY))
         counters[budget.pk].append(known[key])
-    carried = _carried(list({budget.pk: budget for budget, _ in pairs}.values()), counters, at)
-    return [_usage(budget, known[budget.pk, subject], carried, at) for budget, subject in pairs]
+    budgets = list({budget.pk: budget for budget, _ in pairs}.values())
+    carried, ahead = _carried(budgets, counters, at), outlook.stored(budgets)
+    return [_usage(budget, known[budget.pk, subject], carried, ahead, at) for budget, subject in pairs]
 
 
 _EMPTY: dict[str, Any] = {"spent": ZERO, "leased": ZERO, "unpriced_held": ZERO, "uncounted_lines": 0, "would_block": 0}
@@ -130,19 +156,47 @@ def _carried(
 
 
 def _usage(
-    budget: Budget, counter: BudgetCounter | None, carried: dict[tuple[UUID, str], Decimal], at: datetime
+    budget: Budget,
+    counter: BudgetCounter | None,
+    carried: Mapping[tuple[UUID, str], Decimal],
+    ahead: Mapping[tuple[UUID, str], Expected],
+    at: datetime,
 ) -> Usage:
     row = counter or BudgetCounter(subject="", **_EMPTY)
     start, end = budget.rule.window(at)
     more = carried.get((budget.pk, row.subject), ZERO)
     limit = budget.amount + more
-    exhausts_at, note = pace(row.spent, limit, start, end, at)
+    known = ahead.get((budget.pk, row.subject)) or ahead.get((budget.pk, "")) or Expected(None, NO_FORECAST, False)
+    exhausts_at, note, heading = _heading(row.spent, limit, start, end, at, known)
     return Usage(
         subject=row.subject, period_start=None if start == BEGINNING else start, resets_at=None if end == END else end,
         limit=limit, carried=more, spent=row.spent, held=row.leased + row.unpriced_held,
         utilization=float(row.spent / limit) if limit else None, exhausts_at=exhausts_at, note=note,
-        uncounted_lines=row.uncounted_lines, would_block=row.would_block,
+        uncounted_lines=row.uncounted_lines, would_block=row.would_block, outlook=heading,
     )  # fmt: skip
+
+
+def _heading(
+    spent: Decimal, limit: Decimal, start: datetime, end: datetime, at: datetime, known: Expected
+) -> tuple[datetime | None, str, Outlook]:
+    """When it is used up, why there is no such moment, and what else is expected."""
+    ahead = known.ahead
+    if ahead is None or not ahead.starts[0] <= at < ahead.end or (end != END and ahead.end < end):
+        reason = TOO_FAR if end != END and end - at > outlook.REACH else known.note or NO_FORECAST
+        return *pace(spent, limit, start, end, at), Outlook(PACE, reason)
+    whole: list[Decimal | None] = [None, None, None]
+    if end != END:
+        rest = ahead.rest(at, end)
+        whole = [spent + _money(part) for part in (rest.mean, rest.lower, rest.upper)]
+    found: list[datetime | None] = [None, None, None]
+    if spent < limit:
+        found = [when if when and when < end else None for when in ahead.reaches(float(limit - spent), at)]
+    note = USED_UP if spent >= limit else "" if found[0] else EXPECTED_TO_LAST if end != END else BEYOND
+    return found[0], note, Outlook(FORECAST, "", known.low_confidence, *found[1:], *whole)
+
+
+def _money(value: float) -> Decimal:
+    return Decimal(str(round(value, 10)))
 
 
 def pace(spent: Decimal, limit: Decimal, start: datetime, end: datetime, at: datetime) -> tuple[datetime | None, str]:

@@ -70,9 +70,11 @@ import django  # noqa: E402
 
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.test import TransactionTestCase  # noqa: E402
 
+settings.GATEWAY_NEW_ORGANIZATION = []  # tests say themselves what their companies begin with
 _flush = TransactionTestCase._fixture_teardown
 
 

@@ -13,14 +13,17 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.urls import reverse
 
 from analytics.alerts.models import AlertChannel, AlertDelivery, AlertEvent, ChannelKind, EventKind
 from gateway import credentials, outbound
+from gateway.choices import Role
+from gateway.models import Membership, Organization, OutboxMessage
 from gateway.services import outbox
 
 TOPIC = "alert"
@@ -39,16 +42,38 @@ def send(event: AlertEvent) -> list[AlertDelivery]:
     """Write a message for each channel of the rule, in the caller's transaction."""
     channels = AlertChannel.objects.filter(rule=event.rule_id, archived_at=None)
     return [
-        AlertDelivery.objects.create(event=event, channel=channel, message=_enqueue(event, channel))
+        AlertDelivery.objects.create(event=event, channel=channel, message=message)
         for channel in channels
+        for message in _messages(event, channel)
     ]
 
 
-def _enqueue(event: AlertEvent, channel: AlertChannel) -> Any:
+def _messages(event: AlertEvent, channel: AlertChannel) -> Iterator[OutboxMessage]:
     name = f"alert.{event.pk}.{channel.pk}"
-    if channel.kind == ChannelKind.EMAIL:
-        target = credentials.decrypt(bytes(channel.target))
-        return outbox.enqueue_mail(to=target, subject=subject_of(event), text=text_of(event), dedupe_key=name)
+    if channel.kind == ChannelKind.OWNERS:
+        for person, address in owners_of(event.rule.organization):
+            yield _mail(event, address, f"{name}.{person}")
+    elif channel.kind == ChannelKind.EMAIL:
+        yield _mail(event, credentials.decrypt(bytes(channel.target)), name)
+    else:
+        yield _post(event, channel, name)
+
+
+def _mail(event: AlertEvent, address: str, name: str) -> OutboxMessage:
+    return outbox.enqueue_mail(to=address, subject=subject_of(event), text=text_of(event), dedupe_key=name)
+
+
+def owners_of(organization: Organization) -> list[tuple[UUID, str]]:
+    """Id and address of each active owner; nobody of the demo company. One query."""
+    if organization.is_demo:
+        return []
+    rows = Membership.objects.filter(
+        organization=organization, role=Role.OWNER, archived_at=None, user__is_active=True
+    ).select_related("user")
+    return [(row.user_id, row.user.email) for row in rows.order_by("created_at", "id") if row.user.email]
+
+
+def _post(event: AlertEvent, channel: AlertChannel, name: str) -> OutboxMessage:
     body = slack_of(event) if channel.kind == ChannelKind.SLACK else payload_of(event)
     return outbox.enqueue(topic=TOPIC, dedupe_key=name, payload={"channel": str(channel.pk), "body": body})
 

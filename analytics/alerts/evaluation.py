@@ -108,8 +108,22 @@ def _apply(rule: AlertRule, alert: Alert | None, reading: Reading, minute: datet
     alert.value, alert.threshold = reading.value, reading.threshold
     alert.save()
     if notice is not None:
-        event = AlertEvent.objects.create(
-            rule=rule, subject=reading.subject, label=alert.label, kind=notice, window=minute, value=reading.value,
-            threshold=reading.threshold, text=alert.text,
-        )  # fmt: skip
+        _tell(rule, alert, reading, notice, minute)
+
+
+def _was_once(rule: AlertRule, subject: str) -> bool:
+    """Whether a subject that is gone was one of those that are told once."""
+    return AlertEvent.objects.filter(rule=rule, subject=subject, is_once=True).exists()
+
+
+def _tell(rule: AlertRule, alert: Alert, reading: Reading, notice: machine.Notice, minute: datetime) -> None:
+    """Write the event and its messages; nothing where it was told before and is told once."""
+    is_once = notice != "repeated" and (reading.is_once or (notice == "resolved" and _was_once(rule, reading.subject)))
+    place = {"rule": rule, "subject": reading.subject, "kind": notice, **({"is_once": True} if is_once else {})}
+    facts = {"window": minute, "label": alert.label, "value": reading.value, "threshold": reading.threshold}
+    if is_once:
+        event, is_new = AlertEvent.objects.get_or_create(**place, defaults={**facts, "text": alert.text})
+    else:
+        event, is_new = AlertEvent.objects.create(**place, **facts, text=alert.text), True
+    if is_new:
         delivery.send(event)

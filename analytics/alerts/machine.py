@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 State = Literal["ok", "pending", "firing", "resolved"]
 Notice = Literal["fired", "repeated", "resolved"]
 NoData = Literal["keep", "ok", "fire"]
+FIXED = ("starts_at", "ends_at")
+"""Of a mute window that does not recur."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,17 @@ def _told(status: Status, at: datetime, notice: Notice, is_muted: bool) -> tuple
 
 
 def is_muted(windows: Sequence[Mapping[str, object]], zone: str, at: datetime) -> bool:
-    """Whether `at` lies in one of the weekly windows `{weekdays: [1..7], start: "HH:MM", end: "HH:MM"}` of `zone`. A
-    window that ends before it starts goes on after midnight and belongs to the weekday on which it began."""
+    """Whether `at` lies in one of the `windows`: weekly ones, `{weekdays: [1..7], start: "HH:MM", end: "HH:MM"}` of
+    `zone`, and fixed ones, `{starts_at, ends_at}` in ISO 8601 with an offset. A weekly window that ends before it
+    starts goes on after midnight and belongs to the weekday on which it began."""
     local = at.astimezone(ZoneInfo(zone))
     clock, today, yesterday = f"{local:%H:%M}", local.isoweekday(), (local - timedelta(days=1)).isoweekday()
     for window in windows:
+        if "starts_at" in window:
+            starts, ends = (datetime.fromisoformat(str(window[name])) for name in FIXED)
+            if starts <= at < ends:
+                return True
+            continue
         days, start, end = window["weekdays"], str(window["start"]), str(window["end"])
         assert isinstance(days, Sequence)
         if start < end and today in days and start <= clock < end:

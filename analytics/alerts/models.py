@@ -40,6 +40,7 @@ class ChannelKind(TextChoices):
     EMAIL = "email", "E-mail"
     SLACK = "slack", "Slack-compatible webhook"
     WEBHOOK = "webhook", "Signed webhook"
+    OWNERS = "owners", "E-mail to the owners"
 
 
 class AlertState(TextChoices):
@@ -98,11 +99,17 @@ class AlertRule(Record):
     problem = models.CharField(max_length=300, blank=True, editable=False, help_text="Why the last look failed.")
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     archived_at = models.DateTimeField(null=True, blank=True)
+    default = models.CharField(
+        max_length=40, null=True, editable=False, help_text="Which of the rules that an organization begins with."
+    )
 
     objects = ScopedQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["name", "id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "default"], name="alert_rule_default_unique")
+        ]
         indexes: ClassVar = [
             # what the evaluation has still to look at in this minute
             models.Index(fields=["evaluated_for"], name="alert_rule_due", condition=models.Q(archived_at=None))
@@ -114,7 +121,8 @@ class AlertRule(Record):
 
 class AlertChannel(Record):
     """Where a rule's notices go. `target` (address or URL) and the signing `secret` are encrypted: a webhook's URL is a
-    credential. An archived one gets nothing more; its log stays."""
+    credential. `owners` has no target: whoever owns the organization when it happens. An archived one gets nothing
+    more; its log stays."""
 
     rule = models.ForeignKey(AlertRule, on_delete=models.CASCADE, related_name="channels")
     kind = models.CharField(max_length=8, choices=ChannelKind.choices)
@@ -172,13 +180,19 @@ class AlertEvent(Record):
     threshold = models.DecimalField(max_digits=30, decimal_places=10, null=True)
     text = models.CharField(max_length=500, blank=True)
     by_user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    is_once = models.BooleanField(default=False, help_text="Told once for the subject, whatever it does afterwards.")
 
     objects = OfRuleQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-created_at", "-id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["rule", "window", "subject", "kind"], name="alert_event_unique")
+            models.UniqueConstraint(fields=["rule", "window", "subject", "kind"], name="alert_event_unique"),
+            models.UniqueConstraint(
+                fields=["rule", "subject", "kind"],
+                name="alert_event_once",
+                condition=models.Q(is_once=True, kind__in=("fired", "resolved")),
+            ),
         ]
         indexes: ClassVar = [
             # the history of a rule
@@ -198,7 +212,9 @@ class AlertDelivery(Record):
 
     class Meta:
         ordering: ClassVar = ["created_at", "id"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["event", "channel"], name="alert_delivery_unique")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["event", "channel", "message"], name="alert_delivery_unique")
+        ]
 
     def __str__(self) -> str:
         return f"{self.event_id} by {self.channel_id}"

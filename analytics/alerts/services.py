@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from django.utils import timezone
 
 from analytics.alerts import delivery
 from analytics.alerts.forecast import ForecastSource
+from analytics.alerts.machine import FIXED
 from analytics.alerts.metric import MetricSource
 from analytics.alerts.models import Alert, AlertChannel, AlertEvent, AlertRule, AlertState, ChannelKind, EventKind
 from analytics.alerts.sources import find, sources
@@ -38,6 +40,7 @@ AUDITED = (*OPTIONS, "scope", "scope_value")
 MEASURED = (MetricSource.name, ForecastSource.name)
 """Sources whose rules have a measure and a threshold."""
 CHANNELS = 10
+OWNERS = "owners of the organization"
 FILTERS = 20
 OPERATORS = frozenset({"eq", "in", "ne", "not_in", "contains", "gt", "lt"})
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
@@ -54,13 +57,15 @@ class Made:
 @transaction.atomic
 def create_rule(
     *, organization: Organization, actor: Actor, channels: Sequence[Mapping[str, str]] = (),
-    scope: str = "organization", scope_value: str = "", **options: Any,
+    scope: str = "organization", scope_value: str = "", default: str | None = None, **options: Any,
 ) -> Made:  # fmt: skip
-    """Make a rule; it is looked at within the minute. `channels`: {kind, target} each. Raises `Invalid`."""
+    """Make a rule; it is looked at within the minute. `channels`: {kind, target} each. `default`: which of the rules
+    that an organization begins with it is. Raises `Invalid`."""
     value, team = checked_scope(organization, scope, scope_value.strip())
     rule = AlertRule(
         organization=organization, scope=scope, scope_value=value, team=team,
         timezone=organization.reporting_timezone, created_by=actor if isinstance(actor, User) else None,
+        default=default,
     )  # fmt: skip
     _fill(rule, options)
     _check(rule)
@@ -184,6 +189,9 @@ def _check_filters(filters: object) -> None:
 
 
 def _check_mute(window: object) -> None:
+    if isinstance(window, dict) and set(window) == set(FIXED):
+        _check_fixed(window)
+        return
     is_known = isinstance(window, dict) and set(window) == {"weekdays", "start", "end"}
     if is_known:
         assert isinstance(window, dict)
@@ -191,7 +199,18 @@ def _check_mute(window: object) -> None:
         is_known = isinstance(days, list) and bool(days) and set(days) <= set(range(1, 8))
         is_known = is_known and all(_CLOCK.fullmatch(str(window[name])) for name in ("start", "end"))
     if not is_known:
-        message = 'A mute window is {weekdays: [1 to 7], start: "HH:MM", end: "HH:MM"}.'
+        message = 'A mute window is {weekdays: [1 to 7], start: "HH:MM", end: "HH:MM"} or {starts_at, ends_at}.'
+        raise Invalid("mute_window_invalid", message, field="mute_windows")
+
+
+def _check_fixed(window: Mapping[str, object]) -> None:
+    try:
+        start, end = (datetime.fromisoformat(str(window[name])) for name in FIXED)
+        is_right = start.tzinfo is not None and end.tzinfo is not None and start < end
+    except ValueError:
+        is_right = False
+    if not is_right:
+        message = "A mute starts before it ends; both are given in ISO 8601 with an offset."
         raise Invalid("mute_window_invalid", message, field="mute_windows")
 
 
@@ -228,6 +247,8 @@ def _new_channel(rule: AlertRule, kind: str, target: str) -> tuple[AlertChannel,
         except ValidationError:
             raise Invalid("address_invalid", f"{target!r} is no e-mail address.", field="channels") from None
         shown = target
+    elif kind == ChannelKind.OWNERS:
+        target, shown = "", OWNERS
     elif kind in (ChannelKind.SLACK, ChannelKind.WEBHOOK):
         shown = _checked_url(target)
         secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}" if kind == ChannelKind.WEBHOOK else ""

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
-
-import numpy as np
 
 from analytics.answers.capacity import NOT_ASKED, PARTIAL, REACHED, Capacity, capacity, caps, sees_all
 from analytics.answers.forecasts import ExpectedTotal, Whole, agreed, total
 from analytics.answers.questions import Questions
 from analytics.forecasting import Forecast
+from analytics.outlook.crossing import ahead_of
 from analytics.outlook.history import History, outlook
 from analytics.query import Filter, Note, QueryError
 from gateway.console import SpendingLimit, providers
@@ -22,7 +20,6 @@ from gateway.console import SpendingLimit, providers
 MEASURES = ("cost", "requests", "total_tokens")
 DAYS = 30
 FARTHEST = 366
-LEVEL = 0.8
 MOST_BUDGETS, MOST_CAPS = 25, 20
 GROWS_FAST = 0.25
 LEFT_OUT = Note(
@@ -126,31 +123,8 @@ def _exhaustion(questions: Questions, limit: SpendingLimit, zone: str, now: date
 def crossings(
     history: History, found: Forecast, left: float, now: datetime
 ) -> tuple[datetime | None, datetime | None, datetime | None]:
-    """When the cost from now on reaches `left`: expected, at the upper and at the lower bound of the sum at 80 %.
-
-    Of the day that runs, what remains of it counts. The sum's half-width grows with the root of the distance, up to the
-    total's at the horizon.
-    """
-    starts = [*history.ahead(found.horizon + 1)]
-    lengths = np.array([(b - a).total_seconds() for a, b in pairwise(starts)])
-    share = np.ones(found.horizon)
-    share[0] = min(1.0, max(0.0, (starts[1] - now).total_seconds() / lengths[0]))
-    sums = np.cumsum(found.mean * share)
-    root = np.sqrt(np.cumsum(share) / found.horizon)
-    wide = (found.total.upper[LEVEL] - found.total.mean) * root
-    upper, lower = sums + wide, np.maximum.accumulate(np.maximum(sums - wide, 0.0))
-    return _reached(sums, left, starts, now), _reached(upper, left, starts, now), _reached(lower, left, starts, now)
-
-
-def _reached(sums: Any, left: float, starts: Sequence[datetime], now: datetime) -> datetime | None:
-    over = np.flatnonzero(sums >= left)
-    if not len(over):
-        return None
-    step = int(over[0])
-    before = float(sums[step - 1]) if step else 0.0
-    begin = max(now, starts[step])
-    part = (left - before) / max(float(sums[step]) - before, 1e-300)
-    return begin + (starts[step + 1] - begin) * min(1.0, max(0.0, part))
+    """When the cost from now on reaches `left`: expected, at the upper and at the lower bound of the sum at 80 %."""
+    return ahead_of(history, found).reaches(left, now)
 
 
 def risks(growth: Sequence[Growth], budgets: Sequence[Exhaustion], capacities: Sequence[Capacity]) -> list[Risk]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo
@@ -60,6 +60,14 @@ class History:
     @property
     def is_empty(self) -> bool:
         return not bool(np.isfinite(self.values).any() and np.nansum(np.abs(self.values)) > 0)
+
+    def plus(self, other: History) -> History:
+        """The sum; both end at the same bucket, and the shorter one was not used before its first."""
+        longer, shorter = (self, other) if len(self.values) >= len(other.values) else (other, self)
+        values = longer.values.copy()
+        if len(shorter.values):
+            values[-len(shorter.values) :] += shorter.values
+        return replace(longer, values=values)
 
     def ahead(self, horizon: int) -> list[datetime]:
         """Starts of the next buckets, in the zone."""

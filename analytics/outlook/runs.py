@@ -7,7 +7,7 @@ it, since late lines change the past. Projects, teams and the organization add u
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -136,7 +136,7 @@ def _nodes(leaves: Sequence[History]) -> dict[tuple[str, Node], History]:
         team, project = _names(leaf.dimensions)
         for node in _nodes_of(team, project):
             known = found.get((leaf.measure, node))
-            found[leaf.measure, node] = leaf if known is None else _added(known, leaf)
+            found[leaf.measure, node] = leaf if known is None else known.plus(leaf)
     return found
 
 
@@ -147,15 +147,6 @@ def _nodes_of(team: str, project: str) -> tuple[Node, Node, Node]:
 def _names(dimensions: Mapping[str, Any]) -> tuple[str, str]:
     team, project = ("none" if dimensions[name] is None else str(dimensions[name]) for name in (TEAM, PROJECT))
     return ("other", "other") if team == OTHER else (team, project)
-
-
-def _added(one: History, other: History) -> History:
-    """Both end at the same bucket; the shorter one was not used before its first."""
-    longer, shorter = (one, other) if len(one.values) >= len(other.values) else (other, one)
-    values = longer.values.copy()
-    if len(shorter.values):
-        values[-len(shorter.values) :] += shorter.values
-    return replace(longer, values=values)
 
 
 def _reconciled(

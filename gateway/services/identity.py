@@ -3,9 +3,11 @@
 import zoneinfo
 from typing import Any, TypedDict, Unpack
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from gateway.models import Organization, Project, Team
 from gateway.services import audit
@@ -45,13 +47,16 @@ class ProjectFields(TypedDict, total=False):
 
 @transaction.atomic
 def create_organization(*, actor: Actor, is_demo: bool = False, **fields: Unpack[OrganizationFields]) -> Organization:
-    """Add a tenant, with its `default` project. Raises `Invalid`, `Conflict` (slug in use)."""
+    """Add a tenant, with its `default` project and what apps add by `GATEWAY_NEW_ORGANIZATION`. Raises `Invalid`,
+    `Conflict` (slug in use)."""
     organization = Organization(is_demo=is_demo)
     _fill(organization, fields, ORGANIZATION_FIELDS)
     _check_organization(organization)
     _insert(organization, f"The slug {organization.slug} is in use.")
     _audit(organization, actor, "organization.create", None, _facts(organization, ORGANIZATION_FIELDS))
     ensure_default_project(organization=organization, actor=actor)
+    for path in settings.GATEWAY_NEW_ORGANIZATION:
+        import_string(path)(organization=organization, actor=actor)
     return organization
 
 

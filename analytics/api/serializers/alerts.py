@@ -4,12 +4,16 @@ from typing import Any
 
 from rest_framework import serializers
 
+from analytics.alerts.machine import FIXED
 from analytics.alerts.models import Alert, AlertChannel, AlertDelivery, AlertEvent, AlertRule, ChannelKind
 from analytics.api.fields import Scalar
 from analytics.query.values import OPERATORS
 from gateway.api.openapi import examples
 from gateway.api.serializers.base import Input, Record
 from gateway.api.serializers.identity import ID, TIMES
+
+CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
+MUTES = ({"weekdays", "start", "end"}, set(FIXED))
 
 
 class AlertFilterSerializer(Input):
@@ -21,13 +25,25 @@ class AlertFilterSerializer(Input):
 
 
 class MuteWindowSerializer(Input):
-    """Weekly hours in which nobody is told; one that ends before it starts goes on after midnight."""
+    """When nobody is told: every week by `weekdays`, `start` and `end` (one that ends before it starts goes on after
+    midnight), or once by `starts_at` and `ends_at`."""
 
     weekdays = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=7), min_length=1, max_length=7, help_text="1 Monday."
-    )
-    start = serializers.RegexField(r"^([01]\d|2[0-3]):[0-5]\d$", help_text="HH:MM in the rule's zone.")
-    end = serializers.RegexField(r"^([01]\d|2[0-3]):[0-5]\d$")
+        child=serializers.IntegerField(min_value=1, max_value=7), min_length=1, max_length=7, help_text="1 Monday.",
+        required=False,
+    )  # fmt: skip
+    start = serializers.RegexField(CLOCK, required=False, help_text="HH:MM in the rule's zone.")
+    end = serializers.RegexField(CLOCK, required=False)
+    starts_at = serializers.DateTimeField(required=False)
+    ends_at = serializers.DateTimeField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if set(attrs) not in MUTES:
+            raise serializers.ValidationError("Give weekdays, start and end, or starts_at and ends_at.")
+        return {name: value.isoformat() if name in FIXED else value for name, value in attrs.items()}
+
+    def to_representation(self, instance: Any) -> Any:
+        return instance
 
 
 class ParametersSerializer(Input):
@@ -45,7 +61,9 @@ class ChannelInputSerializer(Input):
 
     id = serializers.UUIDField(required=False)
     kind = serializers.ChoiceField(choices=ChannelKind.choices, required=False)
-    target = serializers.CharField(max_length=2_000, required=False, help_text="Address or URL.")
+    target = serializers.CharField(
+        max_length=2_000, required=False, help_text="Address or URL; of `owners` none: they are told by e-mail."
+    )
 
 
 class ChannelSerializer(serializers.ModelSerializer):
@@ -78,7 +96,9 @@ _OPTIONS = {
     "measure": "error_rate", "filters": [{"dimension": "provider", "op": "eq", "values": ["openai"]}],
     "window_minutes": 60, "comparison": "gt", "baseline": "static", "threshold": "0.0500000000",
     "minimum_requests": 20, "severity": "critical", "after": 2, "repeat_minutes": 120, "no_data": "keep",
-    "mute_windows": [{"weekdays": [6, 7], "start": "22:00", "end": "06:00"}], "timezone": "Europe/Vienna",
+    "mute_windows": [{"weekdays": [6, 7], "start": "22:00", "end": "06:00"},
+                     {"starts_at": "2026-12-24T12:00:00+00:00", "ends_at": "2026-12-27T00:00:00+00:00"}],
+    "timezone": "Europe/Vienna",
     "muted_until": None, "is_enabled": True,
 }  # fmt: skip
 _STATUS = {

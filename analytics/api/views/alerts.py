@@ -16,6 +16,7 @@ from gateway.api import ownership
 from gateway.api.permissions import ADMINS, MEMBERS
 from gateway.api.views.base import ReadableResource
 from gateway.choices import Role
+from gateway.services.errors import Invalid
 from gateway.services.scopes import checked_scope
 
 WRITERS = ADMINS | {Role.MANAGER}
@@ -45,10 +46,13 @@ class AlertViewSet(ReadableResource):
         return self._made(services.create_rule(organization=organization, actor=self.actor, **fields), 201)
 
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change a rule. `channels` are replaced as a whole; those given by `id` stay."""
+        """Change a rule. `channels` are replaced as a whole; those given by `id` stay. What it is about stays: another
+        `scope` or `scope_value` is refused with 400 `scope_fixed`."""
         rule = self._writable()
+        for name in ("scope", "scope_value"):
+            if name in request.data and request.data[name] != getattr(rule, name):
+                raise Invalid("scope_fixed", "What a rule is about stays; make another rule.", field=name)
         fields = self.validated(AlertRuleSerializer, rule)
-        fields = {name: value for name, value in fields.items() if name not in ("scope", "scope_value")}
         return self._made(services.update_rule(rule=rule, actor=self.actor, **fields), 200)
 
     def destroy(self, request: Request, pk: str) -> Response:

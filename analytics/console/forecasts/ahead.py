@@ -13,12 +13,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from analytics.answers.capacity import REACHED, Capacity
-from analytics.answers.predictive import LEVEL, USED_UP, Exhaustion, Growth, predictive
+from analytics.answers.predictive import USED_UP, Exhaustion, Growth, predictive
 from analytics.answers.questions import Questions
 from analytics.console import format
 from analytics.console.cards import values
 from analytics.console.questions import answered
 from analytics.metrics import MEASURES
+from analytics.outlook.crossing import LEVEL
 from gateway.console import ConsoleSite
 from gateway.console.scope import person
 

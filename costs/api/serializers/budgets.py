@@ -77,7 +77,24 @@ _USAGE = {
     "limit": "500.0000000000", "carried": "0.0000000000", "spent": "312.5000000000", "held": "12.0000000000",
     "remaining": "175.5000000000", "utilization": 0.625, "exhausts_at": "2026-11-28T10:12:00Z", "note": "",
     "uncounted_lines": 0, "would_block": 0,
+    "outlook": {"basis": "forecast", "note": "", "low_confidence": False, "earliest": "2026-11-26T15:40:00Z",
+                "latest": None, "expected": "521.3000000000", "lower": "488.1000000000", "upper": "554.5000000000"},
 }  # fmt: skip
+
+
+class OutlookSerializer(serializers.Serializer):
+    """Where a budget is heading, with 80 % intervals."""
+
+    basis = serializers.CharField(
+        help_text="`forecast`, or `pace`: linear since the period began, while there is no forecast."
+    )
+    note = serializers.CharField(help_text="Why there is no forecast.")
+    low_confidence = serializers.BooleanField(help_text="Too little history to test the forecast on.")
+    earliest = serializers.DateTimeField(allow_null=True, help_text="First bound of `exhausts_at`; null of a pace.")
+    latest = serializers.DateTimeField(allow_null=True, help_text="Last bound; null when it may outlast the period.")
+    expected = Money(allow_null=True, help_text="Spent by the end of the period; null without a forecast or an end.")
+    lower = Money(allow_null=True)
+    upper = Money(allow_null=True)
 
 
 class UsageSerializer(serializers.Serializer):
@@ -93,11 +110,12 @@ class UsageSerializer(serializers.Serializer):
     remaining = Money(help_text="`limit` − `spent` − `held`; negative when overdrawn.")
     utilization = serializers.FloatField(allow_null=True, help_text="`spent` ÷ `limit`; null when the limit is 0.")
     exhausts_at = serializers.DateTimeField(
-        allow_null=True, help_text="At the pace of the period so far; null with the reason in `note`."
+        allow_null=True, help_text="Expected, by `outlook.basis`; null with the reason in `note`."
     )
     note = serializers.CharField()
     uncounted_lines = serializers.IntegerField(help_text="Ledger lines without a price, or in another currency.")
     would_block = serializers.IntegerField(help_text="Calls that a shadow budget would have refused.")
+    outlook = OutlookSerializer()
 
 
 @examples(response={"id": ID, "budget": _BUDGET, "subjects": [_USAGE]})

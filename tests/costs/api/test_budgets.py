@@ -109,7 +109,7 @@ def test_the_list_of_usage_costs_the_same_for_many(
         make(acme, name=str(number), rolls_over=number % 2 == 0)
     admin = caller("admin")
 
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         answer = admin.get(f"{URL}/usage").json()
 
     assert answer["count"] == 12
