@@ -437,4 +437,10 @@ __all__ = [
     "InvoiceCell", "InvoiceChunk", "InvoiceLine", "InvoiceState", "PriceOverride", "PriceRate", "PriceReview",
     "PriceSnapshot", "RepricingRun", "Statement", "StatementCorrection", "StatementItem",
     "StatementStatus", "UnpricedPolicy",
+from costs.units.models import UnitMetric, UnitValue  # noqa: E402
+
+__all__ = [
+    "AllocationRule", "Budget", "BudgetCounter", "BudgetLease", "CostCenter", "DirectCenter", "PriceOverride",
+    "PriceRate", "PriceReview", "PriceSnapshot", "RepricingRun", "Statement", "StatementCorrection", "StatementItem",
+    "StatementStatus", "UnitMetric", "UnitValue", "UnpricedPolicy",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db.models import Exists, OuterRef, Q
@@ -108,3 +108,14 @@ class StatementItemQuerySet(VisibleQuerySet):
 
         centers = Exists(CostCenter.objects.visible_to(user).filter(pk=OuterRef("cost_center_id")))
         return Q(centers) | Q(statement__organization__in=organizations_of(user, *WIDE_ROLES))
+
+
+class UnitValueQuerySet(VisibleQuerySet):
+    """Values of visible metrics."""
+
+    def _visible_q(self, user: Person) -> Q:
+        return Q(metric__organization__in=organizations_of(user, *WIDE_ROLES))
+
+    def in_days(self, first: date, last: date) -> Self:
+        """Of the days from `first` to before `last`."""
+        return self.filter(day__gte=first, day__lt=last)

@@ -47,12 +47,12 @@ def _cells(organization: Organization, scope: Scope, start: datetime, end: datet
         name = (str(row["project"]), str(row["provider"]), str(row["model"]))
         counted[name] = (int(row["request_sum"] or 0), row["retry_sum"] or Decimal(0))
     return {
-        "/".join(name): _cell(*counted.get(name, (0, Decimal(0))), quantities[name], costs[name])
+        "/".join(name): cell(*counted.get(name, (0, Decimal(0))), quantities[name], costs[name])
         for name in counted.keys() | costs.keys()
     }
 
 
-def _cell(requests: int, retry: Decimal, quantities: Mapping[str, Decimal], costs: Mapping[str, Decimal]) -> Cell:
+def cell(requests: int, retry: Decimal, quantities: Mapping[str, Decimal], costs: Mapping[str, Decimal]) -> Cell:
     """Charges include those of retries, which are not kept by meter: each meter gives its part of them."""
     whole = sum(costs.values(), Decimal(0))
     if not retry or whole <= 0 or retry > whole:

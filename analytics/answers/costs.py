@@ -59,7 +59,7 @@ def cost(questions: Questions, query: Query, *, currency: str | None, forecast: 
     return {
         **common(questions, result, *parts.values()),
         **parts,
-        "trends": [_trend(result, name) for name in TRENDS],
+        "trends": [trend(result, name) for name in TRENDS],
         "peak": _peak(result.series),
         "forecast": expected,
     }
@@ -77,7 +77,8 @@ def _forecast(questions: Questions, query: Query) -> list[ExpectedPoint] | None:
     return points(history, whole or found)
 
 
-def _trend(result: Result, name: str) -> Trend:
+def trend(result: Result, name: str) -> Trend:
+    """One measure of a result against the compared window."""
     previous = None if result.previous_totals is None else result.previous_totals[name]
     change = result.change.get(name)
     return Trend(name, result.totals[name], previous, change, _direction(change))

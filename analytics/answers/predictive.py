@@ -83,7 +83,7 @@ def predictive(questions: Questions, now: datetime) -> dict[str, Any]:
     rates = caps(questions, now)
     if len(limits) > MOST_BUDGETS or len(rates) > MOST_CAPS:
         questions.note(LEFT_OUT)
-    budgets = [_exhaustion(questions, limit, zone, now) for limit in limits[:MOST_BUDGETS]]
+    budgets = [exhaustion(questions, limit, zone, now) for limit in limits[:MOST_BUDGETS]]
     capacities = [capacity(questions, cap, zone, now) for cap in rates[:MOST_CAPS]]
     scope = questions.scope
     return {
@@ -93,7 +93,9 @@ def predictive(questions: Questions, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _exhaustion(questions: Questions, limit: SpendingLimit, zone: str, now: datetime) -> Exhaustion:
+def exhaustion(questions: Questions, limit: SpendingLimit, zone: str, now: datetime) -> Exhaustion:
+    """When one budget runs out. A question, none for one that is used up or reaches beyond what the person sees."""
+
     def answer(note: str, *times: datetime | None) -> Exhaustion:
         at, earliest, latest = times or (None, None, None)
         return Exhaustion(

@@ -276,6 +276,11 @@ def _is_live(query: Query, needed: set[str], now: datetime) -> bool:
     return kept and covered and ragged and query.granularity is None
 
 
+def compared_window(query: Query) -> Range | None:
+    """The window that a question compares with, in whole quarter-hours; None for none. Raises QueryError."""
+    return _windows(query, windows.QUARTER_HOUR)[1]
+
+
 def _windows(query: Query, step: timedelta) -> tuple[Range, Range | None]:
     start, end = windows.align(query.start, query.end, step)
     match query.compare_to:

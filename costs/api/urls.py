@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
+from costs.api.views import analysis
 from costs.api.views.allocation import AllocationRuleViewSet, AllocationView, CostCenterViewSet, StatementViewSet
 from costs.api.views.budgets import BudgetViewSet
 from costs.api.views.commitments import CommitmentViewSet
@@ -18,6 +19,9 @@ from costs.api.views.prices import (
     ReviewViewSet,
     UnpricedViewSet,
 )
+from costs.api.views.records import CostRecordViewSet
+from costs.api.views.units import UnitMetricViewSet
+from gateway.api.views.base import ID_PATTERN
 
 router = SimpleRouter()
 router.trailing_slash = "/?"  # the constructor knows only with and without
@@ -34,6 +38,8 @@ router.register("cost-centers", CostCenterViewSet, "cost-center")
 router.register("allocation-rules", AllocationRuleViewSet, "allocation-rule")
 router.register("cost/statements", StatementViewSet, "statement")
 router.register("invoices", InvoiceViewSet, "invoice")
+router.register("cost/records", CostRecordViewSet, "cost-record")
+router.register("unit-metrics", UnitMetricViewSet, "unit-metric")
 
 app_name = "costs-api"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -41,5 +47,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^invoices/drift-policy/?$", DriftPolicyView.as_view(), name="drift-policy"),
     *router.urls,
     re_path(r"^cost/allocation/?$", AllocationView.as_view(), name="cost-allocation"),
+    re_path(r"^cost/report/?$", analysis.CostReportView.as_view(), name="cost-report"),
+    re_path(r"^cost/breakdown/?$", analysis.CostBreakdownView.as_view(), name="cost-breakdown"),
+    re_path(r"^cost/trends/?$", analysis.CostTrendsView.as_view(), name="cost-trends"),
+    re_path(r"^cost/efficiency/?$", analysis.CostEfficiencyView.as_view(), name="cost-efficiency"),
+    re_path(r"^cost/providers/compare/?$", analysis.CostProvidersView.as_view(), name="cost-providers-compare"),
+    re_path(r"^admin/cost/forecast/?$", analysis.CostForecastView.as_view(), name="cost-forecast"),
+    re_path(r"^admin/cost/realtime/?$", analysis.RealtimeCostView.as_view(), name="cost-realtime"),
+    re_path(r"^admin/cost/anomalies/?$", analysis.CostAnomaliesView.as_view(), name="cost-anomalies"),
+    re_path(
+        rf"^admin/cost/anomalies/(?P<anomaly_id>{ID_PATTERN})/feedback/?$",
+        analysis.CostAnomalyFeedbackView.as_view(),
+        name="cost-anomaly-feedback",
+    ),
     re_path(r"^cost/exports/?$", CostExportViewSet.as_view({"post": "create"}), name="cost-exports"),
 ]

@@ -24,6 +24,7 @@ FIELDS = {
     "empty_window": "end", "too_many_points": "granularity", "unknown_comparison": "compare_to",
     "unknown_operator": "filters", "bad_value": "filters", "unknown_value": "filters",
     "having_without_dimensions": "having", "horizon_out_of_range": "horizon", "unknown_granularity": "granularity",
+    "too_many_dimensions": "dimensions",
 }  # fmt: skip
 NOT_MODIFIED = OpenApiResponse(description="Nothing changed since the answer with the given `If-None-Match`.")
 

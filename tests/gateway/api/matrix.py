@@ -208,6 +208,24 @@ POST   cost/statements                          401 403 403 403 201 201 201 403 
 GET    cost/statements/{statement}              401 403 200 403 200 200 200 200 200 404
 POST   cost/statements/{statement}/lock         401 403 403 403 200 200 200 403 200 404
 GET    cost/statements/{statement}/download     401 403 200 403 200 200 200 200 200 404
+GET    cost/records                             401 200 200 200 200 200 200 200 200 200
+POST   cost/report                              401 200 200 200 200 200 200 200 200 200
+POST   cost/breakdown                           401 200 200 200 200 200 200 200 200 200
+POST   cost/trends                              401 200 200 200 200 200 200 200 200 200
+POST   cost/efficiency                          401 200 200 200 200 200 200 200 200 200
+POST   cost/providers/compare                   401 200 200 200 200 200 200 200 200 200
+POST   admin/cost/forecast                      401 200 200 200 200 200 200 200 200 200
+GET    admin/cost/realtime                      401 200 200 200 200 200 200 200 200 200
+POST   admin/cost/anomalies                     401 200 200 200 200 200 200 200 200 200
+POST   admin/cost/anomalies/{anomaly}/feedback  401 403 200 200 200 200 200 403 200 404
+POST   admin/cost/anomalies/{whole_anomaly}/feedback 401 403 200 404 200 200 200 403 200 404
+GET    unit-metrics                             401 403 200 403 200 200 200 200 200 200
+POST   unit-metrics                             401 403 403 403 201 201 201 403 201 201
+GET    unit-metrics/{unit_metric}               401 403 200 403 200 200 200 200 200 404
+PATCH  unit-metrics/{unit_metric}               401 403 403 403 200 200 200 403 200 404
+POST   unit-metrics/{unit_metric}/archive       401 403 403 403 200 200 200 403 200 404
+GET    unit-metrics/{unit_metric}/values        401 403 200 403 200 200 200 200 200 404
+POST   unit-metrics/{unit_metric}/values        401 403 403 403 200 200 200 403 200 404
 
 GET    invoices                                 401 403 200 403 200 200 200 200 200 200
 POST   invoices                                 401 403 403 403 201 201 201 403 201 201

@@ -40,8 +40,10 @@ from costs.models import (
     PriceSnapshot,
     RepricingRun,
     Statement,
+    UnitMetric,
 )
 from costs.services import allocation, invoices, statements
+from costs.services import allocation, statements, units
 from costs.services.budgets import create_budget
 from costs.services.commitments import create_commitment
 from costs.services.prices import set_price_override
@@ -92,6 +94,7 @@ class Places(dict[str, Any]):
             "ads_cost_center": lambda: cost_center_of(company, company.ads).pk,
             "allocation_rule": lambda: allocation_rule_of(company).pk, "statement": lambda: statement_of(company).pk,
             "invoice": lambda: invoice_of(company).pk,
+            "unit_metric": lambda: unit_metric_of(company).pk,
             "rate_limit": lambda: rate_limit_of(company, "team").pk,
             "rate": lambda: rate_of().pk, "review": lambda: review_of().pk,
             "override": lambda: override_of(company).pk, "repricing": lambda: repricing_of(company).pk,
@@ -226,6 +229,14 @@ def cost_center_of(company: factories.Acme, team: Team) -> CostCenter:
         if team == company.search:
             allocation_rule_of(company)
     return found
+
+
+def unit_metric_of(company: factories.Acme) -> UnitMetric:
+    """What Acme counts itself; made at most once."""
+    found = UnitMetric.objects.filter(organization=company.organization).first()
+    return found or units.create_unit_metric(
+        organization=company.organization, actor=None, name="Tickets solved", unit="ticket"
+    )
 
 
 def allocation_rule_of(company: factories.Acme) -> AllocationRule:
@@ -390,6 +401,16 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "PATCH cost-centers/{cost_center}": {"name": "Finders"},
         "PATCH allocation-rules/{allocation_rule}": {"position": 7},
         "POST cost/allocation": WINDOW,
+        "POST cost/report": WINDOW,
+        "POST cost/breakdown": {**WINDOW, "dimensions": ["team", "model"]},
+        "POST cost/trends": WINDOW,
+        "POST cost/efficiency": WINDOW,
+        "POST cost/providers/compare": WINDOW,
+        "POST admin/cost/anomalies/{anomaly}/feedback": {"is_anomaly": False},
+        "POST admin/cost/anomalies/{whole_anomaly}/feedback": {"is_anomaly": True},
+        "POST unit-metrics": {"name": "Orders", "unit": "order"},
+        "PATCH unit-metrics/{unit_metric}": {"unit": "solved ticket"},
+        "POST unit-metrics/{unit_metric}/values": {"values": [{"day": "2026-03-10", "value": "10"}]},
         "POST cost/statements": {"month": "2026-06-01"},
         "POST invoices": {"file": SimpleUploadedFile("other.csv", BILL + b"2026-06-02,gpt-4o,2,USD\n")},
         "PUT invoices/drift-policy": {"percent": "2.5", "minimum": "10"},

@@ -1,0 +1,1 @@
+"""Unit metrics: what an organization counts itself (tickets solved, orders), and what one of them costs."""
