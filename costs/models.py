@@ -443,4 +443,14 @@ __all__ = [
     "AllocationRule", "Budget", "BudgetCounter", "BudgetLease", "CostCenter", "DirectCenter", "PriceOverride",
     "PriceRate", "PriceReview", "PriceSnapshot", "RepricingRun", "Statement", "StatementCorrection", "StatementItem",
     "StatementStatus", "UnitMetric", "UnitValue", "UnpricedPolicy",
+from costs.recommendations.models import (  # noqa: E402  (each subject keeps its models)
+    Recommendation,
+    RecommendationState,
+    SavingsSearch,
+)
+
+__all__ = [
+    "AllocationRule", "Budget", "BudgetCounter", "BudgetLease", "CostCenter", "DirectCenter", "PriceOverride",
+    "PriceRate", "PriceReview", "PriceSnapshot", "Recommendation", "RecommendationState", "RepricingRun",
+    "SavingsSearch", "Statement", "StatementCorrection", "StatementItem", "StatementStatus", "UnpricedPolicy",
 ]  # fmt: skip

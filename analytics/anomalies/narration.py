@@ -49,10 +49,10 @@ def narrate_new(changed: Mapping[Organization, Sequence[UUID]]) -> int:
         return 0
     done, until = 0, datetime.now(UTC) + LONGEST
     try:
-        with _client() as client:
+        with client() as asked:
             for organization, row in _rows(changed):
                 if datetime.now(UTC) < until:
-                    done += _narrate(client, organization, row)
+                    done += _narrate(asked, organization, row)
     except Exception:  # a narrator that cannot even be made must not fail the scan
         log.exception("narrator_failed")
     return done
@@ -65,7 +65,7 @@ def _rows(changed: Mapping[Organization, Sequence[UUID]]) -> Iterator[tuple[Orga
             yield organization, row
 
 
-def _client() -> Client:
+def client() -> Client:
     from openai import OpenAI  # 0.6 s that only those who ask for it pay
 
     return OpenAI(

@@ -41,15 +41,18 @@ class Refused(ValueError):
     """The model's text may not be shown; the message says why."""
 
 
-def narrate(client: Client, model: str, facts: Mapping[str, str], meanings: Mapping[str, str]) -> str:
+def narrate(
+    client: Client, model: str, facts: Mapping[str, str], meanings: Mapping[str, str], *, task: str = TASK
+) -> str:
     """The model's sentences with `facts` in the places of their placeholders.
 
-    `meanings`: what each placeholder stands for. Raises Refused, and whatever the client raises.
+    `meanings`: what each placeholder stands for; `task`: what the model is told to write, which uses {actual}.
+    Raises Refused, and whatever the client raises.
     """
     listed = "\n".join(f"{{{name}}}: {meanings[name]}" for name in sorted(facts))
     answer = client.chat.completions.create(
         model=model,
-        messages=[{"role": "system", "content": TASK}, {"role": "user", "content": listed}],
+        messages=[{"role": "system", "content": task}, {"role": "user", "content": listed}],
         max_tokens=300,
         temperature=0,
     )

@@ -1,0 +1,322 @@
+"""What an applied recommendation really saves: the calls since then at the price they would have had, less their cost.
+
+| category | counterfactual |
+|---|---|
+| cheaper model, cheaper provider | the moved calls' own tokens at the former model's price of that hour |
+| repeated calls | what an answer from the cache had cost when a provider gave it |
+| prompt caching | the same tokens, none read from or written to the provider's cache |
+| batch | batch calls at the price of the standard tier |
+| others | as many requests at the slice's cost per request of the searched window |
+
+Moved calls are known by the route decision on their line, so that of a canary only what was moved counts. The interval
+says how much the amount would differ for other such hours: hours are taken as independent, z · s · √n (Student's t for
+the few). Idle keys and commitments have no calls of their own, so nothing can be measured.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from math import sqrt
+from typing import Any
+
+from django.db import connection, transaction
+
+from analytics.forecasting.conformal import normal, student
+from costs import addedup
+from costs.addedup import Bucket, Shelf, Which
+from costs.bookshelf import book_of
+from costs.models import Recommendation
+from costs.models import RecommendationState as State
+from costs.recommendations.changes import MOVED, ROUTE
+from costs.recommendations.money import exact, plain
+from costs.savings.proposals import Category, Slice
+from costs.services.repricing import targets_of
+from gateway.ledger.schema import TABLE
+from gateway.models import Organization
+
+ZERO = Decimal(0)
+LEVEL = Decimal("0.9")
+LEAST_LINES = 30
+"""Calls that have to be measured before a saving counts as verified."""
+LEAST_HOURS = 2
+NOT_MEASURED = frozenset({Category.IDLE_KEYS, Category.UNUSED_COMMITMENT, Category.OVERSIZED_COMMITMENT})
+METHODS = {
+    "moved": "The calls that were moved, priced at the former model.",
+    "cache": "What the answers from the cache had cost when a provider gave them.",
+    "uncached": "The same tokens without the provider's prompt cache.",
+    "standard": "The batch calls at the price of the standard tier.",
+    "rate": "As many requests at the cost per request of the searched window.",
+}
+MEASURED = {
+    Category.CHEAPER_MODEL: "moved", Category.CHEAPER_PROVIDER: "moved", Category.DUPLICATE_CACHING: "cache",
+    Category.PROMPT_CACHING: "uncached", Category.BATCH: "standard",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """Calls of one hour: what they cost and what they would have cost."""
+
+    start: datetime
+    lines: int
+    actual: Decimal
+    counterfactual: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The same of a day in UTC."""
+
+    start: datetime
+    lines: int
+    actual: Decimal
+    counterfactual: Decimal
+
+    @property
+    def saving(self) -> Decimal:
+        return self.counterfactual - self.actual
+
+
+@dataclass(frozen=True, slots=True)
+class Realized:
+    """Money of `[start, end)`. `lower`, `upper` None: too few hours to say. `unpriced`: lines in neither sum."""
+
+    method: str
+    start: datetime
+    end: datetime
+    currency: str
+    lines: int
+    unpriced: int
+    amount: Decimal
+    lower: Decimal | None
+    upper: Decimal | None
+    days: tuple[Day, ...]
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+def method_of(row: Recommendation) -> str | None:
+    """How it is measured; None: it cannot be."""
+    category = Category(row.category)
+    if category in NOT_MEASURED:
+        return None
+    method = MEASURED.get(category, "rate")
+    return "rate" if method == "moved" and (row.applied or {}).get("how") != ROUTE else method
+
+
+def measure(row: Recommendation, *, now: datetime) -> Realized | None:
+    """From `applied_at` to `now`; None when it is not applied, or of a kind that cannot be measured. One to two
+    statements over the ledger, and three for prices."""
+    method = method_of(row)
+    if method is None or row.applied_at is None:
+        return None
+    which = Which(row.organization, row.applied_at, now, row.calls, row.currency)
+    if method == "rate":
+        return _by_rate(row, which)
+    hours, unpriced, notes = _cached(which) if method == "cache" else _repriced(row, which, method)
+    return _summed(method, which, hours, unpriced, notes)
+
+
+def measure_all(organization: Organization, *, now: datetime) -> int:
+    """Measure what is applied, and say which are verified; returns how many were measured."""
+    done = 0
+    for row in Recommendation.objects.done().filter(organization=organization).select_related("organization"):
+        found = measure(row, now=now)
+        if found is not None:
+            _keep(row, found)
+            done += 1
+    return done
+
+
+@transaction.atomic
+def _keep(row: Recommendation, found: Realized) -> None:
+    """Unless somebody took it back meanwhile."""
+    kept = Recommendation.objects.select_for_update().get(pk=row.pk)
+    if not kept.is_done or kept.applied_at != row.applied_at:
+        return
+    is_proved = found.lower is not None and found.lower > 0 and found.lines >= LEAST_LINES
+    kept.state = State.VERIFIED if is_proved else State.APPLIED
+    kept.realized = as_json(found)
+    kept.save(update_fields=["state", "realized", "updated_at"])
+
+
+def as_json(found: Realized) -> dict[str, Any]:
+    """As a row keeps it."""
+    return {
+        "amount": plain(found.amount), "lower": found.lower and plain(found.lower),
+        "upper": found.upper and plain(found.upper), "level": plain(LEVEL), "lines": found.lines,
+        "until": found.end.isoformat(), "method": found.method,
+    }  # fmt: skip
+
+
+def shelf_of(organization: Organization) -> Shelf:
+    """Three queries, one more after an import of prices."""
+    return Shelf(book_of(organization), targets_of(organization), str(organization.pk))
+
+
+# ---- by kind ---------------------------------------------------------------------------------------------------------
+Found = tuple[list[Hour], int, list[tuple[str, str]]]
+
+
+def _repriced(row: Recommendation, which: Which, method: str) -> Found:
+    shelf = shelf_of(row.organization)
+    asked = _narrowed(row, which, method)
+    models = [(row.calls.provider, row.calls.model)] if method == "moved" else _served(asked)
+    cards = [
+        shelf.card(provider, model, at, {}) for provider, model in models for at in (which.start, which.end)
+    ]  # fmt: skip
+    bounds = addedup.thresholds_of(cards)
+    hours: dict[datetime, list[Any]] = defaultdict(lambda: [0, ZERO, ZERO])
+    unpriced = 0
+    for bucket in addedup.read(asked, grain="hour", thresholds=bounds):
+        amount = _counterfactual(row, shelf, bucket, bounds, method)
+        unpriced += bucket.unpriced
+        if amount is None:
+            unpriced += bucket.lines
+            continue
+        found = hours[bucket.start]
+        found[0] += bucket.lines
+        found[1] += bucket.cost
+        found[2] += amount
+    return [Hour(at, *figures) for at, figures in sorted(hours.items())], unpriced, []
+
+
+def _narrowed(row: Recommendation, which: Which, method: str) -> Which:
+    """The calls that the change is about."""
+    calls = which.calls
+    if method == "moved":
+        done = row.applied or {}
+        moved = Slice(project=calls.project, team=calls.team, api_key=calls.api_key, endpoint=calls.endpoint,
+                      provider=done["provider"], model=done["model"])  # fmt: skip
+        arm = MOVED if done["share"] < 100 else ""
+        return Which(which.organization, which.start, which.end, moved, which.currency, done["rule"], arm)
+    return Which(which.organization, which.start, which.end, calls, which.currency,
+                 tier="batch" if method == "standard" else "")  # fmt: skip
+
+
+def _served(which: Which) -> list[tuple[str, str]]:
+    where, values = addedup.condition(which)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT coalesce(l.provider, ''), coalesce(l.model_served, l.model_requested) FROM {TABLE} l "
+            f"WHERE {where} AND l.kind = 'attempt'",
+            values,
+        )
+        return list(cursor.fetchall())
+
+
+def _counterfactual(
+    row: Recommendation, shelf: Shelf, bucket: Bucket, bounds: tuple[int, ...], method: str
+) -> Decimal | None:
+    provider, model = bucket.provider, bucket.model
+    context, usage = addedup.context_of(bucket.tier), dict(bucket.usage)
+    if method == "moved":
+        provider, model = row.calls.provider or provider, row.calls.model
+    elif method == "standard":
+        context = {}
+    else:
+        usage |= {"cache_read_tokens": 0, "cache_write_5m_tokens": 0, "cache_write_1h_tokens": 0}
+    card = shelf.card(provider, model, bucket.start, context)
+    found: Decimal | None = None if card is None else addedup.priced(bucket, card, bounds, usage)
+    return found if card is None or card.currency == row.currency else None
+
+
+def _cached(which: Which) -> Found:
+    where, values = addedup.condition(which)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT date_trunc('hour', l.started_at, 'UTC'), count(*), coalesce(sum(l.cost), 0), "
+            f"coalesce(sum(l.list_cost), 0), count(*) FILTER (WHERE l.list_cost IS NULL) "
+            f"FROM {TABLE} l WHERE {where} AND l.kind = 'cache_hit' GROUP BY 1 ORDER BY 1",
+            values,
+        )
+        rows = cursor.fetchall()
+    return [Hour(*row[:4]) for row in rows], sum(row[4] for row in rows), []
+
+
+def _by_rate(row: Recommendation, which: Which) -> Realized:
+    before_n, before_sum, before_squares, _ = _requests(
+        Which(row.organization, row.start, row.end, row.calls, row.currency)
+    )
+    n, total, squares, days = _requests(which)
+    if not before_n:
+        return _summed("rate", which, [], 0, [("no_window", "The searched window has no requests to compare with.")])
+    usual = before_sum / before_n
+    found = [Day(at, count, cost, exact(usual * count)) for at, count, cost in days]
+    amount = sum((day.saving for day in found), ZERO)
+    lower = upper = None
+    if n > 1 and before_n > 1:
+        spread = _variance(n, total, squares) / n + _variance(before_n, before_sum, before_squares) / before_n
+        reach = Decimal(repr(normal(float(LEVEL)) * n * sqrt(float(spread))))
+        lower, upper = exact(amount - reach), exact(amount + reach)
+    note = ("by_rate", "Requests of another kind than before would change the cost per request too.")
+    return Realized(
+        "rate", which.start, which.end, which.currency, n, 0, amount, lower, upper, tuple(found), (note,)
+    )  # fmt: skip
+
+
+def _requests(which: Which) -> tuple[int, Decimal, Decimal, list[tuple[datetime, int, Decimal]]]:
+    """Requests, Σ and Σ² of their costs with all attempts, and count and cost by day. One statement."""
+    where, values = addedup.condition(which)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT date_trunc('day', min(r.at), 'UTC'), count(*), sum(r.cost), sum(r.cost * r.cost) FROM ("
+            f"SELECT min(l.started_at) AS at, coalesce(sum(l.cost), 0) AS cost FROM {TABLE} l WHERE {where} "
+            f"AND l.kind IN ('attempt', 'adjustment') GROUP BY l.request_id) r "
+            f"GROUP BY date_trunc('day', r.at, 'UTC') ORDER BY 1",
+            values,
+        )
+        rows = cursor.fetchall()
+    return (
+        sum(row[1] for row in rows), sum((row[2] for row in rows), ZERO), sum((row[3] for row in rows), ZERO),
+        [(row[0], row[1], row[2]) for row in rows],
+    )  # fmt: skip
+
+
+def _variance(n: int, total: Decimal, squares: Decimal) -> Decimal:
+    return max(ZERO, (squares - total * total / n) / (n - 1))
+
+
+# ---- sums ------------------------------------------------------------------------------------------------------------
+def _summed(method: str, which: Which, hours: list[Hour], unpriced: int, notes: Iterable[tuple[str, str]]) -> Realized:
+    said = list(notes)
+    if unpriced:
+        said.append(("unpriced", f"{unpriced:,} lines have no price on one of the two sides and are left out."))
+    savings = [hour.counterfactual - hour.actual for hour in hours]
+    amount = exact(sum(savings, ZERO))
+    lower = upper = None
+    if len(savings) >= LEAST_HOURS:
+        mean = amount / len(savings)
+        spread = sqrt(float(sum(((one - mean) ** 2 for one in savings), ZERO)) / (len(savings) - 1))
+        reach = Decimal(repr(student(float(LEVEL), len(savings) - 1) * spread * sqrt(len(savings))))
+        lower, upper = exact(amount - reach), exact(amount + reach)
+    elif hours:
+        said.append(("few_hours", "Calls of two hours at least are needed for an interval."))
+    return Realized(
+        method, which.start, which.end, which.currency, sum(hour.lines for hour in hours), unpriced, amount, lower,
+        upper, _days(hours), tuple(said),
+    )  # fmt: skip
+
+
+def _days(hours: Iterable[Hour]) -> tuple[Day, ...]:
+    found: dict[datetime, list[Any]] = defaultdict(lambda: [0, ZERO, ZERO])
+    for hour in hours:
+        day = found[hour.start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)]
+        day[0] += hour.lines
+        day[1] += hour.actual
+        day[2] += hour.counterfactual
+    return tuple(Day(at, *figures) for at, figures in sorted(found.items()))
+
+
+def filled(days: Mapping[datetime, Day] | Iterable[Day], start: datetime, end: datetime) -> list[Day]:
+    """Every day of `[start, end)`, those without calls too."""
+    known = {day.start: day for day in (days.values() if isinstance(days, Mapping) else days)}
+    at = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    found = []
+    while at < end:
+        found.append(known.get(at, Day(at, 0, ZERO, ZERO)))
+        at += timedelta(days=1)
+    return found
