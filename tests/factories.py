@@ -13,6 +13,7 @@ import factory
 from django.db import connection, transaction
 
 from analytics.anomalies.models import Anomaly
+from costs.models import Recommendation
 from gateway.choices import Role, Scope
 from gateway.ledger.booking import book
 from gateway.ledger.ids import ms_of, uuid7
@@ -275,3 +276,23 @@ def anomaly(organization: Organization, **values: Any) -> Anomaly:
         "explanation": "Cost has been above what was expected.", "members": [member],
     }  # fmt: skip
     return Anomaly.objects.create(organization=organization, **{**given, **values})
+
+
+def recommendation(
+    organization: Organization, *, team: Team | None = None, is_applied: bool = False, **values: Any
+) -> Recommendation:
+    """A stored saving of 90 USD a month that is made by hand: prompts that a provider's cache would take."""
+    start = datetime(2026, 6, 1, tzinfo=UTC)
+    given: dict[str, Any] = {
+        "key": f"prompt_caching:{uuid.uuid4()}", "category": "prompt_caching", "title": "Mark what prompts share",
+        "team": team and team.pk, "slice": {"team": str(team.pk)} if team else {}, "change": {"settings": {}},
+        "start": start, "end": start + timedelta(days=30), "lines": 400, "requests": 390, "currency": "USD",
+        "actual_cost": Decimal(120), "replayed_cost": Decimal(20), "saving": Decimal(100),
+        "interval_level": Decimal("0.9"), "interval_lower": Decimal(95), "interval_upper": Decimal(105),
+        "joint_saving": Decimal(90), "monthly_saving": Decimal(90), "effort": "low", "risk": "none",
+        "evidence": [{"kind": "prefix", "text": "Prompts share 900 tokens.", "figures": {"tokens": "900"}, "url": ""}],
+        "steps": ["Mark them."], "affected": ["Search"], "seen_at": start,
+    }  # fmt: skip
+    if is_applied:
+        given |= {"state": "applied", "applied_at": start, "applied": {"how": "hand"}}
+    return Recommendation.objects.create(organization=organization, **(given | values))

@@ -21,6 +21,7 @@ from costs.api.views.prices import (
 )
 from costs.api.views.records import CostRecordViewSet
 from costs.api.views.units import UnitMetricViewSet
+from costs.api.views.recommendations import OptimizationView, RecommendationViewSet, WhatIfView
 from gateway.api.views.base import ID_PATTERN
 
 router = SimpleRouter()
@@ -36,6 +37,7 @@ router.register("exchange-rates", ExchangeRateViewSet, "exchange-rate")
 router.register("cost/estimate", EstimateViewSet, "cost-estimate")
 router.register("cost-centers", CostCenterViewSet, "cost-center")
 router.register("allocation-rules", AllocationRuleViewSet, "allocation-rule")
+router.register("cost/recommendations", RecommendationViewSet, "recommendation")
 router.register("cost/statements", StatementViewSet, "statement")
 router.register("invoices", InvoiceViewSet, "invoice")
 router.register("cost/records", CostRecordViewSet, "cost-record")
@@ -59,6 +61,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
         rf"^admin/cost/anomalies/(?P<anomaly_id>{ID_PATTERN})/feedback/?$",
         analysis.CostAnomalyFeedbackView.as_view(),
         name="cost-anomaly-feedback",
+    re_path(r"^cost/what-if/?$", WhatIfView.as_view(), name="cost-what-if"),
+    re_path(
+        rf"^admin/cost/optimization/(?P<user_id>{ID_PATTERN})/?$", OptimizationView.as_view(), name="cost-optimization"
     ),
     re_path(r"^cost/exports/?$", CostExportViewSet.as_view({"post": "create"}), name="cost-exports"),
 ]

@@ -43,7 +43,7 @@ class Plan:
 
 
 def plan_of(row: Recommendation) -> Plan:
-    """No query."""
+    """No query but for caps: one over the window's calls."""
     if row.category in MOVES:
         return _moving(row)
     if row.category == Category.DUPLICATE_CACHING:
@@ -73,8 +73,8 @@ def _caching(row: Recommendation) -> Plan:
 
 
 def _capping(row: Recommendation) -> Plan:
-    calls, cap = row.calls, _whole(row, "max_tokens", 0)
-    if not cap or calls != Slice(provider=calls.provider, model=calls.model, route=calls.route):
+    cap = _whole(row, "max_tokens", 0)
+    if not cap or not _have_their_own_routes(row):
         return _hand("A cap holds for every call of a route; these are some of them: set max_tokens where they begin.")
     return Plan(CAP, f"The routes of these calls get a cap of {cap:,} output tokens.")
 
@@ -144,6 +144,21 @@ def _aliases(row: Recommendation) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return [alias for alias, _ in cursor.fetchall()] or [row.calls.model]
+
+
+def _have_their_own_routes(row: Recommendation) -> bool:
+    """Whether no other calls ask for the names that these ask for."""
+    where, values = condition(Which(row.organization, row.start, row.end, row.calls, row.currency))
+    all_calls, more = condition(Which(row.organization, row.start, row.end, Slice(), row.currency))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT NOT EXISTS (SELECT FROM {TABLE} l WHERE {all_calls} AND l.kind = 'attempt' "
+            "AND l.origin = 'gateway' AND coalesce(l.route, l.model_requested) = ANY(%(aliases)s) "
+            f"AND ({where}) IS NOT TRUE)",
+            {**more, **values, "aliases": _aliases(row)},
+        )
+        ((found,),) = cursor.fetchall()
+    return bool(found)
 
 
 def _put_rule(row: Recommendation, actor: Actor, alias: str, target: Model, share: int) -> Json:

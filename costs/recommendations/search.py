@@ -46,7 +46,12 @@ def search(organization: Organization, *, now: datetime, find: Find | None = Non
 
 def request_search(*, organization: Organization, user: User | None) -> Job:
     """Have it searched by the background process. One that waits or runs is the answer itself."""
-    return jobs.enqueue(KIND, f"{organization.pk}/{ASKED}", organization=organization, requested_by=user)
+    return jobs.enqueue(KIND, asked_period(organization), organization=organization, requested_by=user)
+
+
+def asked_period(organization: Organization) -> str:
+    """The period of the job that somebody asks for."""
+    return f"{organization.pk}/{ASKED}"
 
 
 def search_all(now: datetime | None = None, find: Find | None = None) -> int:

@@ -155,17 +155,19 @@ def test_a_policy_that_is_there_is_changed_and_set_back_unless_somebody_has_chan
     assert (policy.is_enabled, policy.ttl_s) == (True, 90)
 
 
-def test_a_cap_is_put_on_the_routes_of_a_whole_model_only(company: Acme, kept: Kept) -> None:
+def test_a_cap_is_put_on_a_route_that_no_other_calls_come_by(company: Acme, kept: Kept) -> None:
+    book_lines(line(company, at=START + timedelta(days=1)))
     cap = Change(Category.OUTPUT_LENGTH, settings={"max_tokens": "900"})
-    whole = kept(proposal(company, category=Category.OUTPUT_LENGTH, change=cap, slice=Slice(model="gpt-4o")))
-    part = kept(proposal(company, key="part", category=Category.OUTPUT_LENGTH, change=cap))
+    row = kept(proposal(company, category=Category.OUTPUT_LENGTH, change=cap))
 
-    applied(company, whole)
+    applied(company, row)
 
     assert Route.objects.get(alias="gpt-4o").output_cap == 900
-    assert plan_of(part).how == "hand"
-    reverted(company, whole)
+    reverted(company, row)
     assert not Route.objects.filter(alias="gpt-4o").exists()
+    book_lines(line(company, at=START + timedelta(days=2), project=company.banner))
+    assert plan_of(row).how == "hand"
+    assert applied(company, row).applied == {"how": "hand"}
 
 
 def test_what_the_gateway_cannot_do_is_noted_as_done_by_hand(company: Acme, kept: Kept) -> None:

@@ -203,6 +203,21 @@ PATCH  allocation-rules/{allocation_rule}       401 403 403 403 200 200 200 403 
 POST   allocation-rules/{allocation_rule}/end   401 403 403 403 200 200 200 403 200 404
 POST   cost/allocation                          401 403 200 403 200 200 200 200 200 200
 POST   cost/exports                             401 202 202 202 202 202 202 202 202 202
+GET    admin/cost/optimization/{bob_user}       401 200 200 200 200 200 200 200 200 404
+GET    admin/cost/optimization/{alice_user}     401 404 200 404 200 200 200 200 200 404
+GET    cost/recommendations                     401 403 200 200 200 200 200 200 200 200
+GET    cost/recommendations/summary             401 403 200 200 200 200 200 200 200 200
+GET    cost/recommendations/search              401 403 404 404 404 404 404 404 404 404
+POST   cost/recommendations/search              401 403 403 403 202 202 202 403 202 202
+GET    cost/recommendations/{recommendation}    401 403 200 200 200 200 200 200 200 404
+GET    cost/recommendations/{whole_recommendation} 401 403 200 404 200 200 200 200 200 404
+GET    cost/recommendations/{recommendation}/realized 401 403 200 200 200 200 200 200 200 404
+POST   cost/recommendations/{recommendation}/apply 401 403 403 403 200 200 200 403 200 404
+POST   cost/recommendations/{applied_recommendation}/revert 401 403 403 403 200 200 200 403 200 404
+POST   cost/recommendations/{recommendation}/dismiss 401 403 403 403 200 200 200 403 200 404
+POST   cost/recommendations/{recommendation}/snooze 401 403 403 403 200 200 200 403 200 404
+POST   cost/what-if                             401 403 200 403 200 200 200 200 200 200
+
 GET    cost/statements                          401 403 200 403 200 200 200 200 200 200
 POST   cost/statements                          401 403 403 403 201 201 201 403 201 201
 GET    cost/statements/{statement}              401 403 200 403 200 200 200 200 200 404

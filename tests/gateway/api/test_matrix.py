@@ -38,6 +38,7 @@ from costs.models import (
     PriceRate,
     PriceReview,
     PriceSnapshot,
+    Recommendation,
     RepricingRun,
     Statement,
     UnitMetric,
@@ -95,6 +96,9 @@ class Places(dict[str, Any]):
             "allocation_rule": lambda: allocation_rule_of(company).pk, "statement": lambda: statement_of(company).pk,
             "invoice": lambda: invoice_of(company).pk,
             "unit_metric": lambda: unit_metric_of(company).pk,
+            "recommendation": lambda: recommendation_of(company, company.search).pk,
+            "whole_recommendation": lambda: recommendation_of(company, None).pk,
+            "applied_recommendation": lambda: recommendation_of(company, company.search, is_applied=True).pk,
             "rate_limit": lambda: rate_limit_of(company, "team").pk,
             "rate": lambda: rate_of().pk, "review": lambda: review_of().pk,
             "override": lambda: override_of(company).pk, "repricing": lambda: repricing_of(company).pk,
@@ -253,6 +257,12 @@ def invoice_of(company: factories.Acme) -> Invoice:
     upload = invoices.Upload(io.BytesIO(BILL), "bill.csv", "table")
     made, _ = invoices.upload_invoice(organization=company.organization, actor=None, upload=upload, limit_bytes=10_000)
     return made
+def recommendation_of(company: factories.Acme, team: Team | None, *, is_applied: bool = False) -> Recommendation:
+    """A saving that is made by hand, of a team's calls or of everybody's; each is made at most once."""
+    found = Recommendation.objects.filter(
+        organization=company.organization, team=team and team.pk, applied_at__isnull=not is_applied
+    ).first()
+    return found or factories.recommendation(company.organization, team=team, is_applied=is_applied)
 
 
 def statement_of(company: factories.Acme) -> Statement:
@@ -411,6 +421,9 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST unit-metrics": {"name": "Orders", "unit": "order"},
         "PATCH unit-metrics/{unit_metric}": {"unit": "solved ticket"},
         "POST unit-metrics/{unit_metric}/values": {"values": [{"day": "2026-03-10", "value": "10"}]},
+        "POST cost/what-if": {**WINDOW, "model": "gpt-4o-mini"},
+        "POST cost/recommendations/{recommendation}/dismiss": {"reason": "Not now."},
+        "POST cost/recommendations/{recommendation}/snooze": {"days": 7},
         "POST cost/statements": {"month": "2026-06-01"},
         "POST invoices": {"file": SimpleUploadedFile("other.csv", BILL + b"2026-06-02,gpt-4o,2,USD\n")},
         "PUT invoices/drift-policy": {"percent": "2.5", "minimum": "10"},
