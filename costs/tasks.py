@@ -5,6 +5,7 @@ from celery import shared_task
 from costs.services import backfill, commitments, repricing, snapshots
 from costs.services import invoices, repricing, snapshots
 from costs import outlook
+from costs.recommendations import search
 from costs.services import repricing, snapshots
 
 
@@ -33,3 +34,7 @@ def read_invoices() -> int:
 def forecast_budgets() -> int:
     """Forecasts of budgets that have none of the last hour; returns of how many."""
     return outlook.forecast_all()
+@shared_task(name="costs.find_savings", soft_time_limit=3_400, time_limit=3_500)
+def find_savings() -> int:
+    """Search for savings where somebody asks, and everywhere once a day; returns of how many organizations."""
+    return search.search_all()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from costs.alerts import BudgetSource, PriceFileSource
-from costs.console import allocation, budgets, keys, marks, models, prices
+from costs.console import allocation, budgets, keys, marks, models, prices, recommendations, whatif
 from costs.console.limits import limits_of
 from costs.invoices.alerts import InvoiceSource
 from costs.pricesahead import price_steps
@@ -34,12 +34,41 @@ class CostsConsole(ConsoleProvider):
         Page("allocation/statements/<uuid:statement_id>/", allocation.statement_page, "statement"),
         Page("allocation/statements/<uuid:statement_id>/<str:form>/", allocation.statement_file, "statement_file"),
         Page("allocation/rules/<uuid:rule_id>/end/", allocation.rule_end, "allocation_rule_end"),
+        Page("recommendations/", recommendations.recommendation_list, "recommendations", recommendations.READERS),
+        Page(
+            "recommendations/search/",
+            recommendations.recommendation_search,
+            "recommendation_search",
+            recommendations.READERS,
+        ),
+        Page(
+            "recommendations/<uuid:recommendation_id>/",
+            recommendations.recommendation_page,
+            "recommendation",
+            recommendations.READERS,
+        ),
+        Page(
+            "recommendations/<uuid:recommendation_id>/do/",
+            recommendations.recommendation_do,
+            "recommendation_do",
+            recommendations.READERS,
+        ),
+        Page("what-if/", whatif.what_if_page, "what_if", whatif.READERS),
         Page("models/", models.model_list, "models", "gateway.model"),
         Page("models/discover/", models.model_discover, "model_discover", "gateway.model"),
     )
     navigation = (
         NavEntry("Budgets", "admin:budgets", "wallet", Section.OVERVIEW, 54, also=("admin:costs_budget_changelist",)),
         NavEntry("Allocation", "admin:allocation", "split", Section.OVERVIEW, 55, also=("admin:statement",)),
+        NavEntry(
+            "Recommendations",
+            "admin:recommendations",
+            "arrow-down",
+            Section.OVERVIEW,
+            56,
+            also=("admin:recommendation",),
+        ),
+        NavEntry("What-if", "admin:what_if", "sliders", Section.OVERVIEW, 57),
         NavEntry("Keys", "admin:keys", "key", Section.GATEWAY, 10, also=("admin:gateway_virtualkey_changelist",)),
         NavEntry(
             "Prices",
