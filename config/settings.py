@@ -22,6 +22,7 @@ INSTALLED_APPS = [
     "gateway.apps.GatewayConfig",
     "analytics.apps.AnalyticsConfig",
     "costs",
+    "finetuning",
     "config.apps.ConsoleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",

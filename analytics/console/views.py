@@ -26,7 +26,7 @@ from gateway.models import User
 if TYPE_CHECKING:
     from analytics.console.site import ConsoleSite
 
-OWN_APPS = ("gateway", "costs", "analytics")
+OWN_APPS = ("gateway", "costs", "analytics", "finetuning")
 
 
 @require_safe

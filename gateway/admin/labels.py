@@ -15,7 +15,7 @@ ACRONYMS = {
 }  # fmt: skip
 UNITS = {"ms": "(ms)", "s": "(s)", "bytes": "(bytes)"}
 PLURALS = {"gateway.Membership": "people"}
-APPS = frozenset({"gateway", "costs", "analytics"})
+APPS = frozenset({"gateway", "costs", "analytics", "finetuning"})
 
 
 def words(name: str) -> str:

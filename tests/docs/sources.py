@@ -103,7 +103,7 @@ def requirements(name: str) -> list[str]:
 
 
 def _python_sources() -> Iterator[ast.Module]:
-    for folder in ("config", "gateway", "analytics", "costs"):
+    for folder in ("config", "gateway", "analytics", "costs", "finetuning"):
         for path in (ROOT / folder).rglob("*.py"):
             yield ast.parse(path.read_text())
 

@@ -16,7 +16,7 @@ from tests.docs.pages import PAGES, ROOT, anchors, blocks, code, links, name_of,
 
 DOCS = ROOT / "docs"
 ERRORS = DOCS / "reference" / "errors.md"
-FOLDERS = ("config", "gateway", "analytics", "costs", "templates", "static", "tests", "bench", "docs", "scripts")
+FOLDERS = ("config", "gateway", "analytics", "costs", "finetuning", "templates", "static", "tests", "bench", "docs", "scripts")
 every_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
 
@@ -94,7 +94,7 @@ def test_named_settings_exist(page: Path):
 
 def _source_words() -> set[str]:
     files = [ROOT / "Makefile", ROOT / ".env.example", ROOT / ".ci" / "run", *(ROOT / "scripts").glob("*.sh")]
-    for folder in ("config", "gateway", "analytics", "costs"):
+    for folder in ("config", "gateway", "analytics", "costs", "finetuning"):
         files += (ROOT / folder).rglob("*.py")
     return {word for file in files for word in re.findall(r"[A-Z][A-Z0-9_]+", file.read_text())}
 
