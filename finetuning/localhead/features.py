@@ -83,9 +83,9 @@ class Features:
                 (column, n, gram & 1) for gram, n in counts.items() if (column := self._columns.get(gram, -1)) >= 0
             ]
             if known:
-                column, number, is_word = (np.array(part) for part in zip(*known, strict=True))
-                columns.append(column)
-                values.append(_scaled((1 + np.log(number)) * self.rarity[column], is_word == 1))
+                facts = np.array(known, dtype=np.int64)
+                columns.append(facts[:, 0])
+                values.append(_scaled((1 + np.log(facts[:, 1])) * self.rarity[facts[:, 0]], facts[:, 2] == 1))
             starts.append(starts[-1] + len(known))
         return Sparse(np.array(starts, np.int64), np.concatenate(columns), np.concatenate(values))
 

@@ -6,7 +6,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +68,7 @@ class Head:
     def to_bytes(self) -> bytes:
         """One zip file with the arrays and a description; the same head gives the same bytes."""
         facts = {"format": FORMAT, "labels": self.labels, "temperature": self.temperature}
-        arrays = {
+        arrays: dict[str, npt.NDArray[Any]] = {
             "hashes": self.features.hashes, "rarity": self.features.rarity, "weights": self.weights.astype(np.float16),
             "bias": self.bias,
         }  # fmt: skip
