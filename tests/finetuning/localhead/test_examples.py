@@ -27,7 +27,7 @@ def test_system_texts_are_left_out_and_labels_are_trimmed() -> None:
 
 
 def test_a_conversation_is_read_whole() -> None:
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "developer", "content": "rules"},
         {"role": "user", "content": [{"type": "text", "text": "one"}, {"type": "image_url", "image_url": {}}]},
         {"role": "assistant", "content": "two"},
