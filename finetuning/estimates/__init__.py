@@ -1,0 +1,28 @@
+"""What a job would cost and how long it takes, before it starts. Pure; every price has a date and a source."""
+
+from finetuning.estimates.breakeven import BreakEven, break_even
+from finetuning.estimates.duration import Duration, Phase, duration
+from finetuning.estimates.formulas import Dataset, Method, billable_tokens, default_epochs
+from finetuning.estimates.price import Estimate, estimate
+from finetuning.estimates.rates import RATES, SUNSETS, Confidence, Rate, Sunset, rate_of, sunset_of
+
+__all__ = [
+    "RATES",
+    "SUNSETS",
+    "BreakEven",
+    "Confidence",
+    "Dataset",
+    "Duration",
+    "Estimate",
+    "Method",
+    "Phase",
+    "Rate",
+    "Sunset",
+    "billable_tokens",
+    "break_even",
+    "default_epochs",
+    "duration",
+    "estimate",
+    "rate_of",
+    "sunset_of",
+]
