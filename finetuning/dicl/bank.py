@@ -1,0 +1,90 @@
+"""The bank of examples, the nearest of a text, and where they stand in a call."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from finetuning.localhead.examples import prompt_of
+from finetuning.localhead.features import Features
+
+Message = Mapping[str, Any]
+RULES = ("system", "developer")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One example: its conversation without system texts, and the answer."""
+
+    messages: tuple[Message, ...]
+    answer: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """`similarity`: cosine of the texts' vectors, 0–1. `place`: of the example in the data set, from 0."""
+
+    place: int
+    similarity: float
+    example: Shown
+
+
+class Bank:
+    """Examples with the vectors of their prompts. A look-up costs about a microsecond for each ten examples."""
+
+    def __init__(self, examples: Sequence[Shown]) -> None:
+        if not examples:
+            raise ValueError("A bank needs at least one example.")
+        self.examples = list(examples)
+        self._features, self._rows = Features.fit(prompt_of(example.messages) for example in examples)
+
+    @classmethod
+    def of_records(cls, records: Sequence[Mapping[str, Any]]) -> "Bank":
+        """From chat records `{"messages": [..., assistant]}`. Raises ValueError with the line of the first that has no
+        answer at its end."""
+        examples = []
+        for line, record in enumerate(records, start=1):
+            messages = record.get("messages")
+            if not isinstance(messages, Sequence) or not messages or messages[-1].get("role") != "assistant":
+                raise ValueError(f"Line {line} does not end with the assistant's answer.")
+            spoken = tuple(message for message in messages[:-1] if message.get("role") not in RULES)
+            examples.append(Shown(spoken, messages[-1]))
+        return cls(examples)
+
+    def nearest(self, text: str, k: int) -> list[Neighbour]:
+        """At most `k`, nearest first; those that share nothing with the text are left out. Of equals the earlier."""
+        query = self._features.transform([text])
+        weights = np.zeros(len(self._features.hashes), np.float32)
+        weights[query.columns] = query.values
+        similar = self._rows.times(weights[:, None])[:, 0]
+        order = np.argsort(-similar, kind="stable")[:k]
+        return [
+            Neighbour(int(place), float(similar[place]), self.examples[place]) for place in order if similar[place] > 0
+        ]
+
+    def shown(
+        self, messages: Sequence[Message], *, k: int, tokens_of: Callable[[Message], int] | None = None,
+        max_tokens: int | None = None,
+    ) -> list[Message]:  # fmt: skip
+        """The call's messages with the nearest examples before its conversation and after its system texts.
+
+        The nearest stands last, next to the question. With `max_tokens` the farthest that do not fit are left out.
+        """
+        found = self.nearest(prompt_of(messages), k)
+        if max_tokens is not None and tokens_of is not None:
+            found = _fitting(found, max_tokens, tokens_of)
+        rules = [message for message in messages if message.get("role") in RULES]
+        spoken = [message for message in messages if message.get("role") not in RULES]
+        examples = [turn for near in reversed(found) for turn in (*near.example.messages, near.example.answer)]
+        return [*rules, *examples, *spoken]
+
+
+def _fitting(found: Sequence[Neighbour], budget: int, tokens_of: Callable[[Message], int]) -> list[Neighbour]:
+    kept = []
+    for near in found:
+        budget -= sum(tokens_of(turn) for turn in (*near.example.messages, near.example.answer))
+        if budget < 0:
+            break
+        kept.append(near)
+    return kept
