@@ -418,12 +418,7 @@ from costs.allocation.models import (  # noqa: E402  (each subject keeps its mod
 )
 from costs.commitments.models import Commitment  # noqa: E402
 from costs.currencies.models import ExchangeRate  # noqa: E402
-
-__all__ = [
-    "AllocationRule", "Budget", "BudgetCounter", "BudgetLease", "Commitment", "CostCenter", "DirectCenter",
-    "ExchangeRate", "PriceOverride", "PriceRate", "PriceReview", "PriceSetting", "PriceSnapshot", "RepricingRun",
-    "Statement", "StatementCorrection", "StatementItem", "StatementStatus", "UnpricedPolicy",
-from costs.invoices.models import (  # noqa: E402  (each subject keeps its models)
+from costs.invoices.models import (  # noqa: E402
     DriftPolicy,
     Invoice,
     InvoiceCell,
@@ -431,26 +426,13 @@ from costs.invoices.models import (  # noqa: E402  (each subject keeps its model
     InvoiceLine,
     InvoiceState,
 )
-
-__all__ = [
-    "AllocationRule", "Budget", "BudgetCounter", "BudgetLease", "CostCenter", "DirectCenter", "DriftPolicy", "Invoice",
-    "InvoiceCell", "InvoiceChunk", "InvoiceLine", "InvoiceState", "PriceOverride", "PriceRate", "PriceReview",
-    "PriceSnapshot", "RepricingRun", "Statement", "StatementCorrection", "StatementItem",
-    "StatementStatus", "UnpricedPolicy",
+from costs.recommendations.models import Recommendation, RecommendationState, SavingsSearch  # noqa: E402
 from costs.units.models import UnitMetric, UnitValue  # noqa: E402
 
 __all__ = [
-    "AllocationRule", "Budget", "BudgetCounter", "BudgetLease", "CostCenter", "DirectCenter", "PriceOverride",
-    "PriceRate", "PriceReview", "PriceSnapshot", "RepricingRun", "Statement", "StatementCorrection", "StatementItem",
+    "AllocationRule", "Budget", "BudgetCounter", "BudgetLease", "Commitment", "CostCenter", "DirectCenter",
+    "DriftPolicy", "ExchangeRate", "Invoice", "InvoiceCell", "InvoiceChunk", "InvoiceLine", "InvoiceState",
+    "PriceOverride", "PriceRate", "PriceReview", "PriceSetting", "PriceSnapshot", "Recommendation",
+    "RecommendationState", "RepricingRun", "SavingsSearch", "Statement", "StatementCorrection", "StatementItem",
     "StatementStatus", "UnitMetric", "UnitValue", "UnpricedPolicy",
-from costs.recommendations.models import (  # noqa: E402  (each subject keeps its models)
-    Recommendation,
-    RecommendationState,
-    SavingsSearch,
-)
-
-__all__ = [
-    "AllocationRule", "Budget", "BudgetCounter", "BudgetLease", "CostCenter", "DirectCenter", "PriceOverride",
-    "PriceRate", "PriceReview", "PriceSnapshot", "Recommendation", "RecommendationState", "RepricingRun",
-    "SavingsSearch", "Statement", "StatementCorrection", "StatementItem", "StatementStatus", "UnpricedPolicy",
 ]  # fmt: skip

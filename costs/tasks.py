@@ -2,11 +2,9 @@
 
 from celery import shared_task
 
-from costs.services import backfill, commitments, repricing, snapshots
-from costs.services import invoices, repricing, snapshots
 from costs import outlook
 from costs.recommendations import search
-from costs.services import repricing, snapshots
+from costs.services import backfill, commitments, invoices, repricing, snapshots
 
 
 @shared_task(name="costs.refresh_prices", soft_time_limit=600, time_limit=660)
@@ -26,14 +24,20 @@ def run_repricing() -> int:
 def book_commitments() -> int:
     """Book the days of commitments that are over; returns how many lines were new."""
     return commitments.run_waiting()
+
+
 @shared_task(name="costs.invoices", soft_time_limit=3600, time_limit=3660)
 def read_invoices() -> int:
     """Read uploaded invoices that wait, and compare those of late periods anew; returns how many of both."""
     return invoices.run_waiting() + invoices.refresh_recent()
+
+
 @shared_task(name="costs.budget_forecasts", soft_time_limit=1_500, time_limit=1_700)
 def forecast_budgets() -> int:
     """Forecasts of budgets that have none of the last hour; returns of how many."""
     return outlook.forecast_all()
+
+
 @shared_task(name="costs.find_savings", soft_time_limit=3_400, time_limit=3_500)
 def find_savings() -> int:
     """Search for savings where somebody asks, and everywhere once a day; returns of how many organizations."""

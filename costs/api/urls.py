@@ -19,9 +19,9 @@ from costs.api.views.prices import (
     ReviewViewSet,
     UnpricedViewSet,
 )
+from costs.api.views.recommendations import OptimizationView, RecommendationViewSet, WhatIfView
 from costs.api.views.records import CostRecordViewSet
 from costs.api.views.units import UnitMetricViewSet
-from costs.api.views.recommendations import OptimizationView, RecommendationViewSet, WhatIfView
 from gateway.api.views.base import ID_PATTERN
 
 router = SimpleRouter()
@@ -61,6 +61,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         rf"^admin/cost/anomalies/(?P<anomaly_id>{ID_PATTERN})/feedback/?$",
         analysis.CostAnomalyFeedbackView.as_view(),
         name="cost-anomaly-feedback",
+    ),
     re_path(r"^cost/what-if/?$", WhatIfView.as_view(), name="cost-what-if"),
     re_path(
         rf"^admin/cost/optimization/(?P<user_id>{ID_PATTERN})/?$", OptimizationView.as_view(), name="cost-optimization"

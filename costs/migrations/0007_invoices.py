@@ -9,7 +9,7 @@ import gateway.ledger.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0005_allocation"),
+        ("costs", "0006_recommendations"),
         ("gateway", "0021_saved_views"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

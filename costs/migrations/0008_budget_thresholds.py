@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0005_allocation"),
+        ("costs", "0007_invoices"),
     ]
 
     operations = [

@@ -38,7 +38,7 @@ DROP FUNCTION costs_terms_guard();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0005_allocation"),
+        ("costs", "0008_budget_thresholds"),
         ("gateway", "0021_saved_views"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

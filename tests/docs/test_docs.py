@@ -16,7 +16,19 @@ from tests.docs.pages import PAGES, ROOT, anchors, blocks, code, links, name_of,
 
 DOCS = ROOT / "docs"
 ERRORS = DOCS / "reference" / "errors.md"
-FOLDERS = ("config", "gateway", "analytics", "costs", "finetuning", "templates", "static", "tests", "bench", "docs", "scripts")
+FOLDERS = (
+    "config",
+    "gateway",
+    "analytics",
+    "costs",
+    "finetuning",
+    "templates",
+    "static",
+    "tests",
+    "bench",
+    "docs",
+    "scripts",
+)
 every_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
 

@@ -43,8 +43,7 @@ from costs.models import (
     Statement,
     UnitMetric,
 )
-from costs.services import allocation, invoices, statements
-from costs.services import allocation, statements, units
+from costs.services import allocation, invoices, statements, units
 from costs.services.budgets import create_budget
 from costs.services.commitments import create_commitment
 from costs.services.prices import set_price_override
@@ -257,6 +256,8 @@ def invoice_of(company: factories.Acme) -> Invoice:
     upload = invoices.Upload(io.BytesIO(BILL), "bill.csv", "table")
     made, _ = invoices.upload_invoice(organization=company.organization, actor=None, upload=upload, limit_bytes=10_000)
     return made
+
+
 def recommendation_of(company: factories.Acme, team: Team | None, *, is_applied: bool = False) -> Recommendation:
     """A saving that is made by hand, of a team's calls or of everybody's; each is made at most once."""
     found = Recommendation.objects.filter(
