@@ -149,7 +149,7 @@ class DriftCellSerializer(serializers.Serializer):
 
 
 @examples(response={"invoice": _INVOICE, "causes": [_CAUSE], "count": 1, "cells": [_CELL], "notes": []})
-class ReconciliationSerializer(serializers.Serializer):
+class InvoiceReconciliationSerializer(serializers.Serializer):
     """The invoice, the causes of its drift, and the cells that the filters leave."""
 
     invoice = InvoiceSerializer()

@@ -91,7 +91,7 @@ class InvoiceViewSet(ReadableResource):
         """Compare it with the ledger and the prices of now."""
         return self.answer(invoices.reconcile_invoice(invoice=self.get_object()))
 
-    @extend_schema(parameters=[shapes.CellQuerySerializer], responses=shapes.ReconciliationSerializer)
+    @extend_schema(parameters=[shapes.CellQuerySerializer], responses=shapes.InvoiceReconciliationSerializer)
     @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
     def reconciliation(self, request: Request, pk: str) -> Response:
         """Drift by day and model (`by=meter`: and meter) with what causes it, and the causes of all of it, ranked."""
@@ -105,7 +105,7 @@ class InvoiceViewSet(ReadableResource):
         body = {
             "invoice": row, "causes": row.causes, "count": len(found), "cells": found[:MOST_CELLS], "notes": notes,
         }  # fmt: skip
-        return self.answer(body, 200, shapes.ReconciliationSerializer)
+        return self.answer(body, 200, shapes.InvoiceReconciliationSerializer)
 
     @extend_schema(
         parameters=[OpenApiParameter("file", enum=documents.FORMATS, description="Format, csv by default.")],
