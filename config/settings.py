@@ -361,6 +361,7 @@ GATEWAY_DEFAULT_OUTPUT_CAP = ENV.default_output_cap
 GATEWAY_BATCH_CHECK_S = ENV.batch_check_s
 PRICES_URL = ENV.prices_url
 GATEWAY_PRICER = "costs.pricer.BookPricer"
+GATEWAY_CONVERTER = "costs.currencies.convert.conversion_of"
 # What apps contribute to the console; a path of yours adds pages and navigation entries (`gateway.console`).
 ANALYTICS_PROVIDERS = [
     "analytics.console.provider.AnalyticsConsole",

@@ -26,6 +26,7 @@ METERS = {
     "web_search": "Web searches",
     "character": "Characters spoken",
     "audio_second": "Seconds of audio",
+    "commitment": "Commitment",
 }
 UNIT_METERS = {
     "request": "request",
@@ -33,6 +34,7 @@ UNIT_METERS = {
     "tool_call": "call",
     "web_search": "search",
     "audio_second": "second",
+    "commitment": "unit",
 }
 UNKNOWN_MODEL = "unknown"
 """What an imported line that names no model was asked for."""
@@ -131,11 +133,19 @@ def rate_source(rate_id: str) -> str:
     """Where a rate stands: `genai-prices@0.2.3:openai/gpt-4o:input:` → `genai-prices 0.2.3, openai/gpt-4o`."""
     origin, _, rest = rate_id.partition(":")
     if origin == "override":
-        return "your own price"
+        return "your own price" + _own_tier(rate_id)
+    if origin == "commitment":
+        return "covered by a commitment" if ":" in rest else "a commitment"
     subject, _, detail = rest.partition(":")
     _meter, _, tag = detail.partition(":")
     words = [origin.replace("@", " "), subject, tag.replace(":", ", ")]
     return ", ".join(word for word in words if word) or "unknown"
+
+
+def _own_tier(rate_id: str) -> str:
+    """`, service_tier=flex, gt272000` of a price of one's own that has tiers."""
+    _, has_tier, detail = rate_id.partition(":own:")
+    return f", {detail.partition(':')[2].replace(':', ', ')}" if has_tier else ""
 
 
 def price_words(price_status: str, model: str, provider: str | None, day: str) -> str:
@@ -146,7 +156,7 @@ def price_words(price_status: str, model: str, provider: str | None, day: str) -
             reason = "the record names no model"
         else:
             reason = f"no price list and no price of your own named {model}{where} on {day}"
-        return f"Not priced, because {reason}. The cost is unknown, not zero; a price added later is for later calls."
+        return f"Not priced, because {reason}. The cost is unknown, not zero; a price that arrives is booked as an adjusting entry."
     if price_status == "free":
         return "Free: nothing was billed for this line."
     return (

@@ -17,6 +17,7 @@ from analytics.console.explorer.columns import TONES, status_label
 from analytics.console.reasons import reason
 from gateway.choices import LineKind, PriceStatus
 from gateway.models import LedgerLine, Organization, Project, QualityScore, Team, User, VirtualKey
+from gateway.services.explanation import beside_the_list
 
 REQUEST_KINDS = (LineKind.ATTEMPT, LineKind.CACHE_HIT, LineKind.DENIED)
 RECENT = 12
@@ -288,10 +289,15 @@ def _line_detail(line: LedgerLine, lines: Sequence[LedgerLine], zone: str) -> Li
         charges=explain.charge_lines(line.charges),
         cost="unknown" if line.cost is None else format.exact_money(line.cost, line.currency),
         list_cost=format.exact_money(line.list_cost, line.currency),
-        price_text=explain.price_words(line.price_status, model, line.provider, f"{started:%-d %b %Y}"),
+        price_text=_price_text(line, model, started),
         usage_text=explain.USAGE_SOURCES.get(line.usage_source, "") if line.kind != LineKind.DENIED else "",
         tags=_pairs(line.tag_set),
     )
+
+
+def _price_text(line: LedgerLine, model: str, started: datetime) -> str:
+    words = explain.price_words(line.price_status, model, line.provider, f"{started:%-d %b %Y}")
+    return " ".join([words, *beside_the_list(line)])
 
 
 def _title(line: LedgerLine, lines: Sequence[LedgerLine]) -> str:

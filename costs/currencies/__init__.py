@@ -1,4 +1,4 @@
 """Exchange rates that somebody stated, each for a day on, and conversion by them. Nothing is ever converted at 1.
 
-`convert.table_of(organization, base, quote, start, end)` reads them; `convert.RateTable` is pure.
+`convert.table_of(organization, base, quote)` reads them; `convert.RateTable` is pure.
 """

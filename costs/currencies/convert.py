@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from costs.currencies.models import ExchangeRate
 from costs.pricing.cards import COST_QUANTUM, EXACT
+from gateway.conversion import Conversion, Step
 
 ONE = Decimal(1)
 
@@ -64,10 +65,16 @@ class RateTable:
             total = EXACT.add(total, EXACT.multiply(amount, stated.factor))
         return EXACT.quantize(total, COST_QUANTUM)
 
-    def factors(self) -> tuple[tuple[datetime, Decimal], ...]:
-        """`(first instant, factor)`, oldest first."""
+    def as_conversion(self) -> Conversion:
+        """In instants, with the words of each rate."""
         pairs = zip(self.starts, self.steps, strict=True)
-        return tuple((datetime.combine(day, time.min, UTC), stated.factor) for day, stated in pairs)
+        return Conversion(
+            self.base, self.quote,
+            tuple(
+                Step(datetime.combine(day, time.min, UTC), stated.factor, stated.words(self.base, self.quote))
+                for day, stated in pairs
+            ),
+        )  # fmt: skip
 
 
 def same(currency: str) -> RateTable:
@@ -101,3 +108,8 @@ def table_of(organization: UUID | None, base: str, quote: str, until: date | Non
     values = rows.order_by("created_at", "id").values_list("valid_from", "rate", "source", "organization", "base")
     known = (Stated(day, rate, source, own is not None, of != base) for day, rate, source, own, of in values)
     return resolved(base, quote, known)
+
+
+def conversion_of(organization: UUID, base: str, quote: str) -> Conversion:
+    """Implements `gateway.conversion.Converter`."""
+    return table_of(organization, base, quote).as_conversion()

@@ -344,7 +344,7 @@ def test_why_a_line_has_no_price() -> None:
 
     assert from_record == (
         "Not priced, because the record names no model. "
-        "The cost is unknown, not zero; a price added later is for later calls."
+        "The cost is unknown, not zero; a price that arrives is booked as an adjusting entry."
     )
     assert of_model.startswith(
         "Not priced, because no price list and no price of your own named house-1 at openai on 16 Nov 2023."

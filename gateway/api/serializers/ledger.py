@@ -1,6 +1,7 @@
 """Usage records (ledger lines) and audit events: read-only, typed, explained."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -11,7 +12,7 @@ from gateway.api.serializers.base import Money
 from gateway.api.serializers.catalog import NoteSerializer
 from gateway.api.serializers.identity import ID
 from gateway.models import AuditEvent, LedgerLine
-from gateway.services.explanation import explain
+from gateway.services.explanation import explain, rate_of
 
 REQUEST_ID = "req_3f1c2d9a8b7e4f60a1b2c3d4e5f60718"
 _CHARGES = [
@@ -100,11 +101,48 @@ class UsageRecordDetailSerializer(UsageRecordSerializer):
         fields: Any = (*UsageRecordSerializer.Meta.fields, "total_cost", "lines")
 
 
+class RateSerializer(serializers.Serializer):
+    """Which price that is. `kind`: list, own (a price or discount of one's own), commitment, file (the cost came with
+    an import) or unknown. `contract`: id of the own price or of the commitment."""
+
+    kind = serializers.CharField()
+    source = serializers.CharField(allow_blank=True, help_text="The list, also under a discount or a commitment.")
+    version = serializers.CharField(allow_blank=True)
+    contract = serializers.CharField(allow_blank=True)
+    since = serializers.CharField(allow_null=True, help_text="First day of the price; null: it reaches back.")
+    context: Any = serializers.ListField(child=serializers.CharField(), help_text="`service_tier=flex`, `region=eu`, …")
+    above_tokens = serializers.IntegerField(allow_null=True, help_text="For prompts longer than that.")
+    words = serializers.CharField()
+
+
+class ExplainedChargeSerializer(ChargeSerializer):
+    """quantity × unit_price = cost, and which price that is."""
+
+    rate = serializers.SerializerMethodField()
+
+    @extend_schema_field(RateSerializer)
+    def get_rate(self, charge: dict[str, Any]) -> dict[str, Any]:
+        found = rate_of(charge)
+        return {**asdict(found), "words": found.words()}
+
+
+class ConvertedSerializer(serializers.Serializer):
+    """The total in the currency asked for, each line by the rate of its day."""
+
+    currency = serializers.CharField()
+    total = Money()
+    rates = serializers.ListField(child=serializers.CharField(), help_text="The rates used, in words.")
+
+
 class LineCostSerializer(serializers.Serializer):
     """The cost of one line."""
 
     id = serializers.UUIDField()
     kind = serializers.CharField()
+    corrects = serializers.UUIDField(allow_null=True, help_text="The line that an adjustment corrects.")
+    started_at = serializers.DateTimeField(help_text="Its prices stood then.")
+    booked_at = serializers.DateTimeField()
+    currency = serializers.CharField()
     status = serializers.CharField()
     provider = serializers.CharField(allow_null=True)
     model_served = serializers.CharField(allow_null=True)
@@ -113,28 +151,42 @@ class LineCostSerializer(serializers.Serializer):
     usage_source = serializers.CharField()
     cost = Money(allow_null=True)
     list_cost = Money(allow_null=True)
-    charges = ChargeSerializer(many=True)
+    charges = ExplainedChargeSerializer(many=True)
     explanation = serializers.SerializerMethodField()
 
     def get_explanation(self, line: LedgerLine) -> str:
         return explain(line)
 
 
+_RATE = {
+    "kind": "list", "source": "genai-prices", "version": "0.2.3", "contract": "", "since": None, "context": [],
+    "above_tokens": None, "words": "genai-prices 0.2.3",
+}  # fmt: skip
+
+
 @examples(
     response={
         "request_id": REQUEST_ID, "currency": "USD", "total_cost": "0.0003660000", "is_complete": True,
-        "lines": [{"id": ID, "kind": "attempt", "status": "ok", "provider": "openai", "model_served": "gpt-4o-mini",
+        "converted": {"currency": "EUR", "total": "0.0003384189",
+                      "rates": ["1 EUR = 1.0815 USD from 2026-11-02, European Central Bank"]},
+        "lines": [{"id": ID, "kind": "attempt", "corrects": None, "started_at": "2026-11-02T09:30:00.123000Z",
+                   "booked_at": "2026-11-02T09:30:01.400000Z", "currency": "USD", "status": "ok", "provider": "openai",
+                   "model_served": "gpt-4o-mini",
                    "service_tier": "default", "price_status": "priced", "usage_source": "reported",
-                   "cost": "0.0003660000", "list_cost": "0.0003660000", "charges": _CHARGES, "explanation": _TEXT}],
+                   "cost": "0.0003660000", "list_cost": "0.0003660000", "explanation": _TEXT,
+                   "charges": [charge | {"rate": _RATE} for charge in _CHARGES]}],
         "notes": [],
     },
 )  # fmt: skip
 class CostExplanationSerializer(serializers.Serializer):
-    """Quantity × rate, line by line. `is_complete` is false when a line has no known price."""
+    """Quantity × rate, line by line. `is_complete` is false while a line has no known price. `total_cost` null: none
+    is known, or the lines have several currencies, which have no sum. `converted` null: not asked for, or a day has no
+    rate."""
 
     request_id = serializers.CharField()
     currency = serializers.CharField()
     total_cost = Money(allow_null=True)
+    converted = ConvertedSerializer(allow_null=True)
     is_complete = serializers.BooleanField()
     lines = LineCostSerializer(many=True)
     notes = NoteSerializer(many=True)

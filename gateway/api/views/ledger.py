@@ -25,6 +25,7 @@ from gateway.ledger.ids import started_at
 from gateway.models import AuditEvent, LedgerLine, QualityScore
 from gateway.scores import Opinion
 from gateway.services import audit, bodies, explanation, scores
+from gateway.services.errors import Invalid
 
 _LINE_OR_REQUEST = OpenApiParameter(
     "id", OpenApiTypes.STR, OpenApiParameter.PATH, description="Id of a line, or the request id that the caller got."
@@ -81,15 +82,23 @@ class UsageRecordViewSet(ReadableResource):
         final.lines, final.total_cost = lines, explanation.total(lines)  # type: ignore[attr-defined]
         return self.answer(final, 200, shapes.UsageRecordDetailSerializer)
 
-    @extend_schema(parameters=[_LINE_OR_REQUEST], responses=shapes.CostExplanationSerializer)
-    @action(detail=True, methods=["get"], url_path="cost-explanation")
+    @extend_schema(
+        parameters=[
+            _LINE_OR_REQUEST,
+            OpenApiParameter("currency", description="ISO 4217: the total in this currency too, by the day's rate."),
+        ],
+        responses=shapes.CostExplanationSerializer,
+    )
+    @action(detail=True, methods=["get"], url_path="cost-explanation", filter_backends=())
     def cost_explanation(self, request: Request, id: str) -> Response:
-        """Why the request cost what it cost: quantity × rate, line by line."""
+        """Why the request cost what it cost: quantity × rate, line by line, with adjusting entries."""
         lines = self._lines(id)
+        currency = _currency(request)
+        converted = explanation.converted(lines, currency) if currency else None
         body = {
             "request_id": lines[0].request_id, "currency": lines[0].currency, "lines": lines,
-            "total_cost": explanation.total(lines), "notes": _notes(lines),
-            "is_complete": all(line.price_status != PriceStatus.UNPRICED for line in lines),
+            "total_cost": explanation.total(lines), "converted": converted,
+            "notes": _notes(lines) + _without_rate(currency, converted), "is_complete": not _waiting(lines),
         }  # fmt: skip
         return Response(shapes.CostExplanationSerializer(body).data)
 
@@ -156,11 +165,38 @@ def _uuid7(value: str) -> UUID | None:
     return parsed if parsed.version == 7 else None
 
 
+def _currency(request: Request) -> str:
+    """The currency asked for, in capitals. Raises `Invalid`."""
+    asked = request.query_params.get("currency", "").strip().upper()
+    if asked and (len(asked) != 3 or not (asked.isascii() and asked.isalpha())):
+        raise Invalid("currency", "The currency is a three-letter ISO 4217 code.", field="currency")
+    return asked
+
+
+def _without_rate(currency: str, converted: explanation.Converted | None) -> list[dict[str, str]]:
+    if not currency or converted is not None:
+        return []
+    message = f"No exchange rate to {currency} was stated for the day, or no cost is known; nothing is converted."
+    return [{"code": "rate_missing", "message": message}]
+
+
+def _waiting(lines: list[LedgerLine]) -> bool:
+    """Whether a line has no price still: neither its own nor by an adjusting entry."""
+    priced = explanation.priced_later(lines)
+    return any(
+        line.price_status == PriceStatus.UNPRICED and line.kind != LineKind.ADJUSTMENT and line.id not in priced
+        for line in lines
+    )
+
+
 def _notes(lines: list[LedgerLine]) -> list[dict[str, str]]:
     notes = []
-    if any(line.price_status == PriceStatus.UNPRICED for line in lines):
+    if _waiting(lines):
         message = "At least one line has no known price; the total leaves it out."
         notes.append({"code": "unpriced", "message": message})
+    if later := explanation.priced_later(lines):
+        message = f"Adjusted since, last on {max(later.values()):%Y-%m-%d %H:%M} UTC; the total includes that."
+        notes.append({"code": "adjusted", "message": message})
     if any(line.usage_source == UsageSource.ESTIMATED for line in lines):
         notes.append({"code": "estimated", "message": "At least one line is an estimate; a correction may follow."})
     calls = sum(line.is_final and line.kind != LineKind.ADJUSTMENT for line in lines)
@@ -168,7 +204,8 @@ def _notes(lines: list[LedgerLine]) -> list[dict[str, str]]:
         message = f"The caller sent this request id with {calls} calls; the total is of all of them."
         notes.append({"code": "several_calls", "message": message})
     if len({line.currency for line in lines}) > 1:
-        notes.append({"code": "currencies", "message": "The lines have several currencies; the total adds them up."})
+        message = "The lines have several currencies, which have no sum; ask for one with `currency`."
+        notes.append({"code": "currencies", "message": message})
     return notes
 
 

@@ -127,7 +127,8 @@ def test_a_price_is_stated_and_ended(acme: factories.Acme, caller: Caller) -> No
 def test_a_price_has_tiers_by_service_and_by_length(acme: factories.Acme, caller: Caller) -> None:
     long = {"above_tokens": 272_000, "prices": {"input": "4"}}
     body = {
-        "provider": "openai", "model": "gpt-5.4", "prices": {"input": "2", "output": "8"}, "valid_from": START.isoformat(),
+        "provider": "openai", "model": "gpt-5.4", "prices": {"input": "2", "output": "8"},
+        "valid_from": START.isoformat(),
         "tiers": [{"service_tier": "flex", "prices": {"input": "1", "output": "4"}}, long],
     }  # fmt: skip
 
