@@ -8,11 +8,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
+
 from analytics.answers.forecasts import ExpectedPoint, agreed, points
 from analytics.answers.overview import by
-from analytics.answers.questions import Questions, common
+from analytics.answers.questions import Questions, common, groups_without, without
+from analytics.metrics import MEASURES as METRICS
 from analytics.outlook.history import outlook
-from analytics.query import Note, Point, Query, QueryError, Result, Value
+from analytics.query import Note, Point, Query, Result, Value
+from analytics.query.plan import make_plan
+from analytics.rollups import cubes
+from gateway.conversion import Conversion, conversion
 
 MEASURES = (
     "cost", "list_cost", "input_cost", "output_cost", "cache_cost", "saved_by_cache", "retry_cost", "failed_cost",
@@ -23,6 +29,11 @@ PART_MEASURES = ("cost", "requests", "total_tokens", "cost_per_request")
 PARTS = ("provider", "model", "team", "project", "user", "api_key")
 TRENDS = ("cost", "requests", "total_tokens", "cost_per_request", "cost_per_1k_tokens")
 FLAT = 0.01
+NO_FORECAST_ABROAD = Note(
+    "forecast_not_converted",
+    "forecast is null: the days ahead have no exchange rate. Ask in the currency that is kept.",
+)
+MONEY = frozenset(name for name in MEASURES if METRICS[name].is_money)
 NO_FORECAST = Note("forecast_not_available", "forecast is null: nothing was spent before under these filters.")
 FORECAST_DAYS = 30
 
@@ -47,15 +58,22 @@ class Peak:
 
 
 def cost(questions: Questions, query: Query, *, currency: str | None, forecast: bool) -> dict[str, Any]:
-    """The common answer with its parts and trends; days unless another granularity is asked. Seven statements besides
-    the scope's and the labels'. Raises QueryError `currency_not_kept`."""
-    kept = questions.scope.currency
-    if currency is not None and currency.upper() != kept:
-        raise QueryError("currency_not_kept", f"Costs of this organization are kept in {kept}; nothing is converted.")
+    """The common answer with its parts and trends; days unless another granularity is asked. Eight statements besides
+    the scope's and the labels', one more in another currency than the organization's: by the rates stated for the days,
+    or null with a note."""
+    kept, wanted = questions.scope.currency, (currency or questions.scope.currency).upper()
     query = replace(query, granularity=query.granularity or "day")
+    questions.note(*_mixed(questions, query))
+    if wanted != kept:
+        query = _in_currency(questions, query, conversion(questions.organization.pk, kept, wanted))
     result = questions.ask(replace(query, measures=MEASURES))
     parts = {f"by_{name}": by(questions, query, PART_MEASURES, name) for name in PARTS}
-    expected = _forecast(questions, query) if forecast else None
+    if wanted != kept and query.conversion is None:
+        result = replace(without(result, MONEY), currency=wanted)
+        parts = {name: groups_without(groups, MONEY) for name, groups in parts.items()}
+    if forecast and wanted != kept:
+        questions.note(NO_FORECAST_ABROAD)
+    expected = _forecast(questions, query) if forecast and wanted == kept else None
     return {
         **common(questions, result, *parts.values()),
         **parts,
@@ -63,6 +81,45 @@ def cost(questions: Questions, query: Query, *, currency: str | None, forecast: 
         "peak": _peak(result.series),
         "forecast": expected,
     }
+
+
+def _in_currency(questions: Questions, query: Query, rates: Conversion) -> Query:
+    """The question with the rates, when they reach back far enough; not compared where they do not reach that far."""
+    plan = make_plan(replace(query, measures=("cost",), organization=questions.organization), questions.scope,
+                     datetime.now(UTC))  # fmt: skip
+    since = rates.steps[0].start if rates.steps else None
+    if since is None or since > plan.window[0]:
+        have = "none was stated" if since is None else f"the first one is of {since:%Y-%m-%d}"
+        questions.note(
+            Note("rate_missing", f"Costs are null: no rate of {rates.base} to {rates.quote} on every day, {have}.")
+        )
+        return query
+    if plan.previous is not None and since > plan.previous[0]:
+        questions.note(Note("rate_missing", f"Nothing is compared: the first rate is of {since:%Y-%m-%d}."))
+        query = replace(query, compare_to="none")
+    questions.note(
+        Note("converted", f"Converted from {rates.base} by the rate of each day; now {rates.steps[-1].words}.")
+    )
+    return replace(query, conversion=rates)
+
+
+def _mixed(questions: Questions, query: Query) -> list[Note]:
+    """What is charged in other currencies than the organization's: the sums add it up as it is. One statement."""
+    scope = questions.scope
+    if scope.own:  # charges are not kept by person
+        return []
+    visible, parameters = scope.predicate()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT currency FROM {cubes.CHARGE_TABLE} WHERE ({visible}) AND bucket >= %(start)s "
+            "AND bucket < %(end)s AND currency <> %(kept)s AND cost <> 0 ORDER BY 1",
+            {**parameters, "start": query.start, "end": query.end, "kept": scope.currency},
+        )
+        others = [row[0] for row in cursor.fetchall()]
+    if not others:
+        return []
+    words = f"Some charges are in {', '.join(others)}; sums add them up as if they were {scope.currency}."
+    return [Note("currencies_mixed", words)]
 
 
 def _forecast(questions: Questions, query: Query) -> list[ExpectedPoint] | None:
@@ -97,6 +154,8 @@ def _peak(series: Sequence[Point]) -> Peak | None:
     sums: dict[datetime, Decimal] = {}
     for point in series:
         value: Any = point.measures["cost"]
+        if value is None:
+            return None
         sums[point.time] = sums.get(point.time, Decimal(0)) + value
     dearest = max(sums, key=lambda at: (sums[at], at), default=None)
     return Peak(dearest, sums[dearest]) if dearest is not None and sums[dearest] else None

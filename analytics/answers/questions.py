@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from analytics.labels import FIELDS, labels
-from analytics.query import Group, Note, Query, QueryError, Result, Value, run
+from analytics.query import Group, Note, Query, QueryError, Result, run
 from analytics.query.scope import Scope, scope_of
 from gateway.models import Organization
 
@@ -56,7 +56,7 @@ class Questions:
                 raise
         result = self._run(query)
         missing = [name for name in optional if name not in query.measures]
-        return self._noted(replace(_without(result, missing), notes=[*result.notes, NOT_KEPT]))
+        return self._noted(replace(without(result, missing), notes=[*result.notes, NOT_KEPT]))
 
     def note(self, *notes: Note) -> None:
         """Each is said once."""
@@ -70,23 +70,28 @@ class Questions:
         return result
 
 
-def _without(result: Result, missing: Sequence[str]) -> Result:
+def without(result: Result, missing: Collection[str]) -> Result:
     """The result with nulls for measures that are not known."""
-    empty: dict[str, Value] = dict.fromkeys(missing)
-
-    def filled(values: Mapping[str, Value] | None) -> Any:
-        return None if values is None else {**values, **empty}
-
     return replace(
         result,
-        totals=filled(result.totals),
-        previous_totals=filled(result.previous_totals),
-        change=filled(result.change) if result.change else {},
-        series=[replace(point, measures=filled(point.measures)) for point in result.series],
-        groups=[
-            replace(group, measures=filled(group.measures), previous=filled(group.previous)) for group in result.groups
-        ],
+        totals=_nulled(result.totals, missing),
+        previous_totals=_nulled(result.previous_totals, missing),
+        change=_nulled(result.change, missing) if result.change else {},
+        series=[replace(point, measures=_nulled(point.measures, missing)) for point in result.series],
+        groups=groups_without(result.groups, missing),
     )
+
+
+def groups_without(groups: Sequence[Group], missing: Collection[str]) -> list[Group]:
+    """Groups with nulls for measures that are not known; a share of one stays, it has no unit."""
+    return [
+        replace(group, measures=_nulled(group.measures, missing), previous=_nulled(group.previous, missing))
+        for group in groups
+    ]
+
+
+def _nulled(values: Mapping[str, Any] | None, missing: Collection[str]) -> Any:
+    return None if values is None else {**values, **dict.fromkeys(missing)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,10 @@ def price_words(price_status: str, model: str, provider: str | None, day: str) -
             reason = "the record names no model"
         else:
             reason = f"no price list and no price of your own named {model}{where} on {day}"
-        return f"Not priced, because {reason}. The cost is unknown, not zero; a price that arrives is booked as an adjusting entry."
+        return (
+            f"Not priced, because {reason}. The cost is unknown, not zero; "
+            "a price that arrives is booked as an adjusting entry."
+        )
     if price_status == "free":
         return "Free: nothing was billed for this line."
     return (

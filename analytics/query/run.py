@@ -18,6 +18,7 @@ from analytics.query.plan import MONEY_CHECK, Plan, elapsed_minutes, filters_as_
 from analytics.query.scope import Scope, scope_of, still_kept
 from analytics.query.shapes import OTHER, DimensionValue, Group, Note, Point, Query, QueryError, Result, Value
 from analytics.query.values import kind_of
+from gateway.conversion import rounded
 
 if TYPE_CHECKING:
     from gateway.querysets import Person
@@ -42,7 +43,10 @@ def run(user: Person, query: Query, *, scope: Scope | None = None, is_fresh: boo
     plan = make_plan(query, scope, now)
     if is_fresh:
         return replace(_answer_of_now(plan, now), rollup_lag_s=scope.lag_s)
-    versions, question = (plan.cube.name, plan.data_version), (plan.scope.key(), as_understood(plan), plan.conditions)
+    versions = plan.cube.name, plan.data_version
+    question: tuple[object, ...] = (plan.scope.key(), as_understood(plan), plan.conditions)
+    if query.conversion is not None:
+        question += (query.conversion,)
     result = cache.get(
         cache.key(versions, question), lambda: _answer_of_now(plan, now), last=cache.key("last", question)
     )
@@ -70,7 +74,7 @@ def answer(plan: Plan, now: datetime) -> Result:
         generated_at=now,
         data_version=plan.data_version,
         rollup_lag_s=plan.scope.lag_s,
-        currency=plan.scope.currency,
+        currency=plan.query.conversion.quote if plan.query.conversion else plan.scope.currency,
         timezone=plan.query.timezone,
         query=as_understood(plan),
         totals=totals,
@@ -113,6 +117,8 @@ def _value_reader(plan: Plan, measure: Measure) -> Callable[[Row, float], Value]
         case "per_minute":
             return lambda row, minutes: float(_weighted(numerator, row)) / minutes if minutes else None
         case "sum":
+            if measure.is_money and plan.query.conversion is not None:
+                return lambda row, minutes: rounded(_weighted(numerator, row))
             if measure.is_money:
                 return lambda row, minutes: _weighted(numerator, row)
             return lambda row, minutes: int(_weighted(numerator, row))

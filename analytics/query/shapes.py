@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
+from gateway.conversion import Conversion
+
 if TYPE_CHECKING:
     from gateway.models import Organization
 
@@ -66,6 +68,9 @@ class Query:
     limit: int = 100
     organization: "Organization | UUID | str | None" = None
     having: Sequence[Having] = ()
+    conversion: Conversion | None = None
+    """Money in another currency: each bucket as it is stored (a day, or a quarter-hour) by the rate at its start. It
+    must have one for all of both windows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,9 @@ def _source(plan: Plan) -> tuple[str, dict[str, Any]]:
         parameters |= condition.parameters
     parameters["subject"] = plan.subject
     parameters["edges"] = list(plan.buckets.edges[:-1])
+    if plan.query.conversion is not None:
+        parameters["rate_starts"] = [step.start for step in plan.query.conversion.steps]
+        parameters["rate_factors"] = [step.factor for step in plan.query.conversion.steps]
     branches = []
     for period, segments in enumerate(plan.segments):
         for grain, ranges in segments.items():
@@ -102,11 +105,19 @@ def _rows(plan: Plan, grain: Grain, where: str) -> str:
 
 def _columns(plan: Plan) -> str:
     columns = [f"coalesce({column_of(name)}::text, E'\\x01') AS d{i}" for i, name in enumerate(plan.dimensions)]
-    columns += [quote(name) for name in plan.sums]
+    columns += [_converted(plan, name) for name in plan.sums]
     columns += [f"{quote(str(m.column))} AS x{i}, requests AS xr{i}" for i, m in enumerate(plan.distincts)]
     for name in _histograms(plan):
         columns += [f"{name}_b", f"{name}_n"]
     return ", ".join(columns) or "1"
+
+
+def _converted(plan: Plan, name: str) -> str:
+    """A sum as it is stored; money by the rate of its bucket where another currency is asked for."""
+    if plan.query.conversion is None or name not in cubes.MONEY_SUMS:
+        return quote(name)
+    place = "width_bucket(bucket, %(rate_starts)s::timestamptz[])"
+    return f"{quote(name)} * (%(rate_factors)s::numeric[])[{place}] AS {quote(name)}"
 
 
 def _histograms(plan: Plan) -> list[str]:

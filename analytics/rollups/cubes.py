@@ -117,6 +117,7 @@ SUMS: tuple[Sum, ...] = (
     _money("quality_total", of="quality_total"),
 )
 SUM_NAMES = tuple(item.name for item in SUMS)
+MONEY_SUMS = frozenset(name for name in SUM_NAMES if "cost" in name or name == "saved_by_cache")
 HISTOGRAMS = tuple(scale.name for scale in histogram.SCALES)
 
 

@@ -22,7 +22,7 @@ from analytics.console.format import exact_money, number
 from costs.choices import PriceSource, ReviewState
 from costs.models import PriceRate, PriceReview, PriceSnapshot, RepricingRun
 from costs.pricing import meters as m
-from costs.services import repricing, reviews
+from costs.services import backfill, repricing, reviews
 from gateway.console.registry import ConsoleSite
 from gateway.console.scope import actor, frame, may_administer, person
 from gateway.models import Organization, Team
@@ -68,7 +68,7 @@ def price_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     found = rates.filter(model__in={key[1] for key in wanted}) if wanted else rates.none()
     newest = PriceSnapshot.objects.order_by("source", "-imported_at", "-id").distinct("source")
     context |= {
-        "tabs": _tabs(request, organization, "prices"), "rows": _rows(wanted, found), "page": page, "query": query,
+        "tabs": tabs_of(request, organization, "prices"), "rows": _rows(wanted, found), "page": page, "query": query,
         "source": source, "files": list(newest), "may_change": may_administer(request, organization),
         "sources": PriceSource.choices,
     }  # fmt: skip
@@ -107,7 +107,7 @@ def price_reviews(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
         rows = rows.filter(Q(model__icontains=query) | Q(provider__icontains=query))
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     context |= {
-        "tabs": _tabs(request, organization, "price_reviews"), "page": page, "state": state, "query": query,
+        "tabs": tabs_of(request, organization, "price_reviews"), "page": page, "state": state, "query": query,
         "states": ReviewState.choices, "may_decide": person(request).is_superuser,
         "rows": [(row, [_difference(one) for one in row.differences[:6]], len(row.differences)) for row in page],
     }  # fmt: skip
@@ -128,7 +128,7 @@ def _decided(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def price_repricing(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
-    """Calls without a price, and past periods priced anew. Nine queries."""
+    """Calls without a price, and past periods priced anew. Ten queries."""
     context, organization = frame(request, site, "Re-pricing")
     scope = context["console"].scope
     if not scope.sees_all and not may_administer(request, organization):
@@ -140,8 +140,9 @@ def price_repricing(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     runs = list(RepricingRun.objects.visible_to(person(request)).filter(organization=organization)[:MOST_RUNS])
     teams = {str(key): name for key, name in Team.objects.filter(organization=organization).values_list("pk", "name")}
     context |= {
-        "tabs": _tabs(request, organization, "price_repricing"), "runs": [_run(run, teams) for run in runs],
+        "tabs": tabs_of(request, organization, "price_repricing"), "runs": [_run(run, teams) for run in runs],
         "unpriced": repricing.unpriced(organization=organization, start=start, end=end), "days": DEFAULT_DAYS,
+        "backfills": backfill.is_wanted(organization), "backfill_days": backfill.DAYS,
         "may_change": may_administer(request, organization), "first_on": start.date().isoformat(),
         "last_on": end.date().isoformat(), "is_working": any(run.state in ("counting", "applying") for run in runs),
     }  # fmt: skip
@@ -152,7 +153,12 @@ def _asked(request: HttpRequest, organization: Organization) -> HttpResponse:
     if not may_administer(request, organization):
         raise PermissionDenied
     try:
-        if request.POST.get("apply"):
+        if request.POST.get("backfill"):
+            wanted = request.POST["backfill"] == "on"
+            backfill.set_backfill(organization=organization, actor=actor(request), backfills_unpriced=wanted)
+            state = "priced as soon as a price is known" if wanted else "left until you re-price them"
+            messages.success(request, f"Calls without a price are {state}.")
+        elif request.POST.get("apply"):
             rows = RepricingRun.objects.filter(organization=organization)
             run = get_object_or_404(rows, pk=_identity(request.POST["apply"]))
             repricing.apply_repricing(run=run, actor=actor(request))
@@ -174,12 +180,13 @@ def _asked(request: HttpRequest, organization: Organization) -> HttpResponse:
 
 
 # ---- rows ------------------------------------------------------------------------------------------------------------
-def _tabs(request: HttpRequest, organization: Organization, current: str) -> list[dict[str, Any]]:
+def tabs_of(request: HttpRequest, organization: Organization, current: str) -> list[dict[str, Any]]:
     """The pages of prices that the person may open. One query."""
     waiting = PriceReview.objects.filter(state=ReviewState.OPEN).count()
     tabs = [("prices", "Public lists", 0), ("price_reviews", "Review queue", waiting)]
     if may_administer(request, organization) or getattr(organization, "role", None) == "analyst":
-        tabs.append(("price_repricing", "Re-pricing", 0))
+        tabs += [("price_repricing", "Re-pricing", 0), ("price_commitments", "Commitments", 0)]
+    tabs.append(("price_rates", "Exchange rates", 0))
     return [
         {
             "url": reverse(f"admin:{name}"),

@@ -4,7 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from costs.alerts import BudgetSource, PriceFileSource
-from costs.console import allocation, budgets, keys, marks, models, prices, recommendations, whatif
+from costs.console import (
+    allocation,
+    budgets,
+    commitments,
+    keys,
+    marks,
+    models,
+    prices,
+    recommendations,
+    whatif,
+)
 from costs.console.limits import limits_of
 from costs.invoices.alerts import InvoiceSource
 from costs.pricesahead import price_steps
@@ -29,6 +39,9 @@ class CostsConsole(ConsoleProvider):
         Page("prices/history/", prices.price_history, "price_history"),
         Page("prices/reviews/", prices.price_reviews, "price_reviews"),
         Page("prices/repricing/", prices.price_repricing, "price_repricing"),
+        Page("prices/commitments/", commitments.commitment_page, "price_commitments"),
+        Page("prices/commitments/<uuid:commitment_id>/end/", commitments.commitment_end, "price_commitment_end"),
+        Page("prices/rates/", commitments.rate_page, "price_rates"),
         Page("allocation/", allocation.allocation_page, "allocation"),
         Page("allocation/statements/", allocation.statement_make, "statement_make"),
         Page("allocation/statements/<uuid:statement_id>/", allocation.statement_page, "statement"),
@@ -80,6 +93,8 @@ class CostsConsole(ConsoleProvider):
                 "admin:price_history",
                 "admin:price_reviews",
                 "admin:price_repricing",
+                "admin:price_commitments",
+                "admin:price_rates",
                 "admin:costs_priceoverride_changelist",
             ),
         ),

@@ -224,7 +224,8 @@ class CostQuerySerializer(AnalyticsQuerySerializer):
     compare_to = CompareField(default="previous_period")
     currency = serializers.RegexField(
         r"^[A-Za-z]{3}$", required=False, allow_null=True, default=None,
-        help_text="The organization's, which is the only one: nothing is converted.",
+        help_text="Costs in this currency, by the exchange rates stated for the days; null with a note where a day has "
+        "none. Default: the organization's.",
     )  # fmt: skip
     include_forecast = serializers.BooleanField(default=False)
 

@@ -1,6 +1,6 @@
 """Tokens, dashboard, provider health, costs, performance: figures by hand from the lines of `busy`."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from analytics.answers.errortypes import MEANINGS
+from costs.models import ExchangeRate
 from gateway.models import Heartbeat, LedgerLine
 from tests.analytics.api.conftest import DAY, URL, Ask, Fits, at, book, window
 from tests.docs import sources
@@ -229,10 +230,102 @@ def test_costs_by_hand(ask: Ask, acme: Acme) -> None:
     assert "unpriced" in {note["code"] for note in body["notes"]}
 
 
-def test_another_currency_is_refused(caller: Caller) -> None:
-    response = caller("owner").post(f"{URL}/admin/analytics/cost", {**window(), "currency": "EUR"})
+def rate(day: int, factor: str) -> None:
+    """One euro in dollars from a day of March on."""
+    ExchangeRate.objects.create(
+        base="EUR", quote="USD", rate=Decimal(factor), valid_from=date(2026, 3, day), source="Central bank"
+    )
 
-    assert (response.status_code, response.json()["code"]) == (400, "currency_not_kept")
+
+def euros(ask: Ask, **more: Any) -> Any:
+    days = {"start": at(0, 0, 1).isoformat(), "end": at(0, 0, 3).isoformat()}
+    return ask("owner", "admin/analytics/cost", currency="EUR", include_forecast=True, **days, **more)
+
+
+def codes(body: Any) -> set[str]:
+    return {note["code"] for note in body["notes"]}
+
+
+def test_costs_in_another_currency_are_by_the_rate_of_each_day(ask: Ask, acme: Acme) -> None:
+    rate(9, "1.25")
+    rate(12, "2")
+
+    body = euros(ask)
+
+    # 1.0035 ÷ 1.25 + 0.5 ÷ 2; before: 0.014 ÷ 1.25
+    assert [point["measures"]["cost"] for point in body["series"]] == ["0.8028000000", "0.2500000000"]
+    assert (body["currency"], body["totals"]["cost"], body["previous_totals"]["cost"]) == (
+        "EUR", "1.0528000000", "0.0112000000"
+    )  # fmt: skip
+    assert body["totals"]["requests"] == 5
+    assert body["totals"]["cost_per_request"] == f"{Decimal('1.0528') / 5:.10f}"
+    assert body["trends"][0]["change"] == pytest.approx(1.0528 / 0.0112 - 1)
+    # other's 0.5 is of the twelfth
+    assert shares(body["by_provider"], "provider", "cost") == {
+        "upstream": "0.8028000000", "other": "0.2500000000", None: "0.0000000000",
+    }  # fmt: skip
+    assert body["peak"] == {"time": "2026-03-11T00:00:00Z", "cost": "0.8028000000"}
+    assert body["forecast"] is None
+    assert codes(body) >= {"converted", "forecast_not_converted"}
+
+
+def test_weeks_in_another_currency_are_the_sums_of_their_days(ask: Ask, acme: Acme) -> None:
+    rate(2, "1.25")
+    rate(12, "2")
+
+    (week,) = euros(ask, granularity="week", compare_to="none")["series"]
+
+    assert week["measures"]["cost"] == "1.0528000000"
+
+
+def test_without_a_rate_for_each_day_costs_are_null_and_nothing_is_made_up(ask: Ask, acme: Acme) -> None:
+    none = euros(ask)
+    rate(12, "2")
+
+    body = euros(ask)
+
+    assert "rate_missing" in codes(none)
+    assert (body["currency"], body["totals"]["cost"], body["totals"]["requests"], body["peak"]) == (
+        "EUR",
+        None,
+        5,
+        None,
+    )
+    assert {point["measures"]["cost"] for point in body["series"]} == {None}
+    assert set(shares(body["by_provider"], "provider", "cost").values()) == {None}
+    assert (body["trends"][0]["value"], body["trends"][0]["direction"]) == (None, None)
+    assert next(note for note in body["notes"] if note["code"] == "rate_missing")["message"] == (
+        "Costs are null: no rate of USD to EUR on every day, the first one is of 2026-03-12."
+    )
+
+
+def test_a_window_before_the_first_rate_is_not_compared(ask: Ask, acme: Acme) -> None:
+    rate(11, "1.25")
+
+    body = euros(ask)
+
+    assert (body["totals"]["cost"], body["previous_totals"]) == ("1.2028000000", None)
+    assert "rate_missing" in codes(body)
+
+
+def test_a_new_rate_is_another_answer(ask: Ask, acme: Acme) -> None:
+    rate(9, "1.25")
+    first = euros(ask)["totals"]["cost"]
+    rate(9, "1")
+
+    assert (first, euros(ask)["totals"]["cost"]) == ("1.2028000000", "1.5035000000")
+
+
+def test_charges_in_another_currency_are_told(ask: Ask, acme: Acme, noon: datetime) -> None:
+    fee = {
+        "meter": "commitment", "rate_id": "commitment:1", "quantity": "1", "unit_price": "9", "cost": "9",
+        "currency": "EUR",
+    }  # fmt: skip
+    book(line(acme, at=at(0, 0, 1), currency="EUR", charges=[fee], cost=Decimal(9)))
+
+    body = ask("owner", "admin/analytics/cost", start=at(0, 0, 1).isoformat(), end=at(0, 0, 3).isoformat())
+
+    assert "currencies_mixed" in codes(body)
 
 
 # ---- performance ---------------------------------------------------------------------------------------------------
@@ -318,7 +411,7 @@ def test_every_error_type_has_a_meaning() -> None:
         ("get", "admin/token-usage", 11),
         ("get", "admin/dashboard", 13),
         ("get", "admin/provider-health", 13),
-        ("post", "admin/analytics/cost", 17),
+        ("post", "admin/analytics/cost", 18),
         ("post", "admin/analytics/performance", 13),
     ],
 )
