@@ -101,7 +101,7 @@ class UsageRecordDetailSerializer(UsageRecordSerializer):
         fields: Any = (*UsageRecordSerializer.Meta.fields, "total_cost", "lines")
 
 
-class RateSerializer(serializers.Serializer):
+class ChargeRateSerializer(serializers.Serializer):
     """Which price that is. `kind`: list, own (a price or discount of one's own), commitment, file (the cost came with
     an import) or unknown. `contract`: id of the own price or of the commitment."""
 
@@ -120,7 +120,7 @@ class ExplainedChargeSerializer(ChargeSerializer):
 
     rate = serializers.SerializerMethodField()
 
-    @extend_schema_field(RateSerializer)
+    @extend_schema_field(ChargeRateSerializer)
     def get_rate(self, charge: dict[str, Any]) -> dict[str, Any]:
         found = rate_of(charge)
         return {**asdict(found), "words": found.words()}
