@@ -211,6 +211,7 @@ SPECTACULAR_SETTINGS = {
         "LineStatusEnum": "gateway.choices.LineStatus",
         "JobStatusEnum": "gateway.choices.JobStatus",
         "ReportPeriodEnum": "analytics.reports.models.Period",
+        "BudgetPeriodEnum": "costs.choices.BudgetPeriod",
         "RouteStrategyEnum": "gateway.choices.RouteStrategy",
         "CircuitEnum": "gateway.dataplane.breaker.STATES",
         "IdentityEnum": "gateway.dataplane.routing.policy.IDENTITIES",

@@ -115,8 +115,45 @@ FIXED = (
 )  # fmt: skip
 
 
+class ThresholdsField(forms.CharField):
+    """Thresholds of a budget as people write them: `80, 100, 100 forecast`."""
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return ", ".join(f"{one['percent']:g}{' forecast' if one['basis'] == 'forecast' else ''}" for one in value)
+
+    def to_python(self, value: Any) -> Any:
+        """Raises ValidationError."""
+        found: list[dict[str, Any]] = []
+        for part in (value or "").strip().strip("[]").replace(";", ",").split(","):
+            words = part.replace("%", " ").split()
+            if words:
+                found.append(self._one(words))
+        return found
+
+    def _one(self, words: list[str]) -> dict[str, Any]:
+        try:
+            percent = float(words[0])
+        except ValueError:
+            percent = 0.0
+        basis = " ".join(words[1:]).lower() or "actual"
+        if not 0 < percent <= 1000 or basis not in ("actual", "forecast"):
+            raise forms.ValidationError(f"{' '.join(words)!r} is no threshold; write 80, or 100 forecast.")
+        return {"percent": percent, "basis": basis}
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool((initial or []) != self.to_python(data))
+
+
 class BudgetForm(forms.ModelForm):
     """Currency and time zone default to the organization's."""
+
+    alert_thresholds = ThresholdsField(
+        required=False, max_length=300,
+        help_text="Percent of the amount at which people are told, with commas between them; “100 forecast” looks at "
+        "what is expected by the end of the period. Empty: 80, 100, 100 forecast.",
+    )  # fmt: skip
 
     class Meta:
         model = Budget

@@ -60,7 +60,7 @@ def _budgets(rule: AlertRule) -> Any:
 def _readings(budget: Budget, usage: Usage, now: datetime) -> Iterator[Reading]:
     about = f"{budget.name}{f', {usage.subject}' if usage.subject else ''}"
     for threshold in budget.alert_thresholds or DEFAULT_THRESHOLDS:
-        percent, basis = Decimal(str(threshold["percent"])), threshold["basis"]
+        percent, basis = Decimal(str(threshold["percent"])), str(threshold["basis"])
         label = f"{about}, {percent:f} %{' by its end' if basis == FORECAST else ''}"
         spent = _expected(usage, now) if basis == FORECAST else usage.spent
         subject = _subject(budget, usage, basis, percent)

@@ -430,9 +430,9 @@ from costs.recommendations.models import Recommendation, RecommendationState, Sa
 from costs.units.models import UnitMetric, UnitValue  # noqa: E402
 
 __all__ = [
-    "AllocationRule", "Budget", "BudgetCounter", "BudgetLease", "Commitment", "CostCenter", "DirectCenter",
-    "DriftPolicy", "ExchangeRate", "Invoice", "InvoiceCell", "InvoiceChunk", "InvoiceLine", "InvoiceState",
-    "PriceOverride", "PriceRate", "PriceReview", "PriceSetting", "PriceSnapshot", "Recommendation",
+    "AllocationRule", "Budget", "BudgetCounter", "BudgetForecast", "BudgetLease", "Commitment", "CostCenter",
+    "DirectCenter", "DriftPolicy", "ExchangeRate", "Invoice", "InvoiceCell", "InvoiceChunk", "InvoiceLine",
+    "InvoiceState", "PriceOverride", "PriceRate", "PriceReview", "PriceSetting", "PriceSnapshot", "Recommendation",
     "RecommendationState", "RepricingRun", "SavingsSearch", "Statement", "StatementCorrection", "StatementItem",
     "StatementStatus", "UnitMetric", "UnitValue", "UnpricedPolicy",
 ]  # fmt: skip

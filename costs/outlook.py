@@ -113,8 +113,9 @@ def _expected(row: BudgetForecast, zone: str) -> Expected:
     if not row.mean:
         return Expected(None, row.note, False)
     where, starts = windows.zone(zone), [row.origin_at]
+    grain: Grain = "hour" if row.grain == "hour" else "day"
     for _ in row.mean:
-        starts.append(windows.following(starts[-1], row.grain, where))
+        starts.append(windows.following(starts[-1], grain, where))
     ahead = Ahead(starts, np.asarray(row.mean, dtype=np.float64), row.half_width)
     return Expected(ahead, "", row.low_confidence)
 

@@ -1,41 +1,21 @@
-"""What a budget would have done: would this cost pass now, who would have been refused in a past month. Reads only."""
+"""Would a call of this cost pass now? Reads only."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
 from django.db.models import Sum
 
-from costs.budgets.periods import PeriodRule
-from costs.budgets.scopes import SUBJECTS
-from costs.choices import BudgetPeriod
 from costs.models import Budget, BudgetCounter
 from costs.usage import ZERO, Usage, blocks, usage_of_subjects
 from gateway.choices import LimitScope
-from gateway.ledger.schema import TABLE
 from gateway.models import KeySpend, Organization, VirtualKey
-from gateway.scopes import each_of, is_each
-
-MAX_LINES = 200_000
-MAX_ROWS = 100
-CHUNK = 5_000
-_LINES = """
-FROM {table} l WHERE l.organization = %(organization)s AND l.started_at >= %(start)s AND l.started_at < %(end)s
-  AND l.cost <> 0 AND l.currency = %(currency)s AND {subject} IS NOT NULL AND (%(each)s OR {subject} = %(value)s)
-"""
-REPLAY_SQL = f"""
-SELECT CASE WHEN %(each)s THEN {{subject}} ELSE '' END, l.started_at, l.cost, l.request_id, l.kind <> 'attempt',
-  l.project, l.api_key, l."user" {_LINES} ORDER BY l.started_at, l.id LIMIT %(limit)s
-"""
-BEFORE_SQL = f"SELECT CASE WHEN %(each)s THEN {{subject}} ELSE '' END, sum(l.cost) {_LINES} GROUP BY 1"
+from gateway.scopes import each_of
 
 
-# ---- now -----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Applied:
     """A budget that a call falls under. `budget` None: the key's own. `fits`: what is settled leaves room for the cost;
@@ -127,123 +107,3 @@ def subjects_of(
     found[LimitScope.END_USER.value] = [end_user] if end_user else []
     found[LimitScope.MODEL.value] = [model] if model else []
     return found
-
-
-# ---- then ----------------------------------------------------------------------------------------------------------
-@dataclass(slots=True)
-class Refused:
-    """Who would have been refused: calls of one key (or imported ones of one project) under one subject."""
-
-    subject: str
-    project: UUID
-    api_key: UUID | None
-    user: UUID | None
-    first_at: datetime
-    requests: int = 0
-    cost: Decimal = ZERO
-
-
-@dataclass(slots=True)
-class Simulation:
-    """A replay of the lines of `[start, end)` against `amount`. `replayed_to` is before `end` when there were more than
-    `MAX_LINES` lines; the figures are about the part before it."""
-
-    budget: Budget
-    amount: Decimal
-    start: datetime
-    end: datetime
-    replayed_to: datetime
-    lines: int = 0
-    cost: Decimal = ZERO
-    blocked_requests: int = 0
-    blocked_cost: Decimal = ZERO
-    refused: list[Refused] = field(default_factory=list)
-
-    @property
-    def is_complete(self) -> bool:
-        return self.replayed_to == self.end
-
-
-def simulate_budget(*, budget: Budget, amount: Decimal, start: datetime, end: datetime) -> Simulation:
-    """Who would have been refused in `[start, end)`, had the budget been hard with `amount`.
-
-    A call is refused when what was let through in its period before it, and its own cost, exceed the amount; what is
-    refused does not count. Calls are taken one after the other with the cost that they had, without holds and without
-    roll-over. What the period had cost before `start` counts as let through. Two queries, at most `MAX_LINES` lines.
-    """
-    found = Simulation(budget, amount, start, end, end)
-    with transaction.atomic():  # the server-side cursor
-        replay = _Replay(found, _spent_before(budget, start))
-        for number, row in enumerate(_rows(budget, start, end)):
-            if number == MAX_LINES:
-                found.replayed_to = row[1]
-                break
-            replay.take(*row)
-    found.refused = sorted(replay.refused.values(), key=lambda one: one.cost, reverse=True)[:MAX_ROWS]
-    return found
-
-
-def last_month(budget: Budget, at: datetime) -> tuple[datetime, datetime]:
-    """The calendar month before the one that holds `at`, in the budget's time zone."""
-    months = PeriodRule(BudgetPeriod.MONTH, budget.timezone)
-    end, _ = months.window(at)
-    return months.window(end - timedelta(microseconds=1))[0], end
-
-
-class _Replay:
-    """Lines in time order against one amount, per subject and period."""
-
-    def __init__(self, found: Simulation, before: dict[str, Decimal]) -> None:
-        self.found = found
-        self.refused: dict[tuple[str, UUID, UUID | None], Refused] = {}
-        self._rule = found.budget.rule
-        self._window = self._rule.window(found.start)
-        self._spent = {subject: min(cost, found.amount) for subject, cost in before.items()}
-        self._blocked: set[str] = set()
-
-    def take(
-        self, subject: str, at: datetime, cost: Decimal, request: str, is_given: bool, project: UUID,
-        api_key: UUID | None, user: UUID | None,
-    ) -> None:  # fmt: skip
-        """`is_given`: an adjustment, which no budget refuses. Every attempt of a refused request is refused."""
-        if at >= self._window[1]:
-            self._window, self._spent = self._rule.window(at), {}
-        found, spent = self.found, self._spent.get(subject, ZERO)
-        found.lines += 1
-        found.cost += cost
-        key = f"{subject}\n{request}"
-        if is_given or (key not in self._blocked and spent + cost <= found.amount):
-            self._spent[subject] = spent + cost
-            return
-        who = self.refused.setdefault((subject, project, api_key), Refused(subject, project, api_key, user, at))
-        if key not in self._blocked:
-            self._blocked.add(key)
-            who.requests += 1
-            found.blocked_requests += 1
-        who.cost += cost
-        found.blocked_cost += cost
-
-
-def _rows(budget: Budget, start: datetime, end: datetime) -> Iterator[tuple[Any, ...]]:
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(*_statement(REPLAY_SQL, budget, start, end))
-        yield from chain.from_iterable(iter(lambda: cursor.fetchmany(CHUNK), []))
-
-
-def _spent_before(budget: Budget, start: datetime) -> dict[str, Decimal]:
-    """What the period that holds `start` had cost by then, by subject."""
-    first, _ = budget.rule.window(start)
-    if first == start:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(*_statement(BEFORE_SQL, budget, first, start))
-        return dict(cursor.fetchall())
-
-
-def _statement(statement: str, budget: Budget, start: datetime, end: datetime) -> tuple[str, dict[str, Any]]:
-    value = budget.scope_value
-    parameters = {
-        "organization": budget.organization_id, "currency": budget.currency, "each": is_each(value), "value": value,
-        "tag": value.partition("=")[0], "start": start, "end": end, "limit": MAX_LINES + 1,
-    }  # fmt: skip
-    return statement.format(subject=SUBJECTS[budget.scope], table=TABLE), parameters

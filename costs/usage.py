@@ -184,15 +184,15 @@ def _heading(
     if ahead is None or not ahead.starts[0] <= at < ahead.end or (end != END and ahead.end < end):
         reason = TOO_FAR if end != END and end - at > outlook.REACH else known.note or NO_FORECAST
         return *pace(spent, limit, start, end, at), Outlook(PACE, reason)
-    whole: list[Decimal | None] = [None, None, None]
+    expected = lower = upper = None
     if end != END:
         rest = ahead.rest(at, end)
-        whole = [spent + _money(part) for part in (rest.mean, rest.lower, rest.upper)]
+        expected, lower, upper = (spent + _money(part) for part in (rest.mean, rest.lower, rest.upper))
     found: list[datetime | None] = [None, None, None]
     if spent < limit:
         found = [when if when and when < end else None for when in ahead.reaches(float(limit - spent), at)]
     note = USED_UP if spent >= limit else "" if found[0] else EXPECTED_TO_LAST if end != END else BEYOND
-    return found[0], note, Outlook(FORECAST, "", known.low_confidence, *found[1:], *whole)
+    return found[0], note, Outlook(FORECAST, "", known.low_confidence, found[1], found[2], expected, lower, upper)
 
 
 def _money(value: float) -> Decimal:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 
+from analytics.alerts.machine import FIXED
 from analytics.alerts.metric import MetricSource
-from analytics.alerts.models import AlertRule, Baseline, Comparison, NoData, Severity
+from analytics.alerts.models import AlertRule, Baseline, ChannelKind, Comparison, NoData, Severity
 from analytics.alerts.services import MEASURED
 from analytics.alerts.sources import sources
 from analytics.console.measures import measure_choices
@@ -24,11 +27,14 @@ OF_SOME = {
     **dict.fromkeys(("baseline", "window_minutes", "minimum_requests"), "of-metrics"),
 }
 """Field → class under which the page shows it with sources that have a measure, or with metrics, alone."""
+WEEKDAYS = tuple(enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), 1))
+LOCAL = "%Y-%m-%dT%H:%M"
 REPEATS = ((0, "Never"), (60, "Every hour"), (240, "Every 4 hours"), (1_440, "Every day"))
 
 
 class RuleForm(forms.Form):
-    """What is watched, when it fires, who is told."""
+    """What is watched, when it fires, who is told, and when nobody is. Of weekly and of fixed mutes the form has the
+    first; further ones stay as they are."""
 
     name = forms.CharField(max_length=120, help_text="Stands in the subject of mails.")
     source = forms.ChoiceField(label="Watches")
@@ -66,6 +72,27 @@ class RuleForm(forms.Form):
         label="Signed webhook", required=False, max_length=2_000,
         help_text="URL; its signing secret is shown once after saving.",
     )  # fmt: skip
+    owners = forms.BooleanField(
+        label="Tell the owners", required=False, help_text="By e-mail, whoever owns the organization when it happens."
+    )
+    mute_days = forms.TypedMultipleChoiceField(
+        choices=WEEKDAYS, coerce=int, label="Muted every", required=False, widget=forms.CheckboxSelectMultiple
+    )
+    mute_start = forms.TimeField(
+        label="From", required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text="In the rule's time zone.",
+    )  # fmt: skip
+    mute_end = forms.TimeField(
+        label="To", required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text="Before the start: on the next day.",
+    )  # fmt: skip
+    mute_from = forms.DateTimeField(
+        label="Muted once from", required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=LOCAL),
+    )  # fmt: skip
+    mute_to = forms.DateTimeField(
+        label="Until", required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=LOCAL)
+    )
     keep = forms.MultipleChoiceField(
         label="Channels it has", required=False, widget=forms.CheckboxSelectMultiple, help_text="Untick to remove."
     )
@@ -80,6 +107,8 @@ class RuleForm(forms.Form):
         self.fields["measure"].required = self.fields["threshold"].required = self._is_measured(rule)
         chosen = {name: source.label for name, source in sources().items()}
         self.fields["source"].choices = list(chosen.items())  # type: ignore[attr-defined]
+        self._zone = ZoneInfo(organization.reporting_timezone if rule is None else rule.timezone)
+        self._mutes = [] if rule is None else rule.mute_windows
         if rule is None:
             self.fields["about"].choices = list(_scopes(organization, user))  # type: ignore[attr-defined]
             del self.fields["keep"]
@@ -89,12 +118,50 @@ class RuleForm(forms.Form):
         self.fields["keep"].choices = [(str(one.pk), str(one)) for one in live]  # type: ignore[attr-defined]
         self.initial = {name: getattr(rule, name) for name in self.fields if hasattr(rule, name)}
         self.initial["keep"] = [str(channel.pk) for channel in live]
+        self.initial |= self._muted()
+        if any(channel.kind == ChannelKind.OWNERS for channel in live):
+            del self.fields["owners"]
         if rule.window_minutes not in dict(WINDOWS):
             minutes = (rule.window_minutes, f"{rule.window_minutes} minutes")
             self.fields["window_minutes"].choices = (*WINDOWS, minutes)  # type: ignore[attr-defined]
         if rule.repeat_minutes not in dict(REPEATS):
             again = (rule.repeat_minutes, f"Every {rule.repeat_minutes} minutes")
             self.fields["repeat_minutes"].choices = (*REPEATS, again)  # type: ignore[attr-defined]
+
+    def _muted(self) -> dict[str, Any]:
+        """Initial values of the first weekly and the first fixed mute."""
+        found: dict[str, Any] = {}
+        for window in reversed(self._mutes):
+            if FIXED[0] in window:
+                start, end = (datetime.fromisoformat(window[name]).astimezone(self._zone) for name in FIXED)
+                found |= {"mute_from": start.strftime(LOCAL), "mute_to": end.strftime(LOCAL)}
+            else:
+                found |= {"mute_days": window["weekdays"], "mute_start": window["start"], "mute_end": window["end"]}
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        weekly = [bool(data.get("mute_days")), data.get("mute_start") is not None, data.get("mute_end") is not None]
+        if any(weekly) and not all(weekly) and not {"mute_start", "mute_end"} & self.errors.keys():
+            self.add_error("mute_days", "A weekly mute has days, a start and an end.")
+        start, end = data.get("mute_from"), data.get("mute_to")
+        if (start is None) != (end is None) and not {"mute_from", "mute_to"} & self.errors.keys():
+            self.add_error("mute_from", "A single mute has a start and an end.")
+        elif start is not None and end is not None and start >= end:
+            self.add_error("mute_to", "It ends after it starts.")
+        return data
+
+    def _mute_windows(self) -> list[dict[str, Any]]:
+        data, found = self.cleaned_data, []
+        if data["mute_days"]:
+            start, end = (f"{data[name]:%H:%M}" for name in ("mute_start", "mute_end"))
+            found.append({"weekdays": sorted(data["mute_days"]), "start": start, "end": end})
+        if data["mute_from"]:
+            moments = (data[name].replace(tzinfo=self._zone).isoformat() for name in ("mute_from", "mute_to"))
+            found.append(dict(zip(FIXED, moments, strict=True)))
+        fixed = [window for window in self._mutes if FIXED[0] in window]
+        weekly = [window for window in self._mutes if FIXED[0] not in window]
+        return [*found, *weekly[1:], *fixed[1:]]
 
     def _is_measured(self, rule: AlertRule | None) -> bool:
         stored = MetricSource.name if rule is None else rule.source
@@ -112,7 +179,11 @@ class RuleForm(forms.Form):
 
     def told(self) -> list[tuple[forms.BoundField, str]]:
         """Fields of the last: who is told."""
-        return self._part("keep", "emails", "slack", "webhook", "repeat_minutes")
+        return self._part("keep", "owners", "emails", "slack", "webhook", "repeat_minutes")
+
+    def muted(self) -> list[tuple[forms.BoundField, str]]:
+        """When nobody is told."""
+        return self._part("mute_days", "mute_start", "mute_end", "mute_from", "mute_to")
 
     def _part(self, *names: str) -> list[tuple[forms.BoundField, str]]:
         """Fields with the class of `OF_SOME`, empty where every source uses them."""
@@ -124,7 +195,7 @@ class RuleForm(forms.Form):
             "name", "source", "measure", "comparison", "threshold", "baseline", "window_minutes", "minimum_requests",
             "severity", "after", "repeat_minutes", "no_data", "is_enabled",
         )  # fmt: skip
-        chosen = {name: self.cleaned_data[name] for name in names}
+        chosen = {name: self.cleaned_data[name] for name in names} | {"mute_windows": self._mute_windows()}
         return chosen if self.is_metric() else {**chosen, "baseline": Baseline.STATIC}
 
     def scope(self) -> dict[str, str]:
@@ -135,6 +206,8 @@ class RuleForm(forms.Form):
         data = self.cleaned_data
         found = [{"id": key} for key in data.get("keep", ())]
         found += [{"kind": "email", "target": line.strip()} for line in data["emails"].splitlines() if line.strip()]
+        if data.get("owners"):
+            found.append({"kind": ChannelKind.OWNERS.value})
         return found + [{"kind": kind, "target": data[kind]} for kind in ("slack", "webhook") if data[kind]]
 
     def is_metric(self) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -19,11 +20,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from analytics.alerts import services
 from analytics.alerts.evaluation import is_muted_at
 from analytics.alerts.forecast import ForecastSource
+from analytics.alerts.machine import FIXED
 from analytics.alerts.metric import MetricSource, shown
 from analytics.alerts.models import AlertEvent, AlertRule, AlertState, Baseline
 from analytics.alerts.openings import open_alerts
 from analytics.alerts.sources import find
-from analytics.console.alertforms import REPEATS, WINDOWS, RuleForm
+from analytics.console.alertforms import REPEATS, WEEKDAYS, WINDOWS, RuleForm
 from analytics.metrics import MEASURES
 from gateway.api import ownership
 from gateway.api.organization import access_of_organization
@@ -247,8 +249,17 @@ def _condition(rule: AlertRule, currency: str) -> str:
     return f"{MEASURES[rule.measure].label} over {span} is {rule.get_comparison_display()} {limit}"
 
 
+def _mute(window: Mapping[str, Any], zone: str) -> str:
+    """`Sat, Sun 22:00 to 06:00`, `2026-12-24 12:00 to 2026-12-27 00:00`."""
+    if FIXED[0] in window:
+        moments = (datetime.fromisoformat(window[name]).astimezone(ZoneInfo(zone)) for name in FIXED)
+        return " to ".join(f"{at:%Y-%m-%d %H:%M}" for at in moments)
+    days = ", ".join(dict(WEEKDAYS)[day] for day in window["weekdays"])
+    return f"{days} {window['start']} to {window['end']}"
+
+
 def _pairs(rule: AlertRule, row: Row) -> list[Pair]:
-    muted = [f"{','.join(map(str, one['weekdays']))} {one['start']} to {one['end']}" for one in rule.mute_windows]
+    muted = [_mute(window, rule.timezone) for window in rule.mute_windows]
     if rule.muted_until and rule.muted_until > timezone.now():
         muted.append(f"until {rule.muted_until:%Y-%m-%d %H:%M} UTC")
     filters = [f"{item['dimension']} {item['op']} {', '.join(map(str, item['values']))}" for item in rule.filters]

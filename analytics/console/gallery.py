@@ -51,6 +51,7 @@ def components(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
             Sample("Python", 'client = OpenAI(base_url="https://gateway.example.com/v1", api_key="gw-…")'),
         ],
         "card": _card(),
+        "marks": (0.5, 0.8),
         "rows": [(f"project-{number:02}", number * 1234, f"${number * 12.5:,.2f}") for number in range(1, 41)],
     }
     return render(request, "console/components.html", {**site.each_context(request), **context})

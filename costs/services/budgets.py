@@ -90,7 +90,38 @@ def create_budget(
     fiscal_days: int | None = None,
     **options: Unpack[BudgetOptions],
 ) -> Budget:
-    """Make a budget and count what the running period has cost already. Raises `Invalid`.
+    """Make a budget and count what the running period has cost already. Raises `Invalid`."""
+    budget = draft_budget(
+        organization=organization, name=name, scope=scope, amount=amount, scope_value=scope_value, currency=currency,
+        period=period, timezone_name=timezone_name, anchor_on=anchor_on, fiscal_months=fiscal_months,
+        fiscal_days=fiscal_days, **options,
+    )  # fmt: skip
+    budget.created_by_id = getattr(actor, "pk", None) if not isinstance(actor, VirtualKey) else None
+    start, end = budget.rule.window(timezone.now())
+    budget.tracked_from = start
+    _lock_bookings()
+    budget.save(force_insert=True)
+    _count(budget, start, end)
+    audit.record(organization=organization, actor=actor, verb="budget.create", target=budget, after=_values(budget))
+    return budget
+
+
+def draft_budget(
+    *,
+    organization: Organization,
+    name: str,
+    scope: str,
+    amount: Decimal,
+    scope_value: str = "",
+    currency: str = "",
+    period: str = BudgetPeriod.MONTH,
+    timezone_name: str = "",
+    anchor_on: date | None = None,
+    fiscal_months: int | None = None,
+    fiscal_days: int | None = None,
+    **options: Unpack[BudgetOptions],
+) -> Budget:
+    """A budget that is checked and not stored. Raises `Invalid`.
 
     `scope_value`: see `Budget`; empty for the organization itself. Currency and time zone default to the
     organization's.
@@ -109,16 +140,9 @@ def create_budget(
         anchor_on=anchor_on,
         fiscal_months=fiscal_months,
         fiscal_days=fiscal_days,
-        created_by_id=getattr(actor, "pk", None) if not isinstance(actor, VirtualKey) else None,
     )
     _fill(budget, options)
     _check(budget)
-    start, end = budget.rule.window(timezone.now())
-    budget.tracked_from = start
-    _lock_bookings()
-    budget.save(force_insert=True)
-    _count(budget, start, end)
-    audit.record(organization=organization, actor=actor, verb="budget.create", target=budget, after=_values(budget))
     return budget
 
 

@@ -139,8 +139,53 @@ def test_the_form_stands_in_parts_and_leads_back(company: Company, sign_in: Sign
 
     page = alice.get(f"{PAGE}{rule.pk}/edit/").content.decode()
 
-    assert re.findall(r'form-about"><h2>([^<]+)', page) == ["Rule", "When it fires", "Who is told"]
+    assert re.findall(r'form-about"><h2>([^<]+)', page) == [
+        "Rule", "When it fires", "Who is told", "When nobody is told",
+    ]  # fmt: skip
     shown = set(re.findall(r'name="(\w+)"', page)) - {"viewport", "robots", "csrfmiddlewaretoken"}
     assert {*FORM, "slack", "webhook", "keep"} - {"about"} <= shown
     assert f'<a href="{PAGE}">Alerts</a>' in page
     assert f'<a href="{PAGE}{rule.pk}/">Dear</a>' in page
+
+
+def test_mutes_and_owners_by_the_form(company: Company, sign_in: SignIn) -> None:
+    alice = sign_in("alice")
+    weekly = {"mute_days": ["6", "7"], "mute_start": "22:00", "mute_end": "06:00"}
+    once = {"mute_from": "2026-12-24T12:00", "mute_to": "2026-12-27T00:00"}
+    organization = company.organization
+    organization.reporting_timezone = "Europe/Vienna"
+    organization.save()
+
+    alice.post(f"{PAGE}add/", FORM | weekly | once | {"emails": "", "owners": "on"})
+
+    rule = AlertRule.objects.get()
+    stored = [
+        {"weekdays": [6, 7], "start": "22:00", "end": "06:00"},
+        {"starts_at": "2026-12-24T12:00:00+01:00", "ends_at": "2026-12-27T00:00:00+01:00"},
+    ]
+    assert rule.mute_windows == stored
+    (channel,) = rule.channels.all()
+    assert (channel.kind, channel.shown) == ("owners", "owners of the organization")
+    page = said(alice, f"{PAGE}{rule.pk}/")
+    assert "Sat, Sun 22:00 to 06:00; 2026-12-24 12:00 to 2026-12-27 00:00" in page
+    rule.mute_windows = [*stored, {"weekdays": [1], "start": "01:00", "end": "02:00"}]  # by the API
+    rule.save()
+    form = alice.get(f"{PAGE}{rule.pk}/edit/").content.decode()
+    assert 'value="2026-12-24T12:00"' in form
+    assert 'name="owners"' not in form  # it has them
+    alice.post(f"{PAGE}{rule.pk}/edit/", FORM | once | {"emails": "", "keep": [str(channel.pk)]})
+    rule.refresh_from_db()
+    assert rule.mute_windows == [stored[1], {"weekdays": [1], "start": "01:00", "end": "02:00"}]
+
+
+def test_half_a_mute_is_a_fault(company: Company, sign_in: SignIn) -> None:
+    alice = sign_in("alice")
+
+    weekly = alice.post(f"{PAGE}add/", FORM | {"mute_days": ["6"], "mute_start": "22:00"})
+    once = alice.post(f"{PAGE}add/", FORM | {"mute_from": "2026-12-24T12:00"})
+    backwards = alice.post(f"{PAGE}add/", FORM | {"mute_from": "2026-12-24T12:00", "mute_to": "2026-12-24T12:00"})
+
+    assert "A weekly mute has days, a start and an end." in weekly.content.decode()
+    assert "A single mute has a start and an end." in once.content.decode()
+    assert "It ends after it starts." in backwards.content.decode()
+    assert AlertRule.objects.count() == 0

@@ -1,12 +1,16 @@
 """Budgets in the console and its model admin: what the page says, to whom, at what cost; writing through services."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
+from time_machine import TimeMachineFixture
 
-from costs.models import Budget, BudgetCounter
+from analytics.alerts.defaults import create_defaults
+from costs.models import Budget, BudgetCounter, BudgetForecast
 from costs.services.budgets import create_budget
 from gateway.models import AuditEvent
 from tests.console.company import Company
@@ -34,7 +38,7 @@ def test_the_page_shows_what_is_spent_held_and_left(company: Company, sign_in: S
     text = sign_in("alice").get(URL).content.decode()
 
     assert "$8.50 of $10.00" in text
-    assert (text.count("$0.75"), text.count("bar-warn")) == (2, 1)  # held, and what remains
+    assert (text.count("$0.75"), text.count("bar-warn")) == (4, 1)  # held, what remains, and binds the two others
     assert "Nothing has been spent in this period." in text
     assert [word for word in ("Hard", "Shadow", "Soft") if f">{word}</span>" in text] == ["Hard", "Shadow", "Soft"]
     assert "Each end user" in text
@@ -71,7 +75,7 @@ def test_the_page_costs_the_same_for_many(
         make(company, name=str(number), scope="team", scope_value=str(team.pk), rolls_over=number % 2 == 0)
     alice = sign_in("alice")
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(20):
         assert "Team Support" in alice.get(URL).content.decode()
 
 
@@ -96,6 +100,68 @@ def test_model_admin_makes_changes_and_ends_through_services(company: Company, s
     assert (budget.amount, budget.currency, budget.archived_at is None) == (75, "USD", False)
     verbs = AuditEvent.objects.filter(verb__startswith="budget.").order_by("id").values_list("verb", flat=True)
     assert list(verbs) == ["budget.create", "budget.update", "budget.archive"]
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("80, 100 forecast", [{"percent": 80.0, "basis": "actual"}, {"percent": 100.0, "basis": "forecast"}]),
+        ("50 %; 99.5 % actual", [{"percent": 50.0, "basis": "actual"}, {"percent": 99.5, "basis": "actual"}]),
+        ("", []),
+    ],
+)
+def test_thresholds_are_written_as_people_do(
+    company: Company, sign_in: SignIn, text: str, stored: list[dict[str, Any]]
+) -> None:
+    own = {"organization": str(company.organization.pk)}
+
+    sign_in("alice").post(reverse("admin:costs_budget_add"), form(**own, alert_thresholds=text))
+
+    budget = Budget.objects.get()
+    assert budget.alert_thresholds == stored
+    page = sign_in("alice").get(reverse("admin:costs_budget_change", args=[budget.pk])).content.decode()
+    written = {"80, 100 forecast": "80, 100 forecast", "50 %; 99.5 % actual": "50, 99.5", "": ""}[text]
+    assert (f'value="{written}"' in page) == bool(written)
+
+
+@pytest.mark.parametrize("text", ["eighty", "0", "1001", "80 maybe"])
+def test_thresholds_that_make_no_sense_are_refused(company: Company, sign_in: SignIn, text: str) -> None:
+    own = {"organization": str(company.organization.pk)}
+
+    answer = sign_in("alice").post(reverse("admin:costs_budget_add"), form(**own, alert_thresholds=text))
+
+    assert "is no threshold; write 80, or 100 forecast." in answer.content.decode()
+    assert Budget.objects.count() == 0
+
+
+def test_the_page_shows_forecast_interval_thresholds_and_what_binds(
+    company: Company, sign_in: SignIn, time_machine: TimeMachineFixture
+) -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    time_machine.move_to(now, tick=False)
+    whole = make(company, name="Whole company", amount=Decimal(90), timezone_name="UTC")
+    team = make(
+        company, name="Support", scope="team", scope_value=str(company.teams["support"].pk), amount=Decimal(100),
+        alert_thresholds=[{"percent": 80, "basis": "actual"}, {"percent": 120, "basis": "forecast"}],
+        timezone_name="UTC",
+    )  # fmt: skip
+    BudgetForecast.objects.create(
+        budget=team, grain="day", origin_at=now.replace(hour=0), mean=[4.0] * 16, half_width=8.0, made_at=now
+    )
+    BudgetCounter.objects.filter(budget_id=team.pk).update(spent=Decimal(80))
+    BudgetCounter.objects.filter(budget_id=whole.pk).update(spent=Decimal(85))
+
+    text = sign_in("alice").get(URL).content.decode()
+
+    assert "$122.00 expected ($115.52 to $128.48)" in text
+    assert "2026-11-24 to 2026-11-26" in text
+    assert (text.count('class="meter-mark" style="left:80.00%"'), text.count("meter-mark")) == (1, 1)
+    assert "under Whole company" in text
+    assert "Whole company binds: $5.00 left" in text
+    assert "The team budget under Whole company is 100.00 USD, more than its 90.00." in text
+    assert "No alert rule watches the thresholds of budgets." in text
+    create_defaults(organization=company.organization, actor=None)
+    assert "No alert rule watches" not in sign_in("alice").get(URL).content.decode()
 
 
 def test_model_admin_names_what_a_budget_is_about(company: Company, sign_in: SignIn) -> None:

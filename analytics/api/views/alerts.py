@@ -49,8 +49,9 @@ class AlertViewSet(ReadableResource):
         """Change a rule. `channels` are replaced as a whole; those given by `id` stay. What it is about stays: another
         `scope` or `scope_value` is refused with 400 `scope_fixed`."""
         rule = self._writable()
+        given: Any = request.data
         for name in ("scope", "scope_value"):
-            if name in request.data and request.data[name] != getattr(rule, name):
+            if isinstance(given, dict) and given.get(name, getattr(rule, name)) != getattr(rule, name):
                 raise Invalid("scope_fixed", "What a rule is about stays; make another rule.", field=name)
         fields = self.validated(AlertRuleSerializer, rule)
         return self._made(services.update_rule(rule=rule, actor=self.actor, **fields), 200)

@@ -8,8 +8,8 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from costs.models import Budget, BudgetCounter
+from costs.replay import last_month, simulate_budget
 from costs.services.budgets import create_budget
-from costs.trial import last_month, simulate_budget
 from costs.usage import LASTS, NO_PACE, NOTHING_SPENT, USED_UP, pace
 from gateway.models import AuditEvent
 from tests import factories
@@ -109,7 +109,7 @@ def test_the_list_of_usage_costs_the_same_for_many(
         make(acme, name=str(number), rolls_over=number % 2 == 0)
     admin = caller("admin")
 
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(12):
         answer = admin.get(f"{URL}/usage").json()
 
     assert answer["count"] == 12
@@ -168,7 +168,7 @@ def test_a_check_tells_a_developer_nothing_of_budgets_out_of_sight(
 
 def test_a_replay_refuses_what_no_longer_fits(acme: factories.Acme, caller: Caller) -> None:
     budget = make(acme, scope="team", scope_value=str(acme.search.pk), amount=Decimal(10))
-    start, _ = last_month(budget, datetime.now(UTC))
+    start, _ = last_month(budget.timezone, datetime.now(UTC))
     costs = ("6", "5", "4", "0.5")  # 6 passes, 5 does not, 4 passes, 0.5 does not
     lines = [
         factories.line(acme, cost=cost, at=start + timedelta(days=3, hours=hour)) for hour, cost in enumerate(costs)
@@ -194,7 +194,7 @@ def test_a_replay_refuses_what_no_longer_fits(acme: factories.Acme, caller: Call
 
 def test_a_replay_begins_anew_with_the_period_and_counts_each_for_itself(acme: factories.Acme) -> None:
     budget = make(acme, scope="end_user", scope_value="*", period="day", amount=Decimal(1))
-    start, end = last_month(budget, datetime.now(UTC))
+    start, end = last_month(budget.timezone, datetime.now(UTC))
     at = [start + timedelta(hours=hours) for hours in (1, 2, 3, 25)]
     calls = (("ann", "1"), ("ben", "1"), ("ann", "0.1"), ("ann", "1"))
     factories.book_lines(
@@ -221,14 +221,84 @@ def test_a_replay_counts_what_the_period_had_cost_before(acme: factories.Acme) -
 
 def test_a_replay_is_bounded(acme: factories.Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     budget = make(acme, amount=Decimal(0))
-    start, end = last_month(budget, datetime.now(UTC))
+    start, end = last_month(budget.timezone, datetime.now(UTC))
     factories.book_lines(*(factories.line(acme, cost="1", at=start + timedelta(days=day)) for day in range(3)))
-    monkeypatch.setattr("costs.trial.MAX_LINES", 2)
+    monkeypatch.setattr("costs.replay.MAX_LINES", 2)
 
     found = simulate_budget(budget=budget, amount=Decimal(0), start=start, end=end)
 
     assert (found.lines, found.blocked_requests, found.is_complete) == (2, 2, False)
     assert found.replayed_to == start + timedelta(days=2)
+
+
+def test_a_policy_is_replayed_as_a_whole(acme: factories.Acme, caller: Caller) -> None:
+    team = make(acme, name="Team", scope="team", scope_value=str(acme.search.pk), amount=Decimal(10))
+    start, _ = last_month("UTC", datetime.now(UTC))
+    calls = (("ann", "3"), ("ann", "3"), ("ben", "4"), ("ben", "0.5"), ("ben", "0.5"), ("eve", "3"))
+    factories.book_lines(
+        *(
+            factories.line(acme, cost=cost, end_user=who, at=start + timedelta(days=3, hours=hour))
+            for hour, (who, cost) in enumerate(calls)
+        ),
+        factories.line(acme, project=acme.banner, cost="7", at=start + timedelta(days=1)),
+    )
+
+    answer = caller("admin").post(
+        f"{URL}/simulate",
+        {"budgets": [
+            {"budget": str(team.pk), "amount": "8"},
+            {"scope": "end_user", "scope_value": "*", "amount": "5", "period": "month", "timezone": "UTC"},
+        ]},
+    )  # fmt: skip
+
+    # ann: 3 passes, 3 more are over her 5; ben: 4 (7), 0.5 (7.5), 0.5 (8); eve's 3 are over the team's 8
+    assert answer.status_code == 200
+    found = answer.json()
+    assert (found["lines"], found["cost"]) == (6, "14.0000000000")  # the banner is under neither
+    assert (found["blocked_requests"], found["blocked_cost"]) == (2, "6.0000000000")
+    assert [(one["name"], one["budget"], one["amount"], one["blocked_requests"]) for one in found["budgets"]] == [
+        ("end_user *", None, "5.0000000000", 1), ("Team", str(team.pk), "8.0000000000", 1),
+    ]  # fmt: skip
+    bob = str(acme.keys["bob"].pk)
+    assert [(one["name"], one["subject"], one["api_key"], one["first_at"][11:13]) for one in found["refused"]] == [
+        ("end_user *", "ann", bob, "01"), ("Team", "", bob, "05"),
+    ]  # fmt: skip
+
+
+def test_a_replay_without_names_takes_what_is_there(acme: factories.Acme, caller: Caller) -> None:
+    make(acme, name="Hard", amount=Decimal(2))
+    make(acme, name="Shadow", amount=Decimal(1), is_shadow=True, scope="team", scope_value=str(acme.search.pk))
+    make(acme, name="Soft", amount=Decimal(0), enforcement="soft")
+    start, _ = last_month("UTC", datetime.now(UTC))
+    factories.book_lines(factories.line(acme, cost="1.5", at=start + timedelta(days=2)))
+
+    found = caller("admin").post(f"{URL}/simulate", {}).json()
+
+    assert [(one["name"], one["blocked_requests"]) for one in found["budgets"]] == [("Shadow", 1), ("Hard", 0)]
+
+
+@pytest.mark.parametrize(
+    ("role", "one", "status", "code"),
+    [
+        ("manager", {"scope": "organization", "amount": "1"}, 403, "role_required"),
+        ("manager", {"scope": "team", "scope_value": "ads", "amount": "1"}, 400, "scope_value"),
+        ("manager", {"scope": "team", "scope_value": "search", "amount": "1"}, 200, ""),
+        ("manager", {"budget": "whole"}, 400, "budget_not_found"),
+        ("admin", {"scope": "galaxy", "amount": "1"}, 400, "scope_unknown"),
+        ("admin", {"scope": "organization"}, 400, "invalid"),
+        ("developer", {}, 400, "policy_empty"),
+    ],
+)
+def test_a_policy_tells_nothing_out_of_sight(
+    acme: factories.Acme, caller: Caller, role: str, one: dict[str, str], status: int, code: str
+) -> None:
+    whole = make(acme)
+    ids = {"ads": str(acme.ads.pk), "search": str(acme.search.pk), "whole": str(whole.pk)}
+    body = {"budgets": [{name: ids.get(value, value) for name, value in one.items()}] if one else []}
+
+    answer = caller(role).post(f"{URL}/simulate", body)
+
+    assert (answer.status_code, answer.json().get("code", "")) == (status, code)
 
 
 @pytest.mark.parametrize(

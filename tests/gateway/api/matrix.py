@@ -152,6 +152,7 @@ GET    budgets                                  401 200 200 200 200 200 200 200 
 POST   budgets                                  401 403 403 201 201 201 201 403 201 400
 GET    budgets/usage                            401 200 200 200 200 200 200 200 200 200
 POST   budgets/check                            401 200 200 200 200 200 200 403 200 200
+POST   budgets/simulate                         401 400 400 200 200 200 200 403 200 400
 GET    budgets/{budget}                         401 404 200 200 200 200 200 200 200 404
 PATCH  budgets/{budget}                         401 403 403 200 200 200 200 403 200 404
 POST   budgets/{budget}/archive                 401 403 403 200 200 200 200 403 200 404

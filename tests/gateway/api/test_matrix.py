@@ -394,6 +394,7 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         },
         "POST cost/estimate": {"provider": "openai", "model": "gpt-4o", "usage": {"input_tokens": 1000}},
         "POST budgets/check": {"cost": "0.10"},
+        "POST budgets/simulate": {"budgets": [{"scope": "team", "scope_value": str(company.search.pk), "amount": "5"}]},
         "POST usage-records/{request}/scores": {"name": "helpfulness", "source": "review", "score": 0.8},
         "POST admin/analytics/anomalies": {"metrics": ["cost"], "min_score": 0.5},
         "PATCH admin/analytics/anomalies/settings": {"sensitivity": 7},
