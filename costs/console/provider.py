@@ -8,6 +8,7 @@ from costs.console import (
     allocation,
     budgets,
     commitments,
+    invoices,
     keys,
     marks,
     models,
@@ -67,6 +68,16 @@ class CostsConsole(ConsoleProvider):
             recommendations.READERS,
         ),
         Page("what-if/", whatif.what_if_page, "what_if", whatif.READERS),
+        Page("reconciliation/", invoices.invoice_list, "invoices", invoices.READERS),
+        Page("reconciliation/<uuid:invoice_id>/", invoices.invoice_page, "invoice", invoices.READERS),
+        Page(
+            "reconciliation/<uuid:invoice_id>/compare/",
+            invoices.invoice_reconcile,
+            "invoice_reconcile",
+            invoices.READERS,
+        ),
+        Page("reconciliation/<uuid:invoice_id>/delete/", invoices.invoice_delete, "invoice_delete", invoices.READERS),
+        Page("reconciliation/<uuid:invoice_id>/<str:form>/", invoices.invoice_file, "invoice_file", invoices.READERS),
         Page("models/", models.model_list, "models", "gateway.model"),
         Page("models/discover/", models.model_discover, "model_discover", "gateway.model"),
     )
@@ -82,6 +93,7 @@ class CostsConsole(ConsoleProvider):
             also=("admin:recommendation",),
         ),
         NavEntry("What-if", "admin:what_if", "sliders", Section.OVERVIEW, 57),
+        NavEntry("Reconciliation", "admin:invoices", "equal", Section.OVERVIEW, 56, also=("admin:invoice",)),
         NavEntry("Keys", "admin:keys", "key", Section.GATEWAY, 10, also=("admin:gateway_virtualkey_changelist",)),
         NavEntry(
             "Prices",

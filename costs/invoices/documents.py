@@ -23,7 +23,8 @@ CAUSES = (
 )  # fmt: skip
 CELLS = (
     Column("day", "Day"), Column("model", "Model"), Column("meter", "Meter"),
-    Column("billed_quantity", "Billed quantity"), Column("ledger_quantity", "Ledger quantity"), Column("billed", "Billed", "money"),
+    Column("billed_quantity", "Billed quantity"), Column("ledger_quantity", "Ledger quantity"),
+    Column("billed", "Billed", "money"),
     Column("ledger", "Ledger", "money"), Column("drift", "Drift", "money"), Column("cause", "Cause"),
 )  # fmt: skip
 

@@ -72,7 +72,7 @@ class InvoiceLine(models.Model):
     day = models.DateField()
     model = models.CharField(max_length=200, blank=True)
     meter = models.CharField(max_length=60, blank=True)
-    tier = models.CharField(max_length=60, null=True, blank=True)
+    tier = models.CharField(max_length=60, blank=True)
     kind = models.CharField(max_length=10)
     currency = models.CharField(max_length=3)
     label = models.CharField(max_length=200, blank=True)

@@ -144,7 +144,7 @@ class Migration(migrations.Migration):
                 ("day", models.DateField()),
                 ("model", models.CharField(blank=True, max_length=200)),
                 ("meter", models.CharField(blank=True, max_length=60)),
-                ("tier", models.CharField(blank=True, max_length=60, null=True)),
+                ("tier", models.CharField(blank=True, max_length=60)),
                 ("kind", models.CharField(max_length=10)),
                 ("currency", models.CharField(max_length=3)),
                 ("label", models.CharField(blank=True, max_length=200)),

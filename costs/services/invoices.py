@@ -39,6 +39,7 @@ AT_ONCE_BYTES = 2 << 20
 CHUNK_BYTES = 1 << 20
 LEASE_S = 900.0
 MAX_TRIES = 3
+STANDARD = "standard"
 LONGEST = timedelta(days=400)
 RECENT = timedelta(days=45)
 """How long after its period an invoice is compared anew each day: usage and prices come late."""
@@ -279,7 +280,8 @@ def _take(row: Invoice, document: Document) -> None:
     InvoiceLine.objects.bulk_create(
         (
             InvoiceLine(
-                invoice=row, **line.key._asdict(), quantity=line.quantity, cost=line.cost, rows=line.rows,
+                invoice=row, **{**line.key._asdict(), "tier": _stored_tier(line.key.tier)}, quantity=line.quantity,
+                cost=line.cost, rows=line.rows,
                 repeated_rows=line.repeated_rows, repeated_quantity=line.repeated_quantity,
                 repeated_cost=line.repeated_cost,
             )
@@ -319,12 +321,20 @@ def _compare(row: Invoice, rates: Rates | None = None) -> None:
 def _lines(row: Invoice) -> list[BilledLine]:
     return [
         BilledLine(
-            LineKey(one.day, one.model, one.meter, one.tier, one.kind, one.currency, one.label), one.quantity, one.cost,
-            one.rows, one.repeated_rows, one.repeated_quantity, one.repeated_cost,
+            LineKey(one.day, one.model, one.meter, _read_tier(one.tier), one.kind, one.currency, one.label),
+            one.quantity, one.cost, one.rows, one.repeated_rows, one.repeated_quantity, one.repeated_cost,
         )
         for one in row.lines.all()
         if row.start and row.end and row.start <= one.day < row.end
     ]  # fmt: skip
+
+
+def _stored_tier(tier: str | None) -> str:
+    return "" if tier is None else tier or STANDARD
+
+
+def _read_tier(stored: str) -> str | None:
+    return None if not stored else "" if stored == STANDARD else stored
 
 
 def _store_cells(row: Invoice, found: Outcome) -> None:

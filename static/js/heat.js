@@ -1,7 +1,7 @@
-// The heat map as one stop of the keyboard: arrows, Home and End walk its cells, Enter opens the requests of one.
+// The heat map as one stop of the keyboard: arrows, Home and End walk its cells, Enter opens what is behind one.
 
 const STEPS = /** @type {Record<string, [number, number]>} */ ({
-  ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -24], End: [0, 24],
+  ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -99], End: [0, 99],
 });
 
 for (const table of document.querySelectorAll("[data-heat]")) {
