@@ -91,7 +91,7 @@ class HeatCell:
 @require_http_methods(["GET", "HEAD", "POST"])
 def invoice_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """The newest invoices, the form that takes a file (POST), the threshold (POST `percent`)."""
-    context, organization = frame(request, site, "Reconciliation")
+    context, organization = frame(request, site, "Invoices")
     may_change = may_administer(request, organization)
     policy = invoices.drift_policy_of(organization)
     form, policy_form = UploadForm(), PolicyForm(initial=_plain(policy))
@@ -109,7 +109,7 @@ def invoice_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
                 return redirect("admin:invoice", made.pk)
     rows = Invoice.objects.visible_to(request.user).filter(organization=organization)[:SHOWN]
     context |= {
-        "form": form, "policy_form": policy_form, "may_change": may_change, "policy": policy,
+        "form": form, "policy_form": policy_form, "may_change": may_change, "policy": _plain(policy),
         "rows": [_row(row, policy) for row in rows],
     }  # fmt: skip
     return render(request, "console/invoices/list.html", context)
@@ -118,12 +118,12 @@ def invoice_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
 @require_safe
 def invoice_page(request: HttpRequest, site: ConsoleSite, invoice_id: UUID) -> HttpResponse:
     """One invoice: figures, ranked causes, the map, and the meters of a chosen day and model."""
-    context, organization = frame(request, site, "Reconciliation")
+    context, organization = frame(request, site, "Invoices")
     row = _get(request, organization, invoice_id)
     policy = invoices.drift_policy_of(organization)
     context |= {
         "title": row.file_name, **_row(row, policy), "may_change": may_administer(request, organization),
-        "formats": documents.FORMATS, "policy": policy,
+        "formats": documents.FORMATS,
     }  # fmt: skip
     if row.computed_at is not None:
         context |= _detail(request, row)
@@ -133,14 +133,14 @@ def invoice_page(request: HttpRequest, site: ConsoleSite, invoice_id: UUID) -> H
 @require_safe
 def invoice_file(request: HttpRequest, site: ConsoleSite, invoice_id: UUID, form: str) -> HttpResponse:
     """The reconciliation as CSV, workbook or PDF."""
-    _, organization = frame(request, site, "Reconciliation")
+    _, organization = frame(request, site, "Invoices")
     return documents.response(_get(request, organization, invoice_id), form)
 
 
 @require_POST
 def invoice_reconcile(request: HttpRequest, site: ConsoleSite, invoice_id: UUID) -> HttpResponse:
     """Compare it with the ledger and the prices of now."""
-    _, organization = frame(request, site, "Reconciliation")
+    _, organization = frame(request, site, "Invoices")
     row = _changeable(request, organization, invoice_id)
     try:
         invoices.reconcile_invoice(invoice=row)
@@ -152,7 +152,7 @@ def invoice_reconcile(request: HttpRequest, site: ConsoleSite, invoice_id: UUID)
 @require_POST
 def invoice_delete(request: HttpRequest, site: ConsoleSite, invoice_id: UUID) -> HttpResponse:
     """Forget it."""
-    _, organization = frame(request, site, "Reconciliation")
+    _, organization = frame(request, site, "Invoices")
     row = _changeable(request, organization, invoice_id)
     invoices.delete_invoice(invoice=row, actor=actor(request))
     messages.success(request, f"{row.file_name} is deleted; the ledger is not touched.")

@@ -13,7 +13,7 @@ from tests.costs.invoices import ledgers
 from tests.factories import Acme
 
 pytestmark = pytest.mark.django_db
-PAGE = "/admin/reconciliation/"
+PAGE = "/admin/invoices/"
 
 
 @pytest.fixture
