@@ -93,7 +93,7 @@ class CostsConsole(ConsoleProvider):
             also=("admin:recommendation",),
         ),
         NavEntry("What-if", "admin:what_if", "sliders", Section.OVERVIEW, 57),
-        NavEntry("Invoices", "admin:invoices", "equal", Section.OVERVIEW, 58, also=("admin:invoice",)),
+        NavEntry("Invoices", "admin:invoices", "receipt", Section.OVERVIEW, 58, also=("admin:invoice",)),
         NavEntry("Keys", "admin:keys", "key", Section.GATEWAY, 10, also=("admin:gateway_virtualkey_changelist",)),
         NavEntry(
             "Prices",

@@ -76,6 +76,8 @@ PAGES = (
     "/admin/prices/repricing/?organization=acme",
     "/admin/allocation/?organization=acme",
     "/admin/allocation/?organization=newcomer",
+    "/admin/invoices/?organization=acme",
+    "/admin/invoices/?organization=newcomer",
     "/admin/rate-limits/",
     "/admin/gateway/ratelimit/",
     "/admin/gateway/ratelimit/add/",

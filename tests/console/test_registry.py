@@ -22,18 +22,18 @@ from tests.console.conftest import SignIn
 OWNERS = frozenset({Role.OWNER})
 
 
-def invoices(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+def vendors(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     return HttpResponse(str(site.each_context(request)["console"].scope.current))
 
 
-class InvoicesConsole(ConsoleProvider):
+class VendorsConsole(ConsoleProvider):
     """What another app would bring."""
 
-    pages = (Page("invoices/", invoices, "invoices", OWNERS), Page("requests/invoices/", invoices, "open_invoices"))
+    pages = (Page("vendors/", vendors, "vendors", OWNERS), Page("requests/vendors/", vendors, "open_vendors"))
     navigation = (
-        NavEntry("Zeta", "admin:open_invoices", "list", Section.OVERVIEW, 15),
-        NavEntry("Invoices", "admin:invoices", "shield", Section.ORGANIZATION, 5),
-        NavEntry("Alpha", "admin:open_invoices", "list", Section.OVERVIEW, 15, ""),
+        NavEntry("Zeta", "admin:open_vendors", "list", Section.OVERVIEW, 15),
+        NavEntry("Vendors", "admin:vendors", "shield", Section.ORGANIZATION, 5),
+        NavEntry("Alpha", "admin:open_vendors", "list", Section.OVERVIEW, 15, ""),
         NavEntry("Nowhere", "admin:not_there", "list"),
     )
 
@@ -41,7 +41,7 @@ class InvoicesConsole(ConsoleProvider):
 @pytest.fixture
 def extended(settings: Settings) -> Iterator[None]:
     """The site with one more provider; URLs are read again, and once more afterwards."""
-    settings.ANALYTICS_PROVIDERS = [*project.ANALYTICS_PROVIDERS, f"{__name__}.InvoicesConsole"]
+    settings.ANALYTICS_PROVIDERS = [*project.ANALYTICS_PROVIDERS, f"{__name__}.VendorsConsole"]
     kept = list(urls.urlpatterns)
     place = next(index for index, pattern in enumerate(kept) if getattr(pattern, "app_name", "") == "admin")
     urls.urlpatterns[place] = path("admin/", admin.site.urls)
@@ -64,7 +64,7 @@ OWN = {
     "Requests",
     "Keys",
     "Providers",
-    "Invoices",
+    "Vendors",
     "Projects",
     "Audit",
     "Settings",
@@ -84,7 +84,7 @@ def test_entries_stand_by_section_order_and_label(extended: None) -> None:
     assert chosen(found) == {section: [] for section in found} | {
         "": ["Home", "Alpha", "Zeta", "Requests"],
         "Gateway": ["Keys", "Providers"],
-        "Organization": ["Invoices", "Projects", "Audit"],
+        "Organization": ["Vendors", "Projects", "Audit"],
         "System": ["Settings", "API docs"],
     }
 
@@ -94,8 +94,8 @@ def test_an_entry_shows_to_whom_its_page_opens(extended: None) -> None:
 
     assert "Keys" in keys["Gateway"]
     assert "Providers" not in keys["Gateway"]
-    assert "Invoices" not in keys.get("Organization", [])
-    assert "Invoices" in labels("/admin/", OWNERS)["Organization"]
+    assert "Vendors" not in keys.get("Organization", [])
+    assert "Vendors" in labels("/admin/", OWNERS)["Organization"]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_an_entry_shows_to_whom_its_page_opens(extended: None) -> None:
         ("/admin/", ["Home"]),
         ("/admin/requests/", ["Requests"]),
         ("/admin/requests/req_1/", ["Requests"]),
-        ("/admin/requests/invoices/", ["Alpha", "Zeta"]),
+        ("/admin/requests/vendors/", ["Alpha", "Zeta"]),
         ("/admin/gateway/model/add/", ["Models"]),
         ("/admin/gateway/route/", ["Routes"]),
         ("/admin/costs/budget/add/", ["Budgets"]),
@@ -121,14 +121,14 @@ def test_the_longest_match_alone_is_marked(extended: None, url: str, marked: lis
 def test_the_permission_guards_the_page_itself(
     extended: None, company: Company, sign_in: SignIn, name: str, status: int
 ) -> None:
-    response = sign_in(name).get("/admin/invoices/")
+    response = sign_in(name).get("/admin/vendors/")
 
     assert response.status_code == status
     assert (response.content == b"Acme Robotics") is (status == 200)
 
 
 def test_a_contributed_page_wants_a_login(extended: None, company: Company) -> None:
-    assert Client().get("/admin/invoices/")["Location"] == "/admin/login/?next=/admin/invoices/"
+    assert Client().get("/admin/vendors/")["Location"] == "/admin/login/?next=/admin/vendors/"
 
 
 def test_every_entry_has_an_icon_and_leads_somewhere() -> None:
