@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from analytics.console.format import compact, money, money_column, money_short
+from analytics.console.format import compact, money, money_column
 from costs.invoices import answers, documents
 from costs.invoices.answers import Summed
 from costs.invoices.effects import CAUSES
@@ -287,9 +287,16 @@ def _heat_cell(one: Summed | None, day: date, top: Decimal, base: str, row: Invo
         f"ledger, {_signed(one.drift, row.currency)}{because}"
     )
     is_shown = level >= 0.01
-    text = ("+" if one.drift > 0 else "−") + money_short(abs(one.drift), "").strip() if is_shown else ""
+    text = _short(one.drift) if is_shown else ""
     query = urlencode({"day": day.isoformat(), "model": one.model})
     return HeatCell(text, level, side if is_shown else "", title, f"{base}?{query}#chosen")
+
+
+def _short(amount: Decimal) -> str:
+    """Few enough characters for a cell: +0.4, −12, +3k."""
+    size = abs(amount)
+    text = f"{size:.1f}" if size < 10 else f"{size:.0f}" if size < 1_000 else f"{size / 1_000:.0f}k"
+    return f"{'+' if amount > 0 else '−'}{'' if text == '0.0' else text}"
 
 
 def _meter(one: Summed, row: Invoice) -> dict[str, Any]:

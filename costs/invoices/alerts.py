@@ -8,7 +8,7 @@ from decimal import Decimal
 from analytics.alerts.models import AlertRule
 from analytics.alerts.reading import Reading
 from costs.models import DriftPolicy, Invoice, InvoiceState
-from costs.services.invoices import drift_policy_of, exceeds, unforeseen
+from costs.services.invoices import drift_policy_of, drift_share, exceeds, unforeseen
 from gateway.choices import LimitScope
 from gateway.services.errors import Invalid
 
@@ -38,8 +38,7 @@ class InvoiceSource:
 
 def _reading(row: Invoice, policy: DriftPolicy) -> Reading:
     drift = unforeseen(row) or Decimal(0)
-    base = abs(row.billed_usage or 0) or abs(row.ledger or 0)
-    percent = abs(drift) / base * 100 if base else Decimal(0)
+    percent = drift_share(row, drift) * 100
     cause = next((one for one in row.causes if one["kind"] != "credit"), None)
     why = f" Mostly: {cause['title'].lower()} ({Decimal(cause['amount']):+,.2f})." if cause else ""
     text = (

@@ -57,7 +57,7 @@ class DriftCell:
     ledger_quantity: Decimal | None
     billed_cost: Decimal | None
     ledger_cost: Decimal
-    drift: Decimal | None
+    drift: Decimal
     cause: str
     causes: Mapping[str, Decimal]
 
@@ -223,8 +223,9 @@ def _cause(kind: str, amount: Decimal, same: Sequence[e.Effect], share: float) -
 
 def _part(model: str, meter: str, same: Sequence[e.Effect]) -> Part:
     largest = max(same, key=lambda effect: abs(effect.amount))
+    named = "" if largest.cause == e.CREDIT else model if model != ALL else "all models"
     return Part(
-        model if model != ALL else "all models", meter, _round(sum((effect.amount for effect in same), ZERO)),
+        named, meter, _round(sum((effect.amount for effect in same), ZERO)),
         sum((effect.quantity for effect in same), ZERO), len({effect.day for effect in same}), arithmetic(largest),
     )  # fmt: skip
 

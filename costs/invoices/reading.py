@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
@@ -83,7 +84,7 @@ def read(
 
     at, last = _midnight(start), _midnight(end)
     while at < last:
-        window = {
+        window: dict[str, Any] = {
             "organization": organization.pk, "start": at, "end": min(at + SLICE, last), "providers": list(providers),
             "kinds": list(KINDS),
         }  # fmt: skip

@@ -66,7 +66,7 @@ def sentence(kind: str, amount: Decimal, parts: Sequence[Part], days: int) -> st
     models = list(dict.fromkeys(part.model for part in parts if part.model))
     named = ", ".join(models[:3]) + (f" and {len(models) - 3} more" if len(models) > 3 else "")
     about = f" ({named}; {where})" if named else f" ({where})"
-    return f"{_WHY[kind]}{about}"
+    return f"{_WHY[kind].removesuffix('.')}{about}."
 
 
 def arithmetic(effect: e.Effect) -> str:

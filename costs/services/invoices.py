@@ -153,8 +153,13 @@ def exceeds(invoice: Invoice, policy: DriftPolicy) -> bool:
     drift = unforeseen(invoice)
     if drift is None:
         return False
-    base = abs(invoice.billed_usage or 0) or abs(invoice.ledger or 0)
-    return abs(drift) > policy.minimum and bool(base) and abs(drift) / base * 100 > policy.percent
+    return abs(drift) > policy.minimum and drift_share(invoice, drift) * 100 > policy.percent
+
+
+def drift_share(invoice: Invoice, drift: Decimal) -> Decimal:
+    """Of the billed usage, of the ledger's where nothing was billed; 0 where there is neither. Without a sign."""
+    base = abs(invoice.billed_usage or Decimal(0)) or abs(invoice.ledger or Decimal(0))
+    return abs(drift) / base if base else Decimal(0)
 
 
 def unforeseen(invoice: Invoice) -> Decimal | None:

@@ -44,7 +44,7 @@ class InvoiceViewSet(ReadableResource):
 
     def get_serializer_context(self) -> dict[str, Any]:
         """With the organization's threshold, read once for a whole list."""
-        context = super().get_serializer_context()
+        context = dict(super().get_serializer_context())
         if not getattr(self, "swagger_fake_view", False):
             policy = invoices.drift_policy_of(self.organization)
             context["exceeds"] = lambda row: invoices.exceeds(row, policy)
