@@ -96,6 +96,13 @@ def forecast(plot: Plot, past: Series, mean: Series, bands: Sequence[Band], earl
     return {"data": traces, "layout": _layout(plot), "drill": plot.drill}
 
 
+def with_expected(figure: Figure, plot: Plot, mean: Series, bands: Sequence[Band]) -> Figure:
+    """A figure of what was, and beyond it what is expected, dashed within its intervals, at the places of `plot`."""
+    traces = [trace for band in bands for trace in _band(plot, band, BEFORE_COLOR)]
+    line = _line(plot, mean, color=BEFORE_COLOR, dash="dash")
+    return {**figure, "data": [*figure["data"], *traces, line]}
+
+
 def _band(plot: Plot, band: Band, color: str) -> list[Figure]:
     common = {"type": "scatter", "mode": "lines", "x": list(plot.places), "line": {"width": 0}, "hoverinfo": "skip"}
     lower = common | {"name": f"{band.name} from", "y": list(band.lower), "meta": {"color": color, "value": None}}

@@ -21,7 +21,7 @@ from gateway.services import saved_views
 from gateway.services.errors import ServiceError
 from gateway.services.saved_views import KEEPERS, SHARERS
 
-PAGES = ("requests", "usage", "performance")
+PAGES = ("requests", "usage", "performance", "cost_explorer")
 DROPPED = ("organization", "before", "after", "peek", "live", "q", "part", "add", "value")
 LONGEST = 4000
 SHOWN = 100

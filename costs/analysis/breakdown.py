@@ -72,13 +72,13 @@ def _within(
     if len(path) == len(levels):
         return []
     children = levels[len(path)].get(path, ())[:limit]
+    own: list[Mapping[str, Any]] = [group.measures for group in children]
     nodes: list[Node] = []
     for group in children:
         value = list(group.dimensions.values())[-1]
         nodes.append(_node((*path, value), group.measures, parent, whole))
         nodes += _within((*path, value), group.measures, whole, levels, limit)
-    rest = {name: parent[name] - sum((group.measures[name] for group in children), type(parent[name])(0))
-            for name in MEASURES}  # fmt: skip
+    rest = {name: parent[name] - sum(figures[name] for figures in own) for name in MEASURES}
     if any(rest.values()):
         nodes.append(_node((*path, OTHER), rest, parent, whole, is_other=True))
     return nodes

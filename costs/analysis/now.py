@@ -15,7 +15,7 @@ from analytics.answers.questions import Questions, labels_of
 from analytics.answers.realtime import recent_lines
 from analytics.console.periods import next_quarter
 from analytics.forecasting import Forecast
-from analytics.outlook.history import LEVELS, outlook
+from analytics.outlook.history import LEVELS, History, outlook
 from analytics.query import Group, Note, Query, Result
 from analytics.query import window as windows
 from costs.analysis.ahead import lasting
@@ -38,12 +38,6 @@ class Projection:
 
 
 @dataclass(frozen=True, slots=True)
-class Projections:
-    day: Projection | None
-    month: Projection | None
-
-
-@dataclass(frozen=True, slots=True)
 class Drive:
     """Who or what spends today. `previous`: by the same time yesterday, None when nothing was."""
 
@@ -55,39 +49,41 @@ class Drive:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """The windows that run, in `zone`, and what they cost so far. `velocity_per_hour`: of the last four quarter-hours
-    that are over; `yesterday`: all of it, `yesterday_by_now`: up to the same time."""
+class Running:
+    """The day and the month that run in `zone`, and what they cost so far."""
 
     zone: str
     now: datetime
     today_start: datetime
     month_start: datetime
     month_end: datetime
-    this_hour: Decimal
     today: Decimal
-    yesterday: Decimal
-    yesterday_by_now: Decimal
     month_to_date: Decimal
-    last_month: Decimal
-    velocity_per_hour: Decimal
-    result: Result
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the day and the month will have cost, and the days' forecast that says so; None without any history."""
+
+    day: Projection | None
+    month: Projection | None
+    history: History | None = None
+    found: Forecast | None = None
 
 
 def realtime(questions: Questions, now: datetime) -> dict[str, Any]:
-    """Six questions, those of the forecast, of the drivers and of each budget, and the newest lines of the ledger."""
+    """Seven questions, those of the forecast, of the drivers and of each budget, and the newest lines of the ledger."""
     zone = questions.organization.reporting_timezone
-    spent = spent_now(questions, now, zone)
-    ahead = projections(questions, spent)
-    groups = {name: _drivers(questions, spent, name) for name in DRIVERS}
+    running = running_now(questions, now, zone)
+    ahead = projections(questions, running)
+    groups = {name: _drivers(questions, running, name) for name in DRIVERS}
     lines = list(recent_lines(questions, now))
     scope = questions.scope
     return {
         "generated_at": now, "data_version": scope.version, "rollup_lag_s": scope.lag_s, "currency": scope.currency,
-        "timezone": zone, "stale": spent.result.stale,
-        "cost_this_hour": spent.this_hour, "today": spent.today, "yesterday": spent.yesterday,
-        "yesterday_by_now": spent.yesterday_by_now, "month_to_date": spent.month_to_date,
-        "last_month": spent.last_month, "velocity_per_hour": spent.velocity_per_hour,
+        "timezone": zone, "stale": running.stale,
+        "today": running.today, "month_to_date": running.month_to_date, **_beside(questions, running),
         "projected_day": ahead.day, "projected_month": ahead.month,
         "budgets": lasting(questions, now),
         "top_drivers": [_drive(name, group) for name, found in groups.items() for group in found],
@@ -98,35 +94,44 @@ def realtime(questions: Questions, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def spent_now(questions: Questions, now: datetime, zone: str) -> Spent:
-    """Six questions about windows of one measure."""
+def running_now(questions: Questions, now: datetime, zone: str) -> Running:
+    """Two questions, one on the first of a month."""
     where = windows.zone(zone)
     end = next_quarter(now)
-    hour, today, month = (windows.floor(now, grain, where) for grain in ("hour", "day", "month"))
+    today, month = (windows.floor(now, grain, where) for grain in ("day", "month"))
+    result = _ask(questions, zone, today, end)
+    of_today: Any = result.totals["cost"]
+    of_month: Any = of_today if today == month else _cost(questions, zone, month, end)
+    return Running(zone, now, today, month, windows.following(month, "month", where), of_today, of_month, result.stale)
+
+
+def _beside(questions: Questions, running: Running) -> dict[str, Decimal]:
+    """This hour, the last four quarter-hours that are over, yesterday (all of it, and up to the same time), last month.
+    Five questions."""
+    zone, now, today = running.zone, running.now, running.today_start
+    where = windows.zone(zone)
+    end = next_quarter(now)
     yesterday = windows.floor(today - HOUR, "day", where)
-    before = windows.floor(month - HOUR, "month", where)
+    windows_of = {
+        "cost_this_hour": (windows.floor(now, "hour", where), end),
+        "velocity_per_hour": (end - timedelta(minutes=75), end - timedelta(minutes=15)),
+        "yesterday": (yesterday, today),
+        "yesterday_by_now": (yesterday, min(yesterday + (end - today), today)),
+        "last_month": (windows.floor(running.month_start - HOUR, "month", where), running.month_start),
+    }
+    return {name: _cost(questions, zone, *window) for name, window in windows_of.items()}
 
-    def cost(first: datetime, last: datetime) -> Decimal:
-        found: Any = _ask(questions, zone, first, last).totals["cost"]
-        return found
 
-    of_today = _ask(questions, zone, today, end)
-    of_month: Any = of_today.totals["cost"] if today == month else cost(month, end)
-    by_now = yesterday + (end - today)
-    today_cost: Any = of_today.totals["cost"]
-    return Spent(
-        zone=zone, now=now, today_start=today, month_start=month, month_end=windows.following(month, "month", where),
-        this_hour=cost(hour, end), today=today_cost, yesterday=cost(yesterday, today),
-        yesterday_by_now=cost(yesterday, min(by_now, today)), month_to_date=of_month, last_month=cost(before, month),
-        velocity_per_hour=cost(end - timedelta(minutes=75), end - timedelta(minutes=15)), result=of_today,
-    )  # fmt: skip
+def _cost(questions: Questions, zone: str, start: datetime, end: datetime) -> Decimal:
+    found: Any = _ask(questions, zone, start, end).totals["cost"]
+    return found
 
 
 def _ask(questions: Questions, zone: str, start: datetime, end: datetime, **more: Any) -> Result:
     return questions.ask(Query(measures=("cost",), start=start, end=end, timezone=zone, **more))
 
 
-def projections(questions: Questions, spent: Spent) -> Projections:
+def projections(questions: Questions, spent: Running) -> Outlook:
     """Day and month as the forecast of the days expects them, today only with the part of a day that is still to come
     at this hour. Two questions."""
     where = windows.zone(spent.zone)
@@ -136,14 +141,13 @@ def projections(questions: Questions, spent: Spent) -> Projections:
     history, found = outlook(questions, "cost", "day", spent.zone, spent.now, horizon=days)
     if found is None or history.end != spent.today_start:
         questions.note(NO_PROJECTION)
-        return Projections(None, None)
+        return Outlook(None, None)
     left = 1.0 - passed(questions, spent)
-    return Projections(
-        _projected(found, spent.today, left, 1), _projected(found, spent.month_to_date, left, found.horizon)
-    )
+    month = _projected(found, spent.month_to_date, left, found.horizon)
+    return Outlook(_projected(found, spent.today, left, 1), month, history, found)
 
 
-def passed(questions: Questions, spent: Spent) -> float:
+def passed(questions: Questions, spent: Running) -> float:
     """Share of a day's cost that is spent by this time of the day, by the last two weeks; by the clock without them.
     One question."""
     where = windows.zone(spent.zone)
@@ -184,7 +188,7 @@ def _money(value: float) -> Decimal:
     return found
 
 
-def _drivers(questions: Questions, spent: Spent, dimension: str) -> Sequence[Group]:
+def _drivers(questions: Questions, spent: Running, dimension: str) -> Sequence[Group]:
     end = next_quarter(spent.now)
     first = windows.floor(spent.today_start - HOUR, "day", windows.zone(spent.zone))
     last = min(first + (end - spent.today_start), spent.today_start)

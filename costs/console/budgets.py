@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -69,6 +72,8 @@ def budget_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     )
     context |= {
         "rows": [_row(one, stand[one.budget.pk, one.first.subject], names) for one in found],
+    context |= {
+        "rows": budget_rows(page.object_list, timezone.now()),
         "page": page,
         "may_change": may_administer(request, organization),
         "warnings": [text for standing in stand.values() for text in standing.warnings][:WARNINGS],
@@ -84,6 +89,16 @@ def _is_watched(organization: Organization) -> bool:
 
 
 def _row(one: BudgetUsage, standing: Standing, names: dict[tuple[str, str], str]) -> Row:
+def budget_rows(budgets: Iterable[Budget], at: datetime) -> list[Row]:
+    """As pages show them. One query, one more where budgets roll over, one for each kind of thing they are about."""
+    found = usage_of(budgets, at)
+    names = names_of(
+        (one.budget.scope, value) for one in found for value in (one.budget.scope_value, one.first.subject)
+    )
+    return [_row(one, names) for one in found]
+
+
+def _row(one: BudgetUsage, names: dict[tuple[str, str], str]) -> Row:
     budget, usage = one.budget, one.first
     share = usage.utilization if usage.utilization is not None else float(usage.note == USED_UP)
     pill, pill_tone = _pill(budget)

@@ -9,6 +9,8 @@ from costs.console import (
     budgets,
     commitments,
     invoices,
+    efficiency,
+    home,
     keys,
     marks,
     models,
@@ -16,6 +18,7 @@ from costs.console import (
     recommendations,
     whatif,
 )
+from costs.console.explorer import views as explorer
 from costs.console.limits import limits_of
 from costs.invoices.alerts import InvoiceSource
 from costs.pricesahead import price_steps
@@ -29,6 +32,11 @@ class CostsConsole(ConsoleProvider):
 
     alert_sources = (BudgetSource(), PriceFileSource(), InvoiceSource())
     pages = (
+        Page("costs/", home.costs_home, "costs"),
+        Page("costs/explorer/", explorer.explorer, "cost_explorer"),
+        Page("costs/explorer/csv/", explorer.explorer_csv, "cost_explorer_csv"),
+        Page("costs/efficiency/", efficiency.efficiency_page, "cost_efficiency"),
+        Page("costs/efficiency/units/<uuid:metric_id>/", efficiency.unit_values, "unit_values"),
         Page("budgets/", budgets.budget_list, "budgets"),
         Page("keys/", keys.key_list, "keys", "gateway.virtualkey"),
         Page("keys/add/", keys.key_add, "key_add", "gateway.virtualkey"),
@@ -82,18 +90,17 @@ class CostsConsole(ConsoleProvider):
         Page("models/discover/", models.model_discover, "model_discover", "gateway.model"),
     )
     navigation = (
-        NavEntry("Budgets", "admin:budgets", "wallet", Section.OVERVIEW, 54, also=("admin:costs_budget_changelist",)),
-        NavEntry("Allocation", "admin:allocation", "split", Section.OVERVIEW, 55, also=("admin:statement",)),
+        NavEntry("Costs", "admin:costs", "wallet", Section.COSTS, 10),
+        NavEntry("Explorer", "admin:cost_explorer", "chart", Section.COSTS, 12),
+        NavEntry("Efficiency", "admin:cost_efficiency", "gauge", Section.COSTS, 14),
+        NavEntry("Budgets", "admin:budgets", "equal", Section.COSTS, 54, also=("admin:costs_budget_changelist",)),
+        NavEntry("Allocation", "admin:allocation", "split", Section.COSTS, 55, also=("admin:statement",)),
         NavEntry(
-            "Recommendations",
-            "admin:recommendations",
-            "arrow-down",
-            Section.OVERVIEW,
-            56,
-            also=("admin:recommendation",),
+            "Recommendations", "admin:recommendations", "arrow-down", Section.COSTS, 56, also=("admin:recommendation",)
         ),
         NavEntry("What-if", "admin:what_if", "sliders", Section.OVERVIEW, 57),
         NavEntry("Invoices", "admin:invoices", "receipt", Section.OVERVIEW, 58, also=("admin:invoice",)),
+        NavEntry("What-if", "admin:what_if", "sliders", Section.COSTS, 57),
         NavEntry("Keys", "admin:keys", "key", Section.GATEWAY, 10, also=("admin:gateway_virtualkey_changelist",)),
         NavEntry(
             "Prices",

@@ -193,7 +193,7 @@ def _scopes(metric: UnitMetric, given: Iterable[str]) -> dict[str, str]:
         return {name: name for name in named}
     rows = KINDS[metric.dimension].objects.filter(organization=metric.organization_id)
     ids = [UUID(name) for name in named if _is_id(name)]
-    known = {}
+    known: dict[str, str] = {}
     for pk, slug in rows.filter(Q(slug__in=named) | Q(pk__in=ids)).values_list("pk", "slug"):
         known |= {slug: str(pk), str(pk): str(pk)}
     missing = [name for name in named if name.lower() not in known and name not in known]

@@ -35,6 +35,7 @@ class Section(StrEnum):
     """Groups of the side navigation, from top to bottom; the value is the heading (the first has none)."""
 
     OVERVIEW = ""
+    COSTS = "Costs"
     GATEWAY = "Gateway"
     ORGANIZATION = "Organization"
     SYSTEM = "System"

@@ -111,10 +111,11 @@ def count_open(user: Any, organization: Organization) -> int:
     return found
 
 
-def newest_open(user: Any, organization: Organization) -> dict[str, Any] | None:
-    """What the home page says: the newest open anomalies and how many there are; None without any. Two queries at
-    most, and one for each dimension of ids among them."""
+def newest_open(user: Any, organization: Organization, metric: str = "") -> dict[str, Any] | None:
+    """What the home page says: the newest open anomalies (of one metric) and how many there are; None without any. Two
+    queries at most, and one for each dimension of ids among them."""
     rows = _open(user, organization).defer("chart")
+    rows = rows.filter(metric=metric) if metric else rows
     first = list(rows[: ON_HOME + 1])
     if not first:
         return None

@@ -389,7 +389,7 @@ class LastingSerializer(ExhaustionSerializer):
     def get_fields(self) -> dict[str, Any]:
         """What the exhaustion says, out of `exhaustion`."""
         fields = super().get_fields()
-        for name in ExhaustionSerializer().fields:
+        for name in ExhaustionSerializer._declared_fields:
             fields[name].source = f"exhaustion.{name}"
         return fields
 

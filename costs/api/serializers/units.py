@@ -51,7 +51,7 @@ class CountSerializer(Input):
 class ValuesRequestSerializer(Input):
     """Values, or a CSV file with the columns day, value and, with a dimension, scope."""
 
-    values = CountSerializer(many=True, required=False, max_length=MOST_VALUES)  # type: ignore[call-arg,assignment]
+    values = CountSerializer(many=True, required=False, max_length=MOST_VALUES)  # type: ignore[call-arg]
     csv = serializers.CharField(max_length=LONGEST_FILE, required=False, trim_whitespace=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class ValuesRequestSerializer(Input):
 class WrittenSerializer(serializers.Serializer):
     """What the upload did; sent again it changes nothing."""
 
-    values = serializers.IntegerField(help_text="Values that were sent and are there now.")  # type: ignore[assignment]
+    values = serializers.IntegerField(help_text="Values that were sent and are there now.")
     changed = serializers.IntegerField(help_text="Of them new, or other than before.")
     removed = serializers.IntegerField()
 

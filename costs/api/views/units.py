@@ -62,7 +62,7 @@ class UnitMetricViewSet(ReadableResource):
         metric: UnitMetric = self.get_object()
         end = _day(request, "end") or timezone.now().date() + timedelta(days=1)
         start = _day(request, "start") or end - timedelta(days=DAYS)
-        rows: Any = metric.values.in_days(start, end)  # type: ignore[attr-defined]  # its own queryset
+        rows: Any = metric.values.in_days(start, end)
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(shapes.UnitValueSerializer(page, many=True).data)
 

@@ -119,7 +119,8 @@ def test_cost_per_unit_by_day_and_scope(ask: Ask, caller: Caller, tickets: UnitM
 
     (found,) = ask("owner", "cost/efficiency")["unit_metrics"]
 
-    assert [(day["day"], day["value"], day["cost"], day["cost_per_unit"], day["is_partial"]) for day in found["series"]] == [
+    told = ("day", "value", "cost", "cost_per_unit", "is_partial")
+    assert [tuple(day[name] for name in told) for day in found["series"]] == [
         ("2026-03-10", "7.000000", "0.0140000000", "0.0020000000", True),
         ("2026-03-11", "10.000000", "1.0000000000", "0.1000000000", True),
         ("2026-03-12", "0.000000", "0.5000000000", None, True),

@@ -1,0 +1,322 @@
+"""Costs at a glance: the month and where it leads, cost by day with what is expected, why it moved, what is at risk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
+
+from analytics.answers.questions import Questions
+from analytics.console import charts, format
+from analytics.console import questions as pages
+from analytics.console.anomalies.views import newest_open
+from analytics.console.cards import Card, LegendEntry, labels, rows
+from analytics.console.cards.why import asked, why
+from analytics.console.periods import CUSTOM, LABELS, Period, next_quarter, read_period
+from analytics.console.questions import answered, attempt
+from analytics.console.tiles import Tile
+from analytics.console.usage import series
+from analytics.console.usage.state import State
+from analytics.explain import Effects
+from analytics.explain.words import EFFECTS
+from analytics.metrics import MEASURES
+from analytics.query import Query, Result
+from analytics.query import window as windows
+from costs.analysis import effects, now
+from costs.console.budgets import WARN_AT, budget_rows
+from costs.console.budgets import Row as BudgetRow
+from costs.console.tabs import tabs
+from costs.models import Budget, Statement
+from gateway.console import ConsoleSite
+from gateway.console.parts import Tab
+from gateway.console.scope import person
+
+LEVEL = 0.8
+BY = {"team": "Team", "model": "Model", "project": "Project", "provider": "Provider"}
+TOP = 8
+MOST_DRIVERS, MOST_BUDGETS, MOST_READ = 6, 5, 200
+FIGURES = ("cost", "saved_by_cache", "unpriced_requests", "requests")
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRow:
+    """One effect; `share` of the largest, for its bar."""
+
+    name: str
+    amount: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class DriverRow:
+    """What changed most, in words. `cause`: its largest effects."""
+
+    name: str
+    cost: str
+    change: str
+    tone: str
+    cause: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The change of the window: by effect, and by driver."""
+
+    change: str
+    effects: Sequence[EffectRow]
+    drivers: Sequence[DriverRow]
+    before: str
+
+
+@require_safe
+def costs_home(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """The page; `by` names what the days are stacked by, the window is that of the chart and the drivers. About 25
+    statements."""
+    context = {**site.each_context(request), "title": "Costs"}
+    organization = context["console"].scope.current
+    if organization is None:
+        return render(request, "console/no_organization.html", context)
+    at = timezone.now()
+    period = read_period(request.GET, at, organization.reporting_timezone, default="30d")
+    by = request.GET.get("by", "team")
+    state = State(period, organization.slug, measure="cost", by=by if by in BY else "team", top=TOP)
+    questions = Questions(person(request), organization)
+    context |= {
+        "organization": organization, "period": period, "ranges": LABELS.items(), "state": state,
+        "tabs": tabs("costs", request.GET), "stacks": _stacks(request, state.by),
+    }  # fmt: skip
+    context |= _content(questions, state, at)
+    return render(request, "console/costs/home.html", context)
+
+
+def _stacks(request: HttpRequest, by: str) -> list[Tab]:
+    query = request.GET.copy()
+    found = []
+    for name, label in BY.items():
+        query["by"] = name
+        found.append(Tab(label, f"?{query.urlencode()}#cost-by-day", name == by))
+    return found
+
+
+def _content(questions: Questions, state: State, at: datetime) -> dict[str, Any]:
+    """Each part on its own: one that fails leaves the rest."""
+    user, organization = questions.user, questions.organization
+    running = attempt("running month", lambda: now.running_now(questions, at, organization.reporting_timezone))
+    ahead = attempt("projection", lambda: now.projections(questions, running)) if running else None
+    month = attempt("month", lambda: _month(questions, running)) if running else None
+    if month is not None and not month.totals["requests"] and not (month.previous_totals or {}).get("requests"):
+        return {"is_empty": True}
+    page = pages.Questions(user, organization, state.period)
+    card, problem = answered("cost by day", lambda: _card(page, state, ahead, at))
+    return {
+        "tiles": attempt("tiles", lambda: _tiles(questions, running, ahead, month)) if running and month else None,
+        "as_of": format.local(at, organization.reporting_timezone),
+        "lag": format.lag(questions.scope.lag_s),
+        "card": card, "problem": problem,
+        "why": attempt("drivers", lambda: _why(questions, state)),
+        "budgets": attempt("budgets", lambda: at_risk(questions, at)),
+        "anomalies": attempt("anomalies", lambda: newest_open(user, organization, "cost")),
+    }  # fmt: skip
+
+
+# ---- key figures -----------------------------------------------------------------------------------------------------
+def _month(questions: Questions, running: now.Running) -> Result:
+    """The month so far against as much of the month before. One question."""
+    end = next_quarter(running.now)
+    before = windows.floor(running.month_start - HOUR, "month", windows.zone(running.zone))
+    return questions.ask(
+        Query(
+            measures=asked(*FIGURES), start=running.month_start, end=end, timezone=running.zone,
+            compare_to=(before, min(before + (end - running.month_start), running.month_start)),
+        )
+    )  # fmt: skip
+
+
+def _tiles(
+    questions: Questions, running: now.Running, ahead: now.Outlook | None, month: Result
+) -> Sequence[Tile]:  # fmt: skip
+    period = _period(running)
+    url = rows.period_url(questions.organization.slug, period, {})
+    currency = month.currency
+
+    def explained(name: str) -> Any:
+        return why([MEASURES[name]], month, period, url)
+
+    cost: Any = month.totals["cost"]
+    saved: Any = month.totals["saved_by_cache"]
+    unpriced: Any = month.totals["unpriced_requests"]
+    share = unpriced / month.totals["requests"] if month.totals["requests"] else None
+    return [
+        _tile("Month to date", "cost", format.money_short(cost, currency), format.exact_money(cost, currency),
+              format.change_words(month.change["cost"], "last month by then"), explained("cost"),
+              month.change["cost"]),
+        _projected(running, ahead, currency),
+        _against_last(questions, running, ahead, currency),
+        _unallocated(questions, currency),
+        _tile("Unpriced", "unpriced_requests", format.percent(share), f"{format.number(unpriced)} requests",
+              f"{format.number(unpriced)} requests without a price", explained("unpriced_requests")),
+        _tile("Saved by cache", "saved_by_cache", format.money_short(saved, currency),
+              format.exact_money(saved, currency), "list cost of this month's answers from the cache",
+              explained("saved_by_cache")),
+    ]  # fmt: skip
+
+
+def _tile(
+    label: str, name: str, value: str, exact: str, words: str, explained: Any = None, change: float | None = None
+) -> Tile:
+    tone = "neutral" if change is None or abs(change) < 0.005 else "bad" if change > 0 else "good"
+    arrow = "" if tone == "neutral" else "up" if tone == "bad" else "down"
+    return Tile(label, value, exact, words, tone, arrow, SafeString(), name, explained)
+
+
+def _projected(running: now.Running, ahead: now.Outlook | None, currency: str) -> Tile:
+    month = ahead.month if ahead else None
+    if month is None:
+        return _tile("Projected month", "projected", format.DASH, "nothing to project from", "no whole day of use yet")
+    low, high = _bounds(month)
+    words = f"80 % likely {format.money_short(low, currency)} to {format.money_short(high, currency)}"
+    return _tile(
+        "Projected month", "projected", format.money_short(month.mean, currency),
+        format.exact_money(month.mean, currency), words,
+    )  # fmt: skip
+
+
+def _bounds(projection: now.Projection) -> tuple[Any, Any]:
+    found = next(interval for interval in projection.intervals if interval.level == LEVEL)
+    return found.lower, found.upper
+
+
+def _against_last(questions: Questions, running: now.Running, ahead: now.Outlook | None, currency: str) -> Tile:
+    """The projection against all of the month before. One question."""
+    before = windows.floor(running.month_start - HOUR, "month", windows.zone(running.zone))
+    last: Any = questions.ask(
+        Query(measures=("cost",), start=before, end=running.month_start, timezone=running.zone)
+    ).totals["cost"]  # fmt: skip
+    month = ahead.month if ahead else None
+    change = float((month.mean - last) / last) if month and last else None
+    words = format.change_words(change, "all of last month") if change is not None else "nothing to compare with"
+    return _tile(
+        "Last month", "last_month", format.money_short(last, currency), format.exact_money(last, currency),
+        f"projected: {words}" if change is not None else words, None, change,
+    )  # fmt: skip
+
+
+def _unallocated(questions: Questions, currency: str) -> Tile:
+    """Of the newest statement. One query."""
+    rows_of: Any = Statement.objects.visible_to(questions.user).filter(
+        organization=questions.organization, currency=currency
+    )
+    newest: Statement | None = rows_of.order_by("-month").first()
+    if newest is None or not newest.total:
+        return _tile("Unallocated", "unallocated", format.DASH, "no statement", "no statement of a month yet")
+    share = newest.unallocated / newest.total
+    words = f"of {newest.month:%B}, {'locked' if newest.status == 'locked' else 'draft'} statement"
+    return _tile(
+        "Unallocated", "unallocated", format.percent(share), format.exact_money(newest.unallocated, currency), words
+    )  # fmt: skip
+
+
+def _period(running: now.Running) -> Period:
+    """The month so far, as a page's window."""
+    zone = windows.zone(running.zone)
+    first, last = running.month_start.astimezone(zone).date(), running.now.astimezone(zone).date()
+    return Period(CUSTOM, running.month_start, next_quarter(running.now), running.zone, first, last)
+
+
+# ---- chart -----------------------------------------------------------------------------------------------------------
+def _card(page: pages.Questions, state: State, ahead: now.Outlook | None, at: datetime) -> Card:
+    """Cost per bucket, stacked, with what the rest of the month should bring where the window ends now. QueryError."""
+    found = series.load(page, state, at)
+    usage_csv = f"{reverse('admin:usage_csv')}?{urlencode([*state.query, ('card', 'series')])}"
+    card = series.card(found, id="cost-by-day", csv_url=usage_csv)
+    is_open = state.period.end >= at and state.grain == "day"
+    if ahead is None or ahead.found is None or ahead.history is None or card.figure is None or not is_open:
+        return card
+    days = ahead.history.ahead(ahead.found.horizon)
+    currency = found.result.currency
+    plot = charts.Plot([f"{day:%Y-%m-%dT%H:%M}" for day in days], "day", {})
+    mean = [round(float(value), 10) for value in ahead.found.mean]
+    line = charts.Series("Expected", 0, mean, [f"Expected {format.money(value, currency)}" for value in mean])
+    lower, upper = ahead.found.lower[LEVEL], ahead.found.upper[LEVEL]
+    band = charts.Band("80 %", [float(value) for value in lower], [float(value) for value in upper])
+    legend = LegendEntry("Expected, 80 %", charts.BEFORE_COLOR, is_line=True)
+    return replace(
+        card,
+        figure=charts.with_expected(card.figure, plot, line, [band]),
+        legend=(*card.legend, legend),
+        summary=f"{card.summary} {_expected_words(ahead, currency)}",
+    )
+
+
+def _expected_words(ahead: now.Outlook, currency: str) -> str:
+    assert ahead.month is not None
+    low, high = (format.money(value, currency) for value in _bounds(ahead.month))
+    return f"The month is expected to cost {format.money(ahead.month.mean, currency)}, 80 % likely {low} to {high}."
+
+
+# ---- why -------------------------------------------------------------------------------------------------------------
+def _why(questions: Questions, state: State) -> Why | None:
+    """Against the window before; None where neither cost anything. Two questions, one query for names."""
+    start, end = state.period.start, state.period.end
+    query = Query(measures=("cost",), start=start, end=end, timezone=state.period.zone)
+    found = effects.change(questions, query, (start - (end - start), start))
+    if not found.before and not found.after:
+        return None
+    currency = questions.scope.currency
+    drivers = found.drivers(state.by, MOST_DRIVERS)
+    keys = [labels.value_of(driver.value) for driver in drivers]
+    called = labels.names(questions.user, questions.organization, state.by, keys)
+    shown = [
+        DriverRow(
+            called.get(key, key), format.money(driver.cost, currency), signed(driver.change, currency),
+            "bad" if driver.change > 0 else "ok", cause_words(driver.effects, currency),
+            state.rows_url(**{state.by: key}),
+        )
+        for key, driver in zip(keys, drivers, strict=True)
+    ]  # fmt: skip
+    return Why(signed(found.effects.change, currency), effect_rows(found.effects, currency), shown, state.period.before)
+
+
+def effect_rows(found: Effects, currency: str) -> list[EffectRow]:
+    """The effects that are not nothing, the largest first."""
+    amounts = sorted(found.parts.items(), key=lambda item: -abs(item[1]))
+    most = abs(amounts[0][1])
+    return [
+        EffectRow(EFFECTS[name].capitalize(), signed(amount, currency), float(abs(amount) / most))
+        for name, amount in amounts
+        if amount
+    ]
+
+
+def cause_words(found: Effects, currency: str) -> str:
+    """The one or two effects that carry most of it."""
+    named = sorted(found.parts.items(), key=lambda item: -abs(item[1]))
+    told = [f"{EFFECTS[name]} {signed(amount, currency)}" for name, amount in named[:2] if amount]
+    return ", ".join(told)
+
+
+def signed(amount: Decimal, currency: str) -> str:
+    """`+$12.50`, with a true minus."""
+    text = format.money(amount, currency)
+    return f"+{text}" if amount > 0 else text.replace("-", "\N{MINUS SIGN}")
+
+
+# ---- budgets ---------------------------------------------------------------------------------------------------------
+def at_risk(questions: Questions, at: datetime) -> list[BudgetRow]:
+    """Budgets that are nearly used up, or run out before their period does, the fullest first."""
+    rows_of = Budget.objects.visible_to(questions.user).filter(organization=questions.organization, archived_at=None)
+    shown = budget_rows(list(rows_of[:MOST_READ]), at)
+    near = [row for row in shown if row.share >= WARN_AT or row.usage.exhausts_at is not None]
+    return sorted(near, key=lambda row: -row.share)[:MOST_BUDGETS]

@@ -1,0 +1,166 @@
+"""Costs, its Explorer and Efficiency: figures, queries, what each person sees, states without data."""
+
+import csv
+import io
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from costs.models import UnitMetric, UnitValue
+from costs.services import units
+from tests.console.company import Company
+from tests.console.conftest import SignIn
+
+HOME, EXPLORER, EFFICIENCY = "/admin/costs/", "/admin/costs/explorer/", "/admin/costs/efficiency/"
+PAGES = (HOME, EXPLORER, EFFICIENCY)
+
+
+def page(client: Client, path: str, **query: Any) -> str:
+    response = client.get(path, query)
+    assert response.status_code == 200, response.content[:500]
+    return response.content.decode()
+
+
+def text(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("name", ["alice", "adam", "carol", "dave", "bob", "root"])
+def test_everybody_opens_the_pages(busy: Company, sign_in: SignIn, path: str, name: str) -> None:
+    html = page(sign_in(name), path)
+
+    assert "could not be read" not in html
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_without_any_request_the_pages_say_so(company: Company, sign_in: SignIn, path: str) -> None:
+    html = page(sign_in("alice"), path)
+
+    assert "could not be read" not in html
+    assert "Nothing was spent this month or last" in html if path == HOME else "No requests in the last 30 days" in html
+
+
+def test_the_home_says_where_the_month_leads(busy: Company, sign_in: SignIn) -> None:
+    words = text(page(sign_in("alice"), HOME))
+
+    for expected in (
+        "Month to date", "Projected month", "Last month", "Unallocated", "Unpriced", "Saved by cache",
+        "What changed most", "Why it changed", "Budgets at risk", "The month is expected to cost",
+    ):  # fmt: skip
+        assert expected in words
+
+
+@pytest.mark.parametrize("by", ["team", "model", "project", "provider", "nonsense"])
+def test_days_are_stacked_by_what_is_asked(busy: Company, sign_in: SignIn, by: str) -> None:
+    html = page(sign_in("alice"), HOME, by=by)
+
+    shown = "team" if by == "nonsense" else by
+    assert f"Cost by day and {shown}" in html
+    assert '"name": "Expected"' in html
+
+
+@pytest.mark.parametrize(("path", "most"), [(HOME, 36), (EXPLORER, 22), (EFFICIENCY, 22)])
+def test_how_many_queries(
+    busy: Company, sign_in: SignIn, path: str, most: int, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    client = sign_in("alice")
+
+    with django_assert_max_num_queries(most):
+        page(client, path)
+
+
+def test_the_explorer_crosses_two_dimensions(busy: Company, sign_in: SignIn) -> None:
+    client = sign_in("alice")
+    query = {"by": "team", "also": "model", "compare": "none"}
+
+    html = page(client, EXPLORER, **query)
+    rows = list(csv.reader(io.StringIO(client.get(f"{EXPLORER}csv/", query).content.decode())))
+
+    assert "Team by model" in html
+    assert rows[0][0] == "Team by model"
+    assert rows[0][-1] == "Total"
+    assert rows[-1][0] == "Total"
+    for row in rows[1:]:
+        assert sum(float(cell or 0) for cell in row[1:-1]) == pytest.approx(float(row[-1]))
+    for column in range(1, len(rows[0])):
+        assert sum(float(row[column] or 0) for row in rows[1:-1]) == pytest.approx(float(rows[-1][column]))
+
+
+def test_the_explorer_shows_several_measures_in_rows(busy: Company, sign_in: SignIn) -> None:
+    client = sign_in("alice")
+    query = {"by": "team", "also": "model", "layout": "flat", "with": ["requests", "nonsense"], "compare": "previous"}
+
+    rows = list(csv.reader(io.StringIO(client.get(f"{EXPLORER}csv/", query).content.decode())))
+
+    assert rows[0] == ["Team", "Model", "Cost", "Cost before", "Change", "Requests", "Requests before", "Change"]
+    assert rows[-1][:2] == ["Whole period", ""]
+    assert sum(float(row[5] or 0) for row in rows[1:-1]) == pytest.approx(float(rows[-1][5]))
+
+
+def test_the_explorer_shows_its_question_as_a_program(busy: Company, sign_in: SignIn) -> None:
+    html = page(sign_in("alice"), EXPLORER, by="team", team="nobody", compare="week")
+
+    assert "/api/v1/cost/report" in html
+    assert "&quot;group_by&quot;: [" in html
+    assert "urllib.request" in html
+
+
+def test_a_filter_is_added_and_the_rest_stays(busy: Company, sign_in: SignIn) -> None:
+    response = sign_in("alice").get(EXPLORER, {"by": "team", "also": "model", "with": "requests", "add": "model",
+                                               "value": "gpt-4o"})  # fmt: skip
+
+    assert response.status_code == 302
+    assert "also=model" in response["Location"]
+    assert "with=requests" in response["Location"]
+    assert "model=gpt-4o" in response["Location"]
+
+
+@pytest.fixture
+def orders(busy: Company) -> UnitMetric:
+    return units.create_unit_metric(organization=busy.organization, actor=None, name="Orders", unit="order")
+
+
+def test_values_are_sent_as_a_file_or_typed(busy: Company, orders: UnitMetric, sign_in: SignIn) -> None:
+    client = sign_in("alice")
+    day = (datetime.now(UTC) - timedelta(days=2)).date()
+    url = f"{EFFICIENCY}units/{orders.pk}/"
+    file = io.BytesIO(f"day,value\n{day},25\n".encode())
+    file.name = "orders.csv"
+
+    sent = client.post(url, {"file": file}, follow=True).content.decode()
+    typed = client.post(url, {"lines": f"day,value\n{day},50\n"}, follow=True).content.decode()
+    wrong = client.post(url, {"lines": "day,value\nyesterday,50\n"}, follow=True).content.decode()
+
+    assert "Orders: 1 values, 1 of them new" in sent
+    assert "Orders: 1 values, 1 of them new" in typed
+    assert "Line 2: a day as 2026-11-28 and a number are wanted." in wrong
+    assert [(value.day, value.value) for value in UnitValue.objects.all()] == [(day, 50)]
+    assert "Cost per order by day" in typed
+
+
+def test_a_metric_is_made_on_the_page(busy: Company, sign_in: SignIn) -> None:
+    client = sign_in("alice")
+
+    made = client.post(EFFICIENCY, {"name": "Tickets", "unit": "ticket", "dimension": "team"}, follow=True)
+    again = client.post(EFFICIENCY, {"name": "Tickets", "unit": "ticket", "dimension": ""})
+
+    assert "Tickets is there; send its values." in made.content.decode()
+    assert "There is a unit metric" in again.content.decode()
+    assert UnitMetric.objects.get().dimension == "team"
+
+
+@pytest.mark.parametrize("name", ["carol", "dave", "bob"])
+def test_others_send_no_values(busy: Company, orders: UnitMetric, sign_in: SignIn, name: str) -> None:
+    client = sign_in(name)
+
+    answered = client.post(f"{EFFICIENCY}units/{orders.pk}/", {"lines": "day,value\n2026-11-01,50\n"})
+    client.post(EFFICIENCY, {"name": "Tickets", "unit": "ticket", "dimension": ""})
+
+    assert answered.status_code == (302 if name == "carol" else 404)
+    assert not UnitValue.objects.exists()
+    assert UnitMetric.objects.count() == 1
