@@ -35,8 +35,10 @@ from analytics.query import window as windows
 from costs.analysis import effects, now
 from costs.console.budgets import WARN_AT, budget_rows
 from costs.console.budgets import Row as BudgetRow
+from costs.console.recommendations import READERS
 from costs.console.tabs import tabs
-from costs.models import Budget, Statement
+from costs.models import Budget, Recommendation, Statement
+from costs.recommendations.reading import search_of, total_of
 from gateway.console import ConsoleSite
 from gateway.console.parts import Tab
 from gateway.console.scope import person
@@ -97,7 +99,7 @@ def costs_home(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
         "organization": organization, "period": period, "ranges": LABELS.items(), "state": state,
         "tabs": tabs("costs", request.GET), "stacks": _stacks(request, state.by),
     }  # fmt: skip
-    context |= _content(questions, state, at)
+    context |= _content(questions, state, at, is_reader=context["console"].may(READERS))
     return render(request, "console/costs/home.html", context)
 
 
@@ -110,7 +112,7 @@ def _stacks(request: HttpRequest, by: str) -> list[Tab]:
     return found
 
 
-def _content(questions: Questions, state: State, at: datetime) -> dict[str, Any]:
+def _content(questions: Questions, state: State, at: datetime, *, is_reader: bool) -> dict[str, Any]:
     """Each part on its own: one that fails leaves the rest."""
     user, organization = questions.user, questions.organization
     running = attempt("running month", lambda: now.running_now(questions, at, organization.reporting_timezone))
@@ -121,7 +123,10 @@ def _content(questions: Questions, state: State, at: datetime) -> dict[str, Any]
     page = pages.Questions(user, organization, state.period)
     card, problem = answered("cost by day", lambda: _card(page, state, ahead, at))
     return {
-        "tiles": attempt("tiles", lambda: _tiles(questions, running, ahead, month)) if running and month else None,
+        "tiles": attempt("tiles", lambda: _tiles(questions, running, ahead, month, is_reader=is_reader))
+        if running and month
+        else None,
+        "unpriced": unpriced_words(month) if month else "",
         "as_of": format.local(at, organization.reporting_timezone),
         "lag": format.lag(questions.scope.lag_s),
         "card": card, "problem": problem,
@@ -145,8 +150,9 @@ def _month(questions: Questions, running: now.Running) -> Result:
 
 
 def _tiles(
-    questions: Questions, running: now.Running, ahead: now.Outlook | None, month: Result
-) -> Sequence[Tile]:  # fmt: skip
+    questions: Questions, running: now.Running, ahead: now.Outlook | None, month: Result, *, is_reader: bool
+) -> Sequence[Tile]:
+    """`is_reader`: whether the person reads recommendations; without them the unpriced share stands in their place."""
     period = _period(running)
     url = rows.period_url(questions.organization.slug, period, {})
     currency = month.currency
@@ -156,8 +162,6 @@ def _tiles(
 
     cost: Any = month.totals["cost"]
     saved: Any = month.totals["saved_by_cache"]
-    unpriced: Any = month.totals["unpriced_requests"]
-    share = unpriced / month.totals["requests"] if month.totals["requests"] else None
     return [
         _tile("Month to date", "cost", format.money_short(cost, currency), format.exact_money(cost, currency),
               format.change_words(month.change["cost"], "last month by then"), explained("cost"),
@@ -165,12 +169,38 @@ def _tiles(
         _projected(running, ahead, currency),
         _against_last(questions, running, ahead, currency),
         _unallocated(questions, currency),
-        _tile("Unpriced", "unpriced_requests", format.percent(share), f"{format.number(unpriced)} requests",
-              f"{format.number(unpriced)} requests without a price", explained("unpriced_requests")),
         _tile("Saved by cache", "saved_by_cache", format.money_short(saved, currency),
               format.exact_money(saved, currency), "list cost of this month's answers from the cache",
               explained("saved_by_cache")),
+        _found(questions) if is_reader else _unpriced_tile(month, explained("unpriced_requests")),
     ]  # fmt: skip
+
+
+def unpriced_words(month: Result) -> str:
+    """`0.2 % of requests (12) have no known price`."""
+    unpriced, requests = month.totals["unpriced_requests"], month.totals["requests"]
+    share = float(unpriced or 0) / float(requests) if requests else None
+    return f"{format.percent(share)} of requests ({format.number(unpriced)}) have no known price"
+
+
+def _unpriced_tile(month: Result, explained: Any) -> Tile:
+    unpriced, requests = month.totals["unpriced_requests"], month.totals["requests"]
+    share = float(unpriced or 0) / float(requests) if requests else None
+    count = f"{format.number(unpriced)} requests"
+    return _tile("Unpriced", "unpriced_requests", format.percent(share), count, f"{count} without a price", explained)
+
+
+def _found(questions: Questions) -> Tile:
+    """What the open recommendations would save together. Two queries."""
+    seen = Recommendation.objects.visible_to(questions.user).filter(organization=questions.organization)
+    total = total_of(search_of(questions.organization), list(seen.open()))
+    if total.searched_at is None:
+        return _tile("Savings found", "savings", format.DASH, "no search has run", "no search has run yet")
+    share = "" if total.share is None else f", {format.percent(total.share)} of the cost"
+    return _tile(
+        "Savings found", "savings", format.money_short(total.saving, total.currency),
+        format.exact_money(total.saving, total.currency), f"a month{share}",
+    )  # fmt: skip
 
 
 def _tile(

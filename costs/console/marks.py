@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from urllib.parse import urlencode
 
-from django.db.models import Q
+from django.db.models import Exists, Q
 from django.urls import reverse
 
-from costs.models import PriceOverride
+from costs.bookshelf import catalogue_in_force
+from costs.models import PriceOverride, PriceRate
 from costs.pricing import Override, PriceBook, RateCard, default_book
 from costs.services.prices import as_override
 from gateway.console.parts import Mark
@@ -42,14 +43,23 @@ def price_changes(user: User, organization: Organization, start: datetime, end: 
 
 
 def list_changes(user: User, organization: Organization, start: datetime, end: datetime) -> list[Mark]:
-    """The newest `MOST` instants of `[start, end)` from which the public list has other prices for models that `user`
-    sees, where calls are priced by it. One query; one more when there is such an instant."""
+    """The newest `MOST` instants of `[start, end)` from which the public lists, the dated and the imported one, have other
+    prices for models that `user` sees, where calls are priced by them. One query; two more where an import changed some
+    price within the window, one more when there is such an instant."""
     shared = Q(organization=organization) | Q(organization=None)
     rows = Model.objects.visible_to(user).filter(shared).order_by("-organization_id", "name")
-    names = rows.values_list("provider__price_list", "provider__kind", "upstream_name")[:MOST_MODELS]
-    subjects = sorted({(stated or kind, model) for stated, kind, model in names})
-    book = default_book()
-    found = [(at, *one) for one in subjects for at in book.price_list.changes(*one, start, end)]
+    imports = PriceRate.objects.filter(valid_from__gte=start, valid_from__lt=end)
+    columns = ("provider__price_list", "provider__kind", "upstream_name", Exists(imports))
+    names = list(rows.values_list(*columns)[:MOST_MODELS])
+    subjects = sorted({(stated or kind, model) for stated, kind, model, _ in names})
+    book, lists = default_book(), [default_book().price_list.changes]
+    if any(has_imports for *_, has_imports in names):
+        imported = catalogue_in_force()
+        book = book.with_catalogue(imported)
+        lists.append(imported.changes)
+    found = [
+        (at, *one) for one in subjects for at in sorted({at for changes in lists for at in changes(*one, start, end)})
+    ]
     if not found:
         return []
     book = book.with_overrides(filter(None, map(_usable, PriceOverride.objects.visible_to(user).filter(shared))))

@@ -76,6 +76,12 @@ class Catalogue:
         active = [rate for rate in rates if _is_active(rate, at)]
         return ListedCard(_card(*key, active, context), start, end)
 
+    def changes(self, provider: str, model: str, start: datetime, end: datetime) -> list[datetime]:
+        """Instants of ``[start, end)`` from which a rate of ``model`` begins or ends."""
+        rates = self.models.get(_key(provider, model), ())
+        edges = {edge for rate in rates for edge in (rate.valid_from, rate.valid_to) if edge is not None}
+        return sorted(edge for edge in edges if start <= edge < end)
+
 
 def _key(provider: str, model: str) -> tuple[str, str]:
     return canonical_provider(provider), model.strip().lower().removeprefix("models/")

@@ -1,8 +1,10 @@
 """Prices that begin or end, as marks on charts, and who sees them."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from costs.console.marks import list_changes, price_changes
+from costs.models import PriceRate, PriceSnapshot
 from costs.services import set_price_override
 from gateway.models import Model, Provider
 from tests.console.company import Company
@@ -57,3 +59,24 @@ def test_a_dated_change_of_the_public_list_is_marked_where_calls_are_priced_by_i
         valid_from=change - timedelta(days=90), prices={"input": "1", "output": "2"},
     )  # fmt: skip
     assert seen() == []
+
+
+def test_a_price_that_an_import_changed_is_marked(company: Company) -> None:
+    """The imported list dates a rate of a model that the first list does not know."""
+    change, later = datetime(2026, 3, 10, 12, tzinfo=UTC), datetime(2026, 3, 11, tzinfo=UTC)
+    openai = Provider.objects.get(organization=company.organization, slug="openai")
+    Provider.objects.filter(pk=openai.pk).update(price_list="openai")
+    Model.objects.create(organization=company.organization, provider=openai, name="mine", upstream_name="mine-1")
+    snapshot = PriceSnapshot.objects.create(source="litellm", version="2", origin="test", digest="0", state="accepted")
+    rate = {"source": "litellm", "provider": "openai", "model": "mine-1", "meter": "input", "snapshot": snapshot}
+    PriceRate.objects.create(**rate, amount=Decimal("0.000001"), valid_to=change)
+
+    def seen(start: datetime, end: datetime) -> list[tuple[datetime, str]]:
+        found = list_changes(company.people["alice"], company.organization, start, end)
+        return [(mark.at, mark.text) for mark in found]
+
+    PriceRate.objects.create(**rate, amount=Decimal("0.000001"), valid_from=change, valid_to=later)
+    assert seen(change - timedelta(days=3), later) == []  # the same price
+    PriceSnapshot.objects.create(source="litellm", version="3", origin="test", digest="1", state="accepted")
+    PriceRate.objects.create(**rate, amount=Decimal("0.000002"), valid_from=later)
+    assert seen(change, later + timedelta(days=1)) == [(later, "List price of mine-1 (openai) from here")]
