@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from analytics.answers.questions import Questions
 from analytics.console import charts, format
 from analytics.console import questions as pages
-from analytics.console.cards import Card, Row, Table, values
+from analytics.console.cards import Card, Row, Table, labels, values
 from analytics.console.periods import LABELS, Period, read_period
 from analytics.console.questions import answered, attempt
 from analytics.console.tiles import Tile
@@ -171,7 +171,7 @@ def _content(questions: Questions, state: State, against: str) -> dict[str, Any]
     query = Query(measures=("cost",), start=period.start, end=period.end, timezone=period.zone, granularity="day")
     body = efficiency.efficiency(questions, query, against)
     currency = body["currency"]
-    cards = [_unit(metric, currency, period) for metric in body["unit_metrics"]]
+    cards = [_unit(questions, metric, currency, period) for metric in body["unit_metrics"]]
     if not body["totals"]["requests"]:
         return {"is_empty": True, "unit_cards": cards}
     page = pages.Questions(questions.user, questions.organization, period)
@@ -231,7 +231,9 @@ def _listed(body: Mapping[str, Any], currency: str) -> str:
 
 
 # ---- unit metrics ----------------------------------------------------------------------------------------------------
-def _unit(metric: UnitCost, currency: str, period: Period) -> UnitCard:
+def _unit(questions: Questions, metric: UnitCost, currency: str, period: Period) -> UnitCard:
+    """A query for the names of its scopes."""
+
     def text(amount: Value) -> str:
         return format.money(amount, currency)
 
@@ -241,8 +243,10 @@ def _unit(metric: UnitCost, currency: str, period: Period) -> UnitCard:
         days = metric.days_without_value
         missing = f"; {days} day{'' if days == 1 else 's'} without a value left out" if days else ""
         words = f"{known}{missing}."
+    ids = [one.scope for one in metric.scopes]
+    called = labels.names(questions.user, questions.organization, metric.dimension, ids) if ids else {}
     scopes = [
-        (one.name, format.number(one.value), text(one.cost), text(one.cost_per_unit))
+        (called.get(one.scope, one.name), format.number(one.value), text(one.cost), text(one.cost_per_unit))
         for one in sorted(metric.scopes, key=lambda one: -one.cost)[:SHOWN_SCOPES]
     ]
     example = f"day,value{',scope' if metric.dimension else ''}"

@@ -43,9 +43,9 @@ def price_changes(user: User, organization: Organization, start: datetime, end: 
 
 
 def list_changes(user: User, organization: Organization, start: datetime, end: datetime) -> list[Mark]:
-    """The newest `MOST` instants of `[start, end)` from which the public lists, the dated and the imported one, have other
-    prices for models that `user` sees, where calls are priced by them. One query; two more where an import changed some
-    price within the window, one more when there is such an instant."""
+    """The newest `MOST` instants of `[start, end)` from which the public lists, the dated and the imported one, have
+    other prices for models that `user` sees, where calls are priced by them. One query; two more where an import
+    changed some price within the window, one more when there is such an instant."""
     shared = Q(organization=organization) | Q(organization=None)
     rows = Model.objects.visible_to(user).filter(shared).order_by("-organization_id", "name")
     imports = PriceRate.objects.filter(valid_from__gte=start, valid_from__lt=end)

@@ -90,10 +90,10 @@ class CostsConsole(ConsoleProvider):
         Page("models/discover/", models.model_discover, "model_discover", "gateway.model"),
     )
     navigation = (
-        NavEntry("Costs", "admin:costs", "wallet", Section.COSTS, 10),
-        NavEntry("Explorer", "admin:cost_explorer", "chart", Section.COSTS, 12),
-        NavEntry("Efficiency", "admin:cost_efficiency", "gauge", Section.COSTS, 14),
-        NavEntry("Budgets", "admin:budgets", "equal", Section.COSTS, 54, also=("admin:costs_budget_changelist",)),
+        NavEntry("Costs", "admin:costs", "coin", Section.COSTS, 10),
+        NavEntry("Explorer", "admin:cost_explorer", "grid", Section.COSTS, 12),
+        NavEntry("Efficiency", "admin:cost_efficiency", "percent", Section.COSTS, 14),
+        NavEntry("Budgets", "admin:budgets", "wallet", Section.COSTS, 54, also=("admin:costs_budget_changelist",)),
         NavEntry("Allocation", "admin:allocation", "split", Section.COSTS, 55, also=("admin:statement",)),
         NavEntry(
             "Recommendations", "admin:recommendations", "arrow-down", Section.COSTS, 56, also=("admin:recommendation",)
@@ -101,6 +101,7 @@ class CostsConsole(ConsoleProvider):
         NavEntry("What-if", "admin:what_if", "sliders", Section.OVERVIEW, 57),
         NavEntry("Invoices", "admin:invoices", "receipt", Section.OVERVIEW, 58, also=("admin:invoice",)),
         NavEntry("What-if", "admin:what_if", "sliders", Section.COSTS, 57),
+        NavEntry("What-if", "admin:what_if", "branch", Section.COSTS, 57),
         NavEntry("Keys", "admin:keys", "key", Section.GATEWAY, 10, also=("admin:gateway_virtualkey_changelist",)),
         NavEntry(
             "Prices",

@@ -9,6 +9,7 @@ from analytics.answers import forecasts, predictive
 from analytics.api.serializers.forecasts import ForecastQuerySerializer, ForecastSerializer, PredictiveSerializer
 from analytics.api.serializers.questions import filters_of
 from analytics.api.views.base import AnalyticsView, answers
+from gateway.api.serializers.base import Input
 
 
 class ForecastView(AnalyticsView):
@@ -35,5 +36,6 @@ class PredictiveView(AnalyticsView):
     @extend_schema(operation_id="analytics_predictive", request=None, responses=answers(PredictiveSerializer))
     def post(self, request: Request) -> Response:
         """Growth of the next 30 days, when budgets run out and rate limits are reached (with intervals), and risks."""
+        self.asked(Input)  # it takes nothing
         now = timezone.now()
         return self.answer(predictive.predictive(self.questions(), now), PredictiveSerializer, now)

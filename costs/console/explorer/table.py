@@ -18,7 +18,7 @@ from costs.console.explorer.state import ExplorerState
 
 MOST_ROWS = 200
 MOST_CELLS = 5_000
-MOST_COLUMNS = 8
+MOST_COLUMNS = 6
 ID = "explorer-table"
 Names = Mapping[str, Mapping[str, str]]
 

@@ -175,3 +175,10 @@ def test_peaks_are_crossed_on_the_day_by_hand() -> None:
                                                             (0, 0, 0.0)])  # fmt: skip
 def test_the_busiest_minute_of_a_quarter_hour(requests: float, amount: float, expected: float) -> None:
     assert busiest_minute(requests, amount) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("body", ["{", "[1]", '{"horizon": 3}'])
+def test_a_body_that_means_nothing_is_refused(caller: Caller, body: str) -> None:
+    response = caller("owner").generic("POST", f"{URL}/analytics/predictive", body, content_type="application/json")
+
+    assert response.status_code == 400
