@@ -14,8 +14,7 @@ from analytics.anomalies.models import AnomalyScan
 from analytics.anomalies.scan import scan, whole_hour
 from analytics.outlook import runs
 from analytics.outlook.models import ForecastRun
-from config.demo import alerts, costcenters, invoices, policies, reports, setup
-from config.demo import alerts, costcenters, policies, reports, setup, units
+from config.demo import alerts, costcenters, invoices, policies, reports, setup, units
 from config.demo.company import FOUNDED, Company
 from config.demo.load import gather_statistics, load_day, refresh_days
 from config.demo.rows import DayLines, day_lines

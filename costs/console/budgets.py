@@ -1,11 +1,9 @@
 """Budgets: how far each is used in its running period, what is held and left, when it runs out, and what binds."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from zoneinfo import ZoneInfo
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -64,22 +62,28 @@ def budget_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     context, organization = frame(request, site, "Budgets")
     rows = Budget.objects.visible_to(request.user).filter(organization=organization, archived_at=None)
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    now = timezone.now()
-    found = usage_of(page.object_list, now)
-    stand = standings(organization.pk, rows, found, now)
-    names = names_of(
-        (one.budget.scope, value) for one in found for value in (one.budget.scope_value, one.first.subject)
-    )
+    shown, warnings = budget_rows(organization, rows, page.object_list, timezone.now())
     context |= {
-        "rows": [_row(one, stand[one.budget.pk, one.first.subject], names) for one in found],
-    context |= {
-        "rows": budget_rows(page.object_list, timezone.now()),
+        "rows": shown,
         "page": page,
         "may_change": may_administer(request, organization),
-        "warnings": [text for standing in stand.values() for text in standing.warnings][:WARNINGS],
+        "warnings": warnings[:WARNINGS],
         "is_watched": _is_watched(organization),
     }
     return render(request, "console/budgets.html", context)
+
+
+def budget_rows(
+    organization: Organization, visible: Iterable[Budget], chosen: Iterable[Budget], at: datetime
+) -> tuple[list[Row], list[str]]:
+    """`chosen` as pages show them, and what is to be warned of. `visible`: every live budget that the person sees."""
+    found = usage_of(chosen, at)
+    stand = standings(organization.pk, visible, found, at)
+    names = names_of(
+        (one.budget.scope, value) for one in found for value in (one.budget.scope_value, one.first.subject)
+    )
+    rows = [_row(one, stand[one.budget.pk, one.first.subject], names) for one in found]
+    return rows, [text for standing in stand.values() for text in standing.warnings]
 
 
 def _is_watched(organization: Organization) -> bool:
@@ -89,16 +93,6 @@ def _is_watched(organization: Organization) -> bool:
 
 
 def _row(one: BudgetUsage, standing: Standing, names: dict[tuple[str, str], str]) -> Row:
-def budget_rows(budgets: Iterable[Budget], at: datetime) -> list[Row]:
-    """As pages show them. One query, one more where budgets roll over, one for each kind of thing they are about."""
-    found = usage_of(budgets, at)
-    names = names_of(
-        (one.budget.scope, value) for one in found for value in (one.budget.scope_value, one.first.subject)
-    )
-    return [_row(one, names) for one in found]
-
-
-def _row(one: BudgetUsage, names: dict[tuple[str, str], str]) -> Row:
     budget, usage = one.budget, one.first
     share = usage.utilization if usage.utilization is not None else float(usage.note == USED_UP)
     pill, pill_tone = _pill(budget)

@@ -347,6 +347,6 @@ def signed(amount: Decimal, currency: str) -> str:
 def at_risk(questions: Questions, at: datetime) -> list[BudgetRow]:
     """Budgets that are nearly used up, or run out before their period does, the fullest first."""
     rows_of = Budget.objects.visible_to(questions.user).filter(organization=questions.organization, archived_at=None)
-    shown = budget_rows(list(rows_of[:MOST_READ]), at)
+    shown, _ = budget_rows(questions.organization, rows_of, rows_of[:MOST_READ], at)
     near = [row for row in shown if row.share >= WARN_AT or row.usage.exhausts_at is not None]
     return sorted(near, key=lambda row: -row.share)[:MOST_BUDGETS]

@@ -8,9 +8,9 @@ from costs.console import (
     allocation,
     budgets,
     commitments,
-    invoices,
     efficiency,
     home,
+    invoices,
     keys,
     marks,
     models,
@@ -98,10 +98,8 @@ class CostsConsole(ConsoleProvider):
         NavEntry(
             "Recommendations", "admin:recommendations", "arrow-down", Section.COSTS, 56, also=("admin:recommendation",)
         ),
-        NavEntry("What-if", "admin:what_if", "sliders", Section.OVERVIEW, 57),
-        NavEntry("Invoices", "admin:invoices", "receipt", Section.OVERVIEW, 58, also=("admin:invoice",)),
-        NavEntry("What-if", "admin:what_if", "sliders", Section.COSTS, 57),
         NavEntry("What-if", "admin:what_if", "branch", Section.COSTS, 57),
+        NavEntry("Invoices", "admin:invoices", "receipt", Section.COSTS, 58, also=("admin:invoice",)),
         NavEntry("Keys", "admin:keys", "key", Section.GATEWAY, 10, also=("admin:gateway_virtualkey_changelist",)),
         NavEntry(
             "Prices",
