@@ -110,7 +110,10 @@ def read(which: Which, *, grain: Grain, thresholds: Sequence[int] = ()) -> list[
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         rows = cursor.fetchall()
-    return [Bucket(*row[:10], usage={"requests": row[10], **dict(zip(TOKENS, row[11:], strict=True))}) for row in rows]
+    return [
+        Bucket(*row[:10], usage={"requests": row[10], **dict(zip(TOKENS, row[11:], strict=True))})  # type: ignore[misc]
+        for row in rows
+    ]
 
 
 PRICED = "l.kind = 'attempt' AND l.price_status <> 'unpriced'"

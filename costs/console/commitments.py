@@ -152,7 +152,7 @@ def _agreed(request: HttpRequest, organization: Organization, form: CommitmentFo
     if not form.is_valid():
         return False
     try:
-        commitments.create_commitment(organization=organization, actor=actor(request), **form.cleaned_data)  # type: ignore[typeddict-item]
+        commitments.create_commitment(organization=organization, actor=actor(request), **form.cleaned_data)
     except ServiceError as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return False

@@ -37,7 +37,7 @@ class WhatIfForm(forms.Form):
     team = forms.ChoiceField(required=False, label="Of the team")
     from_model = forms.ChoiceField(required=False, label="Answered by")
     days = forms.TypedChoiceField(
-        choices=[(days, f"Last {days} days") for days in DAYS], coerce=int, initial=30, required=False, empty_value=30,
+        choices=[(days, f"Last {days} days") for days in DAYS], coerce=int, initial=30, required=False, empty_value=30,  # type: ignore[arg-type]
         label="Window",
     )  # fmt: skip
     target = forms.ChoiceField(label="On the model")

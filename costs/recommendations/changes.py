@@ -230,7 +230,8 @@ def _copied(route: Route) -> Json:
 
 def _make_cache(row: Recommendation, actor: Actor) -> Json:
     organization = row.organization
-    project = Project.objects.filter(organization=organization, pk=row.calls.project or None).first()
+    named = row.calls.project
+    project = Project.objects.filter(organization=organization, pk=named).first() if named else None
     if row.calls.project and project is None:
         raise Conflict("project_missing", "The project is not there any more.")
     wanted = {"is_enabled": True, "ttl_s": _whole(row, "ttl_s", 3600)}

@@ -41,7 +41,7 @@ def _sums(saved: Ints, at: Ints, window: tuple[int, int]) -> NDArray[np.float64]
     step = DAY_MS if window[1] - window[0] >= FEW_DAYS * DAY_MS else HOUR_MS
     steps = max(1, -((window[0] - window[1]) // step))
     where = np.clip((at - window[0]) // step, 0, steps - 1)
-    return np.bincount(where, weights=saved.astype(np.float64), minlength=steps)
+    return np.bincount(where, weights=saved.astype(np.float64), minlength=steps).astype(np.float64)
 
 
 def resampled(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -25,7 +25,9 @@ class Kind:
 
 
 def _kinds() -> tuple[Kind, ...]:
-    error, warning, info = "error", "warning", "info"
+    error: Severity = "error"
+    warning: Severity = "warning"
+    info: Severity = "info"
     return (
         Kind("invalid_json", error, "format", "Not a JSON object on one line", "Repair the line, or leave it out."),
         Kind("missing_messages", error, "format", "No `messages`", "Bring the line into the chat format."),

@@ -21,7 +21,7 @@ LABEL_REPEATS = 3
 
 @dataclass(slots=True)
 class Profile:
-    """``method``: how most lines are shaped. ``labels``: answers that stand for classes, normalized, with their numbers;
+    """``method``: how most lines are shaped. ``labels``: answers that stand for classes, normalized, and how often;
     ``is_closed``: most answers are such. ``preambles``: hashes of leading lines shared by many prompts.
     ``language``: of most user texts, "" when there is none, with its share of those that could be judged.
     ``extra_keys``: how often each key of a line occurs."""

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 _WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _FILLERS = frozenset(
-    (
+    [
         "please",
         "pls",
         "plz",
@@ -25,8 +25,16 @@ _FILLERS = frozenset(
         "so",
         "well",
         "just",
-    )
-    + ("bitte", "danke", "merci", "gracias", "por", "favor", "grazie", "obrigado", "obrigada")
+        "bitte",
+        "danke",
+        "merci",
+        "gracias",
+        "por",
+        "favor",
+        "grazie",
+        "obrigado",
+        "obrigada",
+    ]
 )
 _FILLER_PHRASES = re.compile(
     r"\b(?:thank you(?: very much| so much)?|many thanks|thanks (?:in advance|a lot)|if you (?:can|could|would)"

@@ -24,7 +24,7 @@ class ExchangeRateSerializer(Record):
     `organization` null: for everybody; an own rate stands before it."""
 
     rate = serializers.DecimalField(max_digits=28, decimal_places=14, min_value=Decimal("1e-14"))
-    source = serializers.CharField(max_length=200, help_text="Who states it.")
+    source = serializers.CharField(max_length=200, help_text="Who states it.")  # type: ignore[assignment]
 
     class Meta:
         model = ExchangeRate
@@ -38,7 +38,7 @@ class RatesUploadSerializer(Input):
     """`multipart/form-data`: a CSV with the columns base, quote, rate, valid_from and source."""
 
     file = serializers.FileField(max_length=300)
-    source = serializers.CharField(
+    source = serializers.CharField(  # type: ignore[assignment]
         max_length=200, required=False, default="", allow_blank=True, help_text="Of rows that name none."
     )
 

@@ -110,8 +110,8 @@ class Makeup(Check):
                 )
         refusals = self.context.found.counts["boilerplate_refusal"]
         if self.tokens and refusals / len(self.tokens) >= REFUSING:
-            share = f"{refusals / len(self.tokens):.0%} of the answers refuse or are placeholders"
-            told.append(Observation("many_refusals", "warning", f"{share}: the tuned model will refuse that often."))
+            text = f"{refusals / len(self.tokens):.0%} of the answers refuse or are placeholders"
+            told.append(Observation("many_refusals", "warning", f"{text}: the tuned model will refuse that often."))
         if self.context.profile.systems > max(20, len(self.tokens) // 10):
             told.append(
                 Observation("many_systems", "info", f"{self.context.profile.systems:,} different system prompts.")

@@ -35,7 +35,8 @@ REFUSAL = re.compile(
 PLACEHOLDER = re.compile(
     r"[\[<({\"'`*_ ]*(?:n\s?/?\s?a|not (?:applicable|available|provided|specified)"
     r"|no (?:output|answer|response|input|data|content|comment|result)s?"
-    r"|no ?(?:output|input)|empty|null|nil|nan|undefined|todo|tbd|fixme|tba|placeholder|lorem ipsum.*|xxx+|\?+|-+|\.{2,}|…|error"
+    r"|no ?(?:output|input)|empty|null|nil|nan|undefined|todo|tbd|fixme|tba|placeholder|lorem ipsum.*|xxx+|\?+|-+"
+    r"|\.{2,}|…|error"
     r"|(?:insert|your|enter|write|add) (?:your )?"
     r"(?:text|answer|response|output|content|name)(?: here)?"
     r"|answer|response|output|completion|example output|sample (?:answer|output|response))[\]>)}\"'`*_. !:]*"

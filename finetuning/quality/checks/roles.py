@@ -19,10 +19,10 @@ class Roles(Check):
                 told = f"`{str(role)[:40]}` is no role" if "role" in message else "A message has no `role`"
                 self.found("unknown_role", example, f"{told}.", path=f"{path}.role")
                 return
-        if example.messages and (told := self._disorder(example)):
-            place, message = told
+        if example.messages and (disorder := self._disorder(example)):
+            place, text = disorder
             stem = "input.messages" if example.is_pair else "messages"
-            self.found("role_order", example, message, path=f"{stem}[{place}]")
+            self.found("role_order", example, text, path=f"{stem}[{place}]")
         elif example.messages and not any(message["role"] in ("user", "tool") for message in example.messages):
             self.found("no_user", example, "There is no user message.")
 

@@ -1,5 +1,7 @@
 """``weight``: 0 or 1, on answers; with 0 an answer is not learned from."""
 
+import json
+
 from ..examples import Example
 from .base import Check
 from .keys import messages_of
@@ -28,9 +30,7 @@ def is_weight(value: object) -> bool:
 
 
 def _shown(value: object) -> str:
-    return (
-        {True: "true", False: "false", None: "null"}.get(value, repr(value)[:40]) if _is_plain(value) else "no number"
-    )
+    return json.dumps(value)[:40] if _is_plain(value) else "no number"
 
 
 def _is_plain(value: object) -> bool:

@@ -106,7 +106,9 @@ class ChargeRateSerializer(serializers.Serializer):
     an import) or unknown. `contract`: id of the own price or of the commitment."""
 
     kind = serializers.CharField()
-    source = serializers.CharField(allow_blank=True, help_text="The list, also under a discount or a commitment.")
+    source = serializers.CharField(  # type: ignore[assignment]
+        allow_blank=True, help_text="The list, also under a discount or a commitment."
+    )
     version = serializers.CharField(allow_blank=True)
     contract = serializers.CharField(allow_blank=True)
     since = serializers.CharField(allow_null=True, help_text="First day of the price; null: it reaches back.")
@@ -158,7 +160,7 @@ class LineCostSerializer(serializers.Serializer):
         return explain(line)
 
 
-_RATE = {
+_RATE: dict[str, Any] = {
     "kind": "list", "source": "genai-prices", "version": "0.2.3", "contract": "", "since": None, "context": [],
     "above_tokens": None, "words": "genai-prices 0.2.3",
 }  # fmt: skip
