@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -81,7 +83,7 @@ def efficiency_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     may_change = may_administer(request, organization)
     form = _form(request, organization) if may_change else None
     if request.method == "POST" and form is not None and _make(request, organization, form):
-        return redirect(f"{reverse('admin:cost_efficiency')}#units")
+        return redirect(_units_url(organization))
     period = read_period(request.GET, timezone.now(), organization.reporting_timezone, default="30d")
     against = request.GET.get("against", "")
     against = against if against in AGAINST else "previous_period"
@@ -94,7 +96,7 @@ def efficiency_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
         "tabs": tabs("cost_efficiency", request.GET), "may_change": may_change,
         "against_tabs": _choices(request, "against", against, AGAINST),
         "courses": _choices(request, "course", state.measure, {name: MEASURES[name].label for name in COURSES}),
-        "against": AGAINST[against],
+        "against": AGAINST[against], "gateway_url": f"{settings.CONSOLE_URL}/v1",
     }  # fmt: skip
     questions = Questions(person(request), organization)
     found, context["problem"] = answered("efficiency", lambda: _content(questions, state, against))
@@ -121,7 +123,11 @@ def unit_values(request: HttpRequest, site: ConsoleSite, metric_id: UUID) -> Htt
             messages.success(request, f"{metric.name}: {counted}.")
     except ServiceError as error:
         messages.error(request, error.message)
-    return redirect(f"{reverse('admin:cost_efficiency')}#units")
+    return redirect(_units_url(organization))
+
+
+def _units_url(organization: Organization) -> str:
+    return f"{reverse('admin:cost_efficiency')}?{urlencode({'organization': organization.slug})}#units"
 
 
 def _text(request: HttpRequest) -> str:

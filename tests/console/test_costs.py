@@ -50,8 +50,8 @@ def test_the_home_says_where_the_month_leads(busy: Company, sign_in: SignIn) -> 
 
     for expected in (
         "Month to date", "Projected month", "Last month", "Unallocated", "Savings found", "Saved by cache",
-        "have no known price",
         "What changed most", "Why it changed", "Budgets at risk", "The month is expected to cost",
+        "have no known price",
     ):  # fmt: skip
         assert expected in words
 
