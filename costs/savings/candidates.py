@@ -11,7 +11,7 @@ import numpy as np
 
 from costs.savings.commitments import Commitment
 from costs.savings.lines import Lines, Profile
-from costs.savings.pricing import BatchPricer
+from costs.savings.pricing import BatchPricer, Target
 from costs.savings.proposals import Change, Effort, Evidence, Quality, Risk, Slice
 from costs.savings.replay import Apply, Ledger
 from costs.savings.units import Flags, Ints, money, total, units_of
@@ -100,6 +100,11 @@ class View:
                 part = Slice(project=project, endpoint=endpoint, provider=provider, model=model)
                 found.append((part, self.lines.profiles[int(self.lines.profile[rows[0]])], rows))
         return found
+
+    def target(self, rows: Ints) -> Target:
+        """What most of these lines are priced by."""
+        numbers, counts = np.unique(self.ledger.target[rows], return_counts=True)
+        return self.pricer.targets[int(numbers[np.argmax(counts)])]
 
     def facts(self, provider: str, model: str) -> ModelFacts | None:
         """Of a model by the names on lines; None when it is not in the catalogue any more."""

@@ -87,7 +87,7 @@ HOSTS: Mapping[str, Mapping[str, str]] = {
     },
     "llama-3.1-8b": {
         "groq": "llama-3.1-8b-instant", "cerebras": "llama3.1-8b", "aws": "meta.llama3-1-8b-instruct-v1:0",
-        "fireworks": "llama-v3p1-8b-instruct", "novita": "meta-llama/llama-3.1-8b-instruct",
+        "fireworks": "accounts/fireworks/models/llama-v3p1-8b-instruct", "novita": "meta-llama/llama-3.1-8b-instruct",
     },
     "llama-4-maverick": {
         "groq": "meta-llama/llama-4-maverick-17b-128e-instruct", "aws": "meta.llama4-maverick-17b-instruct-v1:0",
@@ -99,7 +99,8 @@ HOSTS: Mapping[str, Mapping[str, str]] = {
     "gpt-oss-20b": {"groq": "openai/gpt-oss-20b", "fireworks": "gpt-oss-20b"},
     "qwen3-32b": {"groq": "qwen/qwen3-32b", "cerebras": "qwen-3-32b"},
     "deepseek-v3.2": {
-        "deepseek": "deepseek-v3.2", "fireworks": "deepseek-v3p2", "avian": "deepseek/deepseek-v3.2",
+        "deepseek": "deepseek-v3.2", "fireworks": "accounts/fireworks/models/deepseek-v3p2",
+        "avian": "deepseek/deepseek-v3.2",
     },
     "deepseek-r1": {"aws": "deepseek.r1-v1:0", "novita": "deepseek/deepseek-r1"},
     "kimi-k2-instruct": {"groq": "moonshotai/kimi-k2-instruct", "novita": "moonshotai/kimi-k2-instruct"},

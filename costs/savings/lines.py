@@ -27,7 +27,7 @@ HOUR_MS = 3_600_000
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What lines have in common. Ids are texts, empty for none. `is_plain`: a single request that is billed by tokens
-    alone (an imported total, pictures and recordings are not)."""
+    alone (an imported total, pictures and recordings are not). `context`: what else chose its price: speed, region."""
 
     project: str = ""
     team: str = ""
@@ -46,6 +46,7 @@ class Profile:
     has_end_user: bool = False
     has_tools: bool = False
     is_plain: bool = True
+    context: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_failed(self) -> bool:
@@ -128,6 +129,6 @@ class Builder:
             none = np.zeros(0, dtype=np.int64)
             names = ("profile", "at", "duration", "request", "asked", "max_tokens", "cost", "blocks", "seen", "ended")
             return Lines((), tokens=np.zeros((len(TOKENS), 0), dtype=np.int64), **dict.fromkeys(names, none))
-        columns = {name: np.concatenate(parts, axis=-1) for name, parts in self._parts.items()}
-        self._parts.clear()
+        # each column's pieces are given up as it is joined, so that memory holds one column twice, not all
+        columns = {name: np.concatenate(self._parts.pop(name), axis=-1) for name in list(self._parts)}
         return Lines(tuple(self.profiles), **columns)

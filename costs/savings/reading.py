@@ -5,6 +5,7 @@ some 150 bytes a line are kept. Charges are not read: token columns say what was
 than reading JSON. Prefix hashes are replayed on the way past (`costs.savings.prefixes`) and not kept.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,9 +39,12 @@ _FLAGS = (
     "is_final", "is_stream", "end_user IS NOT NULL", "coalesce(tool_count, 0) > 0",
     "request_count = 1 AND image_units = 0 AND characters = 0 AND audio_ms = 0",
 )  # fmt: skip
+# Speed and region of a call are on no column; the ids of the rates that they chose name them.
+_RATE = "CASE WHEN l.charges #>> '{0,rate_id}' LIKE '%%=%%' THEN l.charges #>> '{0,rate_id}' ELSE '' END"
+_CONTEXT = re.compile(r"\b(speed|region)=([^:,]+)")
 _PROFILE = f" || '{_SEPARATOR}' || ".join(
     [*(f"coalesce(l.{name}::text, '')" for name in _TEXTS), *(f"CASE WHEN {flag} THEN '1' ELSE '' END"
-     for flag in _FLAGS)]
+     for flag in _FLAGS), _RATE]
 )  # fmt: skip
 _WINDOW = "l.organization = %(organization)s AND l.started_at >= %(start)s AND l.started_at < %(end)s"
 COUNT_SQL = f"""
@@ -163,9 +167,14 @@ class _Reader:
     def _profile(self, text: str) -> int:
         """Its number, from 1."""
         parts = text.split(_SEPARATOR)
-        flags = [part == "1" for part in parts[len(_TEXTS) :]]
         project, team, key, provider, served, requested, *more = parts[: len(_TEXTS)]
-        profile = Profile(project, team, key, provider, served or requested, requested, *more, *flags)  # type: ignore[arg-type]
+        endpoint, route, status, tier, cache_status, finish = more
+        is_final, is_stream, has_end_user, has_tools, is_plain = (part == "1" for part in parts[len(_TEXTS) : -1])
+        profile = Profile(
+            project, team, key, provider, served or requested, requested, endpoint, route, status, tier, cache_status,
+            finish, is_final, is_stream, has_end_user, has_tools, is_plain,
+            tuple(sorted(set(_CONTEXT.findall(parts[-1])))),
+        )  # fmt: skip
         self._known[text] = self.builder.number(profile) + 1
         self._scopes[text] = self._models.setdefault((provider, profile.model), len(self._models))
         return self._known[text]
@@ -203,7 +212,7 @@ class Offer:
 
     def target(self, profile: Profile) -> Target:
         """What a line is priced by; what is not known any more by its own words."""
-        context = _context(profile.tier)
+        context = tuple(sorted((*_context(profile.tier), *profile.context)))
         model = self.upstream.get((profile.provider, profile.model), profile.model)
         return Target(self.price_lists.get(profile.provider, profile.provider), model, context)
 

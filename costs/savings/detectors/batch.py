@@ -42,7 +42,7 @@ def detect(view: View) -> Iterator[Candidate]:
         hours, heaps = _busiest(lines.at[rows]), _heaped(lines.at[rows], view.window)
         if max(hours, heaps) < CONCENTRATED:
             continue
-        target = view.pricer.targets[int(view.ledger.target[rows[0]])]
+        target = view.target(rows)
         if not view.pricer.cards(target.with_context(processing="batch")):
             continue
         where = view.name(part.project)

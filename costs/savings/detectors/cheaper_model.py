@@ -88,7 +88,7 @@ def _is_of(part: Slice) -> Callable[[Profile], bool]:
 
 def _choose(view: View, part: Slice, rows: Ints) -> tuple[ModelFacts, Quality, str] | None:
     """The nearest smaller model that can do it, or a further one that is known to do it as well."""
-    target = view.pricer.targets[int(view.ledger.target[rows[0]])]
+    target = view.target(rows)
     cards = view.pricer.cards(target)
     if not cards:
         return None

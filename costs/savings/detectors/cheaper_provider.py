@@ -28,7 +28,7 @@ def detect(view: View) -> Iterator[Candidate]:
     """One candidate for each slice that costs less elsewhere."""
     able = view.replayable & view.lines.where(lambda one: one.status == "ok")
     for part, _, rows in view.slices(able):
-        target = view.pricer.targets[int(view.ledger.target[rows[0]])]
+        target = view.target(rows)
         longest = int((view.lines.tokens[INPUT, rows] + view.lines.tokens[OUTPUT, rows]).max())
         fitting = [one for one in _elsewhere(view, target) if longest <= (one.context_tokens or SAFE_CONTEXT)]
         best = _cheapest(view, rows, fitting)

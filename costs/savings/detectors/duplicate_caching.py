@@ -67,10 +67,9 @@ def repeats(lines: Lines, able: Flags, ttl_ms: int) -> Flags:
     order = rows[np.lexsort((rows, place[rows], lines.asked[rows]))]
     same = (lines.asked[order[1:]] == lines.asked[order[:-1]]) & (place[order[1:]] == place[order[:-1]])
     found = np.zeros(len(lines), dtype=bool)
-    if not len(order):
-        return found
-    repeated = np.flatnonzero(np.concatenate([[False], same]) | np.concatenate([same, [False]]))
-    found[order[repeated]] = _served(lines, order[repeated], place, ttl_ms)
+    if len(order):
+        order = order[np.concatenate([[False], same]) | np.concatenate([same, [False]])]
+        found[order] = _served(lines, order, place, ttl_ms)
     return found
 
 

@@ -60,7 +60,7 @@ def detect(view: View) -> Iterator[Candidate]:
     """One candidate for each project × endpoint × model whose prompts begin alike."""
     able = view.replayable & view.lines.where(lambda one: one.status == "ok") & (view.lines.blocks > 0)
     for part, _, rows in view.slices(able):
-        cards = view.pricer.cards(view.pricer.targets[int(view.ledger.target[rows[0]])])
+        cards = view.pricer.cards(view.target(rows))
         if not cards or not _is_cheaper_cached(cards[-1]):
             continue
         policy = _policy(view.lines, rows, cards[-1])

@@ -26,7 +26,7 @@ def detect(view: View) -> Iterator[Candidate]:
     """One candidate for each slice and bound."""
     able = view.replayable & view.lines.where(lambda one: one.status == "ok")
     for part, _, rows in view.slices(able):
-        cards = view.pricer.cards(view.pricer.targets[int(view.ledger.target[rows[0]])])
+        cards = view.pricer.cards(view.target(rows))
         for bound in [tier.above_tokens for tier in cards[-1].tiers if tier.above_tokens > 0] if cards else []:
             tokens = view.lines.tokens[:, rows]
             fresh = tokens[INPUT] - tokens[CACHE_READ] - tokens[WRITE_5M] - tokens[WRITE_1H] - tokens[AUDIO_IN]

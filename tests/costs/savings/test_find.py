@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from costs.savings import reading
 from costs.savings.find import find
 from costs.savings.proposals import Category, Findings, Risk
-from gateway.models import CachePolicy, Provider
+from gateway.models import CachePolicy, Provider, QualityScore
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -124,3 +125,57 @@ def test_what_ran_at_night_is_batched_by_the_batch_list(acme: factories.Acme) ->
 
     assert (one.lines, one.actual_cost, one.saving) == (1000, Decimal("22.5"), Decimal("11.25"))
     assert one.risk == Risk.NONE
+
+
+def test_the_region_that_chose_the_price_is_read_from_the_rates(acme: factories.Acme) -> None:
+    # claude-opus-4-6 in the United States: 5.5 in, 27.5 out a million; claude-sonnet-4-6 there 3.3 and 16.5
+    Provider.objects.update(price_list="anthropic")
+    rate = "litellm@1:anthropic/claude-opus-4-6:input:initial:region=us"
+    charges = [{"meter": "input", "rate_id": rate, "quantity": "1000", "unit_price": "0.0000055", "cost": "0.0055"}]
+    american = {"cost": Decimal("0.00825"), "charges": charges, "model_served": "claude-opus-4-6"}
+    factories.book_lines(*(call(acme, number, **american) for number in range(1000)))
+
+    found = search(acme)
+
+    assert (found.spend, found.notes) == (Decimal("8.25"), ())
+    assert only(found, Category.CHEAPER_MODEL).saving == Decimal("8.25") - 1000 * Decimal("0.00495")
+
+
+def test_scores_and_a_response_cache_are_read_from_the_organization(acme: factories.Acme) -> None:
+    CachePolicy.objects.create(organization=acme.organization, project=None)
+    again = {"request_hmac": HASH}
+    (line, *_) = factories.book_lines(*(call(acme, number, **again) for number in range(1000)))
+    for model, score in (("gpt-4o", "0.9"), ("gpt-4o-mini", "0.7")):
+        for number in range(30):
+            QualityScore.objects.create(
+                organization=acme.organization.pk, project=acme.assistant.pk, request_id="r", name=f"n{number}",
+                source=model, score=Decimal(score), line=line["id"], line_started_at=START, provider="upstream",
+                model=model,
+            )  # fmt: skip
+
+    assert search(acme).proposals == ()
+    CachePolicy.objects.all().delete()
+    assert [one.category for one in search(acme).proposals] == [Category.DUPLICATE_CACHING]
+
+
+def test_the_search_asks_a_fixed_number_of_questions(acme: factories.Acme, django_assert_num_queries: Any) -> None:
+    factories.book_lines(*(call(acme, number, project=acme.banner if number % 2 else None) for number in range(200)))
+
+    with django_assert_num_queries(12):
+        search(acme)
+
+
+def test_a_window_that_holds_too_much_is_cut_to_its_newest_days(
+    acme: factories.Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MAX_LINES", 100)
+    factories.book_lines(*(call(acme, 0, at=START + timedelta(hours=number)) for number in range(240)))
+
+    found = search(acme)
+
+    # the newest 100 of 240 hours begin on the 6th at 20:00; the first whole day is the 7th, with 96 calls
+    assert (found.start, found.lines, found.spend) == (datetime(2026, 11, 7, tzinfo=UTC), 96, 96 * Decimal("0.0035"))
+    assert found.notes == (
+        ("window_shortened", "The window holds 240 calls; the newest were searched, since 2026-11-07 00:00 UTC."),
+    )  # fmt: skip
+    assert find(acme.organization, start=START, end=END, at=START + timedelta(hours=10)).lines == 10
