@@ -11,6 +11,7 @@ from costs.bookshelf import book_of
 from costs.savings import reading
 from costs.savings.candidates import LEAST_REQUESTS, MONTH, Candidate, View
 from costs.savings.commitments import Commitment
+from costs.savings.committed import commitments_of
 from costs.savings.detectors import DETECTORS
 from costs.savings.intervals import interval
 from costs.savings.joint import Alone, Together, replay_alone, replay_jointly
@@ -29,11 +30,12 @@ def find(
     start: datetime,
     end: datetime,
     at: datetime | None = None,
-    commitments: Sequence[Commitment] = (),
+    commitments: Sequence[Commitment] | None = None,
 ) -> Findings:
     """What could have been saved in `[start, end)`, by the calls that were made and the prices of their time.
 
-    `at`: no call after it counts, and the window ends there (None: as asked for). Everything is read in one snapshot.
+    `at`: no call after it counts, and the window ends there (None: as asked for). `commitments` None: the
+    organization's own. Everything is read in one snapshot.
     Raises ValueError for a window that is empty.
     """
     end = end if at is None else min(end, at)
@@ -44,6 +46,8 @@ def find(
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         found = reading.read(organization, start, end)
+        if commitments is None:
+            commitments = list(commitments_of(organization, found.start, found.end))
         view = _view(organization, found, commitments)
     return search(view, notes=(*found.notes, *_unexplained(view)))
 
