@@ -163,7 +163,7 @@ def test_scores_and_a_response_cache_are_read_from_the_organization(acme: factor
 def test_the_search_asks_a_fixed_number_of_questions(acme: factories.Acme, django_assert_num_queries: Any) -> None:
     factories.book_lines(*(call(acme, number, project=acme.banner if number % 2 else None) for number in range(200)))
 
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         search(acme)
 
 
