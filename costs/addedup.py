@@ -146,7 +146,8 @@ class Shelf:
     def card(self, provider: str, model: str, at: datetime, context: Mapping[str, str]) -> RateCard | None:
         """None when nobody states a price."""
         target = self.targets.of({"provider": provider, "model_served": model, "model_requested": model})
-        return self.book.resolve(target.price_list, target.model, at, context, self.organization)
+        where = {"region": target.region} if target.region else {}
+        return self.book.resolve(target.price_list, target.model, at, {**where, **context}, self.organization)
 
 
 def context_of(tier: str) -> dict[str, str]:

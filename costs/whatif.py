@@ -223,9 +223,9 @@ def _notes(found: _Sums, current: Known, proposed: Known, provider: str, model: 
     notes = [SAME_TOKENS]
     target = " at ".join(part for part in (model or "these models", provider) if part)
     if found.left:
-        notes.append(("not_priceable", f"{found.left:,} lines have no price on {target}; they are in no sum."))
+        notes.append(("not_priceable", f"Lines without a price on {target} are in no sum: {found.left:,}."))
     if found.unpriced:
-        notes.append(("unpriced", f"{found.unpriced:,} lines have no cost themselves; they are in no sum."))
+        notes.append(("unpriced", f"Lines without a cost of their own are in no sum: {found.unpriced:,}."))
     if found.has_plain_cache:
         notes.append(("cache_as_input", "Where no price of cached input is known, it is priced as plain input."))
     if proposed.quality_score is None:

@@ -98,7 +98,7 @@ def scan(organization: Organization, *, end: datetime, since: datetime | None = 
     have said something of. Nothing is judged while demo data or an import is still being loaded."""
     AnomalyScan.objects.get_or_create(organization=organization)
     row = AnomalyScan.objects.select_for_update().get(organization=organization)
-    if not row.is_enabled or (since is None and _is_loading(organization)):
+    if not row.is_enabled or (since is None and is_loading(organization)):
         return Scanned()
     if since is None and row.scanned_until is not None and row.scanned_until >= end:
         return Scanned()
@@ -126,7 +126,8 @@ def scan(organization: Organization, *, end: datetime, since: datetime | None = 
     return Scanned(max(0, frame.hours - judged), fresh, len(changed) - fresh, ids)
 
 
-def _is_loading(organization: Organization) -> bool:
+def is_loading(organization: Organization) -> bool:
+    """Whether demo data or an import is on its way in, so that what is there is a part of it."""
     busy = Job.objects.filter(organization=organization, kind__in=LOADING)
     return busy.filter(status__in=(JobStatus.QUEUED, JobStatus.RUNNING)).exists()
 

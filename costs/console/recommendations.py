@@ -247,8 +247,16 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def _scope_pairs(row: Recommendation, names: Mapping[tuple[str, str], str]) -> list[dict[str, Any]]:
-    return [{"name": LABELS[name], "value": _called(name, value, names)} for name, value in row.calls.filters()]
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A line of the component `pairs`."""
+
+    name: str
+    value: str
+
+
+def _scope_pairs(row: Recommendation, names: Mapping[tuple[str, str], str]) -> list[Pair]:
+    return [Pair(LABELS[name], _called(name, value, names)) for name, value in row.calls.filters()]
 
 
 def _affected(row: Recommendation, names: Mapping[tuple[str, str], str]) -> list[str]:
@@ -259,31 +267,30 @@ def _affected(row: Recommendation, names: Mapping[tuple[str, str], str]) -> list
     return found
 
 
-def _change_pairs(row: Recommendation) -> list[dict[str, Any]]:
+def _change_pairs(row: Recommendation) -> list[Pair]:
     pairs = [(LABELS[name], row.change.get(name)) for name in ("provider", "model")]
     settings = row.change.get("settings", {}).items()
     told = [(name, value) for name, value in settings if name not in Slice.__slots__]
     pairs += [(SETTINGS.get(name, name.replace("_", " ").capitalize()), value) for name, value in told]
-    return [{"name": name, "value": value} for name, value in pairs if value]
+    return [Pair(name, value) for name, value in pairs if value]
 
 
-def _replay_pairs(row: Recommendation) -> list[dict[str, Any]]:
+def _replay_pairs(row: Recommendation) -> list[Pair]:
     def money(amount: Decimal) -> str:
         return format.money(amount, row.currency)
 
+    reach = f"{money(row.interval_lower)} to {money(row.interval_upper)}"
     return [
-        {"name": "Searched", "value": f"{row.start:%Y-%m-%d} to {row.end:%Y-%m-%d} (UTC)"},
-        {"name": "Calls", "value": f"{row.requests:,} requests, {row.lines:,} lines"},
-        {"name": "They cost", "value": money(row.actual_cost)},
-        {"name": "Replayed", "value": f"{money(row.replayed_cost)} under this change alone"},
-        {"name": "Saving alone",
-         "value": f"{money(row.saving)}, {money(row.interval_lower)} to {money(row.interval_upper)} "
-                  f"({format.percent(float(row.interval_level))} interval)"},
-        {"name": "Beside the others", "value": f"{money(row.joint_saving)} are left to it when all are applied"},
-    ]  # fmt: skip
+        Pair("Searched", f"{row.start:%Y-%m-%d} to {row.end:%Y-%m-%d} (UTC)"),
+        Pair("Calls", f"{row.requests:,} requests, {row.lines:,} lines"),
+        Pair("They cost", money(row.actual_cost)),
+        Pair("Replayed", f"{money(row.replayed_cost)} under this change alone"),
+        Pair("Saving alone", f"{money(row.saving)}; {row.interval_level:.0%} interval: {reach}"),
+        Pair("Beside the others", f"{money(row.joint_saving)} are left to it when all are applied"),
+    ]
 
 
-def _quality_pairs(row: Recommendation) -> list[dict[str, Any]]:
+def _quality_pairs(row: Recommendation) -> list[Pair]:
     known = row.quality
     if not known:
         return []
@@ -292,7 +299,7 @@ def _quality_pairs(row: Recommendation) -> list[dict[str, Any]]:
         value, count = known[name], known[f"{name}_scores"]
         return "no score recorded" if value is None else f"{value:.2f} (mean of {count:,} scores)"
 
-    return [{"name": "Present model", "value": told("current")}, {"name": "Proposed model", "value": told("proposed")}]
+    return [Pair("Present model", told("current")), Pair("Proposed model", told("proposed"))]
 
 
 def _evidence(one: Mapping[str, Any]) -> dict[str, Any]:

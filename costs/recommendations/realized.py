@@ -284,7 +284,7 @@ def _variance(n: int, total: Decimal, squares: Decimal) -> Decimal:
 def _summed(method: str, which: Which, hours: list[Hour], unpriced: int, notes: Iterable[tuple[str, str]]) -> Realized:
     said = list(notes)
     if unpriced:
-        said.append(("unpriced", f"{unpriced:,} lines have no price on one of the two sides and are left out."))
+        said.append(("unpriced", f"Lines without a price on one of the two sides are left out: {unpriced:,}."))
     savings = [hour.counterfactual - hour.actual for hour in hours]
     amount = exact(sum(savings, ZERO))
     lower = upper = None

@@ -6,16 +6,17 @@ The replay runs outside of a transaction; what it found is stored, and the job f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.utils.module_loading import import_string
 
+from analytics.anomalies.scan import is_loading
 from costs.recommendations import narration
 from costs.recommendations.realized import measure_all
 from costs.recommendations.store import Stored, store
+from costs.savings.find import find as find_savings
 from costs.savings.proposals import Findings
 from gateway.choices import JobStatus
 from gateway.models import Job, Organization, User
@@ -27,7 +28,6 @@ LEASE_S = 3_600.0
 WINDOW = timedelta(days=30)
 JOBS_KEPT = timedelta(days=30)
 ASKED = "asked"
-FINDER = "costs.savings.find.find"
 Find = Callable[..., Findings]
 
 
@@ -37,10 +37,10 @@ def window(now: datetime) -> tuple[datetime, datetime]:
     return end - WINDOW, end
 
 
-def search(organization: Organization, *, now: datetime, find: Find | None = None) -> tuple[Findings, Stored]:
+def search(organization: Organization, *, now: datetime, find: Find = find_savings) -> tuple[Findings, Stored]:
     """Search the last 30 whole days and keep what is found."""
     start, end = window(now)
-    findings = (find or import_string(FINDER))(organization, start=start, end=end, at=now)
+    findings = find(organization, start=start, end=end, at=now)
     return findings, store(organization, findings, now=now)
 
 
@@ -54,27 +54,39 @@ def asked_period(organization: Organization) -> str:
     return f"{organization.pk}/{ASKED}"
 
 
-def search_all(now: datetime | None = None, find: Find | None = None) -> int:
-    """What was asked for, then every live organization once a day; returns how many were searched."""
+def search_all(now: datetime | None = None, find: Find = find_savings) -> int:
+    """What was asked for, then every live organization once a day; returns how many were searched. Nothing is searched
+    while demo data or an import is still being loaded."""
     at = now or datetime.now(UTC)
-    day = f"{at:%Y-%m-%d}"
     organizations = {str(one.pk): one for one in Organization.objects.filter(archived_at=None).order_by("pk")}
     done = 0
-    asked = [period for period in jobs.waiting(KIND) if period.endswith(f"/{ASKED}")]
-    for period in [*asked, *(f"{pk}/{day}" for pk in organizations)]:
+    for period in [*_asked(), *_due(organizations, f"{at:%Y-%m-%d}")]:
         organization = organizations.get(period.partition("/")[0])
-        job = jobs.claim(KIND, period, LEASE_S) if organization is not None else None
-        if organization is not None and job is not None:
+        if organization is None or is_loading(organization):
+            continue
+        job = jobs.claim(KIND, period, LEASE_S)
+        if job is not None:
             done += _claimed(job, organization, at, find)
     old = Job.objects.filter(kind=KIND, status=JobStatus.SUCCEEDED, finished_at__lt=at - JOBS_KEPT)
     old.delete()
     return done
 
 
-def _claimed(job: Job, organization: Organization, now: datetime, find: Find | None) -> int:
+def _asked() -> list[str]:
+    return [period for period in jobs.waiting(KIND) if period.endswith(f"/{ASKED}")]
+
+
+def _due(organizations: Iterable[str], day: str) -> list[str]:
+    """Periods of the day that nobody has ended. One query."""
+    over = Job.objects.filter(kind=KIND, period__endswith=f"/{day}", finished_at__isnull=False)
+    ended = set(over.values_list("period", flat=True))
+    return [period for pk in organizations if (period := f"{pk}/{day}") not in ended]
+
+
+def _claimed(job: Job, organization: Organization, now: datetime, find: Find) -> int:
     start, end = window(now)
     try:
-        findings = (find or import_string(FINDER))(organization, start=start, end=end, at=now)
+        findings = find(organization, start=start, end=end, at=now)
         with transaction.atomic():
             kept = store(organization, findings, now=now)
             result: dict[str, object] = {"opened": kept.opened, "updated": kept.updated, "expired": kept.expired}

@@ -159,7 +159,7 @@ def test_a_call_without_a_price_is_left_out_and_said(company: Acme, kept: Kept) 
 
     assert found is not None
     assert (found.lines, found.unpriced, found.amount) == (2, 1, Decimal("0.00658"))
-    assert found.notes == (("unpriced", "1 lines have no price on one of the two sides and are left out."),)
+    assert found.notes == (("unpriced", "Lines without a price on one of the two sides are left out: 1."),)
 
 
 def test_what_has_no_calls_of_its_own_is_not_measured(company: Acme, kept: Kept) -> None:

@@ -156,3 +156,23 @@ def test_a_search_that_is_asked_for_is_made_even_on_a_day_that_is_done(company: 
     assert search.search_all(NOW, find) == 1
     job.refresh_from_db()
     assert (job.status, job.result) == ("succeeded", {"opened": 0, "updated": 0, "expired": 0})
+
+
+def test_nothing_is_searched_while_data_is_being_loaded(company: Acme) -> None:
+    def find(organization, *, start, end, at):  # type: ignore[no-untyped-def]
+        return findings(proposal(company), end=end)
+
+    Job.objects.create(kind="seed_demo", period="acme", organization=company.organization, status="running")
+
+    assert search.search_all(NOW, find) == 1
+    assert not Recommendation.objects.filter(organization=company.organization).exists()
+    Job.objects.filter(kind="seed_demo").update(status="succeeded")
+    assert search.search_all(NOW, find) == 1
+    assert Recommendation.objects.filter(organization=company.organization).exists()
+
+
+def test_an_organizations_own_ledger_is_searched_by_the_engine(company: Acme) -> None:
+    answers, kept = search.search(company.organization, now=NOW)
+
+    assert (answers.lines, answers.proposals, kept) == (0, (), Stored())
+    assert SavingsSearch.objects.get(organization=company.organization).searched_at == NOW
