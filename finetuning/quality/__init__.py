@@ -7,5 +7,6 @@ from .findings import Finding, Observation, Report
 from .inspecting import inspect
 from .kinds import KINDS, Kind
 from .options import Options
+from .telling import as_dict, as_lines
 
-__all__ = ("KINDS", "Finding", "Kind", "Observation", "Options", "Report", "inspect")
+__all__ = ("KINDS", "Finding", "Kind", "Observation", "Options", "Report", "as_dict", "as_lines", "inspect")

@@ -1,8 +1,9 @@
 """Which lines of a file, or of two, say the same: by hashes for sameness, by MinHash for likeness (``rensa``, 64
-permutations in 16 bands), then proved on the texts, which are read again. About 330 bytes are kept per line."""
+permutations in bands), then proved on the texts, which are read again. About 330 bytes are kept per line."""
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,13 +16,17 @@ from .checks.base import Context
 from .examples import Example
 
 PERMUTATIONS = 64
-BANDS = 16
+BANDS_FEW, BANDS_MANY, MANY = 21, 16, 20_000
+"""Bands of 3 permutations find nearly all that is alike by half; of many lines bands of 4 keep the pairs few."""
 SEED = 7
 CHUNK = 2_000
 CROWD = 40
 """Lines of one band that are compared all with all; of more only neighbours are, so that no file takes hours."""
 SHORT_CHARACTERS = 240
-SHORT_LIKENESS, LONG_LIKENESS, ANSWER_LIKENESS = 0.8, 0.7, 0.6
+SHORT_LIKENESS, LONG_LIKENESS = 0.8, 0.7
+WHOLE_LIKENESS, ANSWER_LIKENESS, RESEMBLING = 0.6, 0.8, 0.5
+"""Chosen on half of GPTeacher's Toolformer set."""
+ANSWER_WORDS = 5
 FEW_WORDS = 40
 
 
@@ -121,8 +126,9 @@ def groups(values: array[int]) -> Iterator[list[int]]:
 def candidates(signatures: np.ndarray) -> set[tuple[int, int]]:
     """Pairs of rows that agree in a band, the smaller first."""
     pairs: set[tuple[int, int]] = set()
-    width = PERMUTATIONS // BANDS
-    for band in range(BANDS):
+    bands = BANDS_FEW if len(signatures) <= MANY else BANDS_MANY
+    width = PERMUTATIONS // bands
+    for band in range(bands):
         block = np.ascontiguousarray(signatures[:, band * width : (band + 1) * width])
         keys = block.view(np.dtype((np.void, block.dtype.itemsize * width))).ravel()
         _, inverse, sizes = np.unique(keys, return_inverse=True, return_counts=True)
@@ -143,21 +149,33 @@ def _within(group: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def is_alike(one: Saying, other: Saying) -> bool:
-    """Whether two examples say nearly the same: the question in nearly the same words, and the same answer.
+    """Whether two examples say nearly the same. Likeness: Jaccard index of runs of five characters or three words.
 
-    Of short questions no word of weight may differ but by its spelling, and no number: "20 minutes" is not
-    "30 minutes". Likeness is the Jaccard index of character 5-grams (short) or runs of three words.
+    Of questions with the same class or a short answer no word of weight may differ but by its spelling, and no number:
+    "20 minutes" is not "30 minutes". With answers of some length it is enough that these are nearly the same and the
+    questions resemble each other, or that both together do.
     """
-    if one.is_label or other.is_label:
-        if one.answer != other.answer:
-            return False
-    elif one.answer != other.answer and not _answers_alike(one.answer, other.answer):
+    if one.bare == other.bare and one.answer == other.answer:
+        return True
+    if one.is_label or other.is_label or not _is_long(one.answer, other.answer):
+        return one.answer == other.answer and _questions_alike(one.bare, other.bare)
+    first, second = f"{one.bare}\n{one.answer}", f"{other.bare}\n{other.answer}"
+    if _numbers(first) != _numbers(second):
         return False
-    return one.bare == other.bare or _questions_alike(one.bare, other.bare)
+    if texts.jaccard(texts.word_runs(first), texts.word_runs(second)) >= WHOLE_LIKENESS:
+        return True
+    return (
+        texts.jaccard(texts.shingles(one.answer), texts.shingles(other.answer)) >= ANSWER_LIKENESS
+        and texts.jaccard(texts.shingles(first), texts.shingles(second)) >= RESEMBLING
+    )
 
 
-def _answers_alike(one: str, other: str) -> bool:
-    return texts.jaccard(texts.word_runs(one), texts.word_runs(other)) >= ANSWER_LIKENESS
+def _is_long(one: str, other: str) -> bool:
+    return min(len(one.split()), len(other.split())) >= ANSWER_WORDS
+
+
+def _numbers(text: str) -> list[str]:
+    return sorted(re.findall(r"\d+", text))
 
 
 def _questions_alike(one: str, other: str) -> bool:

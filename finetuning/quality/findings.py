@@ -127,6 +127,9 @@ class Findings:
             self.marks.extend(bytes(max(line + 1 - len(self.marks), len(self.marks))))
         self.marks[line] |= (1 << part) if severity != "info" else 1 << len(PARTS)
 
+    def is_flagged(self, line: int) -> bool:
+        return line < len(self.marks) and self.marks[line] != 0
+
     def touched(self, part: int) -> int:
         """Lines with a finding of that part."""
         return sum(1 for mark in self.marks if mark >> part & 1)

@@ -21,7 +21,7 @@ LABEL_REPEATS = 3
 
 @dataclass(slots=True)
 class Profile:
-    """``method``: how most lines are shaped. ``labels``: answers that stand for classes, normalized, and how often;
+    """``method``: how most lines are shaped. ``labels``: answers that name a class, normalized, with their numbers;
     ``is_closed``: most answers are such. ``preambles``: hashes of leading lines shared by many prompts.
     ``language``: of most user texts, "" when there is none, with its share of those that could be judged.
     ``extra_keys``: how often each key of a line occurs."""
@@ -38,14 +38,11 @@ class Profile:
     extra_keys: Counter[str] = field(default_factory=Counter)
 
     def stripped(self, prompt: str) -> str:
-        """A prompt without the leading lines that many share."""
+        """A prompt without the lines that many begin with."""
         if not self.preambles:
             return prompt
-        found = prompt.split("\n")
-        for start, line in enumerate(found[:-1]):
-            if hashed(line) not in self.preambles:
-                return "\n".join(found[start:])
-        return found[-1]
+        *leading, last = prompt.split("\n")
+        return "\n".join([*(line for line in leading if hashed(line) not in self.preambles), last])
 
     def is_label(self, answer: str) -> bool:
         """Whether an answer names a class: a known one, or a short one in a file of classes that reads like one."""

@@ -9,32 +9,11 @@ from hashlib import blake2b
 
 _WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _FILLERS = frozenset(
-    [
-        "please",
-        "pls",
-        "plz",
-        "thanks",
-        "thank",
-        "thx",
-        "kindly",
-        "hi",
-        "hey",
-        "hello",
-        "ok",
-        "okay",
-        "so",
-        "well",
-        "just",
-        "bitte",
-        "danke",
-        "merci",
-        "gracias",
-        "por",
-        "favor",
-        "grazie",
-        "obrigado",
-        "obrigada",
-    ]
+    re.findall(
+        r"\w+",
+        "please pls plz thanks thank thx kindly hi hey hello ok okay so well just"
+        " bitte danke merci gracias por favor grazie obrigado obrigada",
+    )
 )
 _FILLER_PHRASES = re.compile(
     r"\b(?:thank you(?: very much| so much)?|many thanks|thanks (?:in advance|a lot)|if you (?:can|could|would)"

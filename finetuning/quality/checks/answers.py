@@ -6,6 +6,7 @@ from typing import Any
 from ..examples import Example, text_of
 from .base import Check
 from .keys import messages_of
+from .roles import ROLES
 
 INSTEAD = ("tool_calls", "function_call", "refusal", "audio")
 """What an assistant's message may have in place of content."""
@@ -24,7 +25,7 @@ class Answers(Check):
     def _lacks_answer(self, example: Example) -> bool:
         if example.is_pair or self.context.profile.method == "reinforcement":
             return False
-        return not any(message.get("role") == "assistant" for message in example.messages)
+        return all(message.get("role") in ROLES and message["role"] != "assistant" for message in example.messages)
 
     def _empty(self, example: Example, path: str, message: Mapping[str, Any]) -> None:
         if message.get("role") == "assistant":

@@ -24,7 +24,7 @@ def find_exact(context: Context, index: Index) -> set[int]:
 
 
 def find_near(context: Context, index: Index, repeats: set[int]) -> None:
-    """Of lines that say nearly the same the shortest stays, of equally long ones the first."""
+    """Of lines that say nearly the same the first stays; of questions with one class the shortest."""
     kept = np.array([place for place in range(len(index)) if place not in repeats], dtype=np.int64)
     pairs = {(int(kept[one]), int(kept[other])) for one, other in candidates(index.signatures[kept])}
     for group in groups(index.bare):
@@ -33,7 +33,7 @@ def find_near(context: Context, index: Index, repeats: set[int]) -> None:
     said = index.sayings({place for pair in pairs for place in pair})
     alike = [pair for pair in pairs if is_alike(said[pair[0]], said[pair[1]])]
     for cluster in _clusters(alike):
-        stays = min(cluster, key=lambda place: (len(said[place].prompt), place))
+        stays = min(cluster, key=lambda place: (len(said[place].prompt) * said[place].is_label, place))
         for place in sorted(cluster - {stays}):
             context.found.add(
                 "near_dup", index.numbers[place], f"Nearly the same as line {index.numbers[stays]}.",

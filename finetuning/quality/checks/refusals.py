@@ -18,7 +18,7 @@ _SORRY = (
     r"(?:sorry|afraid|apologi[sz]e|apologies|unfortunately|regret(?:fully)?)"
 )
 _HELP = (
-    r"(?:assist|help|comply|fulfil|answer|respond|provide|support|complete|discuss|engage|generate|create|do that"
+    r"(?:assist|help|comply|fulfill?|answer|respond|provide|support|complete|discuss|engage|generate|create|do that"
     r"|continue|process|offer|share|perform)"
 )
 REFUSAL = re.compile(
@@ -35,8 +35,8 @@ REFUSAL = re.compile(
 PLACEHOLDER = re.compile(
     r"[\[<({\"'`*_ ]*(?:n\s?/?\s?a|not (?:applicable|available|provided|specified)"
     r"|no (?:output|answer|response|input|data|content|comment|result)s?"
-    r"|no ?(?:output|input)|empty|null|nil|nan|undefined|todo|tbd|fixme|tba|placeholder|lorem ipsum.*|xxx+|\?+|-+"
-    r"|\.{2,}|…|error"
+    r"|no ?(?:output|input)|empty|null|nil|nan|undefined|todo|tbd|fixme|tba|placeholder"
+    r"|lorem ipsum.*|xxx+|\?+|-+|\.{2,}|…|error"
     r"|(?:insert|your|enter|write|add) (?:your )?"
     r"(?:text|answer|response|output|content|name)(?: here)?"
     r"|answer|response|output|completion|example output|sample (?:answer|output|response))[\]>)}\"'`*_. !:]*"

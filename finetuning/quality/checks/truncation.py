@@ -9,7 +9,7 @@ from ..text import english
 from .base import Check
 
 END = re.compile(r"[.!?…。！？｡।؟:;\"'”’»)\]}>*_`~|%$€£°™®©+=/\\-]$|[^\w\s,]$")
-SENTENCE_END = re.compile(r"[.!?。！？][\"'”’)\]]*(?:\s|$)")
+SENTENCE_END = re.compile(r"(?<=[^\W\d])[.!?。！？][\"'”’)\]]*(?:\s|$)")
 _LAST_WORD = re.compile(r"([^\W\d_]+)$")
 _CODE = re.compile(
     r"```|[{};]\s*$|^\s*(?:def|class|import|from|return|SELECT|function|var|let|const|#include|public)\b|=>|</\w+>|\w\(.*\)\s*$|^\s{4}\S",
@@ -19,9 +19,8 @@ _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s*")
 JOINING = frozenset(
     re.findall(
         r"\w+",
-        "the a an of to and or with for from their his her its our my your that which who whose into onto than as by at"
-        " because although while if when where but nor so such these those this is are was were be been being has have"
-        " had will would can could should may might must not very more most some any each every between about",
+        "they he she we the a an of to and or with for from their his her its our my your which who whose into onto"
+        " than as by at because although while if when where but nor so such these those this very every between",
     )
 )
 MIN_WORDS = 4

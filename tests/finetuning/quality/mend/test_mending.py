@@ -1,0 +1,164 @@
+"""The new version of a file, byte by byte, and what is said of each line."""
+
+import json
+
+import pytest
+
+from finetuning.quality import Options, inspect
+from finetuning.quality.mend import Change, mend
+from finetuning.quality.mend.repairs import redacted, repaired
+from tests.finetuning.conftest import SYSTEM, chat
+from tests.finetuning.quality.conftest import BASE
+
+GOOD = chat("who are you", "a clerk")
+S, U, A = GOOD["messages"]
+
+
+@pytest.fixture
+def mended(write, tmp_path):
+    """The new lines and changes of a file that begins with some lines."""
+
+    def mended(*rows, **more):
+        result = mend(write([*rows, *BASE]), tmp_path / "new.jsonl", **more)
+        return (tmp_path / "new.jsonl").read_bytes().split(b"\n")[:-1], result
+
+    return mended
+
+
+@pytest.mark.parametrize(
+    ("row", "done"),
+    [
+        (json.dumps(GOOD) + ",", "comma behind the line removed"),
+        (json.dumps(GOOD)[:-2], "missing brackets added"),
+        (json.dumps(GOOD).replace('"messages"', "messages"), "name put in quotes"),
+        (json.dumps(GOOD).replace("]}", ",]}"), "comma before a bracket removed"),
+        ({"messages": [U, S, A]}, "system message moved to the front"),
+        ({"messages": [S, A, U]}, "question and answer put in order"),
+        ({"messages": [S, {**U, "role": "human"}, {**A, "role": "gpt"}]}, "roles renamed"),
+        ({"messages": [S, U, {**A, "id": "x"}], "source": 1}, "`id`, `source` removed"),
+        ({"messages": [S, U, {**A, "weight": 0.5}]}, "weight set right"),
+        ({"message": [S, U, A]}, "brought into the chat format"),
+        ({"conversations": [{"from": turn["role"], "value": turn["content"]} for turn in (S, U, A)]},
+         "brought into the chat format"),
+    ],
+)  # fmt: skip
+def test_repairs(mended, row, done):
+    lines, result = mended(row)
+
+    assert json.loads(lines[0]) == GOOD
+    assert [(one.line, one.new_line, one.action, one.done) for one in result.changes] == [(1, 1, "changed", (done,))]
+    assert result.after.counts == {}
+    assert result.after.score == 100.0
+
+
+def test_old_formats_become_chat(mended):
+    lines, _ = mended({"prompt": "who", "completion": "me"}, {"instruction": "add", "input": "1 2", "output": "3"})
+
+    assert json.loads(lines[0]) == chat("who", "me", system="")
+    assert json.loads(lines[1])["messages"][0]["content"] == "add\n\n1 2"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        json.dumps(GOOD)[:50], "nonsense", {"messages": []}, {"messages": [S, U]}, chat("who are you", " "),
+        {"messages": [S, {**U, "role": "narrator"}, A]}, chat("who are you", "I'm sorry, but I can't help with that."),
+        BASE[0], chat(f"please, {BASE[0]['messages'][1]['content']}", BASE[0]["messages"][2]["content"]), {"a": 1},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_repaired_is_left_out(mended, row):
+    lines, result = mended(row)
+
+    assert len(lines) == len(BASE)
+    assert [one.action for one in result.changes] == ["removed"]
+    assert result.after.is_valid
+
+
+def test_other_lines_are_copied_byte_by_byte(mended):
+    odd = '{ "messages" : [{"role":"user","content":"caf\\u00e9?"}, {"content":"Oui.","role":"assistant"}] }'
+
+    lines, result = mended(odd, "", BASE[3])
+
+    assert lines[0] == odd.encode()
+    assert result.changes == (
+        Change(2, None, "removed", ("invalid_json",), ("left out: the JSON cannot be repaired",)),
+        Change(7, None, "removed", ("exact_dup",), ("left out: exact_dup",)),
+    )
+
+
+def test_secrets_become_placeholders(mended):
+    lines, result = mended(chat('is password: "hT5kQ9xZ2bLw" safe, ask me@firm.com', "no"))
+
+    assert json.loads(lines[0])["messages"][1]["content"] == 'is password: "[PASSWORD]" safe, ask [EMAIL]'
+    assert result.changes[0].kinds == ("pii", "secret") or result.changes[0].kinds == ("secret", "pii")
+    assert b"hT5kQ9xZ2bLw" not in b"".join(lines)
+
+
+def test_a_person_judges_what_may_be_meant(mended):
+    lines, result = mended(chat("wie ist das wetter morgen in berlin", "gas"))
+
+    assert len(lines) == len(BASE) + 1
+    assert (result.changes, result.left) == ((), {"language_mix": 1})
+
+
+def test_a_leak_leaves_the_training_file(mended, write):
+    validation = write([BASE[1]], "valid.jsonl")
+
+    lines, result = mended(GOOD, validation=validation)
+
+    assert [(one.line, one.kinds) for one in result.changes] == [(3, ("leak_exact",))]
+    assert len(lines) == len(BASE)
+    assert result.after.counts == {}
+
+
+def test_tokens_before_and_after(mended):
+    _, result = mended(BASE[0], options=Options(epochs=2))
+
+    saved = result.before.tokens.billable - result.after.tokens.billable
+    assert saved == result.before.tokens.wasted > 0
+
+
+def test_only_what_is_wanted(mended):
+    _, result = mended(BASE[0], chat("x", " "), kinds=frozenset({"exact_dup"}))
+
+    assert [one.kinds for one in result.changes] == [("exact_dup",)]
+    assert result.left == {"empty_assistant": 1}
+
+
+def test_a_version_is_never_written_over_another(write, tmp_path):
+    path = write(BASE)
+
+    with pytest.raises(FileExistsError):
+        mend(path, path)
+    assert inspect(path).counts == {}
+
+
+def test_nothing_is_left_behind_when_it_fails(write, tmp_path, monkeypatch):
+    from finetuning.quality.mend import mending
+
+    monkeypatch.setattr(mending, "_copy", lambda *_: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        mend(write(BASE), tmp_path / "new.jsonl")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["train.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("a numbÃ©r, itâ€™s", "a numbér, it’s"),
+        ("a\x00 b\u200b", "a b"),
+        ("lost\ufffdhere", "lost here"),
+        ("Fine &amp;nbsp;&lt;br&gt;", "Fine"),
+        ("passw\u043erd", "password"),
+        ("R&D stays", "R&D stays"),
+    ],
+)
+def test_repaired_text(text, right):
+    assert repaired(text) == right
+    assert repaired(right) == right
+
+
+def test_redacted_text():
+    assert redacted("call +1 415 555 0145 or +44 20 7946 1234") == "call [PHONE] or [PHONE]"
+    assert redacted(SYSTEM) == SYSTEM
