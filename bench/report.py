@@ -24,6 +24,7 @@ ORDER = (
     "incidents",
     "exports",
     "allocation",
+    "finetuning_data",
     "start",
     "outages",
     "soak",

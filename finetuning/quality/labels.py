@@ -11,7 +11,7 @@ from .checks.base import Context
 from .comparing import Index
 from .likeness import features, left_out, suspicion
 
-MAX_JUDGED = 8_000
+MAX_JUDGED = 6_000
 """Labelled lines that are judged; of more, so many drawn at random: the time grows with the square."""
 MIN_LINES = 200
 MIN_PER_CLASS = 12

@@ -37,7 +37,8 @@ def features(texts: list[str], dimensions: int = DIMENSIONS) -> np.ndarray:
             weights = (1 + np.log(np.fromiter(found.values(), dtype=np.float64))) * rarity[buckets]
             signs = np.where(buckets >> 17 & 1, 1.0, -1.0)
             matrix[row] = np.bincount(buckets % dimensions, weights * signs, minlength=dimensions)
-    return matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-9)
+    matrix /= np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-9)
+    return matrix
 
 
 def _counts(text: str, known: dict[str, int]) -> dict[int, int]:
@@ -76,7 +77,7 @@ def left_out(matrix: np.ndarray, classes: np.ndarray) -> np.ndarray:
     targets = np.zeros((len(classes), classes.max() + 1))
     targets[np.arange(len(classes)), classes] = 1
     targets -= targets.mean(axis=0)
-    predicted, leverage = _ridge(matrix.astype(np.float64), targets)
+    predicted, leverage = _ridge(matrix, targets)
     predicted -= (targets - predicted) * (leverage / (1 - leverage))[:, None]
     sharp = np.exp(SHARPNESS * (predicted - predicted.max(axis=1, keepdims=True)))
     return sharp / sharp.sum(axis=1, keepdims=True)
@@ -86,21 +87,22 @@ def _ridge(matrix: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndar
     """Fitted values and the diagonal of the hat matrix."""
     rows, columns = matrix.shape
     if rows <= columns:
-        inverse = np.linalg.inv(matrix @ matrix.T + RIDGE * np.eye(rows))
+        inverse = np.linalg.inv((matrix @ matrix.T).astype(np.float64) + RIDGE * np.eye(rows))
         # K (K + λ)⁻¹ = I − λ (K + λ)⁻¹
         return targets - RIDGE * (inverse @ targets), 1 - RIDGE * np.diag(inverse)
-    inner = np.linalg.inv(matrix.T @ matrix + RIDGE * np.eye(columns))
-    projected = matrix @ inner
-    return projected @ (matrix.T @ targets), np.einsum("ij,ij->i", projected, matrix)
+    inner = np.linalg.inv((matrix.T @ matrix).astype(np.float64) + RIDGE * np.eye(columns)).astype(np.float32)
+    weights = inner @ (matrix.T @ targets.astype(np.float32))
+    leverage = [np.einsum("ij,ij->i", block @ inner, block) for block in np.array_split(matrix, rows // BLOCK + 1)]
+    return (matrix @ weights).astype(np.float64), np.concatenate(leverage).astype(np.float64)
 
 
 def neighbourhood(matrix: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """float64[n, classes]: mean cosine of the nearest rows of each class, the row itself left out."""
     order = np.argsort(classes, kind="stable")
     edges = np.searchsorted(classes[order], np.arange(classes.max() + 2))
-    near = np.zeros((len(classes), classes.max() + 1))
+    near, others = np.zeros((len(classes), classes.max() + 1)), matrix[order].T
     for start in range(0, len(classes), BLOCK):
-        likeness = matrix[start : start + BLOCK] @ matrix[order].T
+        likeness = matrix[start : start + BLOCK] @ others
         rows = np.arange(start, min(start + BLOCK, len(classes)))
         likeness[rows - start, np.argsort(order)[rows]] = -1
         for label, (left, right) in enumerate(pairwise(edges)):

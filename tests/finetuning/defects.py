@@ -8,6 +8,7 @@ import random
 import string
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 Record = dict[str, Any]
@@ -228,3 +229,33 @@ MAKERS: dict[str, Callable[[Record, random.Random, list[Record]], str | None]] =
         encoding_noise, language_mix,
     )
 }  # fmt: skip
+
+
+def self_instruct(data: Path) -> list[Record]:
+    """The hand-written tasks as chats."""
+    rows = []
+    for line in (data / "self_instruct_seed_tasks_0_89.jsonl").read_text().splitlines():
+        task = json.loads(line)
+        for one in task["instances"]:
+            asked = f"{task['instruction']}\n\n{one['input']}".strip()
+            rows.append(
+                {"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": one["output"]}]}
+            )
+    return rows
+
+
+def expanded(line: str, source: random.Random) -> str:
+    """A line of the development file with its placeholders replaced by fresh fakes."""
+
+    def letters(number: int, of: str = ALPHANUMERIC) -> str:
+        return "".join(source.choices(of, k=number))
+
+    fakes = {
+        "{{OPENAI_KEY}}": f"sk-proj-{letters(40)}",
+        "{{AWS_KEY_ID}}": f"AKIA{letters(16, string.ascii_uppercase + string.digits)}",
+        "{{PEM_HEAD}}": f"-----BEGIN RSA PRIVATE KEY-----\\nMIIE{letters(60)}",
+        "{{PASSWORD}}": letters(12),
+    }
+    for placeholder, fake in fakes.items():
+        line = line.replace(placeholder, fake)
+    return line

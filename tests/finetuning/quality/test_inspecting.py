@@ -2,14 +2,13 @@
 
 import json
 import random
-import string
 from decimal import Decimal
 
 import pytest
 
 from finetuning.quality import KINDS, Options, as_dict, as_lines, inspect
 from tests.finetuning.conftest import chat
-from tests.finetuning.defects import ALPHANUMERIC, PAIRED, inject
+from tests.finetuning.defects import PAIRED, expanded, inject, self_instruct
 
 WORDS = ("apple", "house", "river", "stone", "cloud", "bread", "horse", "paper", "glass", "light", "music", "water")
 ROWS = [chat(f"what colour has the {word}", f"{word} colour") for word in WORDS]
@@ -243,28 +242,3 @@ def by_line(report):
         if one.file == "train":
             told[one.line].add(one.kind)
     return told
-
-
-def self_instruct(data):
-    tasks = [json.loads(line) for line in (data / "self_instruct_seed_tasks_0_89.jsonl").read_text().splitlines()]
-    return [
-        chat(f"{task['instruction']}\n\n{one['input']}".strip(), one["output"], system="")
-        for task in tasks for one in task["instances"]
-    ]  # fmt: skip
-
-
-def expanded(line, source):
-    """A line with its placeholders replaced by fresh fakes."""
-
-    def letters(number, of=ALPHANUMERIC):
-        return "".join(source.choices(of, k=number))
-
-    fakes = {
-        "{{OPENAI_KEY}}": f"sk-proj-{letters(40)}",
-        "{{AWS_KEY_ID}}": f"AKIA{letters(16, string.ascii_uppercase + string.digits)}",
-        "{{PEM_HEAD}}": f"-----BEGIN RSA PRIVATE KEY-----\\nMIIE{letters(60)}",
-        "{{PASSWORD}}": letters(12),
-    }
-    for placeholder, fake in fakes.items():
-        line = line.replace(placeholder, fake)
-    return line
