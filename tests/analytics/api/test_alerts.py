@@ -72,8 +72,10 @@ def test_what_it_is_about_stays_and_ending_keeps_history(caller: Caller, company
     evaluate_due()
 
     moved = {"threshold": "3", "scope": "team", "scope_value": str(company.ads.pk)}
-    changed = caller("owner").patch(f"{URL}/alerts/{made['id']}", moved).json()
-    assert (changed["scope"], changed["threshold"]) == ("organization", "3.0000000000")
+    refused = caller("owner").patch(f"{URL}/alerts/{made['id']}", moved)
+    assert (refused.status_code, {fault["field"] for fault in refused.json()["errors"]}) == (400, {"scope"})
+    changed = caller("owner").patch(f"{URL}/alerts/{made['id']}", {"threshold": "4"}).json()
+    assert (changed["scope"], changed["threshold"]) == ("organization", "4.0000000000")
     assert caller("owner").delete(f"{URL}/alerts/{made['id']}").status_code == 204
     assert caller("owner").get(f"{URL}/alerts/{made['id']}").status_code == 404
     assert caller("owner").get(f"{URL}/admin/dashboard").json()["open_alerts"] == []
