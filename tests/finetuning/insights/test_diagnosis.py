@@ -86,6 +86,7 @@ def test_a_checkpoint_of_the_last_epochs_is_not_dropped() -> None:
     assert diagnose(curve, run).loses_best_at is None
 
 
+@pytest.mark.needs_shared
 def test_the_real_job_overfitted_and_kept_none_of_its_best(shared_dir: Path) -> None:
     path = shared_dir / "data" / "finetuning" / "jobtrace_azure_gpt4omini_overfit.json"
     trace = json.loads(path.read_text())

@@ -105,6 +105,7 @@ def test_no_threshold_when_none_keeps_the_precision() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.needs_shared
 def test_banking77_from_twenty_rows_a_label(shared_dir: Path) -> None:
     folder = shared_dir / "data" / "finetuning"
     train, valid = (
