@@ -147,7 +147,7 @@ def test_second_interrupt_kills_children_that_do_not_obey(start: Starter) -> Non
     pids = [running.pid("first"), running.pid("second")]
 
     running.process.send_signal(signal.SIGINT)
-    time.sleep(SAME_SIGNAL + 0.1)
+    time.sleep(4 * SAME_SIGNAL)  # the first may be taken late on a busy machine
     running.process.send_signal(signal.SIGINT)
 
     assert running.process.wait(10) == 0
