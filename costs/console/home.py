@@ -216,7 +216,7 @@ def _projected(running: now.Running, ahead: now.Outlook | None, currency: str) -
     if month is None:
         return _tile("Projected month", "projected", format.DASH, "nothing to project from", "no whole day of use yet")
     low, high = _bounds(month)
-    words = f"80 % likely {format.money_short(low, currency)} to {format.money_short(high, currency)}"
+    words = f"80{format.NARROW}% likely {format.money_short(low, currency)} to {format.money_short(high, currency)}"
     return _tile(
         "Projected month", "projected", format.money_short(month.mean, currency),
         format.exact_money(month.mean, currency), words,
@@ -280,8 +280,8 @@ def _card(page: pages.Questions, state: State, ahead: now.Outlook | None, at: da
     mean = [round(float(value), 10) for value in ahead.found.mean]
     line = charts.Series("Expected", 0, mean, [f"Expected {format.money(value, currency)}" for value in mean])
     lower, upper = ahead.found.lower[LEVEL], ahead.found.upper[LEVEL]
-    band = charts.Band("80 %", [float(value) for value in lower], [float(value) for value in upper])
-    legend = LegendEntry("Expected, 80 %", charts.BEFORE_COLOR, is_line=True)
+    band = charts.Band(f"80{format.NARROW}%", [float(value) for value in lower], [float(value) for value in upper])
+    legend = LegendEntry(f"Expected, 80{format.NARROW}%", charts.BEFORE_COLOR, is_line=True)
     return replace(
         card,
         figure=charts.with_expected(card.figure, plot, line, [band]),
@@ -293,7 +293,8 @@ def _card(page: pages.Questions, state: State, ahead: now.Outlook | None, at: da
 def _expected_words(ahead: now.Outlook, currency: str) -> str:
     assert ahead.month is not None
     low, high = (format.money(value, currency) for value in _bounds(ahead.month))
-    return f"The month is expected to cost {format.money(ahead.month.mean, currency)}, 80 % likely {low} to {high}."
+    mean = format.money(ahead.month.mean, currency)
+    return f"The month is expected to cost {mean}, 80{format.NARROW}% likely {low} to {high}."
 
 
 # ---- why -------------------------------------------------------------------------------------------------------------
