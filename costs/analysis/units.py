@@ -17,8 +17,9 @@ from analytics.query import window as windows
 from costs.models import UnitMetric, UnitValue
 
 MOST = 20
-MOST_SCOPES = 200
 NOT_ASKED = "Its cost is not kept by these filters."
+TOO_MANY = "It has too many values for this window; take a shorter one."
+TOO_LARGE = ("too_many_points", "limit_out_of_range")
 NO_VALUES = "No day of the window has a value."
 LEFT_OUT = Note("unit_metrics_left_out", f"Of unit metrics the first {MOST} by name are told.")
 ZERO = Decimal(0)
@@ -94,8 +95,8 @@ def _answer(questions: Questions, query: Query, metric: UnitMetric, values: Sequ
     scopes = sorted({value.scope for value in values})
     try:
         costs, days = _costs(questions, query, metric, scopes)
-    except QueryError:
-        return _unknown(metric, NOT_ASKED, 0)
+    except QueryError as error:
+        return _unknown(metric, TOO_MANY if error.code in TOO_LARGE else NOT_ASKED, 0)
     known = {(value.day, value.scope): value.value for value in values}
     series = [_day(day, known, costs, scopes) for day in days]
     missing = sum(day.value is None for day in series)
@@ -114,18 +115,18 @@ def _answer(questions: Questions, query: Query, metric: UnitMetric, values: Sequ
 def _costs(
     questions: Questions, query: Query, metric: UnitMetric, scopes: Sequence[str]
 ) -> tuple[Costs, Sequence[date]]:
-    """Cost by day and scope, and the days of the window. Raises QueryError."""
+    """Cost by day and scope, of everything without any scope; and the days of the window. Raises QueryError."""
     zone = questions.organization.reporting_timezone
     where = windows.zone(zone)
-    by = metric.dimension
-    narrowed = [*query.filters, *([Filter(by, "in", tuple(scopes))] if by and scopes else [])]
+    by = metric.dimension if scopes else ""
+    narrowed = [*query.filters, *([Filter(by, "in", tuple(scopes))] if by else [])]
     start = windows.floor(query.start, "day", where)
     end = windows.floor(query.end, "day", where)
     end = end if end == query.end else windows.following(end, "day", where)
     result = questions.ask(
         replace(
             query, measures=("cost",), start=start, end=end, granularity="day", timezone=zone, compare_to="none",
-            dimensions=(by,) if by else (), filters=tuple(narrowed), order=None, having=(), limit=MOST_SCOPES,
+            dimensions=(by,) if by else (), filters=tuple(narrowed), order=None, having=(), limit=max(len(scopes), 1),
         )
     )  # fmt: skip
     found: dict[tuple[date, str], Decimal] = {}

@@ -9,8 +9,8 @@ import pytest
 from costs.models import UnitMetric, UnitValue
 from costs.services import units
 from gateway.models import AuditEvent
-from tests.analytics.api.conftest import URL, Ask, at
-from tests.factories import Acme
+from tests.analytics.api.conftest import URL, Ask, at, book
+from tests.factories import Acme, ProjectFactory, line
 from tests.gateway.api.conftest import Caller
 
 
@@ -152,6 +152,31 @@ def test_without_values_nothing_is_said(ask: Ask, orders: UnitMetric) -> None:
 
     assert (found["value"], found["cost_per_unit"], found["days_without_value"]) == (None, None, 1)
     assert found["note"] == "No day of the window has a value."
+
+
+def test_days_of_a_dimension_without_values_show_what_everything_cost(ask: Ask, tickets: UnitMetric) -> None:
+    (found,) = ask("owner", "cost/efficiency")["unit_metrics"]
+
+    assert [(day["value"], day["cost"]) for day in found["series"]] == [
+        (None, "0.0140000000"), (None, "1.0035000000"), (None, "0.5000000000"),
+    ]  # fmt: skip
+
+
+def test_every_scope_with_a_value_has_its_cost(ask: Ask, acme: Acme) -> None:
+    """More scopes than the two hundred that were once answered."""
+    metric = units.create_unit_metric(
+        organization=acme.organization, actor=None, name="Tickets", unit="ticket", dimension="project"
+    )
+    fields = [ProjectFactory(organization=acme.organization, team=acme.search) for _ in range(201)]
+    book(*(line(acme, at=at(5), project=project, cost=Decimal("0.25")) for project in fields))
+    UnitValue.objects.bulk_create(
+        UnitValue(metric=metric, day=date(2026, 3, 10), scope=str(project.pk), value=Decimal(1)) for project in fields
+    )
+
+    (found,) = ask("owner", "cost/efficiency", end=at(0, 0, 1).isoformat())["unit_metrics"]
+
+    assert {one["cost"] for one in found["scopes"]} == {"0.2500000000"}
+    assert found["cost"] == "50.2500000000"
 
 
 def test_who_does_not_see_all_costs_sees_no_unit_cost(ask: Ask, caller: Caller, orders: UnitMetric) -> None:
