@@ -118,7 +118,7 @@ def _content(questions: Questions, state: State, at: datetime, *, is_reader: boo
     running = attempt("running month", lambda: now.running_now(questions, at, organization.reporting_timezone))
     ahead = attempt("projection", lambda: now.projections(questions, running)) if running else None
     month = attempt("month", lambda: _month(questions, running)) if running else None
-    if month is not None and not month.totals["requests"] and not (month.previous_totals or {}).get("requests"):
+    if running and month and attempt("emptiness", lambda: _is_empty(questions, state.period, running, month)):
         return {"is_empty": True}
     page = pages.Questions(user, organization, state.period)
     card, problem = answered("cost by day", lambda: _card(page, state, ahead, at))
@@ -147,6 +147,17 @@ def _month(questions: Questions, running: now.Running) -> Result:
             compare_to=(before, min(before + (end - running.month_start), running.month_start)),
         )
     )  # fmt: skip
+
+
+def _is_empty(questions: Questions, period: Period, running: now.Running, month: Result) -> bool:
+    """Whether nothing was asked or spent this month, last month or in the chart's window. A question where the month so
+    far has nothing, none else."""
+    if month.totals["requests"] or month.totals["cost"]:
+        return False
+    before = windows.floor(running.month_start - HOUR, "month", windows.zone(running.zone))
+    start, end = min(before, period.start), next_quarter(running.now)
+    totals = questions.ask(Query(measures=("requests", "cost"), start=start, end=end, timezone=running.zone)).totals
+    return not totals["requests"] and not totals["cost"]
 
 
 def _tiles(

@@ -10,6 +10,10 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from analytics.answers.questions import Questions
+from analytics.console.periods import read_period
+from analytics.console.usage.state import State
+from costs.console import home
 from costs.models import UnitMetric, UnitValue
 from costs.services import units
 from tests.console.company import Company
@@ -54,6 +58,18 @@ def test_the_home_says_where_the_month_leads(busy: Company, sign_in: SignIn) -> 
         "have no known price",
     ):  # fmt: skip
         assert expected in words
+
+
+def test_a_month_that_has_just_begun_still_shows_what_was_spent_before(busy: Company) -> None:
+    """Nothing is spent yet, and nothing was by this time of the month before."""
+    at = (datetime.now(UTC).replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=1)
+    period = read_period({"range": "90d"}, at, busy.organization.reporting_timezone)
+    state = State(period, busy.organization.slug, measure="cost", by="team")
+
+    content = home._content(Questions(busy.people["alice"], busy.organization), state, at, is_reader=True)
+
+    assert "is_empty" not in content
+    assert content["why"].drivers
 
 
 @pytest.mark.parametrize("by", ["team", "model", "project", "provider", "nonsense"])
