@@ -24,7 +24,7 @@ from analytics.console import questions as pages
 from analytics.console.cards import Card, Row, Table, labels, values
 from analytics.console.periods import LABELS, Period, read_period
 from analytics.console.questions import answered, attempt
-from analytics.console.tiles import Tile
+from analytics.console.tiles import Tile, arrow
 from analytics.console.usage import series
 from analytics.console.usage.state import State
 from analytics.metrics import MEASURES
@@ -211,7 +211,7 @@ def _tiles(body: Mapping[str, Any], currency: str, against: str) -> Sequence[Til
 def _tile(label: str, name: str, text: str, value: Any, pair: Compared | None, against: str, good: str) -> Tile:
     change = None if pair is None else pair.difference
     words = "" if change is None else format.change_words(change, against)
-    pointing = "" if change is None or words.startswith("about") else "up" if change > 0 else "down"
+    pointing = arrow(words, change)
     tone = "neutral" if not pointing else "good" if pointing == good else "bad"
     exact = "nothing measured in this period" if value is None else values.exact(value)
     return Tile(label, text, exact, words, tone, pointing, SafeString(), name)
