@@ -108,19 +108,18 @@ def put_values(*, metric: UnitMetric, actor: Actor, counts: Sequence[Count]) -> 
     wanted = _checked(row, counts)
     days = [day for day, _ in wanted]
     known = {
-        (value.day, value.scope): value.value
+        (value.day, value.scope): value
         for value in UnitValue.objects.filter(metric=row, day__gte=min(days), day__lte=max(days))
     }
     said = {key: value for key, value in wanted.items() if value is not None}
-    gone = [key for key, value in wanted.items() if value is None and key in known]
-    changed = [key for key, value in said.items() if known.get(key) != value]
+    gone = [known[key].pk for key, value in wanted.items() if value is None and key in known]
+    changed = [key for key, value in said.items() if key not in known or known[key].value != value]
     UnitValue.objects.bulk_create(
         [UnitValue(metric=row, day=day, scope=scope, value=said[day, scope]) for day, scope in changed],
         update_conflicts=True, unique_fields=["metric", "day", "scope"], update_fields=["value", "updated_at"],
         batch_size=2_000,
     )  # fmt: skip
-    for day, scope in gone:
-        UnitValue.objects.filter(metric=row, day=day, scope=scope).delete()
+    UnitValue.objects.filter(pk__in=gone).delete()
     if changed or gone:
         after = {"from": min(days).isoformat(), "to": max(days).isoformat(), "changed": len(changed),
                  "removed": len(gone)}  # fmt: skip

@@ -61,7 +61,7 @@ class UnitMetricViewSet(ReadableResource):
         """What was said, by day and scope."""
         metric: UnitMetric = self.get_object()
         end = _day(request, "end") or timezone.now().date() + timedelta(days=1)
-        start = _day(request, "start") or end - timedelta(days=DAYS)
+        start = _day(request, "start") or max(end, units.FIRST_DAY) - timedelta(days=DAYS)
         rows: Any = metric.values.in_days(start, end)
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(shapes.UnitValueSerializer(page, many=True).data)

@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from costs.models import UnitMetric, UnitValue
 from costs.services import units
@@ -65,6 +67,23 @@ def test_a_csv_file_is_the_same(caller: Caller, tickets: UnitMetric, acme: Acme)
     assert [(row["day"], row["scope"], row["value"]) for row in found.json()["results"]] == [
         ("2026-03-10", str(acme.search.pk), "10.000000"), ("2026-03-11", str(acme.ads.pk), "3.250000"),
     ]  # fmt: skip
+
+
+def test_a_window_before_all_days_is_empty(caller: Caller, tickets: UnitMetric) -> None:
+    found = caller("analyst").get(f"{URL}/unit-metrics/{tickets.pk}/values", {"end": "0001-01-01"})
+
+    assert (found.status_code, found.json()["results"]) == (200, [])
+
+
+def test_values_are_removed_at_once(caller: Caller, orders: UnitMetric) -> None:
+    days = [f"2026-03-{day:02}" for day in range(1, 21)]
+    put(caller, orders, {"values": [{"day": day, "value": "1"} for day in days]})
+
+    with CaptureQueriesContext(connection) as asked:
+        put(caller, orders, {"values": [{"day": day, "value": None} for day in days]})
+
+    assert sum(query["sql"].startswith(f'DELETE FROM "{UnitValue._meta.db_table}"') for query in asked) == 1
+    assert not UnitValue.objects.exists()
 
 
 @pytest.mark.parametrize(
