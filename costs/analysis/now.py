@@ -61,6 +61,10 @@ class Running:
     month_to_date: Decimal
     stale: bool = False
 
+    @property
+    def last_month_start(self) -> datetime:
+        return windows.floor(self.month_start - HOUR, "month", windows.zone(self.zone))
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
@@ -117,7 +121,7 @@ def _beside(questions: Questions, running: Running) -> dict[str, Decimal]:
         "velocity_per_hour": (end - timedelta(minutes=75), end - timedelta(minutes=15)),
         "yesterday": (yesterday, today),
         "yesterday_by_now": (yesterday, min(yesterday + (end - today), today)),
-        "last_month": (windows.floor(running.month_start - HOUR, "month", where), running.month_start),
+        "last_month": (running.last_month_start, running.month_start),
     }
     return {name: _cost(questions, zone, *window) for name, window in windows_of.items()}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -48,7 +48,6 @@ BY = {"team": "Team", "model": "Model", "project": "Project", "provider": "Provi
 TOP = 8
 MOST_DRIVERS, MOST_BUDGETS, MOST_READ = 6, 5, 200
 FIGURES = ("cost", "saved_by_cache", "unpriced_requests", "requests")
-HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +138,7 @@ def _content(questions: Questions, state: State, at: datetime, *, is_reader: boo
 # ---- key figures -----------------------------------------------------------------------------------------------------
 def _month(questions: Questions, running: now.Running) -> Result:
     """The month so far against as much of the month before. One question."""
-    end = next_quarter(running.now)
-    before = windows.floor(running.month_start - HOUR, "month", windows.zone(running.zone))
+    before, end = running.last_month_start, next_quarter(running.now)
     return questions.ask(
         Query(
             measures=asked(*FIGURES), start=running.month_start, end=end, timezone=running.zone,
@@ -154,8 +152,7 @@ def _is_empty(questions: Questions, period: Period, running: now.Running, month:
     far has nothing, none else."""
     if month.totals["requests"] or month.totals["cost"]:
         return False
-    before = windows.floor(running.month_start - HOUR, "month", windows.zone(running.zone))
-    start, end = min(before, period.start), next_quarter(running.now)
+    start, end = min(running.last_month_start, period.start), next_quarter(running.now)
     totals = questions.ask(Query(measures=("requests", "cost"), start=start, end=end, timezone=running.zone)).totals
     return not totals["requests"] and not totals["cost"]
 
@@ -241,9 +238,8 @@ def _bounds(projection: now.Projection) -> tuple[Any, Any]:
 
 def _against_last(questions: Questions, running: now.Running, ahead: now.Outlook | None, currency: str) -> Tile:
     """The projection against all of the month before. One question."""
-    before = windows.floor(running.month_start - HOUR, "month", windows.zone(running.zone))
     last: Any = questions.ask(
-        Query(measures=("cost",), start=before, end=running.month_start, timezone=running.zone)
+        Query(measures=("cost",), start=running.last_month_start, end=running.month_start, timezone=running.zone)
     ).totals["cost"]  # fmt: skip
     month = ahead.month if ahead else None
     change = float((month.mean - last) / last) if month and last else None
