@@ -100,16 +100,17 @@ class Expected:
     low_confidence: bool
 
 
-def stored(budgets: Iterable[Budget]) -> dict[tuple[UUID, str], Expected]:
-    """By budget and subject. One query, none without budgets."""
-    by_id = {budget.pk: budget for budget in budgets}
-    if not by_id:
+def stored(budgets: Iterable[Budget], subjects: Iterable[str]) -> dict[tuple[UUID, str], BudgetForecast]:
+    """By budget and subject, of `subjects` and of whole budgets. One query, none without budgets."""
+    wanted = [budget.pk for budget in budgets]
+    if not wanted:
         return {}
-    rows = BudgetForecast.objects.filter(budget_id__in=by_id)
-    return {(row.budget_id, row.subject): _expected(row, by_id[row.budget_id].timezone) for row in rows}
+    rows = BudgetForecast.objects.filter(budget_id__in=wanted, subject__in={"", *subjects})
+    return {(row.budget_id, row.subject): row for row in rows}
 
 
-def _expected(row: BudgetForecast, zone: str) -> Expected:
+def expected_of(row: BudgetForecast, zone: str) -> Expected:
+    """What a stored forecast of a budget in `zone` says."""
     if not row.mean:
         return Expected(None, row.note, False)
     where, starts = windows.zone(zone), [row.origin_at]

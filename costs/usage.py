@@ -15,7 +15,7 @@ from django.db.models.functions import RowNumber
 from costs import outlook
 from costs.budgets.periods import BEGINNING, END
 from costs.choices import Enforcement
-from costs.models import Budget, BudgetCounter
+from costs.models import Budget, BudgetCounter, BudgetForecast
 from costs.outlook import Expected
 from gateway.scopes import is_each
 
@@ -100,7 +100,7 @@ def usage_of(budgets: Iterable[Budget], at: datetime, *, subjects: int = 1) -> l
     """Usage of every budget at `at`, in their order. Two queries, three when one of them rolls over."""
     wanted = list(budgets)
     counters = _counters(wanted, at, subjects)
-    carried, ahead = _carried(wanted, counters, at), outlook.stored(wanted)
+    carried, ahead = _carried(wanted, counters, at), outlook.stored(wanted, _subjects(counters))
     found = []
     for budget in wanted:
         rows: list[BudgetCounter | None] = [*counters[budget.pk]] or [None]
@@ -120,7 +120,7 @@ def usage_of_subjects(pairs: Sequence[tuple[Budget, str]], at: datetime) -> list
         known.setdefault(key, BudgetCounter(budget_id=budget.pk, subject=subject, **_EMPTY))
         counters[budget.pk].append(known[key])
     budgets = list({budget.pk: budget for budget, _ in pairs}.values())
-    carried, ahead = _carried(budgets, counters, at), outlook.stored(budgets)
+    carried, ahead = _carried(budgets, counters, at), outlook.stored(budgets, _subjects(counters))
     return [_usage(budget, known[budget.pk, subject], carried, ahead, at) for budget, subject in pairs]
 
 
@@ -136,6 +136,10 @@ def _counters(budgets: Sequence[Budget], at: datetime, subjects: int) -> dict[UU
     for row in rows.order_by("budget_id", "rank"):
         found[row.budget_id].append(row)
     return found
+
+
+def _subjects(counters: Mapping[UUID, Sequence[BudgetCounter]]) -> set[str]:
+    return {row.subject for rows in counters.values() for row in rows}
 
 
 def _carried(
@@ -159,14 +163,15 @@ def _usage(
     budget: Budget,
     counter: BudgetCounter | None,
     carried: Mapping[tuple[UUID, str], Decimal],
-    ahead: Mapping[tuple[UUID, str], Expected],
+    ahead: Mapping[tuple[UUID, str], BudgetForecast],
     at: datetime,
 ) -> Usage:
     row = counter or BudgetCounter(subject="", **_EMPTY)
     start, end = budget.rule.window(at)
     more = carried.get((budget.pk, row.subject), ZERO)
     limit = budget.amount + more
-    known = ahead.get((budget.pk, row.subject)) or ahead.get((budget.pk, "")) or Expected(None, NO_FORECAST, False)
+    forecast = ahead.get((budget.pk, row.subject)) or ahead.get((budget.pk, ""))
+    known = outlook.expected_of(forecast, budget.timezone) if forecast else Expected(None, NO_FORECAST, False)
     exhausts_at, note, heading = _heading(row.spent, limit, start, end, at, known)
     return Usage(
         subject=row.subject, period_start=None if start == BEGINNING else start, resets_at=None if end == END else end,
