@@ -79,7 +79,7 @@ def answer(plan: Plan, now: datetime) -> Result:
         query=as_understood(plan),
         totals=totals,
         previous_totals=previous,
-        change={} if previous is None else {m.name: _change(totals[m.name], previous[m.name]) for m in plan.measures},
+        change={} if previous is None else {m.name: change_of(totals[m.name], previous[m.name]) for m in plan.measures},
         series=_series(plan, rows, read, groups, now),
         groups=[group for _, group in groups],
         notes=[*plan.notes, *_unpriced(total), *_unscored(plan, totals)],
@@ -142,7 +142,7 @@ def _weighted(weights: Mapping[str, int | float], row: Row) -> Decimal:
     return total
 
 
-def _change(now: Value, before: Value) -> float | None:
+def change_of(now: Value, before: Value) -> float | None:
     """Relative change; None where there was nothing to compare with."""
     if now is None or not before:
         return None

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from analytics.answers.questions import Questions, common
-from analytics.query import Note, Query, Value
+from analytics.query import Note, Query, Value, change_of
 from analytics.query.plan import compared_window
 from costs.analysis import units
 
@@ -140,9 +140,7 @@ def _against_list(questions: Questions, own: Efficiency, totals: Mapping[str, An
 
 
 def _compared(name: str, value: Any, other: Any) -> Compared:
-    known = value is not None and bool(other)
-    difference = float((Decimal(str(value)) - Decimal(str(other))) / abs(Decimal(str(other)))) if known else None
-    return Compared(name, value, other, difference)
+    return Compared(name, value, other, change_of(value, other))
 
 
 def _ratio(part: Any, whole: Any) -> float | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from analytics.console import colors, format
@@ -13,7 +12,7 @@ from analytics.console.cards.why import asked, why
 from analytics.console.questions import Questions
 from analytics.console.usage import dimensions
 from analytics.metrics import MEASURES, Measure
-from analytics.query import Group, Result, Value
+from analytics.query import Group, Result, Value, change_of
 from costs.console.explorer.state import ExplorerState
 
 MOST_ROWS = 200
@@ -95,16 +94,10 @@ def _cells(
         texts.append(values.text(measure, value, currency))
         exacts.append(values.exact(value))
         if is_compared:
-            change = _change(value, earlier)
+            change = change_of(value, earlier)
             texts += [values.text(measure, earlier, currency), _change_text(change)]
             exacts += [values.exact(earlier), values.exact(None if change is None else round(change, 6))]
     return texts, exacts
-
-
-def _change(value: Value, before: Value) -> float | None:
-    if value is None or not before:
-        return None
-    return float((Decimal(str(value)) - Decimal(str(before))) / abs(Decimal(str(before))))
 
 
 def _change_text(change: float | None) -> str:
