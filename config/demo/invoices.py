@@ -16,7 +16,6 @@ from django.db import transaction
 from config.demo.company import Company
 from costs.invoices import reading
 from costs.invoices.items import ZERO, Booked
-from costs.invoices.rates import NoRates
 from costs.services import invoices
 from costs.services.repricing import targets_of
 from gateway.models import Job, Organization
@@ -58,9 +57,8 @@ def ensure_invoices(job: Job, company: Company) -> bool:
 def bill(organization: Organization, start: date, end: date) -> bytes | None:
     """A page of the costs API for `[start, end)`; None without usage."""
     side = reading.read(
-        organization, [VENDOR], start, end, currency=organization.currency, rates=NoRates(),
-        targets=targets_of(organization),
-    )  # fmt: skip
+        organization, [VENDOR], start, end, currency=organization.currency, targets=targets_of(organization)
+    )
     by_day: dict[date, list[Booked]] = defaultdict(list)
     for row in sorted(side.booked, key=lambda one: (one.day, one.model, one.meter)):
         by_day[row.day].append(row)

@@ -207,7 +207,7 @@ def _row(row: Invoice, policy: DriftPolicy) -> dict[str, Any]:
     return {
         "invoice": row, "badge": badge, "tone": tone, "billed": _money(row.billed, row.currency),
         "ledger": _money(row.ledger, row.currency), "drift": _signed(row.drift, row.currency),
-        "percent": None if row.drift_percent is None else f"{row.drift_percent:+.1f} %",
+        "percent": None if row.drift_percent is None else f"{row.drift_percent:+.1f} %".replace("-", "\N{MINUS SIGN}"),
         "last_on": row.end - timedelta(days=1) if row.end else None,
     }  # fmt: skip
 

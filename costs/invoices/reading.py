@@ -13,8 +13,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q
 
+from costs.currencies.convert import RateTable, table_of
 from costs.invoices.items import LONG_CONTEXT, ZERO, Booked, tier_of
-from costs.invoices.rates import Rates
 from costs.pricing import meters as m
 from costs.pricing.listing import canonical_provider
 from costs.services.repricing import Targets
@@ -69,10 +69,11 @@ def providers_of(organization: Organization, vendor: str) -> list[str]:
 
 
 def read(
-    organization: Organization, providers: Sequence[str], start: date, end: date, *, currency: str, rates: Rates,
-    targets: Targets,
-) -> LedgerSide:  # fmt: skip
-    """Charges of `[start, end)` in `currency`; others are converted where a rate of their day is known."""
+    organization: Organization, providers: Sequence[str], start: date, end: date, *, currency: str, targets: Targets
+) -> LedgerSide:
+    """Charges of `[start, end)` in `currency`; others are converted where a rate of their day is stated. A query more
+    for each other currency."""
+    tables: dict[str, RateTable] = {}
     sums: dict[tuple[date, str, str, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO, ZERO])
     side = LedgerSide([], defaultdict(set), {})
 
@@ -92,13 +93,14 @@ def read(
             for statement in (_CHARGES, _REST):
                 cursor.execute(statement, window)
                 for day, provider, model, tier, stated, meter, is_long, quantity, cost in cursor.fetchall():
-                    rate = rates.rate(stated, currency, day)
+                    table = tables.get(stated) or tables.setdefault(stated, table_of(organization.pk, stated, currency))
+                    rate = table.on(day)
                     if rate is None:
                         side.left_out[stated] = side.left_out.get(stated, ZERO) + cost
                         continue
                     found = place(day, provider, model, _tier(tier, is_long=bool(is_long)), meter)
                     found[0] += quantity
-                    found[1] += cost * rate
+                    found[1] += cost * rate.factor
             cursor.execute(_UNPRICED, window)
             for day, provider, model, tier, *counts in cursor.fetchall():
                 for meter, count in zip(_UNPRICED_METERS, counts, strict=True):

@@ -23,7 +23,6 @@ from costs.invoices.book import BookPrices
 from costs.invoices.causes import Cause, Outcome, reconcile
 from costs.invoices.formats import AUTO, FORMATS, BadFileError, Document, read_document
 from costs.invoices.items import BilledLine, LineKey, currencies
-from costs.invoices.rates import NoRates, Rates
 from costs.invoices.words import ADVICE, TITLES
 from costs.models import DriftPolicy, Invoice, InvoiceCell, InvoiceChunk, InvoiceLine, InvoiceState
 from costs.services.repricing import targets_of
@@ -116,13 +115,13 @@ def delete_invoice(*, invoice: Invoice, actor: Actor) -> None:
 
 
 @transaction.atomic
-def reconcile_invoice(*, invoice: Invoice, rates: Rates | None = None) -> Invoice:
+def reconcile_invoice(*, invoice: Invoice) -> Invoice:
     """Compare it with the ledger and the prices of now. Raises `Conflict` before it is read."""
     locked = Invoice.objects.select_for_update().select_related("organization").get(pk=invoice.pk)
     if locked.state != InvoiceState.READY:
         raise Conflict("invoice_not_ready", "The export is not read yet." if locked.state == InvoiceState.QUEUED
                        else f"The export could not be read: {locked.error}")  # fmt: skip
-    _compare(locked, rates)
+    _compare(locked)
     return locked
 
 
@@ -296,15 +295,12 @@ def _take(row: Invoice, document: Document) -> None:
     )  # fmt: skip
 
 
-def _compare(row: Invoice, rates: Rates | None = None) -> None:
+def _compare(row: Invoice) -> None:
     """Read the ledger's side and store how the two stand."""
     assert row.start is not None
     assert row.end is not None
     targets = targets_of(row.organization)
-    side = reading.read(
-        row.organization, row.providers, row.start, row.end, currency=row.currency, rates=rates or NoRates(),
-        targets=targets,
-    )  # fmt: skip
+    side = reading.read(row.organization, row.providers, row.start, row.end, currency=row.currency, targets=targets)
     lines = _lines(row)
     used = [line for line in lines if line.cost is None or line.key.currency == row.currency]
     book = BookPrices(

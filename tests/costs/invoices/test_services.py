@@ -20,6 +20,7 @@ from costs.invoices import answers
 from costs.invoices.alerts import InvoiceSource
 from costs.models import Invoice, InvoiceChunk, InvoiceLine, InvoiceState
 from costs.services import invoices
+from costs.services.currencies import NewRate, state_rate
 from gateway.models import AuditEvent
 from gateway.services.errors import Conflict, Invalid, TooLarge
 from tests.costs.invoices import ledgers
@@ -225,12 +226,10 @@ def test_other_currencies_are_left_out_and_said(company: Acme) -> None:
 def test_a_dated_rate_brings_them_in(company: Acme) -> None:
     book_lines(ledgers.call(company, date(2026, 6, 2), currency="EUR"))
     row = upload(company, ledgers.costs())
+    stated = NewRate("EUR", "USD", Decimal("1.25"), date(2026, 6, 2), "European Central Bank")
+    state_rate(organization=company.organization, actor=None, stated=stated)
 
-    class Rates:
-        def rate(self, source: str, target: str, day: date) -> Decimal | None:
-            return Decimal(1) if source == target else Decimal("1.25") if day == date(2026, 6, 2) else None
-
-    row = invoices.reconcile_invoice(invoice=row, rates=Rates())
+    row = invoices.reconcile_invoice(invoice=row)
 
     assert (row.ledger, row.notes) == (Decimal("15.75"), [])
 
