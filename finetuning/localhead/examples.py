@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from finetuning.messages import text_of
+
 MAX_LABELS = 500
 MAX_LABEL_CHARS = 200
 MIN_PER_LABEL = 2.0
@@ -31,7 +33,7 @@ def prompt_of(messages: Sequence[Mapping[str, Any]]) -> str:
     System and developer messages are the same for every record of a classifier, and would only blur it.
     """
     spoken = [message for message in messages if message.get("role") not in ("system", "developer")]
-    return "\n".join(text for message in spoken if (text := _text(message.get("content"))))
+    return "\n".join(text for message in spoken if (text := text_of(message.get("content"))))
 
 
 def closed_set(records: Iterable[Mapping[str, Any]]) -> list[Example]:
@@ -64,7 +66,7 @@ def _example(record: Mapping[str, Any], line: int) -> Example:
         raise NotClosedError("The last message is not the assistant's.", line)
     if last.get("tool_calls"):
         raise NotClosedError("The answer calls a tool; a label is plain text.", line)
-    label = _text(last.get("content")).strip()
+    label = (text_of(last.get("content")) or "").strip()
     if not label:
         raise NotClosedError("The answer is empty.", line)
     if len(label) > MAX_LABEL_CHARS:
@@ -73,13 +75,3 @@ def _example(record: Mapping[str, Any], line: int) -> Example:
     if not text.strip():
         raise NotClosedError("There is no text to classify before the answer.", line)
     return Example(text, label)
-
-
-def _text(content: object) -> str:
-    """The text of a message's content, which is a string or a list of typed parts."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Sequence):
-        parts = (part for part in content if isinstance(part, Mapping))
-        return "\n".join(str(part["text"]) for part in parts if isinstance(part.get("text"), str))
-    return ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+
+from finetuning.messages import text_of
 
 from .reading import Line
 
@@ -125,20 +127,3 @@ def _output(example: Example, record: dict[str, Any], name: str) -> Turn | None:
             example.turns.append(turn)
             return turn
     return None
-
-
-def text_of(content: object) -> str | None:
-    """The text of a message's content, its parts joined; None when there is none."""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        return None
-    texts = list(_texts(content))
-    return "\n".join(texts) if texts else None
-
-
-def _texts(parts: list[Any]) -> Iterator[str]:
-    for part in parts:
-        text = part.get("text", part.get("refusal")) if isinstance(part, dict) else None
-        if isinstance(text, str):
-            yield text

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..examples import Example, text_of
+from finetuning.messages import text_of
+
+from ..examples import Example
 from .base import Check
 from .keys import messages_of
 from .roles import ROLES
