@@ -28,6 +28,7 @@ from gateway.services.errors import Conflict, Invalid
 ROUTE, CACHE, CAP, HAND = "route", "cache", "cap", "hand"
 MOVES = (Category.CHEAPER_MODEL, Category.CHEAPER_PROVIDER)
 MOVED, PRESENT, OTHERS = "moved", "present", "Other calls as before"
+MADE = "(made by applying the recommendation)"
 MOST_ALIASES = 20
 Json = dict[str, Any]
 
@@ -133,21 +134,30 @@ def _target(row: Recommendation) -> Model:
 
 
 def _aliases(row: Recommendation) -> list[str]:
-    """Names that the calls ask for, most calls first; without calls, the route's or model's own."""
+    """Names that the calls ask for, most calls first; without calls, the route's or model's own. Raises `Conflict`
+    when they are more than are changed at once: changing the first of them would leave calls out."""
     if row.calls.route:
         return [row.calls.route]
     where, values = condition(Which(row.organization, row.start, row.end, row.calls, row.currency))
     statement = (
         f"SELECT coalesce(l.route, l.model_requested), count(*) FROM {TABLE} l WHERE {where} AND l.kind = 'attempt' "
-        f"AND l.origin = 'gateway' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_ALIASES}"
+        f"AND l.origin = 'gateway' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_ALIASES + 1}"
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return [alias for alias, _ in cursor.fetchall()] or [row.calls.model]
+        found = [alias for alias, _ in cursor.fetchall()]
+    if len(found) > MOST_ALIASES:
+        names = f"more than {MOST_ALIASES} name{'' if MOST_ALIASES == 1 else 's'}"
+        raise Conflict("too_many_names", f"These calls ask for {names}: change their routes by hand.")
+    return found or [row.calls.model]
 
 
 def _have_their_own_routes(row: Recommendation) -> bool:
-    """Whether no other calls ask for the names that these ask for."""
+    """Whether no other calls ask for the names that these ask for, and all of them can be changed."""
+    try:
+        aliases = _aliases(row)
+    except Conflict:
+        return False
     where, values = condition(Which(row.organization, row.start, row.end, row.calls, row.currency))
     all_calls, more = condition(Which(row.organization, row.start, row.end, Slice(), row.currency))
     with connection.cursor() as cursor:
@@ -155,7 +165,7 @@ def _have_their_own_routes(row: Recommendation) -> bool:
             f"SELECT NOT EXISTS (SELECT FROM {TABLE} l WHERE {all_calls} AND l.kind = 'attempt' "
             "AND l.origin = 'gateway' AND coalesce(l.route, l.model_requested) = ANY(%(aliases)s) "
             f"AND ({where}) IS NOT TRUE)",
-            {**more, **values, "aliases": _aliases(row)},
+            {**more, **values, "aliases": aliases},
         )
         ((found,),) = cursor.fetchall()
     return bool(found)
@@ -163,8 +173,6 @@ def _have_their_own_routes(row: Recommendation) -> bool:
 
 def _put_rule(row: Recommendation, actor: Actor, alias: str, target: Model, share: int) -> Json:
     route, targets = _route(row.organization, alias)
-    if route is not None and route.organization_id is not None:
-        route = Route.objects.select_for_update(of=("self",)).get(pk=route.pk)
     present = [one for one in targets if one.model.pk != target.pk]
     if not present:
         raise Conflict("target_is_the_same", f"Calls of {alias} have no other target than {target.name}.")
@@ -179,7 +187,7 @@ def _put_rule(row: Recommendation, actor: Actor, alias: str, target: Model, shar
     fields: Json = {"config": {**(route.config if route else {}), "rules": rules}}
     if route is None or route.organization_id is None:
         copied = _copied(route) if route else {"alias": alias}
-        fields = {**copied, **fields, "description": f"{name_of(row)} (made by applying the recommendation)"[:300]}
+        fields = {**copied, **fields, "description": f"{name_of(row)} {MADE}"}
         made = catalog.create_route(organization=row.organization, actor=actor, targets=targets, **fields)
         return {"id": str(made.pk), "alias": alias, "created": True, "added": str(target.pk) if adds else ""}
     catalog.update_route(route=route, actor=actor, targets=targets, **fields)
@@ -210,9 +218,10 @@ def _selector(model: Model) -> Json:
 
 def _route(organization: Organization, alias: str) -> tuple[Route | None, list[catalog.Target]]:
     """The route of a name, the organization's before the platform's, with its targets; else the models of that name.
-    Raises `Conflict`."""
+    A route of its own is locked before anything of it is read. Raises `Conflict`."""
     for owner in (organization, None):
-        route = Route.objects.filter(organization=owner, alias=alias, is_enabled=True).first()
+        routes = Route.objects.select_for_update(of=("self",)) if owner else Route.objects
+        route = routes.filter(organization=owner, alias=alias, is_enabled=True).first()
         if route is not None:
             rows = route.targets.select_related("model__provider").order_by("priority", "-weight", "id")
             return route, [catalog.Target(one.model, one.priority, one.weight) for one in rows]
@@ -252,7 +261,7 @@ def _make_caps(row: Recommendation, actor: Actor) -> Json:
     cap, routes = _whole(row, "max_tokens", 0), []
     for alias in _aliases(row):
         route, targets = _route(row.organization, alias)
-        description = f"{name_of(row)} (made by applying the recommendation)"[:300]
+        description = f"{name_of(row)} {MADE}"
         if route is None or route.organization_id is None:
             copied = {**_copied(route), "config": route.config} if route else {"alias": alias}
             fields: Any = {**copied, "output_cap": cap, "description": description}
@@ -283,6 +292,11 @@ def _locked(organization: Organization, identity: str) -> Route | None:
     return found.first()
 
 
+def _was_made(route: Route) -> bool:
+    """Whether applying a recommendation made it, this one or another, and nobody has described it since."""
+    return route.description.startswith("Saving ") and route.description.endswith(MADE)
+
+
 def _drop_rule(organization: Organization, actor: Actor, name: str, one: Json) -> None:
     route = _locked(organization, one["id"])
     if route is None:
@@ -290,7 +304,7 @@ def _drop_rule(organization: Organization, actor: Actor, name: str, one: Json) -
     rules = [rule for rule in route.config.get("rules", []) if rule.get("name") != name]
     if not any(str(rule.get("name", "")).startswith("Saving ") for rule in rules):
         rules = [rule for rule in rules if rule.get("name") != OTHERS]
-    if not rules and route.output_cap is None and route.description.startswith("Saving "):
+    if not rules and route.output_cap is None and _was_made(route):
         catalog.delete_route(route=route, actor=actor)
         return
     kept = [
@@ -328,7 +342,7 @@ def _undo_cap(organization: Organization, actor: Actor, cap: int, one: Json) -> 
     route = _locked(organization, one["id"])
     if route is None or (route.output_cap != cap and not one["created"]):
         return
-    if one["created"] and not route.config.get("rules") and route.description.startswith("Saving "):
+    if one["created"] and not route.config.get("rules") and _was_made(route):
         catalog.delete_route(route=route, actor=actor)
         return
     catalog.update_route(route=route, actor=actor, output_cap=one["before"])

@@ -6,8 +6,9 @@ The replay runs outside of a transaction; what it found is stored, and the job f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import structlog
 from django.db import transaction
@@ -91,8 +92,6 @@ def _claimed(job: Job, organization: Organization, now: datetime, find: Find) ->
             kept = store(organization, findings, now=now)
             result: dict[str, object] = {"opened": kept.opened, "updated": kept.updated, "expired": kept.expired}
             jobs.finish(job, result)
-        measure_all(organization, now=now)
-        narration.narrate_new(organization, kept.fresh)
     except jobs.ClaimLost:
         log.warning("savings_search_taken_over", organization=str(organization.pk))
         return 0
@@ -100,7 +99,17 @@ def _claimed(job: Job, organization: Organization, now: datetime, find: Find) ->
         log.exception("savings_search_failed", organization=str(organization.pk))
         _give_up(job, error)
         return 0
+    _follow(organization, kept.fresh, now)
     return 1
+
+
+def _follow(organization: Organization, fresh: Sequence[UUID], now: datetime) -> None:
+    """What comes after a search that is stored, and does not undo it: measure what is applied, word what is new."""
+    try:
+        measure_all(organization, now=now)
+        narration.narrate_new(organization, fresh)
+    except Exception:
+        log.exception("savings_measuring_failed", organization=str(organization.pk))
 
 
 def _give_up(job: Job, error: Exception) -> None:

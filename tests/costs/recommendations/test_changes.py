@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from costs.models import RecommendationState as State
-from costs.recommendations import services
+from costs.recommendations import changes, services
 from costs.recommendations.changes import name_of, plan_of
 from costs.savings.proposals import Category, Change, Slice
 from gateway.models import AuditEvent, CachePolicy, Model, Route
@@ -98,6 +98,31 @@ def test_taking_it_back_removes_the_route_that_was_made(company: Acme, kept: Kep
     assert not Route.objects.filter(alias="gpt-4o").exists()
     assert (row.state, row.applied, row.applied_at) == (State.OPEN, None, None)
     assert verbs(company)[2:] == ["route.delete", "recommendation.revert"]
+
+
+def test_taking_it_back_leaves_a_route_that_people_made_whatever_it_is_called(company: Acme, kept: Kept) -> None:
+    catalog.update_route(route=company.route, actor=None, description="Saving money on chat")
+    book_lines(line(company, at=START + timedelta(days=1), route="fast", model_requested="fast"))
+    row = applied(company, kept(proposal(company)))
+
+    reverted(company, row)
+
+    company.route.refresh_from_db()
+    assert (company.route.config, company.route.description) == ({}, "Saving money on chat")
+
+
+def test_calls_by_more_names_than_can_be_changed_at_once_are_not_changed_in_part(
+    company: Acme, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "MOST_ALIASES", 1)
+    at = START + timedelta(days=1)
+    book_lines(line(company, at=at), line(company, at=at, route="fast", model_requested="fast"))
+    cap = Change(Category.OUTPUT_LENGTH, settings={"max_tokens": "900"})
+
+    with pytest.raises(Conflict, match="more than 1 name"):
+        applied(company, kept(proposal(company)))
+    assert not Route.objects.filter(alias="gpt-4o").exists()
+    assert plan_of(kept(proposal(company, key="cap", category=Category.OUTPUT_LENGTH, change=cap))).how == "hand"
 
 
 def test_what_people_have_changed_since_stays(company: Acme, kept: Kept) -> None:

@@ -145,6 +145,19 @@ def test_one_organizations_trouble_does_not_keep_the_others_from_being_searched(
     assert Job.objects.get(kind=search.KIND, status="failed").error == "ValueError: boom"
 
 
+def test_a_search_that_is_stored_counts_whatever_comes_after_it(company: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(organization: object, *, now: object) -> None:
+        raise ValueError("boom")
+
+    def find(organization, *, start, end, at):  # type: ignore[no-untyped-def]
+        return findings(end=end)
+
+    monkeypatch.setattr(search, "measure_all", fail)
+
+    assert search.search_all(NOW, find) == 2
+    assert set(Job.objects.filter(kind=search.KIND).values_list("status", flat=True)) == {"succeeded"}
+
+
 def test_a_search_that_is_asked_for_is_made_even_on_a_day_that_is_done(company: Acme) -> None:
     def find(organization, *, start, end, at):  # type: ignore[no-untyped-def]
         return findings(end=end)
