@@ -28,7 +28,7 @@ slice costs, and is about this many requests. What is smaller is noise, or not w
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """A model that the organization can call. `price_list` and `upstream` are how the book names it. `capabilities`
-    empty: not declared. `can_batch`: its provider takes batches here."""
+    empty: not declared."""
 
     provider: str
     name: str

@@ -53,7 +53,7 @@ class RecommendationViewSet(ReadableResource):
     @action(detail=False, methods=["get"], filter_backends=(), pagination_class=None)
     def summary(self, request: Request) -> Response:
         """What all open recommendations that you see come to together, and which are quick."""
-        rows = [row for row in self.get_queryset() if row.state == "open"]
+        rows = list(self.get_queryset().filter(state="open"))
         return Response(shapes.OptimizationSerializer(summed(self.organization, rows)).data)
 
     @extend_schema(responses=shapes.RealizedAnswerSerializer)

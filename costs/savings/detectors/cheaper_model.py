@@ -99,7 +99,7 @@ def _choose(view: View, part: Slice, rows: Ints) -> tuple[ModelFacts, Quality, s
         quality = quality_of(view, part, facts.provider, facts.name)
         if is_known_worse(quality) or not _takes(view, part, facts, rows) or not _is_cheaper(view, facts, rows):
             continue
-        if best is None or (is_known(quality) and not is_known_worse(quality)):
+        if best is None or is_known(quality):
             best = facts, quality, SOURCES[listed.provider]
     return best
 
