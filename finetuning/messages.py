@@ -1,7 +1,27 @@
-"""The text of a chat message, as training files and calls have it. Pure."""
+"""Chat messages as training files and calls have them. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+Message = Mapping[str, Any]
+INSTRUCTING = ("system", "developer")
+
+
+def answered(record: Mapping[str, Any]) -> tuple[list[Message], Message]:
+    """What comes before the assistant's last message of a chat record, and that message. Raises ValueError."""
+    messages = record.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise ValueError("The record has no messages.")
+    if not all(isinstance(message, Mapping) for message in messages):
+        raise ValueError("A message is not an object.")
+    if messages[-1].get("role") != "assistant":
+        raise ValueError("The last message is not the assistant's.")
+    return messages[:-1], messages[-1]
+
+
+def spoken(messages: Sequence[Message]) -> list[Message]:
+    """Without what instructs."""
+    return [message for message in messages if message.get("role") not in INSTRUCTING]
 
 
 def text_of(content: object) -> str | None:

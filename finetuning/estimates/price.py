@@ -9,6 +9,7 @@ from finetuning.estimates.rates import Rate, rate_of, sunset_of
 
 MILLION = Decimal(1_000_000)
 HOURS_A_MONTH = Decimal(730)
+PER_TOKENS = "1M tokens"
 FEWEST_EXAMPLES = {"openai": 10, "azure": 10, "fireworks": 3}
 
 
@@ -60,9 +61,13 @@ def estimate(
         )
     if row is None:
         notes.append(Note("unknown_price", f"No price for tuning {model} at {provider} is known."))
+    elif method is not Method.REINFORCEMENT and row.per != PER_TOKENS:
+        notes.append(Note("billed_by_time", f"This price is for each {row.per} of training, not for tokens."))
     if not dataset.is_exact:
         notes.append(Note("tokens_estimated", f"Tokens are estimated; they may be {dataset.error:.0%} more or less."))
-    training = billed * row.amount / MILLION if row is not None and billed is not None else None
+    training = None
+    if row is not None and billed is not None and row.per == PER_TOKENS:
+        training = billed * row.amount / MILLION
     error = Decimal(str(dataset.error))
     return Estimate(
         provider, model, method, count, by, sum(dataset.tokens), billed, dataset.is_exact, row, training,

@@ -88,10 +88,11 @@ class Report:
 @dataclass(slots=True)
 class Findings:
     """Collects findings of a file: keeps some of each kind, counts all, and remembers which lines and parts they touch.
-    Findings with another ``file`` are kept and counted, but touch no line."""
+    Findings with another ``file`` are kept and counted, but touch no line. ``max_tokens``: paid of one example."""
 
     limit: int
     file: str = "train"
+    max_tokens: int | None = None
     kept: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     wasted: dict[int, int] = field(default_factory=dict)
@@ -107,6 +108,8 @@ class Findings:
         self.counts[kind] += 1
         if not file:
             self._mark(line, PARTS.index(known.part), severity or known.severity)
+        if self.max_tokens is not None:
+            tokens = min(tokens, self.max_tokens)
         if tokens:
             self.wasted[line] = max(tokens, self.wasted.get(line, 0))
         if self.counts[kind] <= self.limit:

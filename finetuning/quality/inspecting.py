@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from finetuning.estimates.formulas import default_epochs
 from finetuning.tokens import Counter
 
 from . import examples, reading, score
@@ -17,7 +18,7 @@ from .comparing import Index
 from .findings import Findings, Report, Tokens, amount
 from .kinds import KINDS
 from .labels import Labels
-from .options import Options, default_epochs
+from .options import Options
 from .profile import Profile, profile
 
 
@@ -55,7 +56,7 @@ class _Reader:
 
     def __init__(self, path: Path, options: Options, known: Profile, file: str) -> None:
         self.path, self.options = path, options
-        self.found = Findings(options.findings_per_kind, file)
+        self.found = Findings(options.findings_per_kind, file, options.max_tokens)
         self.context = Context(path, options, known, self.found)
         self.index = Index(self.context)
         self.makeup = Makeup(self.context)
@@ -97,7 +98,7 @@ class _Reader:
             labels.find_noise()
 
     def report(self, validation: Report | None) -> Report:
-        epochs = self.options.epochs or default_epochs(self.sums.examples)
+        epochs = self.options.epochs or default_epochs(max(1, self.sums.examples))
         billable = epochs * self.sums.capped
         price = self.options.price_per_million
         own = score.parts(self.found, self.lines)

@@ -25,9 +25,8 @@ class Options:
     findings_per_kind: int = 1_000
     label_noise: bool = True
 
-
-def default_epochs(examples: int) -> int:
-    """OpenAI's rule: https://github.com/openai/openai-cookbook/blob/main/examples/Chat_finetuning_data_prep.ipynb."""
-    if 0 < examples * 3 < 100:
-        return min(25, 100 // examples)
-    return max(1, 25_000 // examples) if examples * 3 > 25_000 else 3
+    def __post_init__(self) -> None:
+        if self.epochs is not None and self.epochs < 1:
+            raise ValueError(f"{self.epochs} epochs: at least 1.")
+        if self.max_tokens < 1:
+            raise ValueError(f"{self.max_tokens} tokens of an example: at least 1.")

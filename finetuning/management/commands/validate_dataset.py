@@ -34,11 +34,14 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        chosen = Options(
-            model=options["model"], method=options["method"], max_tokens=options["max_tokens"],
-            epochs=options["epochs"],
-            price_per_million=_price(options["price_per_million"]), label_noise=not options["no_label_noise"],
-        )  # fmt: skip
+        try:
+            chosen = Options(
+                model=options["model"], method=options["method"], max_tokens=options["max_tokens"],
+                epochs=options["epochs"], price_per_million=_price(options["price_per_million"]),
+                label_noise=not options["no_label_noise"],
+            )  # fmt: skip
+        except ValueError as error:
+            raise CommandError(str(error)) from error
         path, validation = Path(options["file"]), options["validation"]
         mended: Mended | None = None
         try:

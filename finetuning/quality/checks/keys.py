@@ -37,10 +37,15 @@ class Keys(Check):
 def unknown_keys(example: Example) -> Iterator[tuple[str, str]]:
     """(path of the message, key) for every key of a message that its role does not have."""
     for path, message in messages_of(example):
-        allowed = BY_ROLE.get(str(message.get("role")), MESSAGE)
+        known = keys_of(message)
         for key in message:
-            if key not in allowed:
+            if key not in known:
                 yield path, key
+
+
+def keys_of(message: Mapping[str, Any]) -> frozenset[str]:
+    """Keys that a message of its role may have."""
+    return BY_ROLE.get(str(message.get("role")), MESSAGE)
 
 
 def messages_of(example: Example) -> Iterator[tuple[str, Mapping[str, Any]]]:

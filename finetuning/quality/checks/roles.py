@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from finetuning.messages import INSTRUCTING
+
 from ..examples import Example
 from .base import Check
 from .keys import messages_of
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
-INSTRUCTING = ("system", "developer")
 
 
 class Roles(Check):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -13,7 +13,7 @@ from typing import IO, Any, Literal
 import orjson
 
 from .. import reading
-from ..findings import Report
+from ..findings import Finding, Report
 from ..inspecting import inspect
 from ..options import Options
 from . import repairs
@@ -25,6 +25,8 @@ LEFT_OUT = frozenset(
     }
 )  # fmt: skip
 """Kinds whose line is left out. Of a leak it is the training line."""
+REPEATS = frozenset({"exact_dup", "near_dup"})
+"""Kinds whose line is left out because another stays; where that goes too, the first of them stays in its place."""
 REPAIRED = frozenset({"invalid_json", *repairs.REPAIRS})
 """Kinds whose line is repaired, and left out when that fails. All other kinds stay for a person to judge."""
 ALL = 1 << 40
@@ -70,15 +72,35 @@ def mend(
     changes: list[Change] = []
     _write(output, lambda file: _copy(path, file, wanted, changes))
     after = inspect(output, validation=validation, options=options)
-    before = replace(found, findings=found.findings[: options.findings_per_kind])
+    before = replace(found, findings=_few(found.findings, options.findings_per_kind))
     return Mended(before, after, tuple(changes), after.counts)
+
+
+def _few(findings: Iterable[Finding], limit: int) -> tuple[Finding, ...]:
+    """At most so many of each kind."""
+    told: Counter[str] = Counter()
+    kept = []
+    for finding in findings:
+        told[finding.kind] += 1
+        if told[finding.kind] <= limit:
+            kept.append(finding)
+    return tuple(kept)
 
 
 def _wanted(report: Report, kinds: frozenset[str]) -> dict[int, tuple[str, ...]]:
     """Kinds to mend by line of the training file."""
     by_line: dict[int, list[str]] = defaultdict(list)
-    for finding in report.findings:
-        if finding.kind not in kinds or finding.severity == "info":
+    wanted = [finding for finding in report.findings if finding.kind in kinds and finding.severity != "info"]
+    gone = {
+        line
+        for finding in wanted
+        if finding.kind in LEFT_OUT - REPEATS
+        for line in (finding.related if finding.file == "validation" else (finding.line,))
+    }
+    instead: dict[tuple[int, ...], int] = {}
+    for finding in wanted:
+        is_bereft = finding.kind in REPEATS and finding.line not in gone and gone.issuperset(finding.related)
+        if is_bereft and instead.setdefault(finding.related, finding.line) == finding.line:
             continue
         for line in finding.related if finding.file == "validation" else (finding.line,):
             if finding.kind not in by_line[line]:

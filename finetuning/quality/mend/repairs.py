@@ -11,10 +11,12 @@ from typing import Any
 
 import orjson
 
+from finetuning.messages import INSTRUCTING
+
 from ..checks.encoding import CONTROL, ESCAPED, ESCAPED_TWICE, HOMOGLYPH, MOJIBAKE, redecoded
-from ..checks.keys import messages_of, unknown_keys
+from ..checks.keys import CHAT, PAIR, keys_of, messages_of
 from ..checks.privacy import spans
-from ..checks.roles import INSTRUCTING, ROLES
+from ..checks.roles import ROLES
 from ..checks.weights import is_weight
 from ..examples import Example, read
 from ..reading import Line
@@ -127,37 +129,37 @@ def _messages(record: Record) -> list[Record]:
 
 
 def unknown_key(record: Record) -> str | None:
-    known = {
-        "messages",
-        "tools",
-        "functions",
-        "parallel_tool_calls",
-        "input",
-        "preferred_output",
-        "non_preferred_output",
-    }
-    removed = [key for key in record if key not in known]
-    for key in removed:
-        del record[key]
-    found = list(unknown_keys(example_of(record)))
+    """Keys go that the format does not have, each where it is too many; what a grader may read of a line stays."""
+    example = example_of(record)
+    removed = set()
+    if example.is_pair or not example.messages or example.messages[-1].get("role") == "assistant":
+        removed = {key for key in record if key not in CHAT | PAIR}
+        for key in removed:
+            del record[key]
     for message in _messages(record):
-        for _, key in found:
-            if key in message:
-                del message[key]
-    names = sorted({*removed, *(key for _, key in found)})
-    return f"{', '.join(f'`{name[:40]}`' for name in names)} removed" if names else ""
+        for key in [key for key in message if key not in keys_of(message)]:
+            del message[key]
+            removed.add(key)
+    return f"{', '.join(f'`{name[:40]}`' for name in sorted(removed))} removed" if removed else ""
 
 
 def role_order(record: Record) -> str | None:
     """System messages go first; a question and its answer that changed places change back."""
-    messages = record["messages"]
+    is_pair = "messages" not in record
+    place = record.get("input") if is_pair else record
+    if not isinstance(place, dict) or not isinstance(place.get("messages"), list):
+        return None
+    messages = place["messages"]
     first = [message for message in messages if message.get("role") in INSTRUCTING]
     rest = [message for message in messages if message.get("role") not in INSTRUCTING]
     done = "system message moved to the front"
+    if is_pair:  # its answers stand beside it
+        place["messages"] = first + rest
+        return done if rest and first + rest != messages else None
     if [message.get("role") for message in rest] == ["assistant", "user"]:
         rest.reverse()
         done = "question and answer put in order"
-    record["messages"] = first + rest
+    place["messages"] = first + rest
     roles = [message.get("role") for message in rest]
     repeats = any(one == other == "assistant" for one, other in pairwise(roles))
     return done if roles and roles[-1] == "assistant" and not repeats else None

@@ -1,11 +1,13 @@
 """The new version of a file, byte by byte, and what is said of each line."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from finetuning.quality import Options, inspect
+from finetuning.quality import Finding, Options, inspect
 from finetuning.quality.mend import Change, mend
+from finetuning.quality.mend.mending import LEFT_OUT, _wanted
 from finetuning.quality.mend.repairs import redacted, repaired
 from tests.finetuning.conftest import SYSTEM, chat
 from tests.finetuning.quality.conftest import BASE
@@ -162,3 +164,75 @@ def test_repaired_text(text, right):
 def test_redacted_text():
     assert redacted("call +1 415 555 0145 or +44 20 7946 1234") == "call [PHONE] or [PHONE]"
     assert redacted(SYSTEM) == SYSTEM
+
+
+CALL = {"id": "c", "type": "function", "function": {"name": "clock", "arguments": "{}"}}
+
+
+def test_a_key_goes_where_it_is_too_many_and_stays_where_it_belongs(mended):
+    turns = [U, {**A, "content": None, "tool_calls": [CALL]}, {"role": "tool", "tool_call_id": "c", "content": "9"}, A]
+    tools = [{"type": "function", "function": {"name": "clock", "parameters": {"type": "object"}}}]
+    row = {"messages": [{**U, "tool_calls": []}, *turns[1:]], "tools": tools}
+
+    lines, _ = mended(row)
+
+    assert json.loads(lines[0]) == {"messages": turns, "tools": tools}
+
+
+def test_what_a_grader_reads_stays(write, tmp_path):
+    rows = [
+        {"messages": [{**U, "content": f"what is {n} and {n}", "mood": "x"}], "reference": str(2 * n)} for n in (3, 4)
+    ]
+
+    mend(write(rows), tmp_path / "new.jsonl", options=Options(method="reinforcement"))
+
+    written = [json.loads(line) for line in (tmp_path / "new.jsonl").read_text().splitlines()]
+    assert written == [
+        {"messages": [{**U, "content": f"what is {n} and {n}"}], "reference": str(2 * n)} for n in (3, 4)
+    ]
+
+
+def test_a_late_system_message_of_a_pair_moves_to_the_front(write, tmp_path):
+    row = {"input": {"messages": [U, S]}, "preferred_output": [A], "non_preferred_output": [{**A, "content": "no"}]}
+
+    result = mend(write([row]), tmp_path / "new.jsonl")
+
+    assert json.loads((tmp_path / "new.jsonl").read_text())["input"] == {"messages": [S, U]}
+    assert result.changes[0].done == ("system message moved to the front",)
+
+
+def test_where_the_line_that_stays_is_left_out_its_twin_stays(mended):
+    _, result = mended(GOOD)
+
+    wanted = _wanted(
+        replace(
+            result.before,
+            findings=(
+                Finding(1, "truncated_answer", "warning", ""),
+                Finding(2, "near_dup", "warning", "", related=(1,)),
+                Finding(3, "near_dup", "warning", "", related=(1,)),
+                Finding(5, "exact_dup", "warning", "", related=(4,)),
+            ),
+        ),
+        LEFT_OUT,
+    )
+    assert wanted == {1: ("truncated_answer",), 3: ("near_dup",), 5: ("exact_dup",)}
+
+
+def test_the_report_of_before_keeps_some_of_each_kind(mended):
+    rows = [chat("x", " "), chat("y", " "), BASE[0], BASE[1]]
+    _, result = mended(*rows, options=Options(findings_per_kind=1))
+
+    assert [one.kind for one in result.before.findings] == ["empty_assistant", "exact_dup"]
+
+
+def test_no_more_is_wasted_than_is_paid(mended):
+    _, result = mended(BASE[0], options=Options(epochs=1, max_tokens=10))
+
+    assert result.before.tokens.wasted == 10
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"epochs": -2}, {"max_tokens": 0}])
+def test_options_have_bounds(wrong):
+    with pytest.raises(ValueError, match="at least 1"):
+        Options(**wrong)
