@@ -8,9 +8,7 @@ import numpy as np
 
 from finetuning.localhead.examples import prompt_of
 from finetuning.localhead.features import Features
-
-Message = Mapping[str, Any]
-RULES = ("system", "developer")
+from finetuning.messages import INSTRUCTING, Message, answered, spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +43,11 @@ class Bank:
         answer at its end."""
         examples = []
         for line, record in enumerate(records, start=1):
-            messages = record.get("messages")
-            if not isinstance(messages, Sequence) or not messages or messages[-1].get("role") != "assistant":
-                raise ValueError(f"Line {line} does not end with the assistant's answer.")
-            spoken = tuple(message for message in messages[:-1] if message.get("role") not in RULES)
-            examples.append(Shown(spoken, messages[-1]))
+            try:
+                before, answer = answered(record)
+            except ValueError as error:
+                raise ValueError(f"Line {line}: {error}") from error
+            examples.append(Shown(tuple(spoken(before)), answer))
         return cls(examples)
 
     def nearest(self, text: str, k: int) -> list[Neighbour]:
@@ -74,10 +72,9 @@ class Bank:
         found = self.nearest(prompt_of(messages), k)
         if max_tokens is not None and tokens_of is not None:
             found = _fitting(found, max_tokens, tokens_of)
-        rules = [message for message in messages if message.get("role") in RULES]
-        spoken = [message for message in messages if message.get("role") not in RULES]
+        rules = [message for message in messages if message.get("role") in INSTRUCTING]
         examples = [turn for near in reversed(found) for turn in (*near.example.messages, near.example.answer)]
-        return [*rules, *examples, *spoken]
+        return [*rules, *examples, *spoken(messages)]
 
 
 def _fitting(found: Sequence[Neighbour], budget: int, tokens_of: Callable[[Message], int]) -> list[Neighbour]:

@@ -17,6 +17,8 @@ import numpy.typing as npt
 from analytics.compare.intervals import wilson
 
 RESAMPLES = 2_000
+ALONE = (-1.0, 1.0, 1.0)
+"""One item, or one cluster of them, says nothing of how others would go: the whole range, and no evidence."""
 SEED = 7
 
 
@@ -60,6 +62,7 @@ def compare(
         raise ValueError("Both models must be scored on the same items, at least on one.")
     if margin <= 0:
         raise ValueError("The margin must be above zero.")
+    groups = len(a) if clusters is None else len(set(clusters))
     z = NormalDist().inv_cdf((1 + level) / 2)
     difference = b - a
     wins, losses = int((difference > 0).sum()), int((difference < 0).sum())
@@ -68,7 +71,7 @@ def compare(
         lower, upper = _newcombe(a, b, z)
         p_value = mcnemar(wins, losses)
     else:
-        lower, upper, p_value = _bootstrap(difference, clusters, level)
+        lower, upper, p_value = _bootstrap(difference, clusters, level) if groups > 1 else ALONE
     differ = wins + losses
     won: tuple[float | None, float | None] = wilson(wins / differ, differ, z) if differ else (None, None)
     return Comparison(

@@ -60,7 +60,10 @@ def read_result_file(content: bytes) -> list[Point]:
     known = {header[name]: ours for name, ours in COLUMNS.items() if name in header}
     if not known:
         raise ResultFileError("The file has no column of a loss or an accuracy.")
-    points = [_point(row, header["step"], known, number) for number, row in enumerate(rows, start=2)]
+    try:
+        points = [_point(row, header["step"], known, number) for number, row in enumerate(rows, start=2)]
+    except csv.Error as error:
+        raise ResultFileError(f"The file is no CSV: {error}.") from error
     return sorted(points, key=lambda point: point.step)
 
 

@@ -142,7 +142,7 @@ def _diverged(train: Sequence[tuple[int, float]], finite: Sequence[tuple[int, fl
     if len(finite) < FEW_POINTS:
         return None
     first, last = _level(finite[: _quarter(finite)]), _level(finite[-_quarter(finite) :])
-    if last < DIVERGED * first:
+    if last <= first or last < DIVERGED * first:
         return None
     text = f"Train loss rose from {first:.3g} to {last:.3g}."
     return Diagnosis(Kind.DIVERGED, text, {"first": first, "last": last}, advice)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finetuning.messages import text_of
+from finetuning.messages import answered, spoken, text_of
 
 MAX_LABELS = 500
 MAX_LABEL_CHARS = 200
@@ -32,8 +32,8 @@ def prompt_of(messages: Sequence[Mapping[str, Any]]) -> str:
 
     System and developer messages are the same for every record of a classifier, and would only blur it.
     """
-    spoken = [message for message in messages if message.get("role") not in ("system", "developer")]
-    return "\n".join(text for message in spoken if (text := text_of(message.get("content"))))
+    said = spoken(messages)
+    return "\n".join(text for message in said if (text := text_of(message.get("content"))))
 
 
 def closed_set(records: Iterable[Mapping[str, Any]]) -> list[Example]:
@@ -58,12 +58,10 @@ def closed_set(records: Iterable[Mapping[str, Any]]) -> list[Example]:
 
 
 def _example(record: Mapping[str, Any], line: int) -> Example:
-    messages = record.get("messages")
-    if not isinstance(messages, Sequence) or isinstance(messages, str) or not messages:
-        raise NotClosedError("The record has no messages.", line)
-    *before, last = messages
-    if not isinstance(last, Mapping) or last.get("role") != "assistant":
-        raise NotClosedError("The last message is not the assistant's.", line)
+    try:
+        before, last = answered(record)
+    except ValueError as error:
+        raise NotClosedError(str(error), line) from error
     if last.get("tool_calls"):
         raise NotClosedError("The answer calls a tool; a label is plain text.", line)
     label = (text_of(last.get("content")) or "").strip()
@@ -71,7 +69,7 @@ def _example(record: Mapping[str, Any], line: int) -> Example:
         raise NotClosedError("The answer is empty.", line)
     if len(label) > MAX_LABEL_CHARS:
         raise NotClosedError(f"The answer has {len(label)} characters; a label has at most {MAX_LABEL_CHARS}.", line)
-    text = prompt_of([message for message in before if isinstance(message, Mapping)])
+    text = prompt_of(before)
     if not text.strip():
         raise NotClosedError("There is no text to classify before the answer.", line)
     return Example(text, label)

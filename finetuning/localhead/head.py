@@ -127,7 +127,8 @@ def suggest_threshold(head: Head, texts: Sequence[str], labels: Sequence[str], *
     right = np.array([answer.label == label for answer, label in zip(answers, labels, strict=True)])
     order = np.argsort(-sure, kind="stable")
     shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    good = np.flatnonzero(shares >= precision)
+    ends = np.append(sure[order][:-1] > sure[order][1:], True)  # a threshold takes all of the same confidence
+    good = np.flatnonzero((shares >= precision) & ends)
     if not len(good):
         return Suggestion(None, None, None, 0, len(order))
     last = int(good[-1])

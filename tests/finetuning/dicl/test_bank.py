@@ -63,8 +63,13 @@ def test_the_farthest_that_do_not_fit_are_left_out() -> None:
 
 
 def test_records_without_an_answer_are_named() -> None:
-    with pytest.raises(ValueError, match="Line 2"):
+    with pytest.raises(ValueError, match="Line 2: The last"):
         Bank.of_records([record("a", "b"), {"messages": [{"role": "user", "content": "x"}]}])
+
+
+def test_a_message_that_is_no_object_is_named() -> None:
+    with pytest.raises(ValueError, match="Line 1: A message is not an object"):
+        Bank.of_records([{"messages": ["hello"]}])
 
 
 def test_an_empty_bank_is_none() -> None:

@@ -7,9 +7,11 @@ import pytest
 
 from finetuning.estimates import (
     RATES,
+    Confidence,
     Dataset,
     Method,
     Phase,
+    Rate,
     billable_tokens,
     break_even,
     default_epochs,
@@ -102,6 +104,15 @@ def test_reinforcement_is_billed_by_time() -> None:
     assert found.notes[0].code == "billed_by_time"
     assert found.rate is not None
     assert (found.rate.amount, found.rate.per) == (Decimal(100), "hour")
+
+
+def test_an_hourly_price_prices_no_tokens() -> None:
+    known = (Decimal(10), "https://gpu.example", AT, Confidence.HIGH)
+    own = Rate("runner", "llama", Method.SUPERVISED, *known, per="hour")
+    found = estimate(CLIPPY, provider="runner", model="llama", method=Method.SUPERVISED, at=AT, rate=own)
+
+    assert (found.training, found.billable_tokens) == (None, 4_980)
+    assert found.notes[0].message == "This price is for each hour of training, not for tokens."
 
 
 def test_counts_that_are_estimated_give_a_range() -> None:

@@ -94,6 +94,15 @@ def test_items_of_one_cluster_count_as_what_they_are() -> None:
     assert together.difference == alone.difference
 
 
+@pytest.mark.parametrize("clusters", [None, ["one"] * 3], ids=["an item", "a cluster"])
+def test_one_of_its_kind_says_nothing_of_others(clusters: list[str] | None) -> None:
+    items = 1 if clusters is None else 3
+    found = compare([0.2] * items, [0.9] * items, margin=0.01, clusters=clusters)
+
+    assert (found.lower, found.upper, found.p_value) == (-1.0, 1.0, 1.0)
+    assert found.verdict is Verdict.CANNOT_TELL
+
+
 def test_holm() -> None:
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([0.5, 0.9]) == [1.0, 1.0]

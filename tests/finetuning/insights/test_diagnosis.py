@@ -43,6 +43,10 @@ def test_each_curve_has_its_diagnosis(curve: list[Point], run: dict[str, Any], k
     assert diagnose(curve, Run(**run)).diagnosis.kind is kind
 
 
+def test_a_loss_of_nothing_has_not_diverged() -> None:
+    assert diagnose(points([0.0] * 6), Run()).diagnosis.kind is not Kind.DIVERGED
+
+
 def test_no_diagnosis_without_its_numbers() -> None:
     found = diagnose(points(FALLING, [2.1, 1.6, 1.3, 1.2, 1.25, 1.3, 1.35, 1.44]), Run())
 

@@ -100,6 +100,14 @@ def test_the_threshold_is_the_lowest_that_keeps_the_precision() -> None:
     assert found.coverage == pytest.approx(2 / 3)
 
 
+def test_answers_of_the_same_confidence_stand_or_fall_together() -> None:
+    head = trained()
+
+    # equal texts are answered alike, and only one of them rightly
+    assert suggest_threshold(head, ["deep sea"] * 2, ["blue", "red"], precision=1.0).threshold is None
+    assert suggest_threshold(head, ["deep sea"] * 2, ["blue", "red"], precision=0.5).precision == 0.5
+
+
 def test_no_threshold_when_none_keeps_the_precision() -> None:
     assert suggest_threshold(trained(), ["deep sea"], ["red"], precision=0.5).threshold is None
 
