@@ -264,12 +264,14 @@ def _capital(text: str) -> str:
 
 
 def _take(row: Invoice, document: Document) -> None:
-    """The sums of the file, and what it says about itself."""
+    """The sums of the file, and what it says about itself. Raises `Invalid` for a period that cannot be compared."""
     lines = list(document.collector.lines.values())
-    if row.start is None:
-        row.start = document.start
-    if row.end is None:
-        row.end = document.end
+    row.start, row.end = row.start or document.start, row.end or document.end
+    assert row.start is not None
+    assert row.end is not None
+    if not timedelta(0) < row.end - row.start <= LONGEST:
+        text = f"The period from {row.start} to before {row.end} has {(row.end - row.start).days} days; it may have 1"
+        raise Invalid("period", f"{text} to {LONGEST.days}.", field="end")
     row.format, row.rows, row.skipped = document.format, document.collector.rows, document.skipped
     row.decimals = document.collector.decimals or 10
     row.vendor = next(iter(sorted(document.vendors)), "") if len(document.vendors) == 1 else ""

@@ -158,6 +158,16 @@ def test_a_bad_file_leaves_nothing(company: Acme) -> None:
     assert not AuditEvent.objects.filter(verb__startswith="invoice").exists()
 
 
+@pytest.mark.parametrize(
+    "period", [{"start": date(2026, 6, 5)}, {"end": date(2026, 6, 1)}, {"start": date(1990, 1, 1)}]
+)
+def test_a_period_that_the_file_does_not_reach_is_refused(company: Acme, period: dict[str, Any]) -> None:
+    with pytest.raises(Invalid, match=r"days; it may have 1 to 400\.") as refused:
+        upload(company, ledgers.costs(), **period)
+
+    assert (refused.value.code, Invoice.objects.count()) == ("period", 0)
+
+
 def test_a_large_file_is_read_in_the_background(company: Acme) -> None:
     row, _ = invoices.upload_invoice(
         organization=company.organization, actor=None, limit_bytes=MIB, at_once_bytes=10,
