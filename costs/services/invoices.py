@@ -117,7 +117,7 @@ def delete_invoice(*, invoice: Invoice, actor: Actor) -> None:
 @transaction.atomic
 def reconcile_invoice(*, invoice: Invoice) -> Invoice:
     """Compare it with the ledger and the prices of now. Raises `Conflict` before it is read."""
-    locked = Invoice.objects.select_for_update().select_related("organization").get(pk=invoice.pk)
+    locked = Invoice.objects.select_for_update(of=("self",)).select_related("organization").get(pk=invoice.pk)
     if locked.state != InvoiceState.READY:
         raise Conflict("invoice_not_ready", "The export is not read yet." if locked.state == InvoiceState.QUEUED
                        else f"The export could not be read: {locked.error}")  # fmt: skip
@@ -207,7 +207,7 @@ def _run(job: Job) -> None:
             document = _parsed(file, row.format, row.mapping)
         with transaction.atomic():
             jobs.finish(job, {"invoice": str(row.pk)})
-            locked = Invoice.objects.select_for_update().select_related("organization").get(pk=row.pk)
+            locked = Invoice.objects.select_for_update(of=("self",)).select_related("organization").get(pk=row.pk)
             _take(locked, document)
             _compare(locked)
             InvoiceChunk.objects.filter(invoice=row).delete()

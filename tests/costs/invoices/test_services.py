@@ -299,6 +299,21 @@ def test_comparing_takes_a_bounded_number_of_queries(company: Acme) -> None:
     assert len(many) == len(few)
 
 
+def test_comparing_does_not_lock_the_organization(company: Acme) -> None:
+    row = upload(company, ledgers.costs())
+    invoices.upload_invoice(
+        organization=company.organization, actor=None, limit_bytes=MIB, at_once_bytes=10,
+        upload=invoices.Upload(io.BytesIO(ledgers.costs(days=3)), "large.json"),
+    )  # fmt: skip
+
+    with CaptureQueriesContext(connection) as queries:
+        invoices.reconcile_invoice(invoice=row)
+        invoices.run_waiting()
+
+    locks = [one["sql"] for one in queries if "FOR UPDATE" in one["sql"] and '"costs_invoice"' in one["sql"]]
+    assert [sql.partition("FOR UPDATE")[2] for sql in locks] == [' OF "costs_invoice"'] * 2
+
+
 def test_the_command_says_it_in_json(company: Acme, tmp_path: Path) -> None:
     path = tmp_path / "costs.json"
     path.write_bytes(ledgers.costs(extra={2: {"output": 250_000}}))
