@@ -189,8 +189,12 @@ def refresh_recent(now: datetime | None = None) -> int:
     )
     done = 0
     for row in rows.order_by("computed_at")[:50]:
-        reconcile_invoice(invoice=row)
-        done += 1
+        try:
+            reconcile_invoice(invoice=row)
+        except Exception:  # it was deleted meanwhile, or cannot be compared: the others are all the same
+            log.exception("invoice_not_compared", invoice=str(row.pk))
+        else:
+            done += 1
     return done
 
 

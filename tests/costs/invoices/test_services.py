@@ -222,6 +222,19 @@ def test_recent_invoices_are_compared_again_once_a_day(company: Acme) -> None:
     assert invoices.refresh_recent(at + timedelta(days=60)) == 0
 
 
+def test_an_invoice_that_cannot_be_compared_does_not_keep_the_others_from_it(company: Acme) -> None:
+    bad, good = upload(company, ledgers.costs(days=3), "bad.json"), upload(company, ledgers.costs(), "good.json")
+    at = good.computed_at
+    assert at is not None
+    Invoice.objects.update(end=at.date(), start=at.date() - timedelta(days=1))
+    Invoice.objects.filter(pk=bad.pk).update(start=None)
+
+    assert invoices.refresh_recent(at + timedelta(hours=25)) == 1
+    good.refresh_from_db()
+    assert good.computed_at is not None
+    assert good.computed_at > at
+
+
 def test_other_currencies_are_left_out_and_said(company: Acme) -> None:
     book_lines(ledgers.call(company, date(2026, 6, 2), currency="EUR"))
 
