@@ -22,6 +22,7 @@ from costs.invoices import reading
 from costs.invoices.book import BookPrices
 from costs.invoices.causes import Cause, Outcome, reconcile
 from costs.invoices.formats import AUTO, FORMATS, BadFileError, Document, read_document
+from costs.invoices.formats.reading import MOST_WORD
 from costs.invoices.items import BilledLine, LineKey, currencies
 from costs.invoices.words import ADVICE, TITLES
 from costs.models import DriftPolicy, Invoice, InvoiceCell, InvoiceChunk, InvoiceLine, InvoiceState
@@ -278,7 +279,7 @@ def _take(row: Invoice, document: Document) -> None:
         raise Invalid("period", f"{text} to {LONGEST.days}.", field="end")
     row.format, row.rows, row.skipped = document.format, document.collector.rows, document.skipped
     row.decimals = document.collector.decimals or 10
-    row.vendor = next(iter(sorted(document.vendors)), "") if len(document.vendors) == 1 else ""
+    row.vendor = next(iter(document.vendors))[:MOST_WORD] if len(document.vendors) == 1 else ""
     found = currencies(lines)
     row.has_costs = bool(found)
     row.currency = found[0] if found else row.organization.currency

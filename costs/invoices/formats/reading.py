@@ -24,6 +24,7 @@ MOST_ERRORS = 20
 MOST_QUANTITY = Decimal(10) ** 15
 MOST_COST = Decimal(10) ** 9
 MOST_NAME = 200
+MOST_WORD = 60
 DAY = timedelta(days=1)
 
 
@@ -122,8 +123,9 @@ def _read(document: Document, row: Row, reader: Reader, now: datetime, seen: set
         seen.add(mark)
         document.collector.add(
             Billed(
-                row.line, piece.start.astimezone(UTC).date(), piece.model[:MOST_NAME], piece.meter, piece.tier,
-                piece.quantity, piece.cost, piece.currency, piece.kind, piece.label[:MOST_NAME], is_repeat,
+                row.line, piece.start.astimezone(UTC).date(), piece.model[:MOST_NAME], piece.meter[:MOST_WORD],
+                piece.tier and piece.tier[:MOST_WORD], piece.quantity, piece.cost, piece.currency, piece.kind,
+                piece.label[:MOST_NAME], is_repeat,
             )
         )  # fmt: skip
         if len(document.collector.lines) > MOST_LINES:

@@ -168,6 +168,17 @@ def test_a_period_that_the_file_does_not_reach_is_refused(company: Acme, period:
     assert (refused.value.code, Invoice.objects.count()) == ("period", 0)
 
 
+def test_long_words_of_a_vendor_are_shortened(company: Acme) -> None:
+    long = "a" * 150
+    head = "ChargePeriodStart,BilledCost,BillingCurrency,SkuMeter,ServiceProviderName,SkuPriceDetails"
+    data = f'{head}\n2026-06-01T00:00:00Z,1,USD,{long},{long},"{{""ServiceTier"": ""{long}""}}"\n'
+
+    row = upload(company, data.encode(), "focus.csv")
+
+    line = InvoiceLine.objects.get()
+    assert (row.vendor, line.meter, line.tier) == (long[:60], long[:60], long[:60])
+
+
 def test_a_large_file_is_read_in_the_background(company: Acme) -> None:
     row, _ = invoices.upload_invoice(
         organization=company.organization, actor=None, limit_bytes=MIB, at_once_bytes=10,
