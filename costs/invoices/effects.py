@@ -173,7 +173,7 @@ def _imply_quantities(left: Sequence[_Left]) -> None:
     """Costs without quantities: a ratio to ours that is the same on every day is a price; one that varies is volume."""
     by_meter: dict[tuple[str, str | None], list[_Left]] = defaultdict(list)
     for one in left:
-        if one.cell.billed_quantity is None and one.cell.billed_cost and one.cell.cost:
+        if one.cell.billed_quantity is None and one.cell.billed_cost and one.cell.cost and one.booked:
             by_meter[one.spot.meter, one.spot.tier].append(one)
     for same in by_meter.values():
         ratios = sorted(one.cell.billed_cost / one.cell.cost for one in same if one.cell.billed_cost)

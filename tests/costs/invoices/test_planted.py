@@ -1,11 +1,13 @@
 """Planted gaps: each is the first cause that is found, for many seeds and sizes, alone and in pairs."""
 
+from datetime import timedelta
 from decimal import Decimal
 from itertools import combinations
 
 import pytest
 
 from costs.invoices.causes import Outcome, reconcile
+from costs.invoices.items import BilledLine, Booked, LineKey
 from tests.costs.invoices import planted
 from tests.costs.invoices.planted import GAPS, Month
 
@@ -58,3 +60,14 @@ def test_two_gaps_are_the_first_two_causes(pair: tuple[str, str], seed: int) -> 
 
     assert {one.kind for one in found.causes[:2]} == {GAPS[gap][1] for gap in pair}
     assert sum(one.amount for one in found.causes) == found.drift
+
+
+def test_costs_of_adjusting_entries_that_move_no_tokens_are_compared() -> None:
+    days = [planted.FIRST + timedelta(days=index) for index in range(3)]
+    key = LineKey(days[0], "gpt-4.1", "input", None, "usage", "USD", "")
+    lines = [BilledLine(key._replace(day=day), cost=Decimal(3), rows=1) for day in days]
+    booked = [Booked(day, "gpt-4.1", "input", "", Decimal(0), Decimal(2)) for day in days]
+
+    found = reconcile(lines, booked, planted.Book())
+
+    assert found.drift == sum(one.amount for one in found.causes) == Decimal(3)
