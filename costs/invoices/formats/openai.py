@@ -77,13 +77,14 @@ def line_item(text: str) -> tuple[str, str, str | None, str]:
     lower = text.strip().lower()
     if not lower:
         return "", "", None, USAGE
-    for word, kind in _OTHERS.items():
-        if word in lower:
-            return "", "", None, kind
     head, _, rest = text.rpartition(" | ")
+    parts = [part.strip() for part in rest.split(",")]
+    if len(parts) < 2 or parts[1].lower() not in METERS:  # else these words are a part of the model's name
+        for word, kind in _OTHERS.items():
+            if word in lower:
+                return "", "", None, kind
     if "tool calls" in head.lower():
         return rest.strip(), m.WEB_SEARCH if "web search" in head.lower() else m.TOOL_CALL, None, USAGE
-    parts = [part.strip() for part in rest.split(",")]
     if len(parts) < 2:
         return "", "", None, FEE  # storage, sessions and tools, which no model is billed for
     tier = tier_of(head) if head else None

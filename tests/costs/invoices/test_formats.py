@@ -279,3 +279,9 @@ def test_line_items_without_a_model() -> None:
     assert line_item("") == ("", "", None, "usage")
     assert line_item("gpt-image-2.5-flare image, output") == ("gpt-image-2.5-flare", "image_output", None, "usage")
     assert line_item("VAT, 19 %") == ("", "", None, "tax")
+
+
+def test_a_tuned_model_whose_name_has_the_word_tax_is_usage() -> None:
+    tuned = "ft:gpt-4.1-mini:tax-advisors:private:B2xyz"
+
+    assert line_item(f"{tuned}, cached input") == (tuned, "cache_read", None, "usage")
