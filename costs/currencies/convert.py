@@ -85,15 +85,13 @@ def same(currency: str) -> RateTable:
 def resolved(base: str, quote: str, known: Iterable[Stated]) -> RateTable:
     """Which rate stands from when. `known`: in the order in which they were stated. An own rate stands before the
     platform's, a later day before an earlier one, what was stated last before what was stated first."""
-    rows = list(known)
-    starts = sorted({row.valid_from for row in rows})
-    steps = [_standing(rows, day) for day in starts]
-    return RateTable(base, quote, tuple(starts), tuple(steps))
-
-
-def _standing(rows: list[Stated], day: date) -> Stated:
-    standing = ((row.is_own, row.valid_from, place) for place, row in enumerate(rows) if row.valid_from <= day)
-    return rows[max(standing)[2]]
+    steps: dict[date, Stated] = {}
+    standing: Stated | None = None
+    for row in sorted(known, key=lambda row: row.valid_from):  # of one day, as they were stated
+        if standing is None or row.is_own >= standing.is_own:
+            standing = row
+        steps[row.valid_from] = standing
+    return RateTable(base, quote, tuple(steps), tuple(steps.values()))
 
 
 def table_of(organization: UUID | None, base: str, quote: str, until: date | None = None) -> RateTable:
