@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from gateway.choices import LineKind, LineStatus, PriceStatus, UsageSource
-from gateway.conversion import EXACT, conversion, rounded
+from gateway.conversion import EXACT, Conversion, conversion, rounded
 from gateway.models import LedgerLine
 from gateway.services.rates import COMMITMENT, OWN, RateParts, read_rate
 
@@ -88,10 +89,13 @@ def converted(lines: Sequence[LedgerLine], currency: str) -> Converted | None:
     """The known costs in `currency`; None when there are none, or a day has no rate. One query for each other
     currency of the lines."""
     total, rates = None, dict[str, None]()
+    tables: dict[tuple[UUID, str], Conversion] = {}
     for line in lines:
         if line.cost is None:
             continue
-        step = conversion(line.organization, line.currency, currency).at(line.started_at)
+        pair = (line.organization, line.currency)
+        table = tables.get(pair) or tables.setdefault(pair, conversion(*pair, currency))
+        step = table.at(line.started_at)
         if step is None:
             return None
         if line.currency != currency:

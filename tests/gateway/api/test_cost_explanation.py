@@ -5,9 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from costs.models import ExchangeRate
 from gateway.ledger.booking import derived_id
+from gateway.models import LedgerLine
+from gateway.services import explanation
 from tests import factories
 from tests.gateway.api.conftest import Caller
 
@@ -152,3 +156,16 @@ def test_a_total_in_another_currency_is_by_the_rate_of_the_day(company: factorie
         caller("analyst").get(f"/api/v1/usage-records/{one['request_id']}/cost-explanation?currency=x1").status_code
         == 400
     )
+
+
+def test_the_rates_of_many_calls_are_read_once(company: factories.Acme) -> None:
+    ExchangeRate.objects.create(
+        organization=None, base="EUR", quote="USD", rate=Decimal("1.2"), valid_from=date(2026, 11, 19), source="ECB"
+    )
+    factories.book_lines(*(line(company, at=AT + timedelta(minutes=index)) for index in range(5)))
+    lines = list(LedgerLine.objects.filter(organization=company.organization.pk))
+
+    with CaptureQueriesContext(connection) as queries:
+        found = explanation.converted(lines, "EUR")
+
+    assert (len(queries), found and found.total) == (1, Decimal("0.0104166667"))  # 5 × 0.0025 ÷ 1.2
