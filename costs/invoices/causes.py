@@ -38,7 +38,6 @@ class Cause:
     kind: str
     amount: Decimal
     share: float
-    quantity: Decimal | None
     first_on: date
     last_on: date
     days: int
@@ -216,7 +215,7 @@ def _cause(kind: str, amount: Decimal, same: Sequence[e.Effect], share: float) -
         by_part[effect.model, effect.meter].append(effect)
     parts = sorted((_part(*key, group) for key, group in by_part.items()), key=lambda part: -abs(part.amount))
     return Cause(
-        kind, amount, share, None, min(days), max(days), len(days), sentence(kind, amount, parts, len(days)),
+        kind, amount, share, min(days), max(days), len(days), sentence(kind, parts, len(days)),
         tuple(parts[:MOST_PARTS]),
     )  # fmt: skip
 

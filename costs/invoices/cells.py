@@ -74,10 +74,6 @@ class ModelGrid:
     def cell(self, spot: Spot) -> Cell:
         return self.cells.setdefault(spot, Cell())
 
-    @property
-    def days(self) -> list[date]:
-        return sorted({spot.day for spot in self.cells})
-
 
 def build(lines: Iterable[BilledLine], booked: Iterable[Booked]) -> list[ModelGrid]:
     """Grids by model group, in order of their names. Only usage lines; others have no model to be compared with."""
@@ -105,7 +101,7 @@ def _grid(name: str, lines: Sequence[BilledLine], booked: Sequence[Booked], *, h
         cell.repeated_rows += line.repeated_rows
         cell.repeated_quantity += line.repeated_quantity
         cell.repeated_cost += line.repeated_cost
-        if line.quantity is not None and cell.rows:
+        if line.quantity is not None:
             cell.billed_quantity = (cell.billed_quantity or ZERO) + line.quantity
         if line.cost is not None:
             cell.billed_cost = (cell.billed_cost or ZERO) + line.cost

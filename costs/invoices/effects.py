@@ -109,9 +109,8 @@ def effects_of(grid: ModelGrid, context: Context) -> list[Effect]:
     """All effects of a model group; their amounts sum to its drift."""
     model = _Model(grid, context)
     spots = dict(grid.cells)
-    for spot, cell in _whole_gaps(model, spots):
-        spots.pop(spot)
-        del cell
+    for spot in _whole_gaps(model, spots):
+        del spots[spot]
     left = [_left(model, spot, cell) for spot, cell in sorted(spots.items(), key=lambda item: _order(item[0]))]
     _imply_quantities(left)
     for one in left:
@@ -132,7 +131,7 @@ def _order(spot: Spot) -> tuple[date, str, str]:
     return spot.day, spot.meter, spot.tier or ""
 
 
-def _whole_gaps(model: _Model, spots: dict[Spot, Cell]) -> Iterator[tuple[Spot, Cell]]:
+def _whole_gaps(model: _Model, spots: dict[Spot, Cell]) -> Iterator[Spot]:
     """Step 1: spots that are explained by what one side lacks altogether."""
     grid, context = model.grid, model.context
     for spot, cell in list(spots.items()):
@@ -152,7 +151,7 @@ def _whole_gaps(model: _Model, spots: dict[Spot, Cell]) -> Iterator[tuple[Spot, 
             model.add(UNBILLED, spot, -cell.cost, cell.quantity, detail="the export does not have this model")
         else:
             continue
-        yield spot, cell
+        yield spot
 
 
 def _left(model: _Model, spot: Spot, cell: Cell) -> _Left:
@@ -218,7 +217,7 @@ def _moved_tiers(model: _Model, left: Sequence[_Left]) -> None:
         by_meter[one.spot.meter].append(one)
     for same in by_meter.values():
         for source, target, quantity in _moves(same):
-            amount = quantity * (_target_price(target) - source.price)
+            amount = quantity * (target.price - source.price)
             names = f"{source.spot.tier or 'standard'} here, {target.spot.tier or 'standard'} on the bill"
             _move(model, TIER, source, target, quantity, amount, names)
 
@@ -227,18 +226,13 @@ def _moved_classes(model: _Model, left: Sequence[_Left]) -> None:
     """Step 5: tokens that are cached input on one side and other input on the other."""
     inputs = [one for one in left if one.spot.meter in INPUT_SIDE]
     for source, target, quantity in _moves(inputs):
-        amount = quantity * (_target_price(target) - source.price)
+        amount = quantity * (target.price - source.price)
         names = f"{_words(source.spot.meter)} here, {_words(target.spot.meter)} on the bill"
         _move(model, CACHED, source, target, quantity, amount, names)
 
 
 def _words(meter: str) -> str:
     return meter.replace("_", " ")
-
-
-def _target_price(target: _Left) -> Decimal:
-    """Ours, or when we have none of that sort on that day and no price for it, the bill's."""
-    return target.price
 
 
 def _move(

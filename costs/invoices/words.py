@@ -60,7 +60,7 @@ ADVICE = {
 _PER_MILLION = frozenset(m.PER_MILLION)
 
 
-def sentence(kind: str, amount: Decimal, parts: Sequence[Part], days: int) -> str:
+def sentence(kind: str, parts: Sequence[Part], days: int) -> str:
     """One cause of the whole invoice."""
     where = f"{days} day{'s' if days != 1 else ''}"
     models = list(dict.fromkeys(part.model for part in parts if part.model))
