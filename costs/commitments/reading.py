@@ -13,6 +13,7 @@ from costs.commitments.models import Commitment
 from costs.commitments.terms import noon
 from costs.currencies.convert import table_of
 from costs.pricing.cards import EXACT, ZERO
+from costs.pricing.listing import matches
 from gateway.ledger.schema import TABLE
 from gateway.models import Model
 
@@ -115,17 +116,11 @@ def read(commitment: Commitment, start: datetime, end: datetime) -> list[Hour]:
     parameters: dict[str, Any] = {
         "organization": commitment.organization_id, "start": start, "end": end, "provider": commitment.provider,
         "prefix": name.removesuffix("*"), "is_prefix": name.endswith("*"), "own": f"{RATE}{commitment.pk}:",
-        "names": [here for here, upstream in called if covers(commitment.model, upstream)],
+        "names": [here for here, upstream in called if matches(commitment.model, upstream)],
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_SQL, parameters)
         return [Hour(*row) for row in cursor.fetchall()]
-
-
-def covers(pattern: str, model: str) -> bool:
-    """Whether a commitment's model pattern is about `model`."""
-    wanted, name = pattern.lower(), model.lower()
-    return name.startswith(wanted[:-1]) if wanted.endswith("*") else name == wanted
 
 
 def _within(commitment: Commitment, start: datetime, end: datetime) -> tuple[datetime, datetime]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from . import meters as m
 from .cards import Rate, RateCard, RateTier
+from .listing import matches
 
 PREFIX = "commitment"
 COVERED = frozenset(m.TOKEN_METERS) | m.INSTEAD_OF_TOKENS
@@ -33,7 +34,7 @@ class Cover:
 
     def covers(self, served_by: str, model: str) -> bool:
         """Whether this is about the model, at any time."""
-        return served_by == self.served_by and any(_matches(name.lower(), model.lower()) for name in self.models)
+        return served_by == self.served_by and any(matches(name, model) for name in self.models)
 
     def active(self, at: datetime) -> bool:
         """Whether ``at`` (aware) lies in ``[valid_from, valid_to)``."""
@@ -42,8 +43,8 @@ class Cover:
     @property
     def rank(self) -> tuple[bool, int, float, str]:
         """The highest one covers."""
-        exact = any(not name.endswith("*") for name in self.models[:1])
-        return exact, len(self.models[0]), -self.valid_from.timestamp(), self.id
+        name = self.models[0]
+        return not name.endswith("*"), len(name), -self.valid_from.timestamp(), self.id
 
     def card(self, provider: str, model: str, card: RateCard | None, list_card: RateCard | None) -> RateCard:
         """``card`` (what the call would cost without it) with what is covered at 0. Without a price of the model,
@@ -70,7 +71,3 @@ class Cover:
             elif meter not in _WITHIN:
                 rates[meter] = Rate(meter, f"{PREFIX}:{self.id}:{meter}", FREE, currency)
         return rates
-
-
-def _matches(pattern: str, model: str) -> bool:
-    return model.startswith(pattern[:-1]) if pattern.endswith("*") else model == pattern

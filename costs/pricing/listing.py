@@ -167,6 +167,12 @@ def canonical_provider(provider: str) -> str:
     return PROVIDER_ALIASES.get(name, name)
 
 
+def matches(pattern: str, model: str) -> bool:
+    """Whether an exact name, or a prefix ending in ``*``, is about ``model``; case does not matter."""
+    wanted, name = pattern.lower(), model.lower()
+    return name.startswith(wanted[:-1]) if wanted.endswith("*") else name == wanted
+
+
 def _find_model(provider_id: str, model: str) -> ListedModel | None:
     known = list(providers())
     provider = next((p for p in known if p.id == provider_id), None)

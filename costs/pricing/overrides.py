@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 
 from . import meters as m
 from .cards import EXACT, Rate, RateCard, RateTier
-from .listing import STANDARD_CONTEXT, add_stand_ins, canonical_provider, unknown_context_flags
+from .listing import STANDARD_CONTEXT, add_stand_ins, canonical_provider, matches, unknown_context_flags
 
 HUNDRED = Decimal(100)
 MOST_TIERS = 50
@@ -74,11 +74,7 @@ class Override:
 
     def covers(self, provider: str, model: str) -> bool:
         """Whether this override is about ``model`` of ``provider`` (canonical name), at any time."""
-        if canonical_provider(self.provider) != provider:
-            return False
-        if self.model.endswith("*"):
-            return model.lower().startswith(self.model[:-1].lower())
-        return model.lower() == self.model.lower()
+        return canonical_provider(self.provider) == provider and matches(self.model, model)
 
     def active(self, at: datetime) -> bool:
         """Whether ``at`` (aware) lies in ``[valid_from, valid_to)``."""
