@@ -198,7 +198,7 @@ class Supervisor:
     # ---- stopping -----------------------------------------------------------------------------------------------
     def stop(self, order: Sequence[str]) -> None:
         """Stop the children named in `order`, each within its patience; a further signal kills what is left."""
-        already = self._signals
+        already = min(self._signals, 1)  # two that came before this line are a first and a further one
         for name in [*(self._running.keys() - set(order)), *order]:
             if name in self._running:
                 self._stop_one(self._running[name], already)

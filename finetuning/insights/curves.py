@@ -53,7 +53,7 @@ def read_result_file(content: bytes) -> list[Point]:
     the run diverged. Raises ResultFileError.
     """
     text = _text(content)
-    rows = csv.DictReader(io.StringIO(text))
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     header = {name.strip().lower(): name for name in rows.fieldnames or ()}
     if "step" not in header:
         raise ResultFileError("The file has no column `step`.")
@@ -77,6 +77,7 @@ def point_of(step: int, values: Mapping[str, object]) -> Point:
     return Point(step, **found)
 
 
+LONGEST_NUMBER = 64  # characters
 NAMES = tuple(field.name for field in fields(Point) if field.name != "step")
 
 
@@ -94,10 +95,17 @@ def _text(content: bytes) -> str:
 
 def _point(row: Mapping[str, str | None], step: str, known: Mapping[str, str], line: int) -> Point:
     try:
-        values = {ours: _measured(ours, float(cell)) for name, ours in known.items() if (cell := row[name])}
-        return Point(int(float(row[step] or "")), **values)
+        values = {ours: _measured(ours, _number(cell)) for name, ours in known.items() if (cell := row[name])}
+        return Point(int(_number(row[step] or "")), **values)
     except (ValueError, OverflowError) as error:
         raise ResultFileError(f"Line {line} holds something that is no number.") from error
+
+
+def _number(cell: str) -> float:
+    """Digits without end are no measurement: Python would read them as infinity."""
+    if len(cell) > LONGEST_NUMBER:
+        raise ValueError(cell)
+    return float(cell)
 
 
 def _measured(name: str, value: float) -> float | None:

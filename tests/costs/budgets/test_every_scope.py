@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 AMOUNTS = {
     scopes.TAG: "0.05", scopes.END_USER: "0.06", scopes.MODEL: "0.07", scopes.USER: "0.08", scopes.KEY: "0.09",
-    scopes.PROJECT: "0.15", scopes.TEAM: "0.25", scopes.ORGANIZATION: "0.70",
+    scopes.PROJECT: "0.08", scopes.TEAM: "0.25", scopes.ORGANIZATION: "0.70",
 }  # fmt: skip
 CLIENTS = 60
 STREAMS = 6

@@ -49,7 +49,8 @@ def test_a_loss_that_is_no_number_is_kept() -> None:
         (b"step,train_loss\nx,1\n", "Line 2"),
         (b"\xff\xfe,", "not UTF-8"),
         (b"abc", "neither CSV nor base64"),
-        (b"step,train_loss\n1," + b"9" * 200_000 + b"\n", "no CSV"),
+        (b"step,train_loss\n1," + b"9" * 65 + b"\n", "Line 2"),
+        (b'step,train_loss\n1,"0.5" 3\n', "no CSV"),
     ],
 )
 def test_what_is_no_result_file_says_why(content: bytes, says: str) -> None:
