@@ -363,6 +363,17 @@ GATEWAY_BATCH_CHECK_S = ENV.batch_check_s
 PRICES_URL = ENV.prices_url
 GATEWAY_PRICER = "costs.pricer.BookPricer"
 GATEWAY_CONVERTER = "costs.currencies.convert.conversion_of"
+# Who trains: backend → class with the methods of `finetuning.backends.TuningBackend`.
+FINETUNING_BACKENDS = {
+    "openai": "finetuning.backends.openai.OpenAIBackend",
+    "azure": "finetuning.backends.azure.AzureBackend",
+    "together": "finetuning.backends.together.TogetherBackend",
+    "fireworks": "finetuning.backends.fireworks.FireworksBackend",
+    "vertex": "finetuning.backends.vertex.VertexBackend",
+    "runner": "finetuning.backends.runner.RunnerBackend",
+    "local-head": "finetuning.backends.localhead.LocalHeadBackend",
+    "dicl": "finetuning.backends.dicl.DiclBackend",
+}
 # What apps contribute to the console; a path of yours adds pages and navigation entries (`gateway.console`).
 ANALYTICS_PROVIDERS = [
     "analytics.console.provider.AnalyticsConsole",

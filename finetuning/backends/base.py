@@ -1,0 +1,97 @@
+"""What a backend is, and what it says of a job."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from finetuning.models import TuningJob
+
+
+class Unreachable(Exception):
+    """The backend did not answer, or not sensibly: ask again later. The message is for people."""
+
+
+class Refused(Exception):
+    """The backend will not do this, however often it is asked."""
+
+    def __init__(self, code: str, message: str, param: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message, self.param = code, message, param
+
+
+class NotOffered(Refused):
+    """This backend has no such operation (pause, say)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("not_offered", message)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A job as its backend describes it now. `status` is one of `finetuning.choices.TuningStatus` or None when the
+    backend's own word, `said`, is not known: the job then stays as it is. None elsewhere: not told."""
+
+    said: str
+    status: str | None
+    job_id: str = ""
+    tuned_model: str = ""
+    trained_tokens: int | None = None
+    billed_tokens: int | None = None
+    progress: float | None = None
+    estimated_finish: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: Mapping[str, str] | None = None
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    result_files: Sequence[str] = ()
+    state: Mapping[str, Any] = field(default_factory=dict)
+    """Merged into `provider_state`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event; `key` is the same each time the same event is read. `data` holds a point of the curves, or nothing."""
+
+    key: str
+    at: datetime
+    level: str
+    message: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A checkpoint that can be used. `model`: its name at the backend."""
+
+    step: int
+    model: str
+    provider_id: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    artifact: bytes | None = None
+
+
+class TuningBackend(Protocol):
+    """Called from Celery tasks and API requests, by several processes at once and again after a kill: every method
+    may be repeated. All raise Unreachable or Refused."""
+
+    def start(self, job: TuningJob) -> Seen:
+        """Send the files and make the job, unless a former try has made it."""
+
+    def look(self, job: TuningJob) -> Seen:
+        """How it stands."""
+
+    def events(self, job: TuningJob) -> Sequence[Told]:
+        """What it has told, oldest first; may leave out what `provider_state` says was read."""
+
+    def checkpoints(self, job: TuningJob) -> Sequence[Kept]:
+        """Those that exist now; a stored one that is not among them was dropped."""
+
+    def cancel(self, job: TuningJob) -> Seen:
+        """Ask for its end."""
+
+    def pause(self, job: TuningJob) -> Seen:
+        """Where offered."""
+
+    def resume(self, job: TuningJob) -> Seen:
+        """Where offered."""

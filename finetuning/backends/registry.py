@@ -1,0 +1,13 @@
+"""Which class trains a job: settings name them, so a user can add their own."""
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from finetuning.backends.base import TuningBackend
+from finetuning.choices import Backend
+
+
+def backend_of(name: str) -> TuningBackend:
+    """The backend of `Backend`'s value `name`. Raises KeyError for one that is not installed."""
+    made: TuningBackend = import_string(settings.FINETUNING_BACKENDS[Backend(name).value])()
+    return made

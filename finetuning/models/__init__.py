@@ -1,0 +1,18 @@
+"""Tables of fine-tuning: files, jobs with what they tell, tuned models, evaluations."""
+
+from finetuning.models.evaluations import Evaluation, EvaluationItem
+from finetuning.models.files import FilePart, TuningFile
+from finetuning.models.jobs import Checkpoint, JobEvent, JobPoint, TuningJob
+from finetuning.models.tuned import TunedModel
+
+__all__ = [
+    "Checkpoint",
+    "Evaluation",
+    "EvaluationItem",
+    "FilePart",
+    "JobEvent",
+    "JobPoint",
+    "TunedModel",
+    "TuningFile",
+    "TuningJob",
+]

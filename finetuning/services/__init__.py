@@ -1,0 +1,1 @@
+"""Writes of fine-tuning: verbs, atomic, with an audit row."""
