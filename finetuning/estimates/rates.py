@@ -45,13 +45,14 @@ class Rate:
 @dataclass(frozen=True, slots=True)
 class Sunset:
     """`new_jobs_until`: last day before which a job can still be created; `answers_until`: from this day on tuned
-    models do not answer. `model` empty: every model of the provider."""
+    models do not answer, nor does their base when `is_with_base`. `model` empty: every model of the provider."""
 
     provider: str
     model: str
     new_jobs_until: date | None
     answers_until: date | None
     source: str
+    is_with_base: bool = False
 
 
 _SFT, _DPO, _RFT = Method.SUPERVISED, Method.DPO, Method.REINFORCEMENT
@@ -120,7 +121,7 @@ _TUNED_OFF = date(2027, 1, 14)
 _OLD_OFF = date(2026, 10, 23)
 SUNSETS: tuple[Sunset, ...] = (
     *(
-        Sunset("openai", model, _LAST_JOBS, _TUNED_OFF, _DEPRECATIONS)
+        Sunset("openai", model, _LAST_JOBS, _TUNED_OFF, _DEPRECATIONS, is_with_base=True)
         for model in ("gpt-4o-2024-08-06", "gpt-4o-mini-2024-07-18", "gpt-4.1-2025-04-14", "gpt-4.1-mini-2025-04-14")
     ),
     *(

@@ -1,0 +1,1 @@
+"""What fine-tuning is asked: estimates, advice, sums and last days. Reads only."""

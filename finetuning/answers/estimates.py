@@ -1,0 +1,152 @@
+"""What tuning on a file would cost at each backend, how long it takes, and from which volume on it pays."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from costs.estimates import estimate_cost
+from finetuning.answers.history import duration_of
+from finetuning.answers.profiles import Profile, profile_of
+from finetuning.choices import Backend
+from finetuning.estimates import BreakEven, Duration, Estimate, Method, break_even, estimate
+from finetuning.estimates.price import Note
+from gateway.models import Organization
+
+THOUSAND = Decimal(1_000)
+FREE_HERE = (Backend.LOCAL_HEAD, Backend.DICL)
+SHOTS = 4
+"""Examples that an example bank adds to a prompt when nobody says how many."""
+BASE_PRICE_HOLDS = (Backend.TOGETHER, Backend.VERTEX)
+"""Where a tuned model costs what its base costs (docs.together.ai, "Pricing"; cloud.google.com/vertex-ai/pricing)."""
+PRICE_LISTS = {Backend.VERTEX: "google"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One way to ask about. `shots`: of an example bank."""
+
+    backend: str
+    model: str
+    method: Method = Method.SUPERVISED
+    technique: str = ""
+    epochs: int | None = None
+    max_tokens: int | None = None
+    shots: int = SHOTS
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What answers these requests now, to hold the tuned model against. `prompt_tokens`, `answer_tokens`: of a request
+    today, which may carry instructions that a tuned model needs no more; None: as in the file."""
+
+    provider: str
+    model: str
+    prompt_tokens: int | None = None
+    answer_tokens: int | None = None
+    requests_per_month: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`training` and the rest of the bill are in `estimate`. `inference_per_1k`: of a thousand requests to the tuned
+    model, None when no price is known; `base_per_1k`: of the same to `Today`'s model, or to the base."""
+
+    wish: Wish
+    profile: Profile
+    estimate: Estimate
+    inference_per_1k: Decimal | None
+    base_per_1k: Decimal | None
+    break_even: BreakEven | None
+    duration: Duration
+    notes: tuple[Note, ...] = field(default=())
+
+
+def estimates(
+    *, organization: Organization, lines: Sequence[bytes], wishes: Iterable[Wish], at: datetime,
+    validation: Sequence[bytes] = (), today: Today | None = None,
+) -> list[Answer]:  # fmt: skip
+    """Each wish answered, the cheapest known training first, unknown prices last. Writes nothing. Raises ValueError for
+    a file without an example."""
+    profiles: dict[str, Profile] = {}
+    answers = []
+    for wish in wishes:
+        if wish.model not in profiles:
+            profiles[wish.model] = profile_of(lines, wish.model, validation=validation)
+        answers.append(_answer(organization, wish, profiles[wish.model], at, today))
+    return sorted(answers, key=lambda answer: (answer.estimate.training is None, answer.estimate.training or 0))
+
+
+def _answer(organization: Organization, wish: Wish, profile: Profile, at: datetime, today: Today | None) -> Answer:
+    found = estimate(
+        profile.dataset, provider=wish.backend, model=wish.model, method=wish.method, at=at.date(), epochs=wish.epochs,
+        technique=wish.technique, max_tokens=wish.max_tokens,
+    )  # fmt: skip
+    prompt, answer = round(profile.prompt_tokens), round(profile.answer_tokens)
+    notes = []
+    inference, note = _inference(organization, wish, prompt, answer, at)
+    if note is not None:
+        notes.append(note)
+    base = _base(organization, wish, today, (prompt, answer), at)
+    if base is None and wish.backend != Backend.LOCAL_HEAD:
+        notes.append(Note("unknown_base_price", "What these requests cost without tuning is not known."))
+    pays = None
+    if found.training is not None and inference is not None and base is not None:
+        pays = break_even(
+            training=found.training, hosting_per_month=found.hosting_per_month or Decimal(0),
+            base_per_request=base / THOUSAND, tuned_per_request=inference / THOUSAND,
+            requests_per_month=today.requests_per_month if today else 0,
+        )  # fmt: skip
+    return Answer(
+        wish, profile, found, inference, base, pays, duration_of(organization, wish.backend, wish.model), tuple(notes)
+    )
+
+
+def _inference(
+    organization: Organization, wish: Wish, prompt: int, answer: int, at: datetime
+) -> tuple[Decimal | None, Note | None]:
+    """Of 1,000 requests to the tuned model."""
+    backend = Backend(wish.backend)
+    if backend == Backend.LOCAL_HEAD:
+        return Decimal(0), None
+    if backend == Backend.RUNNER:
+        return None, Note("own_hardware", "What your own machines cost a request is not known here.")
+    if backend == Backend.FIREWORKS:
+        return None, Note("billed_by_time", "A tuned model needs a dedicated deployment, billed by the second.")
+    if backend == Backend.DICL:
+        longer = prompt + wish.shots * (prompt + answer)
+        price = _priced(organization, "", wish.model, longer, answer, at)
+        return price, None if price is not None else _unknown(wish)
+    name = wish.model if backend in BASE_PRICE_HOLDS else f"ft:{wish.model}"
+    price = _priced(organization, PRICE_LISTS.get(backend, backend.value), name, prompt, answer, at)
+    if price is None and backend == Backend.AZURE:
+        price = _priced(organization, "openai", name, prompt, answer, at)
+        if price is not None:
+            return price, Note("list_price_of_openai", "Azure's price by region is not known; OpenAI's stands here.")
+    return price, None if price is not None else _unknown(wish)
+
+
+def _base(
+    organization: Organization, wish: Wish, today: Today | None, tokens: tuple[int, int], at: datetime
+) -> Decimal | None:
+    if today is None:
+        backend = Backend(wish.backend)
+        if backend in (Backend.LOCAL_HEAD, Backend.RUNNER):
+            return None
+        return _priced(organization, PRICE_LISTS.get(backend, backend.value), wish.model, *tokens, at)
+    prompt = tokens[0] if today.prompt_tokens is None else today.prompt_tokens
+    answer = tokens[1] if today.answer_tokens is None else today.answer_tokens
+    return _priced(organization, today.provider, today.model, prompt, answer, at)
+
+
+def _priced(
+    organization: Organization, provider: str, model: str, prompt: int, answer: int, at: datetime
+) -> Decimal | None:
+    """1,000 requests by the organization's own book; None when a price is missing."""
+    usage: Mapping[str, int] = {"input_tokens": prompt, "output_tokens": answer}
+    total = estimate_cost(organization=organization, provider=provider, model=model, usage=usage, at=at).total
+    return None if total is None else total * THOUSAND
+
+
+def _unknown(wish: Wish) -> Note:
+    return Note("unknown_price", f"No price for requests to {wish.model} tuned at {wish.backend} is known.")
