@@ -2,23 +2,29 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from costs.estimates import estimate_cost
 from finetuning.answers.history import duration_of
 from finetuning.answers.profiles import Profile, profile_of
 from finetuning.choices import Backend
-from finetuning.estimates import BreakEven, Duration, Estimate, Method, break_even, estimate
+from finetuning.estimates import BreakEven, Confidence, Duration, Estimate, Method, Rate, break_even, estimate
 from finetuning.estimates.price import Note
 from gateway.models import Organization
 
 THOUSAND = Decimal(1_000)
-FREE_HERE = (Backend.LOCAL_HEAD, Backend.DICL)
 SHOTS = 4
 """Examples that an example bank adds to a prompt when nobody says how many."""
 BASE_PRICE_HOLDS = (Backend.TOGETHER, Backend.VERTEX)
 """Where a tuned model costs what its base costs (docs.together.ai, "Pricing"; cloud.google.com/vertex-ai/pricing)."""
+NO_BILL = {
+    backend: Rate(
+        backend.value, "", Method.SUPERVISED, Decimal(0), "trained by the gateway itself", date(2026, 11, 29),
+        Confidence.HIGH,
+    )
+    for backend in (Backend.LOCAL_HEAD, Backend.DICL)
+}  # fmt: skip
 PRICE_LISTS = {Backend.VERTEX: "google"}
 
 
@@ -78,13 +84,14 @@ def estimates(
 
 
 def _answer(organization: Organization, wish: Wish, profile: Profile, at: datetime, today: Today | None) -> Answer:
+    rate = NO_BILL.get(Backend(wish.backend))
     found = estimate(
         profile.dataset, provider=wish.backend, model=wish.model, method=wish.method, at=at.date(), epochs=wish.epochs,
-        technique=wish.technique, max_tokens=wish.max_tokens,
+        technique=wish.technique, max_tokens=wish.max_tokens, rate=rate,
     )  # fmt: skip
     prompt, answer = round(profile.prompt_tokens), round(profile.answer_tokens)
     notes = []
-    inference, note = _inference(organization, wish, prompt, answer, at)
+    inference, note = inference_per_1k(organization, wish, prompt, answer, at)
     if note is not None:
         notes.append(note)
     base = _base(organization, wish, today, (prompt, answer), at)
@@ -102,10 +109,10 @@ def _answer(organization: Organization, wish: Wish, profile: Profile, at: dateti
     )
 
 
-def _inference(
+def inference_per_1k(
     organization: Organization, wish: Wish, prompt: int, answer: int, at: datetime
 ) -> tuple[Decimal | None, Note | None]:
-    """Of 1,000 requests to the tuned model."""
+    """Of 1,000 requests to the tuned model; else why it is not known."""
     backend = Backend(wish.backend)
     if backend == Backend.LOCAL_HEAD:
         return Decimal(0), None
@@ -115,12 +122,12 @@ def _inference(
         return None, Note("billed_by_time", "A tuned model needs a dedicated deployment, billed by the second.")
     if backend == Backend.DICL:
         longer = prompt + wish.shots * (prompt + answer)
-        price = _priced(organization, "", wish.model, longer, answer, at)
+        price = per_1k(organization, "", wish.model, longer, answer, at)
         return price, None if price is not None else _unknown(wish)
     name = wish.model if backend in BASE_PRICE_HOLDS else f"ft:{wish.model}"
-    price = _priced(organization, PRICE_LISTS.get(backend, backend.value), name, prompt, answer, at)
+    price = per_1k(organization, PRICE_LISTS.get(backend, backend.value), name, prompt, answer, at)
     if price is None and backend == Backend.AZURE:
-        price = _priced(organization, "openai", name, prompt, answer, at)
+        price = per_1k(organization, "openai", name, prompt, answer, at)
         if price is not None:
             return price, Note("list_price_of_openai", "Azure's price by region is not known; OpenAI's stands here.")
     return price, None if price is not None else _unknown(wish)
@@ -133,13 +140,13 @@ def _base(
         backend = Backend(wish.backend)
         if backend in (Backend.LOCAL_HEAD, Backend.RUNNER):
             return None
-        return _priced(organization, PRICE_LISTS.get(backend, backend.value), wish.model, *tokens, at)
+        return per_1k(organization, PRICE_LISTS.get(backend, backend.value), wish.model, *tokens, at)
     prompt = tokens[0] if today.prompt_tokens is None else today.prompt_tokens
     answer = tokens[1] if today.answer_tokens is None else today.answer_tokens
-    return _priced(organization, today.provider, today.model, prompt, answer, at)
+    return per_1k(organization, today.provider, today.model, prompt, answer, at)
 
 
-def _priced(
+def per_1k(
     organization: Organization, provider: str, model: str, prompt: int, answer: int, at: datetime
 ) -> Decimal | None:
     """1,000 requests by the organization's own book; None when a price is missing."""
