@@ -1,6 +1,6 @@
 """What tuning on a file would cost at each backend, how long it takes, and from which volume on it pays."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ from finetuning.estimates import BreakEven, Confidence, Duration, Estimate, Meth
 from finetuning.estimates.price import Note
 from gateway.models import Organization
 
+Lines = Callable[[], Iterable[bytes]]
 THOUSAND = Decimal(1_000)
 SHOTS = 4
 """Examples that an example bank adds to a prompt when nobody says how many."""
@@ -69,16 +70,16 @@ class Answer:
 
 
 def estimates(
-    *, organization: Organization, lines: Sequence[bytes], wishes: Iterable[Wish], at: datetime,
-    validation: Sequence[bytes] = (), today: Today | None = None,
+    *, organization: Organization, lines: Lines, wishes: Iterable[Wish], at: datetime, validation: Lines = tuple,
+    today: Today | None = None,
 ) -> list[Answer]:  # fmt: skip
-    """Each wish answered, the cheapest known training first, unknown prices last. Writes nothing. Raises ValueError for
-    a file without an example."""
+    """Each wish answered, the cheapest known training first, unknown prices last. `lines` is asked once for each base
+    model. Writes nothing. Raises ValueError for a file without an example."""
     profiles: dict[str, Profile] = {}
     answers = []
     for wish in wishes:
         if wish.model not in profiles:
-            profiles[wish.model] = profile_of(lines, wish.model, validation=validation)
+            profiles[wish.model] = profile_of(lines(), wish.model, validation=validation())
         answers.append(_answer(organization, wish, profiles[wish.model], at, today))
     return sorted(answers, key=lambda answer: (answer.estimate.training is None, answer.estimate.training or 0))
 
