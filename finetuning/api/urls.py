@@ -11,10 +11,10 @@ router.trailing_slash = "/?"  # the constructor knows only with and without
 app_name = "finetuning-api"
 urlpatterns: list[URLPattern | URLResolver] = [
     *router.urls,
-    re_path(r"^estimate-cost/?$", advice.EstimateCostView.as_view(), name="estimate-cost"),
-    re_path(r"^templates/?$", advice.TemplatesView.as_view(), name="templates"),
-    re_path(r"^recommendations/?$", advice.RecommendationsView.as_view(), name="recommendations"),
-    re_path(r"^sunsets/?$", advice.RadarView.as_view(), name="sunsets"),
-    re_path(r"^analytics/?$", advice.FineTuningAnalyticsView.as_view(), name="analytics"),
-    re_path(r"^cost-breakdown/?$", advice.FineTuningCostView.as_view(), name="cost-breakdown"),
+    re_path(r"^estimate-cost/?$", advice.EstimateCostView.as_view(), name="fine-tuning-estimate-cost"),
+    re_path(r"^templates/?$", advice.TemplatesView.as_view(), name="fine-tuning-templates"),
+    re_path(r"^recommendations/?$", advice.RecommendationsView.as_view(), name="fine-tuning-recommendations"),
+    re_path(r"^sunsets/?$", advice.RadarView.as_view(), name="fine-tuning-sunsets"),
+    re_path(r"^analytics/?$", advice.FineTuningAnalyticsView.as_view(), name="fine-tuning-analytics"),
+    re_path(r"^cost-breakdown/?$", advice.FineTuningCostView.as_view(), name="fine-tuning-cost-breakdown"),
 ]

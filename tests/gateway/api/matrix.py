@@ -334,6 +334,13 @@ GET    reports/runs/{report_run}                401 403 200 200 200 200 200 200 
 GET    reports/runs/{report_run}/download       401 403 409 409 409 409 409 409 409 404
 POST   reports/runs/{report_run}/deliveries/{delivery}/send-again 401 403 403 409 409 409 409 403 409 404
 
+POST   fine-tuning/estimate-cost                401 200 200 200 200 200 200 200 200 200
+GET    fine-tuning/templates                    401 200 200 200 200 200 200 200 200 200
+GET    fine-tuning/recommendations              401 200 200 200 200 200 200 200 200 200
+GET    fine-tuning/sunsets                      401 200 200 200 200 200 200 200 200 200
+GET    fine-tuning/analytics                    401 200 200 200 200 200 200 200 200 200
+GET    fine-tuning/cost-breakdown               401 200 200 200 200 200 200 200 200 200
+
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404
 GET    audit-events/verify                      401 403 403 403 200 200 200 200 200 200

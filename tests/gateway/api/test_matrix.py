@@ -14,13 +14,15 @@ from django.urls import URLPattern, resolve
 from analytics.api import annotations, declared_tags
 from analytics.api import urls as analytics_urls
 from costs.api import urls as costs_urls
+from finetuning.api import urls as finetuning_urls
 from gateway.api import urls
 from tests import factories
 from tests.gateway.api.conftest import Caller
 from tests.gateway.api.matrix import CALLERS, Row, rows
 from tests.gateway.api.places import BILL, WINDOW, Places, cost_center_of
 
-PARTS = (urls, costs_urls, declared_tags, annotations, analytics_urls)
+PARTS = (urls, costs_urls, finetuning_urls, declared_tags, annotations, analytics_urls)
+LINE = '{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}'
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROWS = rows()
 
@@ -157,6 +159,7 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST unit-metrics": {"name": "Orders", "unit": "order"},
         "PATCH unit-metrics/{unit_metric}": {"unit": "solved ticket"},
         "POST unit-metrics/{unit_metric}/values": {"values": [{"day": "2026-03-10", "value": "10"}]},
+        "POST fine-tuning/estimate-cost": {"content": LINE, "candidates": [{"backend": "azure", "model": "gpt-4o"}]},
         "POST cost/what-if": {**WINDOW, "model": "gpt-4o-mini"},
         "POST cost/recommendations/{recommendation}/dismiss": {"reason": "Not now."},
         "POST cost/recommendations/{recommendation}/snooze": {"days": 7},

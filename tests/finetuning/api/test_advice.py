@@ -1,0 +1,119 @@
+"""Estimates, templates, advice, sums and last days over the API."""
+
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import pytest
+
+from finetuning.models import TuningFile
+from finetuning.scenarios import sample_of
+from finetuning.services.files import create_file
+from tests.analytics.api.conftest import URL, Fits, book
+from tests.factories import Acme, line
+from tests.finetuning.answers.conftest import Make
+from tests.gateway.api.conftest import Caller
+
+pytestmark = pytest.mark.django_db
+LINES = b"\n".join(orjson.dumps(row) for row in sample_of("classification"))
+MINI = {"backend": "openai", "model": "gpt-4.1-mini-2025-04-14"}
+
+
+def estimate(caller: Caller, body: dict[str, Any], status: int = 200, role: str = "developer") -> Any:
+    response = caller(role).post(f"{URL}/fine-tuning/estimate-cost", body, format="json")
+    assert response.status_code == status, response.content
+    return response.json()
+
+
+@pytest.fixture
+def file(company: Acme) -> TuningFile:
+    return create_file(
+        project=company.assistant, name="train.jsonl", purpose="fine-tune", content=[LINES], created_by=None, actor=None
+    )
+
+
+def test_lines_are_estimated_before_any_upload(caller: Caller, fits: Fits, time_machine: Any) -> None:
+    time_machine.move_to("2026-11-29T09:00:00Z", tick=False)
+    body = {"content": LINES.decode(), "candidates": [MINI, {"backend": "local-head", "model": "local-head-hash"}]}
+
+    local, mini = estimate(caller, body)["estimates"]
+
+    assert (local["backend"], Decimal(local["training"]), Decimal(local["inference_per_1k"])) == ("local-head", 0, 0)
+    assert (mini["examples"], mini["epochs"], mini["epochs_by"], mini["tokens_exact"]) == (10, 10, "rule", True)
+    assert mini["billable_tokens"] == 10 * mini["tokens_per_epoch"]
+    assert Decimal(mini["training"]) == Decimal(mini["billable_tokens"]) * 5 / 1_000_000
+    assert mini["price"]["source"] == "https://developers.openai.com/api/docs/pricing"
+    assert mini["blocked_by"] == []
+
+
+def test_a_file_is_estimated_as_its_lines_are(caller: Caller, file: TuningFile) -> None:
+    by_file = estimate(caller, {"file": str(file.pk), "candidates": [MINI]})["estimates"]
+    by_lines = estimate(caller, {"content": LINES.decode(), "candidates": [MINI]})["estimates"]
+
+    assert by_file == by_lines
+
+
+def test_what_it_is_held_against_decides_the_break_even(caller: Caller) -> None:
+    today = {"provider": "openai", "model": "gpt-4o", "prompt_tokens": 1000, "requests_per_month": 100_000}
+
+    (mini,) = estimate(caller, {"content": LINES.decode(), "candidates": [MINI], "today": today})["estimates"]
+
+    assert Decimal(mini["base_per_1k"]) > Decimal(mini["inference_per_1k"])
+    assert mini["break_even"]["requests"] > 0
+    assert mini["break_even"]["note"] == ""
+
+
+def test_without_candidates_the_usual_ones_are_compared(caller: Caller) -> None:
+    found = estimate(caller, {"content": LINES.decode()})["estimates"]
+
+    assert {one["backend"] for one in found} >= {"local-head", "azure", "together", "fireworks", "vertex"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "file"),
+        ({"content": "no json"}, "file"),
+        ({"content": "{}", "candidates": [{"backend": "aws", "model": "x"}]}, "candidates.0.backend"),
+        ({"content": "{}", "candidates": [{"backend": "dicl", "model": "x", "shots": 0}]}, "candidates.0.shots"),
+    ],
+)
+def test_bad_questions_are_refused(caller: Caller, body: dict[str, Any], field: str) -> None:
+    assert [one["field"] for one in estimate(caller, body, 400)["errors"]] == [field]
+
+
+def test_files_of_others_do_not_exist(caller: Caller, company: Acme, file: TuningFile) -> None:
+    TuningFile.objects.filter(pk=file.pk).update(project=company.banner)
+
+    assert estimate(caller, {"file": str(file.pk)}, 400)["errors"][0]["field"] == "file"
+    assert estimate(caller, {"file": str(file.pk)}, 400, "mallory")["errors"][0]["field"] == "file"
+
+
+def test_templates(caller: Caller, make_job: Make) -> None:
+    make_job(template="tone")
+    make_job(template="tone", status="failed")
+
+    everything = caller("developer").get(f"{URL}/fine-tuning/templates").json()["templates"]
+    (tone,) = caller("developer").get(f"{URL}/fine-tuning/templates?use_case=tone").json()["templates"]
+    vertex = caller("developer").get(f"{URL}/fine-tuning/templates?provider=vertex").json()["templates"]
+
+    assert len(everything) == 9
+    assert (tone["usage_count"], tone["success_rate"], len(tone["sample"])) == (2, 0.5, 10)
+    assert Decimal(tone["cost_range"]["lower"]) > 0
+    assert [one["id"] for one in vertex] == ["summarisation", "migration"]
+    assert everything[0]["cost_range"]["lower"] == "0.0000000000"
+
+
+def test_sums_and_advice_have_the_documents_shape(caller: Caller, company: Acme, fits: Fits, make_job: Make) -> None:
+    make_job()
+    book(line(company, model_served="ft:gpt-4o-mini-2024-07-18:acme:x:1"))
+
+    for path in ("analytics", "cost-breakdown", "recommendations", "sunsets", "templates"):
+        response = caller("analyst").get(f"{URL}/fine-tuning/{path}")
+        assert response.status_code == 200
+        fits(response)
+    response = caller("analyst").get(
+        f"{URL}/fine-tuning/cost-breakdown?start=2026-01-02T00:00:00Z&end=2026-01-01T00:00:00Z"
+    )
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["code"] == "empty_window"
