@@ -221,6 +221,8 @@ SPECTACULAR_SETTINGS = {
         "AnomalyScopeEnum": "analytics.anomaly.frame.SCOPES",
         "EndpointEnum": "gateway.dataplane.endpoints.ENDPOINTS",
         "GranularityEnum": "analytics.api.serializers.questions.GRANULARITIES",
+        "AllocationMethodEnum": "costs.allocation.rules.METHODS",
+        "TuningMethodEnum": "finetuning.choices.METHODS",
         "ForecastGranularityEnum": "analytics.outlook.history.GRAINS",
     },
     "PREPROCESSING_HOOKS": ["gateway.api.openapi.strip_slashes"],

@@ -62,7 +62,8 @@ def _fits(scenario: Scenario, backend: str, use_case: str) -> bool:
 
 def _template(scenario: Scenario, used: Mapping[str, int], today: date) -> Template:
     lines = [orjson.dumps(line) for line in sample_of(scenario.id)]
-    known, unknown = [], []
+    known: list[Decimal] = []
+    unknown = []
     if scenario.method != Method.REINFORCEMENT:  # billed by time, which no file tells
         for candidate in scenario.candidates:
             amounts = _training(scenario, candidate, lines, today)

@@ -6,8 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from finetuning.choices import Backend, TuningStatus
-from finetuning.estimates import Method
+from finetuning.choices import METHODS, Backend, TuningStatus
 from finetuning.models.files import TuningFile
 from finetuning.querysets import TuningJobQuerySet
 from gateway.models import Organization, Project, Provider, User, VirtualKey
@@ -31,7 +30,7 @@ class TuningJob(Record):
     backend = models.CharField(max_length=12, choices=Backend.choices)
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, null=True, blank=True, related_name="tuning_jobs")
     base_model = models.CharField(max_length=200)
-    method = models.CharField(max_length=15, choices=[(each.value, each.value) for each in Method])
+    method = models.CharField(max_length=15, choices=METHODS)
     suffix = models.CharField(max_length=64, blank=True)
     training_file = models.ForeignKey(TuningFile, on_delete=models.PROTECT, related_name="trained")
     validation_file = models.ForeignKey(

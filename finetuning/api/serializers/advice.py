@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from finetuning.answers.estimates import SHOTS
-from finetuning.choices import Backend
+from finetuning.choices import METHODS, Backend
 from finetuning.estimates import Method
 from finetuning.models import TuningFile
 from gateway.api.openapi import examples
@@ -15,7 +15,6 @@ from gateway.api.serializers.identity import ID
 
 MOST_CANDIDATES = 20
 LONGEST_CONTENT = 8 * 1024 * 1024
-METHODS = [(method.value, method.value) for method in Method]
 
 _LAST = {
     "model": "ft:gpt-4o-mini-2024-07-18:acme:tickets:9x", "provider": "openai", "base_model": "gpt-4o-mini-2024-07-18",
@@ -71,7 +70,7 @@ class TodaySerializer(Input):
         "today": {"provider": "openai", "model": "gpt-4.1", "requests_per_month": 60000},
     }
 )  # fmt: skip
-class EstimateRequestSerializer(Input):
+class TuningEstimateRequestSerializer(Input):
     """A file that is here, or the lines themselves before anything is uploaded. Without candidates: the usual ones."""
 
     file = Scoped(queryset=TuningFile.objects.live(), required=False, allow_null=True, default=None)
@@ -88,12 +87,12 @@ class EstimateRequestSerializer(Input):
         return attrs
 
 
-class RateSerializer(serializers.Serializer):
+class TrainingRateSerializer(serializers.Serializer):
     """The price row that was used. `per`: 1M tokens, or hour."""
 
     amount = Money()
     per = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     read_on = serializers.DateField()
     confidence = serializers.CharField()
 
@@ -116,7 +115,7 @@ class EtaSerializer(serializers.Serializer):
     note = serializers.CharField(allow_blank=True)
 
 
-class EstimateSerializer(serializers.Serializer):
+class TuningEstimateSerializer(serializers.Serializer):
     """Null money: not known, `notes` say why. `tokens_error`: the largest share by which a count may be off."""
 
     backend = serializers.CharField()
@@ -136,7 +135,7 @@ class EstimateSerializer(serializers.Serializer):
     training_lower = Money(allow_null=True)
     training_upper = Money(allow_null=True)
     hosting_per_month = Money(allow_null=True)
-    price = RateSerializer(allow_null=True)
+    price = TrainingRateSerializer(allow_null=True)
     inference_per_1k = Money(allow_null=True, help_text="1,000 such requests to the tuned model.")
     base_per_1k = Money(allow_null=True, help_text="1,000 such requests today, or to the base model.")
     break_even = BreakEvenSerializer(allow_null=True)
@@ -147,11 +146,11 @@ class EstimateSerializer(serializers.Serializer):
 
 
 @examples(response={"generated_at": "2026-11-29T09:00:00Z", "estimates": [_ESTIMATE]})
-class EstimatesSerializer(serializers.Serializer):
+class TuningEstimatesSerializer(serializers.Serializer):
     """The cheapest known training first."""
 
     generated_at = serializers.DateTimeField()
-    estimates = EstimateSerializer(many=True)
+    estimates = TuningEstimateSerializer(many=True)
 
 
 class SunsetSerializer(serializers.Serializer):
@@ -164,7 +163,7 @@ class SunsetSerializer(serializers.Serializer):
     is_tuned = serializers.BooleanField()
     new_jobs_until = serializers.DateField(allow_null=True)
     answers_until = serializers.DateField(allow_null=True)
-    source = serializers.CharField(allow_blank=True)
+    source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     days_left = serializers.IntegerField(allow_null=True)
     state = serializers.CharField()
     requests = serializers.IntegerField()

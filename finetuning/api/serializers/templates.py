@@ -57,7 +57,7 @@ class CostRangeSerializer(serializers.Serializer):
 
 
 @examples(response=_TEMPLATE)
-class TemplateSerializer(serializers.Serializer):
+class TuningTemplateSerializer(serializers.Serializer):
     """A scenario. Row counts and epochs are starting points. `usage_count`, `success_rate`: of your own jobs."""
 
     id = serializers.CharField()
@@ -80,7 +80,7 @@ class TemplateSerializer(serializers.Serializer):
 
 
 @examples(response={"templates": [_TEMPLATE]})
-class TemplatesSerializer(serializers.Serializer):
+class TuningTemplatesSerializer(serializers.Serializer):
     """All that match."""
 
-    templates = TemplateSerializer(many=True)
+    templates = TuningTemplateSerializer(many=True)

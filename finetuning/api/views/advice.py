@@ -16,7 +16,7 @@ from analytics.api.views.base import AnalyticsView
 from finetuning.answers import analytics, costs, estimates, recommendations, sunsets, templates
 from finetuning.answers.estimates import Answer, Today, Wish
 from finetuning.api.serializers import advice as shapes
-from finetuning.api.serializers.templates import TemplatesSerializer
+from finetuning.api.serializers.templates import TuningTemplatesSerializer
 from finetuning.choices import Backend
 from finetuning.estimates import Method
 from finetuning.models import TuningFile
@@ -41,13 +41,13 @@ class EstimateCostView(AnalyticsView):
     """What tuning would cost."""
 
     @extend_schema(
-        operation_id="fine_tuning_estimate_cost", request=shapes.EstimateRequestSerializer,
-        responses=shapes.EstimatesSerializer,
+        operation_id="fine_tuning_estimate_cost", request=shapes.TuningEstimateRequestSerializer,
+        responses=shapes.TuningEstimatesSerializer,
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Tokens, training, hosting, requests, time and break-even at each backend, before anything is uploaded or by a
         file's id. Unknown prices are null, never zero."""
-        asked = self.asked(shapes.EstimateRequestSerializer)
+        asked = self.asked(shapes.TuningEstimateRequestSerializer)
         wishes = [Wish(**each) for each in asked.get("candidates") or ()] or list(USUAL)
         today = Today(**asked["today"]) if asked["today"] else None
         now = timezone.now()
@@ -60,7 +60,7 @@ class EstimateCostView(AnalyticsView):
             except ValueError as error:
                 raise ValidationError({"file": str(error)}, code="no_examples") from error
         body = {"generated_at": now, "estimates": [_told(answer) for answer in found]}
-        return Response(shapes.EstimatesSerializer(body).data)
+        return Response(shapes.TuningEstimatesSerializer(body).data)
 
 
 class _Lines:
@@ -108,7 +108,7 @@ class TemplatesView(AnalyticsView):
     """Common scenarios."""
 
     @extend_schema(
-        operation_id="fine_tuning_templates", responses=TemplatesSerializer,
+        operation_id="fine_tuning_templates", responses=TuningTemplatesSerializer,
         parameters=[
             OpenApiParameter("provider", str, description="With a base model at this backend."),
             OpenApiParameter("use_case", str, description="An id, a category, or a word."),
@@ -120,11 +120,11 @@ class TemplatesView(AnalyticsView):
             request.user, required_organization(request), timezone.now(),
             backend=request.query_params.get("provider", ""), use_case=request.query_params.get("use_case", ""),
         )  # fmt: skip
-        return Response(TemplatesSerializer({"templates": [template_told(one) for one in found]}).data)
+        return Response(TuningTemplatesSerializer({"templates": [template_told(one) for one in found]}).data)
 
 
 def template_told(one: templates.Template) -> dict[str, Any]:
-    """As `TemplateSerializer` has it."""
+    """As `TuningTemplateSerializer` has it."""
     scenario = one.scenario
     return {
         "id": scenario.id, "name": scenario.name, "category": scenario.category, "use_case": scenario.use_case,
