@@ -26,6 +26,7 @@ from costs.services import invoices
 from gateway.choices import Role
 from gateway.console.registry import ConsoleSite
 from gateway.console.scope import ADMINISTRATORS, actor, frame, may_administer
+from gateway.imports.fields import parse_mapping
 from gateway.models import Organization
 from gateway.services.errors import ServiceError
 
@@ -59,10 +60,10 @@ class UploadForm(forms.Form):
     )  # fmt: skip
 
     def clean_mapping(self) -> dict[str, str]:
-        pairs = [item.partition("=") for item in self.cleaned_data["mapping"].split(",") if item.strip()]
-        if any(not equals or not name.strip() or not column for name, equals, column in pairs):
-            raise forms.ValidationError("Each entry is FIELD=COLUMN or FIELD==VALUE.", code="mapping")
-        return {name.strip(): column.strip() for name, _, column in pairs}
+        try:
+            return parse_mapping(item for item in self.cleaned_data["mapping"].split(",") if item.strip())
+        except ValueError as error:
+            raise forms.ValidationError(str(error), code="mapping") from error
 
     def clean_providers(self) -> tuple[str, ...]:
         return tuple(name.strip() for name in self.cleaned_data["providers"].split(",") if name.strip())
