@@ -25,8 +25,8 @@ SEEDS = range(1_001, 1_021)
 SMALL = tuple(name for name in GAPS if name not in ("missing_days", "lost_days"))
 """Gaps that can be of 1 % of a bill; a day is more."""
 PAIRS = list(combinations(("cached_detail", "tier", "price", "outside", "not_billed", "credit", "unpriced"), 2))
-NOTICED = Decimal("0.001")
-"""Of the bill: a cause below it is nobody's concern."""
+NOTICED = 0.002
+"""Of the bill: a cause below it is nobody's concern. Alerts begin at 5 %, and late lines alone move 0.7 %."""
 
 
 @dataclass(slots=True)
@@ -80,10 +80,10 @@ def run(options: argparse.Namespace) -> Report:
         _tell(options, score)
     false, drift = _clean()
     report.add("bills with noise and without a gap", len(SEEDS), "")
-    report.add("their false causes above 0.1 % of the bill", len(false), "", at_most=0)
+    report.add("their largest false cause, of the bill", float(max(false.values(), default=0)), "", at_most=NOTICED)
     report.add("their drift, of the bill", float(drift), "")
     if options.verbose:
-        print("\n".join(false))
+        print("\n".join(f"{name}: {share:.3%}" for name, share in false.items()))
     return report
 
 
@@ -99,9 +99,9 @@ def _judge(score: Score, seed: int, names: Sequence[str], least: int, most: int)
     score.take(made, settle(made), wanted, f"{'+'.join(names)} {seed} zone {made.zone} digits {made.decimals}")
 
 
-def _clean() -> tuple[list[str], Decimal]:
-    """Causes that were not there, and the mean drift without its sign."""
-    false, drift = [], Decimal(0)
+def _clean() -> tuple[dict[str, Decimal], Decimal]:
+    """What causes were told beyond what was there, as shares of the bill, and the mean drift without its sign."""
+    false, drift = dict[str, Decimal](), Decimal(0)
     for seed in SEEDS:
         made = bills.month(seed)
         total = made.total
@@ -110,8 +110,8 @@ def _clean() -> tuple[list[str], Decimal]:
         drift += abs(found.drift) / total / len(SEEDS)
         for cause in found.causes:
             excess = abs(cause.amount - made.planted.get(cause.kind, Decimal(0)))
-            if cause.kind not in (TIMING, ROUNDING) and excess > NOTICED * total:
-                false.append(f"clean {seed} zone {made.zone}: {cause.kind} {cause.amount / total:.3%}")
+            if cause.kind not in (TIMING, ROUNDING):
+                false[f"clean {seed}, zone {made.zone}, {cause.kind}"] = excess / total
     return false, drift
 
 

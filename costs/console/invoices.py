@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from analytics.console.format import compact, money, money_column
+from analytics.console.format import NARROW, compact, money, money_column
 from costs.invoices import answers, documents
 from costs.invoices.answers import Summed
 from costs.invoices.effects import CAUSES
@@ -208,9 +208,13 @@ def _row(row: Invoice, policy: DriftPolicy) -> dict[str, Any]:
     return {
         "invoice": row, "badge": badge, "tone": tone, "billed": _money(row.billed, row.currency),
         "ledger": _money(row.ledger, row.currency), "drift": _signed(row.drift, row.currency),
-        "percent": None if row.drift_percent is None else f"{row.drift_percent:+.1f} %".replace("-", "\N{MINUS SIGN}"),
+        "percent": None if row.drift_percent is None else _percent(row.drift_percent),
         "last_on": row.end - timedelta(days=1) if row.end else None,
     }  # fmt: skip
+
+
+def _percent(share: Decimal) -> str:
+    return f"{share:+.1f}{NARROW}%".replace("-", "\N{MINUS SIGN}")
 
 
 def _money(amount: Decimal | None, currency: str) -> str:
