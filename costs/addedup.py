@@ -114,7 +114,9 @@ def read(which: Which, *, grain: Grain, thresholds: Sequence[int] = ()) -> list[
         cursor.execute(statement, values)
         rows = cursor.fetchall()
     return [
-        Bucket(*row[:10], {"requests": row[10], **dict(zip(TOKENS, row[11:-1], strict=True))}, row[-1])  # type: ignore[misc]
+        Bucket(  # type: ignore[misc]
+            *row[:10], usage={"requests": row[10], **dict(zip(TOKENS, row[11:-1], strict=True))}, is_embedding=row[-1]
+        )
         for row in rows
     ]
 

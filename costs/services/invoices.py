@@ -207,7 +207,7 @@ def _run(job: Job) -> None:
         else:
             _read_waiting(job, row)
     except jobs.ClaimLost:
-        log.warning("invoice_taken_over", invoice=str(row.pk))
+        log.warning("invoice_taken_over", invoice=job.period)
 
 
 def _read_waiting(job: Job, row: Invoice) -> None:
