@@ -24,6 +24,7 @@ ORDER = (
     "incidents",
     "exports",
     "allocation",
+    "reconciliation",
     "finetuning_data",
     "start",
     "outages",

@@ -8,7 +8,7 @@ on a line; what they cost stays in the actual cost alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -38,8 +38,9 @@ Grain = Literal["hour", "day"]
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Lines of one hour or day (UTC), project, provider, model and tier that fall between the same thresholds. `above`:
-    how many thresholds their input exceeds. `unpriced` lines are in no other figure."""
+    """Lines of one hour or day (UTC), project, provider, model and tier that fall between the same thresholds, and that
+    are embeddings or are none. `above`: how many thresholds their input exceeds. `unpriced` lines are in no other
+    figure."""
 
     start: datetime
     project: str
@@ -52,6 +53,7 @@ class Bucket:
     cost: Decimal
     unpriced: int
     usage: Mapping[str, int] = field(default_factory=dict)
+    is_embedding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +106,30 @@ def read(which: Which, *, grain: Grain, thresholds: Sequence[int] = ()) -> list[
         f"coalesce(l.model_served, l.model_requested), coalesce(l.service_tier_served, ''), {above}, "
         f"count(*) FILTER (WHERE {PRICED}), coalesce(sum(l.request_count) FILTER (WHERE {PRICED} AND l.is_final), 0), "
         f"coalesce(sum(l.cost), 0), count(*) FILTER (WHERE l.kind = 'attempt' AND l.price_status = 'unpriced'), "
-        f"coalesce(sum(l.request_count) FILTER (WHERE {PRICED}), 0)::bigint, {tokens} "
-        f"FROM {TABLE} l WHERE {where} AND l.kind IN ('attempt', 'adjustment') GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1"
+        f"coalesce(sum(l.request_count) FILTER (WHERE {PRICED}), 0)::bigint, {tokens}, {EMBEDS} "
+        f"FROM {TABLE} l WHERE {where} AND l.kind IN ('attempt', 'adjustment') "
+        f"GROUP BY 1, 2, 3, 4, 5, 6, {EMBEDS} ORDER BY 1"
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         rows = cursor.fetchall()
     return [
-        Bucket(*row[:10], usage={"requests": row[10], **dict(zip(TOKENS, row[11:], strict=True))})  # type: ignore[misc]
+        Bucket(  # type: ignore[misc]
+            *row[:10], usage={"requests": row[10], **dict(zip(TOKENS, row[11:-1], strict=True))}, is_embedding=row[-1]
+        )
         for row in rows
     ]
 
 
 PRICED = "l.kind = 'attempt' AND l.price_status <> 'unpriced'"
+EMBEDS = "(position('embeddings' in l.endpoint) > 0)"
+TIERS = ("", "batch", "flex", "priority")
+"""Served tiers with prices of their own."""
 
 
-def thresholds_of(cards: Sequence[RateCard | None]) -> tuple[int, ...]:
+def thresholds_of(cards: Iterable[RateCard]) -> tuple[int, ...]:
     """Where the tiers of these cards begin, ascending."""
-    bounds = {tier.above_tokens for card in cards if card is not None for tier in card.tiers}
+    bounds = {tier.above_tokens for card in cards for tier in card.tiers}
     return tuple(sorted(bound for bound in bounds if bound >= 0))
 
 
@@ -145,9 +153,24 @@ class Shelf:
 
     def card(self, provider: str, model: str, at: datetime, context: Mapping[str, str]) -> RateCard | None:
         """None when nobody states a price."""
+        price_list, name, where = self._place(provider, model)
+        return self.book.resolve(price_list, name, at, {**where, **context}, self.organization)
+
+    def cards(self, provider: str, model: str, start: datetime, end: datetime) -> list[RateCard]:
+        """Every card that prices a call of `[start, end)`, of all served tiers."""
+        price_list, name, where = self._place(provider, model)
+        return [
+            card
+            for tier in TIERS
+            for _, _, card in self.book.spans(
+                price_list, name, start, end, {**where, **context_of(tier)}, self.organization
+            )
+            if card is not None
+        ]
+
+    def _place(self, provider: str, model: str) -> tuple[str, str, dict[str, str]]:
         target = self.targets.of({"provider": provider, "model_served": model, "model_requested": model})
-        where = {"region": target.region} if target.region else {}
-        return self.book.resolve(target.price_list, target.model, at, {**where, **context}, self.organization)
+        return target.price_list, target.model, {"region": target.region} if target.region else {}
 
 
 def context_of(tier: str) -> dict[str, str]:

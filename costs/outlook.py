@@ -1,6 +1,7 @@
 """Forecasts of what budgets will have cost: made in the background, read from the row with what is spent by now.
 
-Of each budget once an hour, by whoever claims its organization. Days are forecast, of daily budgets hours.
+Of each budget once an hour, by whoever claims its organization; once a day where there is nothing to forecast from.
+Days are forecast, of daily budgets hours.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from uuid import UUID
 import numpy as np
 import structlog
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from analytics.answers.questions import Questions
 from analytics.answers.scopes import filter_of
@@ -35,6 +36,7 @@ log = structlog.get_logger(__name__)
 KIND = "costs.budget_forecasts"
 LEASE_S = 1_800
 EVERY = timedelta(hours=1)
+EVERY_NONE = timedelta(days=1)
 SUBJECTS = 100
 FARTHEST = 366
 REACH = timedelta(days=FARTHEST)
@@ -68,10 +70,18 @@ def forecast_all(now: datetime | None = None) -> int:
 
 
 def due(organization: Organization, now: datetime) -> list[Budget]:
-    """Live budgets without a forecast of the last hour. One query."""
-    fresh = BudgetForecast.objects.filter(made_at__gt=now - EVERY, budget__organization=organization)
+    """Live budgets without a forecast of the last hour. One that has none for a reason that takes a day to pass, or a
+    change of the budget, waits as long. One query."""
+    known = BudgetForecast.objects.filter(budget__organization=organization)
+    fresh = known.filter(made_at__gt=now - EVERY)
+    lasting = known.filter(
+        Q(grain="day") | Q(note__in=(OTHER_CURRENCY, NOT_KEPT)), mean=[], made_at__gt=now - EVERY_NONE,
+        made_at__gte=F("budget__updated_at"),
+    )  # fmt: skip
+    foretold = known.exclude(mean=[])
     rows = Budget.objects.filter(organization=organization, archived_at=None)
-    return list(rows.exclude(Q(pk__in=fresh.values("budget"))))
+    waits = Q(pk__in=lasting.values("budget")) & ~Q(pk__in=foretold.values("budget"))
+    return list(rows.exclude(pk__in=fresh.values("budget")).exclude(waits))
 
 
 def forecast_budgets(organization: Organization, budgets: Sequence[Budget], now: datetime) -> int:

@@ -13,22 +13,26 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from analytics.answers.questions import Questions
 from analytics.query import Filter, Query
 from costs import addedup
 from costs.addedup import Bucket, Shelf, Which
 from costs.bookshelf import book_of
+from costs.pricing import RateCard
+from costs.pricing.meters import OUTPUT
 from costs.recommendations.money import exact
 from costs.savings.proposals import Slice
 from costs.services.repricing import targets_of
-from gateway.models import Organization, Project, QualityScore
+from gateway.models import Model, Organization, Project, QualityScore
 from gateway.services.errors import Invalid
 
 ZERO = Decimal(0)
 LONGEST = timedelta(days=92)
 MOST_MODELS = 20
+EMBEDDINGS = "embeddings"
+"""As models' capabilities name it."""
 LATENCIES = ("latency_p50", "latency_p95")
 SAME_TOKENS = (
     "same_tokens", "Tokens are those of the calls as made; another model counts them and writes differently."
@@ -65,8 +69,8 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """Money of `[start, end)`. `unpriced` lines have no cost, `not_priceable` no price at the target: they are in no
-    sum."""
+    """Money of `[start, end)`. `unpriced` lines have no cost, `not_priceable` no price at the target, or a kind that it
+    does not answer: they are in no sum."""
 
     start: datetime
     end: datetime
@@ -103,7 +107,8 @@ def what_if(
     model: str = "",
 ) -> WhatIf:  # fmt: skip
     """Price `calls` of `[start, end)` anew on `model`, at `provider`; what is left empty stays as it was. One statement
-    over the ledger, three for prices, at most six for names, latency and scores.
+    over the ledger, three for prices, at most seven for names, abilities, latency and scores. Embeddings are priced on
+    models that embed, and other calls on models that do not.
 
     Raises `Invalid` (`target_missing`, `window_too_long`).
     """
@@ -114,18 +119,23 @@ def what_if(
     shelf = Shelf(book_of(organization), targets_of(organization), str(organization.pk))
     which = Which(organization, start, end, calls, organization.currency)
     bounds = _bounds(shelf, which, provider, model)
+    able = _able(organization, provider, model) if model else frozenset()
     found = _Sums()
     for bucket in addedup.read(which, grain="day", thresholds=bounds):
-        amount, is_plain = _priced(shelf, bucket, provider, model, bounds, organization.currency)
+        card = _card(shelf, which, bucket, provider, model)
+        if card is not None and model and not _answers(bucket, card, able):
+            found.others += bucket.lines
+            card = None
+        amount, is_plain = _priced(bucket, card, bounds)
         found.add(bucket, amount, is_plain=is_plain)
     return _answer(user, which, found, provider, model)
 
 
 class _Sums:
-    """What has been added up so far."""
+    """What has been added up so far. `others`: of the lines that are left, those that the target does not answer."""
 
     def __init__(self) -> None:
-        self.lines = self.requests = self.unpriced = self.left = 0
+        self.lines = self.requests = self.unpriced = self.left = self.others = 0
         self.left_cost = ZERO
         self.has_plain_cache = False
         self.parts: dict[tuple[str, str], list[Any]] = defaultdict(lambda: [0, ZERO, ZERO])
@@ -158,16 +168,38 @@ def _bounds(shelf: Shelf, which: Which, provider: str, model: str) -> tuple[int,
     asked = [(provider, name) for name in names]
     if not provider:
         asked = [(slug, model) for slug in shelf.targets.price_lists]
-    cards = [shelf.card(slug, name, at, {}) for slug, name in asked for at in (which.start, which.end)]
-    return addedup.thresholds_of(cards)
+    return addedup.thresholds_of(
+        card for slug, name in asked for card in shelf.cards(slug, name, which.start, which.end)
+    )
 
 
-def _priced(
-    shelf: Shelf, bucket: Bucket, provider: str, model: str, bounds: tuple[int, ...], currency: str
-) -> tuple[Decimal | None, bool]:
+def _able(organization: Organization, provider: str, model: str) -> frozenset[str]:
+    """What the catalogue says that the model can; empty where it says nothing. One query."""
+    own = Q(organization=organization) | Q(organization=None)
+    rows = Model.objects.filter(own, name=model)
+    if provider:
+        rows = rows.filter(provider__slug=provider)
+    return frozenset(word for words in rows.values_list("capabilities", flat=True) for word in words)
+
+
+def _card(shelf: Shelf, which: Which, bucket: Bucket, provider: str, model: str) -> RateCard | None:
+    at = max(bucket.start, which.start)
+    card = shelf.card(provider or bucket.provider, model or bucket.model, at, addedup.context_of(bucket.tier))
+    return card if card is not None and card.currency == which.currency else None
+
+
+def _answers(bucket: Bucket, card: RateCard, able: frozenset[str]) -> bool:
+    """Whether the target is of the calls' kind. Where the catalogue does not say it, a price of output tells a model
+    that writes; one that is free altogether may be either."""
+    if able:
+        return EMBEDDINGS in able if bucket.is_embedding else able != {EMBEDDINGS}
+    output = card.tiers[-1].rates.get(OUTPUT)
+    return card.is_free or bucket.is_embedding == (output is None or not output.unit_price)
+
+
+def _priced(bucket: Bucket, card: RateCard | None, bounds: tuple[int, ...]) -> tuple[Decimal | None, bool]:
     """The amount, None without a price; and whether cached input had to be priced as plain input."""
-    card = shelf.card(provider or bucket.provider, model or bucket.model, bucket.start, addedup.context_of(bucket.tier))
-    if card is None or card.currency != currency:
+    if card is None:
         return None, False
     amount: Decimal | None = addedup.priced(bucket, card, bounds)
     if amount is None and any(bucket.usage[key] for key in CACHE_KEYS):
@@ -222,8 +254,12 @@ def _of(questions: Questions, which: Which, names: set[str], counts: Mapping[str
 def _notes(found: _Sums, current: Known, proposed: Known, provider: str, model: str) -> tuple[tuple[str, str], ...]:
     notes = [SAME_TOKENS]
     target = " at ".join(part for part in (model or "these models", provider) if part)
-    if found.left:
-        notes.append(("not_priceable", f"Lines without a price on {target} are in no sum: {found.left:,}."))
+    if found.left > found.others:
+        text = f"Lines without a price on {target} are in no sum: {found.left - found.others:,}."
+        notes.append(("not_priceable", text))
+    if found.others:
+        text = f"Embeddings and other calls do not stand in for each other: lines that {target} cannot answer are in no"
+        notes.append(("other_kind", f"{text} sum: {found.others:,}."))
     if found.unpriced:
         notes.append(("unpriced", f"Lines without a cost of their own are in no sum: {found.unpriced:,}."))
     if found.has_plain_cache:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,6 +16,7 @@ from analytics.console import format
 from analytics.labels import labels
 from analytics.metrics import MEASURES
 from analytics.query import Filter, Query, QueryError, run
+from analytics.query.scope import operator
 from gateway.choices import LimitScope
 from gateway.models import VirtualKey
 from gateway.scopes import is_each
@@ -31,16 +31,6 @@ DIMENSIONS = {
     LimitScope.TEAM: "team", LimitScope.PROJECT: "project", LimitScope.KEY: "api_key", LimitScope.USER: "user",
     LimitScope.END_USER: "end_user", LimitScope.MODEL: "model",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Everything:
-    """Who asks on behalf of a rule: it sees the organization; the rule's own scope narrows it."""
-
-    pk: None = None
-    is_authenticated: bool = True
-    is_active: bool = True
-    is_superuser: bool = True
 
 
 class MetricSource:
@@ -69,7 +59,7 @@ class MetricSource:
         dimension = _dimension(rule) if is_each(rule.scope_value) else None
         asked = ["requests"] if rule.measure == "requests" else [rule.measure, "requests"]
         result = run(
-            _Everything(),  # type: ignore[arg-type]
+            operator(),
             Query(
                 measures=asked, start=start, end=end, organization=rule.organization,
                 dimensions=(dimension,) if dimension else (), filters=_filters(rule), limit=SUBJECTS,

@@ -1,6 +1,7 @@
 """Reading what an allocation needs: rules, calendar months, and the ledger once for each segment of time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -49,8 +50,8 @@ def from_stored(given: Mapping[str, Any]) -> Rule:
         id=UUID(str(given["id"])), name=given["name"], position=given["position"], method=given["method"],
         valid_from=_instant(given["valid_from"]),
         valid_to=None if given["valid_to"] is None else _instant(given["valid_to"]),
-        conditions=body.conditions, shares=body.shares, by=body.by, centers_by_value=body.centers_by_value,
-        metric=body.metric, tiers=body.tiers, monthly_amount=amount, currency=given["currency"],
+        monthly_amount=amount, currency=given["currency"],
+        **{part.name: getattr(body, part.name) for part in fields(body)},
     )  # fmt: skip
 
 

@@ -69,7 +69,19 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Body:
+    """The parts of a rule that are stored as JSON."""
+
+    conditions: tuple[Condition, ...] = ()
+    shares: tuple[Share, ...] = ()
+    by: str = ""
+    centers_by_value: Mapping[str, UUID] = field(default_factory=dict)
+    metric: str = ""
+    tiers: tuple[Tier, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(Body):
     """One rule in force in `[valid_from, valid_to)`."""
 
     id: UUID
@@ -78,12 +90,6 @@ class Rule:
     method: str
     valid_from: datetime
     valid_to: datetime | None = None
-    conditions: tuple[Condition, ...] = ()
-    shares: tuple[Share, ...] = ()
-    by: str = ""
-    centers_by_value: Mapping[str, UUID] = field(default_factory=dict)
-    metric: str = ""
-    tiers: tuple[Tier, ...] = ()
     monthly_amount: Decimal | None = None
     currency: str = ""
 
@@ -95,18 +101,6 @@ class Rule:
 
     def is_in_force(self, at: datetime) -> bool:
         return self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """The parts of a rule that are stored as JSON."""
-
-    conditions: tuple[Condition, ...] = ()
-    shares: tuple[Share, ...] = ()
-    by: str = ""
-    centers_by_value: Mapping[str, UUID] = field(default_factory=dict)
-    metric: str = ""
-    tiers: tuple[Tier, ...] = ()
 
 
 def parse(method: str, conditions: Sequence[Any], targets: Mapping[str, Any], *, is_fixed_cost: bool) -> Body:

@@ -89,7 +89,7 @@ def realtime(questions: Questions, now: datetime) -> dict[str, Any]:
         "timezone": zone, "stale": running.stale,
         "today": running.today, "month_to_date": running.month_to_date, **_beside(questions, running),
         "projected_day": ahead.day, "projected_month": ahead.month,
-        "budgets": lasting(questions, now),
+        "budgets": lasting(questions, now, is_far=False),
         "top_drivers": [_drive(name, group) for name, found in groups.items() for group in found],
         "labels": labels_of(*groups.values()),
         "recent_transactions": lines,

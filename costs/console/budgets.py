@@ -1,8 +1,9 @@
 """Budgets: how far each is used in its running period, what is held and left, when it runs out, and what binds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.paginator import Paginator
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from analytics.alerts.models import AlertRule
 from analytics.console.format import money
-from costs.alerts import BudgetSource
+from costs.alerts import DEFAULT_THRESHOLDS, BudgetSource
 from costs.choices import Enforcement
 from costs.hierarchy import Standing, standings
 from costs.models import Budget
@@ -97,16 +98,22 @@ def _row(one: BudgetUsage, standing: Standing, names: dict[tuple[str, str], str]
     share = usage.utilization if usage.utilization is not None else float(usage.note == USED_UP)
     pill, pill_tone = _pill(budget)
     binding = next((above for above in standing.parents if above.budget == standing.binding), None)
-    ahead, marks = _ahead(usage), {threshold["percent"] / 100 for threshold in budget.alert_thresholds}
+    ahead, marks = _ahead(usage), _marks(budget)
     return Row(
         budget=budget, usage=usage, about=_about(budget, usage, names), share=share, tone=_tone(share),
         figures=f"{money(usage.spent, budget.currency)} of {money(usage.limit, budget.currency)}",
         spent=money(usage.spent, budget.currency), held=money(usage.held, budget.currency),
         remaining=money(usage.remaining, budget.currency), pill=pill, pill_tone=pill_tone,
-        ahead=ahead, marks=sorted(mark for mark in marks if mark <= 1), expected=_expected(budget, usage),
+        ahead=ahead, marks=marks, expected=_expected(budget, usage),
         between=_between(budget, usage), under=" › ".join(above.budget.name for above in standing.parents),
         binds=f"{binding.budget.name} binds: {money(binding.usage.remaining, budget.currency)} left" if binding else "",
     )  # fmt: skip
+
+
+def _marks(budget: Budget) -> list[float]:
+    """Where it is told of: its thresholds up to all of it, those that stand without its own."""
+    thresholds: Iterable[Mapping[str, Any]] = budget.alert_thresholds or DEFAULT_THRESHOLDS
+    return sorted({mark for one in thresholds if (mark := one["percent"] / 100) <= 1})
 
 
 def _ahead(usage: Usage) -> float | None:

@@ -59,7 +59,24 @@ class CommitmentForm(forms.Form):
         self.fields["project"].queryset = own  # type: ignore[attr-defined]
 
 
-class RateForm(forms.Form):
+class OwnerForm(forms.Form):
+    """Whom what is stated is for: superusers may state it for every organization."""
+
+    for_everybody = forms.BooleanField(required=False, label="For every organization")
+
+    def __init__(self, *args: Any, is_superuser: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if is_superuser:
+            self.order_fields([name for name in self.fields if name != "for_everybody"])
+        else:
+            del self.fields["for_everybody"]
+
+    def owner(self, organization: Organization) -> Organization | None:
+        """None: everybody."""
+        return None if self.cleaned_data.pop("for_everybody", False) else organization
+
+
+class RateForm(OwnerForm):
     """One exchange rate."""
 
     base = forms.CharField(max_length=3, label="One unit of")
@@ -69,7 +86,7 @@ class RateForm(forms.Form):
     source = forms.CharField(max_length=200, label="Stated by", help_text="A central bank, a contract, the treasury.")
 
 
-class FileForm(forms.Form):
+class FileForm(OwnerForm):
     """A file of rates."""
 
     file = forms.FileField(help_text="CSV: base, quote, rate, valid_from, source.")
@@ -123,9 +140,14 @@ def commitment_end(request: HttpRequest, site: ConsoleSite, commitment_id: UUID)
 def rate_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """Stated exchange rates, newest first. POST states one, or those of a file. Four queries."""
     context, organization = frame(request, site, "Exchange rates")
-    is_file = bool(request.FILES)
-    rate_form = RateForm(request.POST if request.method == "POST" and not is_file else None)
-    file_form = FileForm(request.POST if is_file else None, request.FILES if is_file else None)
+    is_file, is_superuser = bool(request.FILES), person(request).is_superuser
+    rate_form = RateForm(request.POST if request.method == "POST" and not is_file else None, is_superuser=is_superuser)
+    file_form = FileForm(
+        request.POST if is_file else None,
+        request.FILES if is_file else None,
+        auto_id="file_%s",
+        is_superuser=is_superuser,
+    )
     if request.method == "POST":
         if not may_administer(request, organization):
             raise PermissionDenied
@@ -162,12 +184,13 @@ def _agreed(request: HttpRequest, organization: Organization, form: CommitmentFo
 def _stated(request: HttpRequest, organization: Organization, form: RateForm | FileForm) -> bool:
     if not form.is_valid():
         return False
+    owner = form.owner(organization)
     try:
         if isinstance(form, FileForm):
             stated = currencies.read_csv(form.cleaned_data["file"].read(currencies.MOST_BYTES + 1))
         else:
             stated = [currencies.NewRate(**form.cleaned_data)]
-        taken = currencies.state_rates(organization=organization, actor=actor(request), stated=stated)
+        taken = currencies.state_rates(organization=owner, actor=actor(request), stated=stated)
     except ServiceError as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return False

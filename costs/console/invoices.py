@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from analytics.console.format import compact, money, money_column
+from analytics.console.format import NARROW, compact, money, money_column
 from costs.invoices import answers, documents
 from costs.invoices.answers import Summed
 from costs.invoices.effects import CAUSES
@@ -26,6 +26,7 @@ from costs.services import invoices
 from gateway.choices import Role
 from gateway.console.registry import ConsoleSite
 from gateway.console.scope import ADMINISTRATORS, actor, frame, may_administer
+from gateway.imports.fields import parse_mapping
 from gateway.models import Organization
 from gateway.services.errors import ServiceError
 
@@ -59,10 +60,10 @@ class UploadForm(forms.Form):
     )  # fmt: skip
 
     def clean_mapping(self) -> dict[str, str]:
-        pairs = [item.partition("=") for item in self.cleaned_data["mapping"].split(",") if item.strip()]
-        if any(not equals or not name.strip() or not column for name, equals, column in pairs):
-            raise forms.ValidationError("Each entry is FIELD=COLUMN or FIELD==VALUE.", code="mapping")
-        return {name.strip(): column.strip() for name, _, column in pairs}
+        try:
+            return parse_mapping(item for item in self.cleaned_data["mapping"].split(",") if item.strip())
+        except ValueError as error:
+            raise forms.ValidationError(str(error), code="mapping") from error
 
     def clean_providers(self) -> tuple[str, ...]:
         return tuple(name.strip() for name in self.cleaned_data["providers"].split(",") if name.strip())
@@ -207,9 +208,13 @@ def _row(row: Invoice, policy: DriftPolicy) -> dict[str, Any]:
     return {
         "invoice": row, "badge": badge, "tone": tone, "billed": _money(row.billed, row.currency),
         "ledger": _money(row.ledger, row.currency), "drift": _signed(row.drift, row.currency),
-        "percent": None if row.drift_percent is None else f"{row.drift_percent:+.1f} %".replace("-", "\N{MINUS SIGN}"),
+        "percent": None if row.drift_percent is None else _percent(row.drift_percent),
         "last_on": row.end - timedelta(days=1) if row.end else None,
     }  # fmt: skip
+
+
+def _percent(share: Decimal) -> str:
+    return f"{share:+.1f}{NARROW}%".replace("-", "\N{MINUS SIGN}")
 
 
 def _money(amount: Decimal | None, currency: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from costs.invoices.items import percent
 from costs.models import Invoice, InvoiceCell
 
 ZERO = Decimal(0)
@@ -26,8 +27,8 @@ class Summed:
 
     @property
     def drift_percent(self) -> Decimal | None:
-        """Of what was billed; None where that is nothing."""
-        return round(self.drift / self.billed_cost * 100, 4) if self.billed_cost else None
+        """Of what was billed; None where that is nothing, or next to it."""
+        return percent(self.drift, self.billed_cost or ZERO)
 
     @property
     def cause(self) -> str:

@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 from costs.invoices import effects as e
 from costs.invoices.cells import WHOLE, ModelGrid, Prices, Spot, build
-from costs.invoices.items import USAGE, ZERO, BilledLine, Booked
+from costs.invoices.items import USAGE, ZERO, BilledLine, Booked, Zoned, percent
 from costs.invoices.names import ALL
 from costs.invoices.words import arithmetic, sentence
 
@@ -83,19 +83,23 @@ class _Work:
     cells: list[DriftCell] = field(default_factory=list)
 
 
-def reconcile(lines: Sequence[BilledLine], booked: Sequence[Booked], prices: Prices, *, decimals: int = 10) -> Outcome:
-    """Both sides of the same window, in one currency. `decimals`: of the export's amounts, for what rounding can do."""
+def reconcile(
+    lines: Sequence[BilledLine], booked: Sequence[Booked], prices: Prices, *, decimals: int = 10,
+    zoned: Zoned | None = None,
+) -> Outcome:  # fmt: skip
+    """Both sides of the same window, in one currency. `decimals`: of the export's amounts, for what rounding can do.
+    `zoned`: the ledger by the vendor's days where they are not UTC's (`zones`); what that moves is a matter of time."""
     with localcontext() as context:
         context.prec = PRECISION
         has_costs = any(line.cost is not None for line in lines)
-        grids = build(lines, booked)
+        grids = build(lines, booked, zoned.booked if zoned else None)
         if not has_costs:
             _value(grids, prices)
         work = _Work()
         for line in lines:
             if line.key.kind != USAGE:
                 work.effects.append(_other(line))
-        around = _context(lines, booked, grids, prices, decimals)
+        around = _context(lines, booked, grids, prices, decimals, zoned)
         for grid in grids:
             found = e.effects_of(grid, around)
             work.effects += found
@@ -124,14 +128,23 @@ def _other(line: BilledLine) -> e.Effect:
 
 
 def _context(
-    lines: Sequence[BilledLine], booked: Sequence[Booked], grids: Sequence[ModelGrid], prices: Prices, decimals: int
-) -> e.Context:
+    lines: Sequence[BilledLine], booked: Sequence[Booked], grids: Sequence[ModelGrid], prices: Prices, decimals: int,
+    zoned: Zoned | None,
+) -> e.Context:  # fmt: skip
     billed = frozenset(line.key.day for line in lines if line.key.kind == USAGE and (line.quantity or line.cost))
-    known = frozenset(row.day for row in booked if row.quantity or row.cost or row.unpriced)
+    known, partly = _days(booked), frozenset[date]()
+    if zoned:
+        lost = billed - known
+        partly = lost | {day - e.ONE_DAY if zoned.ahead < 0 else day + e.ONE_DAY for day in lost}
+        known = _days(zoned.booked)
     short = {max(billed)} if billed and _is_short(max(billed), grids) else set()
     # what is finer than eight digits is a number that was computed, not one that was rounded for a bill
     half = Decimal(5).scaleb(-decimals - 1) if decimals <= 8 else ZERO
-    return e.Context(prices, billed, known, frozenset(short), half)
+    return e.Context(prices, billed, known, frozenset(short), partly, half, zoned.ahead if zoned else 0)
+
+
+def _days(booked: Iterable[Booked]) -> frozenset[date]:
+    return frozenset(row.day for row in booked if row.quantity or row.cost or row.unpriced)
 
 
 def _is_short(day: date, grids: Sequence[ModelGrid]) -> bool:
@@ -159,13 +172,15 @@ def _cells(grid: ModelGrid, found: Sequence[e.Effect], *, has_costs: bool) -> li
         cells = [grid.cells[spot] for spot in same]
         quantities = [cell.billed_quantity for cell in cells if cell.billed_quantity is not None]
         costs = [cell.billed_cost for cell in cells if cell.billed_cost is not None]
-        cost = sum((cell.cost for cell in cells), ZERO)
+        cost = sum((cell.utc_cost for cell in cells), ZERO)
         billed = sum(costs, ZERO)
         causes = {kind: _round(amount) for kind, amount in amounts[day, meter].items() if abs(amount) > NEGLIGIBLE}
         result.append(
             DriftCell(
                 day, grid.name, meter, sum(quantities, ZERO) if quantities else None,
-                None if meter == WHOLE else sum((cell.quantity + cell.unpriced for cell in cells), ZERO),
+                None if meter == WHOLE else sum(
+                    (cell.quantity + cell.unpriced - cell.moved_quantity for cell in cells), ZERO
+                ),
                 _round(billed) if has_costs else None, _round(cost), _round(billed - cost),
                 max(causes, key=lambda kind: abs(causes[kind])) if causes else "", causes,
             )
@@ -185,8 +200,7 @@ def _outcome(
     base = usage + others
     return Outcome(
         _round(base), _round(usage), _round(ledger), _round(drift),
-        (drift / base * 100).quantize(Decimal("1e-4"), ROUND_HALF_EVEN) if base else None,
-        causes, tuple(sorted(work.cells, key=lambda cell: (cell.day, cell.model, cell.meter))),
+        percent(drift, base), causes, tuple(sorted(work.cells, key=lambda cell: (cell.day, cell.model, cell.meter))),
         float(unpriced / usage) if usage else 0.0, has_costs,
     )  # fmt: skip
 

@@ -42,21 +42,29 @@ class Spot(NamedTuple):
 
 @dataclass(slots=True)
 class Cell:
-    """The two sides of a spot. Quantities of `None` are implied later. `lines`: rows of the export."""
+    """The two sides of a spot. Quantities of `None` are implied later. `rows`: of the export. `moved…`: how much more
+    the ledger has in the vendor's day than in the UTC day of that name, where the vendor's zone is another one."""
 
     billed_quantity: Decimal | None = None
     billed_cost: Decimal | None = None
     quantity: Decimal = ZERO
     cost: Decimal = ZERO
     unpriced: Decimal = ZERO
+    moved_quantity: Decimal = ZERO
+    moved_cost: Decimal = ZERO
     rows: int = 0
     repeated_rows: int = 0
     repeated_quantity: Decimal = ZERO
     repeated_cost: Decimal = ZERO
 
     @property
+    def utc_cost(self) -> Decimal:
+        """The ledger's cost of the UTC day."""
+        return self.cost - self.moved_cost
+
+    @property
     def drift(self) -> Decimal:
-        return (self.billed_cost or ZERO) - self.cost
+        return (self.billed_cost or ZERO) - self.utc_cost
 
 
 @dataclass(slots=True)
@@ -75,24 +83,31 @@ class ModelGrid:
         return self.cells.setdefault(spot, Cell())
 
 
-def build(lines: Iterable[BilledLine], booked: Iterable[Booked]) -> list[ModelGrid]:
-    """Grids by model group, in order of their names. Only usage lines; others have no model to be compared with."""
+def build(
+    lines: Iterable[BilledLine], booked: Sequence[Booked], zoned: Sequence[Booked] | None = None
+) -> list[ModelGrid]:
+    """Grids by model group, in order of their names. Only usage lines; others have no model to be compared with.
+    `zoned`: the ledger by the vendor's days, where they are not UTC's; it is what the bill is set against then."""
     usage = [line for line in lines if line.key.kind == USAGE]
-    ledger = list(booked)
-    theirs, ours = groups({line.key.model for line in usage}, {row.model for row in ledger})
-    by_group: dict[str, tuple[list[BilledLine], list[Booked]]] = defaultdict(lambda: ([], []))
+    theirs, ours = groups({line.key.model for line in usage}, {row.model for row in (*booked, *(zoned or ()))})
+    by_group: dict[str, tuple[list[BilledLine], list[Booked], list[Booked]]] = defaultdict(lambda: ([], [], []))
     for line in usage:
         by_group[theirs[line.key.model]][0].append(line)
-    for row in ledger:
+    for row in booked if zoned is None else zoned:
         by_group[ours[row.model]][1].append(row)
+    for row in () if zoned is None else booked:
+        by_group[ours[row.model]][2].append(row)
     names_tiers = any(line.key.tier is not None for line in usage)  # then what it does not name is standard
     return [_grid(name, *sides, has_tiers=names_tiers) for name, sides in sorted(by_group.items())]
 
 
-def _grid(name: str, lines: Sequence[BilledLine], booked: Sequence[Booked], *, has_tiers: bool) -> ModelGrid:
+def _grid(
+    name: str, lines: Sequence[BilledLine], booked: Sequence[Booked], utc: Sequence[Booked], *, has_tiers: bool
+) -> ModelGrid:
+    """`utc`: the ledger by UTC days where `booked` is by others."""
     grid = ModelGrid(name, is_billed=bool(lines), is_booked=bool(booked))
     has_tiers = has_tiers and name != ALL
-    fold = _fold_of(lines, booked)
+    fold = _fold_of(lines, (*booked, *utc))
     grid.whole_input = fold.get(m.CACHE_READ) == m.INPUT
     for line in lines:
         tier = line.key.tier or "" if has_tiers else None
@@ -113,11 +128,24 @@ def _grid(name: str, lines: Sequence[BilledLine], booked: Sequence[Booked], *, h
         cell.unpriced += row.unpriced
         if row.meter == m.INPUT and row.quantity:
             grid.input_price[row.day] = row.cost / row.quantity
+    if utc:
+        _set_apart(grid, utc, fold, has_tiers=has_tiers)
     if WHOLE in fold.values():
         for cell in grid.cells.values():  # quantities of different meters do not add up: money is compared
             cell.billed_quantity = None
-            cell.quantity = cell.cost
+            cell.quantity, cell.moved_quantity = cell.cost, cell.moved_cost
     return grid
+
+
+def _set_apart(grid: ModelGrid, utc: Iterable[Booked], fold: Mapping[str, str], *, has_tiers: bool) -> None:
+    for row in utc:
+        grid.cell(Spot(row.day, fold.get(row.meter, row.meter), row.tier if has_tiers else None))
+    for cell in grid.cells.values():
+        cell.moved_quantity, cell.moved_cost = cell.quantity + cell.unpriced, cell.cost
+    for row in utc:
+        cell = grid.cell(Spot(row.day, fold.get(row.meter, row.meter), row.tier if has_tiers else None))
+        cell.moved_quantity -= row.quantity + row.unpriced
+        cell.moved_cost -= row.cost
 
 
 def _fold_of(lines: Sequence[BilledLine], booked: Sequence[Booked]) -> Mapping[str, str]:

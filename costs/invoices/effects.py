@@ -1,6 +1,7 @@
 """What makes a bill differ from the ledger, taken apart into amounts that sum exactly to the difference. Pure.
 
-For each model, in this order; every step works on what the steps before have left over:
+For each model, in this order; every step works on what the steps before have left over. Where the vendor's days are
+not UTC's, the ledger is compared by the vendor's days, and what that moves from day to day is a matter of time.
 
 1. whole days that one side lacks; whole models that the ledger does not know;
 2. rows that stand in the export twice, as far as the bill is higher than the ledger;
@@ -8,8 +9,8 @@ For each model, in this order; every step works on what the steps before have le
 4. tokens in another tier than here: the tokens that moved, times the difference of the two tiers' prices;
 5. tokens in another class of input than here (cached or not): the same with the classes' prices;
 6. the price: the quantity that both sides have, times the difference of unit prices;
-7. quantity: what is left over in one day and lacks in the next is a matter of time, the rest was billed and not
-   booked (calls outside of the gateway) or booked and not billed;
+7. quantity: what is left over in one day and lacks in one of the next two is a matter of time, the rest was billed and
+   not booked (calls outside of the gateway) or booked and not billed;
 8. differences within what rounding to the export's last digit can make, and what none of this explains.
 
 With B, b the billed quantity and unit price and L, l the ledger's after steps 4 and 5: Bb − Ll = min(B, L)(b − l) +
@@ -21,7 +22,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import pairwise
 
 from costs.invoices.cells import INPUT_SIDE, WHOLE, Cell, ModelGrid, Prices, Spot
 from costs.invoices.items import LONG_CONTEXT, ZERO
@@ -41,6 +41,7 @@ SAME_PRICE = Decimal("0.0005")
 STEADY = Decimal("0.01")
 LATE_SHARE = Decimal("0.05")
 TIMING_SHARE = Decimal("0.08")
+MOST_DAYS_LATE = 2
 DAYS_FOR_STEADY = 3
 TIERS = ("batch", "flex", "priority", LONG_CONTEXT)
 ONE_DAY = timedelta(days=1)
@@ -64,13 +65,17 @@ class Effect:
 
 @dataclass(slots=True)
 class Context:
-    """What of the whole invoice a model's effects depend on. `half_digit`: the most that one rounded row is off."""
+    """What of the whole invoice a model's effects depend on. `short_days`: the export ends within them.
+    `partly_booked`: the ledger lacks a UTC day that reaches into them. `half_digit`: the most that one rounded row is
+    off. `ahead`: hours by which the vendor's days begin before UTC's."""
 
     prices: Prices
     billed_days: frozenset[date]
     booked_days: frozenset[date]
     short_days: frozenset[date] = frozenset()
+    partly_booked: frozenset[date] = frozenset()
     half_digit: Decimal = ZERO
+    ahead: int = 0
 
 
 @dataclass(slots=True)
@@ -109,6 +114,9 @@ def effects_of(grid: ModelGrid, context: Context) -> list[Effect]:
     """All effects of a model group; their amounts sum to its drift."""
     model = _Model(grid, context)
     spots = dict(grid.cells)
+    zone = f"the vendor's days are those of UTC{context.ahead:+}"
+    for spot, cell in spots.items():
+        model.add(TIMING, spot, cell.moved_cost, abs(cell.moved_quantity), detail=zone)
     for spot in _whole_gaps(model, spots):
         del spots[spot]
     left = [_left(model, spot, cell) for spot, cell in sorted(spots.items(), key=lambda item: _order(item[0]))]
@@ -336,28 +344,35 @@ def _volumes(model: _Model, left: Sequence[_Left]) -> None:
     for one in left:
         by_meter[one.spot.meter, one.spot.tier].append(one)
     for same in by_meter.values():
-        for before, after in pairwise(same):
-            _late(model, before, after)
+        at = {one.spot.day: one for one in same}
+        for days in range(1, MOST_DAYS_LATE + 1):
+            for before in same:
+                if after := at.get(before.spot.day + days * ONE_DAY):
+                    _late(model, before, after, days)
     for one in left:
         if one.gap > 0:
-            model.add(OUTSIDE, one.spot, one.gap * one.billed_price, one.gap, billed_price=one.billed_price)
+            is_lost = one.spot.day in model.context.partly_booked
+            cause, detail = (NOT_IN_LEDGER, "the ledger lacks a part of this day") if is_lost else (OUTSIDE, "")
+            amount = one.gap * one.billed_price
+            model.add(cause, one.spot, amount, one.gap, billed_price=one.billed_price, detail=detail)
         elif one.gap < 0:
             is_short = one.spot.day in model.context.short_days
             cause, detail = (NOT_IN_EXPORT, "the export ends before the day does") if is_short else (UNBILLED, "")
             model.add(cause, one.spot, one.gap * one.price, -one.gap, price=one.price, detail=detail)
 
 
-def _late(model: _Model, before: _Left, after: _Left) -> None:
-    """Calls around midnight that the two sides count to different days."""
-    if after.spot.day - before.spot.day != ONE_DAY or before.gap * after.gap >= 0:
+def _late(model: _Model, before: _Left, after: _Left, days: int) -> None:
+    """Calls around midnight that the two sides count to different days, and lines that come some days late."""
+    if before.gap * after.gap >= 0:
         return
     quantity = min(abs(before.gap), abs(after.gap))
     if quantity > TIMING_SHARE * max(before.booked, after.booked):
         return
+    detail = "counted to the day before or after" if days == 1 else f"counted {days} days before or after"
     for one in (before, after):
         sign = 1 if one.gap > 0 else -1
         amount = sign * quantity * (one.billed_price if sign > 0 else one.price)
-        model.add(TIMING, one.spot, amount, quantity, detail="counted to the day before or after")
+        model.add(TIMING, one.spot, amount, quantity, detail=detail)
         one.billed -= max(sign, 0) * quantity
         one.booked -= max(-sign, 0) * quantity
 

@@ -5,10 +5,10 @@ Meters are those of `costs.pricing.meters`; a meter of "" is a cost that the exp
 Days are half-open UTC days, money is Decimal in one currency, quantities are single tokens, images, seconds or calls.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
 from costs.pricing import meters as m
@@ -24,6 +24,7 @@ STATED = "stated"
 """The ledger's meter of a cost that came with an import and is not split."""
 ZERO = Decimal(0)
 MOST_DECIMALS = 10
+MOST_PERCENT = Decimal(10) ** 9
 
 STANDARD_TIERS = frozenset({"", "standard", "default", "auto", "on_demand", "regular", "realtime", "standard_only"})
 OUTPUT_PARTS = frozenset({m.REASONING})
@@ -113,6 +114,13 @@ class Collector:
             self.decimals = max(self.decimals, min(MOST_DECIMALS, decimals_of(item.cost)))
 
 
+def percent(part: Decimal, whole: Decimal) -> Decimal | None:
+    """Part of the whole, to four digits; None of nothing, and of so little that the figure would say nothing."""
+    if not whole or abs(part) >= abs(whole) * (MOST_PERCENT / 100):
+        return None
+    return (part / whole * 100).quantize(Decimal("1e-4"), ROUND_HALF_EVEN)
+
+
 def decimals_of(amount: Decimal) -> int:
     """Digits behind the point that say something."""
     exponent = amount.normalize().as_tuple().exponent
@@ -131,6 +139,14 @@ class Booked:
     quantity: Decimal
     cost: Decimal
     unpriced: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Zoned:
+    """The ledger by the vendor's days, which begin `ahead` hours before UTC's."""
+
+    ahead: int
+    booked: Sequence[Booked]
 
 
 def currencies(lines: Iterable[BilledLine]) -> list[str]:

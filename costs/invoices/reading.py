@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from costs.currencies.convert import RateTable, table_of
 from costs.invoices.items import LONG_CONTEXT, ZERO, Booked, tier_of
+from costs.invoices.zones import WIDEST, Hourly
 from costs.pricing import meters as m
 from costs.pricing.listing import canonical_provider
 from costs.services.repricing import Targets
@@ -26,7 +27,7 @@ SLICE = timedelta(days=2)
 KINDS = ("attempt", "adjustment")
 _WHERE = """l.organization = %(organization)s AND l.started_at >= %(start)s AND l.started_at < %(end)s
     AND l.provider = ANY(%(providers)s) AND l.kind = ANY(%(kinds)s)"""
-_PLACE = """(l.started_at AT TIME ZONE 'UTC')::date AS day, l.provider,
+_PLACE = """(l.started_at AT TIME ZONE 'UTC' + %(ahead)s)::date AS day, l.provider,
     coalesce(l.model_served, l.model_requested) AS model, coalesce(l.service_tier_served, '') AS tier"""
 _CHARGES = f"""SELECT {_PLACE}, l.currency, c ->> 'meter', (c ->> 'rate_id') ~ ':gt[0-9]+',
     sum((c ->> 'quantity')::numeric), sum((c ->> 'cost')::numeric)
@@ -44,6 +45,9 @@ _UNPRICED = f"""SELECT {_PLACE}, sum(l.input_tokens - l.cache_read_tokens - l.ca
       WHERE a.ledger_shard = l.ledger_shard AND a.started_at = l.started_at AND a.kind = 'adjustment'
         AND a.corrects = l.id AND a.price_status <> 'unpriced')
   GROUP BY 1, 2, 3, 4"""
+_HOURS = f"""SELECT date_trunc('hour', l.started_at, 'UTC'), l.provider, coalesce(l.model_served, l.model_requested),
+    coalesce(sum(l.cost), 0), sum(l.input_tokens + l.output_tokens)
+  FROM {TABLE} l WHERE {_WHERE} GROUP BY 1, 2, 3"""
 _UNPRICED_METERS = (
     m.INPUT, m.CACHE_READ, m.CACHE_WRITE_5M, m.CACHE_WRITE_1H, m.AUDIO_INPUT, m.OUTPUT, m.AUDIO_OUTPUT,
 )  # fmt: skip
@@ -69,10 +73,11 @@ def providers_of(organization: Organization, vendor: str) -> list[str]:
 
 
 def read(
-    organization: Organization, providers: Sequence[str], start: date, end: date, *, currency: str, targets: Targets
-) -> LedgerSide:
-    """Charges of `[start, end)` in `currency`; others are converted where a rate of their day is stated. A query more
-    for each other currency."""
+    organization: Organization, providers: Sequence[str], start: date, end: date, *, currency: str, targets: Targets,
+    ahead: int = 0,
+) -> LedgerSide:  # fmt: skip
+    """Charges of the days `[start, end)` in `currency`; others are converted where a rate of their day is stated. Days
+    begin `ahead` hours before those of UTC. A query more for each other currency."""
     tables: dict[str, RateTable] = {}
     sums: dict[tuple[date, str, str, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO, ZERO])
     side = LedgerSide([], defaultdict(set), {})
@@ -83,12 +88,10 @@ def read(
         side.sources.setdefault(name, provider)
         return sums[day, name, meter, tier]
 
-    at, last = _midnight(start), _midnight(end)
+    shift = timedelta(hours=ahead)
+    at, last = _midnight(start) - shift, _midnight(end) - shift
     while at < last:
-        window: dict[str, Any] = {
-            "organization": organization.pk, "start": at, "end": min(at + SLICE, last), "providers": list(providers),
-            "kinds": list(KINDS),
-        }  # fmt: skip
+        window = {**_window(organization, providers, at, min(at + SLICE, last)), "ahead": shift}
         with connection.cursor() as cursor:
             for statement in (_CHARGES, _REST):
                 cursor.execute(statement, window)
@@ -111,6 +114,25 @@ def read(
         Booked(day, model, meter, tier, *values) for (day, model, meter, tier), values in sums.items() if any(values)
     ]
     return side
+
+
+def hours(
+    organization: Organization, providers: Sequence[str], start: date, end: date, *, targets: Targets
+) -> list[Hourly]:
+    """Sums by hour from `WIDEST` before `[start, end)` to as long after it, of all currencies alike. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOURS, _window(organization, providers, _midnight(start) - WIDEST, _midnight(end) + WIDEST))
+        return [
+            Hourly(hour, targets.of({"provider": provider, "model_served": model, "model_requested": model}).model,
+                   float(cost), int(tokens))
+            for hour, provider, model, cost, tokens in cursor.fetchall()
+        ]  # fmt: skip
+
+
+def _window(organization: Organization, providers: Sequence[str], start: datetime, end: datetime) -> dict[str, Any]:
+    return {
+        "organization": organization.pk, "start": start, "end": end, "providers": list(providers), "kinds": list(KINDS),
+    }  # fmt: skip
 
 
 def _tier(name: str, *, is_long: bool) -> str:

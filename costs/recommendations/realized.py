@@ -165,10 +165,9 @@ def _repriced(row: Recommendation, which: Which, method: str) -> Found:
     shelf = shelf_of(row.organization)
     asked = _narrowed(row, which, method)
     models = [(row.calls.provider, row.calls.model)] if method == "moved" else _served(asked)
-    cards = [
-        shelf.card(provider, model, at, {}) for provider, model in models for at in (which.start, which.end)
-    ]  # fmt: skip
-    bounds = addedup.thresholds_of(cards)
+    bounds = addedup.thresholds_of(
+        card for provider, model in models for card in shelf.cards(provider, model, which.start, which.end)
+    )
     hours: dict[datetime, list[Any]] = defaultdict(lambda: [0, ZERO, ZERO])
     unpriced = 0
     for bucket in addedup.read(asked, grain="hour", thresholds=bounds):

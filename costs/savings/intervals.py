@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from costs.savings.lines import DAY_MS, HOUR_MS
 from costs.savings.proposals import Interval
-from costs.savings.units import Ints, money
+from costs.savings.units import Ints, money, total
 
 LEVEL = Decimal("0.9")
 RESAMPLES = 1_000
@@ -27,7 +27,7 @@ def interval(saved: Ints, at: Ints, window: tuple[int, int], *, low: int | None 
              ) -> Interval:  # fmt: skip
     """Of what lines save (`saved` in 1e-10, lines that start `at`) in a window of Unix milliseconds. `low`, `high`:
     the whole saving under the ends of a guess. Deterministic; holds the saving itself and is never below 0."""
-    point = int(saved.sum())
+    point = total(saved)
     sums = _sums(saved, at, window)
     drawn = resampled(sums)
     lower, upper = (float(np.quantile(drawn, q)) for q in (float(1 - LEVEL) / 2, 1 - float(1 - LEVEL) / 2))

@@ -42,8 +42,17 @@ _FLAGS = (
 # Speed and region of a call are on no column; the ids of the rates that they chose name them.
 _RATE = "CASE WHEN l.charges #>> '{0,rate_id}' LIKE '%%=%%' THEN l.charges #>> '{0,rate_id}' ELSE '' END"
 _CONTEXT = re.compile(r"\b(speed|region)=([^:,]+)")
+_FOREIGN = frozenset({"model_served", "model_requested", "endpoint", "service_tier_served", "finish_reason"})
+"""Texts that callers, providers and files choose: they may hold the separator."""
+
+
+def _text_sql(name: str) -> str:
+    text = f"coalesce(l.{name}::text, '')"
+    return f"replace({text}, '{_SEPARATOR}', ' ')" if name in _FOREIGN else text
+
+
 _PROFILE = f" || '{_SEPARATOR}' || ".join(
-    [*(f"coalesce(l.{name}::text, '')" for name in _TEXTS), *(f"CASE WHEN {flag} THEN '1' ELSE '' END"
+    [*map(_text_sql, _TEXTS), *(f"CASE WHEN {flag} THEN '1' ELSE '' END"
      for flag in _FLAGS), _RATE]
 )  # fmt: skip
 _WINDOW = "l.organization = %(organization)s AND l.started_at >= %(start)s AND l.started_at < %(end)s"

@@ -18,15 +18,15 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from costs.bookshelf import book_of
-from costs.invoices import reading
+from costs.invoices import reading, zones
 from costs.invoices.book import BookPrices
 from costs.invoices.causes import Cause, Outcome, reconcile
 from costs.invoices.formats import AUTO, FORMATS, BadFileError, Document, read_document
 from costs.invoices.formats.reading import MOST_WORD
-from costs.invoices.items import BilledLine, LineKey, currencies
+from costs.invoices.items import BilledLine, LineKey, Zoned, currencies
 from costs.invoices.words import ADVICE, TITLES
 from costs.models import DriftPolicy, Invoice, InvoiceCell, InvoiceChunk, InvoiceLine, InvoiceState
-from costs.services.repricing import targets_of
+from costs.services.repricing import Targets, targets_of
 from gateway import credentials
 from gateway.imports.records import UnreadableFileError
 from gateway.models import Job, Organization, User
@@ -201,9 +201,17 @@ def refresh_recent(now: datetime | None = None) -> int:
 
 def _run(job: Job) -> None:
     row = Invoice.objects.select_related("organization").filter(pk=job.period).first()
-    if row is None:
-        jobs.fail(job, "the invoice is gone")
-        return
+    try:
+        if row is None:
+            jobs.fail(job, "the invoice is gone")
+        else:
+            _read_waiting(job, row)
+    except jobs.ClaimLost:
+        log.warning("invoice_taken_over", invoice=job.period)
+
+
+def _read_waiting(job: Job, row: Invoice) -> None:
+    """Raises `ClaimLost` when another process has the job by now, also where the file turns out bad."""
     try:
         with tempfile.TemporaryFile(prefix="invoice-") as file:
             for number in range(InvoiceChunk.objects.filter(invoice=row).count()):
@@ -217,7 +225,7 @@ def _run(job: Job) -> None:
             _compare(locked)
             InvoiceChunk.objects.filter(invoice=row).delete()
     except jobs.ClaimLost:
-        log.warning("invoice_taken_over", invoice=str(row.pk))
+        raise
     except Invalid as error:
         _fail(job, row, error.message)
     except Exception as error:
@@ -308,33 +316,49 @@ def _compare(row: Invoice) -> None:
     assert row.end is not None
     targets = targets_of(row.organization)
     side = reading.read(row.organization, row.providers, row.start, row.end, currency=row.currency, targets=targets)
-    lines = _lines(row)
+    lines, beyond = _lines(row)
     used = [line for line in lines if line.cost is None or line.key.currency == row.currency]
+    zoned = _zoned(row, used, side, targets)
     book = BookPrices(
         book_of(row.organization), row.organization, targets, side.sources,
         row.providers[0] if row.providers else row.vendor,
     )  # fmt: skip
-    found = reconcile(used, side.booked, book, decimals=row.decimals)
+    found = reconcile(used, side.booked, book, decimals=row.decimals, zoned=zoned)
     row.billed, row.billed_usage = found.billed, found.billed_usage
     row.ledger, row.drift, row.drift_percent = found.ledger, found.drift, found.drift_percent
     row.unpriced_share = found.unpriced_share
     row.causes = [cause_json(cause) for cause in found.causes]
     row.ledger_models = {name: sorted(models) for name, models in side.names.items()}
-    row.notes = _notes(row, lines, side, found)
+    row.notes = _notes(row, lines, beyond, side, found, zoned.ahead if zoned else 0)
     row.computed_at = timezone.now()
     row.save()
     _store_cells(row, found)
 
 
-def _lines(row: Invoice) -> list[BilledLine]:
-    return [
-        BilledLine(
+def _zoned(row: Invoice, lines: list[BilledLine], side: reading.LedgerSide, targets: Targets) -> Zoned | None:
+    """The ledger by the vendor's days, where they are clearly others than UTC's. Two more reads then."""
+    if row.start is None or row.end is None or not zones.is_suspect(lines, side.booked):
+        return None
+    window = row.organization, row.providers, row.start, row.end
+    ahead = zones.offset(lines, reading.hours(*window, targets=targets))
+    if not ahead:
+        return None
+    return Zoned(ahead, reading.read(*window, currency=row.currency, targets=targets, ahead=ahead).booked)
+
+
+def _lines(row: Invoice) -> tuple[list[BilledLine], list[BilledLine]]:
+    """Of the stated period, and beyond it."""
+    assert row.start is not None
+    assert row.end is not None
+    lines: list[BilledLine] = []
+    beyond: list[BilledLine] = []
+    for one in row.lines.all():
+        line = BilledLine(
             LineKey(one.day, one.model, one.meter, _read_tier(one.tier), one.kind, one.currency, one.label),
             one.quantity, one.cost, one.rows, one.repeated_rows, one.repeated_quantity, one.repeated_cost,
-        )
-        for one in row.lines.all()
-        if row.start and row.end and row.start <= one.day < row.end
-    ]  # fmt: skip
+        )  # fmt: skip
+        (lines if row.start <= one.day < row.end else beyond).append(line)
+    return lines, beyond
 
 
 def _stored_tier(tier: str | None) -> str:
@@ -375,8 +399,16 @@ def cause_json(cause: Cause) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _notes(row: Invoice, lines: list[BilledLine], side: reading.LedgerSide, found: Outcome) -> list[dict[str, str]]:
+def _notes(
+    row: Invoice, lines: list[BilledLine], beyond: list[BilledLine], side: reading.LedgerSide, found: Outcome,
+    ahead: int,
+) -> list[dict[str, str]]:  # fmt: skip
     notes = []
+    if beyond:
+        notes.append({"code": "outside_period", "message": _beyond_text(row, beyond)})
+    if ahead:
+        text = f"The vendor's days look like those of UTC{ahead:+}; the ledger is compared by those days."
+        notes.append({"code": "vendor_zone", "message": text})
     if not found.has_costs:
         text = "The export states quantities and no money: they are valued at the ledger's prices."
         notes.append({"code": "no_costs", "message": text})
@@ -398,3 +430,16 @@ def _notes(row: Invoice, lines: list[BilledLine], side: reading.LedgerSide, foun
         text = f"{row.skipped:,} records are of other products or without usage and were left out."
         notes.append({"code": "skipped", "message": text})
     return notes
+
+
+def _beyond_text(row: Invoice, beyond: list[BilledLine]) -> str:
+    rows = sum(line.rows for line in beyond)
+    amounts = [
+        f"{sum((line.cost or 0 for line in beyond if line.key.currency == currency), Decimal(0)):,.2f} {currency}"
+        for currency in currencies(beyond)
+    ]
+    what = "1 record of the export is of a day outside the period and is" if rows == 1 else (
+        f"{rows:,} records of the export are of days outside the period and are"
+    )  # fmt: skip
+    money = f", {' and '.join(amounts)} in all" if amounts else ""
+    return f"{what} left out{money}: it was stated as {row.start} to before {row.end}."

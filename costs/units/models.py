@@ -26,7 +26,10 @@ class UnitMetric(Record):
     class Meta:
         ordering: ClassVar = ["name", "id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["organization", "name"], name="unit_metric_name_unique")
+            # the name of an archived one is free again
+            models.UniqueConstraint(
+                fields=["organization", "name"], condition=Q(archived_at=None), name="unit_metric_name_unique"
+            )
         ]
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ from gateway.api.views.imports import rejected_csv
 from gateway.console.parts import Pair
 from gateway.console.registry import ConsoleSite
 from gateway.console.scope import actor, frame
+from gateway.imports.fields import parse_mapping
 from gateway.imports.formats import FORMATS
 from gateway.models import ImportRun, Project
 from gateway.services import imports
@@ -32,14 +33,15 @@ class UploadForm(forms.Form):
         queryset=Project.objects.none(), required=False, help_text="Empty: the project “default”."
     )
     mapping = forms.CharField(
-        required=False, max_length=2_000, help_text="key=value, separated by commas, for example model=gpt-4o.",
+        required=False, max_length=2_000,
+        help_text="FIELD=COLUMN or FIELD==VALUE, separated by commas, as in model==gpt-4o.",
     )  # fmt: skip
 
     def clean_mapping(self) -> dict[str, str]:
-        pairs = [item.partition("=") for item in self.cleaned_data["mapping"].split(",") if item.strip()]
-        if any(not separator or not key.strip() for key, separator, _ in pairs):
-            raise forms.ValidationError("Each entry is key=value.", code="mapping")
-        return {key.strip(): value.strip() for key, _, value in pairs}
+        try:
+            return parse_mapping(item for item in self.cleaned_data["mapping"].split(",") if item.strip())
+        except ValueError as error:
+            raise forms.ValidationError(str(error), code="mapping") from error
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -50,7 +50,8 @@ class Mark:
 class SpendingLimit:
     """An amount that cost may reach in a running period. `dimension` and `values` are what it is about, as the
     analytics query names it; both empty: the organization. `team`: the team that all of it lies in, empty where there
-    is none. `resets_at` None: it never begins anew."""
+    is none. `resets_at` None: it never begins anew. `later`: the periods after it that begin within a year, with what
+    cost may reach in each."""
 
     id: str
     name: str
@@ -60,6 +61,7 @@ class SpendingLimit:
     amount: Decimal
     spent: Decimal
     resets_at: datetime | None
+    later: tuple[tuple[datetime, datetime, Decimal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

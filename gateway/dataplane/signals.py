@@ -32,7 +32,11 @@ class Prices:
 
     def of(self, target: Target, usage: Mapping[str, int], organization: str) -> Price | None:
         """None when no price is known."""
-        key = (target.provider.slug, target.provider.price_list, target.upstream_name, organization, *usage.values())
+        provider = target.provider
+        key = (
+            provider.slug, provider.price_list, provider.price_region, target.upstream_name, organization,
+            *usage.values(),
+        )  # fmt: skip
         now = time.monotonic()
         found = self._known.get(key)
         if found is not None and found[0] > now:

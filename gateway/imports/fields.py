@@ -1,6 +1,6 @@
 """Which column of a generic table is which field of a usage record, and reading a row by that plan."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -144,6 +144,17 @@ class Plan:
     def _text(self, field: str, lookup: Lookup) -> str | None:
         value = self._value(field, lookup)
         return None if value is None else parse_text(field, value.strip())
+
+
+def parse_mapping(pairs: Iterable[str]) -> dict[str, str]:
+    """`FIELD=COLUMN` and `FIELD==VALUE` as people write them → field to column. Raises `ValueError`."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, _, column = (part.strip() for part in pair.partition("="))
+        if not (name and column):
+            raise ValueError(f"{pair!r} is not FIELD=COLUMN or FIELD==VALUE.")
+        found[name] = column
+    return found
 
 
 def plan(

@@ -1,5 +1,6 @@
 """Budgets in the console and its model admin: what the page says, to whom, at what cost; writing through services."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -42,6 +43,16 @@ def test_the_page_shows_what_is_spent_held_and_left(company: Company, sign_in: S
     assert "Nothing has been spent in this period." in text
     assert [word for word in ("Hard", "Shadow", "Soft") if f">{word}</span>" in text] == ["Hard", "Shadow", "Soft"]
     assert "Each end user" in text
+
+
+def test_marks_are_the_thresholds_that_are_told_of(company: Company, sign_in: SignIn) -> None:
+    make(company, name="Own", alert_thresholds=[{"percent": 50, "basis": "actual"}])
+    make(company, name="Default", scope="team", scope_value=str(company.teams["support"].pk))
+
+    text = sign_in("alice").get(URL).content.decode()
+
+    marks = re.findall(r'class="meter-mark" style="left:([\d.]+)%"', text)
+    assert sorted(float(mark) for mark in marks) == [50.0, 80.0, 100.0]
 
 
 def test_a_used_up_budget_is_marked(company: Company, sign_in: SignIn) -> None:
@@ -155,7 +166,7 @@ def test_the_page_shows_forecast_interval_thresholds_and_what_binds(
 
     assert "$122.00 expected ($115.52 to $128.48)" in text
     assert "2026-11-24 to 2026-11-26" in text
-    assert (text.count('class="meter-mark" style="left:80.00%"'), text.count("meter-mark")) == (1, 1)
+    assert (text.count('class="meter-mark" style="left:80.00%"'), text.count("meter-mark")) == (2, 3)
     assert "under Whole company" in text
     assert "Whole company binds: $5.00 left" in text
     assert "The team budget under Whole company is 100.00 USD, more than its 90.00." in text

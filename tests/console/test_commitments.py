@@ -81,6 +81,23 @@ def test_rates_are_stated_one_by_one_and_from_a_file(company: Company, sign_in: 
     assert sign_in("bob").post(page, {"base": "EUR"}).status_code == 403
 
 
+def test_superusers_state_rates_for_everybody(company: Company, sign_in: SignIn) -> None:
+    page = f"{URL}rates/?organization={company.organization.slug}"
+    rate = {"base": "EUR", "quote": "USD", "rate": "1.08", "valid_from": "2026-11-02", "source": "ECB",
+            "for_everybody": "on"}  # fmt: skip
+    file = SimpleUploadedFile("rates.csv", b"base,quote,rate,valid_from,source\nGBP,USD,1.31,2026-11-02,Treasury\n")
+
+    sign_in("alice").post(page, rate)
+    sign_in("root").post(page, rate)
+    sign_in("root").post(page, {"file": file, "for_everybody": "on"})
+
+    assert set(ExchangeRate.objects.values_list("base", "organization__slug")) == {
+        ("EUR", company.organization.slug), ("EUR", None), ("GBP", None),
+    }  # fmt: skip
+    assert "For every organization" in sign_in("root").get(page).content.decode()
+    assert "For every organization" not in sign_in("alice").get(page).content.decode()
+
+
 def test_back_fill_is_turned_off_on_the_page(company: Company, sign_in: SignIn) -> None:
     page, alice = f"{URL}repricing/", sign_in("alice")
 

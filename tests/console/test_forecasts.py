@@ -30,7 +30,7 @@ def test_the_page_says_what_is_expected_and_why(used: Company, sign_in: SignIn) 
     page = text_of(sign_in("alice"), "", PAGE)
 
     assert "expected in the next 30 days" in page
-    assert "80 % likely" in page
+    assert "80\N{NARROW NO-BREAK SPACE}% likely" in page
     assert "Why this forecast" in page
     assert "chosen" in page
     drawn = figure(page, "forecast")["data"]

@@ -92,7 +92,7 @@ def test_an_upload_that_cannot_be_read_says_why(company: Company, sign_in: SignI
 
     assert "empty" in alice.post(reverse("admin:imports"), {"file": empty, "format": "csv"}).content.decode()
     page = alice.post(reverse("admin:imports"), {"file": file, "format": "csv", "mapping": "nonsense"}).content.decode()
-    assert "Each entry is key=value." in page
+    assert "is not FIELD=COLUMN or FIELD==VALUE." in page
 
 
 def test_readings_of_bodies_are_listed(company: Company, sign_in: SignIn) -> None:

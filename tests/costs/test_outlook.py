@@ -127,12 +127,25 @@ def test_each_budget_is_forecast_once_an_hour(company: Acme, time_machine: TimeM
     third = forecast_all(NOW + timedelta(minutes=59, seconds=59))  # in a minute that is claimed already
     fourth = forecast_all(NOW + timedelta(hours=1))
 
-    assert (first, second, third, fourth) == (2, 0, 1, 2)
+    assert (first, second, third, fourth) == (2, 0, 1, 1)  # euros stay what they are
     row = BudgetForecast.objects.get(budget=one)
     assert (row.origin_at, row.grain, len(row.mean)) == (TODAY, "day", 10 + 1 + 3)
     assert row.mean == pytest.approx([2.0] * 14, rel=0.01)
     assert BudgetForecast.objects.get(budget=late).mean == pytest.approx(row.mean, rel=0.01)
     assert (BudgetForecast.objects.get(budget=euro).note, usage(euro).outlook.basis) == (OTHER_CURRENCY, "pace")  # type: ignore[union-attr]
+
+
+def test_a_reason_that_lasts_is_asked_for_once_a_day(company: Acme) -> None:
+    use(company, days=2)
+    make(company)
+    hourly = make(company, name="Hours", period="day", scope="team", scope_value=str(company.ads.pk))
+    euro = make(company, name="Euro", currency="EUR")
+
+    assert forecast_all() == 3
+    assert outlook.due(company.organization, NOW + timedelta(hours=2)) == [hourly]  # it may have an hour more
+    Budget.objects.filter(pk=euro.pk).update(updated_at=NOW + timedelta(minutes=1))
+    assert set(outlook.due(company.organization, NOW + timedelta(hours=2))) == {euro, hourly}
+    assert len(outlook.due(company.organization, NOW + timedelta(days=1))) == 3
 
 
 def test_a_budget_for_each_is_forecast_for_each(company: Acme) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from costs.models import PriceOverride
@@ -184,6 +185,16 @@ def test_two_people_at_once_leave_one_price():
 
     assert sorted(outcomes) == ["price_overlaps", "stated"]
     assert PriceOverride.objects.count() == 1
+
+
+def test_spellings_of_a_model_are_stated_one_after_another(acme):
+    locks = set()
+    for number, name in enumerate(("gpt-4o", "GPT-4o")):
+        with CaptureQueriesContext(connection) as queries:
+            state(acme, model=name, valid_from=JUNE + timedelta(days=number))
+        locks |= {one["sql"] for one in queries if "pg_advisory_xact_lock" in one["sql"] and "'price:" in one["sql"]}
+
+    assert len(locks) == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -87,7 +87,9 @@ class Page:
         facts = []
         if state.declared.kind == "sum":
             low, high = self.text(found.total.lower[0.8]), self.text(found.total.upper[0.8])
-            facts.append(Fact(f"Next {state.unit}", self.text(found.total.mean), f"80 % likely {low} to {high}"))
+            facts.append(
+                Fact(f"Next {state.unit}", self.text(found.total.mean), f"80{format.NARROW}% likely {low} to {high}")
+            )
         else:
             mean = self.text(float(found.mean.mean()))
             facts.append(Fact(f"Next {state.unit}", mean, f"the mean {state.grain}"))
@@ -117,7 +119,7 @@ class Page:
         found = self.found
         first = self.text(float(found.mean[0]))
         low, high = self.text(float(found.lower[0.95][0])), self.text(float(found.upper[0.95][0]))
-        text = f"{first} expected for {self._day(self.ahead[0])}, 95 % likely between {low} and {high}"
+        text = f"{first} expected for {self._day(self.ahead[0])}, 95{format.NARROW}% likely between {low} and {high}"
         if self.state.declared.kind == "sum":
             text = f"{self.text(found.total.mean)} expected in the next {self.state.unit}; {text}"
         return text + "."
@@ -230,7 +232,7 @@ class Page:
             LegendEntry("Measured", colors.color(0), is_line=True),
             LegendEntry("Expected", colors.color(1), is_line=True),
         ]
-        entries.append(LegendEntry("50, 80 and 95 % intervals", colors.color(1)))
+        entries.append(LegendEntry(f"50, 80 and 95{format.NARROW}% intervals", colors.color(1)))
         run = self._chosen()
         if run:
             entries.append(LegendEntry(f"Expected on {self._label(run.origin_at)}", charts.BEFORE_COLOR, is_line=True))

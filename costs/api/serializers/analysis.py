@@ -380,7 +380,8 @@ class CostForecastQuerySerializer(ForecastQuerySerializer):
 
 
 class LastingSerializer(ExhaustionSerializer):
-    """When a budget runs out within its period, and in how many months that is; null with the reason in `note`."""
+    """When a budget runs out within its running period, and in how many months it does, in that or in a later one; null
+    with the reason in `note`."""
 
     months_to_exhaustion = serializers.FloatField(allow_null=True, source="months")
     earliest_months = serializers.FloatField(allow_null=True)

@@ -9,6 +9,7 @@ from gateway.api.openapi import examples
 from gateway.api.serializers.base import Input, Money, Record
 from gateway.api.serializers.catalog import NoteSerializer
 from gateway.api.serializers.identity import ID, TIMES
+from gateway.imports.fields import parse_mapping
 
 BY = ("day", "meter")
 _INVOICE = {
@@ -66,13 +67,10 @@ class InvoiceRequestSerializer(Input):
     end = serializers.DateField(required=False, help_text="First UTC day after it; default: after the last one.")
 
     def validate_mapping(self, pairs: list[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for pair in pairs:
-            name, equals, value = pair.partition("=")
-            if not (name and equals and value):
-                raise serializers.ValidationError(f"{pair!r} is not FIELD=COLUMN or FIELD==VALUE.")
-            found[name.strip()] = value
-        return found
+        try:
+            return parse_mapping(pairs)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
 
 
 @examples(response=_INVOICE)

@@ -1,4 +1,4 @@
-"""Exchange rates: everybody reads, administrators state."""
+"""Exchange rates: everybody reads, administrators state, superusers those of the platform too."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -20,6 +20,7 @@ class ExchangeRateViewSet(ReadableResource):
     queryset = ExchangeRate.objects.all()
     serializer_class = shapes.ExchangeRateSerializer
     is_platform_visible = True
+    has_platform_scope = True
     roles = {"list": MEMBERS, "retrieve": MEMBERS, "create": ADMINS, "upload": ADMINS}
     filterset_fields = {
         "base": ["exact"], "quote": ["exact"], "valid_from": ["exact", "gte", "lte"], "organization": ["isnull"],
@@ -28,9 +29,10 @@ class ExchangeRateViewSet(ReadableResource):
     ordering_fields = ("valid_from", "created_at")
 
     def create(self, request: Request) -> Response:
-        """State a rate from a day on. What was converted before is converted by it from now on."""
+        """State a rate from a day on. What was converted before is converted by it from now on. Superusers who name no
+        organization state it for everybody."""
         stated = currencies.NewRate(**self.validated(shapes.ExchangeRateSerializer))
-        row = currencies.state_rate(organization=self.organization, actor=self.actor, stated=stated)
+        row = currencies.state_rate(organization=self.owner_of_new(), actor=self.actor, stated=stated)
         return self.answer(row, 201)
 
     @extend_schema(
@@ -42,6 +44,6 @@ class ExchangeRateViewSet(ReadableResource):
         given = self.validated(shapes.RatesUploadSerializer)
         content = given["file"].read(currencies.MOST_BYTES + 1)
         stated = currencies.read_csv(content, given["source"])
-        taken = currencies.state_rates(organization=self.organization, actor=self.actor, stated=stated)
+        taken = currencies.state_rates(organization=self.owner_of_new(), actor=self.actor, stated=stated)
         body = {"stated": len(taken.rows) - taken.known, "known": taken.known}
         return Response(shapes.RatesUploadedSerializer(body).data, status=201)

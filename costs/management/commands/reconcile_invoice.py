@@ -13,6 +13,7 @@ from costs.invoices import answers
 from costs.invoices.formats import AUTO, FORMATS
 from costs.models import Invoice
 from costs.services import invoices
+from gateway.imports.fields import parse_mapping
 from gateway.management.commands.create_key import organization_of
 from gateway.services.errors import ServiceError
 
@@ -33,8 +34,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
-        mapping = dict(pair.partition("=")[::2] for pair in options["map"])
         try:
+            mapping = parse_mapping(options["map"])
             organization = organization_of(options["organization"])
             with path.open("rb") as file:
                 row, is_new = invoices.upload_invoice(
@@ -50,6 +51,8 @@ class Command(BaseCommand):
             raise CommandError(f"{path}: {error.strerror}") from error
         except ServiceError as error:
             raise CommandError(error.message) from error
+        except ValueError as error:
+            raise CommandError(f"--map: {error}") from error
         self._print_json(row, options["by"]) if options["json"] else self._print(row)
 
     def _print_json(self, row: Invoice, by: str) -> None:

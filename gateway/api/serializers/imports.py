@@ -11,6 +11,7 @@ from gateway.api.serializers.base import Input, Money, Scoped
 from gateway.api.serializers.catalog import NoteSerializer
 from gateway.api.serializers.identity import ID
 from gateway.choices import JobStatus
+from gateway.imports.fields import parse_mapping
 from gateway.imports.formats import FORMATS
 from gateway.models import ImportRun, Project
 
@@ -66,13 +67,10 @@ class ImportRequestSerializer(Input):
     )  # fmt: skip
 
     def validate_mapping(self, pairs: list[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for pair in pairs:
-            name, equals, value = pair.partition("=")
-            if not (name and equals and value):
-                raise serializers.ValidationError(f"{pair!r} is not FIELD=COLUMN or FIELD==VALUE.")
-            found[name.strip()] = value
-        return found
+        try:
+            return parse_mapping(pairs)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
 
 
 @examples(response=_IMPORT)

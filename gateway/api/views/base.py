@@ -59,6 +59,10 @@ class Resource(GenericViewSet):
         """The organization of the request, which must be one."""
         return required_organization(self.request)
 
+    def owner_of_new(self) -> Organization | None:
+        """Of a resource with platform scope: a superuser who names no organization makes platform-wide rows."""
+        return self.access.organization if self.access.is_superuser else self.organization
+
     def get_queryset(self) -> QuerySet[Any]:
         rows: Any = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):

@@ -13,7 +13,7 @@ from gateway.api.permissions import ADMINS, MEMBERS
 from gateway.api.serializers import catalog as shapes
 from gateway.api.views.base import ReadableResource
 from gateway.choices import Role
-from gateway.models import Model, Organization, Provider
+from gateway.models import Model, Provider
 from gateway.services import catalog, deployments, upstreams
 from gateway.services.errors import Forbidden
 
@@ -25,10 +25,6 @@ class CatalogResource(ReadableResource):
 
     is_platform_visible = True
     has_platform_scope = True
-
-    def owner_of_new(self) -> Organization | None:
-        """A superuser who names no organization makes platform-wide rows."""
-        return self.access.organization if self.access.is_superuser else self.organization
 
     def changeable(self) -> Any:
         """The row of the path; raises `Forbidden` for a platform-wide one unless the caller is a superuser."""

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from gateway.imports.fields import parse_mapping
 from gateway.imports.formats import FORMATS
 from gateway.imports.records import BadValueError, UnreadableFileError
 from gateway.imports.rows.lines import inspect
@@ -23,10 +24,10 @@ POLL_S = 0.2
 
 
 def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
-        raise ArgumentTypeError(f"{text!r} is not FIELD=COLUMN (or FIELD==VALUE)")
-    return name, value
+    try:
+        return next(iter(parse_mapping([text]).items()))
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def _move(bar: Any, line: int) -> None:

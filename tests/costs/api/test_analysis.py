@@ -8,6 +8,10 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from analytics.answers.predictive import LASTS
+from analytics.answers.questions import Questions
+from analytics.query.scope import operator
+from costs.analysis.ahead import lasting
 from costs.services.budgets import create_budget
 from gateway.models import AuditEvent, Heartbeat
 from tests import factories
@@ -280,6 +284,26 @@ def test_forecast_says_until_when_budgets_last(caller: Caller, fits: Fits, spend
     assert body["metric"] == "cost"
     total = Decimal(body["total"]["mean"])
     assert total == pytest.approx(sum(Decimal(point["mean"]) for point in body["points"]), rel=Decimal("1e-6"))
+
+
+def test_a_budget_that_lasts_now_may_run_out_in_a_later_period(spending: Acme) -> None:
+    """A dollar a day: what is left of the first quarter is enough, the second one's 60 dollars last to 30 May."""
+    create_budget(
+        organization=spending.organization, actor=None, name="Company", scope="organization", amount=Decimal(60),
+        period="quarter", timezone_name="UTC",
+    )  # fmt: skip
+    now = DAY
+
+    (far,), (near,) = (
+        lasting(Questions(operator(), spending.organization), now, is_far=is_far) for is_far in (True, False)
+    )
+
+    assert (far.exhaustion.exhausts_at, far.exhaustion.resets_at) == (None, datetime(2026, 4, 1, tzinfo=UTC))
+    assert far.months == pytest.approx((datetime(2026, 5, 31, tzinfo=UTC) - now).days / 30.44, abs=0.15)
+    assert far.earliest_months is not None
+    assert far.earliest_months <= far.months
+    assert far.exhaustion.note.startswith(f"{LASTS} It is expected to be used up on 2026-05-")
+    assert (near.months, near.exhaustion.note) == (None, LASTS)
 
 
 def test_anomalies_of_cost_and_what_people_say(caller: Caller, fits: Fits, acme: Acme) -> None:

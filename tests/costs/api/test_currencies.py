@@ -57,6 +57,23 @@ def test_a_file_is_taken_whole_and_twice_adds_nothing(caller: Caller) -> None:
     assert sorted(ExchangeRate.objects.values_list("base", "source")) == [("EUR", "ECB"), ("GBP", "Treasury")]
 
 
+def test_superusers_state_rates_for_everybody(acme: factories.Acme, caller: Caller) -> None:
+    root, admin = caller("superuser"), caller("admin")
+    for each in (root, admin):
+        each.credentials(HTTP_X_ORGANIZATION="~")
+
+    made, refused = root.post(URL, ECB), admin.post(URL, ECB)
+    file = SimpleUploadedFile("rates.csv", CSV.encode())
+    uploaded = root.post(f"{URL}/upload", {"file": file, "source": "Bank"}, format="multipart")
+    root.credentials(HTTP_X_ORGANIZATION="acme")
+    own = root.post(URL, ECB)
+
+    assert (made.status_code, made.json()["organization"], refused.status_code) == (201, None, 404)
+    assert uploaded.json() == {"stated": 2, "known": 0}
+    assert own.json()["organization"] == str(acme.organization.pk)
+    assert ExchangeRate.objects.filter(organization=None).count() == 3
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -9,7 +9,8 @@ from django.test import Client
 
 from costs.models import Recommendation, SavingsSearch
 from costs.recommendations.store import store
-from gateway.models import Provider
+from costs.services.prices import set_price_override
+from gateway.models import Model, Provider
 from tests.costs.recommendations.findings import END, by_hand, findings, proposal, repeated
 from tests.factories import Acme, ModelFactory, acme, book_lines, line, recommendation
 
@@ -229,6 +230,40 @@ def test_what_has_no_price_at_the_target_is_in_no_sum(company: Acme) -> None:
         "0.0035000000",
     )
     assert body["notes"][1]["code"] == "not_priceable"
+
+
+@pytest.mark.parametrize("abilities", [["chat"], []])
+def test_embeddings_are_not_priced_on_a_model_that_writes(company: Acme, abilities: list[str]) -> None:
+    Model.objects.filter(name="gpt-4o-mini").update(capabilities=abilities)
+    book_lines(line(company), line(company, endpoint="/v1/embeddings", output_tokens=0, cost=Decimal("0.001")))
+
+    body = post(company, "cost/what-if", {"model": "gpt-4o-mini"})
+
+    assert (body["lines"], body["actual"], body["not_priceable"], body["not_priceable_cost"]) == (
+        1, "0.0035000000", 1, "0.0010000000",
+    )  # fmt: skip
+    assert "other_kind" in [note["code"] for note in body["notes"]]
+    back = post(company, "cost/what-if", {"model": "text-embedding-3-small", "provider": "upstream"})
+    assert (back["lines"], back["actual"], back["not_priceable_cost"]) == (1, "0.0010000000", "0.0035000000")
+
+
+def test_tiers_of_every_price_in_the_window_are_kept(company: Acme) -> None:
+    start = datetime(2026, 6, 1, tzinfo=UTC)
+    days = [start + timedelta(days=number) for number in range(4)]
+    for day, tiers in ((days[0], ()), (days[1], LONG), (days[2], ())):
+        set_price_override(
+            organization=company.organization, provider="openai", model="gpt-4o-mini", actor=None, valid_from=day,
+            prices={"input": "1", "output": "1"}, tiers=tiers, currency="USD",
+        )  # fmt: skip
+    book_lines(line(company, at=days[1] + timedelta(hours=3), input_tokens=2_000, output_tokens=0, reasoning_tokens=0))
+
+    asked = {"model": "gpt-4o-mini", "start": days[0].isoformat(), "end": days[3].isoformat()}
+    body = post(company, "cost/what-if", asked)
+
+    assert body["hypothetical"] == "0.0200000000"  # 2,000 tokens at the 10 per 1M above 1,000, for a day alone
+
+
+LONG = ({"above_tokens": 1_000, "prices": {"input": "10", "output": "10"}},)
 
 
 @pytest.mark.parametrize(

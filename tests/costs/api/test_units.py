@@ -132,6 +132,15 @@ def test_an_archived_metric_takes_nothing(caller: Caller, orders: UnitMetric) ->
     assert answered["code"] == "unit_metric_archived"
 
 
+def test_the_name_of_an_archived_metric_is_free(caller: Caller, orders: UnitMetric) -> None:
+    caller("admin").post(f"{URL}/unit-metrics/{orders.pk}/archive")
+
+    made = [caller("admin").post(f"{URL}/unit-metrics", {"name": "Orders", "unit": "order"}, format="json")
+            for _ in range(2)]  # fmt: skip
+
+    assert [response.status_code for response in made] == [201, 409]
+
+
 def test_cost_per_unit_by_day_and_scope(ask: Ask, caller: Caller, tickets: UnitMetric, acme: Acme) -> None:
     """Search cost 0.014 and 0.0035 on the first two days, Ads 0, 1 and 0.5 on the three."""
     put(caller, tickets, {"csv": "day,value,scope\n2026-03-10,7,search\n2026-03-11,10,ads\n2026-03-12,0,ads\n"})

@@ -22,6 +22,7 @@ from costs.models import Invoice, InvoiceChunk, InvoiceLine, InvoiceState
 from costs.services import invoices
 from costs.services.currencies import NewRate, state_rate
 from gateway.models import AuditEvent
+from gateway.services import jobs
 from gateway.services.errors import Conflict, Invalid, TooLarge
 from tests.costs.invoices import ledgers
 from tests.factories import Acme, book_lines
@@ -168,6 +169,43 @@ def test_a_period_that_the_file_does_not_reach_is_refused(company: Acme, period:
     assert (refused.value.code, Invoice.objects.count()) == ("period", 0)
 
 
+def test_days_outside_the_stated_period_are_said(company: Acme) -> None:
+    row = upload(company, ledgers.costs(), start=date(2026, 6, 2), end=date(2026, 6, 4))
+
+    assert (row.billed, row.ledger, row.drift) == (Decimal(6), Decimal(6), Decimal(0))
+    assert row.notes == [
+        {
+            "code": "outside_period",
+            "message": "6 records of the export are of days outside the period and are left out, 6.00 USD in all: it "
+            "was stated as 2026-06-02 to before 2026-06-04.",
+        }
+    ]
+
+
+def test_a_bill_that_credits_nearly_cancel_has_no_percentage(company: Acme) -> None:
+    row = upload(company, ledgers.costs(extra={2: {"output": 250_000}}, more=[ledgers.credit(13.9999999999)]))
+
+    assert (row.billed, row.drift) == (Decimal("1E-10"), Decimal("-11.9999999999"))
+    assert row.drift_percent is None
+    assert causes(row) == [("credit", Decimal("-13.9999999999")), ("outside", Decimal(2))]
+
+
+def test_days_of_another_zone_are_a_matter_of_time(db: None) -> None:
+    company = ledgers.company(days=0)
+    sizes = (2, 5, 3, 6, 1, 4, 2, 7, 3, 5)
+    days = [date(2026, 6, 1) + timedelta(days=index) for index in range(len(sizes))]
+    for day, size in zip(days, sizes, strict=True):  # mornings in UTC are still the day before in UTC-8
+        book_lines(*(ledgers.call(company, day, hour=3) for _ in range(size)))
+        book_lines(ledgers.call(company, day, hour=12))
+    extra = [{meter: count * later for meter, count in ledgers.TOKENS.items()} for later in (*sizes[1:], 0)]
+
+    row = upload(company, ledgers.costs(days=len(days), extra=dict(enumerate(extra))))
+
+    assert (row.drift, causes(row)) == (Decimal(-6), [("timing", Decimal(-6))])  # the first morning: 2 calls, 3 each
+    assert [note["code"] for note in row.notes] == ["vendor_zone"]
+    assert [one.ledger_cost for one in answers.cells(row)] == [Decimal(3 * (size + 1)) for size in sizes]
+
+
 def test_long_words_of_a_vendor_are_shortened(company: Acme) -> None:
     long = "a" * 150
     head = "ChargePeriodStart,BilledCost,BillingCurrency,SkuMeter,ServiceProviderName,SkuPriceDetails"
@@ -207,6 +245,21 @@ def test_a_large_file_that_is_bad_says_why_and_may_come_again(company: Acme) -> 
     row.refresh_from_db()
     assert (row.state, InvoiceLine.objects.count(), InvoiceChunk.objects.count()) == ("failed", 0, 0)
     assert row.error == "Line 2: cost: 'x' is not a number. Nothing was stored."
+
+
+def test_a_bad_file_that_another_process_reads_by_now_is_left_to_it(company: Acme) -> None:
+    row, _ = invoices.upload_invoice(
+        organization=company.organization, actor=None, limit_bytes=MIB, at_once_bytes=10,
+        upload=invoices.Upload(io.BytesIO(b"day,cost,currency\n2026-06-01,x,USD\n"), "bad.csv"),
+    )  # fmt: skip
+    job = jobs.claim(invoices.KIND, str(row.pk), lease_s=-1)
+    assert job is not None
+    assert jobs.claim(invoices.KIND, str(row.pk), lease_s=60) is not None
+
+    invoices._run(job)
+
+    row.refresh_from_db()
+    assert (row.state, InvoiceChunk.objects.count()) == ("queued", 1)
 
 
 def test_late_usage_changes_the_comparison(company: Acme) -> None:
@@ -349,6 +402,8 @@ def test_the_command_says_it_in_json(company: Acme, tmp_path: Path) -> None:
 
     told = json.loads(out.getvalue())
     assert (told["drift"], told["causes"][0]["kind"], len(told["cells"])) == ("2.0000000000", "outside", 4)
+    with pytest.raises(CommandError, match="--map: 'day' is not FIELD=COLUMN"):
+        call_command("reconcile_invoice", str(path), organization=company.organization.slug, map=["day"])
     path.write_text("day,cost,currency\n2026-06-01,x,USD\n")
     with pytest.raises(CommandError, match="Line 2"):
         call_command("reconcile_invoice", str(path), organization=company.organization.slug)

@@ -48,6 +48,15 @@ def test_an_empty_organization_has_nothing_to_save(acme: factories.Acme) -> None
     assert (found.lines, found.spend, found.proposals, found.joint_saving, found.notes) == (0, 0, (), 0, ())
 
 
+def test_texts_from_outside_may_hold_any_character(acme: factories.Acme) -> None:
+    odd = {"model_requested": "gpt\x1f4o", "finish_reason": "\x1f\x1f", "service_tier_served": "a\x1fb"}
+    factories.book_lines(call(acme, 1), call(acme, 2, **odd))
+
+    found = search(acme)
+
+    assert (found.lines, found.spend) == (2, Decimal("0.0070"))
+
+
 def test_what_cannot_be_judged_is_said(acme: factories.Acme) -> None:
     unpriced = {"cost": None, "list_cost": None, "charges": [], "price_status": "unpriced"}
     factories.book_lines(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from costs.savings.intervals import interval
 from costs.savings.lines import DAY_MS, HOUR_MS
+from costs.savings.units import money
 
 
 def days(*savings: int) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
@@ -50,3 +51,11 @@ def test_the_saving_itself_is_in_it(savings: list[int]) -> None:
 
     assert max(Decimal(0), min(point, found.upper)) >= found.lower >= 0
     assert found.upper >= point
+
+
+def test_a_saving_beyond_64_bits_is_held_too() -> None:
+    saved = np.full(3, 2**62, dtype=np.int64)
+
+    found = interval(saved, np.asarray([0, DAY_MS, 2 * DAY_MS]), (0, 3 * DAY_MS))
+
+    assert (found.lower, found.upper) == (money(3 * 2**62), money(3 * 2**62))
