@@ -3,7 +3,7 @@
 | category | counterfactual |
 |---|---|
 | cheaper model, cheaper provider | the moved calls' own tokens at the former model's price of that hour |
-| repeated calls | what an answer from the cache had cost when a provider gave it |
+| repeated calls | what an answer from the cache had cost when a provider gave it, contracts included |
 | prompt caching | the same tokens, none read from or written to the provider's cache |
 | batch | batch calls at the price of the standard tier |
 | others | as many requests at the slice's cost per request of the searched window |
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from math import sqrt
@@ -116,7 +116,7 @@ def measure(row: Recommendation, *, now: datetime) -> Realized | None:
     which = Which(row.organization, row.applied_at, now, row.calls, row.currency)
     if method == "rate":
         return _by_rate(row, which)
-    hours, unpriced, notes = _cached(which) if method == "cache" else _repriced(row, which, method)
+    hours, unpriced, notes = _cached(row, which) if method == "cache" else _repriced(row, which, method)
     return _summed(method, which, hours, unpriced, notes)
 
 
@@ -146,8 +146,8 @@ def _keep(row: Recommendation, found: Realized) -> None:
 def as_json(found: Realized) -> dict[str, Any]:
     """As a row keeps it."""
     return {
-        "amount": plain(found.amount), "lower": found.lower and plain(found.lower),
-        "upper": found.upper and plain(found.upper), "level": plain(LEVEL), "lines": found.lines,
+        "amount": plain(found.amount), "lower": None if found.lower is None else plain(found.lower),
+        "upper": None if found.upper is None else plain(found.upper), "level": plain(LEVEL), "lines": found.lines,
         "until": found.end.isoformat(), "method": found.method,
     }  # fmt: skip
 
@@ -193,8 +193,10 @@ def _narrowed(row: Recommendation, which: Which, method: str) -> Which:
                       provider=done["provider"], model=done["model"])  # fmt: skip
         arm = MOVED if done["share"] < 100 else ""
         return Which(which.organization, which.start, which.end, moved, which.currency, done["rule"], arm)
-    return Which(which.organization, which.start, which.end, calls, which.currency,
-                 tier="batch" if method == "standard" else "")  # fmt: skip
+    if method == "standard":  # a batch is one line of an endpoint of its own, whatever its calls were
+        batches = replace(calls, endpoint="")
+        return Which(which.organization, which.start, which.end, batches, which.currency, tier="batch")
+    return Which(which.organization, which.start, which.end, calls, which.currency)
 
 
 def _served(which: Which) -> list[tuple[str, str]]:
@@ -224,67 +226,103 @@ def _counterfactual(
     return found if card is None or card.currency == row.currency else None
 
 
-def _cached(which: Which) -> Found:
+CACHED_SQL = f"""
+WITH lines AS (
+  SELECT l.kind, l.started_at, l.provider, l.model_served, l.cost, l.list_cost FROM {TABLE} l WHERE {{where}}
+    AND (l.kind = 'cache_hit' OR (l.kind = 'attempt' AND l.status = 'ok' AND l.cost IS NOT NULL))
+), billed AS (
+  SELECT provider, model_served, sum(cost) / nullif(sum(list_cost), 0) AS share, avg(cost) AS usual
+  FROM lines WHERE kind = 'attempt' GROUP BY provider, model_served
+), hits AS (
+  SELECT h.started_at, coalesce(h.list_cost * b.share, b.usual, h.list_cost) AS saved
+  FROM lines h LEFT JOIN billed b USING (provider, model_served)
+  WHERE h.kind = 'cache_hit' AND h.started_at >= %(since)s
+)
+SELECT date_trunc('hour', started_at, 'UTC'), count(saved), coalesce(sum(saved), 0), count(*) - count(saved)
+FROM hits GROUP BY 1 ORDER BY 1
+"""
+
+
+def _cached(row: Recommendation, which: Which) -> Found:
+    """The list cost of the answers, times the share of it that calls of the same model are billed; of a model that no
+    list has, what such a call costs."""
     where, values = addedup.condition(which)
+    kept = timedelta(seconds=((row.applied or {}).get("after") or {}).get("ttl_s", 0))
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT date_trunc('hour', l.started_at, 'UTC'), count(*), coalesce(sum(l.cost), 0), "
-            f"coalesce(sum(l.list_cost), 0), count(*) FILTER (WHERE l.list_cost IS NULL) "
-            f"FROM {TABLE} l WHERE {where} AND l.kind = 'cache_hit' GROUP BY 1 ORDER BY 1",
-            values,
-        )
+        cursor.execute(CACHED_SQL.format(where=where), {**values, "since": which.start, "start": which.start - kept})
         rows = cursor.fetchall()
-    return [Hour(*row[:4]) for row in rows], sum(row[4] for row in rows), []
+    return [Hour(at, lines, ZERO, exact(saved)) for at, lines, saved, _ in rows], sum(row[3] for row in rows), []
 
 
 def _by_rate(row: Recommendation, which: Which) -> Realized:
-    before_n, before_sum, before_squares, _ = _requests(
-        Which(row.organization, row.start, row.end, row.calls, row.currency)
-    )
-    n, total, squares, days = _requests(which)
-    if not before_n:
+    before = _requests(Which(row.organization, row.start, row.end, row.calls, row.currency))
+    since = _requests(which)
+    if not before.count:
         return _summed("rate", which, [], 0, [("no_window", "The searched window has no requests to compare with.")])
-    usual = before_sum / before_n
-    found = [Day(at, count, cost, exact(usual * count)) for at, count, cost in days]
+    usual = before.cost / before.count
+    found = [Day(at, count, cost, exact(usual * count)) for at, count, cost in since.days]
     amount = sum((day.saving for day in found), ZERO)
     lower = upper = None
-    if n > 1 and before_n > 1:
-        spread = _variance(n, total, squares) / n + _variance(before_n, before_sum, before_squares) / before_n
-        reach = Decimal(repr(normal(float(LEVEL)) * n * sqrt(float(spread))))
+    if since.count > 1 and before.count > 1:
+        spread = since.variance / since.count + before.variance / before.count
+        reach = Decimal(repr(normal(float(LEVEL)) * since.count * sqrt(float(spread))))
         lower, upper = exact(amount - reach), exact(amount + reach)
-    note = ("by_rate", "Requests of another kind than before would change the cost per request too.")
+    notes = [("by_rate", "Requests of another kind than before would change the cost per request too."),
+             *_left_out(since.unpriced)]  # fmt: skip
     return Realized(
-        "rate", which.start, which.end, which.currency, n, 0, amount, lower, upper, tuple(found), (note,)
+        "rate", which.start, which.end, which.currency, since.count, since.unpriced, amount, lower, upper,
+        tuple(found), tuple(notes),
     )  # fmt: skip
 
 
-def _requests(which: Which) -> tuple[int, Decimal, Decimal, list[tuple[datetime, int, Decimal]]]:
-    """Requests, Σ and Σ² of their costs with all attempts, and count and cost by day. One statement."""
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """How many, Σ and Σ² of their costs with all attempts, `(day, count, cost)`; `unpriced` ones are in no figure."""
+
+    days: tuple[tuple[datetime, int, Decimal], ...]
+    squares: Decimal
+    unpriced: int
+
+    @property
+    def count(self) -> int:
+        return sum(count for _, count, _ in self.days)
+
+    @property
+    def cost(self) -> Decimal:
+        return sum((cost for _, _, cost in self.days), ZERO)
+
+    @property
+    def variance(self) -> Decimal:
+        """Of the cost of a request, of two at least."""
+        return max(ZERO, (self.squares - self.cost * self.cost / self.count) / (self.count - 1))
+
+
+def _requests(which: Which) -> Requests:
+    """One statement. A request one of whose attempts has no price, nor got one since, has no known cost."""
     where, values = addedup.condition(which)
+    known = "count(*) FILTER (WHERE r.known)"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT date_trunc('day', min(r.at), 'UTC'), count(*), sum(r.cost), sum(r.cost * r.cost) FROM ("
-            f"SELECT min(l.started_at) AS at, coalesce(sum(l.cost), 0) AS cost FROM {TABLE} l WHERE {where} "
+            f"SELECT date_trunc('day', min(r.at), 'UTC'), {known}, coalesce(sum(r.cost) FILTER (WHERE r.known), 0), "
+            f"coalesce(sum(r.cost * r.cost) FILTER (WHERE r.known), 0), count(*) - {known} FROM ("
+            f"SELECT min(l.started_at) AS at, coalesce(sum(l.cost), 0) AS cost, "
+            f"count(*) FILTER (WHERE l.kind = 'attempt' AND l.cost IS NULL) <= count(DISTINCT l.corrects) FILTER "
+            f"(WHERE l.cost IS NOT NULL) AS known FROM {TABLE} l WHERE {where} "
             f"AND l.kind IN ('attempt', 'adjustment') GROUP BY l.request_id) r "
             f"GROUP BY date_trunc('day', r.at, 'UTC') ORDER BY 1",
             values,
         )
         rows = cursor.fetchall()
-    return (
-        sum(row[1] for row in rows), sum((row[2] for row in rows), ZERO), sum((row[3] for row in rows), ZERO),
-        [(row[0], row[1], row[2]) for row in rows],
-    )  # fmt: skip
-
-
-def _variance(n: int, total: Decimal, squares: Decimal) -> Decimal:
-    return max(ZERO, (squares - total * total / n) / (n - 1))
+    return Requests(
+        tuple((row[0], row[1], row[2]) for row in rows),
+        sum((row[3] for row in rows), ZERO),
+        sum(row[4] for row in rows),
+    )
 
 
 # ---- sums ------------------------------------------------------------------------------------------------------------
 def _summed(method: str, which: Which, hours: list[Hour], unpriced: int, notes: Iterable[tuple[str, str]]) -> Realized:
-    said = list(notes)
-    if unpriced:
-        said.append(("unpriced", f"Lines without a price on one of the two sides are left out: {unpriced:,}."))
+    said = [*notes, *_left_out(unpriced)]
     savings = [hour.counterfactual - hour.actual for hour in hours]
     amount = exact(sum(savings, ZERO))
     lower = upper = None
@@ -299,6 +337,11 @@ def _summed(method: str, which: Which, hours: list[Hour], unpriced: int, notes: 
         method, which.start, which.end, which.currency, sum(hour.lines for hour in hours), unpriced, amount, lower,
         upper, _days(hours), tuple(said),
     )  # fmt: skip
+
+
+def _left_out(unpriced: int) -> list[tuple[str, str]]:
+    message = f"Lines without a price on one of the two sides are left out: {unpriced:,}."
+    return [("unpriced", message)] if unpriced else []
 
 
 def _days(hours: Iterable[Hour]) -> tuple[Day, ...]:

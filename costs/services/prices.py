@@ -177,7 +177,7 @@ def _close(row: PriceOverride, valid_to: datetime, actor: Actor) -> None:
 
 def _alone(row: PriceOverride) -> None:
     """One statement about a model's price at a time: two that meet in the exclusion constraint would deadlock."""
-    subject = f"price:{row.organization_id}:{row.provider}:{row.model}"
+    subject = f"price:{row.organization_id}:{row.provider}:{row.model.lower()}"
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [subject])
 

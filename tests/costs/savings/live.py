@@ -1,6 +1,7 @@
 """A data plane and a simulated provider over the test's own database: what is searched and applied is what was called.
 
-A workload is a list of calls, made one after the other, so that what a cache has seen follows from it alone.
+A workload is a list of calls, made one after the other by a vendor whose prompt caches are empty at first, so that what
+these have seen follows from it alone.
 """
 
 import json
@@ -62,6 +63,7 @@ class Live:
 
     def run(self, calls: Iterable[Call], secret: str = "") -> Run:
         """Make the calls in order, and book them."""
+        self.stack.simulator.reset()
         start = _tick()
         answers = [
             self.stack.request("POST", call.path, call.body, secret or self.secret, **call.headers) for call in calls
@@ -71,6 +73,7 @@ class Live:
 
     def run_batch(self, calls: Iterable[Call]) -> Run:
         """The same calls as one batch, from its upload to its end."""
+        self.stack.simulator.reset()
         start = _tick()
         lines = [
             {"custom_id": str(number), "method": "POST", "url": call.path, "body": dict(call.body)}

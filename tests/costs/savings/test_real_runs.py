@@ -5,37 +5,17 @@ else, as it would; a request that is repeated is answered alike.
 """
 
 import random
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from costs.models import Recommendation
 from costs.savings.proposals import Category
-from gateway.models import Organization
-from gateway.simulator.process import SimulatorProcess
-from tests.costs.savings.live import Call, Live, Run, questions, text_of
-from tests.gateway.dataplane.stack import Stack
-from tests.gateway.ledger.conftest import conninfo  # noqa: F401
+from tests.costs.savings.live import Call, Live, Run, chat, questions, text_of
 
 pytestmark = pytest.mark.slow
 TOLERANCE = Decimal("0.05")
-
-
-@pytest.fixture
-def live(conninfo: str, tmp_path: Path) -> Iterator[Live]:  # noqa: F811
-    with SimulatorProcess(latency_ms=0, tokens_per_s=0, any_model=True) as simulator:
-        stack = Stack(tmp_path, conninfo, simulator)
-        stack.start()
-        try:
-            organization = stack.organization("acme")
-            project = stack.project(organization)
-            secret, _ = stack.key(organization, project)
-            yield Live(stack, Organization.objects.get(pk=organization), project, secret)
-        finally:
-            stack.close()
 
 
 def check(row: Recommendation, before: Run, after: Run) -> None:
@@ -97,10 +77,14 @@ def test_answers_that_are_kept(live: Live) -> None:
     assert row.saving == before.cost - after.cost
 
 
-def test_batches(live: Live) -> None:
-    live.stack.model(live.stack.provider("openai"), "gpt-4o")
+@pytest.mark.parametrize(("model", "words"), [("gpt-4o", 0), ("gpt-5.4", 2_500)])
+def test_batches(live: Live, model: str, words: int) -> None:
+    """Of gpt-5.4 all prompts together are longer than what costs more for each token, no single one is."""
+    live.stack.model(live.stack.provider("openai"), model)
     live.stack.wait_until_current()
-    calls = [*questions(4, 200, "gpt-4o")]
+    draw = random.Random(4)
+    fields = {"reasoning_effort": "none"} if words else {}
+    calls = [chat(model, text_of(draw, words + draw.randint(50, 300)), **fields) for _ in range(150 if words else 200)]
 
     before = live.run(calls)
     row = live.apply(live.found(before, Category.BATCH))
