@@ -83,7 +83,9 @@ class Live:
         with openai.OpenAI(base_url=url, api_key=self.secret, max_retries=0) as client:
             data = "\n".join(map(json.dumps, lines)).encode()
             file = client.files.create(file=("calls.jsonl", data), purpose="batch")
-            batch = client.batches.create(input_file_id=file.id, endpoint=CHAT, completion_window="24h")
+            batch = client.batches.create(
+                input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+            )
             self.stack.wait_for(lambda: client.batches.retrieve(batch.id).status == "completed")
         return self.booked(start)
 

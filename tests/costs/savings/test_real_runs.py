@@ -77,6 +77,28 @@ def test_answers_that_are_kept(live: Live) -> None:
     assert row.saving == before.cost - after.cost
 
 
+def test_two_changes_of_the_same_calls_are_counted_once(live: Live) -> None:
+    """A smaller model answers what the cache has not: the parts of the joint replay are what both save."""
+    provider = live.stack.provider("openai")
+    for name in ("gpt-4o", "gpt-4o-mini"):
+        live.stack.model(provider, name)
+    live.stack.wait_until_current()
+    draw = random.Random(9)
+    asked = [*questions(9, 60, "gpt-4o", max_tokens=60)]
+    calls = draw.choices(asked, k=200)
+
+    before = live.run(calls)
+    live.search(before)
+    rows = Recommendation.objects.filter(category__in=[Category.CHEAPER_MODEL, Category.DUPLICATE_CACHING])
+    for row in rows:
+        live.apply(row)
+    after = live.run(calls)
+
+    assert (len(rows), after.hits) == (2, 200 - len({str(call.body) for call in calls}))
+    apart, joint = (sum(getattr(row, name) for row in rows) for name in ("saving", "joint_saving"))
+    assert abs(joint / (before.cost - after.cost) - 1) <= TOLERANCE < apart / joint - 1
+
+
 @pytest.mark.parametrize(("model", "words"), [("gpt-4o", 0), ("gpt-5.4", 2_500)])
 def test_batches(live: Live, model: str, words: int) -> None:
     """Of gpt-5.4 all prompts together are longer than what costs more for each token, no single one is."""
