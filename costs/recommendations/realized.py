@@ -109,15 +109,48 @@ def method_of(row: Recommendation) -> str | None:
 
 def measure(row: Recommendation, *, now: datetime) -> Realized | None:
     """From `applied_at` to `now`; None when it is not applied, or of a kind that cannot be measured. One to two
-    statements over the ledger, and three for prices."""
+    statements over the ledger for its calls, and for each place that others have moved calls of it to; three for
+    prices."""
     method = method_of(row)
     if method is None or row.applied_at is None:
         return None
     which = Which(row.organization, row.applied_at, now, row.calls, row.currency)
     if method == "rate":
         return _by_rate(row, which)
-    hours, unpriced, notes = _cached(row, which) if method == "cache" else _repriced(row, which, method)
-    return _summed(method, which, hours, unpriced, notes)
+    if method == "cache":
+        found = [_cached(row, place) for place in _places(row, which)]
+    elif method == "uncached":
+        found = [_repriced(row, place, method) for place in _places(row, which)]
+    else:
+        found = [_repriced(row, _narrowed(row, which, method), method)]
+    hours = _merged(hour for hours, _ in found for hour in hours)
+    return _summed(method, which, hours, sum(unpriced for _, unpriced in found), [])
+
+
+def _places(row: Recommendation, which: Which) -> list[Which]:
+    """Where calls of the slice are: as it was searched, and where other applied recommendations have moved some."""
+    calls, found = which.calls, [which]
+    moves = Recommendation.objects.done().filter(
+        organization=row.organization, applied__from={"provider": calls.provider, "model": calls.model}
+    )  # fmt: skip
+    for move in moves if calls.model else ():
+        done = move.applied or {}
+        if move.calls.project in ("", calls.project):
+            found += [
+                replace(which, calls=replace(calls, provider=done["provider"], model=done["model"], route=one["alias"]))
+                for one in done["routes"]
+            ]
+    return found
+
+
+def _merged(hours: Iterable[Hour]) -> list[Hour]:
+    found: dict[datetime, Hour] = {}
+    for hour in hours:
+        known = found.get(hour.start, Hour(hour.start, 0, ZERO, ZERO))
+        found[hour.start] = Hour(
+            hour.start, known.lines + hour.lines, known.actual + hour.actual, known.counterfactual + hour.counterfactual
+        )
+    return [found[at] for at in sorted(found)]
 
 
 def measure_all(organization: Organization, *, now: datetime) -> int:
@@ -158,20 +191,20 @@ def shelf_of(organization: Organization) -> Shelf:
 
 
 # ---- by kind ---------------------------------------------------------------------------------------------------------
-Found = tuple[list[Hour], int, list[tuple[str, str]]]
+Found = tuple[list[Hour], int]
+"""Hours, and how many lines have no price on one of the two sides."""
 
 
 def _repriced(row: Recommendation, which: Which, method: str) -> Found:
     shelf = shelf_of(row.organization)
-    asked = _narrowed(row, which, method)
-    models = [(row.calls.provider, row.calls.model)] if method == "moved" else _served(asked)
+    models = [(row.calls.provider, row.calls.model)] if method == "moved" else _served(which)
     cards = [
         shelf.card(provider, model, at, {}) for provider, model in models for at in (which.start, which.end)
     ]  # fmt: skip
     bounds = addedup.thresholds_of(cards)
     hours: dict[datetime, list[Any]] = defaultdict(lambda: [0, ZERO, ZERO])
     unpriced = 0
-    for bucket in addedup.read(asked, grain="hour", thresholds=bounds):
+    for bucket in addedup.read(which, grain="hour", thresholds=bounds):
         amount = _counterfactual(row, shelf, bucket, bounds, method)
         unpriced += bucket.unpriced
         if amount is None:
@@ -181,7 +214,7 @@ def _repriced(row: Recommendation, which: Which, method: str) -> Found:
         found[0] += bucket.lines
         found[1] += bucket.cost
         found[2] += amount
-    return [Hour(at, *figures) for at, figures in sorted(hours.items())], unpriced, []
+    return [Hour(at, *figures) for at, figures in sorted(hours.items())], unpriced
 
 
 def _narrowed(row: Recommendation, which: Which, method: str) -> Which:
@@ -193,10 +226,9 @@ def _narrowed(row: Recommendation, which: Which, method: str) -> Which:
                       provider=done["provider"], model=done["model"])  # fmt: skip
         arm = MOVED if done["share"] < 100 else ""
         return Which(which.organization, which.start, which.end, moved, which.currency, done["rule"], arm)
-    if method == "standard":  # a batch is one line of an endpoint of its own, whatever its calls were
-        batches = replace(calls, endpoint="")
-        return Which(which.organization, which.start, which.end, batches, which.currency, tier="batch")
-    return Which(which.organization, which.start, which.end, calls, which.currency)
+    # a batch is one line of an endpoint of its own, whatever its calls were
+    batches = replace(calls, endpoint="")
+    return Which(which.organization, which.start, which.end, batches, which.currency, tier="batch")
 
 
 def _served(which: Which) -> list[tuple[str, str]]:
@@ -251,7 +283,7 @@ def _cached(row: Recommendation, which: Which) -> Found:
     with connection.cursor() as cursor:
         cursor.execute(CACHED_SQL.format(where=where), {**values, "since": which.start, "start": which.start - kept})
         rows = cursor.fetchall()
-    return [Hour(at, lines, ZERO, exact(saved)) for at, lines, saved, _ in rows], sum(row[3] for row in rows), []
+    return [Hour(at, lines, ZERO, exact(saved)) for at, lines, saved, _ in rows], sum(row[3] for row in rows)
 
 
 def _by_rate(row: Recommendation, which: Which) -> Realized:

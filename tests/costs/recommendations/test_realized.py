@@ -142,6 +142,25 @@ def test_answers_from_the_cache_save_what_is_really_billed_of_their_model(compan
     assert found.amount == Decimal("0.0028") + Decimal("0.005") + Decimal("0.0035")
 
 
+def test_answers_of_calls_that_another_saving_has_moved_count_too(company: Acme, kept: Kept) -> None:
+    """gpt-4o moves to gpt-4o-mini and answers are kept: those of mini are the cache's, where gpt-4o was asked for."""
+    cached = repeated(company, slice=Slice(str(company.assistant.pk), provider="upstream", model="gpt-4o"))
+    row, _ = applied(company, kept(cached)), applied(company, kept(proposal(company)))
+    hit = {"at": AT + timedelta(hours=1), "kind": "cache_hit", "price_status": "free", "charges": []}
+    book_lines(
+        line(company, **(MINI | hit | {"cost": Decimal(0)}), route="gpt-4o"),
+        line(company, **(MINI | hit | {"cost": Decimal(0)})),  # asked for mini itself
+        line(company, **(MINI | hit | {"cost": Decimal(0)}), route="gpt-4o", project=company.banner),
+        line(company, **hit, cost=Decimal(0)),
+    )
+
+    found = realized.measure(row, now=NOW)
+
+    assert found is not None
+    assert (found.lines, found.amount) == (2, Decimal("0.0035") + Decimal("0.00021"))
+    assert [(day.lines, day.counterfactual) for day in found.days] == [(2, found.amount)]
+
+
 def test_a_batch_is_measured_against_its_calls_at_the_standard_price(company: Acme, kept: Kept) -> None:
     """200 calls of 2,000 in and 100 out. gpt-5.4 is 2.50 and 15, 1.25 and 7.50 in batches; 400,000 tokens of input
     together are not above the bound of 272,000 that each of them is far below."""
