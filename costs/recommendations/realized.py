@@ -26,10 +26,11 @@ from typing import Any
 from django.db import connection, transaction
 
 from analytics.forecasting.conformal import normal, student
+from analytics.rollups.state import touch
 from costs import addedup
 from costs.addedup import Bucket, Shelf, Which
 from costs.bookshelf import book_of
-from costs.models import Recommendation
+from costs.models import RealizedHour, Recommendation
 from costs.models import RecommendationState as State
 from costs.recommendations.changes import MOVED, ROUTE
 from costs.recommendations.money import exact, plain
@@ -66,19 +67,15 @@ class Hour:
     actual: Decimal
     counterfactual: Decimal
 
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """The same of a day in UTC."""
-
-    start: datetime
-    lines: int
-    actual: Decimal
-    counterfactual: Decimal
-
     @property
     def saving(self) -> Decimal:
         return self.counterfactual - self.actual
+
+
+class Day(Hour):
+    """The same of a day in UTC."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +93,8 @@ class Realized:
     upper: Decimal | None
     days: tuple[Day, ...]
     notes: tuple[tuple[str, str], ...] = ()
+    hours: tuple[Hour, ...] = ()
+    """By the hour; by the day where no shorter time is measured."""
 
 
 def method_of(row: Recommendation) -> str | None:
@@ -167,13 +166,31 @@ def measure_all(organization: Organization, *, now: datetime) -> int:
 @transaction.atomic
 def _keep(row: Recommendation, found: Realized) -> None:
     """Unless somebody took it back meanwhile."""
-    kept = Recommendation.objects.select_for_update().get(pk=row.pk)
+    kept = Recommendation.objects.select_related("organization").select_for_update(of=("self",)).get(pk=row.pk)
     if not kept.is_done or kept.applied_at != row.applied_at:
         return
     is_proved = found.lower is not None and found.lower > 0 and found.lines >= LEAST_LINES
     kept.state = State.VERIFIED if is_proved else State.APPLIED
     kept.realized = as_json(found)
     kept.save(update_fields=["state", "realized", "updated_at"])
+    keep_hours(kept, found)
+
+
+def keep_hours(row: Recommendation, found: Realized | None) -> None:
+    """What the metrics layer reads of a row: the hours of its last measurement, none of None. In the transaction that
+    keeps the measurement. Another currency than the organization's cannot be added to other figures: none either."""
+    row.hours.all().delete()
+    if found is not None and found.currency == row.organization.currency:
+        calls = row.calls
+        RealizedHour.objects.bulk_create(
+            RealizedHour(
+                organization=row.organization, recommendation=row, bucket=hour.start, team=row.team,
+                project=calls.project or None, provider=calls.provider or None, model=calls.model or None,
+                realized_savings=exact(hour.saving),
+            )
+            for hour in found.hours
+        )  # fmt: skip
+    touch(row.organization_id)
 
 
 def as_json(found: Realized) -> dict[str, Any]:
@@ -303,7 +320,7 @@ def _by_rate(row: Recommendation, which: Which) -> Realized:
              *_left_out(since.unpriced)]  # fmt: skip
     return Realized(
         "rate", which.start, which.end, which.currency, since.count, since.unpriced, amount, lower, upper,
-        tuple(found), tuple(notes),
+        tuple(found), tuple(notes), tuple(found),
     )  # fmt: skip
 
 
@@ -355,7 +372,7 @@ def _requests(which: Which) -> Requests:
 # ---- sums ------------------------------------------------------------------------------------------------------------
 def _summed(method: str, which: Which, hours: list[Hour], unpriced: int, notes: Iterable[tuple[str, str]]) -> Realized:
     said = [*notes, *_left_out(unpriced)]
-    savings = [hour.counterfactual - hour.actual for hour in hours]
+    savings = [hour.saving for hour in hours]
     amount = exact(sum(savings, ZERO))
     lower = upper = None
     if len(savings) >= LEAST_HOURS:
@@ -367,7 +384,7 @@ def _summed(method: str, which: Which, hours: list[Hour], unpriced: int, notes: 
         said.append(("few_hours", "Calls of two hours at least are needed for an interval."))
     return Realized(
         method, which.start, which.end, which.currency, sum(hour.lines for hour in hours), unpriced, amount, lower,
-        upper, _days(hours), tuple(said),
+        upper, _days(hours), tuple(said), tuple(hours),
     )  # fmt: skip
 
 
