@@ -21,8 +21,18 @@ Weights = Mapping[str, int | float]
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A table in which an app keeps a sum of its own, by hours: a column of the measure's name beside `bucket` and
+    `dimensions`, which are as in a cube. Whoever writes it calls `analytics.rollups.state.touch`."""
+
+    table: str
+    dimensions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure. `numerator`, `denominator`: stored sums and their weights; `factor` multiplies the quotient."""
+    """One figure. `numerator`, `denominator`: stored sums and their weights; `factor` multiplies the quotient.
+    `beside`: where its only sum is kept, when that is not in the cubes."""
 
     name: str
     label: str
@@ -36,6 +46,7 @@ class Measure:
     scale: Scale | None = None
     q: float | None = None
     column: str | None = None
+    beside: Beside | None = None
 
     @property
     def is_additive(self) -> bool:
@@ -90,7 +101,7 @@ def declare(*items: Measure | Dimension) -> None:
         if known is not None:
             raise ValueError(f"{item.name} is already declared")
         if isinstance(item, Measure):
-            _check_stored(item.name, item.sums, SUM_NAMES)
+            _check_stored(item.name, item.sums, [item.name] if item.beside else SUM_NAMES)
             MEASURES[item.name] = item
         else:
             _check_stored(item.name, item.reads, CUBE_BY_NAME["wide"].dimensions)

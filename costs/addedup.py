@@ -1,9 +1,9 @@
 """Ledger lines added up by hour or day so that another price can be put on many of them at once. Reads only.
 
 Prices are linear in tokens within one tier of a card, so the sum of a bucket priced once is the sum of its lines priced
-one by one, up to the rounding of each charge at the tenth place. Tiers go by the size of each request, so the lines are
-parted at the thresholds of the card before they are added up. Vendor-run searches and tokens of images have no column
-on a line; what they cost stays in the actual cost alone.
+one by one, up to the rounding of each charge at the tenth place. Tiers go by the size of each request (of a line of
+several, by their mean), so the lines are parted at the thresholds of the card before they are added up. Vendor-run
+searches and tokens of images have no column on a line; what they cost stays in the actual cost alone.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def read(which: Which, *, grain: Grain, thresholds: Sequence[int] = ()) -> list[
     """One query over the ledger, by time. A line's adjusting entries count into its cost."""
     where, values = condition(which)
     tokens = ", ".join(f"coalesce(sum(l.{name}) FILTER (WHERE {PRICED}), 0)::bigint" for name in TOKENS)
-    above = " + ".join(f"(l.input_tokens > %(t{n})s)::int" for n in range(len(thresholds))) or "0"
+    size = "l.input_tokens::numeric / greatest(l.request_count, 1)"
+    above = " + ".join(f"({size} > %(t{n})s)::int" for n in range(len(thresholds))) or "0"
     values |= {f"t{n}": bound for n, bound in enumerate(thresholds)}
     statement = (
         f"SELECT date_trunc('{grain}', l.started_at, 'UTC'), l.project::text, coalesce(l.provider, ''), "

@@ -13,6 +13,7 @@ class CostsConfig(AppConfig):
         from analytics.metrics import declare
         from costs.allocation.dimension import COST_CENTER
         from costs.focus.dataset import FocusDataset
+        from costs.recommendations.measure import REALIZED_SAVINGS
 
-        declare(COST_CENTER)
+        declare(COST_CENTER, REALIZED_SAVINGS)
         register(FocusDataset())

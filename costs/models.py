@@ -426,13 +426,18 @@ from costs.invoices.models import (  # noqa: E402
     InvoiceLine,
     InvoiceState,
 )
-from costs.recommendations.models import Recommendation, RecommendationState, SavingsSearch  # noqa: E402
+from costs.recommendations.models import (  # noqa: E402
+    RealizedHour,
+    Recommendation,
+    RecommendationState,
+    SavingsSearch,
+)
 from costs.units.models import UnitMetric, UnitValue  # noqa: E402
 
 __all__ = [
     "AllocationRule", "Budget", "BudgetCounter", "BudgetForecast", "BudgetLease", "Commitment", "CostCenter",
     "DirectCenter", "DriftPolicy", "ExchangeRate", "Invoice", "InvoiceCell", "InvoiceChunk", "InvoiceLine",
-    "InvoiceState", "PriceOverride", "PriceRate", "PriceReview", "PriceSetting", "PriceSnapshot", "Recommendation",
-    "RecommendationState", "RepricingRun", "SavingsSearch", "Statement", "StatementCorrection", "StatementItem",
-    "StatementStatus", "UnitMetric", "UnitValue", "UnpricedPolicy",
+    "InvoiceState", "PriceOverride", "PriceRate", "PriceReview", "PriceSetting", "PriceSnapshot", "RealizedHour",
+    "Recommendation", "RecommendationState", "RepricingRun", "SavingsSearch", "Statement", "StatementCorrection",
+    "StatementItem", "StatementStatus", "UnitMetric", "UnitValue", "UnpricedPolicy",
 ]  # fmt: skip

@@ -140,6 +140,8 @@ def adjustment(
 def _usage(line: Line) -> dict[str, int]:
     """The line's usage by the keys of `costs.pricing.meters`; units without a column come from its charges."""
     usage = {name: int(line[name]) for name in TOKEN_COLUMNS if line[name]}
+    if usage and line["request_count"] > 1:
+        usage["requests"] = line["request_count"]
     for charge in line["charges"]:
         if key := _FROM_CHARGES.get(str(charge["meter"])):
             usage[key] = int(Decimal(str(charge["quantity"])))

@@ -13,8 +13,9 @@ sys.path.insert(0, str(ROOT))
 
 from analytics.metrics import DIMENSIONS, MEASURES, declare  # noqa: E402
 from costs.allocation.dimension import COST_CENTER  # noqa: E402
+from costs.recommendations.measure import REALIZED_SAVINGS  # noqa: E402
 
-declare(COST_CENTER)  # what an app declares in its `AppConfig.ready()`
+declare(COST_CENTER, REALIZED_SAVINGS)  # what an app declares in its `AppConfig.ready()`
 
 PAGE = ROOT / "docs" / "reference" / "measures.md"
 

@@ -102,6 +102,11 @@ class Plan:
         return tuple(m for m in self._all_measures if m.kind == "distinct")
 
     @property
+    def beside(self) -> tuple[Measure, ...]:
+        """Measures whose sums are not in the cubes."""
+        return tuple(m for m in self._all_measures if m.beside)
+
+    @property
     def ranking(self) -> tuple[Measure, ...]:
         """What groups are ordered and kept by."""
         by = [] if self.order.measure is None else [self.order.measure]
@@ -127,9 +132,10 @@ def make_plan(query: Query, scope: Scope, now: datetime) -> Plan:
     needed -= {subject}
     ordered = [] if order.measure is None else [order.measure]
     read = [*measures, *ordered, *(_measure(item.measure) for item in query.having)]
+    _check_beside(read, needed | ({subject} if subject else set()))
     needed |= {m.column for m in read if m.column}
     histograms = any(m.kind == "quantile" for m in read)
-    live = _is_live(query, needed | ({subject} if subject else set()), now)
+    live = not any(m.beside for m in read) and _is_live(query, needed | ({subject} if subject else set()), now)
     cube = cubes.LIVE if live else _cube(needed, histograms, subject, Grain.DAY)
     window, previous = _windows(query, windows.MINUTE if live else windows.QUARTER_HOUR)
     zone = windows.zone(query.timezone)
@@ -259,6 +265,16 @@ def _check_subject(subject: str, needed: set[str], histograms: bool) -> None:
         what = f"by {', '.join(sorted(also))} together" if also else "for percentiles"
         kept = "organization, team, project, api_key, user, provider and model"
         raise QueryError("not_covered", f"{subject} is not kept {what}; it is with {kept}, for sums and ratios.")
+
+
+def _check_beside(read: Iterable[Measure], needed: set[str]) -> None:
+    """Raises `not_covered` for what is not kept with a measure that is not in the cubes."""
+    for measure in read:
+        if measure.beside and (also := needed - set(measure.beside.dimensions)):
+            kept = ", ".join(measure.beside.dimensions)
+            raise QueryError(
+                "not_covered", f"{measure.name} is not kept by {', '.join(sorted(also))}; it is by {kept}."
+            )
 
 
 def _is_live(query: Query, needed: set[str], now: datetime) -> bool:

@@ -6,6 +6,7 @@ histograms, or `packed` the rows' own ones while they are few; `counted` distinc
 whole window and g = -1 every group.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from analytics import histogram
@@ -81,7 +82,23 @@ def _source(plan: Plan) -> tuple[str, dict[str, Any]]:
             branches.append(
                 f"SELECT {period} AS period, {at} AS t, {_columns(plan)} FROM {_rows(plan, grain, where)} WHERE {asked}"
             )
+    for measure in plan.beside:
+        branches += _beside(plan, measure, f"{visible} AND {asked}", parameters)
     return " UNION ALL ".join(branches), parameters
+
+
+def _beside(plan: Plan, measure: Measure, where: str, parameters: dict[str, Any]) -> Iterator[str]:
+    """Rows of a table that is no cube, one branch per window: its sum, and nothing of the others. After the branches of
+    the cube, whose types theirs take."""
+    assert measure.beside is not None
+    for period, window in enumerate([plan.window, *([plan.previous] if plan.previous else [])]):
+        first, last = f"beside_{period}a", f"beside_{period}b"
+        parameters |= {first: window[0], last: window[1]}
+        at = "width_bucket(bucket, %(edges)s::timestamptz[]) - 1" if period == 0 else "0"
+        yield (
+            f"SELECT {period}, {at}, {_columns(plan, measure)} FROM {measure.beside.table} rows "
+            f"WHERE bucket >= %({first})s AND bucket < %({last})s AND {where}"
+        )
 
 
 def _rows(plan: Plan, grain: Grain, where: str) -> str:
@@ -103,18 +120,24 @@ def _rows(plan: Plan, grain: Grain, where: str) -> str:
     )
 
 
-def _columns(plan: Plan) -> str:
+def _columns(plan: Plan, beside: Measure | None = None) -> str:
+    """Of rows of the cube, or of those of the measure that is kept `beside` it."""
     columns = [f"coalesce({column_of(name)}::text, E'\\x01') AS d{i}" for i, name in enumerate(plan.dimensions)]
-    columns += [_converted(plan, name) for name in plan.sums]
-    columns += [f"{quote(str(m.column))} AS x{i}, requests AS xr{i}" for i, m in enumerate(plan.distincts)]
+    columns += [f"0 AS {quote(name)}" if beside else _converted(plan, name) for name in plan.sums]
+    columns += [_converted(plan, m.name) if m is beside else f"0::numeric AS {quote(m.name)}" for m in plan.beside]
+    for i, measure in enumerate(plan.distincts):
+        columns.append(
+            f"NULL AS x{i}, 0 AS xr{i}" if beside else f"{quote(str(measure.column))} AS x{i}, requests AS xr{i}"
+        )
     for name in _histograms(plan):
-        columns += [f"{name}_b", f"{name}_n"]
+        columns += [f"NULL AS {name}_{part}" if beside else f"{name}_{part}" for part in "bn"]
     return ", ".join(columns) or "1"
 
 
 def _converted(plan: Plan, name: str) -> str:
     """A sum as it is stored; money by the rate of its bucket where another currency is asked for."""
-    if plan.query.conversion is None or name not in cubes.MONEY_SUMS:
+    money = cubes.MONEY_SUMS | {measure.name for measure in plan.beside if measure.is_money}
+    if plan.query.conversion is None or name not in money:
         return quote(name)
     place = "width_bucket(bucket, %(rate_starts)s::timestamptz[])"
     return f"{quote(name)} * (%(rate_factors)s::numeric[])[{place}] AS {quote(name)}"
@@ -233,7 +256,8 @@ def _cell(plan: Plan) -> str:
 
 
 def _cells(plan: Plan) -> str:
-    sums = "".join(f", sum({quote(name)}) AS {quote(name)}" for name in plan.sums)
+    names = [*plan.sums, *(measure.name for measure in plan.beside)]
+    sums = "".join(f", sum({quote(name)}) AS {quote(name)}" for name in names)
     return f"SELECT {_cell(plan)}{sums} FROM {_grouped(plan)} s {_sets(plan)}"
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import F
 
 from analytics.models import LedgerHorizon, RollupState
 from analytics.rollups.cubes import Grain
@@ -38,6 +39,11 @@ def bump(organization: UUID, *, opened: bool) -> None:
             "open_refreshed_at = coalesce(excluded.open_refreshed_at, s.open_refreshed_at)",
             [organization, opened],
         )
+
+
+def touch(organization: UUID) -> None:
+    """New data version for what an app keeps beside the cubes. Without cubes there is no answer that could be old."""
+    RollupState.objects.filter(organization=organization).update(version=F("version") + 1)
 
 
 def bump_live(organization: UUID) -> None:

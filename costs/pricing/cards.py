@@ -98,6 +98,7 @@ UNPRICED = Priced(lines=(), total=None, flags=(m.FLAG_UNPRICED,), list_total=Non
 def price_with(card: RateCard, usage: m.Usage) -> Priced:
     """Price ``usage`` (see ``meters``) by ``card``. Raises ValueError for a count that is not a finite number.
 
+    Of several `requests` at once the mean length of their inputs decides in which tier they are.
     The one function of this package on the data plane's hot path: a usual chat usage takes a few microseconds.
     """
     flags = list(card.flags)
@@ -118,14 +119,15 @@ def price_with(card: RateCard, usage: m.Usage) -> Priced:
     audio_output = get("audio_output_tokens") or 0
     if input_parts > whole_input or reasoning + audio_output > whole_output:
         _flag_once(flags, m.FLAG_INCONSISTENT)
-    rates = card.rates_for(max(whole_input, input_parts))
+    requests = get("requests", 1)
+    size = max(whole_input, input_parts)
+    rates = card.rates_for(size if not requests or requests <= 1 else size / Decimal(requests))
     if m.REASONING not in rates:
         reasoning = 0  # billed within output, at output's rate
     has_image_tokens = image_output > 0
     if image_input or image_output:
         image_input = min(image_input, max(0, whole_input - input_parts)) if m.IMAGE_INPUT in rates else 0
         image_output = min(image_output, whole_output) if m.IMAGE_OUTPUT in rates else 0
-    requests = get("requests", 1)
     quantities = (
         (m.INPUT, whole_input - input_parts - image_input),
         (m.CACHE_READ, cache_read),

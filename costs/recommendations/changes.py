@@ -17,6 +17,7 @@ from django.db.models import Q
 
 from costs.addedup import Which, condition
 from costs.models import Recommendation
+from costs.recommendations.querysets import RecommendationQuerySet
 from costs.savings.proposals import Category, Slice
 from gateway.dataplane.endpoints import ENDPOINTS
 from gateway.ledger.schema import TABLE
@@ -94,6 +95,7 @@ def _whole(row: Recommendation, name: str, default: int) -> int:
 # ---- applying --------------------------------------------------------------------------------------------------------
 def make(row: Recommendation, actor: Actor, share: int) -> Json:
     """Do it within the caller's transaction; what `undo` needs. Raises `Invalid`, `Conflict`."""
+    _alone(row.organization)
     how = plan_of(row).how
     if share < 100 and how != ROUTE:
         raise Invalid(
@@ -104,6 +106,17 @@ def make(row: Recommendation, actor: Actor, share: int) -> Json:
     if how == CACHE:
         return _make_cache(row, actor)
     return _make_caps(row, actor) if how == CAP else {"how": HAND}
+
+
+def _alone(organization: Organization) -> None:
+    """One change of an organization at a time: two may be about the same route or cache policy, there yet or not."""
+    Organization.objects.select_for_update(of=("self",), no_key=True).get(pk=organization.pk)
+
+
+def _others(row: Recommendation, **applied: Any) -> RecommendationQuerySet:
+    """What else is applied and had to do with it."""
+    found = Recommendation.objects.done().filter(organization=row.organization, **applied)
+    return found.exclude(pk=row.pk).order_by("applied_at", "pk")
 
 
 def _make_rules(row: Recommendation, actor: Actor, share: int) -> Json:
@@ -184,14 +197,20 @@ def _put_rule(row: Recommendation, actor: Actor, alias: str, target: Model, shar
         targets = [*targets, catalog.Target(target, min(lowest + 1, 32_000))]
         if rules[0].get("when") and all(rule.get("when") for rule in rules):
             rules.append({"name": OTHERS, "use": [_selector(one.model) for one in present], "only": True})
+    added = str(target.pk) if adds or (route and _was_added(row, route, target)) else ""
     fields: Json = {"config": {**(route.config if route else {}), "rules": rules}}
     if route is None or route.organization_id is None:
         copied = _copied(route) if route else {"alias": alias}
         fields = {**copied, **fields, "description": f"{name_of(row)} {MADE}"}
         made = catalog.create_route(organization=row.organization, actor=actor, targets=targets, **fields)
-        return {"id": str(made.pk), "alias": alias, "created": True, "added": str(target.pk) if adds else ""}
+        return {"id": str(made.pk), "alias": alias, "created": True, "added": added}
     catalog.update_route(route=route, actor=actor, targets=targets, **fields)
-    return {"id": str(route.pk), "alias": alias, "created": False, "added": str(target.pk) if adds else ""}
+    return {"id": str(route.pk), "alias": alias, "created": False, "added": added}
+
+
+def _was_added(row: Recommendation, route: Route, target: Model) -> bool:
+    """Whether the route has the target by another applied recommendation; whichever goes last takes it along."""
+    return _others(row, applied__routes__contains=[{"id": str(route.pk), "added": str(target.pk)}]).exists()
 
 
 def _rule(row: Recommendation, present: Sequence[catalog.Target], target: Model, share: int) -> Json:
@@ -248,7 +267,8 @@ def _make_cache(row: Recommendation, actor: Actor) -> Json:
         CachePolicy.objects.select_for_update(of=("self",)).filter(organization=organization, project=project).first()
     )
     if policy is not None:
-        before = {"is_enabled": policy.is_enabled, "ttl_s": policy.ttl_s}
+        shared = _others(row, applied__policy=str(policy.pk)).first()
+        before = shared.applied["before"] if shared else {"is_enabled": policy.is_enabled, "ttl_s": policy.ttl_s}
         cache.update_cache_policy(policy=policy, actor=actor, is_enabled=True, ttl_s=wanted["ttl_s"])
         return {"how": CACHE, "policy": str(policy.pk), "before": before, "after": wanted}
     general = CachePolicy.objects.filter(organization=organization, project=None).first()
@@ -275,12 +295,14 @@ def _make_caps(row: Recommendation, actor: Actor) -> Json:
 
 # ---- taking it back --------------------------------------------------------------------------------------------------
 def undo(row: Recommendation, actor: Actor) -> None:
-    """Take back what `make` did and leave alone what people have changed since. Within the caller's transaction."""
+    """Take back what `make` did and leave alone what people have changed since, and what others of the applied ones
+    need. Within the caller's transaction."""
+    _alone(row.organization)
     done = row.applied or {}
     if done.get("how") == ROUTE:
         for one in done["routes"]:
             _drop_rule(row.organization, actor, done["rule"], one)
-    elif done.get("how") == CACHE:
+    elif done.get("how") == CACHE and not _others(row, applied__policy=done["policy"]).exists():
         _undo_cache(row.organization, actor, done)
     elif done.get("how") == CAP:
         for one in done["routes"]:

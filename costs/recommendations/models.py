@@ -108,6 +108,34 @@ class Recommendation(Record):
         return self.state in DONE
 
 
+class RealizedHour(models.Model):
+    """What an applied recommendation has saved in an hour, or in a day where no shorter time is measured, as the last
+    measurement says; the metrics layer reads it by the names of its own dimensions. Whose calls: as its slice says."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_column="organization", related_name="+")
+    recommendation = models.ForeignKey(Recommendation, on_delete=models.CASCADE, related_name="hours")
+    bucket = models.DateTimeField()
+    team = models.UUIDField(null=True)
+    project = models.UUIDField(null=True)
+    provider = models.TextField(null=True)  # noqa: DJ001  NULL is "not set", as in a cube
+    model = models.TextField(null=True)  # noqa: DJ001
+    realized_savings = models.DecimalField(max_digits=20, decimal_places=10)
+
+    class Meta:
+        constraints: ClassVar = [
+            # a measurement: one figure for one hour
+            models.UniqueConstraint(fields=["recommendation", "bucket"], name="realized_hour_unique"),
+        ]
+        indexes: ClassVar = [
+            # a question: an organization's of a window
+            models.Index(fields=["organization", "bucket"], name="realized_hour_window")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recommendation} at {self.bucket}"
+
+
 class SavingsSearch(models.Model):
     """The last search of an organization: its window, what was replayed, and what all savings come to together."""
 

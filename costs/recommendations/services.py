@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from costs.models import Recommendation
 from costs.models import RecommendationState as State
-from costs.recommendations import changes
+from costs.recommendations import changes, realized
 from gateway.models import User
 from gateway.services import audit
 from gateway.services.audit import Actor
@@ -51,6 +51,7 @@ def revert_recommendation(*, recommendation: Recommendation, actor: Actor) -> Re
     changes.undo(row, actor)
     how = (row.applied or {}).get("how")
     row.applied, row.applied_at, row.realized = None, None, None
+    realized.keep_hours(row, None)
     return _turn(row, actor, "revert", State.OPEN, "", how=how)
 
 

@@ -117,9 +117,10 @@ def _meet(row: Recommendation, proposal: Proposal, values: Mapping[str, Any], no
             f"Open again: it was dismissed at {before} {row.currency} a month and is {after} now. "
             f"The reason was: {row.reason or 'none given'}"
         )
-        row.state = State.OPEN
+        row.state, row.state_at, row.state_by = State.OPEN, now, None
     elif row.state == State.EXPIRED or _slept(row, now):
-        row.state, row.reason, row.snoozed_until = State.OPEN, "", None
+        row.state, row.state_at, row.state_by = State.OPEN, now, None
+        row.reason, row.snoozed_until = "", None
     if row.monthly_saving != proposal.monthly_saving:
         row.summary = ""  # its figures are of the search before
     for name, value in values.items():
@@ -132,7 +133,7 @@ def _expire(rows: Iterable[Recommendation], now: datetime) -> int:
     """Nobody finds them any more. What is snoozed sleeps on until its day."""
     gone = [row.pk for row in rows if row.state == State.OPEN or _slept(row, now)]
     return Recommendation.objects.filter(pk__in=gone).update(
-        state=State.EXPIRED, state_at=now, snoozed_until=None, updated_at=now
+        state=State.EXPIRED, state_at=now, state_by=None, snoozed_until=None, updated_at=now
     )
 
 

@@ -85,8 +85,9 @@ class Lines:
         """At the record's own time. Without a model nothing can be priced: cost stays unknown, never 0."""
         if record.model is None:
             return {"price_status": PriceStatus.UNPRICED.value, "cost": None, "list_cost": None}
+        requests = max(1, int(line.get("request_count", 1)))
         return self._pricer.price(
-            record.counts,
+            record.counts if requests == 1 else {**record.counts, "requests": requests},
             price_list=self._price_lists.get(line["provider"], line["provider"]),
             served_by=line["provider"] or "",
             model=record.model,

@@ -223,6 +223,16 @@ def test_a_batch_is_priced_as_one(acme: factories.Acme) -> None:
     assert applied(acme).applied["after"] == "0.0017500000"  # type: ignore[index]  # 1000 x 1.25 + 100 x 5
 
 
+def test_calls_of_a_batch_are_in_the_tier_of_each(acme: factories.Acme) -> None:
+    """gpt-5.4 costs 1.25 and 7.50 in a batch, twice as much of the former above 272,000 tokens."""
+    long = {"input_tokens": 300_000, "output_tokens": 1000, "service_tier_served": "batch", "model_served": "gpt-5.4"}
+    factories.book_lines(unpriced(acme, **long), unpriced(acme, **long, request_count=100))
+
+    after = [Decimal(entry["after"]) for entry in applied(acme).applied["groups"]]  # type: ignore[index]
+
+    assert after == [Decimal("0.75") + Decimal("0.01125") + Decimal("0.375") + Decimal("0.0075")]
+
+
 def test_another_organization_is_not_touched(acme: factories.Acme) -> None:
     run = repricing.request_repricing(organization=acme.globex, actor=None, start=START, end=END)
     factories.book_lines(call(acme))

@@ -163,21 +163,22 @@ def test_the_database_refuses_overlaps_changes_and_removals(acme):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_people_at_once_leave_one_price():
+@pytest.mark.parametrize("models", [("gpt-4o", "gpt-4o"), ("gpt-4o", "GPT-4o")])
+def test_two_people_at_once_leave_one_price(models):
     acme = Organization.objects.create(slug="acme", name="Acme")
     ready, outcomes = threading.Barrier(2), []
 
-    def attempt() -> None:
+    def attempt(model: str) -> None:
         try:
             ready.wait(10)
-            state(acme)
+            state(acme, model=model)
             outcomes.append("stated")
         except Conflict as error:
             outcomes.append(error.code)
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=attempt) for _ in range(2)]
+    threads = [threading.Thread(target=attempt, args=[model]) for model in models]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -2,11 +2,11 @@
 
 Evidence: calls of one project and endpoint with the same hash of the canonical request (`request_hmac`), replayed
 against a response cache as the gateway's own is: the first call of a question is made, what comes while it runs waits
-for it, and its answer is served until `TTL_S` after it was complete; then the question is asked anew. Only answers that
-are whole count (status ok, not cut off at a length), and of streams only other streams are served.
+for it, and its answer is served until `TTL_S` after it was complete; then the question is asked anew. Only calls that
+succeeded count, those that end at the caller's own limit of tokens too, and of streams only other streams are served.
 
-Never: projects that have a response cache already, calls that were answered by it, questions without a hash, answers
-that were cut off. Savings are what those lines cost, so there is nothing to guess.
+Never: projects that have a response cache already, calls that were answered by it, questions without a hash, calls that
+failed. Savings are what those lines cost, so there is nothing to guess.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,6 @@ from costs.savings.units import Flags, Ints, money, total
 from costs.savings.words import figure
 
 TTL_S = 3_600
-WHOLE = frozenset({"", "stop", "end_turn", "tool_calls", "tool_use", "stop_sequence", "completed", "STOP", "COMPLETE"})
 
 
 def detect(view: View) -> Iterator[Candidate]:
@@ -76,11 +75,10 @@ def repeats(lines: Lines, able: Flags, ttl_ms: int) -> Flags:
 def _served(lines: Lines, order: Ints, place: Ints, ttl_ms: int) -> list[bool]:
     served: list[bool] = []
     known, until = (0, -1), 0
-    finishes = [one.finish in WHOLE for one in lines.profiles]
-    columns = (lines.asked, place, lines.at, lines.duration, lines.profile)
-    for asked, where, at, duration, profile in zip(*(column[order].tolist() for column in columns), strict=True):
+    columns = (lines.asked, place, lines.at, lines.duration)
+    for asked, where, at, duration in zip(*(column[order].tolist() for column in columns), strict=True):
         is_hit = (asked, where) == known and at < until
         served.append(is_hit)
         if not is_hit:
-            known, until = (asked, where), at + duration + ttl_ms if finishes[profile] else 0
+            known, until = (asked, where), at + duration + ttl_ms
     return served

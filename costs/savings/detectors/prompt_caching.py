@@ -8,8 +8,11 @@ that saves most over the slice, or one at the end of every prompt (growing conve
 others cache by themselves, in steps of 128 tokens, so there a proposal is about calls whose common prefix did not meet
 the cache (`prompt_cache_key` keeps them together).
 
-A block is 2,048 bytes of the prompt, not 512 tokens for sure: the true count lies between input × blocks ÷ (all + 1)
-and input × blocks ÷ all blocks of the prompt, which is the spread of the interval.
+A block is 2,048 bytes of the prompt, not 512 tokens for sure, and what prompts share ends somewhere within the block
+after the last one they share. A prompt of n whole blocks has between n and n + 1 of them, so b shared ones are taken
+for input × (b + ½) ÷ (n + ½) tokens: right to half a block. The ends, input × b ÷ (n + 1) and input × (b + 1) ÷ n, are
+the spread of the interval. Prompts beyond the hashed `MOST_BLOCKS` are taken at 512 tokens a block, half and twice as
+many at the ends.
 
 Never: slices that already read half of what they could (`CAPTURED`; what is left are the vendor's own misses), models
 without a cheaper cached rate, prefixes below the minimum.
@@ -32,6 +35,8 @@ from costs.savings.words import figure
 
 CAPTURED = 0.5
 MOST_BLOCKS = 64
+UNSURE = {-1: BLOCK_TOKENS // 2, 0: BLOCK_TOKENS, 1: 2 * BLOCK_TOKENS}
+"""Tokens of a block of a prompt that was not hashed to its end: the least, the likely, the most."""
 STEP_TOKENS = 128
 LEAST_TOKENS = 1_024
 LEAST: dict[str, int] = {
@@ -139,9 +144,10 @@ def _writes(lines: Lines, rows: Ints, policy: Policy) -> Ints:
 def _tokens(lines: Lines, rows: Ints, blocks: Ints, policy: Policy, end: int = 0) -> Ints:
     """How many tokens the first `blocks` of each prompt have; `end` -1, 1: the least and the most they can be."""
     whole, count = lines.tokens[INPUT, rows], np.maximum(lines.blocks[rows], 1)
-    low, high = whole * blocks // (count + 1), np.where(count < MOST_BLOCKS, whole * blocks // count, whole)
-    tokens = np.clip(BLOCK_TOKENS * blocks, low, high) if end == 0 else low if end < 0 else high
-    tokens = tokens // policy.step * policy.step
+    shared, parts = 2 * blocks + 1 + end, 2 * count + 1 - end  # half blocks
+    hashed = UNSURE[end] * shared // 2
+    tokens = np.where(count < MOST_BLOCKS, whole * shared // parts, hashed)
+    tokens = np.where(blocks > 0, np.minimum(tokens, whole), 0) // policy.step * policy.step
     return np.where(tokens >= policy.least, tokens, 0)
 
 

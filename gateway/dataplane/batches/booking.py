@@ -87,7 +87,7 @@ async def _book(
     if used is None or not (done or any(used.tokens.values())):
         return  # nothing was made, so nothing is billed
     assert one.line_id is not None
-    line = line_of(one, provider, used, done) | _price(runtime, one, provider, used)
+    line = line_of(one, provider, used, done) | _price(runtime, one, provider, used, done)
     try:
         runtime.spool.line(one.line_id, orjson.dumps(line))
     except SpoolFullError as error:
@@ -155,12 +155,13 @@ def line_of(one: Stored, provider: ProviderView, used: Usage, done: int) -> dict
     }
 
 
-def _price(runtime: "Runtime", one: Stored, provider: ProviderView, used: Usage) -> dict[str, Any]:
+def _price(runtime: "Runtime", one: Stored, provider: ProviderView, used: Usage, done: int) -> dict[str, Any]:
+    """Of so many requests: none of them is as long as all together, which decides what tokens cost."""
     from uuid import UUID
 
     return dict(
         runtime.pricer.price(
-            used.tokens, price_list=provider.price_list, model=one.upstream_name,
+            {**used.tokens, "requests": max(1, done)}, price_list=provider.price_list, model=one.upstream_name,
             at=started_at(UUID(one.line_id)), organization=one.organization,
             context=provider.price_context(BATCH_PRICES), served_by=provider.slug,
         )

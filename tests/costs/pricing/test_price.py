@@ -64,6 +64,13 @@ def test_a_context_tier_reprices_the_whole_request(input_tokens, expected):
     assert total(usage, "google", "gemini-2.5-pro") == Decimal(expected)
 
 
+@pytest.mark.parametrize(("input_tokens", "expected"), [(600_000, "0.76"), (600_001, "1.5150025")])
+def test_several_requests_are_in_the_tier_of_their_mean(input_tokens, expected):
+    usage = {"input_tokens": input_tokens, "output_tokens": 1_000, "requests": 3}
+
+    assert total(usage, "google", "gemini-2.5-pro") == Decimal(expected)
+
+
 def test_the_tier_is_part_of_the_rate_id():
     lines = price({"input_tokens": 200_001}, provider="google", model="gemini-2.5-pro", at=AT).lines
 

@@ -243,3 +243,37 @@ def test_two_savings_on_one_route_come_and_go_in_any_order(company: Acme, kept: 
     reverted(company, second)
     assert not Route.objects.filter(alias="gpt-4o").exists()
     assert Decimal(first.monthly_saving) == 90
+
+
+@pytest.mark.parametrize("goes_first", [0, 1])
+def test_a_target_of_two_savings_goes_with_the_last_of_them(company: Acme, kept: Kept, goes_first: int) -> None:
+    """Both add gpt-4o-mini to a route that people made, which is afterwards what it was."""
+    at = START + timedelta(days=1)
+    fast = {"route": "fast", "model_requested": "fast"}
+    book_lines(line(company, at=at, **fast), line(company, at=at, project=company.banner, **fast))
+    banner = Slice(project=str(company.banner.pk), provider="upstream", model="gpt-4o")
+    rows = [applied(company, kept(one)) for one in (proposal(company), proposal(company, key="banner", slice=banner))]
+
+    reverted(company, rows.pop(goes_first))
+    assert [one.model.name for one in company.route.targets.all()] == ["gpt-4o", "gpt-4o-mini"]
+    reverted(company, rows.pop())
+
+    company.route.refresh_from_db()
+    assert (company.route.config, [one.model.name for one in company.route.targets.all()]) == ({}, ["gpt-4o"])
+
+
+@pytest.mark.parametrize("goes_first", [0, 1])
+@pytest.mark.parametrize("before", [None, {"is_enabled": False, "ttl_s": 60}])
+def test_a_cache_of_two_savings_is_off_with_the_last_of_them(
+    company: Acme, kept: Kept, before: dict[str, Any] | None, goes_first: int
+) -> None:
+    if before:
+        CachePolicy.objects.create(organization=company.organization, project=company.banner, **before)
+    rows = [applied(company, kept(one)) for one in (repeated(company), repeated(company, key="of another model"))]
+
+    reverted(company, rows.pop(goes_first))
+    assert CachePolicy.objects.get(project=company.banner).ttl_s == 600
+    reverted(company, rows.pop())
+
+    left = CachePolicy.objects.filter(project=company.banner).values("is_enabled", "ttl_s").first()
+    assert left == before

@@ -14,7 +14,7 @@ from costs.models import Recommendation
 from costs.models import RecommendationState as State
 from costs.recommendations import realized, services
 from costs.recommendations.changes import name_of
-from costs.savings.proposals import Category, Change
+from costs.savings.proposals import Category, Change, Slice
 from tests.costs.recommendations.conftest import Kept
 from tests.costs.recommendations.findings import END, START, by_hand, proposal, repeated
 from tests.factories import Acme, book_lines, line
@@ -122,6 +122,67 @@ def test_answers_from_the_cache_save_what_they_had_cost(company: Acme, kept: Kep
     assert (found.method, found.lines, found.amount) == ("cache", 2, Decimal("0.007"))
 
 
+def test_answers_from_the_cache_save_what_is_really_billed_of_their_model(company: Acme, kept: Kept) -> None:
+    """A fifth off the list of gpt-4o; of a model that no list has, what its calls cost; of the last one nothing."""
+    row = applied(company, kept(repeated(company)))
+    at = AT + timedelta(hours=1)
+    hit = {"at": at, "project": company.banner, "kind": "cache_hit", "price_status": "free", "cost": Decimal(0),
+           "charges": []}  # fmt: skip
+    own = {"project": company.banner, "model_served": "own", "list_cost": None}
+    book_lines(
+        line(company, at=AT - timedelta(minutes=5), project=company.banner, cost=Decimal("0.0028")),
+        line(company, at=at, **own, cost=Decimal("0.005")), line(company, **hit), line(company, **hit | own),
+        line(company, **hit, model_served="gpt-4.1"), line(company, **hit | own | {"model_served": "unknown"}),
+    )  # fmt: skip
+
+    found = realized.measure(row, now=NOW)
+
+    assert found is not None
+    assert (found.lines, found.unpriced) == (3, 1)
+    assert found.amount == Decimal("0.0028") + Decimal("0.005") + Decimal("0.0035")
+
+
+def test_answers_of_calls_that_another_saving_has_moved_count_too(company: Acme, kept: Kept) -> None:
+    """gpt-4o moves to gpt-4o-mini and answers are kept: those of mini are the cache's, where gpt-4o was asked for."""
+    cached = repeated(company, slice=Slice(str(company.assistant.pk), provider="upstream", model="gpt-4o"))
+    row, _ = applied(company, kept(cached)), applied(company, kept(proposal(company)))
+    hit = {"at": AT + timedelta(hours=1), "kind": "cache_hit", "price_status": "free", "charges": []}
+    book_lines(
+        line(company, **(MINI | hit | {"cost": Decimal(0)}), route="gpt-4o"),
+        line(company, **(MINI | hit | {"cost": Decimal(0)})),  # asked for mini itself
+        line(company, **(MINI | hit | {"cost": Decimal(0)}), route="gpt-4o", project=company.banner),
+        line(company, **hit, cost=Decimal(0)),
+    )
+
+    found = realized.measure(row, now=NOW)
+
+    assert found is not None
+    assert (found.lines, found.amount) == (2, Decimal("0.0035") + Decimal("0.00021"))
+    assert [(day.lines, day.counterfactual) for day in found.days] == [(2, found.amount)]
+
+
+def test_a_batch_is_measured_against_its_calls_at_the_standard_price(company: Acme, kept: Kept) -> None:
+    """200 calls of 2,000 in and 100 out. gpt-5.4 is 2.50 and 15, 1.25 and 7.50 in batches; 400,000 tokens of input
+    together are not above the bound of 272,000 that each of them is far below."""
+    company.model.name = company.model.upstream_name = "gpt-5.4"
+    company.model.save()
+    slice = Slice(str(company.assistant.pk), provider="upstream", model="gpt-5.4", endpoint="/v1/chat/completions")
+    change = Change(Category.BATCH, "upstream", "gpt-5.4", {"service_tier": "batch"})
+    row = applied(company, kept(by_hand(company, key="batch", category=Category.BATCH, change=change, slice=slice)))
+    book_lines(
+        line(
+            company, at=AT + timedelta(hours=1), endpoint="/v1/batches", service_tier_served="batch", request_count=200,
+            model_requested="gpt-5.4", model_served="gpt-5.4", input_tokens=400_000, output_tokens=20_000,
+            cost=Decimal("0.65"),
+        )
+    )  # fmt: skip
+
+    found = realized.measure(row, now=NOW)
+
+    assert found is not None
+    assert (found.method, found.lines, found.amount) == ("standard", 1, Decimal("1.3") - Decimal("0.65"))
+
+
 def test_prompt_caching_is_measured_against_the_same_tokens_uncached(company: Acme, kept: Kept) -> None:
     """800 of 1,000 tokens cached: 200 · 2.5 + 800 · 1.25 + 100 · 10 = 2,500 instead of 3,500 millionths."""
     row = applied(company, kept(by_hand(company)))
@@ -148,6 +209,36 @@ def test_others_are_measured_by_the_cost_per_request_before(company: Acme, kept:
     assert found is not None
     assert (found.method, found.lines, found.amount) == ("rate", 3, Decimal("0.0105000000"))
     assert (found.lower, found.upper) == (Decimal("0.0105000000"), Decimal("0.0105000000"))
+
+
+def test_a_request_without_a_price_has_no_cost_of_its_own(company: Acme, kept: Kept) -> None:
+    """Before: 0.0035 and 0.0105; since: one of 0.0035, one without a price, one that got its price afterwards."""
+    retry = by_hand(company, key="retry", category=Category.RETRY_WASTE, change=Change(Category.RETRY_WASTE))
+    row = applied(company, kept(retry))
+    unpriced = {"cost": None, "list_cost": None, "price_status": "unpriced", "charges": []}
+    late = line(company, at=AT, **unpriced)
+    correction = {"kind": "adjustment", "is_final": False, "request_id": late["request_id"], "corrects": late["id"]}
+    book_lines(
+        line(company, at=START), line(company, at=START, cost=Decimal("0.0105")), line(company, at=START, **unpriced),
+        line(company, at=AT), line(company, at=AT, **unpriced), late, line(company, at=AT, **correction),
+    )  # fmt: skip
+
+    found = realized.measure(row, now=NOW)
+
+    assert found is not None
+    assert (found.lines, found.unpriced, found.amount) == (2, 1, 2 * Decimal("0.007") - 2 * Decimal("0.0035"))
+    assert [code for code, _ in found.notes] == ["by_rate", "unpriced"]
+
+
+def test_what_saves_nothing_is_kept_as_such(company: Acme, kept: Kept) -> None:
+    row = applied(company, kept(proposal(company)))
+    book_lines(*(moved(company, row, AT + timedelta(hours=n), cost=Decimal("0.0035")) for n in (1, 2)))
+
+    assert realized.measure_all(company.organization, now=NOW) == 1
+
+    row.refresh_from_db()
+    assert row.realized is not None
+    assert [row.realized[name] for name in ("amount", "lower", "upper")] == ["0.0000000000"] * 3
 
 
 def test_a_call_without_a_price_is_left_out_and_said(company: Acme, kept: Kept) -> None:

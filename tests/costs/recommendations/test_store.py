@@ -72,6 +72,24 @@ def test_what_is_not_found_any_more_expires_and_opens_again_when_it_is(company: 
     assert rows(company)["cheaper_model"].state == State.OPEN
 
 
+def test_what_is_open_again_is_so_since_the_search_and_by_nobody(company: Acme) -> None:
+    store(company.organization, findings(proposal(company)), now=NOW)
+    adam, later = company.people["adam"], NOW + timedelta(days=1)
+    services.dismiss_recommendation(recommendation=Recommendation.objects.get(), actor=adam, reason="No.")
+
+    store(company.organization, findings(proposal(company, monthly_saving=Decimal(180))), now=later)
+    doubled = Recommendation.objects.get()
+    store(company.organization, findings(), now=later + timedelta(days=1))
+    gone = Recommendation.objects.get()
+    store(company.organization, findings(proposal(company)), now=later + timedelta(days=2))
+    found = Recommendation.objects.get()
+
+    assert [(row.state, row.state_at, row.state_by) for row in (doubled, gone, found)] == [
+        (State.OPEN, later, None), (State.EXPIRED, later + timedelta(days=1), None),
+        (State.OPEN, later + timedelta(days=2), None),
+    ]  # fmt: skip
+
+
 def test_a_dismissed_one_stays_until_its_saving_has_doubled(company: Acme) -> None:
     store(company.organization, findings(proposal(company)), now=NOW)
     services.dismiss_recommendation(

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from costs.savings.candidates import Candidate, ModelFacts, Scores, View
 from costs.savings.find import search
 from costs.savings.joint import replay_alone
+from costs.savings.lines import CACHE_READ
 from costs.savings.proposals import Category, Findings, Proposal, Risk
 from costs.savings.units import money
 from tests.costs.savings.ledgers import START, Call, found, view
@@ -111,17 +113,16 @@ def test_a_host_that_nobody_configured_takes_no_long_prompts() -> None:
 
 # ---- prompt caching ------------------------------------------------------------------------------------------------
 def prompts(call: Call, *, every: float = 2, count: int = 500) -> list[Call]:
-    """12 blocks alike, then 2 of their own: 7,168 tokens."""
+    """12 blocks and a half alike, then 2 of their own, of 512 tokens each: 6,400 of 7,424 tokens."""
     shared = tuple(range(1, 13))
-    return [call.but(minute=every * n, input=7168, prefix=(*shared, 1000 + 2 * n, 1001 + 2 * n)) for n in range(count)]
+    return [call.but(minute=every * n, input=7424, prefix=(*shared, 1000 + 2 * n, 1001 + 2 * n)) for n in range(count)]
 
 
 def test_a_marked_prefix_is_written_once_and_read_while_it_lives() -> None:
     candidate, saving = one("prompt_caching", view(prompts(HAIKU)))
 
-    # 12 × 512 = 6,144 tokens: read 499 times for 0.1 instead of 1, written once for 1.25:
-    # 499 × 6144 × 0.9e-6 − 6144 × 0.25e-6 = 2.7592704 − 0.001536
-    assert saving == Decimal("2.7577344")
+    # 6,400 tokens: read 499 times for 0.1 instead of 1, written once for 1.25: 499 × 6400 × 0.9e-6 − 6400 × 0.25e-6
+    assert saving == Decimal("2.87424") - Decimal("0.0016")
     assert candidate.change.settings == {"cache_control": "ephemeral", "mark": "after about 6144 tokens"}
     assert candidate.risk == Risk.NONE
 
@@ -134,15 +135,18 @@ def test_a_prefix_that_comes_after_its_life_is_not_read() -> None:
 def test_growing_conversations_are_marked_at_their_end() -> None:
     # turns 1 to 20 of ten conversations, 8 blocks more each turn: nothing is common to two conversations
     calls = [
-        HAIKU.but(minute=100 * talk + turn, input=4096 * turn, prefix=tuple(range(talk * 1000, talk * 1000 + 8 * turn)))
+        HAIKU.but(
+            minute=100 * talk + turn, input=4096 * turn + 256, prefix=tuple(range(talk * 1000, talk * 1000 + 8 * turn))
+        )
         for talk in range(1, 11)
         for turn in range(1, 21)
-    ]
+    ]  # fmt: skip
 
     candidate, saving = one("prompt_caching", view(calls))
 
-    # a talk: turn t reads 4096 (t − 1) and writes 4096: Σ (t − 1) = 190 → 190 × 4096 × 0.9e-6 − 20 × 4096 × 0.25e-6
-    assert saving == 10 * (Decimal("0.700416") - Decimal("0.02048"))
+    # a talk: turn t reads 4096 (t − 1) + 256 and writes 4096, the first one all of its 4,352:
+    # (190 × 4096 + 19 × 256) × 0.9e-6 − (20 × 4096 + 256) × 0.25e-6
+    assert saving == 10 * (Decimal("0.7047936") - Decimal("0.020544"))
     assert candidate.change.settings["mark"] == "at the end of the prompt"
 
 
@@ -151,8 +155,8 @@ def test_a_vendor_that_caches_by_itself_charges_no_writes_and_counts_in_steps() 
 
     _, saving = one("prompt_caching", view(prompts(call)))
 
-    # 499 × 6,144 × (0.75 − 0.075)e-6
-    assert saving == Decimal("2.0694528")
+    # 499 × 6,400 × (0.75 − 0.075)e-6
+    assert saving == Decimal("2.15568")
 
 
 def test_what_is_read_already_is_no_saving() -> None:
@@ -163,11 +167,40 @@ def test_what_is_read_already_is_no_saving() -> None:
 
 
 def test_prefixes_below_the_vendors_minimum_are_not_cached() -> None:
-    # haiku-4-5 keeps nothing below 4,096 tokens: 7 blocks are 3,584
+    # haiku-4-5 keeps nothing below 4,096 tokens: 7 ½ of 8 ½ blocks are 3,614
     calls = [HAIKU.but(minute=n, input=4096, prefix=(*range(1, 8), 1000 + n)) for n in range(1000)]
 
     assert found("prompt_caching", view(calls)) == []
     assert len(found("prompt_caching", view([call.but(model="claude-sonnet-4-5") for call in calls]))) == 1
+
+
+def test_what_prompts_share_ends_within_a_block() -> None:
+    seen = view(prompts(HAIKU))
+    candidate, _ = one("prompt_caching", seen)
+    second = seen.ledger.part(np.asarray([1]))
+
+    read = []
+    for apply in (candidate.low, candidate.apply, candidate.high):
+        assert apply is not None
+        read.append(int(seen.ledger.replay(second, apply).tokens[CACHE_READ, 0]))
+
+    # 12, 12 ½ and 13 blocks of prompts of 15, 14 ½ and 14
+    assert read == [7424 * 12 // 15, 6400, 7424 * 13 // 14]
+
+
+def test_prompts_beyond_what_is_hashed_share_blocks_of_512_tokens() -> None:
+    # 150,000 tokens, of which only the first 64 blocks are known: 10 ½ of them are alike
+    shared = tuple(range(1, 11))
+    calls = [
+        HAIKU.but(minute=n, model="gemini-2.5-pro", provider="google", input=150_000,
+                  prefix=(*shared, *range(1000 * n + 100, 1000 * n + 154)))
+        for n in range(500)
+    ]  # fmt: skip
+
+    _, saving = one("prompt_caching", view(calls))
+
+    # 5,376 tokens are read 499 times: (1.25 − 0.125)e-6 less
+    assert saving == 499 * 5376 * Decimal("1.125e-6")
 
 
 # ---- duplicates ----------------------------------------------------------------------------------------------------
@@ -178,14 +211,17 @@ def test_a_question_is_asked_anew_when_its_answer_is_old() -> None:
     assert saving == 600 * Decimal("0.0225")
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"asked": 0}, {"finish": "length"}, {"cache_status": "hit"}, {"status": "timeout"}, {"is_final": False}],
-)
+@pytest.mark.parametrize("change", [{"asked": 0}, {"cache_status": "hit"}, {"status": "timeout"}, {"is_final": False}])
 def test_what_a_cache_would_not_serve_is_no_duplicate(change: dict[str, object]) -> None:
     calls = [LONG.but(**{"minute": 10 * n, "asked": 7, **change}) for n in range(700)]
 
     assert found("duplicate_caching", view(calls)) == []
+
+
+def test_an_answer_that_ends_at_the_callers_limit_is_kept_too() -> None:
+    _, saving = one("duplicate_caching", view([LONG.but(minute=10 * n, asked=7, finish="length") for n in range(700)]))
+
+    assert saving == 600 * Decimal("0.0225")
 
 
 def test_projects_do_not_share_answers_and_a_cache_that_is_on_needs_no_advice() -> None:

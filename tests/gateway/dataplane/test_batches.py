@@ -22,6 +22,7 @@ def batch_world(world: World) -> World:
     stack = world.stack
     provider = stack.provider("batch-openai")
     stack.model(provider, "batching", "gpt-4o-mini")
+    stack.model(provider, "batching-tiers", "gpt-5.4")
     stack.model(provider, "batching-embeddings", "text-embedding-3-small")
     azure = stack.provider("batch-azure", kind="azure", base_url=stack.simulator.url)
     stack.model(azure, "batching-azure", "gpt-4o")
@@ -101,6 +102,19 @@ def test_a_batch_from_upload_to_results_is_billed_once_at_batch_prices(
     # 2,400 x $0.075 + 600 x $0.075 (the list states no batch price of cached input) + 900 x $0.30 a million
     assert line["cost"] == Decimal("0.000495")
     assert abs(line["started_at"].timestamp() - batch.created_at) < 5
+
+
+def test_calls_of_a_batch_are_as_long_as_each_of_them_is(
+    client: openai.OpenAI, batch_world: World, at_once: Any
+) -> None:
+    """gpt-5.4 costs 1.25 a million in batches, 2.50 above 272,000 tokens: two calls of 200,000 are not above it."""
+    at_once.configure(usage={"prompt": 200_000, "completion": 1_000})
+    batch = make(client, upload(client, requests_of("batching-tiers")).id, request_id="batch-tiers")
+
+    assert client.batches.retrieve(batch.id).status == "completed"
+
+    (line,) = batch_world.stack.lines("batch-tiers")
+    assert (line["input_tokens"], line["cost"]) == (400_000, Decimal("0.5") + Decimal("0.015"))
 
 
 def test_usage_that_is_not_reported_is_summed_from_the_output(

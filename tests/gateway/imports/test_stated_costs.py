@@ -1,5 +1,6 @@
 """From a file to priced lines: stated costs, list costs, totals of several requests, the same record in two files."""
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -57,6 +58,20 @@ def test_the_price_book_can_price_it_all_anew(project):
     line = line_of("chatcmpl-BqA1")
     assert line.cost == line.list_cost == Decimal("0.0001332000")
     assert [charge["meter"] for charge in line.charges] == ["input", "cache_read", "output"]
+
+
+def test_a_total_of_many_requests_is_in_the_tier_of_each(project, tmp_path):
+    """600,000 tokens of one request cost 5 USD a million of gpt-5.4, of ten requests 2.50."""
+    result = {"object": "organization.usage.completions.result", "input_tokens": 600_000, "output_tokens": 0,
+              "model": "gpt-5.4"}  # fmt: skip
+    results = [{**result, "num_model_requests": count, "api_key_id": f"key_{count}"} for count in (1, 10)]
+    bucket = {"start_time": 1_775_001_600, "end_time": 1_775_088_000, "results": results}
+    (tmp_path / "usage.json").write_text(json.dumps({"data": [bucket]}))
+
+    import_file(project=project, source=Source(tmp_path / "usage.json", "openai", {}))
+
+    costs = {line.request_count: line.cost for line in LedgerLine.objects.all()}
+    assert costs == {1: Decimal(3), 10: Decimal("1.5")}
 
 
 def test_estimates_of_the_source_are_list_prices(project):
