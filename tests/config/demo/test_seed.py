@@ -68,7 +68,7 @@ def test_two_days_and_everything_around_them():
     assert stored() == expected(UNTIL, 2)
     assert (done.added_days, done.added_lines, done.is_complete) == (2, LedgerLine.objects.count(), True)
     assert {model: model.objects.count() for model in (Team, Project, VirtualKey, Provider, Model, Route)} == {
-        Team: 5, Project: 12, VirtualKey: 40, Provider: 4, Model: 8, Route: 4,
+        Team: 5, Project: 16, VirtualKey: 44, Provider: 6, Model: 11, Route: 4,
     }  # fmt: skip
     assert (Membership.objects.count(), PriceOverride.objects.count()) == (24, 1)
     assert not any(user.has_usable_password() for user in User.objects.all())
