@@ -143,7 +143,7 @@ def plants(seed: int) -> tuple[Plant, ...]:
         Plant("voice-of-customer", (Remedy(Category.OUTPUT_LENGTH, ended_in_time), batch),
               {"profile": "dawn", "max_tokens": 16_384, "runaway": 0.09}),
         Plant("parts-matching", (Remedy(Category.REASONING_EFFORT, partial(thought_less, needed)),),
-              {"output": (60, 0.5), "reasoning": 1_900}),
+              {"output": (60, 0.5), "reasoning": 2_100}),
         Plant("tender-review", (Remedy(Category.TIER_BOUNDARY, partial(within, TENDER_BOUND)),),
               {"overfilled": 0.8, "bound": TENDER_BOUND}),
         Plant("code-review", (Remedy(Category.RETRY_WASTE, not_made_twice),), {"paid_retries": 0.11}),

@@ -106,11 +106,11 @@ WORKLOADS: tuple[Workload, ...] = (
         "parts-matching", 130, "gpt-5.4", "office", 0.3, (5_200, 0.4), (420, 0.5), reasoning=330, max_tokens=8_192,
     ),
     Workload(
-        "incident-analysis", 220, "deepseek.r1-v1:0", "flat", 0.8, (13_500, 0.3), (900, 0.4), max_tokens=8_192,
+        "incident-analysis", 250, "deepseek.r1-v1:0", "flat", 0.8, (13_500, 0.3), (900, 0.4), max_tokens=8_192,
         longest_input=30_000,
     ),
     Workload(
-        "tender-review", 26, "gemini-2.5-pro", "office", 0.1, (120_000, 0.25), (850, 0.4), max_tokens=8_192,
+        "tender-review", 30, "gemini-2.5-pro", "office", 0.1, (120_000, 0.25), (850, 0.4), max_tokens=8_192,
         longest_input=195_000,
     ),
     Workload(

@@ -18,6 +18,17 @@ QUANTUM = Decimal("1e-10")
 
 def search(view: View, notes: Iterable[tuple[str, str]] = ()) -> Findings:
     """Every detector over a view."""
+    together = find_together(view)
+    proposals = sorted((_proposal(view, one) for one in together), key=lambda one: (-one.joint_saving, one.key))
+    return Findings(
+        start=view.start, end=view.end, currency=view.pricer.currency, spend=view.spend, lines=len(view.lines),
+        proposals=tuple(proposals), joint_saving=sum((one.joint_saving for one in proposals), ZERO),
+        joint_interval=_joint_interval(view, together, proposals) if proposals else None, notes=tuple(notes),
+    )  # fmt: skip
+
+
+def find_together(view: View) -> list[Together]:
+    """What is worth proposing, with what is left to each when all are made, in the order of composition."""
     least = view.least()
     alone = [
         one
@@ -27,13 +38,7 @@ def search(view: View, notes: Iterable[tuple[str, str]] = ()) -> Findings:
         for one in [replay_alone(view, candidate)]
         if one.saving >= max(1, least)
     ]
-    together = replay_jointly(view, alone, least)
-    proposals = sorted((_proposal(view, one) for one in together), key=lambda one: (-one.joint_saving, one.key))
-    return Findings(
-        start=view.start, end=view.end, currency=view.pricer.currency, spend=view.spend, lines=len(view.lines),
-        proposals=tuple(proposals), joint_saving=sum((one.joint_saving for one in proposals), ZERO),
-        joint_interval=_joint_interval(view, together, proposals) if proposals else None, notes=tuple(notes),
-    )  # fmt: skip
+    return replay_jointly(view, alone, least)
 
 
 def _proposal(view: View, one: Together) -> Proposal:
