@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -119,22 +119,21 @@ class Tally:
     clean: list[Judged] = field(default_factory=list)
 
     def add_to(self, report: Report, name: str) -> None:
-        every = [*self.planted, *self.clean]
-        truth = sum(one.planted for one in self.planted)
-        report.add(f"{name}: planted saving found", self.share, "", at_least=0.9)
-        report.add(f"{name}: the same, the worst of them", min(one.share for one in self.planted), "", at_least=0.9)
+        every, truth = [*self.planted, *self.clean], sum(one.planted for one in self.planted)
+
+        def add(words: str, value: float, **target: float) -> None:
+            report.add(f"{name}: {words}", value, "", **target)
+
+        add("planted saving found", self.share, at_least=0.9)
+        add("the same, the worst of them", min(one.share for one in self.planted), at_least=0.9)
         for category, share in sorted(self.by_category().items()):
-            report.add(f"{name}: {category}", share, "")
-        report.add(f"{name}: claimed beyond what was planted", sum(one.beyond for one in self.planted) / truth, "")
-        report.add(
-            f"{name}: proposals about nothing planted", sum(len(one.false) for one in self.planted), "", at_most=0
-        )
-        report.add(
-            f"{name}: proposals where nothing is planted", sum(len(one.false) for one in self.clean), "", at_most=0
-        )
-        report.add(f"{name}: proposals without figures", sum(one.without_evidence for one in every), "", at_most=0)
-        report.add(f"{name}: calls claimed twice", sum(one.overlaps for one in every), "", at_most=0)
-        report.add(f"{name}: joint savings off the ledger priced anew", max(one.off for one in every), "USD", at_most=0)
+            add(category, share)
+        add("claimed beyond what was planted", sum(one.beyond for one in self.planted) / truth)
+        add("proposals about nothing planted", sum(len(one.false) for one in self.planted), at_most=0)
+        add("proposals where nothing is planted", sum(len(one.false) for one in self.clean), at_most=0)
+        add("proposals without figures", sum(one.without_evidence for one in every), at_most=0)
+        add("calls claimed twice", sum(one.overlaps for one in every), at_most=0)
+        add("joint savings off the ledger priced anew", max(one.off for one in every), at_most=0)
 
     @property
     def share(self) -> float:
@@ -166,18 +165,22 @@ def run(options: argparse.Namespace) -> Report:
     report.add("seconds per seed and search, generating included", (time.perf_counter() - began) / len(seeds) / 2, "s")
     if SHARED_DATA.exists():
         for name, make in (("ServeGen", traces.servegen), ("Mooncake", traces.mooncake)):
-            replayed = Tally()
-            for seed in seeds[: options.traces]:
-                for is_planted in (True, False):
-                    trace = make(seed, planted=is_planted)
-                    truth = {(key[0].value, *key[1:]): saving for key, saving in trace.truth.items()}
-                    judged = judge(trace.view, truth)
-                    (replayed.planted if is_planted else replayed.clean).append(judged)
-                    print(f"  {tell(judged)}  {name}, seed {seed}{'' if is_planted else ', as it is'}", flush=True)
-            replayed.add_to(report, name)
+            replayed(name, make, seeds[: options.traces]).add_to(report, name)
     if not options.no_database:
         report.add("seed in PostgreSQL: proposals that differ", differing(seeds[0]), "", at_most=0)
     return report
+
+
+def replayed(name: str, make: Callable[..., traces.Trace], seeds: Iterable[int]) -> Tally:
+    """A trace with waste planted by chance of each seed, and as it is."""
+    tally = Tally()
+    for seed in seeds:
+        for is_planted in (True, False):
+            trace = make(seed, planted=is_planted)
+            judged = judge(trace.view, {(key[0].value, *key[1:]): saving for key, saving in trace.truth.items()})
+            (tally.planted if is_planted else tally.clean).append(judged)
+            print(f"  {tell(judged)}  {name}, seed {seed}{'' if is_planted else ', as it is'}", flush=True)
+    return tally
 
 
 def tell(judged: Judged) -> str:
@@ -194,9 +197,8 @@ def differing(seed: int) -> int:
     view = planted.view_of(Company("demo", seed, Calendar(UNTIL)), DAYS)
     expected = {(*key_of(one), str(one.joint_saving), one.lines) for one in search(view).proposals}
     with database() as server:
-        manage(
-            server.env, "seed_demo", "--days", str(DAYS), "--seed", str(seed), "--until", UNTIL.isoformat(), "--json"
-        )
+        options = ("--days", str(DAYS), "--seed", str(seed), "--until", UNTIL.isoformat(), "--json")
+        manage(server.env, "seed_demo", *options)
         command = [sys.executable, "-m", "bench.savings", "--ask"]
         done = subprocess.run(command, cwd=ROOT, env=dict(server.env), capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -227,9 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.savings", description=__doc__)
     parser.add_argument("--first", type=int, default=FIRST_SEED)
     parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument(
-        "--traces", type=int, default=5, help="seeds with which traces are planted (default %(default)s)"
-    )
+    parser.add_argument("--traces", type=int, default=5, help="seeds of planted traces (default %(default)s)")
     parser.add_argument("--no-database", action="store_true", help="without the seed that is loaded into PostgreSQL")
     return parser
 

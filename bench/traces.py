@@ -1,5 +1,5 @@
-"""Real traffic as a ledger, sound or with waste planted in it: two weeks of clients (ServeGen) and an hour of chats with
-the prefixes that they share (Mooncake).
+"""Real traffic as a ledger, sound or with waste planted in it: two weeks of clients (ServeGen) and an hour of chats
+with the prefixes that they share (Mooncake).
 
 What a plant costs too much is worked out here, from unit prices and the tokens that the plant added; no part of the
 search for savings is used but the shape of its lines.
@@ -8,7 +8,7 @@ search for savings is used but the shape of its lines.
 import csv
 import gzip
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,6 +35,7 @@ Prices = Mapping[str, float]
 Key = tuple[Category, str, str]
 """A category, a project and the model that answered."""
 Generator = np.random.Generator
+COLUMNS = ("at", "input", "output", "reasoning", "cached", "asked")
 
 
 @dataclass(slots=True)
@@ -58,9 +59,7 @@ class Batch:
 
     def take(self, rows: Ints, **profile: Any) -> "Batch":
         """Some of them, with another profile."""
-        columns = {
-            name: getattr(self, name)[rows] for name in ("at", "input", "output", "reasoning", "cached", "asked")
-        }
+        columns = {name: getattr(self, name)[rows] for name in COLUMNS}
         hashes = [self.hashes[row] for row in rows.tolist()] if self.hashes else []
         return replace(self, profile=replace(self.profile, **profile), hashes=hashes, **columns)
 
@@ -83,11 +82,9 @@ def prices(price_list: str, model: str) -> Prices:
 def cost(calls: Batch, at: Prices | None = None) -> float:
     """USD of the calls, by their own model or by other prices."""
     rates = at or prices(calls.profile.provider, calls.profile.model)
-    fresh = float((calls.input - calls.cached).sum())
+    cached, whole = float(calls.cached.sum()), float(calls.input.sum())
     return (
-        fresh * rates["input"]
-        + float(calls.cached.sum()) * rates["cache_read"]
-        + float(calls.output.sum()) * rates["output"]
+        (whole - cached) * rates["input"] + cached * rates["cache_read"] + float(calls.output.sum()) * rates["output"]
     )
 
 
@@ -96,10 +93,7 @@ def view_of(batches: list[Batch], hours: float) -> View:
     book, end = default_book(), START + timedelta(hours=hours)
     pricer, builder = BatchPricer(book, START, end, "traces"), Builder()
     numbers = np.concatenate([np.full(len(one.at), builder.number(one.profile)) for one in batches])
-    columns = {
-        name: np.concatenate([getattr(one, name) for one in batches])
-        for name in ("at", "input", "output", "reasoning", "cached", "asked")
-    }  # fmt: skip
+    columns = {name: np.concatenate([getattr(one, name) for one in batches]) for name in COLUMNS}
     order = np.argsort(columns["at"], kind="stable")
     columns = {name: values[order] for name, values in columns.items()}
     tokens = np.zeros((len(TOKENS), len(order)), dtype=np.int64)
@@ -276,8 +270,8 @@ STEP, LEAST = 128, 1_024
 
 
 def mooncake(seed: int, *, planted: bool) -> Trace:
-    """The trace four times, as four projects whose vendor reads what prompts share. Planted: one of them never meets the
-    cache, one asks a part twice, one has attempts that were given up and calls that failed, all of them billed."""
+    """The trace four times, as four projects whose vendor reads what prompts share. Planted: one of them never meets
+    the cache, one asks a part twice, one has attempts that were given up and calls that failed, all of them billed."""
     rng = np.random.default_rng(seed)
     sound, cold, twice, failing = (_chats(*one) for one in MODELS)
     if not planted:
