@@ -2,28 +2,55 @@
 fills from the ledger."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 
 from config.demo import calls as c
 from config.demo.calls import Calls
-from config.demo.company import MODEL_NAMES, MODELS, PROJECTS, PROVIDERS, Company
+from config.demo.commitments import Agreed, agreed_of
+from config.demo.company import FOUNDED, MODEL_NAMES, MODELS, PROJECTS, PROVIDERS, Company
 from config.demo.prices import Prices, book_of
 from config.demo.rows import calls_of, ids_of, prefixes_of
 from config.demo.waste import workloads_of
 from config.demo.workloads import CHAT, Workload
-from costs.savings.candidates import ModelFacts, View
+from costs.savings.candidates import MONTH, ModelFacts, View
 from costs.savings.lines import CACHE_READ, INPUT, OUTPUT, REASONING, TOKENS, TOOL_CALLS, WRITE_5M, Builder, Profile
 from costs.savings.prefixes import PrefixReplay
 from costs.savings.pricing import BatchPricer, Target
 from costs.savings.replay import Ledger
-from costs.savings.units import Ints
+from costs.savings.units import Ints, money
+from gateway.ledger.ids import ms_of
 
+HOUR_MS = 3_600_000
+SECOND = timedelta(seconds=1)
+SHARE = Decimal("1e-6")
+BURST = 2
+"""The busiest minute of an hour is taken to need this much of what the hour needs."""
 FACTS = [
     ModelFacts(provider, name, name, PROVIDERS[provider][2], frozenset(capabilities), context, longest)
     for name, (provider, capabilities, context, longest) in MODELS.items()
 ]
 """The catalogue as `config.demo.setup` makes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """`costs.savings.commitments.Commitment`."""
+
+    reference: str
+    name: str
+    provider: str
+    model: str
+    start: datetime
+    end: datetime | None
+    monthly_cost: Decimal
+    currency: str
+    covered: Decimal
+    used: Decimal | None
+    sizes: tuple[Decimal, ...]
 
 
 def view_of(company: Company, days: int) -> View:
@@ -36,7 +63,33 @@ def view_of(company: Company, days: int) -> View:
     pricer = BatchPricer(book_of(company), start, end, str(company.organization))
     named = {number: one for number, one in enumerate(lines.profiles) if one.provider}
     targets = {number: Target(PROVIDERS[one.provider][2], one.model) for number, one in named.items()}
-    return View(Ledger.of(lines, pricer, targets), start, end, models=FACTS, names={slug: slug for slug in PROJECTS})
+    commitments = [_committed(company, one, days) for one in agreed_of(company)]
+    names = {slug: slug for slug in PROJECTS}
+    return View(Ledger.of(lines, pricer, targets), start, end, models=FACTS, names=names, commitments=commitments)
+
+
+def _committed(company: Company, one: Agreed, days: int) -> Committed:
+    """With its use, from the calls it covers."""
+    start, end = company.calendar.midnight(days - 1), company.calendar.until
+    value, by_hour = 0, np.zeros(24 * days, dtype=np.int64)
+    for before in range(days):
+        prices = Prices.of(company, before)
+        for workload in workloads_of(company):
+            if workload.model == one.model:
+                calls = calls_of(company, workload, before)
+                value += int(prices.list_cost(calls).sum())
+                np.add.at(by_hour, (calls.ms - ms_of(start)) // HOUR_MS, calls.input + calls.output)
+    cost = one.terms(company).cost_between(start, end)
+    peak = Decimal(int(by_hour.max()))
+    used = None
+    if one.tokens_per_minute:
+        used = min(Decimal(1), (peak / (one.tokens_per_minute * 60)).quantize(SHARE) * BURST)
+    return Committed(
+        reference=str(one.identity(company)), name=one.name, provider=one.provider, model=one.model,
+        start=company.calendar.midnight(FOUNDED), end=None, currency="USD", covered=money(value), used=used,
+        monthly_cost=cost * Decimal(MONTH / SECOND) / Decimal((end - start) / SECOND),
+        sizes=tuple(Decimal(units) / one.units for units in range(1, one.units + 1)) if used is not None else (),
+    )  # fmt: skip
 
 
 def _add_day(builder: Builder, prefixes: PrefixReplay, company: Company, before: int) -> None:

@@ -318,9 +318,9 @@ def _chats(project: str, model: str, number: int) -> Batch:
         mine = (*known, *range(first, first + max(0, -(-given // BLOCK) - len(known))))
         hashes.append(mine)
         longest.update(dict.fromkeys(range(1, len(mine) + 1), mine))
-    at, given, output, _ = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
+    at, prompt, output, _ = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
     profile = replace(CHAT, project=project, model=model, model_requested=model)
-    return Batch.of(profile, START_MS + at, given, output, number * 1_000_000_000, hashes=hashes)
+    return Batch.of(profile, START_MS + at, prompt, output, number * 1_000_000_000, hashes=hashes)
 
 
 def _warm(batches: list[Batch]) -> list[Batch]:

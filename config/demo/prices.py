@@ -15,6 +15,7 @@ import numpy as np
 
 from config.demo import story
 from config.demo.calls import Calls, Ints
+from config.demo.commitments import covers_of
 from config.demo.company import MODELS, PROVIDERS, Company
 from costs.pricing import Override, PriceBook, Rate, RateCard, default_book
 from costs.pricing.meters import FLAG_UNKNOWN_TIER
@@ -38,8 +39,8 @@ def override_of(company: Company) -> Override:
 
 
 def book_of(company: Company) -> PriceBook:
-    """The public list and the demo organization's contract."""
-    return default_book().with_overrides([override_of(company)])
+    """The public list and the demo organization's contract and commitments."""
+    return default_book().with_covers(covers_of(company)).with_overrides([override_of(company)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,9 +106,9 @@ def _prices(company: Company, before: int, batch: bool) -> Prices:
 
 def _card(book: PriceBook, company: Company, model: str, at: datetime, batch: bool) -> RateCard | None:
     """None: there is no batch of it."""
-    price_list = PROVIDERS[MODELS[model][0]][2]
-    context = {"processing": "batch"} if batch else {}
-    card = book.resolve(price_list, model, at, context, organization=str(company.organization))
+    provider = MODELS[model][0]
+    price_list, organization = PROVIDERS[provider][2], str(company.organization)
+    card = book.resolve(price_list, model, at, {"processing": "batch"} if batch else {}, organization, provider)
     if card is None:
         raise ValueError(f"the price list has no {price_list}/{model}")
     return None if FLAG_UNKNOWN_TIER in card.flags else card

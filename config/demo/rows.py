@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from config.demo import calls as c
 from config.demo.calls import Calls, Ints
+from config.demo.commitments import rows_of
 from config.demo.company import MODEL_NAMES, MODELS, PROJECTS, PROVIDERS, ROUTES, Company
 from config.demo.prices import METERS, Prices, money
 from config.demo.traffic import BLOCK_TOKENS, day_calls
@@ -54,6 +55,9 @@ def day_lines(company: Company, before: int) -> DayLines:
         starts.append(calls.ms)
         rows.extend(_rows(company, workload, calls, prices))
         _add_spend(lines.spend, calls, prices)
+    for at, row in rows_of(company, before):
+        starts.append(np.array([at], dtype=np.int64))
+        rows.append(row)
     ms = np.concatenate(starts)
     order = np.argsort(ms, kind="stable")
     lines.ms = ms[order]

@@ -27,7 +27,7 @@ def _until(text: str) -> datetime:
 
 
 class Command(BaseCommand):
-    help = "Make the demo organization: a company of 5 teams and 44 keys, at least 400,000 ledger lines in 90 days."
+    help = "Make the demo organization: a company of 5 teams and 45 keys, at least 400,000 ledger lines in 90 days."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--days", type=int, default=DAYS)

@@ -111,16 +111,15 @@ def test_seeds_differ_in_how_much_is_wasted():
 @pytest.fixture(scope="module")
 def day() -> dict[str, dict[str, str]]:
     """Lines of a Monday by id."""
-    rows = (row.rstrip("\n").split("\t") for row in day_lines(company(), 6).rows)
-    return {line["id"]: line for line in (dict(zip(COLUMNS, row, strict=True)) for row in rows)}
+    return {line["id"]: line for line in map(_parsed, day_lines(company(), 6).rows)}
 
 
 def test_the_truth_is_about_lines_that_are_there(day):
     found = planted(company(), [6])
 
-    assert len(found) == 13
+    assert len(found) == 15
     assert [one.saving for one in found] == sorted((one.saving for one in found), reverse=True)
-    for one in found:
+    for one in [one for one in found if one.project]:
         mine = [day[f"{high:016x}{low:016x}"] for high, low in one.ids.tolist()]
         assert len(mine) == len(one.ids) > 0
         assert {line["project"] for line in mine} == {str(company().project(one.project))}
@@ -129,6 +128,30 @@ def test_the_truth_is_about_lines_that_are_there(day):
         assert {line["endpoint"] for line in mine} == {one.endpoint}
         assert sum(Decimal(line["cost"]) for line in mine) == Decimal(one.cost).scaleb(-10)
         assert 0 < one.saving <= one.cost
+
+
+def test_the_truth_of_commitments_is_what_their_units_cost():
+    committed = {one.model: one for one in planted(company(), [6]) if not one.project}
+
+    # six units at 0.03 an hour, of which one is needed; 90 a month of 31 days
+    assert {model: (one.category, one.cost, one.saving) for model, one in committed.items()} == {
+        "gpt-4.1-mini": (Category.OVERSIZED_COMMITMENT, 43_200_000_000, 36_000_000_000),
+        "ministral-8b-2512": (Category.UNUSED_COMMITMENT, 29_032_258_064, 29_032_258_064),
+    }
+
+
+def test_calls_that_a_commitment_covers_cost_nothing_more(day):
+    picking = [line for line in day.values() if line["project"] == str(company().project("voice-picking"))
+               and line["kind"] == "attempt" and line["status"] == "ok"]  # fmt: skip
+
+    assert len(picking) > 50
+    assert {Decimal(line["cost"]) for line in picking} == {0}
+    assert all(Decimal(line["list_cost"]) > 0 for line in picking)
+    assert not any(line["kind"] == "commitment" for line in map(_parsed, day_lines(company(clean=True), 6).rows))
+
+
+def _parsed(row: str) -> dict[str, str]:
+    return dict(zip(COLUMNS, row.rstrip("\n").split("\t"), strict=True))
 
 
 def test_the_saving_of_a_smaller_model_is_what_the_price_list_says(day):
