@@ -26,7 +26,7 @@ from config.demo.company import MODEL_NAMES, MODELS, PROJECTS, RUNAWAY_KEY, Comp
 from config.demo.prices import COST_SCALE, Prices
 from config.demo.story import DAYS, Calendar
 from config.demo.traffic import day_calls
-from config.demo.workloads import WORKLOADS
+from config.demo.waste import workloads_of
 from gateway.ledger.ids import ms_of
 
 UNTIL = datetime(2026, 11, 22, tzinfo=UTC)
@@ -84,7 +84,7 @@ def frame_of(company: Company) -> tuple[Frame, dict[Scope, set[Scope]]]:
     served: dict[str, dict[str, c.Floats]] = {}
     first = ms_of(frame.start)
     for before in range(DAYS):
-        day = [(workload, day_calls(company, workload, before)) for workload in WORKLOADS]
+        day = [(workload, day_calls(company, workload, before)) for workload in workloads_of(company)]
         prices = Prices.of(company, before)
         for workload, calls in day:
             _add(frame, place, company, workload.project, calls, prices, first)

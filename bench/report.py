@@ -22,6 +22,7 @@ ORDER = (
     "forecast",
     "anomaly",
     "incidents",
+    "savings",
     "exports",
     "allocation",
     "reconciliation",

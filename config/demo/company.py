@@ -35,6 +35,11 @@ PROJECTS: dict[str, tuple[str, str, tuple[str, ...], int]] = {
     "product-copy": ("marketing", "Product copy", ("cms",), 2),
     "translation": ("marketing", "Translation", ("site", "app"), 0),
     "contract-extraction": ("operations", "Contract extraction", ("nightly-batch",), 1),
+    "voice-picking": ("operations", "Voice picking", ("handhelds",), 0),
+    "parts-matching": ("operations", "Parts matching", ("erp",), 0),
+    "tender-review": ("operations", "Tender review", ("bid-desk",), 0),
+    "site-survey": ("engineering", "Site survey", ("planner",), 0),
+    "incident-analysis": ("engineering", "Incident analysis", ("on-call",), 0),
     "fleet-telemetry": ("operations", "Fleet telemetry", ("edge-eu", "edge-us", "edge-apac", "edge-lab"), 0),
 }
 RUNAWAY_KEY = ("dev-copilot", "agent-sandbox")
@@ -80,17 +85,23 @@ PROVIDERS: dict[str, tuple[str, str, str]] = {
     "anthropic": ("Anthropic", "openai-compatible", "anthropic"),
     "google": ("Google Gemini", "openai-compatible", "google"),
     "mistral": ("Mistral", "openai-compatible", "mistral"),
+    "novita": ("Novita AI", "openai-compatible", "novita"),
+    "bedrock": ("Amazon Bedrock", "openai-compatible", "aws"),
 }
 # name → (provider, capabilities, context tokens, longest output)
 MODELS: dict[str, tuple[str, tuple[str, ...], int, int | None]] = {
     "gpt-5.4": ("openai", ("chat", "tools", "reasoning"), 1_050_000, 128_000),
     "gpt-5.4-mini": ("openai", ("chat", "tools", "reasoning"), 400_000, 128_000),
     "gpt-4o-mini": ("openai", ("chat", "tools"), 128_000, 16_384),
+    "gpt-4.1-mini": ("openai", ("chat", "tools"), 1_047_576, 32_768),
     "text-embedding-3-small": ("openai", ("embeddings",), 8_192, None),
     "claude-opus-5-5": ("anthropic", ("chat", "tools"), 1_000_000, 64_000),
     "claude-haiku-4-5": ("anthropic", ("chat", "tools"), 200_000, 64_000),
     "gemini-2.5-flash": ("google", ("chat", "tools"), 1_048_576, 65_536),
+    "gemini-2.5-pro": ("google", ("chat", "tools"), 1_048_576, 65_536),
     "mistral-large-2512": ("mistral", ("chat", "tools"), 262_144, 16_384),
+    "deepseek/deepseek-r1": ("novita", ("chat",), 64_000, 16_000),
+    "deepseek.r1-v1:0": ("bedrock", ("chat",), 128_000, 32_768),
 }
 # alias → models in the order they are tried
 ROUTES: dict[str, tuple[str, ...]] = {
@@ -118,11 +129,13 @@ class Key:
 
 @dataclass(frozen=True)
 class Company:
-    """Ids and keys of one run: the same for the same slug, seed and calendar."""
+    """Ids and keys of one run: the same for the same slug, seed and calendar. `is_clean`: the same company without the
+    waste that is planted in it."""
 
     slug: str
     seed: int
     calendar: Calendar
+    is_clean: bool = False
 
     def id_of(self, kind: str, name: str, created: int = FOUNDED) -> UUID:
         """UUIDv7 of the day it was set up and a hash of its name."""

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from config.demo import calls as c
 from config.demo.calls import Calls, Ints
+from config.demo.commitments import rows_of
 from config.demo.company import MODEL_NAMES, MODELS, PROJECTS, PROVIDERS, ROUTES, Company
 from config.demo.prices import METERS, Prices, money
 from config.demo.traffic import BLOCK_TOKENS, day_calls
-from config.demo.workloads import CHAT, WORKLOADS, Workload
+from config.demo.waste import workloads_of
+from config.demo.workloads import CHAT, Workload
 from gateway.ledger.copyformat import copy_row
 from gateway.ledger.ids import ledger_shard, ms_of
 from gateway.ledger.schema import COLUMNS
@@ -45,15 +47,17 @@ class DayLines:
 
 def day_lines(company: Company, before: int) -> DayLines:
     """Every line that starts on the day `before` days before the last, and whose request ends before `until`."""
-    prices, until = Prices.of(company, before), ms_of(company.calendar.until)
-    lines = DayLines()
+    prices, lines = Prices.of(company, before), DayLines()
     starts: list[Ints] = []
     rows: list[str] = []
-    for workload in WORKLOADS:
-        calls = _before(day_calls(company, workload, before), until)
+    for workload in workloads_of(company):
+        calls = calls_of(company, workload, before)
         starts.append(calls.ms)
         rows.extend(_rows(company, workload, calls, prices))
         _add_spend(lines.spend, calls, prices)
+    for at, row in rows_of(company, before):
+        starts.append(np.array([at], dtype=np.int64))
+        rows.append(row)
     ms = np.concatenate(starts)
     order = np.argsort(ms, kind="stable")
     lines.ms = ms[order]
@@ -61,8 +65,9 @@ def day_lines(company: Company, before: int) -> DayLines:
     return lines
 
 
-def _before(calls: Calls, until: int) -> Calls:
-    """Requests whose last attempt starts before `until`, whole."""
+def calls_of(company: Company, workload: Workload, before: int) -> Calls:
+    """A project's attempts of a day: of the requests, whole, whose last attempt starts before the end of the demo."""
+    calls, until = day_calls(company, workload, before), ms_of(company.calendar.until)
     _, which = np.unique(calls.request, return_inverse=True)
     last = np.zeros(which.max(initial=-1) + 1, dtype=np.int64)
     np.maximum.at(last, which, calls.ms)
@@ -123,7 +128,7 @@ def _identity(company: Company, calls: Calls) -> dict[str, Column]:
     keys = [str(company.key(key)) for key in company.keys]
     users = [NULL if key.user is None else str(company.user(key.user)) for key in company.keys]
     return {
-        "id": _hex(_ids(calls), 2),
+        "id": _hex(ids_of(calls), 2),
         "request_id": [f"req_{text}" for text in _hex(_mix(calls.salt, 1), 1)],
         "started_at": started,
         "booked_at": booked,
@@ -133,8 +138,8 @@ def _identity(company: Company, calls: Calls) -> dict[str, Column]:
     }
 
 
-def _ids(calls: Calls) -> Words:
-    """UUIDv7 (RFC 9562 §5.7): the millisecond, and random bits of the request and its attempt."""
+def ids_of(calls: Calls) -> Words:
+    """(n, 2): UUIDv7 (RFC 9562 §5.7): the millisecond, and random bits of the request and its attempt."""
     low = _mix(calls.salt, calls.attempt + 2) & np.uint64((1 << 62) - 1)
     high = _mix(calls.salt, calls.attempt + 64) & np.uint64(0xFFF)
     first = (calls.ms.astype(np.uint64) << np.uint64(16)) | np.uint64(0x7000) | high
@@ -190,10 +195,10 @@ def _usage(calls: Calls) -> dict[str, Column]:
 
 def _money(calls: Calls, prices: Prices) -> dict[str, Column]:
     """Charges, cost and list price; what consumed nothing is free, as the data plane books it."""
-    quantities, costs = prices.quantities(calls), prices.charges(calls)
+    quantities, costs, columns = prices.quantities(calls), prices.charges(calls), prices.columns(calls)
     free = (quantities == 0).all(axis=0)
     pieces = [
-        _charges(prices.heads[row], prices.middles[row], calls.served, quantities[row], costs[row])
+        _charges(prices.heads[row], prices.middles[row], columns, quantities[row], costs[row])
         for row in range(len(METERS))
     ]
     return {
@@ -204,11 +209,11 @@ def _money(calls: Calls, prices: Prices) -> dict[str, Column]:
     }
 
 
-def _charges(heads: Sequence[str], middles: Sequence[str], served: Ints, quantity: Ints, cost: Ints) -> list[str]:
-    rows = zip(served.tolist(), quantity.tolist(), cost.tolist(), strict=True)
+def _charges(heads: Sequence[str], middles: Sequence[str], columns: Ints, quantity: Ints, cost: Ints) -> list[str]:
+    rows = zip(columns.tolist(), quantity.tolist(), cost.tolist(), strict=True)
     return [
-        f'{heads[model]}{count}{middles[model]}{money(units)}","currency":"USD"}}' if count else ""
-        for model, count, units in rows
+        f'{heads[column]}{count}{middles[column]}{money(units)}","currency":"USD"}}' if count else ""
+        for column, count, units in rows
     ]
 
 
@@ -222,12 +227,14 @@ def _hashes(workload: Workload, calls: Calls) -> dict[str, Column]:
         "request_hmac": _where(fine, _hex(_pair(calls.hmac + own, 5), 2)),
     }
     if workload.endpoint == CHAT:
-        columns["prefix_hmacs"] = _where(fine, _prefixes(calls, own))
+        columns["prefix_hmacs"] = _where(fine, prefixes_of(workload, calls))
     return columns
 
 
-def _prefixes(calls: Calls, own: int) -> list[str]:
-    """One 8-byte hash for each 512 tokens of the prompt: the shared start gives the same hashes in every request."""
+def prefixes_of(workload: Workload, calls: Calls) -> list[str]:
+    """One 8-byte hash for each 512 tokens of the prompt, in hexadecimal: the shared start gives the same hashes in
+    every request."""
+    own = _project_word(workload)
     blocks = np.minimum(calls.input // BLOCK_TOKENS, MAX_PREFIXES)
     shared = np.minimum(calls.shared, blocks)
     constant = "".join(_hex(_mix(np.arange(MAX_PREFIXES, dtype=np.int64) + own, 7), 1))

@@ -68,18 +68,19 @@ def seed(
     slug: str = SLUG,
     simulator_url: str = SIMULATOR_URL,
     days_first: int | None = None,
+    clean: bool = False,
     pause_s: float = 0.0,
     progress: Progress = lambda done, wanted: None,
 ) -> Seeded:
     """Load the last `days` days before `until` that are not there yet, rollups included.
 
-    `until` (aware; None: the current quarter-hour, or what the first call used) and `seed` are fixed by the first
-    call. `days_first`: stop after the newest so many days; a later call goes on. `pause_s`: rest between days, for a
-    background run. Raises `DemoError`.
+    `until` (aware; None: the current quarter-hour, or what the first call used), `seed` and `clean` (nothing wasteful
+    is planted) are fixed by the first call. `days_first`: stop after the newest so many days; a later call goes on.
+    `pause_s`: rest between days, for a background run. Raises `DemoError`.
     """
     if not 1 <= days <= FOUNDED:
         raise DemoError(f"--days must lie between 1 and {FOUNDED}.")
-    job, company = _ensure(days, seed, until, slug, simulator_url)
+    job, company = _ensure(days, seed, until, slug, simulator_url, clean)
     wanted = job.parameters["days"]
     names = set((job.result or {"days": {}})["days"])
     todo = [before for before in range(wanted) if company.calendar.day(before).isoformat() not in names]
@@ -127,42 +128,46 @@ def _has_past_forecasts(organization: Organization) -> bool:
     return oldest is not None and oldest.origin_at < datetime.now(UTC) - timedelta(days=FORECAST_DAYS - 1)
 
 
-def _ensure(days: int, seed: int, until: datetime | None, slug: str, simulator_url: str) -> tuple[Job, Company]:
-    """The job and company of `slug`, made when missing; the first call's seed and end stay."""
+def _ensure(
+    days: int, seed: int, until: datetime | None, slug: str, simulator_url: str, clean: bool
+) -> tuple[Job, Company]:
+    """The job and company of `slug`, made when missing; the first call's seed, end and waste stay."""
     try:
         with transaction.atomic():
             job = Job.objects.select_for_update().filter(kind=KIND, period=slug).first()
             if job is None:
-                return _create(days, seed, until or _quarter_hour(), slug, simulator_url)
-            company = _checked(job, seed, until, slug)
+                return _create(days, seed, until or _quarter_hour(), slug, simulator_url, clean)
+            company = _checked(job, seed, until, slug, clean)
             if days > job.parameters["days"]:
                 job.parameters["days"] = days
                 job.save(update_fields=["parameters", "updated_at"])
             return job, company
     except IntegrityError:  # somebody else made it a moment ago
         if Job.objects.filter(kind=KIND, period=slug).exists():
-            return _ensure(days, seed, until, slug, simulator_url)
+            return _ensure(days, seed, until, slug, simulator_url, clean)
         raise
 
 
-def _create(days: int, seed: int, until: datetime, slug: str, simulator_url: str) -> tuple[Job, Company]:
+def _create(days: int, seed: int, until: datetime, slug: str, simulator_url: str, clean: bool) -> tuple[Job, Company]:
     if Organization.objects.filter(slug=slug).exists():
         raise DemoError(f"The organization {slug!r} exists and is no demo; choose another with --organization.")
-    company = Company(slug, seed, Calendar(until.astimezone(UTC)))
+    company = Company(slug, seed, Calendar(until.astimezone(UTC)), clean)
     organization = setup.create(company, simulator_url)
-    parameters = {"days": days, "seed": seed, "until": company.calendar.until.isoformat()}
+    parameters = {"days": days, "seed": seed, "until": company.calendar.until.isoformat(), "clean": clean}
     job = Job.objects.create(kind=KIND, period=slug, organization=organization, parameters=parameters)
     return job, company
 
 
-def _checked(job: Job, seed: int, until: datetime | None, slug: str) -> Company:
+def _checked(job: Job, seed: int, until: datetime | None, slug: str, clean: bool) -> Company:
     known, end = job.parameters["seed"], datetime.fromisoformat(job.parameters["until"])
-    if (seed, until or end) != (known, end):
+    is_clean = job.parameters.get("clean", False)
+    if (seed, until or end, clean) != (known, end, is_clean):
+        options = f"--seed {known} --until {end.isoformat()}{' --clean' if is_clean else ''}"
         raise DemoError(
-            f"The demo {slug!r} was made with --seed {known} --until {end.isoformat()}. The ledger only grows: "
-            "make another one with --organization SLUG."
+            f"The demo {slug!r} was made with {options}. The ledger only grows: make another one with "
+            "--organization SLUG."
         )
-    return Company(slug, known, Calendar(end))
+    return Company(slug, known, Calendar(end), is_clean)
 
 
 def _quarter_hour() -> datetime:

@@ -8,9 +8,10 @@ from django.contrib.auth.hashers import make_password
 
 from config.demo import company as data
 from config.demo import policies, story
+from config.demo.commitments import agreed_of, first_open_day
 from config.demo.company import FOUNDED, PILOT_KEY, RUNAWAY_KEY, Company, Key
 from config.demo.prices import override_of
-from costs.models import PriceOverride
+from costs.models import Commitment, PriceOverride
 from gateway.choices import Role
 from gateway.credentials import KEY_MARK
 from gateway.models import Membership, Organization, Project, Team, User, VirtualKey
@@ -30,6 +31,7 @@ def create(company: Company, simulator_url: str) -> Organization:
     _keys(company, organization, projects, people)
     _catalogue(organization, simulator_url)
     _contract(company, organization)
+    _commitments(company, organization, projects)
     policies.create(organization)
     for rows in (Organization, Team, Project, VirtualKey):
         mine = {"id": company.organization} if rows is Organization else {"organization": company.organization}
@@ -144,3 +146,20 @@ def _contract(company: Company, organization: Organization) -> None:
         organization=organization, actor=None, verb="price.set", target=row,
         after={"provider": row.provider, "model": row.model, "prices": row.prices, "valid_from": row.valid_from},
     )  # fmt: skip
+
+
+def _commitments(company: Company, organization: Organization, projects: dict[str, Project]) -> None:
+    """What is paid whether it is used or not; its days are booked with the others, and later ones by the background
+    process."""
+    for one in agreed_of(company):
+        row = Commitment.objects.create(
+            id=one.identity(company), organization=organization, name=one.name, kind=one.kind, provider=one.provider,
+            model=one.model, project=projects[one.project], amount=one.amount, per=one.per, units=one.units,
+            unit_name=one.unit_name, currency=organization.currency, tokens_per_minute=one.tokens_per_minute,
+            starts_on=company.calendar.day(FOUNDED), booked_until=first_open_day(company),
+        )  # fmt: skip
+        audit.record(
+            organization=organization, actor=None, verb="commitment.create", target=row,
+            after={"name": row.name, "provider": row.provider, "model": row.model, "amount": row.amount,
+                   "units": row.units, "starts_on": row.starts_on},
+        )  # fmt: skip

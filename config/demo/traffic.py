@@ -22,13 +22,15 @@ from gateway.ledger.ids import ms_of
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
 BLOCK_TOKENS = 512
-MAX_INPUT = 120_000
+LONGEST_ANSWER = 120_000
 RETRY_MARGIN_MS = 200_000
 """Requests keep this distance from midnight, so that their earlier attempts fall on the same day."""
 # Shares of requests that do not simply succeed, on a normal day.
 RETRIED, REFUSED, TIMED_OUT, LEFT = 0.009, 0.006, 0.0015, 0.004
-REPEATED_POOL = 600
-"""Size of the pool that a week's repeated requests are drawn from."""
+GIVEN_UP_MS = 20_000
+"""When clients with paid retries give up, and ask again a second later."""
+ABOVE = 0.08
+"""How far above its bound an overfilled prompt lies at most."""
 
 Generator = np.random.Generator
 
@@ -58,7 +60,7 @@ def day_calls(company: Company, workload: Workload, before: int) -> Calls:
     parts = [_with_failures(requests, workload, company, before, rng)]
     if workload.project == RUNAWAY_KEY[0] and before in (story.RUNAWAY, story.RUNAWAY - 1):
         parts.append(_runaway(company, workload, before))
-    if workload.project == "fleet-telemetry" and before in story.RETRY_STORM:
+    if workload.project == "fleet-telemetry" and before in story.RETRY_STORM and not company.is_clean:
         parts.append(_retry_storm(company, workload, before))
     if workload.project == PILOT_KEY[0] and before <= story.PILOT:
         parts = [_within_budget(company, workload, before, join(parts))]
@@ -97,6 +99,7 @@ def _requests(company: Company, workload: Workload, before: int, count: int, rng
     users = np.array([c.NONE if entry.user is None else entry.user for entry in company.keys], dtype=np.int64)
     served = _served(workload, before)
     tokens = _tokens(workload, count, rng)
+    _overfill(tokens, company, workload, before)
     if served != workload.model:
         tokens |= {"output": tokens["output"] - tokens["reasoning"], "reasoning": 0 * tokens["reasoning"]}
     model = MODEL_NAMES.index(served)
@@ -117,14 +120,14 @@ def _requests(company: Company, workload: Workload, before: int, count: int, rng
         stream=stream_share,
         served=np.full(count, model, dtype=np.int64),
         status=np.zeros(count, dtype=np.int64),
-        **tokens,
         tool_calls=np.where(uses_tools, 1 + (rng.random(count) * 2).astype(np.int64), 0),
         duration=duration,
         ttft=ttft,
         finish=np.where(uses_tools, c.TOOL_CALLS, finish),
         messages=1 + (rng.random(count) * (9 if workload.stream else 2)).astype(np.int64),
-        hmac=_fingerprints(company, workload, before, count, rng),
+        hmac=_fingerprints(company, workload, before, tokens, rng),
         salt=rng.integers(0, 1 << 62, count, dtype=np.int64),
+        **tokens,  # last: repeated requests have taken their lengths by now
     )
 
 
@@ -136,9 +139,8 @@ def _served(workload: Workload, before: int) -> str:
 def _tokens(workload: Workload, count: int, rng: Generator) -> dict[str, Ints]:
     """Token columns; cached and written tokens lie within the shared start of the prompt."""
     shared = workload.shared_blocks * BLOCK_TOKENS
-    own = np.rint(_lognormal(rng, workload.input[0] - shared, workload.input[1], count)).astype(np.int64)
-    whole = (own + shared).clip(4, MAX_INPUT)
-    longest = workload.max_tokens or MAX_INPUT
+    whole = _inputs(workload, count, rng)
+    longest = workload.max_tokens or LONGEST_ANSWER
     answer = np.rint(_lognormal(rng, workload.output[0], workload.output[1], count)).astype(np.int64)
     thought = np.rint(_lognormal(rng, workload.reasoning, 0.7, count)).astype(np.int64)
     if workload.endpoint == EMBEDDINGS:
@@ -155,6 +157,23 @@ def _tokens(workload: Workload, count: int, rng: Generator) -> dict[str, Ints]:
         "reasoning": thought,
         "shared": np.full(count, workload.shared_blocks, dtype=np.int64),
     }
+
+
+def _inputs(workload: Workload, count: int, rng: Generator) -> Ints:
+    shared = workload.shared_blocks * BLOCK_TOKENS
+    own = np.rint(_lognormal(rng, workload.input[0] - shared, workload.input[1], count)).astype(np.int64)
+    return (own + shared).clip(4, workload.longest_input)
+
+
+def _overfill(tokens: dict[str, Ints], company: Company, workload: Workload, before: int) -> None:
+    """Prompts that somebody filled up beyond a bound of the price list, and answers that do not end."""
+    if not workload.overfilled and not workload.runaway:
+        return
+    rng, count = stream(company, company.calendar.day(before), workload.project, "overfilled"), len(tokens["input"])
+    which, chosen = rng.random((2, count)) < [[workload.overfilled], [workload.runaway]]
+    above = (workload.bound * (1 + ABOVE * rng.random(count))).astype(np.int64) + 1
+    tokens["input"] = np.where(which, above, tokens["input"])
+    tokens["output"] = np.where(chosen, workload.max_tokens or LONGEST_ANSWER, tokens["output"])
 
 
 def _latency(model: int, ms: Ints, tokens: dict[str, Ints], streamed: c.Flags, rng: Generator) -> tuple[Floats, Floats]:
@@ -177,14 +196,21 @@ def _end_users(workload: Workload, count: int, rng: Generator) -> Ints:
     return (workload.end_users * rng.random(count) ** 2.2).astype(np.int64)
 
 
-def _fingerprints(company: Company, workload: Workload, before: int, count: int, rng: Generator) -> Ints:
-    """A number a request; equal numbers are requests that are equal byte for byte (within an ISO week)."""
+def _fingerprints(company: Company, workload: Workload, before: int, tokens: dict[str, Ints], rng: Generator) -> Ints:
+    """A number a request; equal numbers are requests that are equal byte for byte (within an ISO week), so that their
+    prompts are made equally long."""
+    count = len(tokens["input"])
     fresh = rng.integers(1 << 40, 1 << 62, count, dtype=np.int64)
     if not workload.repeats:
         return fresh
-    week = company.calendar.day(before).isocalendar()
-    pool = (week.year * 100 + week.week) * 1_000_000 + (REPEATED_POOL * rng.random(count) ** 3).astype(np.int64)
-    return np.where(rng.random(count) < workload.repeats, pool, fresh)
+    day = company.calendar.day(before)
+    week = day.isocalendar()
+    question = (workload.pool * rng.random(count) ** 3).astype(np.int64)
+    asked = rng.random(count) < workload.repeats
+    monday = date.fromisocalendar(week.year, week.week, 1)
+    long = _inputs(workload, workload.pool, stream(company, monday, workload.project, "pool"))
+    tokens["input"] = np.where(asked, long[question], tokens["input"])
+    return np.where(asked, (week.year * 100 + week.week) * 1_000_000 + question, fresh)
 
 
 # ---- what goes wrong -----------------------------------------------------------------------------------------------
@@ -200,7 +226,34 @@ def _with_failures(requests: Calls, workload: Workload, company: Company, before
     calls = _cancelled(calls, left & requests.stream, rng)
     down = _in_outage(requests, company, before) & (rng.random(len(requests)) < story.OUTAGE_SHARE)
     first_tries = _retried(calls, retried & ~down)
-    return join([*_outage(calls, down, workload), first_tries] if down.any() else [calls, first_tries])
+    calls, given_up = _paid_trouble(calls, workload, company, before, ~down & ~retried)
+    parts = [*(_outage(calls, down, workload) if down.any() else [calls]), first_tries, given_up]
+    return join(parts)
+
+
+def _paid_trouble(
+    calls: Calls, workload: Workload, company: Company, before: int, among: c.Flags
+) -> tuple[Calls, Calls]:
+    """Requests that time out after their prompt was read and billed; attempts that were given up while they went on,
+    and billed too."""
+    rng = stream(company, company.calendar.day(before), workload.project, "paid trouble")
+    chance, fine = rng.random(len(calls)), among & (calls.status == c.OK)
+    failed = fine & (chance < workload.paid_failures)
+    again = fine & (chance >= 1 - workload.paid_retries)
+    nothing = {name: np.where(failed, 0, getattr(calls, name)) for name in ("output", "reasoning", "tool_calls")}
+    ended = calls.changed(
+        **nothing,
+        status=np.where(failed, c.TIMEOUT, calls.status),
+        finish=np.where(failed, c.NO_FINISH, calls.finish),
+        duration=np.where(failed, 120_000.0, calls.duration),
+        ttft=np.where(failed, np.nan, calls.ttft),
+        attempt=np.where(again, 2, calls.attempt),
+    )
+    given_up = calls.take(again)
+    return ended, given_up.changed(
+        ms=given_up.ms - GIVEN_UP_MS - 1_000, final=False, status=c.TIMEOUT, finish=c.NO_FINISH,
+        duration=float(GIVEN_UP_MS), ttft=np.nan,
+    )  # fmt: skip
 
 
 def _ended(calls: Calls, which: c.Flags, status: int, duration: float) -> Calls:
@@ -252,7 +305,7 @@ def _in_outage(calls: Calls, company: Company, before: int) -> c.Flags:
     return (minute >= start) & (minute < end) & provider_is_openai
 
 
-OPENAI_MODELS = ("gpt-5.4", "gpt-5.4-mini", "gpt-4o-mini", "text-embedding-3-small")
+OPENAI_MODELS = ("gpt-5.4", "gpt-5.4-mini", "gpt-4o-mini", "gpt-4.1-mini", "text-embedding-3-small")
 
 
 def _outage(calls: Calls, down: c.Flags, workload: Workload) -> list[Calls]:

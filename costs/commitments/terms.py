@@ -1,13 +1,16 @@
 """What a commitment costs on a day. Pure."""
 
+import hashlib
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import NamedTuple
+from uuid import UUID
 
 from costs.pricing.cards import COST_QUANTUM, EXACT, ZERO
+from gateway.ledger.ids import ms_of, uuid7
 
 HOURS = 24
 HOUR, MONTH = "hour", "month"
@@ -62,6 +65,12 @@ class Terms:
 def noon(day: date) -> datetime:
     """When the line of a day begins."""
     return datetime.combine(day, NOON)
+
+
+def line_id(commitment: UUID, at: datetime) -> UUID:
+    """The same for the same commitment and day, whoever books it."""
+    bits = int.from_bytes(hashlib.sha256(f"{commitment}/{at.isoformat()}".encode()).digest()[:10], "big")
+    return uuid7(ms_of(at), bits & ((1 << 74) - 1))
 
 
 def _rounded(amount: Decimal) -> Decimal:

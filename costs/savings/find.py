@@ -1,27 +1,21 @@
-"""The search for savings over an organization's own ledger: read once, detect, replay alone, replay together."""
+"""The search for savings over an organization's own ledger, read once."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 
-import numpy as np
 from django.db import connection, transaction
 
 from costs.bookshelf import book_of
 from costs.savings import reading
-from costs.savings.candidates import LEAST_REQUESTS, MONTH, Candidate, View
+from costs.savings.candidates import View
 from costs.savings.commitments import Commitment
 from costs.savings.committed import commitments_of
-from costs.savings.detectors import DETECTORS
-from costs.savings.intervals import interval
-from costs.savings.joint import Alone, Together, replay_alone, replay_jointly
 from costs.savings.pricing import BatchPricer
-from costs.savings.proposals import ZERO, Findings, Interval, Proposal
+from costs.savings.proposals import Findings
 from costs.savings.replay import Ledger
+from costs.savings.search import search
 from costs.savings.units import money, total
 from gateway.models import Organization
-
-QUANTUM = Decimal("1e-10")
 
 
 def find(
@@ -65,26 +59,6 @@ def _view(organization: Organization, found: reading.Found, commitments: Sequenc
     )  # fmt: skip
 
 
-def search(view: View, notes: Iterable[tuple[str, str]] = ()) -> Findings:
-    """Every detector over a view. No queries."""
-    least = view.least()
-    alone = [
-        one
-        for detect in DETECTORS.values()
-        for candidate in detect(view)
-        if len(candidate.rows) >= LEAST_REQUESTS or candidate.outside
-        for one in [replay_alone(view, candidate)]
-        if one.saving >= max(1, least)
-    ]
-    together = replay_jointly(view, alone, least)
-    proposals = sorted((_proposal(view, one) for one in together), key=lambda one: (-one.joint_saving, one.key))
-    return Findings(
-        start=view.start, end=view.end, currency=view.pricer.currency, spend=view.spend, lines=len(view.lines),
-        proposals=tuple(proposals), joint_saving=sum((one.joint_saving for one in proposals), ZERO),
-        joint_interval=_joint_interval(view, together, proposals) if proposals else None, notes=tuple(notes),
-    )  # fmt: skip
-
-
 def _unexplained(view: View) -> Iterable[tuple[str, str]]:
     left = (view.lines.cost > 0) & ~view.ledger.explained
     if count := int(left.sum()):
@@ -94,64 +68,3 @@ def _unexplained(view: View) -> Iterable[tuple[str, str]]:
             "says of their tokens (prices that changed since, searches, media, imported costs): they are in no change "
             "of model, tier or token count.",
         )  # fmt: skip
-
-
-def _proposal(view: View, one: Together) -> Proposal:
-    candidate = one.alone.candidate
-    rows = candidate.rows
-    actual = total(view.lines.cost[rows]) + candidate.outside_cost
-    return Proposal(
-        key=candidate.key, category=candidate.change.category, title=candidate.title, slice=candidate.slice,
-        change=candidate.change, lines=len(rows), requests=len(np.unique(view.lines.request[rows])),
-        actual_cost=money(actual), replayed_cost=money(actual - one.alone.saving), saving=money(one.alone.saving),
-        interval=_interval(view, one.alone), joint_saving=money(one.saving),
-        monthly_saving=_monthly(view, money(one.saving)), effort=candidate.effort, risk=candidate.risk,
-        evidence=candidate.evidence, steps=candidate.steps, affected=candidate.affected, quality=candidate.quality,
-    )  # fmt: skip
-
-
-def _monthly(view: View, saving: Decimal) -> Decimal:
-    second = timedelta(seconds=1)
-    return (saving * Decimal(MONTH / second) / Decimal((view.end - view.start) / second)).quantize(QUANTUM)
-
-
-def _interval(view: View, one: Alone) -> Interval:
-    candidate = one.candidate
-    ends = [
-        None if apply is None else replay_alone(view, _with(candidate, apply)).saving
-        for apply in (candidate.low, candidate.high)
-    ]
-    found = interval(one.saved, view.lines.at[candidate.rows], view.window, low=ends[0], high=ends[1])
-    outside = money(candidate.outside)
-    return Interval(found.level, found.lower + outside, found.upper + outside)
-
-
-def _with(candidate: Candidate, apply: object) -> Candidate:
-    return Candidate(
-        candidate.change, candidate.slice, candidate.title, candidate.rows, apply, candidate.effort, candidate.risk,  # type: ignore[arg-type]
-        candidate.evidence, candidate.steps,
-    )  # fmt: skip
-
-
-def _joint_interval(view: View, together: Sequence[Together], proposals: Sequence[Proposal]) -> Interval:
-    """Of the sum: days vary together, so their sum is resampled; each guess widens it by its own share."""
-    saved = np.zeros(len(view.lines), dtype=np.int64)
-    for one in together:
-        np.add.at(saved, one.rows, one.saved)
-    ends = _ends(view, together)
-    found = interval(saved, view.lines.at, view.window, low=ends[0], high=ends[1])
-    outside = money(sum(one.alone.candidate.outside for one in together))
-    return Interval(found.level, found.lower + outside, found.upper + outside)
-
-
-def _ends(view: View, together: Sequence[Together]) -> tuple[int, int]:
-    low = high = 0
-    for one in together:
-        candidate, joint = one.alone.candidate, total(one.saved)
-        alone = total(one.alone.saved)
-        shares = [
-            1.0 if apply is None or not alone else replay_alone(view, _with(candidate, apply)).saving / alone
-            for apply in (candidate.low, candidate.high)
-        ]
-        low, high = low + round(joint * min(1.0, shares[0])), high + round(joint * max(1.0, shares[1]))
-    return low, high

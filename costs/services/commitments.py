@@ -3,9 +3,8 @@
 The id of a day's line derives from (commitment, day), so a repeat, or a second process, books nothing new.
 """
 
-import hashlib
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
@@ -18,12 +17,11 @@ from django.utils import timezone
 from costs.choices import CommitmentKind, CommitmentUnitTime
 from costs.commitments.models import Commitment
 from costs.commitments.reading import RATE
-from costs.commitments.terms import noon
+from costs.commitments.terms import line_id, noon
 from costs.services import backfill
 from gateway.choices import LineKind, LineStatus, PriceStatus, UsageSource
 from gateway.ledger.booking import book
 from gateway.ledger.connect import connect
-from gateway.ledger.ids import ms_of, uuid7
 from gateway.ledger.partitions import ensure_partitions
 from gateway.models import Job, Organization, Project, Provider, User
 from gateway.services import audit, jobs
@@ -194,9 +192,3 @@ def line_of(row: Commitment, day: date) -> dict[str, Any]:
         "list_cost": Decimal(0) if row.covers_calls else priced.cost, "currency": row.currency,
         "price_status": (PriceStatus.PRICED if priced.cost else PriceStatus.FREE).value,
     }  # fmt: skip
-
-
-def line_id(commitment: UUID, at: datetime) -> UUID:
-    """The same for the same commitment and day, whoever books it."""
-    bits = int.from_bytes(hashlib.sha256(f"{commitment}/{at.isoformat()}".encode()).digest()[:10], "big")
-    return uuid7(ms_of(at), bits & ((1 << 74) - 1))

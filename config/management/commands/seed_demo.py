@@ -27,7 +27,7 @@ def _until(text: str) -> datetime:
 
 
 class Command(BaseCommand):
-    help = "Make the demo organization: a company of 5 teams and 40 keys, at least 400,000 ledger lines in 90 days."
+    help = "Make the demo organization: a company of 5 teams and 45 keys, at least 400,000 ledger lines in 90 days."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--days", type=int, default=DAYS)
@@ -38,6 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--organization", default=SLUG, metavar="SLUG")
         parser.add_argument("--simulator-url", default=SIMULATOR_URL, help="where its providers point")
         parser.add_argument("--days-first", type=int, metavar="N", help="load the newest N days and stop")
+        parser.add_argument("--clean", action="store_true", help="the same company without anything wasteful")
         parser.add_argument("--background", action="store_true", help="go on quietly, leaving room for others")
         parser.add_argument("--json", action="store_true")
 
@@ -53,6 +54,7 @@ class Command(BaseCommand):
                     slug=options["organization"],
                     simulator_url=options["simulator_url"],
                     days_first=options["days_first"],
+                    clean=options["clean"],
                     pause_s=BACKGROUND_PAUSE_S if options["background"] else 0.0,
                     progress=lambda done, wanted: _move(bar, done, wanted),
                 )

@@ -17,8 +17,9 @@ from config.demo import story
 from config.demo.calls import NONE
 from config.demo.company import MODELS, PEOPLE, PROJECTS, PROVIDERS, TEAMS, UNUSED_KEYS, Company
 from config.demo.prices import book_of, half_even
-from config.demo.rows import day_lines
+from config.demo.rows import calls_of, day_lines
 from config.demo.story import Calendar
+from config.demo.waste import workloads_of
 from config.demo.workloads import EMBEDDINGS, WORKLOADS
 from costs.pricer import BookPricer
 from gateway.ledger.ids import ledger_shard, ms_of
@@ -56,9 +57,9 @@ def digest(before: int, **changes: object) -> str:
 def test_the_company():
     keys = company().keys
 
-    assert (len(TEAMS), len(PROJECTS), len(keys), len(MODELS), len(PROVIDERS)) == (5, 12, 40, 8, 4)
+    assert (len(TEAMS), len(PROJECTS), len(keys), len(MODELS), len(PROVIDERS)) == (5, 17, 45, 12, 6)
     assert {role for _, role, _ in PEOPLE} == {"owner", "admin", "manager", "analyst", "developer"}
-    assert len({company().key(key) for key in keys}) == 40
+    assert len({company().key(key) for key in keys}) == 45
     assert sum(not key.is_used for key in keys) == len(UNUSED_KEYS) == 5
 
 
@@ -93,7 +94,12 @@ def test_an_end_within_the_day_cuts_it_and_changes_nothing_before():
     assert 0 < len(part.rows) < len(whole.rows)
     assert int(part.ms.max()) < cut
     assert set(part.rows) <= set(whole.rows)
-    late = [int(ms) for ms, row in zip(whole.ms, whole.rows, strict=True) if row not in set(part.rows)]
+    # a commitment's day is booked when it is over
+    late = [
+        int(ms)
+        for ms, row in zip(whole.ms, whole.rows, strict=True)
+        if row not in set(part.rows) and parse(row)["kind"] != "commitment"
+    ]
     assert min(late) >= cut - 10_000  # attempts before a final one that starts behind the end
 
 
@@ -108,7 +114,7 @@ def test_lines_are_whole_and_in_order(before):
     assert start <= drawn.ms.min() <= drawn.ms.max() < end
     finals = Counter(line["request_id"] for line in lines(before) if line["is_final"] == "t")
     assert set(finals.values()) == {1}
-    assert {line["request_id"] for line in lines(before)} == set(finals)
+    assert {line["request_id"] for line in lines(before) if line["kind"] != "commitment"} == set(finals)
     for line, ms in zip(lines(before), drawn.ms.tolist(), strict=True):
         assert int(line["id"][:12], 16) == ms == ms_of(datetime.fromisoformat(line["started_at"]))
         assert line["id"][12] == "7"
@@ -121,7 +127,8 @@ def test_prices_are_the_pricers(before):
     pricer = BookPricer()
     pricer.book = book_of(company())
     seen = Counter()
-    for line in lines(before)[::17]:
+    few = [line for line in lines(before) if line["project"] == str(company().project("tender-review"))]
+    for line in [line for line in [*lines(before)[::17], *few] if line["kind"] != "commitment"]:
         usage = {name: int(line[name]) for name in NAMES if name.endswith("_tokens") and name != "max_tokens"}
         if not any(usage.values()):
             assert (Decimal(line["cost"]), line["price_status"], line["charges"]) == (0, "free", "[]")
@@ -129,14 +136,14 @@ def test_prices_are_the_pricers(before):
         price_list = PROVIDERS[line["provider"]][2]
         priced = pricer.price(
             usage, price_list=price_list, model=line["model_served"], at=datetime.fromisoformat(line["started_at"]),
-            organization=line["organization"], context={},
+            organization=line["organization"], context={}, served_by=line["provider"],
         )  # fmt: skip
         seen[line["model_served"]] += 1
         assert json.loads(line["charges"]) == priced["charges"]
         assert Decimal(line["cost"]) == Decimal(priced["cost"]) == sum(Decimal(c["cost"]) for c in priced["charges"])
         assert Decimal(line["list_cost"]) == Decimal(priced["list_cost"])
         assert (line["price_status"], line["currency"]) == (priced["price_status"], priced["currency"])
-    assert len(seen) == 8
+    assert set(seen) == set(MODELS) - {"deepseek.r1-v1:0"}  # where the other host would be
 
 
 def test_rounding_is_half_even():
@@ -148,7 +155,8 @@ def test_rounding_is_half_even():
 def test_spend_is_what_the_lines_cost():
     drawn, spent = day_lines(company(), story.RUNAWAY), defaultdict(Decimal)
     for line in lines(story.RUNAWAY):
-        spent[line["api_key"]] += Decimal(line["cost"])
+        if line["kind"] != "commitment":
+            spent[line["api_key"]] += Decimal(line["cost"])
 
     keys = company().keys
     assert {str(company().key(keys[index])): entry.cost for index, entry in drawn.spend.items()} == {
@@ -239,7 +247,7 @@ def test_the_waste():
     search = [line for line in of(6, "docs-search") if line["status"] == "ok"]
     assert 1 - len({line["request_hmac"] for line in search}) / len(search) > 0.15
 
-    copy = [line for line in of(6, "product-copy") if line["status"] == "ok"]
+    copy = [line for line in of(6, "product-copy") if line["status"] == "ok" and line["kind"] == "attempt"]
     assert {line["max_tokens"] for line in copy} == {"16384"}
     assert max(int(line["output_tokens"]) for line in copy) < 3_000
 
@@ -251,12 +259,35 @@ def test_the_waste():
     assert sum("01:00" <= line["started_at"][11:16] < "04:00" for line in batch) / len(batch) > 0.8
 
     digest_ = [line for line in of(6, "voice-of-customer") if line["status"] == "ok"]
-    assert np.median([int(line["output_tokens"]) for line in digest_]) > 1_200
+    endless = [line for line in digest_ if line["output_tokens"] == "16384"]
+    assert 0.05 < len(endless) / len(digest_) < 0.15
+    assert {line["finish_reason"] for line in endless} == {"length"}
+    assert {line["started_at"][11:13] for line in digest_} == {"05"}
+
+    tenders = [line for line in of(6, "tender-review") if int(line["input_tokens"]) > 200_000]
+    assert max(int(line["input_tokens"]) for line in tenders) <= 216_001
+    assert {json.loads(line["charges"])[0]["unit_price"] for line in tenders} == {"0.0000025"}
+
+    again = [line for line in of(6, "code-review") if line["is_final"] == "f" and Decimal(line["cost"]) > 0]
+    assert {(line["status"], line["duration_ms"]) for line in again} == {("timeout", "20000.0")}
+    failed = [line for line in of(6, "site-survey") if line["status"] == "timeout" and Decimal(line["cost"]) > 0]
+    assert 0.1 < len(failed) / len(of(6, "site-survey")) < 0.35
+    assert {line["output_tokens"] for line in failed} == {"0"}
 
     storm = [line for line in of(story.RETRY_STORM[1], "fleet-telemetry") if line["is_final"] == "f"]
     billed = [line for line in storm if line["status"] == "timeout"]
     assert len(billed) == 4 * 260
     assert all(Decimal(line["cost"]) > 0 for line in billed)
+
+
+def test_repeated_requests_are_equally_long():
+    search = [line for line in of(6, "docs-search") if line["status"] == "ok"]
+    lengths = defaultdict(set)
+    for line in search:
+        lengths[line["request_hmac"]].add(line["input_tokens"])
+
+    assert {len(found) for found in lengths.values()} == {1}
+    assert len(lengths) < len(search)
 
 
 def test_unused_keys_send_nothing():
@@ -274,10 +305,6 @@ def test_every_workload_is_used_and_no_index_is_left():
 @pytest.mark.slow
 @pytest.mark.parametrize("weekday", range(7))
 def test_ninety_days_are_four_hundred_thousand_lines(weekday):
-    from config.demo.rows import _before
-    from config.demo.traffic import day_calls
-
     demo = company(until=datetime(2026, 11, 2 + weekday, 0, 15, tzinfo=UTC))
-    until = ms_of(demo.calendar.until)
 
-    assert sum(len(_before(day_calls(demo, w, d), until)) for d in range(90) for w in WORKLOADS) >= 400_000
+    assert sum(len(calls_of(demo, w, d)) for d in range(90) for w in workloads_of(demo)) >= 400_000

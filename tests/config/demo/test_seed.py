@@ -21,8 +21,9 @@ from config.demo.rows import day_lines
 from config.demo.seed import DemoError, seed
 from config.demo.story import Calendar
 from costs.budgets.verify import verify_budgets
-from costs.models import Budget, BudgetCounter, PriceOverride
+from costs.models import Budget, BudgetCounter, Commitment, PriceOverride
 from costs.services.budgets import create_budget
+from costs.services.commitments import book_days, line_of
 from gateway.choices import JobStatus
 from gateway.ledger.connect import connect
 from gateway.ledger.verify import verify
@@ -68,7 +69,7 @@ def test_two_days_and_everything_around_them():
     assert stored() == expected(UNTIL, 2)
     assert (done.added_days, done.added_lines, done.is_complete) == (2, LedgerLine.objects.count(), True)
     assert {model: model.objects.count() for model in (Team, Project, VirtualKey, Provider, Model, Route)} == {
-        Team: 5, Project: 12, VirtualKey: 40, Provider: 4, Model: 8, Route: 4,
+        Team: 5, Project: 17, VirtualKey: 45, Provider: 6, Model: 12, Route: 4,
     }  # fmt: skip
     assert (Membership.objects.count(), PriceOverride.objects.count()) == (24, 1)
     assert not any(user.has_usable_password() for user in User.objects.all())
@@ -82,6 +83,38 @@ def test_two_days_and_everything_around_them():
     assert compare_rollups() == []
     audit.seal(organization)
     assert audit.verify(organization).is_intact
+
+
+def test_commitments_are_booked_as_the_service_would_and_not_again():
+    seed(days=2, until=UNTIL)
+    rows = list(Commitment.objects.all())
+    lines = {line.pk: line for line in LedgerLine.objects.filter(kind="commitment")}
+
+    assert [row.booked_until for row in rows] == [UNTIL.date()] * 2
+    for row in rows:
+        row.full_clean()
+        for before in (1, 2):
+            expected = line_of(row, UNTIL.date() - timedelta(days=before))
+            (line,) = [line for line in lines.values() if line.id == expected["id"]]
+            assert {name: _plain(getattr(line, name)) for name in expected} == {
+                name: _plain(value) for name, value in expected.items()
+            }
+    assert len(lines) == 4
+    assert [book_days(row.pk, UNTIL.date()) for row in rows] == [0, 0]
+    assert not Commitment.objects.filter(organization__slug="demo").exclude(covers_calls=True).exists()
+
+
+def _plain(value: object) -> object:
+    return getattr(value, "pk", value) if not isinstance(value, Decimal) else value.normalize()
+
+
+def test_a_clean_demo_stays_clean():
+    seed(days=1, until=SMALL, slug="clean", clean=True)
+
+    assert not Commitment.objects.exists()
+    with pytest.raises(DemoError, match=r"--until 2026-11-01T03:00:00\+00:00 --clean"):
+        seed(days=1, until=SMALL, slug="clean")
+    assert seed(days=1, slug="clean", clean=True).added_lines == 0
 
 
 def shares() -> dict[str, float]:

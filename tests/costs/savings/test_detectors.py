@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from costs.savings.candidates import Candidate, ModelFacts, Scores, View
-from costs.savings.find import search
 from costs.savings.joint import replay_alone
 from costs.savings.lines import CACHE_READ
 from costs.savings.proposals import Category, Findings, Proposal, Risk
+from costs.savings.search import search
 from costs.savings.units import money
 from tests.costs.savings.ledgers import START, Call, found, view
 

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costs.savings.candidates import Candidate, View
-from costs.savings.find import search
 from costs.savings.joint import STAGES, replay_alone, replay_jointly
 from costs.savings.lines import CACHE_READ, INPUT, OUTPUT
 from costs.savings.proposals import Category, Change, Effort, Risk, Slice
 from costs.savings.replay import Apply, Part, in_context, moved, removed
+from costs.savings.search import search
 from costs.savings.units import money, total
 from tests.costs.savings.ledgers import Call, view
 

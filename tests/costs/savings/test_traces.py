@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from costs.savings.find import search
 from costs.savings.joint import replay_alone
 from costs.savings.prefixes import BLOCK_TOKENS, PrefixReplay
 from costs.savings.proposals import Category
+from costs.savings.search import search
 from costs.savings.units import money
 from tests.costs.savings.ledgers import Call, found, view
 
