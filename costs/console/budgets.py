@@ -42,7 +42,6 @@ class Row:
     share: float
     tone: str
     figures: str
-    spent: str
     held: str
     remaining: str
     pill: str
@@ -101,7 +100,7 @@ def _row(one: BudgetUsage, standing: Standing, names: dict[tuple[str, str], str]
     return Row(
         budget=budget, usage=usage, about=_about(budget, usage, names), share=share, tone=_tone(share),
         figures=f"{money(usage.spent, budget.currency)} of {money(usage.limit, budget.currency)}",
-        spent=money(usage.spent, budget.currency), held=money(usage.held, budget.currency),
+        held=money(usage.held, budget.currency),
         remaining=money(usage.remaining, budget.currency), pill=pill, pill_tone=pill_tone,
         ahead=ahead, marks=sorted(mark for mark in marks if mark <= 1), expected=_expected(budget, usage),
         between=_between(budget, usage), under=" › ".join(above.budget.name for above in standing.parents),

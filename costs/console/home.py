@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -239,8 +238,8 @@ def _card(page: pages.Questions, state: State, ahead: now.Outlook | None, at: da
     mean = [round(float(value), 10) for value in ahead.found.mean[: ahead.days]]
     line = charts.Series("Expected", 0, mean, [f"Expected {format.money(value, currency)}" for value in mean])
     lower, upper = (bound[LEVEL][: ahead.days] for bound in (ahead.found.lower, ahead.found.upper))
-    band = charts.Band(f"80{format.NARROW}%", [float(value) for value in lower], [float(value) for value in upper])
-    legend = LegendEntry(f"Expected, 80{format.NARROW}%", charts.BEFORE_COLOR, is_line=True)
+    band = charts.Band(format.level(LEVEL), [float(value) for value in lower], [float(value) for value in upper])
+    legend = LegendEntry(f"Expected, {format.level(LEVEL)}", charts.BEFORE_COLOR, is_line=True)
     return replace(
         card,
         figure=charts.with_expected(card.figure, plot, line, [band]),
@@ -253,7 +252,7 @@ def _expected_words(ahead: now.Outlook, currency: str) -> str:
     assert ahead.month is not None
     low, high = (format.money(value, currency) for value in bounds(ahead.month))
     mean = format.money(ahead.month.mean, currency)
-    return f"The month is expected to cost {mean}, 80{format.NARROW}% likely {low} to {high}."
+    return f"The month is expected to cost {mean}, {format.level(LEVEL)} likely {low} to {high}."
 
 
 # ---- why -------------------------------------------------------------------------------------------------------------
@@ -270,13 +269,18 @@ def _why(questions: Questions, state: State) -> Why | None:
     called = labels.names(questions.user, questions.organization, state.by, keys)
     shown = [
         DriverRow(
-            called.get(key, key), format.money(driver.cost, currency), signed(driver.change, currency),
+            called.get(key, key), format.money(driver.cost, currency), format.signed_money(driver.change, currency),
             "bad" if driver.change > 0 else "ok", cause_words(driver.effects, currency),
             state.rows_url(**{state.by: key}),
         )
         for key, driver in zip(keys, drivers, strict=True)
     ]  # fmt: skip
-    return Why(signed(found.effects.change, currency), effect_rows(found.effects, currency), shown, state.period.before)
+    return Why(
+        format.signed_money(found.effects.change, currency),
+        effect_rows(found.effects, currency),
+        shown,
+        state.period.before,
+    )
 
 
 def effect_rows(found: Effects, currency: str) -> list[EffectRow]:
@@ -284,7 +288,7 @@ def effect_rows(found: Effects, currency: str) -> list[EffectRow]:
     amounts = sorted(found.parts.items(), key=lambda item: -abs(item[1]))
     most = abs(amounts[0][1])
     return [
-        EffectRow(EFFECTS[name].capitalize(), signed(amount, currency), float(abs(amount) / most))
+        EffectRow(EFFECTS[name].capitalize(), format.signed_money(amount, currency), float(abs(amount) / most))
         for name, amount in amounts
         if amount
     ]
@@ -293,14 +297,8 @@ def effect_rows(found: Effects, currency: str) -> list[EffectRow]:
 def cause_words(found: Effects, currency: str) -> str:
     """The one or two effects that carry most of it."""
     named = sorted(found.parts.items(), key=lambda item: -abs(item[1]))
-    told = [f"{EFFECTS[name]} {signed(amount, currency)}" for name, amount in named[:2] if amount]
+    told = [f"{EFFECTS[name]} {format.signed_money(amount, currency)}" for name, amount in named[:2] if amount]
     return ", ".join(told)
-
-
-def signed(amount: Decimal, currency: str) -> str:
-    """`+$12.50`, with a true minus."""
-    text = format.money(amount, currency)
-    return f"+{text}" if amount > 0 else text.replace("-", "\N{MINUS SIGN}")
 
 
 # ---- budgets ---------------------------------------------------------------------------------------------------------

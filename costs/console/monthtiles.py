@@ -46,7 +46,8 @@ def spent(month: Result, explained: Why | None = None) -> Tile:
     change: Any = month.change["cost"]
     return tile(
         "Month to date", "cost", format.money_short(cost, month.currency), format.exact_money(cost, month.currency),
-        format.change_words(change, "last month by then"), explained, change,
+        "nothing was spent last month by then" if change is None else format.change_words(change, "last month by then"),
+        explained, change,
     )  # fmt: skip
 
 
@@ -58,7 +59,7 @@ def projected(ahead: now.Outlook | None, currency: str) -> Tile:
     low, high = (format.money_short(bound, currency) for bound in bounds(month))
     return tile(
         "Projected month", "projected", format.money_short(month.mean, currency),
-        format.exact_money(month.mean, currency), f"80{format.NARROW}% likely {low} to {high}",
+        format.exact_money(month.mean, currency), f"{format.level(LEVEL)} likely {low} to {high}",
     )  # fmt: skip
 
 
@@ -91,7 +92,7 @@ def savings(questions: Questions) -> Tile:
     words = "a month"
     if total.interval and total.saving:
         low, high = (format.money_short(one, total.currency) for one in (total.interval.lower, total.interval.upper))
-        words = f"{total.interval.level * 100:.0f}{format.NARROW}% likely {low} to {high} a month"
+        words = f"{format.level(float(total.interval.level))} likely {low} to {high} a month"
     return tile(
         "Savings found", "savings", format.money_short(total.saving, total.currency),
         format.exact_money(total.saving, total.currency), words,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -70,7 +71,8 @@ def anomaly(request: HttpRequest, site: ConsoleSite, anomaly_id: UUID) -> HttpRe
     names = wording.names_of(organization, scopes)
     context |= {
         "shown": shown.show(row, names, zone), "row": row, "zone": zone, "chart": shown.card(row, names, zone),
-        "effects": shown.effects(row), "change": format.money(row.effects.get("change"), row.currency),
+        "effects": shown.effects(row),
+        "change": format.signed_money(Decimal(row.effects.get("change") or 0), row.currency),
         "rows_url": shown.rows_url(row), "may_judge": _may_judge(request, organization),
         "members": [
             {
