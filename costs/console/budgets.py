@@ -27,6 +27,7 @@ from gateway.scopes import ORGANIZATION, is_each
 PER_PAGE = 50
 WARN_AT = 0.8
 WARNINGS = 5
+MOST_PARENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,15 @@ def _row(one: BudgetUsage, standing: Standing, names: dict[tuple[str, str], str]
         held=money(usage.held, budget.currency),
         remaining=money(usage.remaining, budget.currency), pill=pill, pill_tone=pill_tone,
         ahead=ahead, marks=sorted(mark for mark in marks if mark <= 1), expected=_expected(budget, usage),
-        between=_between(budget, usage), under=" › ".join(above.budget.name for above in standing.parents),
+        between=_between(budget, usage), under=_under([above.budget.name for above in standing.parents]),
         binds=f"{binding.budget.name} binds: {money(binding.usage.remaining, budget.currency)} left" if binding else "",
     )  # fmt: skip
+
+
+def _under(names: Sequence[str]) -> str:
+    """`Search › Whole company`, of many the nearest: `Search › Research › Products and 4 more`."""
+    more = f" and {len(names) - MOST_PARENTS} more" if len(names) > MOST_PARENTS else ""
+    return " › ".join(names[:MOST_PARENTS]) + more
 
 
 def _ahead(usage: Usage) -> float | None:

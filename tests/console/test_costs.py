@@ -101,8 +101,9 @@ def test_a_months_budget_expects_what_the_month_does(busy: Company) -> None:
     load(busy, [line(busy, at - timedelta(hours=hours), rng) for hours in range(1, 24 * 40, 5)])
     drain_marks()
     budget = Budget.objects.create(
-        organization=busy.organization, name="Whole", amount=Decimal(100), currency=busy.organization.currency,
-        period="month", timezone=busy.organization.reporting_timezone, tracked_from=at,
+        organization=busy.organization, name="Whole", scope="organization", amount=Decimal(100),
+        currency=busy.organization.currency, period="month", timezone=busy.organization.reporting_timezone,
+        tracked_from=at,
     )  # fmt: skip
     forecast_budgets(busy.organization, [budget], at)
 
