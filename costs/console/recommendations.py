@@ -74,8 +74,9 @@ def recommendation_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse
     context, organization = frame(request, site, "Recommendations")
     user: Any = request.user
     mine = Recommendation.objects.visible_to(user).filter(organization=organization)
-    tab = request.GET.get("state", "")
-    label, states = TABS.get(tab, TABS[""])
+    asked = request.GET.get("state", "")
+    tab = asked if asked in TABS else ""
+    label, states = TABS[tab]
     counts = dict(mine.values_list("state").annotate(Count("pk")).order_by())
     everything = list(mine.open().only("joint_saving", "effort", "organization"))
     found = reading.search_of(organization)

@@ -44,8 +44,9 @@ def anomalies(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     organization = context["console"].scope.current
     if organization is None:
         return render(request, "console/no_organization.html", context)
-    view = request.GET.get("view", "")
-    label, states = VIEWS.get(view, VIEWS[""])
+    asked = request.GET.get("view", "")
+    view = asked if asked in VIEWS else ""
+    label, states = VIEWS[view]
     rows = Anomaly.objects.visible_to(request.user).filter(organization=organization, state__in=states).defer("chart")
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     found = list(page.object_list)

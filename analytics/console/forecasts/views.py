@@ -108,7 +108,7 @@ def _content(opened: Opened) -> dict[str, Any]:
 
 def _names(questions: Questions, parts: Sequence[Part]) -> dict[str, str]:
     """What other pages call these teams and projects. A query for each level that is shown."""
-    found = {}
+    found: dict[str, str] = {}
     for level in {part.level for part in parts}:
         ids = [part.id for part in parts if part.level == level and part.id not in ("none", "other")]
         found |= labels.names(questions.user, questions.organization, level, ids)
