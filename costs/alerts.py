@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from analytics.alerts.models import AlertRule
 from analytics.alerts.reading import Reading
+from analytics.console.format import NARROW, money
 from costs.choices import SnapshotState
 from costs.models import Budget, PriceSnapshot
 from costs.usage import Usage, usage_of
@@ -61,7 +62,7 @@ def _readings(budget: Budget, usage: Usage, now: datetime) -> Iterator[Reading]:
     about = f"{budget.name}{f', {usage.subject}' if usage.subject else ''}"
     for threshold in budget.alert_thresholds or DEFAULT_THRESHOLDS:
         percent, basis = Decimal(str(threshold["percent"])), str(threshold["basis"])
-        label = f"{about}, {percent:f} %{' by its end' if basis == FORECAST else ''}"
+        label = f"{about}, {percent:f}{NARROW}%{' by its end' if basis == FORECAST else ''}"
         spent = _expected(usage, now) if basis == FORECAST else usage.spent
         subject = _subject(budget, usage, basis, percent)
         if spent is None:
@@ -71,8 +72,8 @@ def _readings(budget: Budget, usage: Usage, now: datetime) -> Iterator[Reading]:
         share = spent / usage.limit * 100 if usage.limit else Decimal(100)
         words = "is expected to be used by its end" if basis == FORECAST else "is used"
         text = (
-            f"{share:.1f} % of the budget {about} {words}: {spent:,.2f}{_interval(usage, basis)} of {usage.limit:,.2f} "
-            f"{budget.currency}.{_exhaustion(budget, usage)}"
+            f"{share:.1f}{NARROW}% of the budget {about} {words}: {money(spent, budget.currency)}"
+            f"{_interval(budget, usage, basis)} of {money(usage.limit, budget.currency)}.{_exhaustion(budget, usage)}"
         )
         yield Reading(subject, label, share >= percent, round(share, 10), percent, text, is_once=True)
 
@@ -86,11 +87,11 @@ def _subject(budget: Budget, usage: Usage, basis: str, percent: Decimal) -> str:
     return f"{budget.pk} {hashlib.sha256(usage.subject.encode()).hexdigest()} {tail}"
 
 
-def _interval(usage: Usage, basis: str) -> str:
+def _interval(budget: Budget, usage: Usage, basis: str) -> str:
     heading = usage.outlook
     if basis != FORECAST or heading is None or heading.lower is None:
         return ""
-    return f" ({heading.lower:,.2f} to {heading.upper:,.2f})"
+    return f" ({money(heading.lower, budget.currency)} to {money(heading.upper, budget.currency)})"
 
 
 def _exhaustion(budget: Budget, usage: Usage) -> str:

@@ -110,6 +110,21 @@ def percent(ratio: Number | None) -> str:
     return f"{value:.{places}f}{NARROW}%"
 
 
+def level(probability: float) -> str:
+    """`0.8` → `80 %`, of an interval."""
+    return f"{probability * 100:.0f}{NARROW}%"
+
+
+def signed_percent(change: float | None) -> str:
+    """`0.153` → `+15.3 %`, with a true minus."""
+    return DASH if change is None else f"{change * 100:+,.1f}{NARROW}%".replace("-", "\N{MINUS SIGN}")
+
+
+def signed_money(amount: Decimal, currency: str = "USD") -> str:
+    """`12.5` → `+$12.50`, with a true minus."""
+    return f"{'+' if amount > 0 else ''}{money(amount, currency)}"
+
+
 def lag(seconds: float | None) -> str:
     """Age of the rollups in words: `3 s`, `4 min`, `2 h`."""
     if seconds is None:

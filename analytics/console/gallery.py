@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django import forms
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -50,6 +51,7 @@ def components(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
             Sample("curl", 'curl https://gateway.example.com/v1/models -H "Authorization: Bearer $GATEWAY_KEY"'),
             Sample("Python", 'client = OpenAI(base_url="https://gateway.example.com/v1", api_key="gw-…")'),
         ],
+        "page": Paginator(range(120), 50).get_page(request.GET.get("page")),
         "card": _card(),
         "marks": (0.5, 0.8),
         "rows": [(f"project-{number:02}", number * 1234, f"${number * 12.5:,.2f}") for number in range(1, 41)],

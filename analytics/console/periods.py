@@ -57,6 +57,13 @@ class Period:
         return f"{self.first_day:%-d %b %Y} to {self.last_day:%-d %b %Y}"
 
     @property
+    def within(self) -> str:
+        """`in the last 7 days`, `on 3 Nov 2026`, `from 1 Nov 2026 to 3 Nov 2026`."""
+        if self.key in LABELS:
+            return f"in the {self.label}"
+        return f"on {self.label}" if self.first_day == self.last_day else f"from {self.label}"
+
+    @property
     def before(self) -> str:
         """What the window is compared with, in words."""
         if self.key in LABELS:

@@ -21,6 +21,7 @@ from analytics.console.questions import answered
 from analytics.console.status import SeedProgress
 from analytics.console.usage import choices
 from analytics.console.usage.state import COMPARISONS, State, read_state
+from gateway.console import providers
 from gateway.models import User
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def _home_body(scope: Scope, questions: home_data.Questions, state: State, *, is
         )
         body["alerts"] = home_data.attempt("alerts", lambda: open_alerts(user, organization))
         body["anomalies"] = home_data.attempt("anomalies", lambda: newest_open(user, organization))
+        body["parts"] = [part for provider in providers() for part in provider.home_parts]
         body["projects"], body["projects_problem"] = answered(
             "projects", lambda: home_data.load_projects(questions, state, names)
         )

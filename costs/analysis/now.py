@@ -19,6 +19,7 @@ from analytics.outlook.history import LEVELS, History, outlook
 from analytics.query import Group, Note, Query, Result
 from analytics.query import window as windows
 from costs.analysis.ahead import lasting
+from costs.outlook import SPARE
 from gateway.services.fleet import fleet
 
 HOUR = timedelta(hours=1)
@@ -68,12 +69,14 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What the day and the month will have cost, and the days' forecast that says so; None without any history."""
+    """What the day and the month will have cost, and the days' forecast that says so; None without any history. The
+    first `days` of it end the month."""
 
     day: Projection | None
     month: Projection | None
     history: History | None = None
     found: Forecast | None = None
+    days: int = 0
 
 
 def realtime(questions: Questions, now: datetime) -> dict[str, Any]:
@@ -136,19 +139,23 @@ def _ask(questions: Questions, zone: str, start: datetime, end: datetime, **more
 
 
 def projections(questions: Questions, spent: Running) -> Outlook:
-    """Day and month as the forecast of the days expects them, today only with the part of a day that is still to come
-    at this hour. Two questions."""
+    """Day and month as the forecast of the days expects them. Of today the day takes the part of its cost that is still
+    to come at this hour, the month that of its hours: as budgets do, so that a month's budget expects the same. Two
+    questions."""
     where = windows.zone(spent.zone)
     days, at = 0, spent.today_start
     while at < spent.month_end:
         days, at = days + 1, windows.following(at, "day", where)
-    history, found = outlook(questions, "cost", "day", spent.zone, spent.now, horizon=days)
+    history, found = outlook(questions, "cost", "day", spent.zone, spent.now, horizon=days + SPARE["day"])
     if found is None or history.end != spent.today_start:
         questions.note(NO_PROJECTION)
         return Outlook(None, None)
-    left = 1.0 - passed(questions, spent)
-    month = _projected(found, spent.month_to_date, left, found.horizon)
-    return Outlook(_projected(found, spent.today, left, 1), month, history, found)
+    tomorrow = windows.following(spent.today_start, "day", where)
+    left = (tomorrow - spent.now) / (tomorrow - spent.today_start)
+    return Outlook(
+        _projected(found, spent.today, 1.0 - passed(questions, spent), 1),
+        _projected(found, spent.month_to_date, left, days), history, found, days,
+    )  # fmt: skip
 
 
 def passed(questions: Questions, spent: Running) -> float:

@@ -28,6 +28,7 @@ from gateway.scopes import ORGANIZATION, is_each
 PER_PAGE = 50
 WARN_AT = 0.8
 WARNINGS = 5
+MOST_PARENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,6 @@ class Row:
     share: float
     tone: str
     figures: str
-    spent: str
     held: str
     remaining: str
     pill: str
@@ -102,10 +102,10 @@ def _row(one: BudgetUsage, standing: Standing, names: dict[tuple[str, str], str]
     return Row(
         budget=budget, usage=usage, about=_about(budget, usage, names), share=share, tone=_tone(share),
         figures=f"{money(usage.spent, budget.currency)} of {money(usage.limit, budget.currency)}",
-        spent=money(usage.spent, budget.currency), held=money(usage.held, budget.currency),
+        held=money(usage.held, budget.currency),
         remaining=money(usage.remaining, budget.currency), pill=pill, pill_tone=pill_tone,
         ahead=ahead, marks=marks, expected=_expected(budget, usage),
-        between=_between(budget, usage), under=" › ".join(above.budget.name for above in standing.parents),
+        between=_between(budget, usage), under=_under([above.budget.name for above in standing.parents]),
         binds=f"{binding.budget.name} binds: {money(binding.usage.remaining, budget.currency)} left" if binding else "",
     )  # fmt: skip
 
@@ -114,6 +114,12 @@ def _marks(budget: Budget) -> list[float]:
     """Where it is told of: its thresholds up to all of it, those that stand without its own."""
     thresholds: Iterable[Mapping[str, Any]] = budget.alert_thresholds or DEFAULT_THRESHOLDS
     return sorted({mark for one in thresholds if (mark := one["percent"] / 100) <= 1})
+
+
+def _under(names: Sequence[str]) -> str:
+    """`Search › Whole company`, of many the nearest: `Search › Research › Products and 4 more`."""
+    more = f" and {len(names) - MOST_PARENTS} more" if len(names) > MOST_PARENTS else ""
+    return " › ".join(names[:MOST_PARENTS]) + more
 
 
 def _ahead(usage: Usage) -> float | None:

@@ -37,7 +37,9 @@ class CommitmentForm(forms.Form):
     kind = forms.ChoiceField(choices=CommitmentKind.choices)
     provider = forms.ChoiceField(choices=())
     model = forms.CharField(max_length=200, help_text="Exact name, or a prefix ending in *; * alone: every model.")
-    project = forms.ModelChoiceField(Project.objects.none(), help_text="Where its daily lines are booked.")
+    project = forms.ModelChoiceField(
+        Project.objects.none(), empty_label="Choose a project", help_text="Where its daily lines are booked."
+    )
     amount = forms.DecimalField(min_value=0, max_digits=20, decimal_places=10, help_text="Of one unit.")
     per = forms.ChoiceField(choices=CommitmentUnitTime.choices)
     units = forms.DecimalField(min_value=Decimal("0.0001"), max_digits=14, decimal_places=4, initial=1)
@@ -45,7 +47,7 @@ class CommitmentForm(forms.Form):
     currency = forms.CharField(max_length=3, required=False, help_text="Empty: the organization's.")
     tokens_per_minute = forms.IntegerField(min_value=1, required=False, help_text="What all units serve.")
     covers_calls = forms.BooleanField(required=False, initial=True, label="Its calls cost nothing more")
-    starts_on = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}), help_text="A day in UTC.")
+    starts_on = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}))
     ends_on = forms.DateField(
         required=False, widget=forms.DateInput(attrs={"type": "date"}), help_text="First day it is no longer paid."
     )

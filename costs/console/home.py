@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +12,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from analytics.answers.questions import Questions
@@ -21,7 +19,7 @@ from analytics.console import charts, format
 from analytics.console import questions as pages
 from analytics.console.anomalies.views import newest_open
 from analytics.console.cards import Card, LegendEntry, labels, rows
-from analytics.console.cards.why import asked, why
+from analytics.console.cards.why import why
 from analytics.console.periods import CUSTOM, LABELS, Period, next_quarter, read_period
 from analytics.console.questions import answered, attempt
 from analytics.console.tiles import Tile
@@ -35,19 +33,17 @@ from analytics.query import window as windows
 from costs.analysis import effects, now
 from costs.console.budgets import WARN_AT, budget_rows
 from costs.console.budgets import Row as BudgetRow
+from costs.console.monthtiles import LEVEL, bounds, last_month, month_so_far, projected, savings, spent, tile
 from costs.console.recommendations import READERS
 from costs.console.tabs import tabs
-from costs.models import Budget, Recommendation, Statement
-from costs.recommendations.reading import search_of, total_of
+from costs.models import Budget, Statement
 from gateway.console import ConsoleSite
 from gateway.console.parts import Tab
-from gateway.console.scope import person
+from gateway.console.scope import organization_of, person
 
-LEVEL = 0.8
 BY = {"team": "Team", "model": "Model", "project": "Project", "provider": "Provider"}
 TOP = 8
 MOST_DRIVERS, MOST_BUDGETS, MOST_READ = 6, 5, 200
-FIGURES = ("cost", "saved_by_cache", "unpriced_requests", "requests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +112,7 @@ def _content(questions: Questions, state: State, at: datetime, *, is_reader: boo
     user, organization = questions.user, questions.organization
     running = attempt("running month", lambda: now.running_now(questions, at, organization.reporting_timezone))
     ahead = attempt("projection", lambda: now.projections(questions, running)) if running else None
-    month = attempt("month", lambda: _month(questions, running)) if running else None
+    month = attempt("month", lambda: month_so_far(questions, running)) if running else None
     if running and month and attempt("emptiness", lambda: _is_empty(questions, state.period, running, month)):
         return {"is_empty": True}
     page = pages.Questions(user, organization, state.period)
@@ -132,21 +128,29 @@ def _content(questions: Questions, state: State, at: datetime, *, is_reader: boo
         "why": attempt("drivers", lambda: _why(questions, state)),
         "budgets": attempt("budgets", lambda: at_risk(questions, at)),
         "anomalies": attempt("anomalies", lambda: newest_open(user, organization, "cost")),
+        "anomalies_title": "Open anomalies of cost",
     }  # fmt: skip
 
 
+@require_safe
+def month_card(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """The running month for the home page, which asks for it by itself: spent, expected, and what could be saved."""
+    context = site.each_context(request)
+    organization = organization_of(context)
+    questions, at = Questions(person(request), organization), timezone.now()
+    is_reader = context["console"].may(READERS)
+    context["tiles"] = attempt("month card", lambda: _month_tiles(questions, at, is_reader=is_reader))
+    return render(request, "console/costs/month_card.html", context)
+
+
+def _month_tiles(questions: Questions, at: datetime, *, is_reader: bool) -> Sequence[Tile]:
+    running = now.running_now(questions, at, questions.organization.reporting_timezone)
+    ahead, month = now.projections(questions, running), month_so_far(questions, running)
+    shown = [spent(month), projected(ahead, month.currency), last_month(questions, running, ahead, month.currency)]
+    return [*shown, savings(questions)] if is_reader else shown
+
+
 # ---- key figures -----------------------------------------------------------------------------------------------------
-def _month(questions: Questions, running: now.Running) -> Result:
-    """The month so far against as much of the month before. One question."""
-    before, end = running.last_month_start, next_quarter(running.now)
-    return questions.ask(
-        Query(
-            measures=asked(*FIGURES), start=running.month_start, end=end, timezone=running.zone,
-            compare_to=(before, min(before + (end - running.month_start), running.month_start)),
-        )
-    )  # fmt: skip
-
-
 def _is_empty(questions: Questions, period: Period, running: now.Running, month: Result) -> bool:
     """Whether nothing was asked or spent this month, last month or in the chart's window. A question where the month so
     far has nothing, none else."""
@@ -168,25 +172,24 @@ def _tiles(
     def explained(name: str) -> Any:
         return why([MEASURES[name]], month, period, url)
 
-    cost: Any = month.totals["cost"]
     saved: Any = month.totals["saved_by_cache"]
     return [
-        _tile("Month to date", "cost", format.money_short(cost, currency), format.exact_money(cost, currency),
-              format.change_words(month.change["cost"], "last month by then"), explained("cost"),
-              month.change["cost"]),
-        _projected(running, ahead, currency),
-        _against_last(questions, running, ahead, currency),
+        spent(month, explained("cost")),
+        projected(ahead, currency),
+        last_month(questions, running, ahead, currency),
         _unallocated(questions, currency),
-        _tile("Saved by cache", "saved_by_cache", format.money_short(saved, currency),
-              format.exact_money(saved, currency), "list cost of this month's answers from the cache",
-              explained("saved_by_cache")),
-        _found(questions) if is_reader else _unpriced_tile(month, explained("unpriced_requests")),
+        tile("Saved by cache", "saved_by_cache", format.money_short(saved, currency),
+             format.exact_money(saved, currency), "list cost of this month's answers from the cache",
+             explained("saved_by_cache")),
+        savings(questions) if is_reader else _unpriced_tile(month, explained("unpriced_requests")),
     ]  # fmt: skip
 
 
 def unpriced_words(month: Result) -> str:
-    """`0.2 % of requests (12) have no known price`."""
+    """`0.2 % of requests (12) have no known price`; empty where all have one."""
     unpriced, requests = month.totals["unpriced_requests"], month.totals["requests"]
+    if not unpriced:
+        return ""
     share = float(unpriced or 0) / float(requests) if requests else None
     return f"{format.percent(share)} of requests ({format.number(unpriced)}) have no known price"
 
@@ -195,59 +198,7 @@ def _unpriced_tile(month: Result, explained: Any) -> Tile:
     unpriced, requests = month.totals["unpriced_requests"], month.totals["requests"]
     share = float(unpriced or 0) / float(requests) if requests else None
     count = f"{format.number(unpriced)} requests"
-    return _tile("Unpriced", "unpriced_requests", format.percent(share), count, f"{count} without a price", explained)
-
-
-def _found(questions: Questions) -> Tile:
-    """What the open recommendations would save together. Two queries."""
-    seen = Recommendation.objects.visible_to(questions.user).filter(organization=questions.organization)
-    total = total_of(search_of(questions.organization), list(seen.open()))
-    if total.searched_at is None:
-        return _tile("Savings found", "savings", format.DASH, "no search has run", "no search has run yet")
-    share = "" if total.share is None else f", {format.percent(total.share)} of the cost"
-    return _tile(
-        "Savings found", "savings", format.money_short(total.saving, total.currency),
-        format.exact_money(total.saving, total.currency), f"a month{share}",
-    )  # fmt: skip
-
-
-def _tile(
-    label: str, name: str, value: str, exact: str, words: str, explained: Any = None, change: float | None = None
-) -> Tile:
-    tone = "neutral" if change is None or abs(change) < 0.005 else "bad" if change > 0 else "good"
-    arrow = "" if tone == "neutral" else "up" if tone == "bad" else "down"
-    return Tile(label, value, exact, words, tone, arrow, SafeString(), name, explained)
-
-
-def _projected(running: now.Running, ahead: now.Outlook | None, currency: str) -> Tile:
-    month = ahead.month if ahead else None
-    if month is None:
-        return _tile("Projected month", "projected", format.DASH, "nothing to project from", "no whole day of use yet")
-    low, high = _bounds(month)
-    words = f"80{format.NARROW}% likely {format.money_short(low, currency)} to {format.money_short(high, currency)}"
-    return _tile(
-        "Projected month", "projected", format.money_short(month.mean, currency),
-        format.exact_money(month.mean, currency), words,
-    )  # fmt: skip
-
-
-def _bounds(projection: now.Projection) -> tuple[Any, Any]:
-    found = next(interval for interval in projection.intervals if interval.level == LEVEL)
-    return found.lower, found.upper
-
-
-def _against_last(questions: Questions, running: now.Running, ahead: now.Outlook | None, currency: str) -> Tile:
-    """The projection against all of the month before. One question."""
-    last: Any = questions.ask(
-        Query(measures=("cost",), start=running.last_month_start, end=running.month_start, timezone=running.zone)
-    ).totals["cost"]  # fmt: skip
-    month = ahead.month if ahead else None
-    change = float((month.mean - last) / last) if month and last else None
-    words = format.change_words(change, "all of last month") if change is not None else "nothing to compare with"
-    return _tile(
-        "Last month", "last_month", format.money_short(last, currency), format.exact_money(last, currency),
-        f"projected: {words}" if change is not None else words, None, change,
-    )  # fmt: skip
+    return tile("Unpriced", "unpriced_requests", format.percent(share), count, f"{count} without a price", explained)
 
 
 def _unallocated(questions: Questions, currency: str) -> Tile:
@@ -257,10 +208,10 @@ def _unallocated(questions: Questions, currency: str) -> Tile:
     )
     newest: Statement | None = rows_of.order_by("-month").first()
     if newest is None or not newest.total:
-        return _tile("Unallocated", "unallocated", format.DASH, "no statement", "no statement of a month yet")
+        return tile("Unallocated", "unallocated", format.DASH, "no statement", "no statement of a month yet")
     share = newest.unallocated / newest.total
     words = f"of {newest.month:%B}, {'locked' if newest.status == 'locked' else 'draft'} statement"
-    return _tile(
+    return tile(
         "Unallocated", "unallocated", format.percent(share), format.exact_money(newest.unallocated, currency), words
     )  # fmt: skip
 
@@ -281,14 +232,14 @@ def _card(page: pages.Questions, state: State, ahead: now.Outlook | None, at: da
     is_open = state.period.end >= at and state.grain == "day"
     if ahead is None or ahead.found is None or ahead.history is None or card.figure is None or not is_open:
         return card
-    days = ahead.history.ahead(ahead.found.horizon)
+    days = ahead.history.ahead(ahead.days)
     currency = found.result.currency
     plot = charts.Plot([f"{day:%Y-%m-%dT%H:%M}" for day in days], "day", {})
-    mean = [round(float(value), 10) for value in ahead.found.mean]
+    mean = [round(float(value), 10) for value in ahead.found.mean[: ahead.days]]
     line = charts.Series("Expected", 0, mean, [f"Expected {format.money(value, currency)}" for value in mean])
-    lower, upper = ahead.found.lower[LEVEL], ahead.found.upper[LEVEL]
-    band = charts.Band(f"80{format.NARROW}%", [float(value) for value in lower], [float(value) for value in upper])
-    legend = LegendEntry(f"Expected, 80{format.NARROW}%", charts.BEFORE_COLOR, is_line=True)
+    lower, upper = (bound[LEVEL][: ahead.days] for bound in (ahead.found.lower, ahead.found.upper))
+    band = charts.Band(format.level(LEVEL), [float(value) for value in lower], [float(value) for value in upper])
+    legend = LegendEntry(f"Expected, {format.level(LEVEL)}", charts.BEFORE_COLOR, is_line=True)
     return replace(
         card,
         figure=charts.with_expected(card.figure, plot, line, [band]),
@@ -299,9 +250,9 @@ def _card(page: pages.Questions, state: State, ahead: now.Outlook | None, at: da
 
 def _expected_words(ahead: now.Outlook, currency: str) -> str:
     assert ahead.month is not None
-    low, high = (format.money(value, currency) for value in _bounds(ahead.month))
+    low, high = (format.money(value, currency) for value in bounds(ahead.month))
     mean = format.money(ahead.month.mean, currency)
-    return f"The month is expected to cost {mean}, 80{format.NARROW}% likely {low} to {high}."
+    return f"The month is expected to cost {mean}, {format.level(LEVEL)} likely {low} to {high}."
 
 
 # ---- why -------------------------------------------------------------------------------------------------------------
@@ -318,13 +269,18 @@ def _why(questions: Questions, state: State) -> Why | None:
     called = labels.names(questions.user, questions.organization, state.by, keys)
     shown = [
         DriverRow(
-            called.get(key, key), format.money(driver.cost, currency), signed(driver.change, currency),
+            called.get(key, key), format.money(driver.cost, currency), format.signed_money(driver.change, currency),
             "bad" if driver.change > 0 else "ok", cause_words(driver.effects, currency),
             state.rows_url(**{state.by: key}),
         )
         for key, driver in zip(keys, drivers, strict=True)
     ]  # fmt: skip
-    return Why(signed(found.effects.change, currency), effect_rows(found.effects, currency), shown, state.period.before)
+    return Why(
+        format.signed_money(found.effects.change, currency),
+        effect_rows(found.effects, currency),
+        shown,
+        state.period.before,
+    )
 
 
 def effect_rows(found: Effects, currency: str) -> list[EffectRow]:
@@ -332,7 +288,7 @@ def effect_rows(found: Effects, currency: str) -> list[EffectRow]:
     amounts = sorted(found.parts.items(), key=lambda item: -abs(item[1]))
     most = abs(amounts[0][1])
     return [
-        EffectRow(EFFECTS[name].capitalize(), signed(amount, currency), float(abs(amount) / most))
+        EffectRow(EFFECTS[name].capitalize(), format.signed_money(amount, currency), float(abs(amount) / most))
         for name, amount in amounts
         if amount
     ]
@@ -341,14 +297,8 @@ def effect_rows(found: Effects, currency: str) -> list[EffectRow]:
 def cause_words(found: Effects, currency: str) -> str:
     """The one or two effects that carry most of it."""
     named = sorted(found.parts.items(), key=lambda item: -abs(item[1]))
-    told = [f"{EFFECTS[name]} {signed(amount, currency)}" for name, amount in named[:2] if amount]
+    told = [f"{EFFECTS[name]} {format.signed_money(amount, currency)}" for name, amount in named[:2] if amount]
     return ", ".join(told)
-
-
-def signed(amount: Decimal, currency: str) -> str:
-    """`+$12.50`, with a true minus."""
-    text = format.money(amount, currency)
-    return f"+{text}" if amount > 0 else text.replace("-", "\N{MINUS SIGN}")
 
 
 # ---- budgets ---------------------------------------------------------------------------------------------------------

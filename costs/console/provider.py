@@ -33,6 +33,7 @@ class CostsConsole(ConsoleProvider):
     alert_sources = (BudgetSource(), PriceFileSource(), InvoiceSource())
     pages = (
         Page("costs/", home.costs_home, "costs"),
+        Page("costs/month/", home.month_card, "cost_month"),
         Page("costs/explorer/", explorer.explorer, "cost_explorer"),
         Page("costs/explorer/csv/", explorer.explorer_csv, "cost_explorer_csv"),
         Page("costs/efficiency/", efficiency.efficiency_page, "cost_efficiency"),
@@ -119,6 +120,7 @@ class CostsConsole(ConsoleProvider):
         NavEntry("Models", "admin:models", "cube", Section.GATEWAY, 30, also=("admin:gateway_model_changelist",)),
     )
 
+    home_parts = ("admin:cost_month",)
     report_sections: Mapping[str, str] = {"budgets": "costs.reportsections.draw_budgets"}
 
     def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:

@@ -74,8 +74,9 @@ def recommendation_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse
     context, organization = frame(request, site, "Recommendations")
     user: Any = request.user
     mine = Recommendation.objects.visible_to(user).filter(organization=organization)
-    tab = request.GET.get("state", "")
-    label, states = TABS.get(tab, TABS[""])
+    asked = request.GET.get("state", "")
+    tab = asked if asked in TABS else ""
+    label, states = TABS[tab]
     counts = dict(mine.values_list("state").annotate(Count("pk")).order_by())
     everything = list(mine.open().only("joint_saving", "effort", "organization"))
     found = reading.search_of(organization)
@@ -188,7 +189,7 @@ def _head(found: Any, rows: Sequence[Recommendation]) -> dict[str, Any]:
 
     return {
         "total": format.money_short(total.saving, total.currency), "count": len(rows),
-        "total_interval": _bounds(total.interval, total.currency),
+        "total_interval": _likely(total.interval, total.currency),
         "spend": format.money_short(total.spend, total.currency),
         "total_share": format.percent(total.share), "quick": part(reading.is_quick),
         "long_term": part(lambda row: not reading.is_quick(row)),
@@ -215,6 +216,11 @@ def show(row: Recommendation, names: Mapping[tuple[str, str], str]) -> Shown:
         state_tone=STATE_TONES[row.state],
         realized=format.money(Decimal(kept["amount"]), row.currency) if kept else "",
     )  # fmt: skip
+
+
+def _likely(bounds: reading.Bounds | None, currency: str) -> str:
+    """`90 % likely $80.00 to $99.00`; empty without an interval."""
+    return f"{format.level(float(bounds.level))} likely {_bounds(bounds, currency)}" if bounds else ""
 
 
 def _bounds(bounds: reading.Bounds | None, currency: str) -> str:

@@ -74,6 +74,8 @@ class ConsoleProvider:
 
     pages: Sequence[Page] = ()
     navigation: Sequence[NavEntry] = ()
+    home_parts: Sequence[str] = ()
+    """URL names of pages that answer a card for the home page, which asks for each by itself once it is shown."""
     report_sections: Mapping[str, str] = {}
     """Kinds of report sections: name → dotted path of what draws one (`analytics.reports.sections.Draw`)."""
     alert_sources: Sequence[object] = ()

@@ -23,6 +23,9 @@ document.addEventListener("change", (event) => {
   if (form instanceof HTMLFormElement && field instanceof HTMLSelectElement) form.requestSubmit();
 });
 
+// A long navigation begins where its marked entry is seen.
+document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest" });
+
 // An empty field is no filter: it stays out of the URL.
 document.addEventListener("submit", (event) => {
   const form = event.target;

@@ -175,6 +175,16 @@ def test_the_page_shows_forecast_interval_thresholds_and_what_binds(
     assert "No alert rule watches" not in sign_in("alice").get(URL).content.decode()
 
 
+def test_of_many_budgets_above_the_nearest_are_named(company: Company, sign_in: SignIn) -> None:
+    for number in range(6):
+        make(company, name=f"Company {number}", amount=Decimal(100 + number))
+    make(company, name="Support", scope="team", scope_value=str(company.teams["support"].pk))
+
+    text = sign_in("alice").get(URL).content.decode()
+
+    assert "under Company 0 › Company 1 › Company 2 and 3 more" in text
+
+
 def test_model_admin_names_what_a_budget_is_about(company: Company, sign_in: SignIn) -> None:
     budgets = {
         "Support": make(company, scope="team", scope_value=str(company.teams["support"].pk), amount=Decimal("1040")),

@@ -4,6 +4,8 @@ import csv
 import io
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,13 +15,19 @@ from pytest_django import DjangoAssertNumQueries
 from analytics.answers.questions import Questions
 from analytics.console.periods import read_period
 from analytics.console.usage.state import State
+from analytics.rollups.marks import drain_marks
+from costs.analysis import now
 from costs.console import home
-from costs.models import UnitMetric, UnitValue
+from costs.models import Budget, SavingsSearch, UnitMetric, UnitValue
+from costs.outlook import forecast_budgets
 from costs.services import units
-from tests.console.company import Company
+from costs.usage import usage_of
+from tests.console.company import Company, line, load
 from tests.console.conftest import SignIn
+from tests.factories import recommendation
 
 HOME, EXPLORER, EFFICIENCY = "/admin/costs/", "/admin/costs/explorer/", "/admin/costs/efficiency/"
+MONTH = "/admin/costs/month/"
 PAGES = (HOME, EXPLORER, EFFICIENCY)
 
 
@@ -58,6 +66,55 @@ def test_the_home_says_where_the_month_leads(busy: Company, sign_in: SignIn) -> 
         "have no known price",
     ):  # fmt: skip
         assert expected in words
+
+
+def test_the_home_page_asks_for_the_month_by_itself(busy: Company, sign_in: SignIn) -> None:
+    client = sign_in("alice")
+
+    card, costs = text(page(client, MONTH, organization="acme")), text(page(client, HOME, organization="acme"))
+
+    assert f'hx-get="{MONTH}?organization=acme"' in page(client, "/admin/")
+    for label in ("Month to date", "Projected month", "Last month", "Savings found"):
+        assert card.split(label)[1].split()[0] == costs.split(label)[1].split()[0]
+    assert "Savings found" not in text(page(sign_in("bob"), MONTH))
+    assert sign_in("mallory").get(MONTH, {"organization": "acme"}).status_code == 404
+
+
+def test_the_month_card_says_what_the_open_recommendations_save(busy: Company, sign_in: SignIn) -> None:
+    """Half of the joint saving of 30 days is open: half of it, and of its interval."""
+    SavingsSearch.objects.create(
+        organization=busy.organization, searched_at=datetime.now(UTC), start=datetime.now(UTC) - timedelta(days=30),
+        end=datetime.now(UTC), currency="USD", spend=Decimal(1000), joint_saving=Decimal(100),
+        interval={"level": "0.9", "lower": "80", "upper": "130"},
+    )  # fmt: skip
+    recommendation(busy.organization, joint_saving=Decimal(50))
+
+    words = text(page(sign_in("alice"), MONTH))
+
+    assert "Savings found $50.00 90 % likely $40.00 to $65.00 a month" in words
+
+
+def test_a_months_budget_expects_what_the_month_does(busy: Company) -> None:
+    """The same part of today is still to come, and the same days after it."""
+    at = datetime(2026, 3, 12, 9, 40, tzinfo=UTC)
+    rng = Random(4)
+    load(busy, [line(busy, at - timedelta(hours=hours), rng) for hours in range(1, 24 * 40, 5)])
+    drain_marks()
+    budget = Budget.objects.create(
+        organization=busy.organization, name="Whole", scope="organization", amount=Decimal(100),
+        currency=busy.organization.currency, period="month", timezone=busy.organization.reporting_timezone,
+        tracked_from=at,
+    )  # fmt: skip
+    forecast_budgets(busy.organization, [budget], at)
+
+    questions = Questions(busy.people["alice"], busy.organization)
+    running = now.running_now(questions, at, busy.organization.reporting_timezone)
+    month = now.projections(questions, running).month
+    (usage,) = usage_of([budget], at)
+
+    assert month is not None
+    assert usage.first.outlook is not None
+    assert usage.first.outlook.expected == month.mean - running.month_to_date + usage.first.spent
 
 
 def test_a_month_that_has_just_begun_still_shows_what_was_spent_before(busy: Company) -> None:

@@ -30,12 +30,12 @@ def test_the_page_says_what_is_expected_and_why(used: Company, sign_in: SignIn) 
     page = text_of(sign_in("alice"), "", PAGE)
 
     assert "expected in the next 30 days" in page
-    assert "80\N{NARROW NO-BREAK SPACE}% likely" in page
+    assert "80\u202f% likely" in page
     assert "Why this forecast" in page
     assert "chosen" in page
     drawn = figure(page, "forecast")["data"]
     assert [trace["name"] for trace in drawn] == [
-        "95 % from", "95 % to", "80 % from", "80 % to", "50 % from", "50 % to", "Measured", "Expected",
+        *(f"{level}\u202f% {end}" for level in (95, 80, 50) for end in ("from", "to")), "Measured", "Expected",
     ]  # fmt: skip
     measured, expected = drawn[6]["y"], drawn[7]["y"]
     assert [value is None for value in measured] == [value is not None for value in expected]

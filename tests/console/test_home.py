@@ -69,7 +69,7 @@ def test_range_is_in_the_url(busy: Company, sign_in: SignIn) -> None:
     assert "Cost by hour and model" in text_of(client, HOME + "?range=24h")
     assert "Cost by day and model" in text_of(client, HOME + "?range=30d")
     custom = text_of(client, HOME + "?range=custom&from=2020-01-01&to=2020-01-31")
-    assert "No requests in the 1 Jan 2020 to 31 Jan 2020" in custom
+    assert "No requests from 1 Jan 2020 to 31 Jan 2020" in custom
     assert "nothing to compare with in the 31 days before" in custom
 
 

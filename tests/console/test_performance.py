@@ -136,5 +136,5 @@ def test_query_count(busy: Company, sign_in: SignIn, django_assert_max_num_queri
     for name in ("alice", "bob"):
         client = sign_in(name)
         cache.clear()
-        with django_assert_max_num_queries(21):
+        with django_assert_max_num_queries(20):
             text_of(client, "range=90d", PAGE)

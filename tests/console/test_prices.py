@@ -37,7 +37,7 @@ def review(**changes: Any) -> PriceReview:
 
 
 def test_a_console_without_lists_says_what_brings_them(company: Company, sign_in: SignIn) -> None:
-    assert "manage.py refresh_prices does it now" in sign_in("bob").get(URL).content.decode()
+    assert "python manage.py refresh_prices" in sign_in("bob").get(URL).content.decode()
 
 
 def test_the_list_shows_what_is_in_force(company: Company, rates: None, sign_in: SignIn) -> None:

@@ -60,14 +60,13 @@ def show(row: Anomaly, names: Names, zone: str) -> Shown:
     """`names` of the scope, as `wording.names_of` gives them."""
     scope = (row.dimension, row.value)
     first = row.causes[0] if row.causes else None
-    sign = "+" if row.impact_amount > 0 else ""
     return Shown(
         row=row,
         title=NAMES.get(row.metric, row.metric),
         scope=called(scope, names),
         actual=value_words(row.metric, row.actual, row.currency),
         expected=value_words(row.metric, row.expected, row.currency),
-        impact=f"{sign}{format.money(row.impact_amount.quantize(Decimal('0.01')), row.currency)}",
+        impact=format.signed_money(row.impact_amount.quantize(Decimal("0.01")), row.currency),
         started=format.local(row.started_at, zone),
         last=format.local(row.last_seen_at + HOUR, zone),
         hours=round((row.last_seen_at - row.started_at) / HOUR) + 1,
@@ -93,7 +92,7 @@ def effects(row: Anomaly) -> list[Effect]:
     return [
         Effect(
             EFFECTS[name][:1].upper() + EFFECTS[name][1:],
-            f"{'+' if amount > 0 else ''}{format.money(amount, row.currency)}",
+            format.signed_money(amount, row.currency),
             float(abs(amount) / most), amount > 0,
         )
         for name, amount in ordered if amount

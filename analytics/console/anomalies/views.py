@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -43,8 +44,9 @@ def anomalies(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     organization = context["console"].scope.current
     if organization is None:
         return render(request, "console/no_organization.html", context)
-    view = request.GET.get("view", "")
-    label, states = VIEWS.get(view, VIEWS[""])
+    asked = request.GET.get("view", "")
+    view = asked if asked in VIEWS else ""
+    label, states = VIEWS[view]
     rows = Anomaly.objects.visible_to(request.user).filter(organization=organization, state__in=states).defer("chart")
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     found = list(page.object_list)
@@ -70,7 +72,8 @@ def anomaly(request: HttpRequest, site: ConsoleSite, anomaly_id: UUID) -> HttpRe
     names = wording.names_of(organization, scopes)
     context |= {
         "shown": shown.show(row, names, zone), "row": row, "zone": zone, "chart": shown.card(row, names, zone),
-        "effects": shown.effects(row), "change": format.money(row.effects.get("change"), row.currency),
+        "effects": shown.effects(row),
+        "change": format.signed_money(Decimal(row.effects.get("change") or 0), row.currency),
         "rows_url": shown.rows_url(row), "may_judge": _may_judge(request, organization),
         "members": [
             {

@@ -81,8 +81,13 @@ def _growth(each: Growth, currency: str) -> GrowthRow:
     def text(value: Any) -> str:
         return values.text(declared, value if declared.is_money else round(value or 0), currency)
 
-    change = format.DASH if each.change is None else f"{each.change:+.1%}".replace("%", f"{format.NARROW}%")
-    return GrowthRow(declared.label, text(each.total.mean), text(bounds.lower), text(bounds.upper), change)
+    return GrowthRow(
+        declared.label,
+        text(each.total.mean),
+        text(bounds.lower),
+        text(bounds.upper),
+        format.signed_percent(each.change),
+    )
 
 
 def _budget(each: Exhaustion, currency: str, zone: str) -> LimitRow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,15 +87,14 @@ class Page:
         facts = []
         if state.declared.kind == "sum":
             low, high = self.text(found.total.lower[0.8]), self.text(found.total.upper[0.8])
-            facts.append(
-                Fact(f"Next {state.unit}", self.text(found.total.mean), f"80{format.NARROW}% likely {low} to {high}")
-            )
+            words = f"{format.level(0.8)} likely {low} to {high}"
+            facts.append(Fact(f"Next {state.unit}", self.text(found.total.mean), words))
         else:
             mean = self.text(float(found.mean.mean()))
             facts.append(Fact(f"Next {state.unit}", mean, f"the mean {state.grain}"))
         change = found.trend
         words = "nothing to compare with" if change is None else "against as long before"
-        facts.append(Fact("Change", format.DASH if change is None else f"{change:+.1%}", words))
+        facts.append(Fact("Change", format.signed_percent(change), words))
         error = found.backtest.error
         facts.append(
             Fact(
@@ -119,7 +118,7 @@ class Page:
         found = self.found
         first = self.text(float(found.mean[0]))
         low, high = self.text(float(found.lower[0.95][0])), self.text(float(found.upper[0.95][0]))
-        text = f"{first} expected for {self._day(self.ahead[0])}, 95{format.NARROW}% likely between {low} and {high}"
+        text = f"{first} expected for {self._day(self.ahead[0])}, {format.level(0.95)} likely between {low} and {high}"
         if self.state.declared.kind == "sum":
             text = f"{self.text(found.total.mean)} expected in the next {self.state.unit}; {text}"
         return text + "."
@@ -144,8 +143,7 @@ class Page:
             for i, c in enumerate(found.candidates)
         )
         coverage = tuple(
-            (f"{level:.0%}".replace("%", " %"), format.percent(share))
-            for level, share in sorted(found.backtest.coverage.items())
+            (format.level(level), format.percent(share)) for level, share in sorted(found.backtest.coverage.items())
         )
         return Choice(tuple(facts), rows, coverage)
 
@@ -181,7 +179,7 @@ class Page:
         gap: list[float | None] = [None] * shown
         bands = [
             charts.Band(
-                f"{band:.0%}".replace("%", " %"), gap + self._plotted(self.found.lower[band]),
+                format.level(band), gap + self._plotted(self.found.lower[band]),
                 gap + self._plotted(self.found.upper[band]),
             )
             for band in reversed(BANDS)
@@ -232,7 +230,7 @@ class Page:
             LegendEntry("Measured", colors.color(0), is_line=True),
             LegendEntry("Expected", colors.color(1), is_line=True),
         ]
-        entries.append(LegendEntry(f"50, 80 and 95{format.NARROW}% intervals", colors.color(1)))
+        entries.append(LegendEntry(f"50, 80 and {format.level(0.95)} intervals", colors.color(1)))
         run = self._chosen()
         if run:
             entries.append(LegendEntry(f"Expected on {self._label(run.origin_at)}", charts.BEFORE_COLOR, is_line=True))
@@ -252,7 +250,7 @@ class Page:
             expected=format.percent(run.expected_error),
             compared=f"{run.scored_steps} of {run.horizon}",
             error=format.percent(run.error) if over else format.DASH,
-            bias=f"{run.bias:+.1%}".replace("%", f"{format.NARROW}%") if over and run.bias is not None else format.DASH,
+            bias=format.signed_percent(run.bias if over else None),
             coverage=format.percent(run.coverage) if over else format.DASH,
             tone="" if not over else "ok" if good else "warn",
             url=self.state.url(run="" if is_shown else str(run.pk)),
@@ -281,13 +279,13 @@ class PartRow:
     high: str
 
 
-def part_rows(parts: Sequence[Part], currency: str) -> list[PartRow]:
-    """Teams from dearest to cheapest, each followed by its projects."""
+def part_rows(parts: Sequence[Part], currency: str, names: Mapping[str, str]) -> list[PartRow]:
+    """Teams from dearest to cheapest, each followed by its projects; `names` by id."""
     found = []
     for team in parts:
         if team.level == "team":
-            found.append(_part_row(team, currency))
-            found += [_part_row(part, currency) for part in parts if _team_of(part) == team.id]
+            found.append(_part_row(team, currency, names))
+            found += [_part_row(part, currency, names) for part in parts if _team_of(part) == team.id]
     return found
 
 
@@ -298,7 +296,7 @@ def _team_of(part: Part) -> str:
     return part.id if part.id == "other" else part.team or "none"
 
 
-def _part_row(part: Part, currency: str) -> PartRow:
+def _part_row(part: Part, currency: str, names: Mapping[str, str]) -> PartRow:
     bounds = next(each for each in part.total.intervals if each.level == 0.8)
     mean, low, high = (format.money(value, currency) for value in (part.total.mean, bounds.lower, bounds.upper))
-    return PartRow(part.name, part.level == "team", mean, low, high)
+    return PartRow(names.get(part.id, part.name), part.level == "team", mean, low, high)

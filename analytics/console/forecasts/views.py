@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from analytics.answers import forecasts
+from analytics.answers.forecasts import Part
 from analytics.answers.questions import Questions
-from analytics.console.cards import Card
+from analytics.console.cards import Card, labels
 from analytics.console.downloads import card_csv
 from analytics.console.forecasts.page import Page, part_rows
 from analytics.console.forecasts.state import GRAINS, HORIZONS, SHOWN, State, read_state
@@ -99,6 +101,15 @@ def _content(opened: Opened) -> dict[str, Any]:
         "choice": page.choice(),
         "low_confidence": page.found.low_confidence,
         "runs": page.runs(),
-        "parts": part_rows(page.parts, page.currency),
+        "parts": part_rows(page.parts, page.currency, _names(opened.questions, page.parts)),
         "zone": page.history.zone,
     }
+
+
+def _names(questions: Questions, parts: Sequence[Part]) -> dict[str, str]:
+    """What other pages call these teams and projects. A query for each level that is shown."""
+    found: dict[str, str] = {}
+    for level in {part.level for part in parts}:
+        ids = [part.id for part in parts if part.level == level and part.id not in ("none", "other")]
+        found |= labels.names(questions.user, questions.organization, level, ids)
+    return found

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q
 
 from analytics.console import format
 from analytics.console.cards import labels
@@ -56,8 +57,8 @@ class Health:
 
 
 def load(questions: Questions, state: State, now: datetime) -> list[Health]:
-    """Providers with traffic in the period or a reported circuit, most requests first. Raises QueryError. Five
-    queries: two of figures, providers, models, heartbeats."""
+    """Providers with traffic in the period or a reported circuit, most requests first. Raises QueryError. Four
+    queries: two of figures, providers with their models, heartbeats."""
     user, organization = questions.user, questions.organization
     whole = questions.ask(MEASURES, dimensions=["provider"], limit=MOST, filters=state.conditions)
     recent = questions.ask(
@@ -83,17 +84,21 @@ def _by_provider(groups: Sequence[object]) -> dict[str, Mapping[str, Value]]:
 
 
 def _circuits(user: User, organization: Organization) -> tuple[dict[str, str], dict[str, list[Reported]]]:
-    """Names by slug, and the reported deployments of models that the organization may call. Three queries."""
+    """Names by slug, and the reported deployments of models that the organization may call. Two queries."""
     shared = Q(organization=organization) | Q(organization=None)
-    providers = list(Provider.objects.visible_to(user).filter(shared).values_list("pk", "slug", "name"))
-    slugs = {pk: slug for pk, slug, _ in providers}
-    usable = Model.objects.visible_to(user).filter(shared, provider__in=slugs)
+    usable = Model.objects.visible_to(user).filter(shared, provider=OuterRef("pk"))
+    providers = Provider.objects.visible_to(user).filter(shared).annotate(
+        upstreams=ArraySubquery(usable.order_by("upstream_name").values("upstream_name").distinct())
+    )  # fmt: skip
     known, _ = deployments.reported()
+    names: dict[str, str] = {}
     found: dict[str, list[Reported]] = {}
-    for pk, upstream in sorted(set(usable.values_list("provider_id", "upstream_name")), key=lambda pair: pair[1]):
-        if (str(pk), upstream) in known:
-            found.setdefault(slugs[pk], []).append(known[str(pk), upstream])
-    return {slug: name for _, slug, name in providers}, found
+    for pk, slug, name, upstreams in providers.values_list("pk", "slug", "name", "upstreams"):
+        names[slug] = name
+        reported = [known[str(pk), upstream] for upstream in upstreams if (str(pk), upstream) in known]
+        if reported:
+            found[slug] = reported
+    return names, found
 
 
 def _health(

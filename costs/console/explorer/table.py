@@ -95,15 +95,9 @@ def _cells(
         exacts.append(values.exact(value))
         if is_compared:
             change = change_of(value, earlier)
-            texts += [values.text(measure, earlier, currency), _change_text(change)]
+            texts += [values.text(measure, earlier, currency), format.signed_percent(change)]
             exacts += [values.exact(earlier), values.exact(None if change is None else round(change, 6))]
     return texts, exacts
-
-
-def _change_text(change: float | None) -> str:
-    if change is None:
-        return format.DASH
-    return f"{change:+,.1%}".replace("%", f"{format.NARROW}%").replace("-", "\N{MINUS SIGN}")
 
 
 # ---- pivot -----------------------------------------------------------------------------------------------------------

@@ -247,7 +247,7 @@ def test_a_budget_tells_once_a_period(company: Acme) -> None:
     evaluate_due(later(1))
 
     assert kinds(rule) == ["fired"]
-    assert AlertEvent.objects.get().text == "60.0 % of the budget Monthly is used: 6.00 of 10.00 USD."
+    assert AlertEvent.objects.get().text == "60.0\u202f% of the budget Monthly is used: $6.00 of $10.00."
     next_month = timezone.now() + timedelta(days=40)
     evaluate_due(next_month)
     assert kinds(rule)[-1] == "resolved"

@@ -76,8 +76,8 @@ def test_a_forecast_over_the_amount_is_told_with_its_interval(company: Acme, nov
 
     # 70 + 42 ± 6.48; 30 are left: 2 today and 28 in seven days
     assert told(rule) == [
-        ("fired", "112.0 % of the budget All is expected to be used by its end: 112.00 (105.52 to 118.48) of 100.00 "
-         "USD. It is expected to be used up on 2026-11-28 (2026-11-26 to 2026-11-29).")
+        ("fired", "112.0\u202f% of the budget All is expected to be used by its end: $112.00 ($105.52 to $118.48) of "
+         "$100.00. It is expected to be used up on 2026-11-28 (2026-11-26 to 2026-11-29).")
     ]  # fmt: skip
     assert Alert.objects.get(state="firing").value == Decimal(112)
 
@@ -120,7 +120,7 @@ def test_a_budget_without_thresholds_has_three(company: Acme, november: None) ->
     evaluate_due()
 
     labels = set(Alert.objects.filter(rule=rule).values_list("label", "state"))
-    assert labels == {("All, 80 %", "firing"), ("All, 100 %", "ok"), ("All, 100 % by its end", "firing")}
+    assert labels == {("All, 80\u202f%", "firing"), ("All, 100\u202f%", "ok"), ("All, 100\u202f% by its end", "firing")}
 
 
 def test_a_pace_of_the_first_days_tells_nothing(company: Acme, time_machine: TimeMachineFixture) -> None:
@@ -217,7 +217,7 @@ def test_each_owner_of_the_moment_gets_a_mail(company: Acme) -> None:
     outbox.relay()
 
     assert sorted(message.to[0] for message in mail.outbox) == ["adam@acme.example", "alice@acme.example"]
-    assert {message.subject for message in mail.outbox} == {"[Firing] Budgets reach a threshold (All, 80 %)"}
+    assert {message.subject for message in mail.outbox} == {"[Firing] Budgets reach a threshold (All, 80\u202f%)"}
     event = AlertEvent.objects.get()
     assert event.deliveries.count() == 2
     assert services.send_test(rule=event.rule, actor=alice).deliveries.count() == 2
