@@ -315,8 +315,10 @@ GATEWAY_MOUNTS = {
     "/metrics": "gateway.dataplane.exposition.Exposition",
     "/otlp/v1/traces": "gateway.otlp.receiver.Traces",
     "/v1/feedback": "gateway.dataplane.feedback.Feedback",
-    "/v1/files": "gateway.dataplane.batches.front.Files",
-    "/v1/files/": "gateway.dataplane.batches.front.Files",
+    "/v1/files": "finetuning.dataplane.files.AllFiles",
+    "/v1/files/": "finetuning.dataplane.files.AllFiles",
+    "/v1/uploads": "finetuning.dataplane.forward.ForwardToConsole",
+    "/v1/uploads/": "finetuning.dataplane.forward.ForwardToConsole",
     "/v1/batches": "gateway.dataplane.batches.front.Batches",
     "/v1/batches/": "gateway.dataplane.batches.front.Batches",
 }
