@@ -179,13 +179,12 @@ def _from_traffic(job: Job) -> None:
             "min_score": None if minimum is None else Decimal(minimum),
         }
     )  # fmt: skip
-    with transaction.atomic():
-        file = build_from_traffic(
-            project=Project.objects.select_related("organization").get(pk=given["project"]), name=given["name"],
-            chosen=wanted, consent=given["consent"], sampling=Sampling(**given["sampling"]),
-            created_by=job.requested_by, actor=_actor(job), parent=_file_or_none(job, "parent"),
-        )  # fmt: skip
-        jobs.finish(job, {"file": str(file.pk)})
+    build_from_traffic(
+        project=Project.objects.select_related("organization").get(pk=given["project"]), name=given["name"],
+        chosen=wanted, consent=given["consent"], sampling=Sampling(**given["sampling"]), created_by=job.requested_by,
+        actor=_actor(job), parent=_file_or_none(job, "parent"), say=lambda share: jobs.extend(job, LEASE_S, share),
+        then=lambda file: jobs.finish(job, {"file": str(file.pk)}),
+    )  # fmt: skip
 
 
 ACTIONS: Mapping[str, Callable[[Job], None]] = {

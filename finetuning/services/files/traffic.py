@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 import orjson
+from django.db import transaction
 from django.db.models import Avg, QuerySet
 from django.utils import timezone
 
@@ -139,9 +140,11 @@ def requests_of(project: Project, chosen: Chosen) -> QuerySet[LedgerLine]:
 def build_from_traffic(
     *, project: Project, name: str, chosen: Chosen, consent: bool, sampling: Sampling | None = None,
     created_by: User | None, actor: Actor, parent: TuningFile | None = None, say: Say = lambda share: None,
+    then: Callable[[TuningFile], None] = lambda file: None,
 ) -> TuningFile:  # fmt: skip
-    """Store the file; its lineage says how it was made. `say`: called with how far it is, 0 to 1. Raises as
-    `check_consent`, `Conflict` (`nothing_found`), and as `create_file`."""
+    """Store the file; its lineage says how it was made. `say`: called with how far it is, 0 to 1; `then`: in the
+    transaction that stores the file, and not in that of the readings, whose audit events stay whatever happens. Raises
+    as `check_consent`, `Conflict` (`nothing_found`), and as `create_file`."""
     check_consent(project=project, consent=consent)
     sampling = sampling or Sampling()
     with tempfile.TemporaryFile(prefix="traffic-") as spool:
@@ -155,10 +158,13 @@ def build_from_traffic(
         compared = drift([found.traits[place] for place in taken], _traffic(project, now, actor))
         say(0.95)
         lineage = _lineage(chosen, sampling, found, len(taken), compared, now)
-        return create_file(
-            project=project, name=name, purpose=FilePurpose.FINE_TUNE, content=found.lines(taken),
-            created_by=created_by, origin=FileOrigin.TRAFFIC, parent=parent, lineage=lineage, actor=actor,
-        )  # fmt: skip
+        with transaction.atomic():
+            file = create_file(
+                project=project, name=name, purpose=FilePurpose.FINE_TUNE, content=found.lines(taken),
+                created_by=created_by, origin=FileOrigin.TRAFFIC, parent=parent, lineage=lineage, actor=actor,
+            )  # fmt: skip
+            then(file)
+        return file
 
 
 def _sampled(found: _Found, sampling: Sampling) -> list[int]:

@@ -39,6 +39,8 @@ MAX_PARTS = 10_000
 IN_ORDER = 100_000
 """Slots of a completed upload begin here, beyond all that parts were given."""
 LIFE = timedelta(hours=24)
+STATES = ("pending", "completed", "cancelled", "expired")
+"""OpenAI API reference, "The upload object"."""
 EXPIRED_AT_ONCE = 100
 
 
@@ -102,7 +104,7 @@ def _pending(upload: TuningFile) -> TuningFile:
 
 
 def state_of(upload: TuningFile) -> str:
-    """OpenAI's word: pending, completed, cancelled, expired."""
+    """One of `STATES`."""
     if upload.status == FileStatus.PROCESSED:
         return "completed"
     if upload.deleted_at is not None:
