@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import Http404, StreamingHttpResponse
 from django.utils import timezone
+from django_filters import ChoiceFilter
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
@@ -18,12 +19,14 @@ from finetuning.api.downloads import download
 from finetuning.api.serializers import files as shapes
 from finetuning.api.serializers import filework as work
 from finetuning.api.serializers import reports
+from finetuning.choices import FileFormat
 from finetuning.front.files import refuse_large
 from finetuning.models import TuningFile
 from finetuning.services import files
 from finetuning.services.files import runs, uploads
 from finetuning.services.files.judging import Mending
 from finetuning.services.files.storing import PART_BYTES
+from gateway.api.filters import ListFilters
 from gateway.api.parsers import BoundedJSONParser
 from gateway.api.permissions import KEY_MAKERS, MEMBERS
 from gateway.api.views.base import ReadableResource, Resource
@@ -55,6 +58,16 @@ class FileResource(Resource):
         return user if isinstance(user, User) else None
 
 
+class FileFilter(ListFilters):
+    """`format` in a query is the framework's own word, so the filter has another."""
+
+    file_format = ChoiceFilter(field_name="format", choices=FileFormat.choices)
+
+    class Meta:
+        model = TuningFile
+        fields = ("project", "purpose", "origin", "family", "sha256")
+
+
 class FileViewSet(ReadableResource, FileResource):
     """Files of the projects that the caller sees, newest first."""
 
@@ -64,10 +77,7 @@ class FileViewSet(ReadableResource, FileResource):
         "report": MEMBERS, "create": KEY_MAKERS, "destroy": KEY_MAKERS, "from_traffic": KEY_MAKERS,
     }  # fmt: skip
     parser_classes = (MultiPartParser, JSONParser)
-    filterset_fields = {
-        "project": ["exact"], "purpose": ["exact"], "format": ["exact"], "origin": ["exact"], "family": ["exact"],
-        "sha256": ["exact"],
-    }  # fmt: skip
+    filterset_class = FileFilter
     search_fields = ("name",)
     ordering_fields = ("created_at", "size_bytes", "lines", "score")
 

@@ -151,8 +151,9 @@ def build_from_traffic(
         found = _Found(cast("BinaryIO", spool))
         _gather(project, chosen, found, actor, say)
         if not found.places:
-            told = ", ".join(f"{code} {count:,}" for code, count in found.skipped.most_common()) or "no request"
-            raise Conflict("nothing_found", f"No request of the window can be an example ({told}).")
+            told = ", ".join(f"{code} {count:,}" for code, count in found.skipped.most_common() if count)
+            message = f"No request of the window can be an example ({told or 'no request'})."
+            raise Conflict("nothing_found", message)
         taken = _sampled(found, sampling)
         now = timezone.now()
         compared = drift([found.traits[place] for place in taken], _traffic(project, now, actor))

@@ -334,6 +334,29 @@ GET    reports/runs/{report_run}                401 403 200 200 200 200 200 200 
 GET    reports/runs/{report_run}/download       401 403 409 409 409 409 409 409 409 404
 POST   reports/runs/{report_run}/deliveries/{delivery}/send-again 401 403 403 409 409 409 409 403 409 404
 
+GET    fine-tuning/files                        401 200 200 200 200 200 200 200 200 200
+POST   fine-tuning/files                        401 201 403 201 201 201 201 403 201 400
+GET    fine-tuning/files/{tuning_file}          401 200 200 200 200 200 200 200 200 404
+DELETE fine-tuning/files/{tuning_file}          401 204 403 204 204 204 204 403 204 404
+GET    fine-tuning/files/{ads_tuning_file}      401 404 200 404 200 200 200 200 200 404
+DELETE fine-tuning/files/{ads_tuning_file}      401 404 403 404 204 204 204 403 204 404
+GET    fine-tuning/files/{tuning_file}/content  401 200 200 200 200 200 200 200 200 404
+GET    fine-tuning/files/{tuning_file}/versions 401 200 200 200 200 200 200 200 200 404
+GET    fine-tuning/files/{tuning_file}/diff     401 200 200 200 200 200 200 200 200 404
+GET    fine-tuning/files/{tuning_file}/report   401 200 200 200 200 200 200 200 200 404
+GET    fine-tuning/files/{ads_tuning_file}/content 401 404 200 404 200 200 200 200 200 404
+POST   fine-tuning/files/from-traffic           401 409 403 409 409 409 409 403 409 400
+POST   fine-tuning/files/uploads                401 201 403 201 201 201 201 403 201 400
+GET    fine-tuning/files/uploads/{tuning_upload} 401 200 403 200 200 200 200 200 200 404
+DELETE fine-tuning/files/uploads/{tuning_upload} 401 204 403 204 204 204 204 403 204 404
+PUT    fine-tuning/files/uploads/{tuning_upload}/parts/1 401 200 403 200 200 200 200 403 200 404
+POST   fine-tuning/files/uploads/{tuning_upload}/complete 401 409 403 409 409 409 409 403 409 404
+GET    fine-tuning/files/runs/{file_run}        401 200 200 200 200 200 200 200 200 404
+GET    fine-tuning/files/runs/{ads_file_run}    401 404 200 404 200 200 200 200 200 404
+POST   fine-tuning/validate-data/{tuning_file}  401 200 403 200 200 200 200 403 200 404
+POST   fine-tuning/validate-data/{ads_tuning_file} 401 404 403 404 200 200 200 403 200 404
+POST   fine-tuning/optimize-data/{tuning_file}  401 201 403 201 201 201 201 403 201 404
+
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404
 GET    audit-events/verify                      401 403 403 403 200 200 200 200 200 200
