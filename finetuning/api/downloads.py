@@ -25,6 +25,6 @@ def download(file: TuningFile) -> StreamingHttpResponse:
 
 async def _pieces(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Of an iterator that asks the database: Django would read a synchronous one to its end before the first byte."""
-    following = sync_to_async(next)
-    while (block := await following(blocks, None)) is not None:
+    following = sync_to_async(lambda: next(blocks, None))
+    while (block := await following()) is not None:
         yield block

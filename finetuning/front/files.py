@@ -66,12 +66,13 @@ class FilesView(FrontView):
     def post(self, request: Request) -> Response:
         """Upload a whole file of up to 512 MiB; longer ways go by `/v1/uploads`."""
         refuse_large(request)
-        file, purpose = request.FILES.get("file"), request.data.get("purpose")
+        form: Any = request.data
+        file, purpose = request.FILES.get("file"), form.get("purpose")
         if file is None:
             raise Invalid("invalid_request", "'file' is required and must be a file.", field="file")
         if purpose != FilePurpose.FINE_TUNE:
             raise Invalid("invalid_request", "'purpose' must be 'fine-tune' here.", field="purpose")
-        if any(name.startswith("expires_after") for name in request.data):
+        if any(name.startswith("expires_after") for name in form):
             raise Invalid("invalid_request", "Files do not expire here; delete them.", field="expires_after")
         made = create_file(
             project=self.project, name=file.name or "data.jsonl", purpose=purpose, content=file.chunks(PART_BYTES),

@@ -12,7 +12,7 @@ from gateway.api.serializers.base import Input, Record, Scoped
 from gateway.api.serializers.identity import ID, TIMES
 from gateway.models import Project
 
-FILE = {
+FILE: dict[str, Any] = {
     "id": ID, "public_id": "file-ft-0199f0d2a1b27c3d8e4f5a6b7c8d9e0f", "organization": ID, "project": ID,
     "name": "train.jsonl", "purpose": "fine-tune", "format": "chat", "has_tools": False, "origin": "upload",
     "status": "processed", "family": ID, "version": 1, "parent": None, "lineage": {}, "size_bytes": 48120,
@@ -20,7 +20,7 @@ FILE = {
     "tokens": [{"tokenizer": "o200k_base", "tokens": 10420, "examples": 200, "is_exact": True, "error": 0.0}],
     "score": 97.4, "inspected_at": "2026-11-02T09:31:00Z", "created_by": ID, **TIMES,
 }  # fmt: skip
-DETAIL = {**FILE, "duplicates": []}
+DETAIL: dict[str, Any] = {**FILE, "duplicates": []}
 _TOKENS = {
     "total": 10420, "billable": 31260, "answers": 3110, "exact": True, "method": "o200k_base", "epochs": 3,
     "wasted": 156,
@@ -45,12 +45,12 @@ class TuningFileSerializer(Record):
 
     class Meta:
         model = TuningFile
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "public_id", "organization", "project", "name", "purpose", "format", "has_tools", "origin", "status",
             "family", "version", "parent", "lineage", "size_bytes", "sha256", "lines", "tokens", "score",
             "inspected_at", "created_by", "created_at", "updated_at",
         )  # fmt: skip
-        read_only_fields = fields
+        read_only_fields: tuple[str, ...] = fields
 
     @extend_schema_field(TokenizerCountSerializer(many=True))
     def get_tokens(self, file: TuningFile) -> list[dict[str, Any]]:
@@ -67,8 +67,8 @@ class TuningFileDetailSerializer(TuningFileSerializer):
     duplicates = serializers.SerializerMethodField()
 
     class Meta(TuningFileSerializer.Meta):
-        fields = (*TuningFileSerializer.Meta.fields, "duplicates")
-        read_only_fields = fields
+        fields: tuple[str, ...] = (*TuningFileSerializer.Meta.fields, "duplicates")
+        read_only_fields: tuple[str, ...] = fields
 
     @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
     def get_duplicates(self, file: TuningFile) -> list[str]:
@@ -83,7 +83,7 @@ class TuningFileRequestSerializer(Input):
     file = serializers.FileField(allow_empty_file=True, max_length=1_000)
     project = Scoped(queryset=Project.objects.active())
     purpose = serializers.ChoiceField(choices=FilePurpose.choices, required=False, default=FilePurpose.FINE_TUNE)
-    parent = Scoped(
+    parent = Scoped(  # type: ignore[assignment]  # a serializer's own `parent` is set when it is bound
         queryset=TuningFile.objects.ready(), required=False, allow_null=True, default=None,
         help_text="The new file is the next version of this one's family.",
     )  # fmt: skip

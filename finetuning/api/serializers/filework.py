@@ -73,7 +73,9 @@ class FromTrafficSerializer(Input):
     )
     allocation = serializers.ChoiceField(choices=ALLOCATIONS, required=False, default=PROPORTIONAL)
     seed = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**31 - 1)
-    parent = Scoped(queryset=TuningFile.objects.ready(), required=False, allow_null=True, default=None)
+    parent = Scoped(  # type: ignore[assignment]  # as in `TuningFileRequestSerializer`
+        queryset=TuningFile.objects.ready(), required=False, allow_null=True, default=None
+    )  # fmt: skip
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         if given["end"] <= given["start"]:
@@ -185,14 +187,18 @@ class TuningUploadRequestSerializer(Input):
     name = serializers.CharField(max_length=255)
     purpose = serializers.ChoiceField(choices=FilePurpose.choices, required=False, default=FilePurpose.FINE_TUNE)
     size_bytes = serializers.IntegerField(min_value=1)
-    parent = Scoped(queryset=TuningFile.objects.ready(), required=False, allow_null=True, default=None)
+    parent = Scoped(  # type: ignore[assignment]  # as in `TuningFileRequestSerializer`
+        queryset=TuningFile.objects.ready(), required=False, allow_null=True, default=None
+    )  # fmt: skip
 
 
 @examples(request={"data": "(the bytes)"})
 class UploadPartRequestSerializer(Input):
     """`multipart/form-data`: the bytes of one part."""
 
-    data = serializers.FileField(allow_empty_file=True, max_length=1_000)
+    data = serializers.FileField(  # type: ignore[assignment]  # what OpenAI calls it too
+        allow_empty_file=True, max_length=1_000
+    )  # fmt: skip
 
 
 @examples(request={"sha256": ""})

@@ -22,6 +22,7 @@ from finetuning.api.serializers import reports
 from finetuning.choices import FileFormat
 from finetuning.front.files import refuse_large
 from finetuning.models import TuningFile
+from finetuning.querysets import TuningFileQuerySet
 from finetuning.services import files
 from finetuning.services.files import runs, uploads
 from finetuning.services.files.judging import Mending
@@ -49,7 +50,11 @@ class FileResource(Resource):
     queryset = TuningFile.objects.all()
 
     def get_queryset(self) -> QuerySet[TuningFile]:
-        return super().get_queryset().ready().select_related("project__organization", "organization")
+        rows: Any = super().get_queryset()
+        return self.chosen(rows).select_related("project__organization", "organization")
+
+    def chosen(self, rows: TuningFileQuerySet) -> TuningFileQuerySet:
+        return rows.ready()
 
     @property
     def person(self) -> User | None:
@@ -286,8 +291,8 @@ class UploadViewSet(RetrieveModelMixin, FileResource):
     }  # fmt: skip
     filter_backends = ()
 
-    def get_queryset(self) -> QuerySet[TuningFile]:
-        return Resource.get_queryset(self).uploads().select_related("project__organization", "organization")
+    def chosen(self, rows: TuningFileQuerySet) -> TuningFileQuerySet:
+        return rows.uploads()
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """What has arrived."""

@@ -10,6 +10,9 @@ import pytest
 from tests.gateway.dataplane.conftest import World, stack, world  # noqa: F401  (fixtures)
 from tests.gateway.dataplane.stack import ROOT
 
+CONSOLES: dict[int, "subprocess.Popen[bytes]"] = {}
+"""By the port of their data plane."""
+
 
 @pytest.fixture(scope="session")
 def with_console(world: World) -> Iterator[World]:  # noqa: F811
@@ -23,6 +26,7 @@ def with_console(world: World) -> Iterator[World]:  # noqa: F811
             [*command, "--log-level", "warning"], cwd=ROOT, env=stack.environment(), stdout=log, stderr=log
         )
         stack.wait_for(lambda: stack.get("/api/openai/v1/files").status == 401, 60)
+        CONSOLES[stack.port] = process
         yield world
         process.terminate()
         process.wait(20)

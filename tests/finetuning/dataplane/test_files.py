@@ -4,14 +4,16 @@ import hashlib
 import itertools
 import json
 import threading
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import openai
+import psutil
 import pytest
 
 from gateway.dataplane.forms import Form, Part
 from tests.finetuning.conftest import chat
-from tests.finetuning.dataplane.conftest import client_of
+from tests.finetuning.dataplane.conftest import CONSOLES, client_of
 from tests.gateway.dataplane.conftest import World
 from tests.gateway.dataplane.stack import Answer
 from tests.gateway.dataplane.test_batches import code_of, requests_of
@@ -92,6 +94,51 @@ def test_a_long_file_before_its_purpose_is_refused_with_what_to_do(with_console:
 
     assert answer.status == 413
     assert answer.json()["error"]["message"].endswith("send 'purpose' before 'file'.")
+
+
+@pytest.mark.slow
+def test_no_process_holds_a_long_file(with_console: World, client: openai.OpenAI, tmp_path: Path) -> None:
+    """200 MiB up and down again; neither process grows by a third of it."""
+    assert with_console.stack.process is not None
+    processes = [psutil.Process(with_console.stack.process.pid), psutil.Process(CONSOLES[with_console.stack.port].pid)]
+    upload(client, training())
+    before = [process.memory_info().rss for process in processes]
+    path = tmp_path / "long.jsonl"
+    with path.open("wb") as written:
+        for number in range(200):
+            written.write(json.dumps(chat(f"Question {number}?", "x" * (MIB - 200))).encode() + b"\n")
+
+    with path.open("rb") as content, Peaks(processes) as peaks:
+        file = client.files.create(file=("long.jsonl", content), purpose="fine-tune")
+        with client.files.with_streaming_response.content(file.id) as answer:
+            digest = hashlib.sha256()
+            for piece in answer.iter_bytes(MIB):
+                digest.update(piece)
+
+    assert digest.digest() == hashlib.sha256(path.read_bytes()).digest()
+    assert [(after - first) // MIB < 64 for after, first in zip(peaks.most, before, strict=True)] == [True, True]
+
+
+class Peaks:
+    """The most memory of processes while it is entered, looked at 50 times a second."""
+
+    def __init__(self, processes: list[psutil.Process]) -> None:
+        self._processes, self._over = processes, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self.most = [0] * len(processes)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.02):
+            now = [process.memory_info().rss for process in self._processes]
+            self.most = [max(pair) for pair in zip(self.most, now, strict=True)]
 
 
 @pytest.mark.parametrize(
