@@ -3,13 +3,27 @@
 from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
-from finetuning.api.views import advice
+from finetuning.api.views import advice, files
+from gateway.api.views.base import ID_PATTERN
 
 router = SimpleRouter()
 router.trailing_slash = "/?"  # the constructor knows only with and without
+router.register("files/uploads", files.UploadViewSet, "file-upload")
+router.register("files/runs", files.RunViewSet, "file-run")
+router.register("files", files.FileViewSet, "file")
 
 app_name = "finetuning-api"
 urlpatterns: list[URLPattern | URLResolver] = [
+    re_path(
+        rf"^validate-data/(?P<file_id>{ID_PATTERN})/?$",
+        files.JudgingViewSet.as_view({"post": "validate"}),
+        name="validate-data",
+    ),
+    re_path(
+        rf"^optimize-data/(?P<file_id>{ID_PATTERN})/?$",
+        files.JudgingViewSet.as_view({"post": "optimize"}),
+        name="optimize-data",
+    ),
     *router.urls,
     re_path(r"^estimate-cost/?$", advice.EstimateCostView.as_view(), name="fine-tuning-estimate-cost"),
     re_path(r"^templates/?$", advice.TemplatesView.as_view(), name="fine-tuning-templates"),

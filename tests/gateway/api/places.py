@@ -36,11 +36,15 @@ from costs.services import allocation, invoices, statements, units
 from costs.services.budgets import create_budget
 from costs.services.commitments import create_commitment
 from costs.services.prices import set_price_override
-from gateway.models import ImportRun, Job, RateLimit, Team
+from finetuning.models import TuningFile
+from finetuning.services import files as tuning
+from finetuning.services.files import runs
+from gateway.models import ImportRun, Job, Project, RateLimit, Team
 from gateway.services.rate_limits import create_rate_limit
 from tests import factories
 
 BILL = b"day,model,cost,currency\n2026-06-01,gpt-4o,1,USD\n"
+EXAMPLE = b'{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}\n'
 WINDOW = {"start": "2026-11-01T00:00:00Z", "end": "2026-11-02T00:00:00Z"}
 
 
@@ -85,12 +89,47 @@ class Places(dict[str, Any]):
             "rate": lambda: rate_of().pk, "review": lambda: review_of().pk,
             "override": lambda: override_of(company).pk, "repricing": lambda: repricing_of(company).pk,
             "whole_rate_limit": lambda: rate_limit_of(company, "organization").pk,
+            "tuning_file": lambda: tuning_file_of(company.assistant).pk,
+            "ads_tuning_file": lambda: tuning_file_of(company.banner).pk,
+            "tuning_upload": lambda: tuning_upload_of(company.assistant).pk,
+            "file_run": lambda: file_run_of(company.assistant).pk,
+            "ads_file_run": lambda: file_run_of(company.banner).pk,
             "commitment": lambda: commitment_of(company).pk, "exchange_rate": lambda: exchange_rate_of(company).pk,
         }  # fmt: skip
 
     def __missing__(self, name: str) -> Any:
         self[name] = self.makers[name]()
         return self[name]
+
+
+def tuning_file_of(project: Project) -> TuningFile:
+    """A judged second version of a training file; made at most once."""
+    found = TuningFile.objects.filter(project=project, version=2).first()
+    if found is None:
+        first = tuning.create_file(
+            project=project, name="train.jsonl", content=[EXAMPLE], created_by=None, actor=None
+        )  # fmt: skip
+        found = tuning.create_file(
+            project=project, name="train.jsonl", content=[EXAMPLE * 2], created_by=None, actor=None, parent=first
+        )
+        tuning.inspect_file(found)
+    return found
+
+
+def tuning_upload_of(project: Project) -> TuningFile:
+    """An upload of which nothing has arrived; made at most once."""
+    found = TuningFile.objects.uploads().filter(project=project).first()
+    return found or tuning.begin_upload(
+        project=project, name="long.jsonl", expected_bytes=10, created_by=None, actor=None
+    )
+
+
+def file_run_of(project: Project) -> Job:
+    """Work on a file that waits; made at most once."""
+    found = Job.objects.filter(kind=runs.KIND, parameters__project=str(project.pk)).first()
+    return found or runs.request_judging(
+        action=runs.VALIDATE, file=tuning_file_of(project), validation=None, wanted=runs.Wanted(), actor=None
+    )
 
 
 def imported(company: factories.Acme) -> ImportRun:
