@@ -31,6 +31,8 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "costs-invoices": {"task": "costs.invoices", "schedule": 5.0},
     # offered often for those who ask, claimed once a day for each organization
     "costs-find-savings": {"task": "costs.find_savings", "schedule": 15.0},
+    "finetuning-sync-jobs": {"task": "finetuning.sync_jobs", "schedule": 2.0},  # each job when its time has come
+    "finetuning-book-hosting": {"task": "finetuning.book_hosting", "schedule": 900.0},  # each day is booked once
     # offered hourly, claimed once a day: a machine that slept through the night does it in the morning
     "analytics-reconcile": {"task": "analytics.reconcile", "schedule": 3600.0},
     # ten minutes after the hour, when late lines have come; a missed hour is made good by the next scan
