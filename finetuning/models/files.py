@@ -37,6 +37,7 @@ class TuningFile(Record):
     expected_bytes = models.BigIntegerField(null=True, blank=True, help_text="Of an upload in parts.")
     sha256 = models.CharField(max_length=64, blank=True)
     lines = models.PositiveIntegerField(null=True, blank=True)
+    has_tools = models.BooleanField(default=False, db_default=False, help_text="Whether lines offer tools.")
     tokens = models.JSONField(default=dict, blank=True)
     score = models.FloatField(null=True, blank=True, help_text="Quality, 0–100.")
     report = models.JSONField(null=True, blank=True)

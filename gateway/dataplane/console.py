@@ -52,15 +52,30 @@ class ConsoleRelay:
             await self._forward(exchange, receive, send, is_head=scope["method"] == "HEAD")
         except TooLargeError:
             limit = BODY_LIMIT_BYTES // (1024 * 1024)
-            await _refuse(scope, send, 413, "request_too_large", f"The request body is larger than {limit} MiB.")
+            await self.refuse(scope, send, 413, "request_too_large", f"The request body is larger than {limit} MiB.")
         except TooSlowError:
-            await _refuse(scope, send, 408, "request_timeout", "The request body did not arrive in time.")
+            await self.refuse(scope, send, 408, "request_timeout", "The request body did not arrive in time.")
         except UpstreamError:
             if exchange is None or not exchange.started:
-                await _plain(send, 503, UNAVAILABLE, b"text/html")
+                await self.away(scope, send)
         finally:
             if exchange is not None:
                 exchange.release()
+
+    async def refuse(self, scope: dict[str, Any], send: Any, status: int, code: str, detail: str) -> None:
+        """A problem document for programs, a line for browsers; the connection ends, for the body was not read."""
+        request_id = asked_as(scope)
+        headers = [(b"x-request-id", request_id.encode()), (b"connection", b"close")]
+        if not scope["raw_path"].startswith(b"/api/"):
+            await plain(send, status, detail.encode(), headers=headers)
+            return
+        problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail,
+                   "code": code, "errors": [], "request_id": request_id}  # fmt: skip
+        await plain(send, status, orjson.dumps(problem), b"application/problem+json", headers)
+
+    async def away(self, scope: dict[str, Any], send: Any) -> None:
+        """The console does not answer."""
+        await plain(send, 503, UNAVAILABLE, b"text/html")
 
     async def _upload(self, scope: dict[str, Any], first: bytes, receive: Any) -> Exchange:
         """Send a long body as it comes; nothing is kept here. Ends early when the console answers early."""
@@ -220,20 +235,13 @@ def _header_lines(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
     return [name + b": " + value for name, value in headers if name not in HOP_BY_HOP and name not in FORWARDED]
 
 
-async def _refuse(scope: dict[str, Any], send: Any, status: int, code: str, detail: str) -> None:
-    """A problem document for programs, a line for browsers; the connection ends, for the body was not read."""
+def asked_as(scope: dict[str, Any]) -> str:
+    """The request's id: the caller's, or a fresh one."""
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    request_id = request_id_from(given.decode("latin-1"))
-    headers = [(b"x-request-id", request_id.encode()), (b"connection", b"close")]
-    if not scope["raw_path"].startswith(b"/api/"):
-        await _plain(send, status, detail.encode(), headers=headers)
-        return
-    problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail,
-               "code": code, "errors": [], "request_id": request_id}  # fmt: skip
-    await _plain(send, status, orjson.dumps(problem), b"application/problem+json", headers)
+    return request_id_from(given.decode("latin-1"))
 
 
-async def _plain(
+async def plain(
     send: Any, status: int, body: bytes, kind: bytes = b"text/plain", headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> None:
     headers = [(b"content-type", kind + b"; charset=utf-8"), (b"content-length", b"%d" % len(body)), *headers]

@@ -1,0 +1,1 @@
+"""OpenAI's files, uploads and fine-tuning endpoints, as their official clients speak them."""
