@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
@@ -20,6 +20,7 @@ MAX_BYTES = 64 * 1024 * 1024
 BLOCK_BYTES = 256 * 1024
 NOT_FOUND = "not_found"
 AGAIN = frozenset({408, 409, 425, 429})
+REDIRECTS = frozenset({302, 303, 307})
 LONGEST_MESSAGE = 1_000
 
 
@@ -38,10 +39,14 @@ class Api:
     """Calls below `root`. All raise `Unreachable` (no answer, 5xx, 429, no JSON) or `Refused` (4xx, with the vendor's
     code and words; `not_found` for 404)."""
 
-    def __init__(self, provider: Provider, root: str, *, query: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, provider: Provider, root: str, *, query: Mapping[str, str] | None = None,
+        authorization: Callable[[Provider, str], dict[str, str]] = listing.authorization,
+    ) -> None:  # fmt: skip
         self.root = root.rstrip("/")
         self._provider = provider
         self._query = dict(query or {})
+        self._authorized = authorization
 
     def get(self, path: str, **query: str) -> Any:
         return self._json("GET", path, query)
@@ -58,17 +63,49 @@ class Api:
         """`multipart/form-data` (RFC 7578), sent in blocks."""
         boundary = f"gateway{secrets.token_hex(16)}"
         head = b"".join(_field(boundary, name, value) for name, value in fields.items()) + _file_head(boundary, file)
-        tail = f"\r\n--{boundary}--\r\n".encode()
+        tail = b"\r\n" + _end(boundary)
         headers = {
             "Content-Type": f"multipart/form-data; boundary={boundary}",
             "Content-Length": str(len(head) + file.size_bytes + len(tail)),
         }
         return self._json("POST", path, {}, _blocks(head, file.content, tail), headers, UPLOAD_TIMEOUT_S)
 
-    def put(self, path: str, content: BinaryIO, size_bytes: int, content_type: str) -> Any:
+    def announce(self, path: str, fields: Mapping[str, str]) -> Mapping[str, str]:
+        """Headers of an answer that says by redirect where a file's bytes go; it is not followed."""
+        boundary = f"gateway{secrets.token_hex(16)}"
+        body = b"".join(_field(boundary, name, value) for name, value in fields.items()) + _end(boundary)
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        answer = self._asked("POST", path, {}, body, headers)
+        if answer.status not in REDIRECTS or "location" not in answer.headers:
+            raise _failure(self._provider.name, answer)
+        return answer.headers
+
+    def put_to(self, url: str, content: BinaryIO, size_bytes: int, headers: Mapping[str, str] | None = None) -> None:
+        """The bare bytes of a file to a signed address, sent in blocks and without the credential."""
+        sent = {"Content-Type": "application/octet-stream", "Content-Length": str(size_bytes), **(headers or {})}
+        self._elsewhere("PUT", url, sent, _blocks(b"", content, b""))
+
+    def send(self, path: str, content: BinaryIO, size_bytes: int, content_type: str, **query: str) -> Any:
         """The bare bytes of a file, sent in blocks."""
         headers = {"Content-Type": content_type, "Content-Length": str(size_bytes)}
-        return self._json("POST", path, {}, _blocks(b"", content, b""), headers, UPLOAD_TIMEOUT_S)
+        return self._json("POST", path, query, _blocks(b"", content, b""), headers, UPLOAD_TIMEOUT_S)
+
+    def fetch(self, url: str) -> bytes:
+        """What is behind a signed address, asked for without the credential."""
+        return self._elsewhere("GET", url, {}, None).body
+
+    def _elsewhere(
+        self, method: str, url: str, headers: Mapping[str, str], body: Iterator[bytes] | None
+    ) -> outbound.Answer:
+        try:
+            answer = outbound.request(
+                method, url, headers=headers, body=body, timeout_s=UPLOAD_TIMEOUT_S, max_bytes=MAX_BYTES
+            )
+        except outbound.OutboundError as error:
+            raise Unreachable(f"{self._provider.name}: {error.message}") from error
+        if 200 <= answer.status < 300:
+            return answer
+        raise Unreachable(f"{self._provider.name}: a signed address answered with HTTP {answer.status}.")
 
     def _json(
         self, method: str, path: str, query: Mapping[str, str], body: bytes | Iterator[bytes] | None = None,
@@ -86,17 +123,23 @@ class Api:
         self, method: str, path: str, query: Mapping[str, str], body: bytes | Iterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S,
     ) -> outbound.Answer:  # fmt: skip
+        answer = self._asked(method, path, query, body, headers, timeout_s)
+        if 200 <= answer.status < 300:
+            return answer
+        raise _failure(self._provider.name, answer)
+
+    def _asked(
+        self, method: str, path: str, query: Mapping[str, str], body: bytes | Iterator[bytes] | None = None,
+        headers: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S,
+    ) -> outbound.Answer:  # fmt: skip
         asked = {**self._query, **query}
         url = f"{self.root}{path}" + (f"{'&' if '?' in path else '?'}{urlencode(asked)}" if asked else "")
         try:
             sent = {"Accept": "application/json", "User-Agent": "llm-gateway", **(headers or {})}
-            sent |= listing.authorization(self._provider, url)
-            answer = outbound.request(method, url, headers=sent, body=body, timeout_s=timeout_s, max_bytes=MAX_BYTES)
+            sent |= self._authorized(self._provider, url)
+            return outbound.request(method, url, headers=sent, body=body, timeout_s=timeout_s, max_bytes=MAX_BYTES)
         except outbound.OutboundError as error:
             raise Unreachable(f"{self._provider.name}: {error.message}") from error
-        if 200 <= answer.status < 300:
-            return answer
-        raise _failure(self._provider.name, answer)
 
 
 def _failure(name: str, answer: outbound.Answer) -> Exception:
@@ -156,6 +199,10 @@ def counted(value: object) -> int | None:
 
 def _field(boundary: str, name: str, value: str) -> bytes:
     return f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+
+
+def _end(boundary: str) -> bytes:
+    return f"--{boundary}--\r\n".encode()
 
 
 def _file_head(boundary: str, file: Upload) -> bytes:
