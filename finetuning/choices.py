@@ -2,6 +2,11 @@
 
 from django.db.models import TextChoices
 
+from finetuning.estimates import Method
+
+METHODS = [(method.value, method.value) for method in Method]
+"""Of jobs, as Django and the API take choices."""
+
 
 class FileFormat(TextChoices):
     """What one line of a training file is."""

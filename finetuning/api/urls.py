@@ -3,8 +3,11 @@
 from django.urls import URLPattern, URLResolver
 from rest_framework.routers import SimpleRouter
 
+from finetuning.api.views.jobs import TuningJobViewSet
+
 router = SimpleRouter()
 router.trailing_slash = "/?"  # the constructor knows only with and without
+router.register("jobs", TuningJobViewSet, "job")
 
 app_name = "finetuning-api"
 urlpatterns: list[URLPattern | URLResolver] = [

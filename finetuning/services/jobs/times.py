@@ -51,6 +51,8 @@ def expected(job: TuningJob, now: datetime, past: Sequence[Mapping[Phase, float]
     seconds [P50, P90] of what is still to come. Never before `now`. Two queries."""
     known = history(job) if past is None else past
     total = steps_of(job)
+    left: int | None
+    phases: tuple[Phase, ...]
     points = JobPoint.objects.filter(job=job, at__isnull=False).order_by("-step").first()
     if points is not None and points.at is not None:
         since, left, phases = points.at, max(0, (total or points.step) - points.step), (Phase.STEPS, Phase.FINISHING)

@@ -231,7 +231,7 @@ def _events(run: Run, flavour: Flavour) -> Iterator[dict[str, Any]]:
     for step in run.shown_steps():
         values = run.metrics(step)
         message = f"Step {step}/{run.steps}: training loss={values['train_loss']:.2f}"
-        data = {name: values[name] for name in METRICS if name in values}
+        data: dict[str, Any] = {name: values[name] for name in METRICS if name in values}
         yield event(TRAINING + 3 * step / run.steps, message, step=step, **data)
     if run.state == "succeeded":
         for step in reversed(run.checkpoints()[1:]):

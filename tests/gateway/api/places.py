@@ -36,7 +36,9 @@ from costs.services import allocation, invoices, statements, units
 from costs.services.budgets import create_budget
 from costs.services.commitments import create_commitment
 from costs.services.prices import set_price_override
-from gateway.models import ImportRun, Job, RateLimit, Team
+from finetuning.models import TuningFile, TuningJob
+from finetuning.services import files
+from gateway.models import ImportRun, Job, Project, RateLimit, Team
 from gateway.services.rate_limits import create_rate_limit
 from tests import factories
 
@@ -85,12 +87,47 @@ class Places(dict[str, Any]):
             "rate": lambda: rate_of().pk, "review": lambda: review_of().pk,
             "override": lambda: override_of(company).pk, "repricing": lambda: repricing_of(company).pk,
             "whole_rate_limit": lambda: rate_limit_of(company, "organization").pk,
+            "job": lambda: tuning_job_of(company, company.assistant).pk,
+            "ads_job": lambda: tuning_job_of(company, company.banner).pk,
+            "finished_job": lambda: tuning_job_of(company, company.assistant, status="failed").pk,
             "commitment": lambda: commitment_of(company).pk, "exchange_rate": lambda: exchange_rate_of(company).pk,
         }  # fmt: skip
 
     def __missing__(self, name: str) -> Any:
         self[name] = self.makers[name]()
         return self[name]
+
+
+def tuning_file_of(company: factories.Acme, project: Project) -> TuningFile:
+    """A training file of a project; made at most once."""
+    rows = (f'{{"messages": [{{"role": "user", "content": "{n}?"}}, {{"role": "assistant", "content": "{n}."}}]}}\n'
+            for n in range(12))  # fmt: skip
+    found = TuningFile.objects.filter(project=project, name="train.jsonl").first()
+    return found or files.create_file(
+        project=project, name="train.jsonl", content=["".join(rows).encode()], created_by=None, actor=None
+    )
+
+
+def tuning_job_of(company: factories.Acme, project: Project, status: str = "validating_files") -> TuningJob:
+    """A job of a project that has not reached its backend; made at most once a status."""
+    file = tuning_file_of(company, project)
+    found, _ = TuningJob.objects.get_or_create(
+        project=project, status=status, name=status,
+        defaults={
+            "organization": company.organization, "backend": "openai", "provider": company.provider,
+            "base_model": "gpt-4.1-mini-2025-04-14", "method": "supervised", "training_file": file,
+        },
+    )  # fmt: skip
+    return found
+
+
+def job_wish(company: factories.Acme) -> dict[str, Any]:
+    """The body that makes a job of the assistant."""
+    return {
+        "project": str(company.assistant.pk), "backend": "openai", "provider": str(company.provider.pk),
+        "base_model": "gpt-4.1-mini-2025-04-14",
+        "training_file": str(tuning_file_of(company, company.assistant).pk),
+    }  # fmt: skip
 
 
 def imported(company: factories.Acme) -> ImportRun:

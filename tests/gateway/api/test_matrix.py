@@ -14,13 +14,14 @@ from django.urls import URLPattern, resolve
 from analytics.api import annotations, declared_tags
 from analytics.api import urls as analytics_urls
 from costs.api import urls as costs_urls
+from finetuning.api import urls as finetuning_urls
 from gateway.api import urls
 from tests import factories
 from tests.gateway.api.conftest import Caller
 from tests.gateway.api.matrix import CALLERS, Row, rows
-from tests.gateway.api.places import BILL, WINDOW, Places, cost_center_of
+from tests.gateway.api.places import BILL, WINDOW, Places, cost_center_of, job_wish
 
-PARTS = (urls, costs_urls, declared_tags, annotations, analytics_urls)
+PARTS = (urls, costs_urls, finetuning_urls, declared_tags, annotations, analytics_urls)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROWS = rows()
 
@@ -163,12 +164,15 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST cost/statements": {"month": "2026-06-01"},
         "POST invoices": {"file": SimpleUploadedFile("other.csv", BILL + b"2026-06-02,gpt-4o,2,USD\n")},
         "PUT invoices/drift-policy": {"percent": "2.5", "minimum": "10"},
+        "POST fine-tuning/jobs/search": {"status": ["queued", "running"]},
         "POST usage-imports": {
             "file": SimpleUploadedFile("u.csv", b"time,input_tokens,output_tokens\n"),
             "format": "csv",
             "project": str(company.assistant.pk),
         },
     }
+    if str(row) == "POST fine-tuning/jobs":
+        return job_wish(company)
     if str(row) == "POST allocation-rules":  # a cost centre of its own: made for this row alone
         center = str(cost_center_of(company, company.ads).pk)
         return {"name": "Ads", "method": "direct", "targets": {"cost_center": center}}
