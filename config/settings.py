@@ -223,6 +223,7 @@ SPECTACULAR_SETTINGS = {
         "GranularityEnum": "analytics.api.serializers.questions.GRANULARITIES",
         "AllocationMethodEnum": "costs.allocation.rules.METHODS",
         "TuningMethodEnum": "finetuning.choices.METHODS",
+        "TuningStatusEnum": "finetuning.choices.TuningStatus",
         "ForecastGranularityEnum": "analytics.outlook.history.GRAINS",
         "OriginEnum": "gateway.choices.Origin",
         "ActionEnum": "gateway.choices.GuardrailAction",
@@ -360,6 +361,7 @@ GATEWAY_OUTBOX_HANDLERS = {
     "mail": "gateway.services.outbox.deliver_mail",
     "report": "analytics.reports.delivery.deliver",
     "alert": "analytics.alerts.delivery.deliver",
+    "tuning": "finetuning.services.jobs.notifying.deliver",
 }
 GATEWAY_PROCESSES = ENV.processes
 LEDGER_RETENTION_DAYS: int = ENV.ledger_retention_days

@@ -50,7 +50,7 @@ def check_cost(
     """Would a call of `cost` pass now? `subjects`: scope → what it is about. Counts only the `visible` budgets."""
     seen = set(visible)
     live = Budget.objects.filter(organization=organization, archived_at=None, currency=currency)
-    found = [(budget, subject) for budget in live for subject in _subjects(budget, subjects)]
+    found = budgets_of(live, subjects)
     mine = [(budget, subject) for budget, subject in found if budget.pk in seen]
     usages = zip(mine, usage_of_subjects(mine, at), strict=True)
     shown = [_applied(budget, usage, cost) for (budget, _), usage in usages]
@@ -58,6 +58,11 @@ def check_cost(
         shown.append(_own(key, cost))
     passes = all(one.fits or not one.blocks for one in shown)
     return Check(passes, all(budget.pk in seen for budget, _ in found), shown)
+
+
+def budgets_of(live: Iterable[Budget], subjects: Mapping[str, Iterable[str]]) -> list[tuple[Budget, str]]:
+    """Those of `live` that are about `subjects`, each with its own subject (empty: the budget's value itself)."""
+    return [(budget, subject) for budget in live for subject in _subjects(budget, subjects)]
 
 
 def _subjects(budget: Budget, subjects: Mapping[str, Iterable[str]]) -> Iterator[str]:

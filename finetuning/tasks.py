@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from finetuning.services import jobs
 from finetuning.services.files import runs, uploads
 
 
@@ -15,3 +16,15 @@ def file_work() -> int:
 def expire_uploads() -> int:
     """Remove uploads that nobody finished; returns how many."""
     return uploads.expire_uploads()
+
+
+@shared_task(name="finetuning.sync_jobs", soft_time_limit=1_200, time_limit=1_260)
+def sync_jobs() -> int:
+    """Start and follow jobs whose time has come, book those that are over; returns how many rounds were made."""
+    return jobs.sync_due()
+
+
+@shared_task(name="finetuning.book_hosting", soft_time_limit=600, time_limit=660)
+def book_hosting() -> int:
+    """Book the days that tuned models were hosted; returns how many lines were new."""
+    return jobs.book_hosting()

@@ -10,7 +10,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
@@ -148,11 +148,12 @@ def request(
     url: str,
     *,
     headers: Mapping[str, str] | None = None,
-    body: bytes | None = None,
+    body: bytes | Iterable[bytes] | None = None,
     timeout_s: float = TOTAL_TIMEOUT_S,
     max_bytes: int = MAX_BYTES,
 ) -> Answer:
-    """Make one call; an answer larger than `max_bytes` is none. Raises `OutboundError`; redirects are not followed."""
+    """Make one call; an answer larger than `max_bytes` is none. Raises `OutboundError`; redirects are not followed.
+    `body`: blocks are sent one after the other, and need a `Content-Length` among the headers."""
     parts, host, port = split(url)
     proxy = settings.GATEWAY_UPSTREAM_PROXY
     if proxy is not None and not proxy.serves(host, port):

@@ -15,6 +15,7 @@ AUTHENTICATION = "authentication"
 REGION = "region"
 PRICE_REGION = "price_region"
 HEALTH_CHECK = "health_check_s"
+BUCKET = "bucket"
 V1 = "v1"
 ENTRA_ID = "entra-id"
 _BEDROCK_HOST = re.compile(r"^bedrock(?:-runtime)?(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$")
@@ -63,6 +64,12 @@ OPTIONS: dict[str, Option] = {
         "a region such as eu, us-gov or europe-west1",
         "Where the vendor answers, as its price list names it: regional prices apply. Azure: the data zone (eu, us); "
         "Google: the location; Amazon Bedrock: by default the region of the host.",
+    ),
+    BUCKET: Option(
+        frozenset({"google"}),
+        re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"),
+        "the name of a bucket",
+        "Vertex AI: the Cloud Storage bucket into which training files are put.",
     ),
     HEALTH_CHECK: Option(
         frozenset(),

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
 from finetuning.api.views import advice, files
+from finetuning.api.views.jobs import TuningJobViewSet
 from gateway.api.views.base import ID_PATTERN
 
 router = SimpleRouter()
@@ -11,6 +12,7 @@ router.trailing_slash = "/?"  # the constructor knows only with and without
 router.register("files/uploads", files.UploadViewSet, "file-upload")
 router.register("files/runs", files.RunViewSet, "file-run")
 router.register("files", files.FileViewSet, "file")
+router.register("jobs", TuningJobViewSet, "job")
 
 app_name = "finetuning-api"
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from finetuning.models import TuningJob
 
@@ -46,7 +46,7 @@ class Seen:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     result_files: Sequence[str] = ()
     state: Mapping[str, Any] = field(default_factory=dict)
-    """Merged into `provider_state`."""
+    """Merged into `provider_state`; what is under "serving" is how the tuned model is served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +95,11 @@ class TuningBackend(Protocol):
 
     def resume(self, job: TuningJob) -> Seen:
         """Where offered."""
+
+
+@runtime_checkable
+class ReadsResults(Protocol):
+    """A backend with result files."""
+
+    def read_result(self, job: TuningJob, identity: str) -> bytes:
+        """The content of one of `Seen.result_files`, as the backend gives it. Raises Unreachable or Refused."""

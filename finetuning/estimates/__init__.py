@@ -3,12 +3,14 @@
 from finetuning.estimates.breakeven import BreakEven, break_even
 from finetuning.estimates.duration import Duration, Phase, duration
 from finetuning.estimates.formulas import Dataset, Method, billable_tokens, default_epochs
+from finetuning.estimates.inference import TUNED_RATES, TunedRate, tuned_rate_of
 from finetuning.estimates.price import Estimate, estimate
 from finetuning.estimates.rates import RATES, SUNSETS, Confidence, Rate, Sunset, rate_of, sunset_of
 
 __all__ = [
     "RATES",
     "SUNSETS",
+    "TUNED_RATES",
     "BreakEven",
     "Confidence",
     "Dataset",
@@ -18,6 +20,7 @@ __all__ = [
     "Phase",
     "Rate",
     "Sunset",
+    "TunedRate",
     "billable_tokens",
     "break_even",
     "default_epochs",
@@ -25,4 +28,5 @@ __all__ = [
     "estimate",
     "rate_of",
     "sunset_of",
+    "tuned_rate_of",
 ]

@@ -157,7 +157,7 @@ def rate_of(
         and (rate.valid_to is None or at < rate.valid_to)
     ]
     for rate in fitting:
-        if _same(rate.model, model):
+        if same_model(rate.model, model):
             return rate
     size = size_of(model)
     if size is None:
@@ -173,13 +173,13 @@ def rate_of(
 def sunset_of(provider: str, model: str, sunsets: Iterable[Sunset] = SUNSETS) -> Sunset | None:
     """When the model is switched off, of the model itself before that of its provider."""
     own = [sunset for sunset in sunsets if sunset.provider == provider]
-    named = (sunset for sunset in own if sunset.model and _same(sunset.model, model))
+    named = (sunset for sunset in own if sunset.model and same_model(sunset.model, model))
     return next(named, next((sunset for sunset in own if not sunset.model), None))
 
 
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
-def _same(known: str, asked: str) -> bool:
+def same_model(known: str, asked: str) -> bool:
     """The same name, or the undated name of a dated one."""
     return known == asked or _DATED.sub("", known) == asked

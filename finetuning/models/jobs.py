@@ -67,8 +67,13 @@ class TuningJob(Record):
     finished_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     synced_at = models.DateTimeField(null=True, blank=True)
-    sync_due_at = models.DateTimeField(null=True, blank=True, help_text="Claimed by moving it on.")
+    sync_due_at = models.DateTimeField(null=True, blank=True, help_text="When the backend is asked next.")
     sync_failures = models.PositiveIntegerField(default=0)
+    claimed_until = models.DateTimeField(null=True, blank=True, help_text="Somebody talks to the backend until then.")
+    holds = models.JSONField(default=list, blank=True, help_text="Counters of budgets that keep room for its cost.")
+
+    webhook_secret = ""
+    """Of the notification, on the object that `create_job` returns alone; it is stored encrypted."""
 
     objects = TuningJobQuerySet.as_manager()
 
@@ -84,6 +89,10 @@ class TuningJob(Record):
             models.Index(
                 fields=["sync_due_at"], name="tuning_job_due",
                 condition=~Q(status__in=["succeeded", "failed", "cancelled"]),
+            ),
+            models.Index(
+                fields=["finished_at"], name="tuning_job_unbooked",
+                condition=Q(line_id=None, status__in=["succeeded", "failed", "cancelled"]) & ~Q(provider_job_id=""),
             ),
         ]  # fmt: skip
 

@@ -22,13 +22,15 @@ _KINDS = {
     LineKind.CACHE_HIT: "Answered from the cache.",
     LineKind.DENIED: "Refused before it reached an upstream, so it costs nothing.",
     LineKind.ADJUSTMENT: "Corrects an earlier line; it counts no request.",
+    LineKind.TRAINING: "A fine-tuning job, booked once when it was over; it counts no request.",
+    LineKind.HOSTING: "A day on which a tuned model was hosted; it is paid by the hour and counts no request.",
     LineKind.COMMITMENT: "A day of a commitment: it is paid whether it is used or not, and counts no request.",
 }
 _ENDINGS = {
     LineStatus.INTERRUPTED: "The gateway stopped before the call ended.",
     LineStatus.CANCELLED: "The caller went away before the answer was complete.",
 }
-WITHOUT_COUNTS = frozenset({LineKind.DENIED, LineKind.COMMITMENT})
+WITHOUT_COUNTS = frozenset({LineKind.DENIED, LineKind.COMMITMENT, LineKind.HOSTING})
 
 
 def explain(line: LedgerLine) -> str:

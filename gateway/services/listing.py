@@ -21,14 +21,17 @@ _PAGE = 1_000
 
 def listing_request(provider: Provider) -> tuple[str, dict[str, str]]:
     """`(url, headers)` of a GET. Raises `OutboundError` when the stored configuration cannot be used."""
-    secret = _secret(provider)
     url = _url(provider)
     headers = {"Accept": "application/json", "User-Agent": "llm-gateway"}
     if provider.kind == ProviderKind.ANTHROPIC:
         headers["anthropic-version"] = ANTHROPIC_VERSION
-    if secret:
-        headers |= _authorization(provider, secret, url)
-    return url, headers
+    return url, headers | authorization(provider, url)
+
+
+def authorization(provider: Provider, url: str) -> dict[str, str]:
+    """The headers that carry the provider's credential to `url`; none without one. Raises `OutboundError`."""
+    secret = _secret(provider)
+    return _authorization(provider, secret, url) if secret else {}
 
 
 def _secret(provider: Provider) -> str:

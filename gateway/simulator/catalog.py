@@ -62,17 +62,27 @@ CATALOG: dict[str, SimModel] = {
 
 _CHAT_DEFAULT = SimModel("sim-chat", "simulator", 1_000_000, 128_000)
 _EMBEDDING_DEFAULT = SimModel("sim-embedding", "simulator", 8_192, 0, 90, 0, 0, 0, 1_536, "embedding")
+_DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 _REASONING_NAME = re.compile(r"^(o\d|gpt-[5-9]|sim-reasoning)")
+
+
+def _base_of(name: str) -> str:
+    """The undated base of a tuned model's name; empty for other names."""
+    if name.startswith("ft:"):
+        return _DATE.sub("", name[3:].partition(":")[0])
+    base, marked, _ = name.partition(".ft-")
+    return _DATE.sub("", base) if marked else ""
 
 
 def find_model(name: str, *, any_model: bool) -> SimModel | None:
     """The model called `name`; `None` when it is neither in the catalogue nor accepted as a simulator name.
 
     Names that start with `sim-` always exist; a name with `embed` in it is an embedding model, one that starts
-    with `sim-reasoning` (or reads like OpenAI's o-series or gpt-5 and later) spends reasoning tokens.
+    with `sim-reasoning` (or reads like OpenAI's o-series or gpt-5 and later) spends reasoning tokens. Tuned models
+    (`ft:<base>:…`, Azure's `<base>.ft-…`) answer like their base.
     """
-    if model := CATALOG.get(name):
-        return model
+    if model := CATALOG.get(name) or CATALOG.get(_base_of(name)):
+        return model if model.name == name else replace(model, name=name)
     if not (any_model or name.startswith("sim-")):
         return None
     if "embed" in name:

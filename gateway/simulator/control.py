@@ -18,7 +18,18 @@ from gateway.simulator.server import Exchange
 if TYPE_CHECKING:
     from gateway.simulator.app import Simulator
 
-_CHANGEABLE = {"latency_ms", "tokens_per_s", "error_rate", "rpm", "tpm", "seed", "instant", "any_model", "usage"}
+_CHANGEABLE = {
+    "latency_ms",
+    "tokens_per_s",
+    "error_rate",
+    "rpm",
+    "tpm",
+    "seed",
+    "instant",
+    "any_model",
+    "usage",
+    "tuning_ms",
+}
 _DOWN: dict[bool | str, Down] = {False: "", True: "503", "503": "503", "close": "close"}
 
 

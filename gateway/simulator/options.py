@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from gateway.simulator.tuning import PHASE_MS
+
 READY_PREFIX = "Simulated provider listening on "  # printed with the URL once it accepts connections
 Down = Literal["", "503", "close"]
 
@@ -16,7 +18,8 @@ class SimulatorOptions:
     `latency_ms` is the median time to first token and `tokens_per_s` the median output rate of every model;
     `None` takes each model's own figures from the catalogue, 0 means no delay. `error_rate` is a share in [0, 1].
     `rpm` and `tpm` limit every API key per minute; 0 means no limit. `usage` is reported for every text that is made,
-    by the names of `calls.Usage`, whatever was really said; `None` counts.
+    by the names of `calls.Usage`, whatever was really said; `None` counts. `tuning_ms` is the time of each of the six
+    phases of a tuning run; `None` is 5 s; with 0, or without delays, a run goes on by one each time it is asked about.
     """
 
     host: str = "127.0.0.1"
@@ -32,13 +35,21 @@ class SimulatorOptions:
     any_model: bool = False
     until_eof: bool = False
     usage: dict[str, int] | None = None
+    tuning_ms: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.error_rate <= 1:
             raise ValueError("error rate must lie between 0 and 1")
-        for name in ("latency_ms", "tokens_per_s", "rpm", "tpm"):
+        for name in ("latency_ms", "tokens_per_s", "rpm", "tpm", "tuning_ms"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} must not be negative")
+
+
+def phase_ms(options: SimulatorOptions) -> float:
+    """Milliseconds of a phase of a tuning run; 0: it goes on by one each time it is asked about."""
+    if options.tuning_ms is not None:
+        return options.tuning_ms
+    return 0.0 if options.instant or options.latency_ms == 0 else PHASE_MS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tpm", type=int, default=0, help="tokens per minute and API key, 0 = no limit (default 0)")
     add("--log", metavar="FILE", help="append one JSON line when a request was read and one when it ended")
     add("--instant", action="store_true", help="no delays and one fixed, precomputed answer (benchmark upstream)")
+    add("--tuning-ms", type=float, help="time of each phase of a tuning run; 0 = one phase each time it is asked about")
     add("--any-model", action="store_true", help="accept model names outside the catalogue")
     add("--until-eof", action="store_true", help="stop when standard input closes, so that a killed parent ends it")
 

@@ -16,7 +16,7 @@ from gateway.simulator.limits import Level, openai_headers
 from gateway.simulator.request_log import Outcome
 from gateway.simulator.server import Exchange, Header
 from gateway.simulator.turn import Endpoint, Turn
-from gateway.simulator.wire import openai
+from gateway.simulator.wire import openai, openai_tuning
 from gateway.simulator.wire import openai_requests as requests
 from gateway.simulator.wire import openai_responses as responses
 from gateway.simulator.wire.openai_media import MODEL_PREFIXES
@@ -27,6 +27,8 @@ PREFIX = b"/openai/"
 DEPLOYMENTS = b"/openai/deployments/"
 V1 = b"/openai/v1/"
 MODELS_PATH = b"/openai/models"
+MANAGED = (b"/openai/files", b"/openai/fine_tuning/")
+AZURE = openai_tuning.Flavour(is_azure=True)
 _SAFE = {name: {"filtered": False, "severity": "safe"} for name in ("hate", "self_harm", "sexual", "violence")}
 _BLOCKED = {**_SAFE, "violence": {"filtered": True, "severity": "high"}}
 _NO_KEY = (
@@ -49,7 +51,7 @@ def find_endpoint(method: bytes, path: bytes) -> Endpoint | None:
         return None
     if inner == openai.CHAT_PATH and method == b"POST":
         return chat
-    endpoint = openai.find_endpoint(method, inner)
+    endpoint = openai_tuning.find_endpoint(method, inner, AZURE) or openai.find_endpoint(method, inner)
     return None if endpoint is None else _with_deployment(endpoint)
 
 
@@ -57,6 +59,8 @@ def openai_path(path: bytes) -> bytes | None:
     """The path that OpenAI would have for the same thing."""
     if path.startswith(V1):
         return b"/v1/" + path.removeprefix(V1)
+    if path.startswith(MANAGED):
+        return b"/v1/" + path.removeprefix(PREFIX)
     _, separator, operation = path.removeprefix(DEPLOYMENTS).partition(b"/")
     return b"/v1/" + operation if path.startswith(DEPLOYMENTS) and separator else None
 

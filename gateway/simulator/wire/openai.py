@@ -15,7 +15,15 @@ from gateway.simulator.limits import Level, openai_headers
 from gateway.simulator.request_log import Outcome
 from gateway.simulator.server import Exchange, Header
 from gateway.simulator.turn import Endpoint, Turn
-from gateway.simulator.wire import openai_files, openai_items, openai_legacy, openai_media
+from gateway.simulator.wire import (
+    fireworks,
+    openai_files,
+    openai_items,
+    openai_legacy,
+    openai_media,
+    openai_tuning,
+    together,
+)
 from gateway.simulator.wire import openai_requests as requests
 from gateway.simulator.wire import openai_responses as responses
 from gateway.simulator.wire.openai_models import check_length, require_model
@@ -66,10 +74,20 @@ def find_endpoint(method: bytes, path: bytes) -> Endpoint | None:
             SPEECH_PATH: openai_media.speak,
             TRANSCRIPTIONS_PATH: openai_media.transcribe,
             TRANSLATIONS_PATH: openai_media.transcribe,
-        }.get(path) or openai_files.find_endpoint(method, path, find_endpoint)
+        }.get(path) or _stored(method, path)
     if method == b"GET" and (path == MODELS_PATH or path.startswith(MODELS_PATH + b"/")):
         return models
-    return openai_files.find_endpoint(method, path, find_endpoint)
+    return _stored(method, path)
+
+
+def _stored(method: bytes, path: bytes) -> Endpoint | None:
+    """What is remembered between requests: files, batches, tuning runs."""
+    return (
+        openai_tuning.find_endpoint(method, path)
+        or together.find_endpoint(method, path)
+        or fireworks.find_endpoint(method, path)
+        or openai_files.find_endpoint(method, path, find_endpoint)
+    )
 
 
 def describe(exchange: Exchange, payload: Any) -> tuple[str | None, bool]:
@@ -80,7 +98,9 @@ def describe(exchange: Exchange, payload: Any) -> tuple[str | None, bool]:
 
 
 def authenticate(exchange: Exchange) -> str:
-    """The bearer key. Raises a 401 `ProviderError` without one, and for `sk-invalid`."""
+    """The bearer key; none for signed addresses. Raises a 401 `ProviderError` without one, and for `sk-invalid`."""
+    if exchange.query.endswith(together.SIGNED.encode()):
+        return ""
     scheme, _, key = exchange.headers.get(b"authorization", b"").partition(b" ")
     if scheme.lower() != b"bearer" or not key.strip():
         raise ProviderError(401, _NO_KEY)
@@ -124,7 +144,7 @@ def timing_headers(elapsed_ms: float) -> list[Header]:
 async def chat(turn: Turn) -> Outcome:
     """`POST /v1/chat/completions`, streamed or whole."""
     call = requests.parse_chat(requests.read_object(turn.exchange.body))
-    model = require_model(call.model, "chat", any_model=turn.options.any_model)
+    model = require_model(call.model, "chat", any_model=turn.options.any_model or call.model in turn.storage.tuned)
     check_length(model, len(call.prompt), "messages")
     answer, delivery = answer_call(turn, model, call)
     turn.record.usage = responses.usage_object(answer.usage)  # a vendor finishes, and bills, what nobody waits for

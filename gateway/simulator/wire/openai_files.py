@@ -55,7 +55,7 @@ async def _send(turn: Turn, body: Any, content_type: bytes = b"application/json"
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
-def _store(turn: Turn, data: bytes, filename: str, purpose: str) -> dict[str, Any]:
+def store(turn: Turn, data: bytes, filename: str, purpose: str) -> dict[str, Any]:
     storage = turn.storage
     storage.made += 1
     made = {
@@ -80,16 +80,16 @@ async def upload(turn: Turn) -> Outcome:
         raise ProviderError(400, f"Invalid 'purpose'. Must be one of {', '.join(PURPOSES)}.", param="purpose")
     if part is None or part.filename is None:
         raise ProviderError(400, "Missing required parameter: 'file'.", param="file")
-    return await _send(turn, _store(turn, part.data, part.filename, purpose.text))
+    return await _send(turn, store(turn, part.data, part.filename, purpose.text))
 
 
 async def list_files(turn: Turn) -> Outcome:
     """`GET /v1/files`, newest first."""
     found = [entry for owner, entry, _ in reversed(turn.storage.files.values()) if owner == turn.key]
-    return await _send(turn, _page(turn, found))
+    return await _send(turn, page(turn, found))
 
 
-def _file(turn: Turn, name: str) -> tuple[dict[str, Any], bytes]:
+def file_of(turn: Turn, name: str) -> tuple[dict[str, Any], bytes]:
     owner, entry, data = turn.storage.files.get(name, ("", {}, b""))
     if not entry or owner != turn.key:
         raise ProviderError(404, f"No such File object: {name}", param="id")
@@ -99,7 +99,7 @@ def _file(turn: Turn, name: str) -> tuple[dict[str, Any], bytes]:
 async def read_file(turn: Turn) -> Outcome:
     """`GET /v1/files/{id}` and `/content`."""
     name, _, rest = turn.exchange.path.removeprefix(FILES_PATH + b"/").decode("latin-1").partition("/")
-    entry, data = _file(turn, name)
+    entry, data = file_of(turn, name)
     if rest == "content":
         return await _send(turn, data, b"application/octet-stream")
     return await _send(turn, entry)
@@ -108,21 +108,21 @@ async def read_file(turn: Turn) -> Outcome:
 async def delete_file(turn: Turn) -> Outcome:
     """`DELETE /v1/files/{id}`."""
     name = turn.exchange.path.removeprefix(FILES_PATH + b"/").decode("latin-1")
-    _file(turn, name)
+    file_of(turn, name)
     del turn.storage.files[name]
     return await _send(turn, {"id": name, "object": "file", "deleted": True})
 
 
-def _page(turn: Turn, found: list[dict[str, Any]]) -> dict[str, Any]:
+def page(turn: Turn, found: list[dict[str, Any]]) -> dict[str, Any]:
     """One page of a list, after the id given as `after`."""
     query = parse_qs(turn.exchange.query.decode("latin-1"))
     limit = min(int(query.get("limit", ["20"])[-1]), MAX_PAGE)
     if after := query.get("after", [""])[-1]:
         ids = [entry["id"] for entry in found]
         found = found[ids.index(after) + 1 :] if after in ids else []
-    page = found[:limit]
-    first, last = (page[0]["id"], page[-1]["id"]) if page else (None, None)
-    return {"object": "list", "data": page, "first_id": first, "last_id": last, "has_more": len(found) > limit}
+    shown = found[:limit]
+    first, last = (shown[0]["id"], shown[-1]["id"]) if shown else (None, None)
+    return {"object": "list", "data": shown, "first_id": first, "last_id": last, "has_more": len(found) > limit}
 
 
 # ---- batches ---------------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ async def create_batch(turn: Turn) -> Outcome:
         raise ProviderError(400, message, param="endpoint", code="invalid_value")
     if window != "24h":
         raise ProviderError(400, f"Invalid value: '{window}'. Supported values are: '24h'.", param="completion_window")
-    entry, data = _file(turn, str(payload.get("input_file_id")))
+    entry, data = file_of(turn, str(payload.get("input_file_id")))
     if entry["purpose"] != "batch":
         raise ProviderError(400, "The input file must have the purpose 'batch'.", param="input_file_id")
     now = int(time.time())
@@ -211,7 +211,7 @@ def _line_error(line: bytes, endpoint: str, seen: set[str]) -> tuple[str, str, s
 async def list_batches(turn: Turn) -> Outcome:
     """`GET /v1/batches`, newest first."""
     found = [batch for owner, batch in reversed(turn.storage.batches.values()) if owner == turn.key]
-    return await _send(turn, _page(turn, found))
+    return await _send(turn, page(turn, found))
 
 
 async def _one_batch(turn: Turn, finder: EndpointFinder) -> Outcome:
@@ -251,7 +251,7 @@ async def _advance(turn: Turn, batch: dict[str, Any], finder: EndpointFinder, no
 
 async def _work(turn: Turn, batch: dict[str, Any], finder: EndpointFinder) -> None:
     """Answer every line; good ones go to the output file, refused ones to the error file."""
-    _, data = _file(turn, batch["input_file_id"])
+    _, data = file_of(turn, batch["input_file_id"])
     good: list[bytes] = []
     bad: list[bytes] = []
     totals = {"input_tokens": 0, "cached_tokens": 0, "output_tokens": 0, "reasoning_tokens": 0}
@@ -268,11 +268,11 @@ async def _work(turn: Turn, batch: dict[str, Any], finder: EndpointFinder) -> No
         batch["model"] = batch["model"] or item["body"].get("model")
         _add_usage(totals, body.get("usage"))
     if good:
-        batch["output_file_id"] = _store(turn, b"\n".join(good) + b"\n", f"{batch['id']}_output.jsonl", "batch_output")[
+        batch["output_file_id"] = store(turn, b"\n".join(good) + b"\n", f"{batch['id']}_output.jsonl", "batch_output")[
             "id"
         ]
     if bad:
-        batch["error_file_id"] = _store(turn, b"\n".join(bad) + b"\n", f"{batch['id']}_error.jsonl", "batch_output")[
+        batch["error_file_id"] = store(turn, b"\n".join(bad) + b"\n", f"{batch['id']}_error.jsonl", "batch_output")[
             "id"
         ]
     batch["request_counts"] = {"total": len(good) + len(bad), "completed": len(good), "failed": len(bad)}

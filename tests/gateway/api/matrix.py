@@ -362,6 +362,21 @@ GET    fine-tuning/files/runs/{ads_file_run}    401 404 200 404 200 200 200 200 
 POST   fine-tuning/validate-data/{tuning_file}  401 200 403 200 200 200 200 403 200 404
 POST   fine-tuning/validate-data/{ads_tuning_file} 401 404 403 404 200 200 200 403 200 404
 POST   fine-tuning/optimize-data/{tuning_file}  401 201 403 201 201 201 201 403 201 404
+GET    fine-tuning/jobs                         401 200 200 200 200 200 200 200 200 200
+POST   fine-tuning/jobs                         401 201 403 201 201 201 201 403 201 400
+POST   fine-tuning/jobs/search                  401 200 200 200 200 200 200 403 200 200
+GET    fine-tuning/jobs/{job}                   401 200 200 200 200 200 200 200 200 404
+GET    fine-tuning/jobs/{ads_job}               401 404 200 404 200 200 200 200 200 404
+DELETE fine-tuning/jobs/{job}                   401 409 403 409 409 409 409 403 409 404
+DELETE fine-tuning/jobs/{finished_job}          401 204 403 204 204 204 204 403 204 404
+POST   fine-tuning/jobs/{job}/cancel            401 200 403 200 200 200 200 403 200 404
+POST   fine-tuning/jobs/{finished_job}/cancel   401 409 403 409 409 409 409 403 409 404
+POST   fine-tuning/jobs/{job}/pause             401 409 403 409 409 409 409 403 409 404
+POST   fine-tuning/jobs/{job}/resume            401 409 403 409 409 409 409 403 409 404
+POST   fine-tuning/jobs/{finished_job}/sync     401 200 403 200 200 200 200 403 200 404
+GET    fine-tuning/jobs/{job}/events            401 200 200 200 200 200 200 200 200 404
+GET    fine-tuning/jobs/{job}/checkpoints       401 200 200 200 200 200 200 200 200 404
+GET    fine-tuning/jobs/{job}/metrics           401 200 200 200 200 200 200 200 200 404
 
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404

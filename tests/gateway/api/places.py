@@ -36,7 +36,7 @@ from costs.services import allocation, invoices, statements, units
 from costs.services.budgets import create_budget
 from costs.services.commitments import create_commitment
 from costs.services.prices import set_price_override
-from finetuning.models import TuningFile
+from finetuning.models import TuningFile, TuningJob
 from finetuning.services import files as tuning
 from finetuning.services.files import runs
 from gateway.models import ImportRun, Job, Project, RateLimit, Team
@@ -94,6 +94,9 @@ class Places(dict[str, Any]):
             "tuning_upload": lambda: tuning_upload_of(company.assistant).pk,
             "file_run": lambda: file_run_of(company.assistant).pk,
             "ads_file_run": lambda: file_run_of(company.banner).pk,
+            "job": lambda: tuning_job_of(company, company.assistant).pk,
+            "ads_job": lambda: tuning_job_of(company, company.banner).pk,
+            "finished_job": lambda: tuning_job_of(company, company.assistant, status="failed").pk,
             "commitment": lambda: commitment_of(company).pk, "exchange_rate": lambda: exchange_rate_of(company).pk,
         }  # fmt: skip
 
@@ -130,6 +133,38 @@ def file_run_of(project: Project) -> Job:
     return found or runs.request_judging(
         action=runs.VALIDATE, file=tuning_file_of(project), validation=None, wanted=runs.Wanted(), actor=None
     )
+
+
+def trainable_of(project: Project) -> TuningFile:
+    """A training file of a project; made at most once."""
+    rows = (f'{{"messages": [{{"role": "user", "content": "{n}?"}}, {{"role": "assistant", "content": "{n}."}}]}}\n'
+            for n in range(12))  # fmt: skip
+    found = TuningFile.objects.filter(project=project, name="twelve.jsonl").first()
+    return found or tuning.create_file(
+        project=project, name="twelve.jsonl", content=["".join(rows).encode()], created_by=None, actor=None
+    )
+
+
+def tuning_job_of(company: factories.Acme, project: Project, status: str = "validating_files") -> TuningJob:
+    """A job of a project that has not reached its backend; made at most once a status."""
+    file = trainable_of(project)
+    found, _ = TuningJob.objects.get_or_create(
+        project=project, status=status, name=status,
+        defaults={
+            "organization": company.organization, "backend": "openai", "provider": company.provider,
+            "base_model": "gpt-4.1-mini-2025-04-14", "method": "supervised", "training_file": file,
+        },
+    )  # fmt: skip
+    return found
+
+
+def job_wish(company: factories.Acme) -> dict[str, Any]:
+    """The body that makes a job of the assistant."""
+    return {
+        "project": str(company.assistant.pk), "backend": "openai", "provider": str(company.provider.pk),
+        "base_model": "gpt-4.1-mini-2025-04-14",
+        "training_file": str(trainable_of(company.assistant).pk),
+    }  # fmt: skip
 
 
 def imported(company: factories.Acme) -> ImportRun:

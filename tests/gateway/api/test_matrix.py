@@ -19,7 +19,7 @@ from gateway.api import urls
 from tests import factories
 from tests.gateway.api.conftest import Caller
 from tests.gateway.api.matrix import CALLERS, Row, rows
-from tests.gateway.api.places import BILL, EXAMPLE, WINDOW, Places, cost_center_of
+from tests.gateway.api.places import BILL, EXAMPLE, WINDOW, Places, cost_center_of, job_wish
 
 PARTS = (urls, costs_urls, finetuning_urls, declared_tags, annotations, analytics_urls)
 LINE = '{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}'
@@ -181,12 +181,15 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST fine-tuning/validate-data/{tuning_file}": {},
         "POST fine-tuning/validate-data/{ads_tuning_file}": {},
         "POST fine-tuning/optimize-data/{tuning_file}": {},
+        "POST fine-tuning/jobs/search": {"status": ["queued", "running"]},
         "POST usage-imports": {
             "file": SimpleUploadedFile("u.csv", b"time,input_tokens,output_tokens\n"),
             "format": "csv",
             "project": str(company.assistant.pk),
         },
     }
+    if str(row) == "POST fine-tuning/jobs":
+        return job_wish(company)
     if str(row) == "POST allocation-rules":  # a cost centre of its own: made for this row alone
         center = str(cost_center_of(company, company.ads).pk)
         return {"name": "Ads", "method": "direct", "targets": {"cost_center": center}}

@@ -1,0 +1,123 @@
+"""The end of a job: its last word, the tuned model with its catalogue row and price, and those who want to know."""
+
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils import timezone
+
+from costs.services import holds
+from costs.services.prices import set_price_override
+from finetuning.backends import Seen
+from finetuning.choices import OVER, Backend, TuningStatus
+from finetuning.estimates import sunset_of, tuned_rate_of
+from finetuning.models import Checkpoint, TunedModel, TuningJob
+from finetuning.services.jobs import billing, notifying
+from finetuning.services.jobs.telling import say
+from gateway.models import Model, Provider
+from gateway.services import audit, catalog
+from gateway.services.errors import Conflict, ServiceError
+
+LONGEST_NAME = 200
+"""Of a model in the catalogue."""
+CAPABILITIES = ("chat",)
+
+
+@transaction.atomic
+def finish_job(job: TuningJob, seen: Seen) -> TuningJob:
+    """Write the end that `seen.status` names, once: a job that is over already stays as it is.
+
+    A succeeded job gets its `TunedModel`, at a provider also a model of the catalogue (on Azure disabled, since it must
+    be deployed first) and, where its price is known, that price; without one its calls are unpriced. Its cost is booked
+    after this transaction (`billing.book_training`).
+    """
+    row = TuningJob.objects.select_for_update(of=("self",)).get(pk=job.pk)
+    if row.status in OVER:
+        return row
+    now = timezone.now()
+    assert seen.status in OVER, seen.status
+    job.status, job.provider_status = seen.status, seen.said[:60]
+    job.provider_job_id = seen.job_id or job.provider_job_id
+    job.tuned_model = seen.tuned_model or job.tuned_model
+    job.trained_tokens = job.trained_tokens if seen.trained_tokens is None else seen.trained_tokens
+    job.billed_tokens = job.billed_tokens if seen.billed_tokens is None else seen.billed_tokens
+    job.finished_at = job.finished_at or seen.finished_at or now
+    job.error = dict(seen.error) if seen.error else job.error
+    job.eta, job.sync_due_at, job.claimed_until = None, None, None
+    if job.status == TuningStatus.SUCCEEDED:
+        job.progress = 1.0
+    if not job.provider_job_id:
+        holds.release(billing.owner_of(job))
+        job.holds, job.cost_actual = [], Decimal(0)
+    job.save()
+    if job.status == TuningStatus.SUCCEEDED and job.tuned_model:
+        _keep_model(job, seen)
+    say(job, "over", _words(job), level="error" if job.status == TuningStatus.FAILED else "info", at=job.finished_at)
+    notifying.tell(job, job.status)
+    audit.record(
+        organization=job.organization, actor=None, verb=f"tuning_job.{job.status}", target=job,
+        after={"tuned_model": job.tuned_model, "error": (job.error or {}).get("message")},
+    )  # fmt: skip
+    return job
+
+
+def _words(job: TuningJob) -> str:
+    if job.status == TuningStatus.SUCCEEDED:
+        return f"The job succeeded: {job.tuned_model}." if job.tuned_model else "The job succeeded."
+    if job.status == TuningStatus.CANCELLED:
+        return "The job was cancelled."
+    return f"The job failed: {(job.error or {}).get('message') or 'the provider gave no reason'}"
+
+
+def _keep_model(job: TuningJob, seen: Seen) -> TunedModel:
+    """Its row, unless the backend has made one itself; then what serves it and what it costs."""
+    checkpoint = Checkpoint.objects.filter(job=job, artifact__isnull=False, dropped_at=None).order_by("-step").first()
+    sunset = sunset_of(job.backend, job.base_model)
+    tuned, is_new = TunedModel.objects.get_or_create(
+        organization=job.organization, name=job.tuned_model,
+        defaults={
+            "project": job.project, "job": job, "backend": job.backend, "provider": job.provider,
+            "base_model": job.base_model, "serving": seen.state.get("serving", {}),
+            "artifact": checkpoint.artifact if checkpoint else None,
+            "sunset_on": sunset.answers_until if sunset else None, "sunset_source": sunset.source if sunset else "",
+        },
+    )  # fmt: skip
+    if is_new and job.provider is not None:
+        tuned.catalog_model = _catalogue(job, job.provider)
+        tuned.save(update_fields=["catalog_model", "updated_at"])
+        _price(job, job.provider)
+    return tuned
+
+
+def _catalogue(job: TuningJob, provider: Provider) -> Model | None:
+    if len(job.tuned_model) > LONGEST_NAME:
+        say(job, "catalogue", "Its name is too long for the catalogue; add it under another one.", level="warn")
+        return None
+    needs_deployment = job.backend == Backend.AZURE
+    known = Model.objects.filter(organization=job.organization, provider=provider, name=job.tuned_model).first()
+    if needs_deployment:
+        say(job, "deploy", "Deploy the model in Azure, then enable it in the catalogue under the deployment's name.")
+    return known or catalog.create_model(
+        organization=job.organization, actor=None, provider=provider, name=job.tuned_model,
+        upstream_name=job.tuned_model, capabilities=CAPABILITIES, is_enabled=not needs_deployment,
+    )  # fmt: skip
+
+
+def _price(job: TuningJob, provider: Provider) -> None:
+    """The price of its tokens from the moment it exists; unknown: none is stated, and its calls are unpriced."""
+    rate = tuned_rate_of(job.backend, job.base_model)
+    if rate is None:
+        message = "No price of its tokens is known: its calls are unpriced until you state one under Prices."
+        say(job, "price", message, level="warn")
+        return
+    assert job.finished_at is not None
+    try:
+        with transaction.atomic():
+            set_price_override(
+                organization=job.organization, provider=provider.price_list or provider.kind, model=job.tuned_model,
+                actor=None, valid_from=job.finished_at, prices=rate.prices, source=rate.source[:200],
+                note=f"Read on {rate.read_on}; of models tuned from {rate.model}.",
+            )  # fmt: skip
+    except Conflict:
+        return  # somebody has stated one already
+    except ServiceError as error:
+        say(job, "price", f"Its price could not be stated: {error.message}", level="warn")
