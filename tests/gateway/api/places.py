@@ -39,6 +39,7 @@ from costs.services.prices import set_price_override
 from gateway.models import ImportRun, Job, RateLimit, Team
 from gateway.services.rate_limits import create_rate_limit
 from tests import factories
+from tests.finetuning.places import evaluation_of, tuned_model_of
 
 BILL = b"day,model,cost,currency\n2026-06-01,gpt-4o,1,USD\n"
 WINDOW = {"start": "2026-11-01T00:00:00Z", "end": "2026-11-02T00:00:00Z"}
@@ -85,6 +86,7 @@ class Places(dict[str, Any]):
             "rate": lambda: rate_of().pk, "review": lambda: review_of().pk,
             "override": lambda: override_of(company).pk, "repricing": lambda: repricing_of(company).pk,
             "whole_rate_limit": lambda: rate_limit_of(company, "organization").pk,
+            "evaluation": lambda: evaluation_of(company).pk, "tuned_model": lambda: tuned_model_of(company).pk,
             "commitment": lambda: commitment_of(company).pk, "exchange_rate": lambda: exchange_rate_of(company).pk,
         }  # fmt: skip
 
