@@ -64,6 +64,7 @@ class Env:
     budget_wait_s: float
     default_output_cap: int
     batch_check_s: float
+    internal_url: str
     narrator_url: str
     narrator_key: str
     narrator_model: str
@@ -176,6 +177,7 @@ def load() -> Env:
         cache_memory_bytes=env.int("GATEWAY_CACHE_MEMORY_BYTES", default=64 * 1024 * 1024),
         idempotency_max_bytes=env.int("GATEWAY_IDEMPOTENCY_MAX_BYTES", default=1024 * 1024),
         metrics_token=env.str("METRICS_TOKEN", default=""),
+        internal_url=env.str("GATEWAY_INTERNAL_URL", default="").rstrip("/"),
         narrator_url=env.str("NARRATOR_URL", default="").rstrip("/"),
         narrator_key=env.str("NARRATOR_KEY", default=""),
         narrator_model=env.str("NARRATOR_MODEL", default=""),

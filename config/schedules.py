@@ -28,6 +28,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "costs-budget-forecasts": {"task": "costs.budget_forecasts", "schedule": 60.0},
     "costs-repricing": {"task": "costs.repricing", "schedule": 3.0},
     "costs-commitments": {"task": "costs.commitments", "schedule": 300.0},  # each day is booked once
+    "finetuning-evaluations": {"task": "finetuning.evaluations", "schedule": 5.0},
     "costs-invoices": {"task": "costs.invoices", "schedule": 5.0},
     # offered often for those who ask, claimed once a day for each organization
     "costs-find-savings": {"task": "costs.find_savings", "schedule": 15.0},

@@ -7,7 +7,7 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 
 from config import env as env_module
-from config.env import BASE_DIR
+from config.env import BASE_DIR, running
 from config.schedules import SCHEDULES
 
 ENV = env_module.load()
@@ -349,6 +349,8 @@ GATEWAY_ADAPTERS = {
 }
 GATEWAY_IMPORT_LIMIT_BYTES = ENV.import_limit_bytes
 EXPORT_RETENTION_DAYS: int = ENV.export_retention_days
+# Where background work reaches the data plane.
+GATEWAY_INTERNAL_URL = ENV.internal_url or f"http://127.0.0.1:{running(ENV.data_dir).get('port') or ENV.port}"
 NARRATOR_URL = ENV.narrator_url
 NARRATOR_KEY = ENV.narrator_key
 NARRATOR_MODEL = ENV.narrator_model

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from finetuning.services import jobs
+from finetuning.services import evaluations, jobs
 from finetuning.services.files import runs, uploads
 
 
@@ -28,3 +28,9 @@ def sync_jobs() -> int:
 def book_hosting() -> int:
     """Book the days that tuned models were hosted; returns how many lines were new."""
     return jobs.book_hosting()
+
+
+@shared_task(name="finetuning.evaluations", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
+def run_evaluations() -> int:
+    """Run evaluations that wait; returns how many ended."""
+    return evaluations.run_waiting()

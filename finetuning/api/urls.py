@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
 from finetuning.api.views import advice, files
+from finetuning.api.views.evaluations import CompareView, EvaluationViewSet, TunedModelViewSet
 from finetuning.api.views.jobs import TuningJobViewSet
 from gateway.api.views.base import ID_PATTERN
 
@@ -13,6 +14,8 @@ router.register("files/uploads", files.UploadViewSet, "file-upload")
 router.register("files/runs", files.RunViewSet, "file-run")
 router.register("files", files.FileViewSet, "file")
 router.register("jobs", TuningJobViewSet, "job")
+router.register("evaluations", EvaluationViewSet, "evaluation")
+router.register("models", TunedModelViewSet, "tuned-model")
 
 app_name = "finetuning-api"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -32,5 +35,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^recommendations/?$", advice.RecommendationsView.as_view(), name="fine-tuning-recommendations"),
     re_path(r"^sunsets/?$", advice.RadarView.as_view(), name="fine-tuning-sunsets"),
     re_path(r"^analytics/?$", advice.FineTuningAnalyticsView.as_view(), name="fine-tuning-analytics"),
+    re_path(
+        r"^compare/(?P<base_model_id>.+)/(?P<fine_tuned_model_id>(?:ft:|accounts/).+|[^/]+?)/?$",
+        CompareView.as_view(),
+        name="fine-tuning-compare",
+    ),
     re_path(r"^cost-breakdown/?$", advice.FineTuningCostView.as_view(), name="fine-tuning-cost-breakdown"),
 ]

@@ -1,9 +1,10 @@
 """Two models on the same held-out items: scores of an answer, and what their difference can be said to be. Pure."""
 
 from finetuning.evaluation.paired import Comparison, Verdict, compare, detectable, holm, mcnemar
-from finetuning.evaluation.scores import exact, json_valid, macro_f1, normalised, rouge_l, tool_calls
+from finetuning.evaluation.scores import BINARY, exact, json_valid, macro_f1, normalised, rouge_l, tool_calls
 
 __all__ = [
+    "BINARY",
     "Comparison",
     "Verdict",
     "compare",

@@ -10,6 +10,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+BINARY = ("exact", "normalised", "json_valid", "tool_calls")
+"""Metrics that are right or wrong; `rouge_l` is anything between."""
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _WORD = re.compile(r"\w+")

@@ -339,6 +339,16 @@ GET    fine-tuning/templates                    401 200 200 200 200 200 200 200 
 GET    fine-tuning/recommendations              401 200 200 200 200 200 200 200 200 200
 GET    fine-tuning/sunsets                      401 200 200 200 200 200 200 200 200 200
 GET    fine-tuning/analytics                    401 200 200 200 200 200 200 200 200 200
+GET    fine-tuning/compare/gpt-4o/ft:x          401 200 200 200 200 200 200 200 200 200
+GET    fine-tuning/evaluations                  401 200 200 200 200 200 200 200 200 200
+POST   fine-tuning/evaluations                  401 202 403 202 202 202 202 403 202 400
+GET    fine-tuning/evaluations/{evaluation}     401 200 200 200 200 200 200 200 200 404
+POST   fine-tuning/evaluations/{evaluation}/cancel 401 200 403 200 200 200 200 403 200 404
+GET    fine-tuning/evaluations/{evaluation}/items 401 200 200 200 200 200 200 200 200 404
+GET    fine-tuning/models                       401 200 200 200 200 200 200 200 200 200
+GET    fine-tuning/models/{tuned_model}         401 200 200 200 200 200 200 200 200 404
+POST   fine-tuning/models/{tuned_model}/deploy  401 403 403 403 200 200 200 403 200 404
+POST   fine-tuning/models/{tuned_model}/withdraw 401 403 403 403 409 409 409 403 409 404
 GET    fine-tuning/cost-breakdown               401 200 200 200 200 200 200 200 200 200
 GET    fine-tuning/files                        401 200 200 200 200 200 200 200 200 200
 POST   fine-tuning/files                        401 201 403 201 201 201 201 403 201 400

@@ -17,6 +17,7 @@ from costs.api import urls as costs_urls
 from finetuning.api import urls as finetuning_urls
 from gateway.api import urls
 from tests import factories
+from tests.finetuning.places import CONTESTANTS, held_out_of
 from tests.gateway.api.conftest import Caller
 from tests.gateway.api.matrix import CALLERS, Row, rows
 from tests.gateway.api.places import BILL, EXAMPLE, WINDOW, Places, cost_center_of, job_wish
@@ -159,6 +160,14 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST unit-metrics": {"name": "Orders", "unit": "order"},
         "PATCH unit-metrics/{unit_metric}": {"unit": "solved ticket"},
         "POST unit-metrics/{unit_metric}/values": {"values": [{"day": "2026-03-10", "value": "10"}]},
+        "POST fine-tuning/evaluations": {
+            "project": str(company.assistant.pk),
+            "metrics": ["exact"],
+            "contestants": CONTESTANTS,
+            "file": str(held_out_of(company).pk) if row.path == "fine-tuning/evaluations" else "",
+        },
+        "POST fine-tuning/models/{tuned_model}/deploy": {"route": company.route.alias, "share": 10},
+        "POST fine-tuning/models/{tuned_model}/withdraw": {"route": company.route.alias},
         "POST fine-tuning/estimate-cost": {"content": LINE, "candidates": [{"backend": "azure", "model": "gpt-4o"}]},
         "POST cost/what-if": {**WINDOW, "model": "gpt-4o-mini"},
         "POST cost/recommendations/{recommendation}/dismiss": {"reason": "Not now."},

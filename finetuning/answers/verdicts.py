@@ -1,0 +1,162 @@
+"""What an evaluation says: scores with intervals, differences with a verdict, money, time, and where it went wrong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from statistics import fmean
+from typing import Any
+
+import orjson
+
+from analytics.compare.intervals import wilson
+from finetuning.evaluation import BINARY, Comparison, compare, holm, macro_f1
+from finetuning.evaluation.paired import detectable
+from finetuning.messages import answered, text_of
+from finetuning.models import Evaluation, EvaluationItem
+from finetuning.services.files import path_of
+from gateway import credentials
+
+MARGIN = 0.02
+"""A difference of scores that would not matter: two items of a hundred."""
+Z = 1.959963984540054
+FEW = 100
+WORST = 20
+THOUSAND = Decimal(1_000)
+Rows = Mapping[int, Mapping[int, EvaluationItem]]
+
+
+def result_of(evaluation: Evaluation) -> dict[str, Any]:
+    """Of the answers that are there; `items` are those that all contestants answered."""
+    rows = list(EvaluationItem.objects.filter(evaluation=evaluation).order_by("line", "contestant"))
+    main = [row for row in rows if not row.is_regression]
+    other = [row for row in rows if row.is_regression]
+    found = _part(evaluation, main)
+    found["regression"] = _part(evaluation, other) if evaluation.regression_file_id else None
+    found["verdict"] = _overall(found)
+    return found
+
+
+def _part(evaluation: Evaluation, rows: Sequence[EvaluationItem]) -> dict[str, Any]:
+    numbers = range(len(evaluation.contestants))
+    answers: dict[int, dict[int, EvaluationItem]] = {number: {} for number in numbers}
+    for row in rows:
+        if not row.error:
+            answers[row.contestant][row.line] = row
+    lines = sorted(set.intersection(*(set(found) for found in answers.values()))) if rows else []
+    metrics = [_metric(evaluation, metric, lines, answers) for metric in evaluation.metrics]
+    _adjust(metrics)
+    return {
+        "items": len(lines),
+        "errors": {number: sum(row.contestant == number and bool(row.error) for row in rows) for number in numbers},
+        "contestants": [_contestant(evaluation, number, list(answers[number].values())) for number in numbers],
+        "metrics": metrics,
+        "detectable": {str(share): detectable(len(lines), share) for share in (0.1, 0.2, 0.3)} if lines else {},
+        "worst": _worst(evaluation, lines, answers),
+    }  # fmt: skip
+
+
+def _contestant(evaluation: Evaluation, number: int, rows: Sequence[EvaluationItem]) -> dict[str, Any]:
+    costs = [row.cost for row in rows if row.cost is not None]
+    times = sorted(row.latency_ms for row in rows if row.latency_ms is not None)
+    known = len(costs) == len(rows) and bool(rows)
+    return {
+        "label": evaluation.contestants[number]["label"], "model": evaluation.contestants[number]["model"],
+        "answers": len(rows), "cost": f"{sum(costs, Decimal(0)):f}",
+        "cost_per_1k": f"{sum(costs, Decimal(0)) / len(rows) * THOUSAND:f}" if known else None,
+        "latency_p50_ms": times[(len(times) - 1) // 2] if times else None,
+        "latency_p95_ms": times[min(len(times) - 1, int(0.95 * len(times)))] if times else None,
+        "input_tokens": sum(row.input_tokens or 0 for row in rows),
+        "output_tokens": sum(row.output_tokens or 0 for row in rows),
+    }  # fmt: skip
+
+
+def _metric(evaluation: Evaluation, metric: str, lines: Sequence[int], answers: Rows) -> dict[str, Any]:
+    if metric == "macro_f1":
+        return _macro(evaluation, lines, answers)
+    if metric == "judge":
+        return _judged(lines, answers)
+    scores = {number: [float(rows[line].scores.get(metric, 0)) for line in lines] for number, rows in answers.items()}
+    contestants = []
+    for number, values in scores.items():
+        mean = fmean(values) if values else None
+        interval = wilson(mean, len(values), Z) if mean is not None and metric in BINARY else (None, None)
+        contestants.append({"contestant": number, "mean": mean, "lower": interval[0], "upper": interval[1]})
+    differences = [
+        _difference(number, compare(scores[0], values, margin=MARGIN))
+        for number, values in scores.items() if number and values
+    ]  # fmt: skip
+    return {"metric": metric, "contestants": contestants, "differences": differences}
+
+
+def _judged(lines: Sequence[int], answers: Rows) -> dict[str, Any]:
+    contestants, differences = [], []
+    for number, rows in answers.items():
+        wins = [float(rows[line].scores["judge"]) for line in lines if "judge" in rows[line].scores] if number else []
+        contestants.append({
+            "contestant": number, "mean": fmean(wins) if wins else None, "lower": None, "upper": None,
+        })  # fmt: skip
+        if wins:
+            differences.append(_difference(number, compare([1 - win for win in wins], wins, margin=MARGIN)))
+    return {"metric": "judge", "contestants": contestants, "differences": differences}
+
+
+def _macro(evaluation: Evaluation, lines: Sequence[int], answers: Rows) -> dict[str, Any]:
+    """Of all answers together: it has no score of an item, so no paired difference."""
+    expected = expected_of(evaluation, lines)
+    contestants = []
+    for number, rows in answers.items():
+        mean = macro_f1(expected, [answer_of(rows[line]).strip() for line in lines]) if lines else None
+        contestants.append({"contestant": number, "mean": mean, "lower": None, "upper": None})
+    return {"metric": "macro_f1", "contestants": contestants, "differences": []}
+
+
+def answer_of(item: EvaluationItem) -> str:
+    """What was answered."""
+    return credentials.decrypt(bytes(item.answer)) if item.answer else ""
+
+
+def expected_of(evaluation: Evaluation, lines: Sequence[int]) -> list[str]:
+    """The expected texts of these lines of the held-out file."""
+    wanted, found = set(lines), {}
+    with path_of(evaluation.file) as path, path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if number in wanted:
+                _, last = answered(orjson.loads(line))
+                found[number] = (text_of(last.get("content")) or "").strip()
+    return [found[line] for line in lines]
+
+
+def _difference(number: int, found: Comparison) -> dict[str, Any]:
+    return {"contestant": number, **asdict(found), "verdict": found.verdict.value, "p_adjusted": found.p_value}
+
+
+def _adjust(metrics: Sequence[dict[str, Any]]) -> None:
+    """Holm over every difference that was looked at."""
+    differences = [one for metric in metrics for one in metric["differences"]]
+    for one, adjusted in zip(differences, holm([one["p_value"] for one in differences]), strict=True):
+        one["p_adjusted"] = adjusted
+
+
+def _worst(evaluation: Evaluation, lines: Sequence[int], answers: Rows) -> list[dict[str, Any]]:
+    """Lines on which a contestant did most worse than the first, by the metric that decides."""
+    metric, found = evaluation.metrics[0], []
+    for number, rows in answers.items():
+        for line in lines if number else ():
+            before, after = answers[0][line].scores.get(metric), rows[line].scores.get(metric)
+            if before is not None and after is not None and after < before:
+                found.append({"contestant": number, "line": line, "before": before, "after": after})
+    return sorted(found, key=lambda one: one["after"] - one["before"])[:WORST]
+
+
+def _overall(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of each contestant against the first, by the metric that decides; `few` when so few items rarely decide."""
+    deciding = found["metrics"][0] if found["metrics"] else {"differences": []}
+    lost = {
+        one["contestant"] for metric in (found["regression"] or {"metrics": []})["metrics"]
+        for one in metric["differences"] if one["verdict"] == "worse"
+    }  # fmt: skip
+    return [
+        {"contestant": one["contestant"], "verdict": one["verdict"], "few": found["items"] < FEW,
+         "regressed": one["contestant"] in lost}
+        for one in deciding["differences"]
+    ]  # fmt: skip

@@ -1,0 +1,123 @@
+"""A base model and a tuned one: what evaluations recorded, and what they cost and take in live traffic."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from analytics.answers.questions import Questions
+from analytics.query import Filter, Query
+from finetuning.choices import EvaluationStatus
+from finetuning.estimates import BreakEven, break_even
+from finetuning.models import Evaluation, TunedModel
+
+WINDOW = timedelta(days=30)
+LOOKED_AT = 200
+THOUSAND = Decimal(1_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Of the last 30 days, as far as the asker sees them. Costs None: no requests, or none with a known price."""
+
+    model: str
+    requests: int
+    errors: int
+    cost: Decimal
+    cost_per_1k: Decimal | None
+    latency_p50: float | None
+    latency_p95: float | None
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An evaluation in which both took part, and their numbers among its contestants."""
+
+    evaluation: Evaluation
+    base: int
+    tuned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Versus:
+    """`recorded` None: they were never evaluated together, so nothing is said of their quality."""
+
+    base: Live
+    tuned: Live
+    recorded: Recorded | None
+    verdict: str
+    pays: BreakEven | None
+    notes: tuple[str, ...]
+
+
+def versus(questions: Questions, base: str, tuned: str, now: datetime) -> Versus:
+    """Three statements besides the scope's."""
+    live = {name: _live(questions, name, now) for name in (base, tuned)}
+    recorded = _recorded(questions, base, tuned)
+    notes, verdict = [], "cannot_tell"
+    if recorded is None:
+        notes.append("They were never evaluated on the same items: nothing can be said of their quality.")
+    elif recorded.base != 0:
+        notes.append("The evaluation held both against a third model, not against each other.")
+    else:
+        said = {one["contestant"]: one for one in (recorded.evaluation.result or {}).get("verdict", ())}
+        found = said.get(recorded.tuned)
+        verdict = found["verdict"] if found else "cannot_tell"
+        if found and found["few"]:
+            notes.append("Fewer than 100 items rarely decide.")
+        if found and found["regressed"]:
+            notes.append("On general prompts it became worse.")
+    return Versus(
+        live[base], live[tuned], recorded, verdict, _pays(questions, live[base], live[tuned], tuned), tuple(notes)
+    )
+
+
+def _live(questions: Questions, model: str, now: datetime) -> Live:
+    measures = ("requests", "errors", "cost", "input_tokens", "output_tokens")
+    query = Query(measures=measures, filters=(Filter("model", "in", (model,)),), start=now - WINDOW, end=now)
+    totals = questions.ask(query, ("latency_p50", "latency_p95")).totals
+    requests, cost = int(totals["requests"] or 0), Decimal(totals["cost"] or 0)
+    return Live(
+        model, requests, int(totals["errors"] or 0), cost, cost / requests * THOUSAND if requests else None,
+        _number(totals.get("latency_p50")), _number(totals.get("latency_p95")), int(totals["input_tokens"] or 0),
+        int(totals["output_tokens"] or 0),
+    )  # fmt: skip
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _recorded(questions: Questions, base: str, tuned: str) -> Recorded | None:
+    """The newest that is over and has both; one in which the base is first stands before others."""
+    rows = (
+        Evaluation.objects.visible_to(questions.user)
+        .filter(organization=questions.organization, status=EvaluationStatus.SUCCEEDED)
+        .order_by("-created_at")[:LOOKED_AT]
+    )
+    found = []
+    for row in rows:
+        models = [one["model"] for one in row.contestants]
+        if base in models and tuned in models:
+            found.append(Recorded(row, models.index(base), models.index(tuned)))
+    return next((one for one in found if one.base == 0), found[0] if found else None)
+
+
+def _pays(questions: Questions, base: Live, tuned: Live, name: str) -> BreakEven | None:
+    """From the training's real cost and what requests really cost; None while one of them is not known."""
+    row = (
+        TunedModel.objects.visible_to(questions.user)
+        .filter(organization=questions.organization, name=name)
+        .select_related("job")
+        .first()
+    )
+    if row is None or row.job is None or row.job.cost_actual is None:
+        return None
+    if base.cost_per_1k is None or tuned.cost_per_1k is None:
+        return None
+    return break_even(
+        training=row.job.cost_actual, hosting_per_month=Decimal(0), base_per_request=base.cost_per_1k / THOUSAND,
+        tuned_per_request=tuned.cost_per_1k / THOUSAND, requests_per_month=base.requests + tuned.requests,
+    )  # fmt: skip

@@ -1,0 +1,74 @@
+"""A judge between two answers: asked twice with their places changed, since judges like the first or the last one
+(arXiv 2306.05685). Only what it says both times counts; else it is a tie. It is told no names."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from finetuning.answers.verdicts import answer_of
+from finetuning.messages import text_of
+from finetuning.models import Evaluation, EvaluationItem
+from finetuning.services.evaluations.asking import ask
+from finetuning.services.evaluations.items import Item
+from finetuning.services.evaluations.scoring import OF_PAIRS
+
+BATCH = 20
+RUBRIC = "correct, complete, in the wanted form, and no longer than it needs to be"
+TASK = (
+    "You compare two answers to the same request. The better one is {rubric}. Say A or B, or T when neither is better. "
+    "Say that one letter and nothing else. The answers' lengths and order say nothing of their worth."
+)
+WIN, TIE, LOSS = 1.0, 0.5, 0.0
+Pair = tuple[Item, EvaluationItem, str, str]
+
+
+def judge_all(
+    evaluation: Evaluation, items: Sequence[Item], secret: str, pool: ThreadPoolExecutor, *, go_on: Callable[[], None]
+) -> None:
+    """Score each contestant's answers against the first one's, where not done yet: 1 better, 0.5 tie, 0 worse."""
+    by_place = {(item.is_regression, item.line): item for item in items}
+    rows = list(EvaluationItem.objects.filter(evaluation=evaluation, error=""))
+    first = {(row.is_regression, row.line): row for row in rows if row.contestant == 0}
+    pairs: list[Pair] = [
+        (by_place[place], row, answer_of(first[place]), answer_of(row))
+        for row in rows
+        if row.contestant and OF_PAIRS not in row.scores
+        and (place := (row.is_regression, row.line)) in first and place in by_place
+    ]  # fmt: skip
+    while pairs:
+        some, pairs = pairs[:BATCH], pairs[BATCH:]
+        go_on()
+        verdicts = list(pool.map(lambda pair: _verdict(secret, evaluation, pair), some))
+        for (_, row, _, _), verdict in zip(some, verdicts, strict=True):
+            if verdict is not None:
+                row.scores = {**row.scores, OF_PAIRS: verdict}
+        EvaluationItem.objects.bulk_update([pair[1] for pair in some], ["scores"])
+
+
+def _verdict(secret: str, evaluation: Evaluation, pair: Pair) -> float | None:
+    item, _, base, other = pair
+    if base == other:
+        return TIE
+    straight = _letter(secret, evaluation, item, base, other)
+    swapped = _letter(secret, evaluation, item, other, base)
+    if straight is None or swapped is None:
+        return None
+    if (straight, swapped) == ("B", "A"):
+        return WIN
+    return LOSS if (straight, swapped) == ("A", "B") else TIE
+
+
+def _letter(secret: str, evaluation: Evaluation, item: Item, first: str, second: str) -> str | None:
+    judge: dict[str, Any] = evaluation.judge or {}
+    asked = "\n\n".join(f"{message.get('role')}: {text_of(message.get('content')) or ''}" for message in item.messages)
+    content = f"Request:\n{asked}\n\nAnswer A:\n{first}\n\nAnswer B:\n{second}"
+    body = {
+        "model": judge["model"], "temperature": 0, "max_tokens": 5,
+        "messages": [
+            {"role": "system", "content": TASK.format(rubric=judge.get("rubric") or RUBRIC)},
+            {"role": "user", "content": content},
+        ],
+    }  # fmt: skip
+    reply = ask(secret, body, tags=f"evaluation={evaluation.pk}")
+    letter = reply.text.strip().strip(".\"'*").upper()[:1]
+    return letter if not reply.error and letter in ("A", "B", "T") else None
