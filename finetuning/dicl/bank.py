@@ -43,6 +43,12 @@ class Bank:
         self.examples = list(examples)
         self._features, self._rows = vectors or Features.fit(prompt_of(example.messages) for example in examples)
 
+    @property
+    def size(self) -> int:
+        """Bytes in memory, about."""
+        texts = sum(len(str(each)) for each in self.examples)
+        return 2 * texts + 12 * len(self._rows.values) + 120 * len(self._features.hashes)
+
     @classmethod
     def of_records(cls, records: Sequence[Mapping[str, Any]]) -> "Bank":
         """From chat records `{"messages": [..., assistant]}`. Raises ValueError with the line of the first that has no
@@ -92,6 +98,19 @@ class Bank:
             Neighbour(int(place), float(similar[place]), self.examples[place]) for place in order if similar[place] > 0
         ]
 
+    def chosen(
+        self, messages: Sequence[Message], *, k: int, tokens_of: Callable[[Message], int] | None = None,
+        max_tokens: int | None = None, is_usable: Callable[[Shown], bool] = lambda example: True,
+    ) -> list[Neighbour]:  # fmt: skip
+        """The examples to show with a call, nearest first. With `max_tokens` the farthest that do not fit are left
+        out; those that are not usable are no neighbours at all."""
+        near = self.nearest(prompt_of(messages), k)
+        if not all(is_usable(one.example) for one in near):
+            near = [one for one in self.nearest(prompt_of(messages), len(self.examples)) if is_usable(one.example)][:k]
+        if max_tokens is None or tokens_of is None:
+            return near
+        return _fitting(near, max_tokens, tokens_of)
+
     def shown(
         self, messages: Sequence[Message], *, k: int, tokens_of: Callable[[Message], int] | None = None,
         max_tokens: int | None = None,
@@ -100,9 +119,7 @@ class Bank:
 
         The nearest stands last, next to the question. With `max_tokens` the farthest that do not fit are left out.
         """
-        found = self.nearest(prompt_of(messages), k)
-        if max_tokens is not None and tokens_of is not None:
-            found = _fitting(found, max_tokens, tokens_of)
+        found = self.chosen(messages, k=k, tokens_of=tokens_of, max_tokens=max_tokens)
         rules = [message for message in messages if message.get("role") in INSTRUCTING]
         examples = [turn for near in reversed(found) for turn in (*near.example.messages, near.example.answer)]
         return [*rules, *examples, *spoken(messages)]

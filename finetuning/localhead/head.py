@@ -54,6 +54,11 @@ class Head:
     def is_calibrated(self) -> bool:
         return self.temperature is not None
 
+    @property
+    def size(self) -> int:
+        """Bytes in memory, about."""
+        return int(self.weights.nbytes) + 120 * len(self.features.hashes)
+
     def answer(self, text: str) -> Answer:
         return self.answers([text])[0]
 
