@@ -66,7 +66,7 @@ async def _show_slowly(call: Call, target: Target, served: Served, tuned_models:
         bank = cast("Bank", await tuned_models.load(served))
     except UpstreamError as error:
         message = "The examples of this model could not be loaded."
-        raise ApiError(503, error.reason, message, kind="api_error", headers={"Retry-After": "5"}) from error
+        raise ApiError(503, "artifact_unavailable", message, kind="api_error", headers={"Retry-After": "5"}) from error
     await asyncio.to_thread(_show, call, target, served, bank)
 
 
