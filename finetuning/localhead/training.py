@@ -78,6 +78,11 @@ class Training:
         self._weights = np.zeros((len(self.features.hashes), len(self.labels)), np.float32)
         self._bias = np.zeros(len(self.labels), np.float32)
 
+    @property
+    def size(self) -> int:
+        """Weights: features × labels."""
+        return int(self._weights.size)
+
     def epochs(self) -> Iterator[Curve]:
         """Train what is left; one curve point after each epoch."""
         steps = -(-len(self._train) // self.batch_size)
