@@ -154,7 +154,7 @@ def run(command: list[str], output: str, logging_steps: int, every_s: float) -> 
     else:
         gateway.finish(status="running", progress=1.0, checkpoints=checkpoints(output))
         say("trained. Serve it, then: python gateway_runner.py done --model NAME --base-url URL")
-    return code
+    return code if code >= 0 else 128 - code  # ended by a signal: as shells tell it
 
 
 def main() -> None:

@@ -334,6 +334,10 @@ GET    reports/runs/{report_run}                401 403 200 200 200 200 200 200 
 GET    reports/runs/{report_run}/download       401 403 409 409 409 409 409 409 409 404
 POST   reports/runs/{report_run}/deliveries/{delivery}/send-again 401 403 403 409 409 409 409 403 409 404
 
+GET    fine-tuning/jobs/{runner_job}/runner-bundle 401 400 403 400 400 400 400 400 400 404
+POST   fine-tuning/jobs/{runner_job}/runner-token 401 201 403 201 201 201 201 403 201 404
+POST   fine-tuning/jobs/{runner_job}/events     401 401 401 401 401 401 401 401 401 401
+
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404
 GET    audit-events/verify                      401 403 403 403 200 200 200 200 200 200

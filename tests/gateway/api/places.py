@@ -36,6 +36,9 @@ from costs.services import allocation, invoices, statements, units
 from costs.services.budgets import create_budget
 from costs.services.commitments import create_commitment
 from costs.services.prices import set_price_override
+from finetuning.backends.runner import RunnerBackend
+from finetuning.models import TuningFile, TuningJob
+from gateway.ledger.ids import uuid7
 from gateway.models import ImportRun, Job, RateLimit, Team
 from gateway.services.rate_limits import create_rate_limit
 from tests import factories
@@ -85,6 +88,7 @@ class Places(dict[str, Any]):
             "rate": lambda: rate_of().pk, "review": lambda: review_of().pk,
             "override": lambda: override_of(company).pk, "repricing": lambda: repricing_of(company).pk,
             "whole_rate_limit": lambda: rate_limit_of(company, "organization").pk,
+            "runner_job": lambda: runner_job_of(company).pk,
             "commitment": lambda: commitment_of(company).pk, "exchange_rate": lambda: exchange_rate_of(company).pk,
         }  # fmt: skip
 
@@ -167,6 +171,20 @@ def exchange_rate_of(company: factories.Acme) -> ExchangeRate:
         organization=company.organization, base="EUR", quote="USD", rate=Decimal("1.1"), valid_from=date(2026, 11, 1),
         source="Treasury",
     )  # fmt: skip
+    return found
+
+
+def runner_job_of(company: factories.Acme) -> TuningJob:
+    """A job of the project Assistant that waits for somebody's machine; made at most once."""
+    found = TuningJob.objects.filter(backend="runner").first()
+    if found is None:
+        owner = {"organization": company.organization, "project": company.assistant}
+        file = TuningFile.objects.create(**owner, name="train.jsonl", status="processed", family=uuid7())
+        found = TuningJob.objects.create(
+            **owner, name="Support", backend="runner", base_model="Qwen/Qwen3-8B", method="supervised",
+            training_file=file,
+        )  # fmt: skip
+        RunnerBackend().start(found)
     return found
 
 

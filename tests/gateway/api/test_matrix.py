@@ -14,13 +14,14 @@ from django.urls import URLPattern, resolve
 from analytics.api import annotations, declared_tags
 from analytics.api import urls as analytics_urls
 from costs.api import urls as costs_urls
+from finetuning.api import urls as finetuning_urls
 from gateway.api import urls
 from tests import factories
 from tests.gateway.api.conftest import Caller
 from tests.gateway.api.matrix import CALLERS, Row, rows
 from tests.gateway.api.places import BILL, WINDOW, Places, cost_center_of
 
-PARTS = (urls, costs_urls, declared_tags, annotations, analytics_urls)
+PARTS = (urls, costs_urls, declared_tags, annotations, finetuning_urls, analytics_urls)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROWS = rows()
 
