@@ -25,6 +25,7 @@ ORDER = (
     "exports",
     "allocation",
     "finetuning_data",
+    "localhead",
     "start",
     "outages",
     "soak",
