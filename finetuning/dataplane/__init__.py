@@ -1,1 +1,1 @@
-"""What fine-tuning brings into the data plane. No models, no ORM: SQL in threads, the rest in memory."""
+"""Data-plane paths of fine-tuning. No Django handler, middleware or ORM: what needs a table is asked of the console."""

@@ -45,11 +45,14 @@ def messages_pair(record: Record) -> dict[str, Any]:
 def _pair(record: Record) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
     asked = record.get("input")
     asked = asked.get("messages") if isinstance(asked, Mapping) else None
-    found = [record.get(name) for name in ("preferred_output", "non_preferred_output")]
-    if not isinstance(asked, list) or not all(isinstance(one, list) and len(one) == 1 for one in found):
+    chosen, rejected = (_only(record.get(name)) for name in ("preferred_output", "non_preferred_output"))
+    if not isinstance(asked, list) or chosen is None or rejected is None:
         raise ValueError("A pair has input.messages and one message each in preferred_output and non_preferred_output.")
-    (chosen,), (rejected,) = found
     return _turns(asked), _turns([chosen])[0], _turns([rejected])[0]
+
+
+def _only(messages: object) -> Any:
+    return messages[0] if isinstance(messages, list) and len(messages) == 1 else None
 
 
 def _turns(turns: Sequence[Any]) -> list[dict[str, Any]]:

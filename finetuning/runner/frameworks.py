@@ -98,6 +98,7 @@ def _trl(plan: Plan) -> dict[str, str]:
 
 def _axolotl(plan: Plan) -> dict[str, str]:
     def dataset(path: str) -> dict[str, Any]:
+        shape: dict[str, Any]
         if plan.method == DPO:
             shape = {"type": "chat_template.default", "field_messages": "messages", "field_chosen": "chosen",
                      "field_rejected": "rejected"}  # fmt: skip

@@ -41,7 +41,7 @@ def run_waiting() -> int:
 
 def _run(claim: Job) -> None:
     related = ("job__organization", "job__project", "job__training_file", "job__validation_file")
-    run = HeadRun.objects.select_related(*related).filter(job_id=claim.period).first()
+    run = HeadRun.objects.select_related(*related).filter(job__pk=claim.period).first()
     if run is None:
         jobs.fail(claim, "the job is gone")
         return

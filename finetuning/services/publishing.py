@@ -76,12 +76,15 @@ def _price(organization: Organization) -> None:
 
 
 def _offer(
-    job: TuningJob, provider: Provider, *, upstream_name: str, capabilities: Sequence[str], **traits: int | None
-) -> Model:
-    return catalog.add_model(
+    job: TuningJob, provider: Provider, *, upstream_name: str, capabilities: Sequence[str],
+    context_tokens: int | None = None, max_output_tokens: int | None = None,
+) -> Model:  # fmt: skip
+    added = catalog.add_model(
         organization=job.organization, actor=None, provider=provider, name=name_of(job), upstream_name=upstream_name,
-        capabilities=capabilities, **traits,  # type: ignore[typeddict-item]
-    ).row  # fmt: skip
+        capabilities=capabilities, context_tokens=context_tokens, max_output_tokens=max_output_tokens,
+    )  # fmt: skip
+    model: Model = added.row
+    return model
 
 
 def _keep(

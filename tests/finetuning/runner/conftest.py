@@ -1,4 +1,4 @@
-"""Callers of the management API, and a runner job of Acme's project Assistant."""
+"""Callers of the management API, and a runner job of Acme's project Assistant, its file stored as services store it."""
 
 import hashlib
 import json

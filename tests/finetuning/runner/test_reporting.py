@@ -20,7 +20,7 @@ from finetuning.services.runner import issue_token
 from gateway.models import AuditEvent, Model, Provider
 from gateway.services import catalog
 from tests import factories
-from tests.finetuning.api.conftest import ROWS, runner_job, stored_file
+from tests.finetuning.runner.conftest import ROWS, runner_job, stored_file
 from tests.gateway.api.conftest import Caller
 
 backend = RunnerBackend()
@@ -46,7 +46,7 @@ def report(job: TuningJob, token: str, told: Any, **headers: Any) -> Any:
 def folder(caller: Caller, job: TuningJob, framework: str) -> dict[str, bytes]:
     answer = caller("developer").get(url(job, "runner-bundle"), {"framework": framework})
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/zip")
-    with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(io.BytesIO(answer.getvalue())) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
