@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from finetuning.backends.base import Kept, NotOffered, Refused, Seen, Told
 from finetuning.backends.stored import records_of
@@ -16,7 +17,7 @@ from finetuning.choices import OVER, TuningStatus
 from finetuning.estimates import Method
 from finetuning.localhead import Example, NotClosedError, Options, closed_set, examples_of
 from finetuning.models import Checkpoint, HeadRun, TuningFile, TuningJob
-from gateway.models import Job
+from gateway.models import Job, Model, Route
 from gateway.services import jobs
 
 KIND = "finetuning.local_head"
@@ -40,6 +41,7 @@ class LocalHeadBackend:
             raise Refused("method_not_offered", "A local head learns from answers: the method is supervised.", "method")
         options_of(job)
         precision_of(job)
+        fallback_of(job)
         training_set(job)
         held_out_set(job)
         with transaction.atomic():
@@ -101,6 +103,21 @@ def precision_of(job: TuningJob) -> float:
     if not 0 < value <= 1:
         raise Refused("hyperparameter_invalid", "precision must lie above 0 and at most at 1.", "hyperparameters")
     return value
+
+
+def fallback_of(job: TuningJob) -> str:
+    """The model or route that answers below the threshold; empty: none. Raises `Refused` for one that is not there."""
+    wish = job.auto_deploy or {}
+    name = str(job.hyperparameters.get("fallback") or wish.get("fallback") or "")
+    owners = Q(organization=job.organization_id) | Q(organization=None)
+    is_there = (
+        not name
+        or Model.objects.filter(owners, name=name, is_enabled=True).exists()
+        or Route.objects.filter(owners, alias=name, is_enabled=True).exists()
+    )
+    if not is_there:
+        raise Refused("fallback_not_found", f"There is no enabled model or route {name}.", "hyperparameters")
+    return name
 
 
 def training_set(job: TuningJob) -> list[Example]:

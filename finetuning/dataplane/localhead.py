@@ -72,7 +72,7 @@ class HeadAnswer(Internal):
         self.target = target
         self.served = served
         self.tuned_models = tuned_models
-        self.has_next = call.targets[-1] is not target
+        self.has_next = bool(call.targets) and call.targets[-1] is not target
 
     async def perform(self, attempt_id: str) -> Exchange:
         from finetuning.localhead import prompt_of  # numpy costs 25 MB: only a process that serves such models has it

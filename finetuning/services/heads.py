@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from finetuning.backends.base import Refused
-from finetuning.backends.localhead import KIND, held_out_set, options_of, precision_of, training_set
+from finetuning.backends.localhead import KIND, fallback_of, held_out_set, options_of, precision_of, training_set
 from finetuning.choices import TuningStatus
 from finetuning.localhead import Curve, Example, Head, Training, suggest_threshold
 from finetuning.models import Checkpoint, HeadRun, JobEvent, JobPoint, TuningJob
@@ -148,9 +148,8 @@ def _finish(claim: Job, run: HeadRun, held_out: list[Example]) -> None:
 
 def _serving(job: TuningJob, head: Head, held_out: list[Example]) -> tuple[dict[str, Any], str]:
     """The threshold that the job names, else the one that the validation file suggests; who answers below it; why."""
-    wish = job.auto_deploy or {}
-    fallback = str(job.hyperparameters.get("fallback") or wish.get("fallback") or "")
-    found: dict[str, Any] = {"base": job.base_model, "fallback": fallback, "threshold": wish.get("threshold")}
+    fallback, threshold = fallback_of(job), (job.auto_deploy or {}).get("threshold")
+    found: dict[str, Any] = {"base": job.base_model, "fallback": fallback, "threshold": threshold}
     if found["threshold"] is not None:
         return found, f"The threshold of {found['threshold']} is the job's."
     if not held_out:

@@ -54,10 +54,13 @@ def publish_served(job: TuningJob, *, provider: Provider, upstream_name: str) ->
 def heads_of(organization: Organization) -> Provider:
     """The organization's provider of local heads, which is this gateway itself; made with its first."""
     slug = Backend.LOCAL_HEAD.value
-    taken = Provider.objects.filter(organization=organization, slug=slug).exclude(kind=ProviderKind.LOCAL_HEAD)
+    own = Provider.objects.filter(organization=organization)
+    if (found := own.filter(kind=ProviderKind.LOCAL_HEAD).order_by("created_at").first()) is not None:
+        return found
+    is_taken = own.filter(slug=slug).exists()
     provider, is_new = Provider.objects.get_or_create(
-        organization=organization, kind=ProviderKind.LOCAL_HEAD,
-        defaults={"slug": f"{slug}s" if taken.exists() else slug, "name": "Local heads", "base_url": NOWHERE},
+        organization=organization, slug=f"{slug}-models" if is_taken else slug,
+        defaults={"kind": ProviderKind.LOCAL_HEAD, "name": "Local heads", "base_url": NOWHERE},
     )  # fmt: skip
     if is_new:
         after = {"slug": provider.slug, "kind": provider.kind}

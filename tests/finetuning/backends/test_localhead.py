@@ -13,8 +13,9 @@ from finetuning.backends.localhead import KIND, LocalHeadBackend
 from finetuning.localhead import Head, Training
 from finetuning.models import Checkpoint, HeadRun, JobEvent, JobPoint, TunedModel, TuningJob
 from finetuning.services import heads
-from gateway.models import AuditEvent, Job, Model, Provider
+from gateway.models import AuditEvent, Job, Model, Project, Provider
 from gateway.services import jobs
+from tests import factories
 from tests.finetuning.backends.conftest import COLORS, HELD_OUT, MakeFile, MakeJob
 from tests.finetuning.conftest import chat
 
@@ -84,7 +85,13 @@ def test_the_best_checkpoint_is_served(make_job: MakeJob, monkeypatch: pytest.Mo
     assert all(one.artifact is None for one in backend.checkpoints(job))  # they are stored already
 
 
-def test_it_is_served_free_by_a_provider_of_its_own(make_job: MakeJob) -> None:
+@pytest.fixture
+def fallback(project: Project) -> Model:
+    """What answers where a head is not sure."""
+    return factories.ModelFactory(organization=project.organization, name="gpt-4o-mini")
+
+
+def test_it_is_served_free_by_a_provider_of_its_own(make_job: MakeJob, fallback: Model) -> None:
     job = make_job("local-head", validation=HELD_OUT, hyperparameters={"fallback": "gpt-4o-mini", "precision": 0.9})
     backend.start(job)
     heads.run_waiting()
@@ -116,6 +123,14 @@ def test_a_second_head_shares_provider_and_price(make_job: MakeJob) -> None:
     assert TunedModel.objects.count() == 2
 
 
+def test_a_slug_that_is_taken_is_left_alone(make_job: MakeJob, project: Project) -> None:
+    factories.ProviderFactory(organization=project.organization, slug="local-head", kind="openai")
+    backend.start(make_job("local-head"))
+    heads.run_waiting()
+
+    assert Provider.objects.get(kind="local-head").slug == "local-head-models"
+
+
 def test_without_a_validation_file_it_answers_everything(make_job: MakeJob) -> None:
     job = make_job("local-head", hyperparameters={"n_epochs": "auto"})
     backend.start(job)
@@ -125,13 +140,13 @@ def test_without_a_validation_file_it_answers_everything(make_job: MakeJob) -> N
     assert JobPoint.objects.filter(job=job, full_valid_loss=None).count() == 12
 
 
-def test_a_threshold_of_the_job_stands(make_job: MakeJob) -> None:
-    job = make_job("local-head", validation=HELD_OUT, auto_deploy={"threshold": 0.7, "fallback": "gpt-4o"})
+def test_a_threshold_of_the_job_stands(make_job: MakeJob, fallback: Model) -> None:
+    job = make_job("local-head", validation=HELD_OUT, auto_deploy={"threshold": 0.7, "fallback": "gpt-4o-mini"})
     backend.start(job)
     heads.run_waiting()
 
     serving = TunedModel.objects.get(job=job).serving
-    assert (serving["threshold"], serving["fallback"]) == (0.7, "gpt-4o")
+    assert (serving["threshold"], serving["fallback"]) == (0.7, "gpt-4o-mini")
 
 
 def test_a_run_that_was_killed_goes_on_to_the_same_head(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,6 +258,7 @@ def test_what_is_no_closed_set_is_refused_with_the_reason(
         ({"hyperparameters": {"n_epochs": 1.5}}, "hyperparameter_invalid"),
         ({"hyperparameters": {"batch_size": "many"}}, "hyperparameter_invalid"),
         ({"hyperparameters": {"precision": 2}}, "hyperparameter_invalid"),
+        ({"hyperparameters": {"fallback": "nobody"}}, "fallback_not_found"),
         ({"validation": [{"messages": [{"role": "user", "content": "x"}]}]}, "not_a_closed_set"),
     ],
 )  # fmt: skip

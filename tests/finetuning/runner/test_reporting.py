@@ -114,6 +114,12 @@ def test_a_newer_token_replaces_the_older(caller: Caller, job: TuningJob) -> Non
     assert AuditEvent.objects.filter(verb="tuning_job.runner_token").count() == 2
 
 
+def test_queries_of_a_token(caller: Caller, job: TuningJob, django_assert_num_queries: Any) -> None:
+    bob = caller("developer")
+    with django_assert_num_queries(10):
+        bob.post(url(job, "runner-token"))
+
+
 def test_a_token_is_of_one_job_alone(caller: Caller, company: factories.Acme, job: TuningJob) -> None:
     token = token_of(job, caller)
     other = runner_job(company.assistant)
