@@ -152,4 +152,4 @@ def suggest_threshold(head: Head, texts: Sequence[str], labels: Sequence[str], *
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     info.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(info, data)
+    archive.writestr(info, data, compresslevel=1)  # weights hardly shrink, and each epoch is kept
