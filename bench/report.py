@@ -27,6 +27,7 @@ ORDER = (
     "allocation",
     "reconciliation",
     "finetuning_data",
+    "localhead",
     "start",
     "outages",
     "soak",

@@ -26,6 +26,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "costs-refresh-prices": {"task": "costs.refresh_prices", "schedule": 60.0},
     # of each budget once an hour; a new one soon
     "costs-budget-forecasts": {"task": "costs.budget_forecasts", "schedule": 60.0},
+    "finetuning-train-heads": {"task": "finetuning.train_heads", "schedule": 2.0},
     "costs-repricing": {"task": "costs.repricing", "schedule": 3.0},
     "costs-commitments": {"task": "costs.commitments", "schedule": 300.0},  # each day is booked once
     "finetuning-evaluations": {"task": "finetuning.evaluations", "schedule": 5.0},

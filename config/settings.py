@@ -289,13 +289,16 @@ GATEWAY_STAGES = [
     "gateway.dataplane.stages.authenticate",
     "gateway.otlp.tracing.trace",
     "gateway.dataplane.stages.resolve",
+    "finetuning.dataplane.fallback.add_fallbacks",
     "gateway.dataplane.limits.stage.limit",
     "gateway.dataplane.idempotency.stage.once",
+    "finetuning.dataplane.dicl.show_examples",
     "gateway.dataplane.guard.stage.guard_input",
     "gateway.dataplane.bodies.capture.log_bodies",
     "gateway.dataplane.cache.stage.respond_from_cache",
     "costs.budgets.stage.hold",
     "gateway.dataplane.stages.route",
+    "finetuning.dataplane.dicl.show_examples",
     "gateway.dataplane.counting.count_here",
 ]
 # Configuration that apps bring into the data plane's snapshot, and what lives as long as its process.
@@ -306,6 +309,7 @@ GATEWAY_SNAPSHOT_LOADERS = [
     "gateway.dataplane.quality.QualityLoader",
     "gateway.dataplane.limits.loading.LimitLoader",
     "costs.budgets.loading.BudgetLoader",
+    "finetuning.dataplane.serving.TunedModelLoader",
 ]
 GATEWAY_SERVICES = [
     "gateway.dataplane.cache.service.CacheService",
@@ -318,6 +322,7 @@ GATEWAY_SERVICES = [
     "gateway.dataplane.limits.service.LimitService",
     "gateway.dataplane.breaker_sharing.BreakerSharing",
     "costs.budgets.clerk.BudgetClerk",
+    "finetuning.dataplane.serving.TunedModels",
     "gateway.otlp.exporter.Exporter",
 ]
 # Data-plane paths that call no model: path → handler.
@@ -346,6 +351,7 @@ GATEWAY_ADAPTERS = {
     "azure": "gateway.dataplane.adapters.azure.AzureAdapter",
     "google": "gateway.dataplane.adapters.gemini.GeminiAdapter",
     "bedrock": "gateway.dataplane.adapters.bedrock.BedrockAdapter",
+    "local-head": "finetuning.dataplane.localhead.LocalHeadAdapter",
 }
 GATEWAY_IMPORT_LIMIT_BYTES = ENV.import_limit_bytes
 EXPORT_RETENTION_DAYS: int = ENV.export_retention_days

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from finetuning.services import evaluations, jobs
+from finetuning.services import evaluations, heads, jobs
 from finetuning.services.files import runs, uploads
 
 
@@ -34,3 +34,9 @@ def book_hosting() -> int:
 def run_evaluations() -> int:
     """Run evaluations that wait; returns how many ended."""
     return evaluations.run_waiting()
+
+
+@shared_task(name="finetuning.train_heads", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
+def train_heads() -> int:
+    """Train local heads that wait, one at a time; returns how many runs were worked on."""
+    return heads.run_waiting()

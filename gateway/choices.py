@@ -55,6 +55,7 @@ class ProviderKind(TextChoices):
     OLLAMA = "ollama", "Ollama"
     HUGGINGFACE = "huggingface", "Hugging Face"
     COMPATIBLE = "openai-compatible", "Other OpenAI-compatible"
+    LOCAL_HEAD = "local-head", "Local heads, in the gateway itself"
 
 
 class RouteStrategy(TextChoices):

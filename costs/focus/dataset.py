@@ -13,8 +13,10 @@ from gateway.models import Organization, Project, Provider, Team, VirtualKey
 from gateway.services.errors import Invalid
 
 _CLOUDS = {ProviderKind.BEDROCK.value: "Amazon Web Services", ProviderKind.AZURE.value: "Microsoft"}
-_OWN = {ProviderKind.VLLM.value, ProviderKind.OLLAMA.value, ProviderKind.COMPATIBLE.value}
-"""Kinds that are a wire format and no vendor."""
+_OWN = {
+    ProviderKind.VLLM.value, ProviderKind.OLLAMA.value, ProviderKind.COMPATIBLE.value, ProviderKind.LOCAL_HEAD.value,
+}  # fmt: skip
+"""Kinds that are a wire format, or this installation, and no vendor."""
 
 
 class FocusDataset:

@@ -3,22 +3,29 @@
 from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
+from finetuning.api.methods import by_method
 from finetuning.api.views import advice, files
 from finetuning.api.views.evaluations import CompareView, EvaluationViewSet, TunedModelViewSet
 from finetuning.api.views.jobs import TuningJobViewSet
+from finetuning.api.views.runner import RunnerEventsView, RunnerJobViewSet
 from gateway.api.views.base import ID_PATTERN
 
+EVENTS = rf"^jobs/(?P<pk>{ID_PATTERN})/events/?$"
+read_events, report_events = TuningJobViewSet.as_view({"get": "events"}), RunnerEventsView.as_view()
 router = SimpleRouter()
 router.trailing_slash = "/?"  # the constructor knows only with and without
 router.register("files/uploads", files.UploadViewSet, "file-upload")
 router.register("files/runs", files.RunViewSet, "file-run")
 router.register("files", files.FileViewSet, "file")
 router.register("jobs", TuningJobViewSet, "job")
+router.register("jobs", RunnerJobViewSet, "runner-job")
 router.register("evaluations", EvaluationViewSet, "evaluation")
 router.register("models", TunedModelViewSet, "tuned-model")
 
 app_name = "finetuning-api"
 urlpatterns: list[URLPattern | URLResolver] = [
+    re_path(EVENTS, by_method(get=read_events, post=report_events), name="job-events"),
+    re_path(EVENTS, report_events, name="job-events"),
     re_path(
         rf"^validate-data/(?P<file_id>{ID_PATTERN})/?$",
         files.JudgingViewSet.as_view({"post": "validate"}),

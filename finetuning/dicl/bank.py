@@ -1,14 +1,19 @@
-"""The bank of examples, the nearest of a text, and where they stand in a call."""
+"""The bank of examples, the nearest of a text, where they stand in a call, and how the bank is kept."""
 
+import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 
 from finetuning.localhead.examples import prompt_of
-from finetuning.localhead.features import Features
+from finetuning.localhead.features import Features, Sparse
 from finetuning.messages import INSTRUCTING, Message, answered, spoken
+
+FORMAT: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +36,18 @@ class Neighbour:
 class Bank:
     """Examples with the vectors of their prompts. A look-up costs about a microsecond for each ten examples."""
 
-    def __init__(self, examples: Sequence[Shown]) -> None:
+    def __init__(self, examples: Sequence[Shown], vectors: tuple[Features, Sparse] | None = None) -> None:
+        """`vectors`: of the examples' prompts where they are known. Raises ValueError without an example."""
         if not examples:
             raise ValueError("A bank needs at least one example.")
         self.examples = list(examples)
-        self._features, self._rows = Features.fit(prompt_of(example.messages) for example in examples)
+        self._features, self._rows = vectors or Features.fit(prompt_of(example.messages) for example in examples)
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory, about."""
+        texts = sum(len(str(each)) for each in self.examples)
+        return 2 * texts + 12 * len(self._rows.values) + 120 * len(self._features.hashes)
 
     @classmethod
     def of_records(cls, records: Sequence[Mapping[str, Any]]) -> "Bank":
@@ -50,6 +62,31 @@ class Bank:
             examples.append(Shown(tuple(spoken(before)), answer))
         return cls(examples)
 
+    def to_bytes(self) -> bytes:
+        """One zip file with the examples and their vectors, so that a process that serves it fits nothing."""
+        kept = [{"messages": list(each.messages), "answer": each.answer} for each in self.examples]
+        facts = json.dumps({"format": FORMAT, "examples": kept}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        out = io.BytesIO()
+        np.savez_compressed(
+            out, facts=np.frombuffer(facts, np.uint8), hashes=self._features.hashes, rarity=self._features.rarity,
+            starts=self._rows.starts, columns=self._rows.columns.astype(np.int32), values=self._rows.values,
+        )  # fmt: skip
+        return out.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Bank":
+        """Raises ValueError when the bytes are no bank of this format; nothing in them is ever executed."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as kept:
+                facts = json.loads(kept["facts"].tobytes().decode("utf-8", "surrogatepass"))
+                features = Features(kept["hashes"], kept["rarity"])
+                rows = Sparse(kept["starts"], kept["columns"].astype(np.int64), kept["values"])
+        except (BadZipFile, KeyError, OSError, EOFError, ValueError) as error:
+            raise ValueError(f"These bytes are no bank: {error}") from error
+        if facts.get("format") != FORMAT or len(facts["examples"]) != len(rows):
+            raise ValueError("These bytes are no bank of a format that this version reads.")
+        return cls([Shown(tuple(each["messages"]), each["answer"]) for each in facts["examples"]], (features, rows))
+
     def nearest(self, text: str, k: int) -> list[Neighbour]:
         """At most `k`, nearest first; those that share nothing with the text are left out. Of equals the earlier."""
         query = self._features.transform([text])
@@ -61,6 +98,19 @@ class Bank:
             Neighbour(int(place), float(similar[place]), self.examples[place]) for place in order if similar[place] > 0
         ]
 
+    def chosen(
+        self, messages: Sequence[Message], *, k: int, tokens_of: Callable[[Message], int] | None = None,
+        max_tokens: int | None = None, is_usable: Callable[[Shown], bool] = lambda example: True,
+    ) -> list[Neighbour]:  # fmt: skip
+        """The examples to show with a call, nearest first. With `max_tokens` the farthest that do not fit are left
+        out; those that are not usable are no neighbours at all."""
+        near = self.nearest(prompt_of(messages), k)
+        if not all(is_usable(one.example) for one in near):
+            near = [one for one in self.nearest(prompt_of(messages), len(self.examples)) if is_usable(one.example)][:k]
+        if max_tokens is None or tokens_of is None:
+            return near
+        return _fitting(near, max_tokens, tokens_of)
+
     def shown(
         self, messages: Sequence[Message], *, k: int, tokens_of: Callable[[Message], int] | None = None,
         max_tokens: int | None = None,
@@ -69,9 +119,7 @@ class Bank:
 
         The nearest stands last, next to the question. With `max_tokens` the farthest that do not fit are left out.
         """
-        found = self.nearest(prompt_of(messages), k)
-        if max_tokens is not None and tokens_of is not None:
-            found = _fitting(found, max_tokens, tokens_of)
+        found = self.chosen(messages, k=k, tokens_of=tokens_of, max_tokens=max_tokens)
         rules = [message for message in messages if message.get("role") in INSTRUCTING]
         examples = [turn for near in reversed(found) for turn in (*near.example.messages, near.example.answer)]
         return [*rules, *examples, *spoken(messages)]

@@ -5,7 +5,7 @@ trains in seconds on one core and answers in under a millisecond. No language mo
 it says so. Pure: numpy and the standard library.
 """
 
-from finetuning.localhead.examples import Example, NotClosedError, closed_set, prompt_of
+from finetuning.localhead.examples import Example, NotClosedError, closed_set, examples_of, prompt_of
 from finetuning.localhead.head import Answer, Head, Suggestion, suggest_threshold
 from finetuning.localhead.training import Curve, Options, Training
 
@@ -19,6 +19,7 @@ __all__ = [
     "Suggestion",
     "Training",
     "closed_set",
+    "examples_of",
     "prompt_of",
     "suggest_threshold",
 ]

@@ -41,9 +41,7 @@ def closed_set(records: Iterable[Mapping[str, Any]]) -> list[Example]:
 
     Raises NotClosedError with the line of the first record that cannot be a labelled text.
     """
-    found = []
-    for line, record in enumerate(records, start=1):
-        found.append(_example(record, line))
+    found = examples_of(records)
     counts = Counter(example.label for example in found)
     if len(counts) < 2:
         raise NotClosedError(f"At least two different answers are needed; the file has {len(counts)}.")
@@ -55,6 +53,11 @@ def closed_set(records: Iterable[Mapping[str, Any]]) -> list[Example]:
             f"at least {MIN_PER_LABEL:.0f} records a label on average."
         )
     return found
+
+
+def examples_of(records: Iterable[Mapping[str, Any]]) -> list[Example]:
+    """The same of held-out records, which may have any labels and few of each. Raises NotClosedError."""
+    return [_example(record, line) for line, record in enumerate(records, start=1)]
 
 
 def _example(record: Mapping[str, Any], line: int) -> Example:

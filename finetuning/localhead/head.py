@@ -54,16 +54,30 @@ class Head:
     def is_calibrated(self) -> bool:
         return self.temperature is not None
 
+    @property
+    def size(self) -> int:
+        """Bytes in memory, about."""
+        return int(self.weights.nbytes) + 120 * len(self.features.hashes)
+
     def answer(self, text: str) -> Answer:
         return self.answers([text])[0]
 
     def answers(self, texts: Iterable[str]) -> list[Answer]:
         """One answer each. A text without one known n-gram gets the label that the biases favour, hardly sure."""
-        logits = (self.features.transform(texts).times(self.weights) + self.bias) / (self.temperature or 1.0)
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares /= shares.sum(axis=1, keepdims=True)
+        shares = self._shares(texts)
         best = shares.argmax(axis=1)
         return [Answer(self.labels[label], float(row[label])) for label, row in zip(best, shares, strict=True)]
+
+    def ranked(self, text: str, k: int) -> list[Answer]:
+        """The `k` likeliest labels, the first of them is the answer."""
+        (row,) = self._shares([text])
+        order = np.argsort(-row, kind="stable")[:k]
+        return [Answer(self.labels[label], float(row[label])) for label in order]
+
+    def _shares(self, texts: Iterable[str]) -> Floats:
+        logits = (self.features.transform(texts).times(self.weights) + self.bias) / (self.temperature or 1.0)
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True), dtype=np.float32)
 
     def to_bytes(self) -> bytes:
         """One zip file with the arrays and a description; the same head gives the same bytes."""
@@ -138,4 +152,4 @@ def suggest_threshold(head: Head, texts: Sequence[str], labels: Sequence[str], *
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     info.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(info, data)
+    archive.writestr(info, data, compresslevel=1)  # weights hardly shrink, and each epoch is kept

@@ -1,7 +1,10 @@
 """Gradient descent of the softmax, epoch by epoch, with curves, checkpoints, cancel and seed."""
 
+import io
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +55,10 @@ class Curve:
 
 
 class Training:
-    """One run. `epochs()` yields as it goes, so a caller can store a checkpoint (`head()`), or stop."""
+    """One run. `epochs()` yields as it goes, so a caller can store a checkpoint (`head()`), or stop.
+
+    `epoch`: how many are done. A run that was killed goes on from what `state()` gave, to the very same weights.
+    """
 
     def __init__(
         self, examples: Sequence[Example], validation: Sequence[Example] = (), options: Options | None = None
@@ -62,6 +68,7 @@ class Training:
         self.epochs_planned = options.n_epochs or EPOCHS
         self.batch_size = options.batch_size or BATCH_SIZE
         self.steps_planned = self.epochs_planned * -(-len(examples) // self.batch_size)
+        self.epoch = 0
         self._rate = LEARNING_RATE * (options.learning_rate_multiplier or 1.0)
         self._random = np.random.default_rng(options.seed)
         self.features, self._train = Features.fit(example.text for example in examples)
@@ -71,15 +78,41 @@ class Training:
         self._weights = np.zeros((len(self.features.hashes), len(self.labels)), np.float32)
         self._bias = np.zeros(len(self.labels), np.float32)
 
+    @property
+    def size(self) -> int:
+        """Weights: features × labels."""
+        return int(self._weights.size)
+
     def epochs(self) -> Iterator[Curve]:
-        """Train; one curve point after each epoch."""
+        """Train what is left; one curve point after each epoch."""
         steps = -(-len(self._train) // self.batch_size)
-        for epoch in range(1, self.epochs_planned + 1):
+        for epoch in range(self.epoch + 1, self.epochs_planned + 1):
             rate = np.float32(self._rate * (1 - (epoch - 1) / self.epochs_planned))
             order = self._random.permutation(len(self._train))
             for first in range(0, len(order), self.batch_size):
                 self._step(order[first : first + self.batch_size], rate)
+            self.epoch = epoch
             yield self._measured(epoch, epoch * steps)
+
+    def state(self) -> bytes:
+        """Where the run stands, to the last bit; of no use without the same examples and options."""
+        random = np.frombuffer(json.dumps(self._random.bit_generator.state).encode(), np.uint8)
+        out = io.BytesIO()
+        np.savez(out, epoch=np.int64(self.epoch), weights=self._weights, bias=self._bias, random=random)
+        return out.getvalue()
+
+    def resume(self, state: bytes) -> None:
+        """Go on from there. Raises ValueError when it is not the state of such a run; nothing in it is executed."""
+        try:
+            with np.load(io.BytesIO(state), allow_pickle=False) as kept:
+                epoch, weights, bias = int(kept["epoch"]), kept["weights"], kept["bias"]
+                random = json.loads(kept["random"].tobytes())
+        except (BadZipFile, KeyError, OSError, EOFError, ValueError) as error:
+            raise ValueError(f"These bytes are no state of a run: {error}") from error
+        if weights.shape != self._weights.shape or bias.shape != self._bias.shape or epoch > self.epochs_planned:
+            raise ValueError("The state is of a run over other examples.")
+        self.epoch, self._weights, self._bias = epoch, weights, bias
+        self._random.bit_generator.state = random
 
     def head(self) -> Head:
         """The head as it is now; its confidence is corrected by the validation set when there is one."""

@@ -3,6 +3,7 @@
 from finetuning.models.evaluations import Evaluation, EvaluationItem
 from finetuning.models.files import FilePart, TuningFile
 from finetuning.models.jobs import Checkpoint, JobEvent, JobPoint, TuningJob
+from finetuning.models.running import HeadRun, RunnerLink
 from finetuning.models.tuned import TunedModel
 
 __all__ = [
@@ -10,8 +11,10 @@ __all__ = [
     "Evaluation",
     "EvaluationItem",
     "FilePart",
+    "HeadRun",
     "JobEvent",
     "JobPoint",
+    "RunnerLink",
     "TunedModel",
     "TuningFile",
     "TuningJob",

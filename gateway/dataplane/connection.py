@@ -22,12 +22,12 @@ MAX_HEAD_HEADERS = 200
 
 
 class Exchange:
-    """The response to one request, filled by its connection."""
+    """The response to one request, filled by its connection; without one, by this process itself."""
 
     __slots__ = ("_buffered", "_connection", "_pieces", "_waiter", "complete", "error", "headers", "started", "status")
 
-    def __init__(self, connection: "Connection") -> None:
-        self._connection: Connection | None = connection
+    def __init__(self, connection: "Connection | None" = None) -> None:
+        self._connection = connection
         self._pieces: deque[bytes] = deque()
         self._buffered = 0
         self._waiter: asyncio.Future[None] | None = None
@@ -36,6 +36,22 @@ class Exchange:
         self.started = False
         self.complete = False
         self.error: UpstreamError | None = None
+
+    @classmethod
+    def made(cls, content_type: bytes, body: bytes) -> "Exchange":
+        """A whole answer of this process: status 200."""
+        exchange = cls()
+        exchange.status, exchange.headers = 200, [(b"content-type", content_type)]
+        exchange.started = exchange.complete = True
+        exchange._pieces.append(body)
+        return exchange
+
+    @classmethod
+    def declined(cls, error: UpstreamError) -> "Exchange":
+        """An answer of this process whose body is `error`: it was reached, and leaves the call to others."""
+        exchange = cls()
+        exchange.status, exchange.started, exchange.error = 200, True, error
+        return exchange
 
     # ---- consumer ----------------------------------------------------------------------------------------------
     async def head(self) -> None:

@@ -90,6 +90,11 @@ class UpstreamError(Exception):
         self.received = received
 
 
+class Declined(UpstreamError):
+    """The target works, and leaves this call to the next one: nobody's fault. The message is for the client of a call
+    that has no next one."""
+
+
 CONNECT_REASONS = frozenset({"connect_error", "dns_error", "address_refused", "tls_error", "proxy_error"})
 TIMEOUT_REASONS = frozenset({"connect_timeout", "first_byte_timeout", "idle_timeout", "total_timeout"})
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from gateway.dataplane.errors import TIMEOUT_REASONS, ApiError, UpstreamError, upstream_failure
+from gateway.dataplane.errors import TIMEOUT_REASONS, ApiError, Declined, UpstreamError, upstream_failure
 
 RETRYABLE = frozenset({408, 429, 500, 502, 503, 504, 529})
 BAD_ANSWERS = frozenset(
@@ -51,6 +51,9 @@ class PassedThrough(ApiError):
 
 def of_exception(error: UpstreamError) -> Failure:
     """No usable answer. A sent request that went unanswered may still be billed by the provider."""
+    if isinstance(error, Declined):
+        refusal = ApiError(503, error.reason, str(error), kind="api_error")
+        return Failure(refusal, "cancelled", error.reason, may_have_consumed=True)
     if error.reason in TIMEOUT_REASONS:
         return Failure(upstream_failure(error), "timeout", error.reason, may_have_consumed=error.sent, kind="timeout")
     consumed = error.sent and error.reason != "stale_connection"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gateway.dataplane import failures, usage
+from gateway.dataplane.adapters.internal import Internal
 from gateway.dataplane.adapters.outbound import Watcher
 from gateway.dataplane.call import Call
 from gateway.dataplane.clientside import ClientSide, seal
@@ -131,17 +132,22 @@ class Relay:
 
     async def ask(self, attempt: Attempt) -> None:
         """Send the request and wait for the head of the answer. Raises `UpstreamError`."""
-        target = attempt.target
-        request = attempt.outbound.request(attempt.id)
-        if self.call.trace is not None:
-            request = self.call.trace.inject(request, attempt.id)
-        pool = self.runtime.client.pool(target.provider.origin)
-        attempt.exchange = exchange = await pool.start(request, self.plan.timeouts(target))
+        outbound = attempt.outbound
+        exchange = await (outbound.perform(attempt.id) if isinstance(outbound, Internal) else self._send(attempt))
+        attempt.exchange = exchange
         if self.is_client_gone:
             raise UpstreamError(CLIENT_GONE, "the client closed the connection")
         await exchange.head()
         if exchange.status < 300:
             attempt.deployment.breaker.answered(attempt.epoch)
+
+    async def _send(self, attempt: Attempt) -> Exchange:
+        target = attempt.target
+        request = attempt.outbound.request(attempt.id)
+        if self.call.trace is not None:
+            request = self.call.trace.inject(request, attempt.id)
+        pool = self.runtime.client.pool(target.provider.origin)
+        return await pool.start(request, self.plan.timeouts(target))
 
     def release(self, attempt: Attempt) -> None:
         """The attempt is over: its connection goes back to the pool, or is closed."""

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from tests.docs.pages import ROOT
 
 DATAPLANE = ROOT / "gateway" / "dataplane"
-STAGES_ELSEWHERE = ROOT / "costs" / "budgets"
+STAGES_ELSEWHERE = (ROOT / "costs" / "budgets", ROOT / "finetuning" / "dataplane")
 
 
 def _calls() -> Iterator[tuple[str, list[object]]]:
     """`(name of the callee, constant positional arguments, None for others)` of every call in the data plane."""
-    for path in sorted([*DATAPLANE.rglob("*.py"), *STAGES_ELSEWHERE.rglob("*.py")]):
+    for path in sorted(path for folder in (DATAPLANE, *STAGES_ELSEWHERE) for path in folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 callee = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
@@ -20,12 +20,14 @@ def _calls() -> Iterator[tuple[str, list[object]]]:
 
 
 def error_codes() -> set[str]:
-    """`code` of every error answer: second argument of `ApiError`, `Denied` and their subclasses' constructor."""
+    """`code` of every error answer: second argument of `ApiError`, `Denied` and their subclasses' constructor, first of
+    `Declined`."""
     codes = {
         str(arguments[1])
         for callee, arguments in _calls()
         if callee in ("ApiError", "Denied", "__init__") and len(arguments) > 1 and isinstance(arguments[1], str)
     }
+    codes |= {str(arguments[0]) for callee, arguments in _calls() if callee == "Declined"}
     return codes | set(re.findall(r'"code": "(\w+)"', (DATAPLANE / "relay.py").read_text()))
 
 
@@ -39,7 +41,10 @@ def error_statuses() -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for callee, arguments in _calls():
         if callee in ("ApiError", "Denied") and len(arguments) > 1 and isinstance(arguments[0], int):
-            found.setdefault(str(arguments[1]), set()).add(arguments[0])
+            if isinstance(arguments[1], str):
+                found.setdefault(arguments[1], set()).add(arguments[0])
+        elif callee == "Declined":
+            found.setdefault(str(arguments[0]), set()).add(503)
     return found
 
 
@@ -48,7 +53,7 @@ def error_types() -> set[str]:
     found = {
         str(arguments[0])
         for callee, arguments in _calls()
-        if callee == "UpstreamError" and arguments and isinstance(arguments[0], str)
+        if callee in ("UpstreamError", "Declined") and arguments and isinstance(arguments[0], str)
     }
     found |= {
         str(arguments[2])
@@ -81,7 +86,7 @@ def headers() -> set[str]:
     folders = [
         DATAPLANE,
         *(DATAPLANE / name for name in ("adapters", "cache", "guard", "idempotency")),
-        STAGES_ELSEWHERE,
+        *STAGES_ELSEWHERE,
     ]
     for path in (path for folder in folders for path in folder.glob("*.py")):
         if path.name != "console.py":

@@ -20,7 +20,8 @@ _DIFFERENCE = {
 _PART: dict[str, Any] = {
     "items": 200, "errors": [{"contestant": 0, "count": 0}, {"contestant": 1, "count": 0}],
     "contestants": [
-        {"label": "base", "model": "gpt-4.1-mini", "answers": 200, "cost": "0.0410000000", "cost_per_1k": "0.2050000000",
+        {"label": "base", "model": "gpt-4.1-mini", "answers": 200, "cost": "0.0410000000",
+         "cost_per_1k": "0.2050000000",
          "latency_p50_ms": 640, "latency_p95_ms": 1210, "input_tokens": 81200, "output_tokens": 600},
     ],
     "metrics": [

@@ -75,3 +75,15 @@ def test_a_message_that_is_no_object_is_named() -> None:
 def test_an_empty_bank_is_none() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Bank.of_records([])
+
+
+def test_a_bank_comes_back_from_its_bytes() -> None:
+    again = Bank.from_bytes(BANK.to_bytes())
+
+    assert again.examples == BANK.examples
+    assert again.nearest("reset password", 2) == BANK.nearest("reset password", 2)
+
+
+def test_bytes_that_are_no_bank_are_refused() -> None:
+    with pytest.raises(ValueError, match="no bank"):
+        Bank.from_bytes(b"not a zip file")

@@ -37,6 +37,16 @@ def test_a_text_without_a_known_part_is_answered_hardly_sure() -> None:
     assert trained().answer("漢字").confidence == pytest.approx(0.5, abs=0.02)
 
 
+def test_the_ranks_begin_with_the_answer_and_share_all_there_is() -> None:
+    head = trained()
+    ranked = head.ranked("deep sky", 5)
+
+    assert ranked[0] == head.answer("deep sky")
+    assert [answer.label for answer in ranked] == ["blue", "red"]
+    assert sum(answer.confidence for answer in ranked) == pytest.approx(1.0)
+    assert head.ranked("deep sky", 1) == ranked[:1]
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others() -> None:
     assert trained(seed=3).digest() == trained(seed=3).digest()
     assert trained(seed=3).digest() != trained(seed=4).digest()

@@ -74,6 +74,32 @@ def test_a_run_that_is_stopped_keeps_what_it_has() -> None:
     assert training.head().answer("sea").label == "blue"
 
 
+def test_a_run_that_was_killed_goes_on_to_the_very_same_head() -> None:
+    options = Options(n_epochs=6, batch_size=2, seed=3)
+    whole = Training(ROWS, ROWS, options)
+    curves = list(whole.epochs())
+
+    killed = Training(ROWS, ROWS, options)
+    for curve in killed.epochs():
+        if curve.epoch == 2:
+            break
+    again = Training(ROWS, ROWS, options)
+    again.resume(killed.state())
+
+    assert again.epoch == 2
+    assert list(again.epochs()) == curves[2:]
+    assert again.head().digest() == whole.head().digest()
+
+
+def test_the_state_of_another_run_is_refused() -> None:
+    other = Training([*ROWS, Example("grass", "green")], options=Options(n_epochs=1))
+
+    with pytest.raises(ValueError, match="over other examples"):
+        Training(ROWS).resume(other.state())
+    with pytest.raises(ValueError, match="no state of a run"):
+        Training(ROWS).resume(b"PK nothing")
+
+
 @pytest.mark.parametrize(
     "options",
     [{"n_epochs": 0}, {"n_epochs": 201}, {"batch_size": 0}, {"learning_rate_multiplier": 0.0}],

@@ -387,6 +387,9 @@ POST   fine-tuning/jobs/{finished_job}/sync     401 200 403 200 200 200 200 403 
 GET    fine-tuning/jobs/{job}/events            401 200 200 200 200 200 200 200 200 404
 GET    fine-tuning/jobs/{job}/checkpoints       401 200 200 200 200 200 200 200 200 404
 GET    fine-tuning/jobs/{job}/metrics           401 200 200 200 200 200 200 200 200 404
+GET    fine-tuning/jobs/{runner_job}/runner-bundle 401 400 403 400 400 400 400 400 400 404
+POST   fine-tuning/jobs/{runner_job}/runner-token 401 201 403 201 201 201 201 403 201 404
+POST   fine-tuning/jobs/{runner_job}/events     401 401 401 401 401 401 401 401 401 401
 
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404

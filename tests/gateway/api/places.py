@@ -36,9 +36,11 @@ from costs.services import allocation, invoices, statements, units
 from costs.services.budgets import create_budget
 from costs.services.commitments import create_commitment
 from costs.services.prices import set_price_override
+from finetuning.backends.runner import RunnerBackend
 from finetuning.models import TuningFile, TuningJob
 from finetuning.services import files as tuning
 from finetuning.services.files import runs
+from gateway.ledger.ids import uuid7
 from gateway.models import ImportRun, Job, Project, RateLimit, Team
 from gateway.services.rate_limits import create_rate_limit
 from tests import factories
@@ -99,6 +101,7 @@ class Places(dict[str, Any]):
             "ads_job": lambda: tuning_job_of(company, company.banner).pk,
             "finished_job": lambda: tuning_job_of(company, company.assistant, status="failed").pk,
             "evaluation": lambda: evaluation_of(company).pk, "tuned_model": lambda: tuned_model_of(company).pk,
+            "runner_job": lambda: runner_job_of(company).pk,
             "commitment": lambda: commitment_of(company).pk, "exchange_rate": lambda: exchange_rate_of(company).pk,
         }  # fmt: skip
 
@@ -243,6 +246,20 @@ def exchange_rate_of(company: factories.Acme) -> ExchangeRate:
         organization=company.organization, base="EUR", quote="USD", rate=Decimal("1.1"), valid_from=date(2026, 11, 1),
         source="Treasury",
     )  # fmt: skip
+    return found
+
+
+def runner_job_of(company: factories.Acme) -> TuningJob:
+    """A job of the project Assistant that waits for somebody's machine; made at most once."""
+    found = TuningJob.objects.filter(backend="runner").first()
+    if found is None:
+        owner = {"organization": company.organization, "project": company.assistant}
+        file = TuningFile.objects.create(**owner, name="train.jsonl", status="processed", family=uuid7())
+        found = TuningJob.objects.create(
+            **owner, name="Support", backend="runner", base_model="Qwen/Qwen3-8B", method="supervised",
+            training_file=file,
+        )  # fmt: skip
+        RunnerBackend().start(found)
     return found
 
 
