@@ -9,7 +9,7 @@ import gateway.ledger.ids
 class Migration(migrations.Migration):
     dependencies = [
         ("finetuning", "0003_ftjobs_claims"),
-        ("gateway", "0022_local_head_kind"),
+        ("gateway", "0023_local_head_kind"),
     ]
 
     operations = [

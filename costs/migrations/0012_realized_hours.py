@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0010_unit_metrics"),
+        ("costs", "0011_unit_metric_names"),
         ("gateway", "0021_saved_views"),
     ]
 
