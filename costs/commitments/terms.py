@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from costs.pricing.cards import COST_QUANTUM, EXACT, ZERO
 
+RATE = "commitment:"
+"""Rates of a commitment's days are `commitment:<id>`, those of covered calls `commitment:<id>:…`."""
+METER = "commitment"
 HOURS = 24
 HOUR, MONTH = "hour", "month"
 DAY = timedelta(days=1)
