@@ -26,6 +26,13 @@ def compute(organization: Organization, window: Range, currency: str, known: Ite
     return allocate(currency, ((part, read(organization.pk, part)) for part in parts))
 
 
+def untaken(organization: Organization, window: Range, currency: str, known: Iterable[Rule], team: UUID) -> Decimal:
+    """What of a team's own charges no rule takes."""
+    parts = segments(window, months(organization, window), known)
+    rows = (row for part in parts for row in read(organization.pk, part, team))
+    return sum((row.figures["cost"] for row in rows if row.rule == 0 and row.currency == currency), Decimal(0))
+
+
 def rules_of(organization: Organization, window: Range) -> list[Rule]:
     """The organization's rules that are in force somewhere in the window."""
     rows = AllocationRule.objects.filter(organization=organization, valid_from__lt=window[1])
@@ -70,11 +77,12 @@ def month_window(organization: Organization, month: date) -> Range:
     return months(organization, (at, at))[0]
 
 
-def read(organization: UUID, segment: Segment) -> list[Charged]:
-    """The charges of a segment by rule. One statement."""
+def read(organization: UUID, segment: Segment, team: UUID | None = None) -> list[Charged]:
+    """The charges of a segment by rule, of one team or all. One statement."""
     text, parameters = reading.statement(segment.rules)
     names = reading.measured(segment.rules)
-    own: dict[str, Any] = {"organization": organization, "start": segment.window[0], "end": segment.window[1]}
+    own: dict[str, Any] = {"organization": organization, "start": segment.window[0], "end": segment.window[1],
+                           "only": team}  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(text, {**parameters, **own})
         return [_charged(row, names) for row in cursor.fetchall()]

@@ -137,12 +137,12 @@ def allocation_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     context, organization = frame(request, site, "Allocation")
     if not _is_wide(request, organization):
         return render(request, "console/allocation/own.html", context | _own(request, organization))
-    month = _month(request, organization)
+    month = month_of(request, organization)
     made, center_form, rule_form = _forms(request, organization, month)
     if made:
         return redirect(f"{reverse('admin:allocation')}?month={month:%Y-%m}")
     context |= {
-        "month": month, "months": _months(organization), "may_change": may_administer(request, organization),
+        "month": month, "months": months_of(organization), "may_change": may_administer(request, organization),
         "center_form": center_form, "rule_form": rule_form, "rules": _rules(organization),
         "statements": Statement.objects.visible_to(request.user).filter(organization=organization)[:SHOWN],
         "centers": CostCenter.objects.filter(organization=organization, archived_at=None).count(),
@@ -159,7 +159,7 @@ def statement_make(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """Compute the month's statement, or its draft anew."""
     _, organization = frame(request, site, "Statement")
     _check_may(request, organization)
-    month = _month(request, organization)
+    month = month_of(request, organization)
     made = statements.compute_statement(organization=organization, month=month, actor=actor(request))
     return redirect("admin:statement", made.pk)
 
@@ -233,8 +233,8 @@ def _statement(request: HttpRequest, organization: Organization, statement_id: U
     return get_object_or_404(rows.prefetch_related(*related).select_related("organization"), pk=statement_id)
 
 
-def _month(request: HttpRequest, organization: Organization) -> date:
-    """`?month=2026-11`; the running one by default, and for what is none."""
+def month_of(request: HttpRequest, organization: Organization) -> date:
+    """The month that is asked for: `?month=2026-11`; the running one by default, and for what is none."""
     today = timezone.now().astimezone(ZoneInfo(organization.reporting_timezone)).date().replace(day=1)
     posted = next((request.POST[name] for name in ("month", "rule-month", "center-month") if name in request.POST), "")
     wanted = posted or request.GET.get("month", "")
@@ -244,7 +244,8 @@ def _month(request: HttpRequest, organization: Organization) -> date:
         return today
 
 
-def _months(organization: Organization) -> list[date]:
+def months_of(organization: Organization) -> list[date]:
+    """The last months by their first day, newest first."""
     found = [timezone.now().astimezone(ZoneInfo(organization.reporting_timezone)).date().replace(day=1)]
     while len(found) < MONTHS_SHOWN:
         found.append((found[-1] - timedelta(days=1)).replace(day=1))

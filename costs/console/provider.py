@@ -16,6 +16,7 @@ from costs.console import (
     models,
     prices,
     recommendations,
+    showback,
     whatif,
 )
 from costs.console.explorer import views as explorer
@@ -56,6 +57,8 @@ class CostsConsole(ConsoleProvider):
         Page("allocation/statements/<uuid:statement_id>/", allocation.statement_page, "statement"),
         Page("allocation/statements/<uuid:statement_id>/<str:form>/", allocation.statement_file, "statement_file"),
         Page("allocation/rules/<uuid:rule_id>/end/", allocation.rule_end, "allocation_rule_end"),
+        Page("showback/", showback.showback_home, "showbacks"),
+        Page("showback/<uuid:team_id>/", showback.showback_page, "showback"),
         Page("recommendations/", recommendations.recommendation_list, "recommendations", recommendations.READERS),
         Page(
             "recommendations/search/",
@@ -95,6 +98,7 @@ class CostsConsole(ConsoleProvider):
         NavEntry("Efficiency", "admin:cost_efficiency", "percent", Section.COSTS, 14),
         NavEntry("Budgets", "admin:budgets", "wallet", Section.COSTS, 54, also=("admin:costs_budget_changelist",)),
         NavEntry("Allocation", "admin:allocation", "split", Section.COSTS, 55, also=("admin:statement",)),
+        NavEntry("Showback", "admin:showbacks", "eye", Section.COSTS, 55, also=("admin:showback",)),
         NavEntry(
             "Recommendations", "admin:recommendations", "arrow-down", Section.COSTS, 56, also=("admin:recommendation",)
         ),
