@@ -349,6 +349,7 @@ GATEWAY_OUTBOX_HANDLERS = {
     "mail": "gateway.services.outbox.deliver_mail",
     "report": "analytics.reports.delivery.deliver",
     "alert": "analytics.alerts.delivery.deliver",
+    "statement": "costs.services.statementmail.deliver",
 }
 GATEWAY_PROCESSES = ENV.processes
 LEDGER_RETENTION_DAYS: int = ENV.ledger_retention_days

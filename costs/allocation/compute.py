@@ -7,7 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.utils import timezone
 
+from analytics.console.periods import zone_or_utc
 from costs.allocation import reading, rules
 from costs.allocation.engine import Allocation, Charged, Range, Segment, allocate, segments
 from costs.allocation.rules import Rule
@@ -75,6 +77,11 @@ def month_window(organization: Organization, month: date) -> Range:
     # noon of the second day in UTC lies in the month in every time zone
     at = datetime(month.year, month.month, 2, 12, tzinfo=UTC)
     return months(organization, (at, at))[0]
+
+
+def this_month(organization: Organization) -> date:
+    """The first day of the running month in the organization's time zone."""
+    return timezone.now().astimezone(zone_or_utc(organization.reporting_timezone)).date().replace(day=1)
 
 
 def read(organization: UUID, segment: Segment, team: UUID | None = None) -> list[Charged]:

@@ -37,9 +37,9 @@ _READ = ", ".join(
 
 
 def statement(rules: Sequence[Rule]) -> tuple[str, dict[str, Any]]:
-    """SQL and its parameters but `organization`, `start`, `end`, `only` (one team, or None for all). Rows: number of the
-    rule (from 1; 0: none), value of its dimension or NULL, currency, lines, lines without a price, then `FIGURES` of
-    `measured(rules)` in order."""
+    """SQL and its parameters but `organization`, `start`, `end`, `only` (one team, or None for all). Rows: number of
+    the rule (from 1; 0: none), value of its dimension or NULL, currency, lines, lines without a price, then `FIGURES`
+    of `measured(rules)` in order."""
     parameters: dict[str, Any] = {}
     whens, values = [], []
     for number, rule in enumerate(rules, 1):

@@ -55,6 +55,7 @@ class CostsConsole(ConsoleProvider):
         Page("allocation/", allocation.allocation_page, "allocation"),
         Page("allocation/statements/", allocation.statement_make, "statement_make"),
         Page("allocation/statements/<uuid:statement_id>/", allocation.statement_page, "statement"),
+        Page("allocation/statements/<uuid:statement_id>/mail/", allocation.statement_mail, "statement_mail"),
         Page("allocation/statements/<uuid:statement_id>/<str:form>/", allocation.statement_file, "statement_file"),
         Page("allocation/rules/<uuid:rule_id>/end/", allocation.rule_end, "allocation_rule_end"),
         Page("showback/", showback.showback_home, "showbacks"),
@@ -123,7 +124,11 @@ class CostsConsole(ConsoleProvider):
         NavEntry("Models", "admin:models", "cube", Section.GATEWAY, 30, also=("admin:gateway_model_changelist",)),
     )
 
-    report_sections: Mapping[str, str] = {"budgets": "costs.reportsections.draw_budgets"}
+    report_sections: Mapping[str, str] = {
+        "budgets": "costs.reportsections.draw_budgets",
+        "showback": "costs.reportsections.draw_showback",
+        "statement": "costs.reportsections.draw_statement",
+    }
 
     def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:
         stated = marks.price_changes(user, organization, start, end)

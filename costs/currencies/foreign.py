@@ -21,18 +21,18 @@ _SQL = f"""SELECT currency, (started_at AT TIME ZONE 'UTC')::date, sum(cost) FRO
 
 class Foreign(NamedTuple):
     """`converted`: `amount` in the currency that is kept, each day's part by its rate; None when a day has none.
-    `words`: the rate of the last day."""
+    `rate`: that of the last day, in words."""
 
     currency: str
     amount: Decimal
     converted: Decimal | None
-    words: str
+    rate: str
 
     def as_json(self) -> dict[str, Any]:
         """Decimals as text."""
         return {
             "currency": self.currency, "amount": f"{self.amount:f}",
-            "converted": None if self.converted is None else f"{self.converted:f}", "rate": self.words,
+            "converted": None if self.converted is None else f"{self.converted:f}", "rate": self.rate,
         }  # fmt: skip
 
 

@@ -1,0 +1,19 @@
+"""What was charged in other currencies stands on the statement, beside its amounts."""
+
+from typing import ClassVar
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies: ClassVar = [("costs", "0010_unit_metrics")]
+
+    operations: ClassVar = [
+        migrations.AddField(
+            model_name="statement",
+            name="other_currencies",
+            field=models.JSONField(
+                default=list, help_text="[{currency, amount, converted, rate}]: charged in others, in no amount of it."
+            ),
+        ),
+    ]
