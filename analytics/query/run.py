@@ -18,6 +18,7 @@ from analytics.query.plan import MONEY_CHECK, Plan, elapsed_minutes, filters_as_
 from analytics.query.scope import Scope, scope_of, still_kept
 from analytics.query.shapes import OTHER, DimensionValue, Group, Note, Point, Query, QueryError, Result, Value
 from analytics.query.values import kind_of
+from analytics.rollups import cubes
 from gateway.conversion import rounded
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def answer(plan: Plan, now: datetime) -> Result:
         change={} if previous is None else {m.name: change_of(totals[m.name], previous[m.name]) for m in plan.measures},
         series=_series(plan, rows, read, groups, now),
         groups=[group for _, group in groups],
-        notes=[*plan.notes, *_unpriced(total), *_unscored(plan, totals)],
+        notes=[*plan.notes, *_unpriced(total), *_unscored(plan, totals), *_foreign(plan)],
     )
 
 
@@ -232,6 +233,29 @@ def _unscored(plan: Plan, totals: Mapping[str, Value]) -> list[Note]:
     if "quality_score" not in totals or totals["quality_score"] is not None:
         return []
     return [Note("no_scores", "No request of this window was scored: quality is unknown. Scores come by /v1/feedback.")]
+
+
+def _foreign(plan: Plan) -> list[Note]:
+    """What the sums have of other currencies, each for itself: they add it up as it is. One statement, where the
+    organization has any."""
+    scope = plan.scope
+    if not scope.has_foreign or not any(measure.is_money for measure in plan.measures):
+        return []
+    if scope.own:
+        words = f"What is charged in other currencies is in the sums as if it were {scope.currency}."
+        return [Note("currencies_mixed", words)]
+    visible, parameters = scope.predicate()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT currency, sum(cost) FROM {cubes.CHARGE_TABLE} WHERE ({visible}) AND bucket >= %(start)s "
+            "AND bucket < %(end)s AND currency <> %(kept)s AND cost <> 0 GROUP BY 1 ORDER BY 1",
+            {**parameters, "start": plan.window[0], "end": plan.window[1], "kept": scope.currency},
+        )
+        found = [f"{amount:,.2f} {currency}" for currency, amount in cursor.fetchall()]
+    if not found:
+        return []
+    words = f"{', '.join(found)} of this time are in the sums as if they were {scope.currency}."
+    return [Note("currencies_mixed", words)]
 
 
 def as_understood(plan: Plan) -> dict[str, object]:

@@ -1,14 +1,12 @@
 """What was charged in other currencies stands on the statement, beside its amounts."""
 
-from typing import ClassVar
-
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("costs", "0010_unit_metrics")]
+    dependencies = [("costs", "0010_unit_metrics")]
 
-    operations: ClassVar = [
+    operations = [
         migrations.AddField(
             model_name="statement",
             name="other_currencies",
