@@ -14,11 +14,11 @@ from django.db import connection
 from analytics import cache
 from analytics.metrics import Measure
 from analytics.query import quantiles, sql
+from analytics.query.foreign import Foreign, foreign_of
 from analytics.query.plan import MONEY_CHECK, Plan, elapsed_minutes, filters_as_given, make_plan
 from analytics.query.scope import Scope, scope_of, still_kept
 from analytics.query.shapes import OTHER, DimensionValue, Group, Note, Point, Query, QueryError, Result, Value
 from analytics.query.values import kind_of
-from analytics.rollups import cubes
 from gateway.conversion import rounded
 
 if TYPE_CHECKING:
@@ -42,29 +42,32 @@ def run(user: Person, query: Query, *, scope: Scope | None = None, is_fresh: boo
     now = datetime.now(UTC)
     scope = scope or scope_of(user, query)
     plan = make_plan(query, scope, now)
+    foreign = foreign_of(plan)
     if is_fresh:
-        return replace(_answer_of_now(plan, now), rollup_lag_s=scope.lag_s)
+        return replace(_answer_of_now(plan, now, foreign), rollup_lag_s=scope.lag_s)
     versions = plan.cube.name, plan.data_version
     question: tuple[object, ...] = (plan.scope.key(), as_understood(plan), plan.conditions)
     if query.conversion is not None:
         question += (query.conversion,)
+    if foreign is not None:
+        question += (foreign,)
     result = cache.get(
-        cache.key(versions, question), lambda: _answer_of_now(plan, now), last=cache.key("last", question)
+        cache.key(versions, question), lambda: _answer_of_now(plan, now, foreign), last=cache.key("last", question)
     )
     return replace(result, rollup_lag_s=scope.lag_s)
 
 
-def _answer_of_now(plan: Plan, now: datetime) -> Result:
+def _answer_of_now(plan: Plan, now: datetime, foreign: Foreign | None) -> Result:
     """`answer`, by quarter-hours when the local days were taken away while they were read."""
-    found = answer(plan, now)
+    found = answer(plan, now, foreign)
     if not plan.reads_local_days or still_kept(plan.scope):
         return found
-    return answer(make_plan(plan.query, replace(plan.scope, local_days=None), now), now)
+    return answer(make_plan(plan.query, replace(plan.scope, local_days=None), now), now, foreign)
 
 
-def answer(plan: Plan, now: datetime) -> Result:
+def answer(plan: Plan, now: datetime, foreign: Foreign | None = None) -> Result:
     """Run the statement and shape its rows. One snapshot for all grains and both windows."""
-    rows, read = _fetch(plan), _reader(plan)
+    rows, read = _fetch(plan, foreign), _reader(plan)
     total = rows.get((0, ALL, ALL), {})
     totals = read(total, elapsed_minutes(plan.buckets.edges[0], plan.buckets.edges[-1], now))
     previous = None
@@ -83,13 +86,13 @@ def answer(plan: Plan, now: datetime) -> Result:
         change={} if previous is None else {m.name: change_of(totals[m.name], previous[m.name]) for m in plan.measures},
         series=_series(plan, rows, read, groups, now),
         groups=[group for _, group in groups],
-        notes=[*plan.notes, *_unpriced(total), *_unscored(plan, totals), *_foreign(plan)],
+        notes=[*plan.notes, *_unpriced(total), *_unscored(plan, totals), *(foreign.notes if foreign else ())],
     )
 
 
-def _fetch(plan: Plan) -> Mapping[tuple[int, int, int], Row]:
+def _fetch(plan: Plan, foreign: Foreign | None) -> Mapping[tuple[int, int, int], Row]:
     """Rows by (period, t, g); ALL where a row is not about one bucket or one group."""
-    text, parameters = sql.statement(plan)
+    text, parameters = sql.statement(plan, foreign.rates if foreign is not None and foreign.is_corrected else ())
     with connection.cursor() as cursor:
         cursor.execute(text, parameters)
         names = [column.name for column in cursor.description or ()]
@@ -233,29 +236,6 @@ def _unscored(plan: Plan, totals: Mapping[str, Value]) -> list[Note]:
     if "quality_score" not in totals or totals["quality_score"] is not None:
         return []
     return [Note("no_scores", "No request of this window was scored: quality is unknown. Scores come by /v1/feedback.")]
-
-
-def _foreign(plan: Plan) -> list[Note]:
-    """What the sums have of other currencies, each for itself: they add it up as it is. One statement, where the
-    organization has any."""
-    scope = plan.scope
-    if not scope.has_foreign or not any(measure.is_money for measure in plan.measures):
-        return []
-    if scope.own:
-        words = f"What is charged in other currencies is in the sums as if it were {scope.currency}."
-        return [Note("currencies_mixed", words)]
-    visible, parameters = scope.predicate()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT currency, sum(cost) FROM {cubes.CHARGE_TABLE} WHERE ({visible}) AND bucket >= %(start)s "
-            "AND bucket < %(end)s AND currency <> %(kept)s AND cost <> 0 GROUP BY 1 ORDER BY 1",
-            {**parameters, "start": plan.window[0], "end": plan.window[1], "kept": scope.currency},
-        )
-        found = [f"{amount:,.2f} {currency}" for currency, amount in cursor.fetchall()]
-    if not found:
-        return []
-    words = f"{', '.join(found)} of this time are in the sums as if they were {scope.currency}."
-    return [Note("currencies_mixed", words)]
 
 
 def as_understood(plan: Plan) -> dict[str, object]:

@@ -3,6 +3,7 @@ team sees it; owners, administrators and analysts see every team's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -83,7 +84,7 @@ def _figures(found: Showback) -> dict[str, Any]:
         "projects": _rows(found.by_project, found), "models": _rows(found.by_model, found),
         "centers": [
             (one.center, money(one.amount, currency), money(one.corrections, currency), money(one.total, currency),
-             [(part["name"], money(part["amount"], currency)) for part in one.basis])
+             [(part["name"], money(Decimal(part["amount"]), currency)) for part in one.basis])
             for one in found.charged
         ],
         "budgets": [

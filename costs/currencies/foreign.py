@@ -41,7 +41,7 @@ def foreign(
 ) -> list[Foreign]:
     """By currency, of the lines that began in `[start, end)`. One query, one more for each currency found."""
     days: dict[str, list[tuple[date, Decimal]]] = defaultdict(list)
-    parameters = {"organization": organization, "start": start, "end": end, "kept": kept, "team": team}
+    parameters: dict[str, Any] = {"organization": organization, "start": start, "end": end, "kept": kept, "team": team}
     with connection.cursor() as cursor:
         cursor.execute(_SQL, parameters)
         for currency, day, amount in cursor.fetchall():

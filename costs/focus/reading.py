@@ -7,6 +7,7 @@ Lines without a price are left out: their cost is not known, and it is in no sum
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -63,7 +64,7 @@ def read(scope: Scope, start: datetime, end: datetime) -> Iterator[Summed]:
 def covered(organization: UUID, day: date) -> Iterator[Summed]:
     """The charges of an organization's calls that commitments cover, of a day in UTC, whoever made them."""
     start = datetime.combine(day, time.min, UTC)
-    parameters = {"organization": organization, "rate": f"{RATE}%", "meter": METER}
+    parameters: dict[str, Any] = {"organization": organization, "rate": f"{RATE}%", "meter": METER}
     for since, until in slices(start, start + timedelta(days=1)):
         with connection.cursor() as cursor:
             cursor.execute(_SQL.replace("VISIBLE", _COVERED), {**parameters, "start": since, "end": until})

@@ -130,9 +130,12 @@ def summary(series: Series) -> str:
     return "; ".join(parts) + f".{series.buckets.partial_words}{mixed_words(result)}"
 
 
+CURRENCIES = frozenset({"currencies_mixed", "currencies_converted", "rate_missing"})
+
+
 def mixed_words(result: Result) -> str:
     """What sums of money have of other currencies, as a sentence to append; empty without any."""
-    return "".join(f" {note.message}" for note in result.notes if note.code == "currencies_mixed")
+    return "".join(f" {note.message}" for note in result.notes if note.code in CURRENCIES)
 
 
 def change_words(measure: Measure, result: Result, before: str) -> str:
