@@ -1,8 +1,8 @@
 """Money of other currencies than the one that is kept.
 
 The cubes add it up as it is; the charge rollup knows how much it is and whose. Where a question asks by nothing that
-charges are not kept by, sums of cost have it converted by the rate of each day; what has no rate is in no sum. All of it
-is told.
+charges are not kept by, sums of cost have it converted by the rate of each day; what has no rate is in no sum. All of
+it is told.
 """
 
 from collections import defaultdict
