@@ -370,6 +370,7 @@ GATEWAY_OUTBOX_HANDLERS = {
     "report": "analytics.reports.delivery.deliver",
     "alert": "analytics.alerts.delivery.deliver",
     "tuning": "finetuning.services.jobs.notifying.deliver",
+    "statement": "costs.services.statementmail.deliver",
 }
 GATEWAY_PROCESSES = ENV.processes
 LEDGER_RETENTION_DAYS: int = ENV.ledger_retention_days

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from costs.pricer import BookPricer
 from gateway.ledger.booking import TOKEN_COLUMNS, derived_id
+from gateway.ledger.copyformat import JSON_BYTES
 
 Line = Mapping[str, Any]
 ZERO = Decimal(0)
@@ -103,8 +104,9 @@ def adjustment(
 ) -> dict[str, Any] | None:
     """The adjusting entry of `line`, given its `earlier` ones; None when nothing changes. Adds to `count`.
 
-    A line that used nothing, or whose cost came from a file, is left out. A price that is known is never taken back
-    because the book has lost it. The id derives from (line, run): the same run books a line once.
+    Fingerprints are of calls, so the entry has none. A line that used nothing, or whose cost came from a file, is left
+    out. A price that is known is never taken back because the book has lost it. The id derives from (line, run): the
+    same run books a line once.
     """
     usage = _usage(line)
     if not usage or any(str(charge["rate_id"]).startswith(FROM_FILE) for charge in line["charges"]):
@@ -131,7 +133,8 @@ def adjustment(
     count.changed += 1
     listed = None if new["list_cost"] is None else _decimal(new["list_cost"]) - was_listed
     return {
-        **line, **dict.fromkeys(TOKEN_COLUMNS, 0), "id": str(derived_id(UUID(line["id"]), f"reprice:{run}")),
+        **line, **dict.fromkeys(TOKEN_COLUMNS, 0), **dict.fromkeys(JSON_BYTES),
+        "id": str(derived_id(UUID(line["id"]), f"reprice:{run}")),
         "kind": "adjustment", "is_final": False, "corrects": line["id"], "booked_at": None, "charges": charges,
         "cost": after - before, "list_cost": listed, "currency": new["currency"], "price_status": "priced",
     }  # fmt: skip

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
-
 from analytics.answers.forecasts import ExpectedPoint, agreed, points
 from analytics.answers.overview import by
 from analytics.answers.questions import Questions, common, groups_without, without
@@ -17,7 +15,6 @@ from analytics.metrics import MEASURES as METRICS
 from analytics.outlook.history import outlook
 from analytics.query import Note, Point, Query, Result, Value
 from analytics.query.plan import make_plan
-from analytics.rollups import cubes
 from gateway.conversion import Conversion, conversion
 
 MEASURES = (
@@ -58,12 +55,11 @@ class Peak:
 
 
 def cost(questions: Questions, query: Query, *, currency: str | None, forecast: bool) -> dict[str, Any]:
-    """The common answer with its parts and trends; days unless another granularity is asked. Eight statements besides
+    """The common answer with its parts and trends; days unless another granularity is asked. Seven statements besides
     the scope's and the labels', one more in another currency than the organization's: by the rates stated for the days,
     or null with a note."""
     kept, wanted = questions.scope.currency, (currency or questions.scope.currency).upper()
     query = replace(query, granularity=query.granularity or "day")
-    questions.note(*_mixed(questions, query))
     if wanted != kept:
         query = _in_currency(questions, query, conversion(questions.organization.pk, kept, wanted))
     result = questions.ask(replace(query, measures=MEASURES))
@@ -101,25 +97,6 @@ def _in_currency(questions: Questions, query: Query, rates: Conversion) -> Query
         Note("converted", f"Converted from {rates.base} by the rate of each day; now {rates.steps[-1].words}.")
     )
     return replace(query, conversion=rates)
-
-
-def _mixed(questions: Questions, query: Query) -> list[Note]:
-    """What is charged in other currencies than the organization's: the sums add it up as it is. One statement."""
-    scope = questions.scope
-    if scope.own:  # charges are not kept by person
-        return []
-    visible, parameters = scope.predicate()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT DISTINCT currency FROM {cubes.CHARGE_TABLE} WHERE ({visible}) AND bucket >= %(start)s "
-            "AND bucket < %(end)s AND currency <> %(kept)s AND cost <> 0 ORDER BY 1",
-            {**parameters, "start": query.start, "end": query.end, "kept": scope.currency},
-        )
-        others = [row[0] for row in cursor.fetchall()]
-    if not others:
-        return []
-    words = f"Some charges are in {', '.join(others)}; sums add them up as if they were {scope.currency}."
-    return [Note("currencies_mixed", words)]
 
 
 def _forecast(questions: Questions, query: Query) -> list[ExpectedPoint] | None:

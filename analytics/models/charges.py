@@ -29,7 +29,9 @@ class ChargeRollup(models.Model):
         db_table = "analytics_charge_quarter_hour"
         indexes: ClassVar = [
             # statements: an organization's window
-            models.Index(fields=["organization", "bucket"], name="charge_quarter_window")
+            models.Index(fields=["organization", "bucket"], name="charge_quarter_window"),
+            # whether anything is charged in another currency than the organization's
+            models.Index(fields=["organization", "currency", "bucket"], name="charge_quarter_currency"),
         ]
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ from django.db import connection
 from analytics import cache
 from analytics.metrics import Measure
 from analytics.query import quantiles, sql
+from analytics.query.foreign import Foreign, foreign_of
 from analytics.query.plan import MONEY_CHECK, Plan, elapsed_minutes, filters_as_given, make_plan
 from analytics.query.scope import Scope, scope_of, still_kept
 from analytics.query.shapes import OTHER, DimensionValue, Group, Note, Point, Query, QueryError, Result, Value
@@ -41,29 +42,32 @@ def run(user: Person, query: Query, *, scope: Scope | None = None, is_fresh: boo
     now = datetime.now(UTC)
     scope = scope or scope_of(user, query)
     plan = make_plan(query, scope, now)
+    foreign = foreign_of(plan)
     if is_fresh:
-        return replace(_answer_of_now(plan, now), rollup_lag_s=scope.lag_s)
+        return replace(_answer_of_now(plan, now, foreign), rollup_lag_s=scope.lag_s)
     versions = plan.cube.name, plan.data_version
     question: tuple[object, ...] = (plan.scope.key(), as_understood(plan), plan.conditions)
     if query.conversion is not None:
         question += (query.conversion,)
+    if foreign is not None:
+        question += (foreign,)
     result = cache.get(
-        cache.key(versions, question), lambda: _answer_of_now(plan, now), last=cache.key("last", question)
+        cache.key(versions, question), lambda: _answer_of_now(plan, now, foreign), last=cache.key("last", question)
     )
     return replace(result, rollup_lag_s=scope.lag_s)
 
 
-def _answer_of_now(plan: Plan, now: datetime) -> Result:
+def _answer_of_now(plan: Plan, now: datetime, foreign: Foreign | None) -> Result:
     """`answer`, by quarter-hours when the local days were taken away while they were read."""
-    found = answer(plan, now)
+    found = answer(plan, now, foreign)
     if not plan.reads_local_days or still_kept(plan.scope):
         return found
-    return answer(make_plan(plan.query, replace(plan.scope, local_days=None), now), now)
+    return answer(make_plan(plan.query, replace(plan.scope, local_days=None), now), now, foreign)
 
 
-def answer(plan: Plan, now: datetime) -> Result:
+def answer(plan: Plan, now: datetime, foreign: Foreign | None = None) -> Result:
     """Run the statement and shape its rows. One snapshot for all grains and both windows."""
-    rows, read = _fetch(plan), _reader(plan)
+    rows, read = _fetch(plan, foreign), _reader(plan)
     total = rows.get((0, ALL, ALL), {})
     totals = read(total, elapsed_minutes(plan.buckets.edges[0], plan.buckets.edges[-1], now))
     previous = None
@@ -82,13 +86,13 @@ def answer(plan: Plan, now: datetime) -> Result:
         change={} if previous is None else {m.name: change_of(totals[m.name], previous[m.name]) for m in plan.measures},
         series=_series(plan, rows, read, groups, now),
         groups=[group for _, group in groups],
-        notes=[*plan.notes, *_unpriced(total), *_unscored(plan, totals)],
+        notes=[*plan.notes, *_unpriced(total), *_unscored(plan, totals), *(foreign.notes if foreign else ())],
     )
 
 
-def _fetch(plan: Plan) -> Mapping[tuple[int, int, int], Row]:
+def _fetch(plan: Plan, foreign: Foreign | None) -> Mapping[tuple[int, int, int], Row]:
     """Rows by (period, t, g); ALL where a row is not about one bucket or one group."""
-    text, parameters = sql.statement(plan)
+    text, parameters = sql.statement(plan, foreign.rates if foreign is not None and foreign.is_corrected else ())
     with connection.cursor() as cursor:
         cursor.execute(text, parameters)
         names = [column.name for column in cursor.description or ()]

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, QuerySet, Subquery, Value
 
-from analytics.models import LedgerHorizon, RollupState
+from analytics.models import ChargeRollup, LedgerHorizon, RollupState
 from analytics.query.shapes import Query, QueryError
 from gateway.choices import Role
 from gateway.models import DirtyMark, Membership, Organization, User, VirtualKey
@@ -23,7 +23,10 @@ from gateway.querysets import WIDE_ROLES
 if TYPE_CHECKING:
     from gateway.querysets import Person
 
-_STATE = ("version", "live_version", "oldest_mark", "local_zone", "local_ready_at", "local_from", "quarters_from")
+_STATE = (
+    "version", "live_version", "oldest_mark", "local_zone", "local_ready_at", "local_from", "quarters_from",
+    "has_foreign",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Scope:
     """Where those days begin; None: with the first line."""
     quarters_from: datetime | None = None
     """Where quarter-hours begin, a UTC midnight; before it there are days alone. None: with the first line."""
+    has_foreign: bool = False
+    """Whether anything was ever charged in another currency than `currency`; sums of money add it up as it is."""
 
     @property
     def dimensions(self) -> set[str]:
@@ -96,13 +101,14 @@ def scope_of(user: Person, query: Query) -> Scope:
         teams=tuple(row["team"] for row in narrow if row["role"] == Role.MANAGER),
         own=tuple(row["pk"] for row in narrow if row["role"] != Role.MANAGER or row["has_keys_elsewhere"]),
         user=user.pk,
-        currency=currencies.pop() if len(currencies) == 1 else "USD",
+        currency=min(currencies) if len(currencies) == 1 else "USD",
         version=sum(row["version"] or 0 for row in rows),
         live_version=sum(row["live_version"] or 0 for row in rows),
         lag_s=max(_age(row["oldest_mark"]) for row in rows),
         local_days=_local_days(rows),
         local_from=max((row["local_from"] for row in rows if row["local_from"]), default=None),
         quarters_from=rows[0]["quarters_from"],
+        has_foreign=any(row["has_foreign"] for row in rows) or len(currencies) > 1,
     )
 
 
@@ -163,6 +169,8 @@ def _rows(user: Person, query: Query) -> QuerySet[Any, dict[str, Any]]:
 
 def _annotated(rows: QuerySet[Any, Any], organization: str) -> QuerySet[Any, Any]:
     states = RollupState.objects.filter(organization=OuterRef(organization))
+    kept = OuterRef("currency" if organization == "pk" else f"{organization}__currency")
+    charges = ChargeRollup.objects.filter(organization=OuterRef(organization))
     marks = DirtyMark.objects.filter(organization=OuterRef(organization)).order_by("pk")
     return rows.annotate(
         version=Subquery(states.values("version")[:1]),
@@ -172,6 +180,8 @@ def _annotated(rows: QuerySet[Any, Any], organization: str) -> QuerySet[Any, Any
         local_ready_at=Subquery(states.values("local_ready_at")[:1]),
         local_from=Subquery(states.values("local_from")[:1]),
         quarters_from=Subquery(LedgerHorizon.objects.values("quarters_from")[:1]),
+        # two probes of an index; "other than" would read all of it
+        has_foreign=Exists(charges.filter(currency__lt=kept)) | Exists(charges.filter(currency__gt=kept)),
     ).order_by(organization)
 
 

@@ -6,16 +6,18 @@ histograms, or `packed` the rows' own ones while they are few; `counted` distinc
 whole window and g = -1 every group.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from analytics import histogram
 from analytics.metrics import Measure
+from analytics.query.foreign import CORRECTED
 from analytics.query.plan import Plan
 from analytics.query.values import column_of
 from analytics.rollups import cubes
 from analytics.rollups.cubes import Grain
 from analytics.rollups.ledger import names, quote
+from gateway.conversion import Conversion
 
 NULL = "\x01"
 """Stands for "not set" while groups are compared as text."""
@@ -28,10 +30,13 @@ ARRAY_HEADER_BYTES = 20
 (src/backend/utils/adt/arrayfuncs.c, array_send); then each element with its length before it."""
 
 
-def statement(plan: Plan) -> tuple[str, dict[str, Any]]:
-    """SQL and named parameters. Columns: period, t, g, sums, packed_ and merged_<histogram>_b and _n (one of the two is
-    NULL), distinct counts c0…, d0…."""
-    source, parameters = _source(plan)
+def statement(plan: Plan, rates: Sequence[Conversion] = ()) -> tuple[str, dict[str, Any]]:
+    """SQL and named parameters. `rates`: of other currencies, by which sums of cost are made right.
+
+    Columns: period, t, g, sums, packed_ and merged_<histogram>_b and _n (one of the two is NULL), distinct counts c0…,
+    d0….
+    """
+    source, parameters = _source(plan, rates)
     stages = [f"src AS ({source})"]
     if plan.dimensions:
         stages.append(f"ranked AS ({_ranked(plan)})")
@@ -58,8 +63,8 @@ def statement(plan: Plan) -> tuple[str, dict[str, Any]]:
     return f"WITH {', '.join(stages)} SELECT {', '.join(columns)} FROM cells{joins}", parameters
 
 
-def _source(plan: Plan) -> tuple[str, dict[str, Any]]:
-    """Rows of the cube, one branch per window and grain."""
+def _source(plan: Plan, rates: Sequence[Conversion]) -> tuple[str, dict[str, Any]]:
+    """Rows of the cube, one branch per window and grain; one more per window that makes up for other currencies."""
     visible, parameters = plan.scope.predicate()
     asked = " AND ".join([*(condition.sql for condition in plan.conditions), "true"])
     for condition in plan.conditions:
@@ -69,18 +74,28 @@ def _source(plan: Plan) -> tuple[str, dict[str, Any]]:
     if plan.query.conversion is not None:
         parameters["rate_starts"] = [step.start for step in plan.query.conversion.steps]
         parameters["rate_factors"] = [step.factor for step in plan.query.conversion.steps]
+    for i, table in enumerate(rates):
+        parameters |= {f"base{i}": table.base, f"starts{i}": [step.start for step in table.steps]}
+        parameters[f"factors{i}"] = [step.factor for step in table.steps]
     branches = []
     for period, segments in enumerate(plan.segments):
+        at = "width_bucket(bucket, %(edges)s::timestamptz[]) - 1" if period == 0 else "0"
+        whole: list[str] = []
         for grain, ranges in segments.items():
             name = f"p{period}_{grain}"
             parts = []
             for i, (start, end) in enumerate(ranges):
                 parts.append(f"(bucket >= %({name}_{i}a)s AND bucket < %({name}_{i}b)s)")
                 parameters |= {f"{name}_{i}a": start, f"{name}_{i}b": end}
-            at = "width_bucket(bucket, %(edges)s::timestamptz[]) - 1" if period == 0 else "0"
+            whole += parts
             where = f"{visible} AND ({' OR '.join(parts)})"
             branches.append(
                 f"SELECT {period} AS period, {at} AS t, {_columns(plan)} FROM {_rows(plan, grain, where)} WHERE {asked}"
+            )
+        if rates and whole:
+            made_up = _made_up(f"{visible} AND ({' OR '.join(whole)})", rates)
+            branches.append(
+                f"SELECT {period} AS period, {at} AS t, {_columns(plan, made_up=True)} FROM {made_up} WHERE {asked}"
             )
     for measure in plan.beside:
         branches += _beside(plan, measure, f"{visible} AND {asked}", parameters)
@@ -96,7 +111,7 @@ def _beside(plan: Plan, measure: Measure, where: str, parameters: dict[str, Any]
         parameters |= {first: window[0], last: window[1]}
         at = "width_bucket(bucket, %(edges)s::timestamptz[]) - 1" if period == 0 else "0"
         yield (
-            f"SELECT {period}, {at}, {_columns(plan, measure)} FROM {measure.beside.table} rows "
+            f"SELECT {period}, {at}, {_columns(plan, beside=measure)} FROM {measure.beside.table} rows "
             f"WHERE bucket >= %({first})s AND bucket < %({last})s AND {where}"
         )
 
@@ -120,27 +135,52 @@ def _rows(plan: Plan, grain: Grain, where: str) -> str:
     )
 
 
-def _columns(plan: Plan, beside: Measure | None = None) -> str:
-    """Of rows of the cube, or of those of the measure that is kept `beside` it."""
+def _made_up(where: str, rates: Sequence[Conversion]) -> str:
+    """Charges of other currencies as what has to be added to the cubes' sums: by the rate of their bucket instead of as
+    they are; the whole of it is taken away where there is no rate."""
+    factors = " ".join(
+        f"WHEN %(base{i})s THEN (%(factors{i})s::numeric[])[width_bucket(bucket, %(starts{i})s::timestamptz[])]"
+        for i, table in enumerate(rates)
+        if table.steps
+    )
+    factor = f"coalesce(CASE currency {factors} END, 0)" if factors else "0"
+    known = ", ".join(f"%(base{i})s" for i in range(len(rates)))
+    return (
+        f"(SELECT *, round(cost * ({factor} - 1), 10) AS added FROM {cubes.CHARGE_TABLE} "
+        f"WHERE {where} AND currency IN ({known})) rows"
+    )
+
+
+def _columns(plan: Plan, *, made_up: bool = False, beside: Measure | None = None) -> str:
+    """Of rows of the cube; of those that `_made_up` gives, which have money alone; of those of the measure that is kept
+    `beside` the cube, which have nothing else."""
+    is_cube = not made_up and beside is None
     columns = [f"coalesce({column_of(name)}::text, E'\\x01') AS d{i}" for i, name in enumerate(plan.dimensions)]
-    columns += [f"0 AS {quote(name)}" if beside else _converted(plan, name) for name in plan.sums]
-    columns += [_converted(plan, m.name) if m is beside else f"0::numeric AS {quote(m.name)}" for m in plan.beside]
+    values = {name: quote(name) if is_cube else _added(name) if made_up else "0" for name in plan.sums}
+    values |= {one.name: quote(one.name) if one is beside else "0::numeric" for one in plan.beside}
+    columns += [_converted(plan, name, value) for name, value in values.items()]
     for i, measure in enumerate(plan.distincts):
-        columns.append(
-            f"NULL AS x{i}, 0 AS xr{i}" if beside else f"{quote(str(measure.column))} AS x{i}, requests AS xr{i}"
-        )
+        who, asked = (quote(str(measure.column)), "requests") if is_cube else ("NULL", "0")
+        columns.append(f"{who} AS x{i}, {asked} AS xr{i}")
     for name in _histograms(plan):
-        columns += [f"NULL AS {name}_{part}" if beside else f"{name}_{part}" for part in "bn"]
+        columns += [f"{name}_{part}" if is_cube else f"NULL AS {name}_{part}" for part in "bn"]
     return ", ".join(columns) or "1"
 
 
-def _converted(plan: Plan, name: str) -> str:
+def _added(name: str) -> str:
+    if name not in CORRECTED:
+        return "0"
+    meters = CORRECTED[name]
+    return f"CASE WHEN meter IN {cubes.quoted(meters)} THEN added ELSE 0 END" if meters else "added"
+
+
+def _converted(plan: Plan, name: str, value: str) -> str:
     """A sum as it is stored; money by the rate of its bucket where another currency is asked for."""
     money = cubes.MONEY_SUMS | {measure.name for measure in plan.beside if measure.is_money}
     if plan.query.conversion is None or name not in money:
-        return quote(name)
+        return f"{value} AS {quote(name)}"
     place = "width_bucket(bucket, %(rate_starts)s::timestamptz[])"
-    return f"{quote(name)} * (%(rate_factors)s::numeric[])[{place}] AS {quote(name)}"
+    return f"{value} * (%(rate_factors)s::numeric[])[{place}] AS {quote(name)}"
 
 
 def _histograms(plan: Plan) -> list[str]:

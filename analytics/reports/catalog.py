@@ -62,6 +62,18 @@ TEMPLATES: dict[str, Template] = {
             "previous_month", "0 7 1 * *",
         ),
         Template(
+            "monthly_showback", "Monthly showback",
+            "What the reader's team spent last month, what its cost centres are charged, its budgets and savings.",
+            ({"kind": "showback", "title": "Showback", "own_team": True},
+             {"kind": "budgets", "title": "Budgets", "own_team": True}),
+            "previous_month", "0 7 2 * *", ("pdf", "xlsx"),
+        ),
+        Template(
+            "monthly_chargeback", "Monthly chargeback",
+            "The locked statement of last month: the whole of it, or the reader's own cost centres.",
+            ({"kind": "statement", "title": "Statement"},), "previous_month", "0 7 5 * *", ("pdf", "xlsx"),
+        ),
+        Template(
             "provider_health", "Provider health",
             "How every provider did: state, availability, failures, latency.", _HEALTH, "previous_day", "0 7 * * *",
         ),

@@ -14,7 +14,7 @@ from analytics.anomalies.models import AnomalyScan
 from analytics.anomalies.scan import scan, whole_hour
 from analytics.outlook import runs
 from analytics.outlook.models import ForecastRun
-from config.demo import alerts, costcenters, invoices, policies, reports, setup, tuning, units
+from config.demo import agreements, alerts, costcenters, invoices, policies, reports, setup, tuning, units
 from config.demo.company import FOUNDED, Company
 from config.demo.load import gather_statistics, load_day, refresh_days
 from config.demo.rows import DayLines, day_lines
@@ -105,6 +105,7 @@ def seed(
         _look_back(company, wanted, is_grown=bool(todo))
         alerts.ensure_alerts(job, company)
         reports.ensure_reports(job, company)
+        agreements.ensure_commitments(job, company, wanted)
         costcenters.ensure_cost_centers(job, company)
         invoices.ensure_invoices(job, company)
         units.ensure_unit_metrics(job, company)

@@ -8,7 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.utils import timezone
 
+from analytics.console.periods import zone_or_utc
 from costs.allocation import reading, rules
 from costs.allocation.engine import Allocation, Charged, Range, Segment, allocate, segments
 from costs.allocation.rules import Rule
@@ -25,6 +27,13 @@ def compute(organization: Organization, window: Range, currency: str, known: Ite
     months in which rules begin or end."""
     parts = segments(window, months(organization, window), known)
     return allocate(currency, ((part, read(organization.pk, part)) for part in parts))
+
+
+def untaken(organization: Organization, window: Range, currency: str, known: Iterable[Rule], team: UUID) -> Decimal:
+    """What of a team's own charges no rule takes."""
+    parts = segments(window, months(organization, window), known)
+    rows = (row for part in parts for row in read(organization.pk, part, team))
+    return sum((row.figures["cost"] for row in rows if row.rule == 0 and row.currency == currency), Decimal(0))
 
 
 def rules_of(organization: Organization, window: Range) -> list[Rule]:
@@ -71,11 +80,17 @@ def month_window(organization: Organization, month: date) -> Range:
     return months(organization, (at, at))[0]
 
 
-def read(organization: UUID, segment: Segment) -> list[Charged]:
-    """The charges of a segment by rule. One statement."""
+def this_month(organization: Organization) -> date:
+    """The first day of the running month in the organization's time zone."""
+    return timezone.now().astimezone(zone_or_utc(organization.reporting_timezone)).date().replace(day=1)
+
+
+def read(organization: UUID, segment: Segment, team: UUID | None = None) -> list[Charged]:
+    """The charges of a segment by rule, of one team or all. One statement."""
     text, parameters = reading.statement(segment.rules)
     names = reading.measured(segment.rules)
-    own: dict[str, Any] = {"organization": organization, "start": segment.window[0], "end": segment.window[1]}
+    own: dict[str, Any] = {"organization": organization, "start": segment.window[0], "end": segment.window[1],
+                           "only": team}  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(text, {**parameters, **own})
         return [_charged(row, names) for row in cursor.fetchall()]

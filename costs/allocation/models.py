@@ -127,6 +127,9 @@ class Statement(Record):
     total = models.DecimalField(max_digits=20, decimal_places=10, help_text="Of the month, without corrections.")
     unallocated = models.DecimalField(max_digits=20, decimal_places=10)
     unpriced_lines = models.BigIntegerField(default=0)
+    other_currencies = models.JSONField(
+        default=list, help_text="[{currency, amount, converted, rate}]: charged in others, in no amount of it."
+    )
     rules = models.JSONField(default=list, help_text="As they stood when it was computed.")
     computed_at = models.DateTimeField()
     locked_at = models.DateTimeField(null=True, blank=True)

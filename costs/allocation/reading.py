@@ -37,8 +37,9 @@ _READ = ", ".join(
 
 
 def statement(rules: Sequence[Rule]) -> tuple[str, dict[str, Any]]:
-    """SQL and its parameters but `organization`, `start`, `end`. Rows: number of the rule (from 1; 0: none), value of
-    its dimension or NULL, currency, lines, lines without a price, then `FIGURES` of `measured(rules)` in order."""
+    """SQL and its parameters but `organization`, `start`, `end`, `only` (one team, or None for all). Rows: number of
+    the rule (from 1; 0: none), value of its dimension or NULL, currency, lines, lines without a price, then `FIGURES`
+    of `measured(rules)` in order."""
     parameters: dict[str, Any] = {}
     whens, values = [], []
     for number, rule in enumerate(rules, 1):
@@ -58,7 +59,8 @@ def statement(rules: Sequence[Rule]) -> tuple[str, dict[str, Any]]:
     return (
         f"SELECT l.rule, {value}, l.currency, count(*), count(*) FILTER (WHERE l.price_status = 'unpriced'), {figures} "
         f"FROM (SELECT {_READ}, {which} AS rule FROM {TABLE} l WHERE l.organization = %(organization)s "
-        "AND l.started_at >= %(start)s AND l.started_at < %(end)s OFFSET 0) l GROUP BY 1, 2, 3"
+        "AND l.started_at >= %(start)s AND l.started_at < %(end)s "
+        "AND (%(only)s::uuid IS NULL OR l.team = %(only)s) OFFSET 0) l GROUP BY 1, 2, 3"
     ), parameters
 
 

@@ -4,7 +4,13 @@ from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
 from costs.api.views import analysis
-from costs.api.views.allocation import AllocationRuleViewSet, AllocationView, CostCenterViewSet, StatementViewSet
+from costs.api.views.allocation import (
+    AllocationRuleViewSet,
+    AllocationView,
+    CostCenterViewSet,
+    ShowbackView,
+    StatementViewSet,
+)
 from costs.api.views.budgets import BudgetViewSet
 from costs.api.views.commitments import CommitmentViewSet
 from costs.api.views.currencies import ExchangeRateViewSet
@@ -49,6 +55,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^invoices/drift-policy/?$", DriftPolicyView.as_view(), name="drift-policy"),
     *router.urls,
     re_path(r"^cost/allocation/?$", AllocationView.as_view(), name="cost-allocation"),
+    re_path(rf"^cost/showback/(?P<team_id>{ID_PATTERN})/?$", ShowbackView.as_view(), name="cost-showback"),
     re_path(r"^cost/report/?$", analysis.CostReportView.as_view(), name="cost-report"),
     re_path(r"^cost/breakdown/?$", analysis.CostBreakdownView.as_view(), name="cost-breakdown"),
     re_path(r"^cost/trends/?$", analysis.CostTrendsView.as_view(), name="cost-trends"),

@@ -10,15 +10,13 @@ from django.db import connection
 from django.db.models import Q
 
 from costs.commitments.models import Commitment
-from costs.commitments.terms import noon
+from costs.commitments.terms import RATE, noon
 from costs.currencies.convert import table_of
 from costs.pricing.cards import EXACT, ZERO
 from costs.pricing.listing import matches
 from gateway.ledger.schema import TABLE
 from gateway.models import Model
 
-RATE = "commitment:"
-"""Rates of covered calls are `commitment:<id>:…`."""
 HOUR = timedelta(hours=1)
 MINUTES = 60
 SHARE = Decimal("1e-6")

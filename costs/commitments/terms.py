@@ -12,6 +12,9 @@ from uuid import UUID
 from costs.pricing.cards import COST_QUANTUM, EXACT, ZERO
 from gateway.ledger.ids import ms_of, uuid7
 
+RATE = "commitment:"
+"""Rates of a commitment's days are `commitment:<id>`, those of covered calls `commitment:<id>:…`."""
+METER = "commitment"
 HOURS = 24
 HOUR, MONTH = "hour", "month"
 DAY = timedelta(days=1)

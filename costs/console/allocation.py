@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django import forms
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,10 +18,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from analytics.console.format import money
 from costs.allocation import answers, documents
-from costs.allocation.compute import month_window
+from costs.allocation.compute import month_window, this_month
 from costs.allocation.rules import DIMENSIONS, METRICS
 from costs.models import AllocationRule, CostCenter, Statement, StatementItem, StatementStatus
-from costs.services import allocation, statements
+from costs.services import allocation, statementmail, statements
 from gateway.choices import Role
 from gateway.console.names import names_of
 from gateway.console.registry import ConsoleSite
@@ -137,12 +137,12 @@ def allocation_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     context, organization = frame(request, site, "Allocation")
     if not _is_wide(request, organization):
         return render(request, "console/allocation/own.html", context | _own(request, organization))
-    month = _month(request, organization)
+    month = month_of(request, organization)
     made, center_form, rule_form = _forms(request, organization, month)
     if made:
         return redirect(f"{reverse('admin:allocation')}?month={month:%Y-%m}")
     context |= {
-        "month": month, "months": _months(organization), "may_change": may_administer(request, organization),
+        "month": month, "months": months_of(organization), "may_change": may_administer(request, organization),
         "center_form": center_form, "rule_form": rule_form, "rules": _rules(organization),
         "statements": Statement.objects.visible_to(request.user).filter(organization=organization)[:SHOWN],
         "centers": CostCenter.objects.filter(organization=organization, archived_at=None).count(),
@@ -159,9 +159,23 @@ def statement_make(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """Compute the month's statement, or its draft anew."""
     _, organization = frame(request, site, "Statement")
     _check_may(request, organization)
-    month = _month(request, organization)
+    month = month_of(request, organization)
     made = statements.compute_statement(organization=organization, month=month, actor=actor(request))
     return redirect("admin:statement", made.pk)
+
+
+@require_POST
+def statement_mail(request: HttpRequest, site: ConsoleSite, statement_id: UUID) -> HttpResponse:
+    """Mail the locked statement to the owners of its cost centres and the managers of their teams."""
+    _, organization = frame(request, site, "Statement")
+    _check_may(request, organization)
+    row = _statement(request, organization, statement_id)
+    try:
+        people = statementmail.mail_statement(statement=row, actor=actor(request))
+        messages.success(request, f"Mailed to {people} {'person' if people == 1 else 'people'}, each once.")
+    except ServiceError as error:
+        messages.error(request, error.message)
+    return redirect("admin:statement", row.pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -193,6 +207,7 @@ def statement_page(request: HttpRequest, site: ConsoleSite, statement_id: UUID) 
         ],
         "is_locked": row.status == StatementStatus.LOCKED, "is_over": row.end <= timezone.now(),
         "may_change": may_administer(request, organization), "formats": documents.FORMATS,
+        "others": documents.other_rows(row),
     }  # fmt: skip
     return render(request, "console/allocation/statement.html", context)
 
@@ -233,9 +248,9 @@ def _statement(request: HttpRequest, organization: Organization, statement_id: U
     return get_object_or_404(rows.prefetch_related(*related).select_related("organization"), pk=statement_id)
 
 
-def _month(request: HttpRequest, organization: Organization) -> date:
-    """`?month=2026-11`; the running one by default, and for what is none."""
-    today = timezone.now().astimezone(ZoneInfo(organization.reporting_timezone)).date().replace(day=1)
+def month_of(request: HttpRequest, organization: Organization) -> date:
+    """The month that is asked for: `?month=2026-11`; the running one by default, and for what is none."""
+    today = this_month(organization)
     posted = next((request.POST[name] for name in ("month", "rule-month", "center-month") if name in request.POST), "")
     wanted = posted or request.GET.get("month", "")
     try:
@@ -244,8 +259,9 @@ def _month(request: HttpRequest, organization: Organization) -> date:
         return today
 
 
-def _months(organization: Organization) -> list[date]:
-    found = [timezone.now().astimezone(ZoneInfo(organization.reporting_timezone)).date().replace(day=1)]
+def months_of(organization: Organization) -> list[date]:
+    """The last months by their first day, newest first."""
+    found = [this_month(organization)]
     while len(found) < MONTHS_SHOWN:
         found.append((found[-1] - timedelta(days=1)).replace(day=1))
     return found

@@ -16,6 +16,7 @@ from costs.console import (
     models,
     prices,
     recommendations,
+    showback,
     whatif,
 )
 from costs.console.explorer import views as explorer
@@ -55,8 +56,11 @@ class CostsConsole(ConsoleProvider):
         Page("allocation/", allocation.allocation_page, "allocation"),
         Page("allocation/statements/", allocation.statement_make, "statement_make"),
         Page("allocation/statements/<uuid:statement_id>/", allocation.statement_page, "statement"),
+        Page("allocation/statements/<uuid:statement_id>/mail/", allocation.statement_mail, "statement_mail"),
         Page("allocation/statements/<uuid:statement_id>/<str:form>/", allocation.statement_file, "statement_file"),
         Page("allocation/rules/<uuid:rule_id>/end/", allocation.rule_end, "allocation_rule_end"),
+        Page("showback/", showback.showback_home, "showbacks"),
+        Page("showback/<uuid:team_id>/", showback.showback_page, "showback"),
         Page("recommendations/", recommendations.recommendation_list, "recommendations", recommendations.READERS),
         Page(
             "recommendations/search/",
@@ -96,6 +100,7 @@ class CostsConsole(ConsoleProvider):
         NavEntry("Efficiency", "admin:cost_efficiency", "percent", Section.COSTS, 14),
         NavEntry("Budgets", "admin:budgets", "wallet", Section.COSTS, 54, also=("admin:costs_budget_changelist",)),
         NavEntry("Allocation", "admin:allocation", "split", Section.COSTS, 55, also=("admin:statement",)),
+        NavEntry("Showback", "admin:showbacks", "eye", Section.COSTS, 55, also=("admin:showback",)),
         NavEntry(
             "Recommendations", "admin:recommendations", "arrow-down", Section.COSTS, 56, also=("admin:recommendation",)
         ),
@@ -121,7 +126,11 @@ class CostsConsole(ConsoleProvider):
     )
 
     home_parts = ("admin:cost_month",)
-    report_sections: Mapping[str, str] = {"budgets": "costs.reportsections.draw_budgets"}
+    report_sections: Mapping[str, str] = {
+        "budgets": "costs.reportsections.draw_budgets",
+        "showback": "costs.reportsections.draw_showback",
+        "statement": "costs.reportsections.draw_statement",
+    }
 
     def marks(self, user: User, organization: Organization, start: datetime, end: datetime) -> Sequence[Mark]:
         stated = marks.price_changes(user, organization, start, end)

@@ -6,12 +6,15 @@ Lines without a price are left out: their cost is not known, and it is in no sum
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
 from analytics.query.scope import Scope
 from costs.allocation.dimension import COST_CENTER
+from costs.commitments.terms import METER, RATE
 from costs.focus.rows import Summed
 from gateway.ledger.schema import TABLE
 
@@ -44,6 +47,8 @@ SELECT rows.*, ({COST_CENTER.expression}) AS cost_center FROM (
       NULL, NULL, NULL, 0, cost - charged, cost - charged, requests FROM l WHERE cost <> charged
   ) charged GROUP BY {_KEYS}) rows
 ORDER BY {_KEYS}"""
+_COVERED = """organization = %(organization)s AND EXISTS (SELECT FROM jsonb_array_elements(charges) c
+    WHERE c ->> 'rate_id' LIKE %(rate)s AND c ->> 'meter' <> %(meter)s)"""
 
 
 def read(scope: Scope, start: datetime, end: datetime) -> Iterator[Summed]:
@@ -54,6 +59,33 @@ def read(scope: Scope, start: datetime, end: datetime) -> Iterator[Summed]:
         with connection.cursor() as cursor:
             cursor.execute(statement, {**parameters, "start": since, "end": until})
             yield from (Summed(*row) for row in cursor.fetchall())
+
+
+def covered(organization: UUID, day: date) -> Iterator[Summed]:
+    """The charges of an organization's calls that commitments cover, of a day in UTC, whoever made them."""
+    start = datetime.combine(day, time.min, UTC)
+    parameters: dict[str, Any] = {"organization": organization, "rate": f"{RATE}%", "meter": METER}
+    for since, until in slices(start, start + timedelta(days=1)):
+        with connection.cursor() as cursor:
+            cursor.execute(_SQL.replace("VISIBLE", _COVERED), {**parameters, "start": since, "end": until})
+            yield from (Summed(*row) for row in cursor.fetchall())
+
+
+def covered_calls(scope: Scope, start: datetime, end: datetime) -> Iterator[tuple[UUID, str, int, int]]:
+    """Of visible calls that commitments cover: (commitment, currency of the prices, calls, those without a list price).
+    One statement."""
+    visible, parameters = scope.predicate()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (split_part(c.rate, ':', 2))::uuid, currency, count(DISTINCT id), "
+            f"count(DISTINCT id) FILTER (WHERE list_cost IS NULL) FROM {TABLE}, "
+            "LATERAL (SELECT c ->> 'rate_id' AS rate FROM jsonb_array_elements(charges) c "
+            "WHERE c ->> 'rate_id' LIKE %(rate)s AND c ->> 'meter' <> %(meter)s LIMIT 1) c "
+            f"WHERE ({visible}) AND started_at >= %(start)s AND started_at < %(end)s AND cost IS NOT NULL "
+            "AND kind = 'attempt' GROUP BY 1, 2 ORDER BY 1, 2",
+            {**parameters, "start": start, "end": end, "rate": f"{RATE}%", "meter": METER},
+        )
+        yield from cursor.fetchall()
 
 
 def unpriced(scope: Scope, start: datetime, end: datetime) -> int:

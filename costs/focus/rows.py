@@ -1,7 +1,8 @@
 """A sum of charges as a FOCUS row. Pure but for the names it is given.
 
-Costs: BilledCost and EffectiveCost are the ledger's, to the last digit. ContractedCost and ListCost are unit price ×
-quantity, as their columns demand, and differ from it by the roundings of single charges.
+Costs: BilledCost is the ledger's, to the last digit, and so is EffectiveCost where no commitment is about the charge.
+ContractedCost and ListCost are unit price × quantity, as their columns demand, and differ from it by the roundings of
+single charges. A day of a commitment that covers calls is a purchase whose fee is recognised in the calls of that day.
 """
 
 import json
@@ -22,7 +23,9 @@ EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 FILLED = (
     "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd",
     "BillingPeriodStart", "ChargeCategory", "ChargeClass", "ChargeDescription", "ChargeFrequency", "ChargePeriodEnd",
-    "ChargePeriodStart", "ConsumedQuantity", "ConsumedUnit", "ContractedCost", "ContractedUnitPrice", "EffectiveCost",
+    "ChargePeriodStart", "CommitmentDiscountCategory", "CommitmentDiscountId", "CommitmentDiscountName",
+    "CommitmentDiscountQuantity", "CommitmentDiscountStatus", "CommitmentDiscountType", "CommitmentDiscountUnit",
+    "ConsumedQuantity", "ConsumedUnit", "ContractedCost", "ContractedUnitPrice", "EffectiveCost",
     "HostProviderName", "InvoiceDetailId", "InvoiceId", "InvoiceIssuerName", "ListCost", "ListUnitPrice",
     "PricingCategory", "PricingCurrency", "PricingCurrencyContractedUnitPrice", "PricingCurrencyEffectiveCost",
     "PricingCurrencyListUnitPrice", "PricingQuantity", "PricingUnit", "RegionId", "RegionName", "ResourceId",
@@ -91,16 +94,113 @@ class Names:
     vendors: Mapping[str, Vendor] = field(default_factory=dict)
 
 
-def row_of(item: Summed, names: Names) -> dict[str, Any] | None:
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The commitment that a row is about. `status`: Used, Unused, or empty for its purchase."""
+
+    id: str
+    name: str
+    type: str
+    category: str
+    status: str
+    quantity: Decimal
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A charge that a commitment covers. `listed`, `contracted`: unit prices in `priced_in` (None: not known), of which
+    one unit is `factor` of `billed_in`. `fee`: what of the commitment's fee it carries."""
+
+    committed: Committed
+    billed_in: str
+    priced_in: str
+    listed: Decimal | None
+    contracted: Decimal | None
+    factor: Decimal
+    fee: Decimal
+
+
+def row_of(item: Summed, names: Names, covered: Covered | None = None) -> dict[str, Any] | None:
     """The row by column name; None when its charges have cancelled each other out."""
     if not item.cost and not item.quantity:
         return None
+    row = {**dict.fromkeys(FILLED), **_when(item), **_who(item, names)}
+    if item.meter is None:
+        return row | _unexplained(item)
+    return row | _metered(item, item.meter) | (_covered(item, item.meter, covered) if covered else {})
+
+
+def purchase_of(item: Summed, names: Names, committed: Committed | None) -> dict[str, Any]:
+    """The row of a commitment's day. `committed` None: it covers no calls, so its cost is that of the day itself."""
+    day, sku = item.bucket.astimezone(UTC).replace(hour=0), f"{item.provider or UNKNOWN}/{item.rate_id}"
+    price, quantity = rounded(item.unit_price or Decimal(0)), item.quantity
+    cost = rounded(EXACT.multiply(price, quantity))
+    is_metered = committed is not None and committed.category == "Usage" and committed.quantity == quantity
+    row = {
+        **dict.fromkeys(FILLED), **_when(item), **_who(item, names), **(_committed(committed) if committed else {}),
+        "ChargePeriodStart": day, "ChargePeriodEnd": day + timedelta(days=1), "ChargeCategory": "Purchase",
+        "ChargeFrequency": "Recurring", "PricingCategory": "Standard", "PricingQuantity": quantity,
+        "PricingUnit": committed.unit if committed and is_metered else "Days",
+        "ChargeDescription": committed.name if committed else "Commitment that covers no calls",
+        "ListUnitPrice": price, "ContractedUnitPrice": price, "PricingCurrencyListUnitPrice": price,
+        "PricingCurrencyContractedUnitPrice": price, "ListCost": cost, "ContractedCost": cost, "SkuId": sku,
+        "SkuMeter": "Commitment", "SkuPriceId": f"{sku}/standard",
+    }  # fmt: skip
+    return row | ({"EffectiveCost": Decimal(0), "PricingCurrencyEffectiveCost": Decimal(0)} if committed else {})
+
+
+def unused_of(purchase: Mapping[str, Any], fee: Decimal, committed: Committed) -> dict[str, Any]:
+    """The row of what no call reached of a commitment's day, beside its purchase."""
+    nothing = Decimal(0)
     return {
-        **dict.fromkeys(FILLED),
-        **_when(item),
-        **_who(item, names),
-        **(_unexplained(item) if item.meter is None else _metered(item, item.meter)),
-    }
+        **purchase, **_committed(committed), "ChargeCategory": "Usage", "PricingCategory": "Committed",
+        "ChargeDescription": f"Unused: {committed.name}", "BilledCost": nothing, "EffectiveCost": fee,
+        "PricingCurrencyEffectiveCost": fee, "PricingQuantity": nothing, "ListCost": nothing,
+        "ContractedCost": nothing,
+    }  # fmt: skip
+
+
+def _committed(one: Committed) -> dict[str, Any]:
+    return {
+        "CommitmentDiscountId": one.id, "CommitmentDiscountName": one.name, "CommitmentDiscountType": one.type,
+        "CommitmentDiscountCategory": one.category, "CommitmentDiscountStatus": one.status or None,
+        "CommitmentDiscountQuantity": one.quantity, "CommitmentDiscountUnit": one.unit,
+    }  # fmt: skip
+
+
+def _covered(item: Summed, name: str, covered: Covered) -> dict[str, Any]:
+    """Nothing more is billed; what it would cost stays beside what of the fee it carries. Without a price in the list,
+    the contracted one stands there, and the other way round."""
+    size, quantity = meter_of(name).size, item.quantity
+    contracted, listed = (
+        EXACT.multiply(next((one for one in both if one is not None), Decimal(0)), size)
+        for both in ((covered.contracted, covered.listed), (covered.listed, covered.contracted))
+    )
+    amount = rounded(EXACT.divide(quantity, size))
+    own, public = (rounded(EXACT.multiply(one, covered.factor)) for one in (contracted, listed))
+    return {
+        **_committed(covered.committed), "PricingCategory": "Committed", "BillingCurrency": covered.billed_in,
+        "PricingCurrency": covered.priced_in, "BilledCost": Decimal(0), "EffectiveCost": covered.fee,
+        "PricingCurrencyEffectiveCost": rounded(EXACT.divide(covered.fee, covered.factor)),
+        "ContractedUnitPrice": own, "ListUnitPrice": public, "PricingCurrencyContractedUnitPrice": rounded(contracted),
+        "PricingCurrencyListUnitPrice": rounded(listed), "ContractedCost": rounded(EXACT.multiply(own, amount)),
+        "ListCost": rounded(EXACT.multiply(public, amount)),
+    }  # fmt: skip
+
+
+def billed_in(row: dict[str, Any], currency: str, factor: Decimal) -> dict[str, Any]:
+    """The row with what is billed in another currency, of which one unit of its own is `factor`. The columns of the
+    pricing currency stay."""
+    changed: dict[str, Any] = {"BillingCurrency": currency}
+    for name in ("BilledCost", "EffectiveCost", "ListUnitPrice", "ContractedUnitPrice"):
+        if row[name] is not None:
+            changed[name] = rounded(EXACT.multiply(row[name], factor))
+    for name, price in (("ListCost", "ListUnitPrice"), ("ContractedCost", "ContractedUnitPrice")):
+        is_product = row[price] is not None and row["PricingQuantity"] is not None
+        amount = EXACT.multiply(changed[price], row["PricingQuantity"]) if is_product else None
+        changed[name] = rounded(EXACT.multiply(row[name], factor) if amount is None else amount)
+    return row | changed
 
 
 def _when(item: Summed) -> dict[str, Any]:
@@ -149,16 +249,16 @@ def _metered(item: Summed, name: str) -> dict[str, Any]:
     listed = price
     if (item.rate_id or "").startswith("override:") and quantity and item.listed / quantity >= 0:
         listed = EXACT.divide(item.listed, quantity)
-    amount = _rounded(EXACT.divide(quantity, meter.size))
-    contracted, listed = (_rounded(EXACT.multiply(one, meter.size)) for one in (price, listed))
+    amount = rounded(EXACT.divide(quantity, meter.size))
+    contracted, listed = (rounded(EXACT.multiply(one, meter.size)) for one in (price, listed))
     sku = f"{item.provider or UNKNOWN}/{model}/{name}"
     return {
         "ChargeCategory": "Usage", "ChargeFrequency": "Usage-Based", "PricingCategory": "Standard",
         "ChargeDescription": f"{meter.label} of {model}", "ConsumedQuantity": quantity, "ConsumedUnit": meter.consumed,
         "PricingQuantity": amount, "PricingUnit": meter.priced, "ContractedUnitPrice": contracted,
         "PricingCurrencyContractedUnitPrice": contracted, "ListUnitPrice": listed,
-        "PricingCurrencyListUnitPrice": listed, "ContractedCost": _rounded(EXACT.multiply(contracted, amount)),
-        "ListCost": _rounded(EXACT.multiply(listed, amount)), "SkuId": sku, "SkuMeter": meter.label,
+        "PricingCurrencyListUnitPrice": listed, "ContractedCost": rounded(EXACT.multiply(contracted, amount)),
+        "ListCost": rounded(EXACT.multiply(listed, amount)), "SkuId": sku, "SkuMeter": meter.label,
         "SkuPriceId": f"{sku}/{qualifier(item.rate_id or '', name)}", "SkuPriceDetails": _json(_details(meter, model)),
     }  # fmt: skip
 
@@ -184,7 +284,8 @@ def _json(values: Mapping[str, Any]) -> str | None:
     return json.dumps(values, sort_keys=True, ensure_ascii=False) if values else None
 
 
-def _rounded(value: Decimal) -> Decimal:
+def rounded(value: Decimal) -> Decimal:
+    """Half-even to the ten places that costs are kept with."""
     return EXACT.quantize(value, PLACES)
 
 

@@ -164,6 +164,15 @@ def _set_for_used(name: str, other: str) -> Rule:
     )  # fmt: skip
 
 
+def _same_currency(name: str, other: str) -> Rule:
+    return Rule(
+        f"{name}.SameCurrency", name,
+        f"{name} MUST be denominated in the PricingCurrency (judged where that is the BillingCurrency: it is {other}).",
+        (name, other, "PricingCurrency", "BillingCurrency"),
+        lambda row: row["PricingCurrency"] != row["BillingCurrency"] or _same(row[name], row[other]),
+    )  # fmt: skip
+
+
 def _equals_for_credit(name: str) -> Rule:
     return Rule(
         f"{name}.Credit", name, f'{name} MUST equal BilledCost when ChargeCategory is "Credit".',
@@ -237,6 +246,12 @@ _BETWEEN = (
         lambda row: not _is_regular(row) or row["CommitmentDiscountId"] is None
         or row["CommitmentDiscountQuantity"] is not None,
     ),
+    Rule(
+        "CommitmentDiscountQuantity.UsageOrPurchase", "CommitmentDiscountQuantity",
+        'CommitmentDiscountQuantity MUST be null when ChargeCategory is neither "Usage" nor "Purchase".',
+        ("CommitmentDiscountQuantity", "ChargeCategory"),
+        lambda row: row["ChargeCategory"] in ("Usage", "Purchase") or row["CommitmentDiscountQuantity"] is None,
+    ),
     _null_with("CommitmentDiscountUnit", "CommitmentDiscountQuantity"),
     _set_with("CommitmentDiscountUnit", "CommitmentDiscountQuantity"),
     _null_with("CapacityReservationStatus", "CapacityReservationId"),
@@ -253,6 +268,38 @@ _BETWEEN = (
         lambda row: row["ChargeCategory"] != "Usage" or row.get("CommitmentDiscountId") is not None
         or row.get("ContractApplied") is not None or _same(row["EffectiveCost"], row["BilledCost"]),
     ),
+    Rule(
+        "EffectiveCost.CoveringPurchase", "EffectiveCost",
+        'EffectiveCost MUST be 0 when ChargeCategory is "Purchase" and the purchase is intended to cover related '
+        "eligible charges (judged where CommitmentDiscountId is not null).",
+        ("EffectiveCost", "ChargeCategory", "CommitmentDiscountId"),
+        lambda row: row["ChargeCategory"] != "Purchase" or row["CommitmentDiscountId"] is None
+        or _same(row["EffectiveCost"], "0"),
+    ),
+    Rule(
+        "BilledCost.Covered", "BilledCost",
+        "BilledCost MUST NOT include any portion covered by related purchase charges (judged where "
+        "CommitmentDiscountStatus is not null: it is 0).", ("BilledCost", "CommitmentDiscountStatus"),
+        lambda row: row["CommitmentDiscountStatus"] is None or _same(row["BilledCost"], "0"),
+    ),
+    Rule(
+        "PricingCategory.Committed", "PricingCategory",
+        'PricingCategory MUST be "Committed" when the charge is subject to an existing commitment discount and is not '
+        'the purchase of the commitment discount (judged where ChargeCategory is "Usage").',
+        ("PricingCategory", "ChargeCategory", "CommitmentDiscountId"),
+        lambda row: row["ChargeCategory"] != "Usage" or row["CommitmentDiscountId"] is None
+        or row["PricingCategory"] in (None, "Committed"),
+    ),
+    Rule(
+        "ConsumedQuantity.NullForUnused", "ConsumedQuantity (1.5 draft)",
+        'ConsumedQuantity MUST be null when ChargeCategory is "Usage" and CommitmentDiscountStatus is "Unused".',
+        ("ConsumedQuantity", "ChargeCategory", "CommitmentDiscountStatus"),
+        lambda row: (row["ChargeCategory"], row["CommitmentDiscountStatus"]) != ("Usage", "Unused")
+        or row["ConsumedQuantity"] is None,
+    ),
+    _same_currency("PricingCurrencyEffectiveCost", "EffectiveCost"),
+    _same_currency("PricingCurrencyListUnitPrice", "ListUnitPrice"),
+    _same_currency("PricingCurrencyContractedUnitPrice", "ContractedUnitPrice"),
     Rule(
         "ServiceSubcategory.Parent", "ServiceSubcategory",
         "ServiceSubcategory MUST have one and only one parent ServiceCategory as specified in the allowed values.",

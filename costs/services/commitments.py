@@ -16,8 +16,7 @@ from django.utils import timezone
 
 from costs.choices import CommitmentKind, CommitmentUnitTime
 from costs.commitments.models import Commitment
-from costs.commitments.reading import RATE
-from costs.commitments.terms import line_id, noon
+from costs.commitments.terms import METER, RATE, line_id, noon
 from costs.services import backfill
 from gateway.choices import LineKind, LineStatus, PriceStatus, UsageSource
 from gateway.ledger.booking import book
@@ -31,7 +30,6 @@ from gateway.services.identity import check_fields
 
 KIND = "costs.commitment"
 LEASE_S = 120.0
-METER = "commitment"
 ENDPOINT = "commitment"
 FURTHEST_BACK = timedelta(days=3 * 366)
 AUDITED = (

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from costs.allocation.compute import basis, compute, from_stored, month_window, rules_of, to_stored
 from costs.allocation.engine import Range
+from costs.currencies.foreign import foreign
 from costs.models import AllocationRule, Statement, StatementCorrection, StatementItem
 from costs.models import StatementStatus as Status
 from gateway.models import Organization, VirtualKey
@@ -81,6 +82,7 @@ def _compute(row: Statement, window: Range) -> None:
     done = compute(row.organization, window, row.currency, known)
     row.start, row.end = window
     row.total, row.unallocated, row.unpriced_lines = done.total, done.unallocated, done.unpriced_lines
+    row.other_currencies = [one.as_json() for one in foreign(row.organization_id, *window, row.currency)]
     row.rules = [to_stored(rule, stored) for rule in known]
     row.computed_at = timezone.now()
     row.save()

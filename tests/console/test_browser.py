@@ -76,6 +76,8 @@ PAGES = (
     "/admin/prices/repricing/?organization=acme",
     "/admin/allocation/?organization=acme",
     "/admin/allocation/?organization=newcomer",
+    "/admin/showback/?organization=acme",
+    "/admin/showback/?organization=newcomer",
     "/admin/invoices/?organization=acme",
     "/admin/invoices/?organization=newcomer",
     "/admin/rate-limits/",

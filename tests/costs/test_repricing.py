@@ -233,6 +233,16 @@ def test_calls_of_a_batch_are_in_the_tier_of_each(acme: factories.Acme) -> None:
     assert after == [Decimal("0.75") + Decimal("0.01125") + Decimal("0.375") + Decimal("0.0075")]
 
 
+def test_a_call_with_fingerprints_is_priced_anew_and_its_entry_has_none(acme: factories.Acme) -> None:
+    marks = {"client_ip_hash": b"\x01" * 16, "request_hmac": b"\x02" * 16, "prefix_hmacs": b"\x03" * 16}
+    factories.book_lines(call(acme, **marks))
+
+    assert applied(acme).applied["difference"] == "-0.0035000000"  # type: ignore[index]
+
+    (entry,) = entries()
+    assert (entry.client_ip_hash, entry.request_hmac, entry.prefix_hmacs) == (None, None, None)
+
+
 def test_another_organization_is_not_touched(acme: factories.Acme) -> None:
     run = repricing.request_repricing(organization=acme.globex, actor=None, start=START, end=END)
     factories.book_lines(call(acme))

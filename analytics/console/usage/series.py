@@ -127,7 +127,15 @@ def summary(series: Series) -> str:
     if series.state.before:
         parts[0] += f", {change_words(measure, result, series.state.before)}"
     parts += [part for part in (_largest(series), _peak(series)) if part]
-    return "; ".join(parts) + f".{series.buckets.partial_words}"
+    return "; ".join(parts) + f".{series.buckets.partial_words}{mixed_words(result)}"
+
+
+CURRENCIES = frozenset({"currencies_mixed", "currencies_converted", "rate_missing"})
+
+
+def mixed_words(result: Result) -> str:
+    """What sums of money have of other currencies, as a sentence to append; empty without any."""
+    return "".join(f" {note.message}" for note in result.notes if note.code in CURRENCIES)
 
 
 def change_words(measure: Measure, result: Result, before: str) -> str:

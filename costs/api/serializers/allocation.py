@@ -1,13 +1,16 @@
 """Cost centres, allocation rules, allocations and statements as the API shows and takes them."""
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from costs.allocation.rules import METHODS, METRICS, OPERATORS
+from costs.allocation.showback import Showback
 from costs.models import AllocationRule, CostCenter, Statement
 from gateway.api.openapi import examples
 from gateway.api.serializers.base import Input, Money, Record, Scoped
@@ -268,11 +271,28 @@ class CorrectionSerializer(serializers.Serializer):
     amount = Money()
 
 
+class OtherCurrencySerializer(serializers.Serializer):
+    """What was charged in another currency; it is in no other amount. `converted`: in the currency of the answer, each
+    day's part by its rate; null when a day has none. `rate`: of the last day."""
+
+    currency = serializers.CharField()
+    amount = Money()
+    converted = Money(allow_null=True)
+    rate = serializers.CharField(allow_blank=True)
+
+
+_OTHER = {
+    "currency": "EUR", "amount": "5.0000000000", "converted": "6.0000000000",
+    "rate": "1 EUR = 1.2 USD from 2026-11-01, European Central Bank",
+}  # fmt: skip
+
+
 @examples(
     response={
         "id": ID, "organization": ID, "month": "2026-11-01", "currency": "USD", "status": "locked",
         "start": "2026-11-01T00:00:00Z", "end": "2026-12-01T00:00:00Z", "total": "120.0000000000",
-        "unallocated": "20.0000000000", "unpriced_lines": 0, "computed_at": "2026-12-01T08:00:00Z",
+        "unallocated": "20.0000000000", "unpriced_lines": 0, "other_currencies": [_OTHER],
+        "computed_at": "2026-12-01T08:00:00Z",
         "locked_at": "2026-12-01T08:00:00Z", "locked_by": ID,
         "items": [{"cost_center": _NAMED, "amount": "100.0000000000", "basis": [_BASIS]}],
         "corrections": [{"month": "2026-10-01", "cost_center": _NAMED, "amount": "1.2500000000"}], **TIMES,
@@ -283,12 +303,129 @@ class StatementSerializer(Record):
 
     items = StatementItemSerializer(many=True, read_only=True)
     corrections = CorrectionSerializer(many=True, read_only=True)
+    other_currencies = OtherCurrencySerializer(many=True, read_only=True)
 
     class Meta:
         model = Statement
         fields = (
             "id", "organization", "month", "currency", "status", "start", "end", "total", "unallocated",
-            "unpriced_lines", "computed_at", "locked_at", "locked_by", "items", "corrections", "created_at",
-            "updated_at",
+            "unpriced_lines", "other_currencies", "computed_at", "locked_at", "locked_by", "items",
+            "corrections", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
+
+
+@examples(response={"people": 3})
+class MailedSerializer(serializers.Serializer):
+    """To how many people a statement goes, those included who have had it."""
+
+    people = serializers.IntegerField()
+
+
+class ShowbackQuerySerializer(Input):
+    """Which month, in which currency."""
+
+    month = serializers.DateField(required=False)
+    currency = serializers.CharField(max_length=3, required=False)
+
+    def validate_month(self, value: date) -> date:
+        if value.day != 1:
+            raise serializers.ValidationError("A month is named by its first day.")
+        return value
+
+
+class ShowbackPartSerializer(serializers.Serializer):
+    """A project, or a model (null: calls of none), in the month and in as much of the month before."""
+
+    id = serializers.CharField(allow_blank=True)
+    name = serializers.CharField(allow_null=True)
+    amount = Money()
+    previous = Money()
+    requests = serializers.IntegerField()
+
+
+class ShowbackChargeSerializer(serializers.Serializer):
+    """What a cost centre of the team is charged. `corrections`: of earlier months, by a locked statement."""
+
+    cost_center = NamedCenterSerializer(source="center")
+    amount = Money()
+    corrections = Money()
+    basis = BasisSerializer(many=True)
+
+
+class ShowbackBudgetSerializer(serializers.Serializer):
+    """A budget of the team or of one of its projects, as it is now."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField(source="budget.name")
+    scope = serializers.CharField(source="budget.scope")
+    currency = serializers.CharField(source="budget.currency")
+    spent = Money(source="first.spent")
+    limit = Money(source="first.limit")
+    utilization = serializers.FloatField(source="first.utilization", allow_null=True)
+
+
+class ShowbackSavingSerializer(serializers.Serializer):
+    """An open recommendation about the team's calls."""
+
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    monthly_saving = Money()
+    currency = serializers.CharField()
+
+
+@examples(
+    response={
+        "team": ID, "name": "Search", "month": "2026-11-01", "currency": "USD", "is_running": False,
+        "spent": "30.0000000000", "previous": "20.0000000000", "change": 0.5, "requests": 812, "unpriced_lines": 0,
+        "unallocated": "4.0000000000", "unallocated_share": 0.1333, "charged": "51.0000000000", "statement": ID,
+        "by_project": [
+            {"id": ID, "name": "Assistant", "amount": "30.0000000000", "previous": "20.0000000000", "requests": 812},
+        ],
+        "by_model": [
+            {"id": "gpt-4o", "name": "gpt-4o", "amount": "30.0000000000", "previous": "20.0000000000",
+             "requests": 812},
+        ],
+        "charges": [
+            {"cost_center": _NAMED, "amount": "51.0000000000", "corrections": "0.0000000000", "basis": [_BASIS]},
+        ],
+        "other_currencies": [_OTHER],
+        "budgets": [
+            {"id": ID, "name": "Search", "scope": "team", "currency": "USD", "spent": "30.0000000000",
+             "limit": "400.0000000000", "utilization": 0.075},
+        ],
+        "recommendations": [
+            {"id": ID, "title": "Mark what prompts share", "monthly_saving": "90.0000000000", "currency": "USD"},
+        ],
+        "notes": [{"code": "other_currency", "message": "5.00 EUR were spent too; that is in no figure here."}],
+    },
+)  # fmt: skip
+class ShowbackSerializer(serializers.Serializer):
+    """A team's month. `previous`: as much of the month before. `charged` = Σ charges with their corrections, by the
+    locked `statement`, or by the rules as they stand when that is null. `unallocated`: of `spent`, by no rule."""
+
+    team = serializers.UUIDField(source="team.pk")
+    name = serializers.CharField(source="team.name")
+    month = serializers.DateField()
+    currency = serializers.CharField()
+    is_running = serializers.BooleanField()
+    spent = Money()
+    previous = Money()
+    change = serializers.FloatField(allow_null=True)
+    requests = serializers.IntegerField()
+    unpriced_lines = serializers.IntegerField()
+    unallocated = Money()
+    unallocated_share = serializers.FloatField(allow_null=True)
+    charged = Money(source="total_charged")
+    statement = serializers.UUIDField(source="statement.pk", allow_null=True, default=None)
+    by_project = ShowbackPartSerializer(many=True)
+    by_model = ShowbackPartSerializer(many=True)
+    charges = ShowbackChargeSerializer(many=True, source="charged")
+    other_currencies = OtherCurrencySerializer(many=True)
+    budgets = ShowbackBudgetSerializer(many=True)
+    recommendations = ShowbackSavingSerializer(many=True)
+    notes = serializers.SerializerMethodField()
+
+    @extend_schema_field(AllocationNoteSerializer(many=True))
+    def get_notes(self, found: Showback) -> list[dict[str, str]]:
+        return [{"code": code, "message": message} for code, message in found.notes]

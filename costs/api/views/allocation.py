@@ -4,6 +4,7 @@ centre and the managers of its team see that centre."""
 from datetime import datetime
 
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
@@ -12,12 +13,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from costs.allocation import answers, documents
+from costs.allocation.compute import this_month
+from costs.allocation.showback import showback
 from costs.api.serializers import allocation as shapes
 from costs.models import AllocationRule, CostCenter, Statement
-from costs.services import allocation, statements
+from costs.services import allocation, statementmail, statements
 from gateway.api.organization import required_organization
 from gateway.api.permissions import ADMINS, ANALYSTS, MEMBERS
 from gateway.api.views.base import ReadableResource, archive_action
+from gateway.models import Team
 
 
 class CostCenterViewSet(ReadableResource):
@@ -104,6 +108,32 @@ class AllocationView(APIView):
         return Response(shapes.AllocationSerializer(body).data)
 
 
+class ShowbackView(APIView):
+    """What a team is shown of a month."""
+
+    roles = {"get": MEMBERS}
+
+    @extend_schema(
+        operation_id="cost_showback",
+        parameters=[
+            OpenApiParameter("month", OpenApiTypes.DATE, description="Its first day; the running month by default."),
+            OpenApiParameter("currency", OpenApiTypes.STR, description="The organization's by default."),
+        ],
+        responses=shapes.ShowbackSerializer,
+    )
+    def get(self, request: Request, team_id: str) -> Response:
+        """What the team spent, what its cost centres are charged, its budgets and open recommendations. Everybody of
+        the team sees it; owners, administrators and analysts see every team's. Reads the ledger itself."""
+        asked = shapes.ShowbackQuerySerializer(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        organization = required_organization(request)
+        teams = Team.objects.visible_to(request.user).filter(organization=organization, archived_at=None)
+        team = get_object_or_404(teams.select_related("organization"), pk=team_id)
+        month = asked.validated_data.get("month") or this_month(organization)
+        found = showback(team, month, asked.validated_data.get("currency", ""))
+        return Response(shapes.ShowbackSerializer(found).data)
+
+
 class StatementViewSet(ReadableResource):
     """Statements."""
 
@@ -112,7 +142,8 @@ class StatementViewSet(ReadableResource):
     )
     serializer_class = shapes.StatementSerializer
     roles = {
-        "list": ANALYSTS, "retrieve": ANALYSTS, "create": ADMINS, "lock": ADMINS, "download": ANALYSTS,
+        "list": ANALYSTS, "retrieve": ANALYSTS, "create": ADMINS, "lock": ADMINS, "mail": ADMINS,
+        "download": ANALYSTS,
     }  # fmt: skip
     filterset_fields = {"month": ["exact", "gte", "lt"], "currency": ["exact"], "status": ["exact"]}
     ordering_fields = ("month",)
@@ -130,6 +161,14 @@ class StatementViewSet(ReadableResource):
         """Compute it once more and close the month. What changes afterwards is corrected in the next statement."""
         locked = statements.lock_statement(statement=self.get_object(), actor=self.actor)
         return self.answer(self.get_queryset().get(pk=locked.pk))
+
+    @extend_schema(request=None, responses=shapes.MailedSerializer)
+    @action(detail=True, methods=["post"])
+    def mail(self, request: Request, pk: str) -> Response:
+        """Mail a locked statement, as PDF and workbook, to the owners of its cost centres and the managers of their
+        teams: to each person once, with their own cost centres alone."""
+        people = statementmail.mail_statement(statement=self.get_object(), actor=self.actor)
+        return Response(shapes.MailedSerializer({"people": people}).data)
 
     @extend_schema(
         parameters=[OpenApiParameter("file", enum=documents.FORMATS, description="Format, pdf by default.")],

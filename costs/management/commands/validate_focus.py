@@ -22,12 +22,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--json", action="store_true")
+        parser.add_argument(
+            "--whole", action="store_true", help="The file has all charges of whole days: judge its sums too."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
         try:
             with open_rows(path) as (columns, rows):
-                report = validate(columns, rows)
+                report = validate(columns, rows, is_whole=options["whole"])
         except UnreadableFile as error:
             raise CommandError(str(error)) from None
         except OSError as error:

@@ -87,14 +87,15 @@ def test_an_analyst_mails_nobody(caller: Caller, company: Acme) -> None:
 def test_ready_made_reports_can_be_sent_as_they_are(caller: Caller, fits: Fits, company: Acme) -> None:
     templates = fits(caller("owner").get(f"{URL}/reports/templates"))
     assert [one["slug"] for one in templates] == [
-        "weekly_team", "monthly_executive", "provider_health", "budget_status", "security_digest"
+        "weekly_team", "monthly_executive", "monthly_showback", "monthly_chargeback", "provider_health",
+        "budget_status", "security_digest",
     ]  # fmt: skip
 
     for one in templates:
         fields = {name: one[name] for name in ("name", "sections", "period", "cron", "formats")}
         made = make(caller, **fields)
         caller("owner").post(f"{URL}/reports/{made['id']}/run", {})
-    assert running.run_waiting() == 5
+    assert running.run_waiting() == 7
 
     runs = caller("owner").get(f"{URL}/reports/runs").json()["results"]
     assert {run["status"] for run in runs} == {"succeeded"}

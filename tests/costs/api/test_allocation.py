@@ -164,3 +164,38 @@ def test_query_count_of_an_allocation(company: Acme, django_assert_num_queries: 
         )  # fmt: skip
     with django_assert_num_queries(7):  # savepoint ×2, time limit, rules, ledger, centres, horizon
         answer(company.organization, JUNE, JUNE + timedelta(days=30))
+
+
+def test_a_teams_showback(company: Acme, django_assert_num_queries: Any) -> None:
+    ready(company)
+    path = f"{API}/cost/showback/{company.search.pk}?month=2026-06-01"
+    bob = client(company, "bob")
+    bob.get(path)
+    with django_assert_num_queries(18):
+        answer = bob.get(path)
+
+    body = answer.json()
+    figures = ("spent", "previous", "charged", "unallocated", "unallocated_share", "change", "statement", "is_running")
+    assert [body[name] for name in figures] == [
+        "10.0000000000", "0.0000000000", "10.0000000000", "0.0000000000", 0.0, None, None, False
+    ]  # fmt: skip
+    assert [(one["name"], one["amount"], one["requests"]) for one in body["by_project"]] == [
+        ("Assistant", "10.0000000000", 1)
+    ]  # fmt: skip
+    assert body["other_currencies"] == [
+        {"currency": "EUR", "amount": "1.0000000000", "converted": None, "rate": ""}
+    ]  # fmt: skip
+    assert client(company, "bob").get(f"{API}/cost/showback/{company.ads.pk}").status_code == 404
+    assert client(company, "carol").get(f"{path[:-2]}02").status_code == 400
+
+
+def test_a_statement_tells_other_currencies_and_is_mailed(company: Acme) -> None:
+    ready(company)
+    draft = post(company, "cost/statements", {"month": "2026-06-01"}, 201)
+    assert draft["other_currencies"] == [{"currency": "EUR", "amount": "1.0000000000", "converted": None, "rate": ""}]
+    path = f"cost/statements/{draft['id']}"
+    assert post(company, f"{path}/mail", {}, 409)["code"] == "statement_draft"
+
+    post(company, f"{path}/lock", {})
+
+    assert post(company, f"{path}/mail", {}) == {"people": 1}  # dave, who manages Search

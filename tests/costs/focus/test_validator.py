@@ -28,6 +28,16 @@ BROKEN: Mapping[str, Mapping[str, str | None]] = {
     "ListCost.Credit": {"ChargeCategory": "Credit", "BilledCost": "1"},
     "CommitmentDiscountStatus.SetForUsage": {"CommitmentDiscountId": "c"},
     "CommitmentDiscountQuantity.SetForUsage": {"CommitmentDiscountId": "c"},
+    "CommitmentDiscountQuantity.UsageOrPurchase": {
+        "CommitmentDiscountId": "c", "CommitmentDiscountQuantity": "1", "ChargeCategory": "Adjustment",
+    },
+    "EffectiveCost.CoveringPurchase": {"CommitmentDiscountId": "c", "ChargeCategory": "Purchase"},
+    "BilledCost.Covered": {"CommitmentDiscountStatus": "Used"},
+    "PricingCategory.Committed": {"CommitmentDiscountId": "c"},
+    "ConsumedQuantity.NullForUnused": {"CommitmentDiscountStatus": "Unused"},
+    "PricingCurrencyEffectiveCost.SameCurrency": {"PricingCurrencyEffectiveCost": "1"},
+    "PricingCurrencyListUnitPrice.SameCurrency": {"PricingCurrencyListUnitPrice": "1"},
+    "PricingCurrencyContractedUnitPrice.SameCurrency": {"PricingCurrencyContractedUnitPrice": "1"},
     "CapacityReservationStatus.SetForUsage": {"CapacityReservationId": "c"},
     "EffectiveCost.Uncovered": {"EffectiveCost": "0"},
     "ServiceSubcategory.Parent": {"ServiceCategory": "Compute"},
@@ -99,6 +109,54 @@ def test_rows_that_contradict_each_other_are_found(row: dict[str, Any], change: 
     assert [(one.rule, one.row) for one in report.violations] == [(rule, 2)]
 
 
+COMMITTED = {
+    "CommitmentDiscountId": "c", "CommitmentDiscountCategory": "Usage", "CommitmentDiscountType": "Provisioned",
+    "CommitmentDiscountQuantity": "1", "CommitmentDiscountUnit": "PTU-Hours", "BilledCost": "0",
+}  # fmt: skip
+
+
+@pytest.fixture
+def day(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """A commitment of 3: 2 of it used, 1 not; the list cost of what it covered is 0.0025."""
+    bought = row | COMMITTED | {
+        "ChargeCategory": "Purchase", "ChargeFrequency": "Recurring", "BilledCost": "3", "EffectiveCost": "0",
+        "PricingCurrencyEffectiveCost": "0", "ConsumedQuantity": "", "ConsumedUnit": "",
+    }  # fmt: skip
+    used = row | COMMITTED | {
+        "CommitmentDiscountStatus": "Used", "PricingCategory": "Committed", "EffectiveCost": "2",
+        "PricingCurrencyEffectiveCost": "2",
+    }  # fmt: skip
+    unused = used | {
+        "CommitmentDiscountStatus": "Unused", "ConsumedQuantity": "", "ConsumedUnit": "", "EffectiveCost": "1",
+        "PricingCurrencyEffectiveCost": "1",
+    }  # fmt: skip
+    return [bought, used, unused]
+
+
+def test_a_whole_day_of_a_commitment_keeps_every_rule(day: list[dict[str, Any]]) -> None:
+    assert validate(list(day[0]), day, is_whole=True).violations == []
+
+
+def test_fees_that_are_not_recognised_are_found_in_a_whole_file_alone(day: list[dict[str, Any]]) -> None:
+    part = day[:2]
+
+    report = validate(list(part[0]), part, is_whole=True)
+
+    assert [(one.rule, one.value) for one in report.violations] == [
+        ("EffectiveCost.OfCommitment", "c: billed 3, effective 2"),
+        ("EffectiveCost.OfFile", "USD: billed 3, effective 2"),
+    ]  # fmt: skip
+    assert validate(list(part[0]), part).violations == []
+
+
+def test_a_commitment_is_counted_in_one_unit(day: list[dict[str, Any]]) -> None:
+    day[1]["CommitmentDiscountUnit"] = "PTU-Months"
+
+    report = validate(list(day[0]), day)
+
+    assert [(one.rule, one.row) for one in report.violations] == [("CommitmentDiscountUnit.Consistent", 2)]
+
+
 @pytest.mark.parametrize("value", ["+1", "1e3", "$1", "1 000", "1.", ".5", "--1", "NaN", "1/2"])
 def test_numbers_are_plain_decimals(row: dict[str, Any], value: str) -> None:
     report = validate(list(row), [row | {"BilledCost": value}])
@@ -121,7 +179,8 @@ def test_corrections_may_lack_prices_and_half_a_last_place_is_rounding(row: dict
     )  # fmt: skip
     bare = dict.fromkeys(names, "")
     correction = row | bare | {"ChargeClass": "Correction"}
-    rounded = row | {"ListUnitPrice": "2.50000005"}  # × 0.001 = 0.00250000005, half of the last place off
+    price = dict.fromkeys(("ListUnitPrice", "PricingCurrencyListUnitPrice"), "2.50000005")
+    rounded = row | price  # × 0.001 = 0.00250000005, half of the last place off
 
     assert validate(list(row), [correction, rounded]).violations == []
 

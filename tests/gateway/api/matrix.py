@@ -203,6 +203,8 @@ GET    allocation-rules/{allocation_rule}       401 403 200 403 200 200 200 200 
 PATCH  allocation-rules/{allocation_rule}       401 403 403 403 200 200 200 403 200 404
 POST   allocation-rules/{allocation_rule}/end   401 403 403 403 200 200 200 403 200 404
 POST   cost/allocation                          401 403 200 403 200 200 200 200 200 200
+GET    cost/showback/{team}                     401 200 200 200 200 200 200 200 200 404
+GET    cost/showback/{ads_team}                 401 404 200 404 200 200 200 200 200 404
 POST   cost/exports                             401 202 202 202 202 202 202 202 202 202
 GET    admin/cost/optimization/{bob_user}       401 200 200 200 200 200 200 200 200 404
 GET    admin/cost/optimization/{alice_user}     401 404 200 404 200 200 200 200 200 404
@@ -222,6 +224,7 @@ POST   cost/what-if                             401 403 200 403 200 200 200 200 
 GET    cost/statements                          401 403 200 403 200 200 200 200 200 200
 POST   cost/statements                          401 403 403 403 201 201 201 403 201 201
 GET    cost/statements/{statement}              401 403 200 403 200 200 200 200 200 404
+POST   cost/statements/{statement}/mail         401 403 403 403 409 409 409 403 409 404
 POST   cost/statements/{statement}/lock         401 403 403 403 200 200 200 403 200 404
 GET    cost/statements/{statement}/download     401 403 200 403 200 200 200 200 200 404
 GET    cost/records                             401 200 200 200 200 200 200 200 200 200
