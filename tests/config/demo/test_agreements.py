@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 UNTIL = datetime(2026, 11, 2, tzinfo=UTC)
 DAY = UNTIL - timedelta(days=1)
 MODEL = "gemini-2.5-flash"
+NAME = "Translations, flat rate"
 
 
 @pytest.fixture
@@ -36,12 +37,12 @@ def job() -> Job:
 def test_calls_are_covered_once_and_the_flat_rate_is_well_used(job: Job) -> None:
     company = Company("demo", 7, Calendar(UNTIL))
     assert not ensure_commitments(job, company, FEWEST_DAYS - 1)
-    assert not Commitment.objects.exists()
+    assert not Commitment.objects.filter(name=NAME).exists()
 
     assert ensure_commitments(job, company, FEWEST_DAYS)
     assert not ensure_commitments(job, company, FEWEST_DAYS)
 
-    row = Commitment.objects.get()
+    row = Commitment.objects.get(name=NAME)
     used = utilisation(row, DAY, UNTIL)
     assert (used.cost, used.used_share, used.notes) == (Decimal("0.8"), 1, ())  # 24 ÷ 30
     assert used.list_value is not None
