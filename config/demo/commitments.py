@@ -1,4 +1,4 @@
-"""What the demo company pays for whether it uses it or not: throughput six times too large, and an endpoint that nobody
+"""What the demo company pays for whether it uses it or not: throughput four times too large, and an endpoint that nobody
 calls any more. Pure. A clean company has neither."""
 
 from collections.abc import Iterator
@@ -47,8 +47,8 @@ class Agreed:
 
 AGREED = (
     Agreed(
-        "Throughput of voice picking", "provisioned_throughput", "openai", "gpt-4.1-mini",
-        "voice-picking", Decimal("0.0300000000"), HOUR, 6, "unit", 60_000, 1,
+        "Throughput of voice picking", "provisioned_throughput", "openai", "gpt-4.1",
+        "voice-picking", Decimal("0.0600000000"), HOUR, 4, "unit", 60_000, 1,
         Category.OVERSIZED_COMMITMENT,
     ),
     Agreed(

@@ -93,7 +93,7 @@ MODELS: dict[str, tuple[str, tuple[str, ...], int, int | None]] = {
     "gpt-5.4": ("openai", ("chat", "tools", "reasoning"), 1_050_000, 128_000),
     "gpt-5.4-mini": ("openai", ("chat", "tools", "reasoning"), 400_000, 128_000),
     "gpt-4o-mini": ("openai", ("chat", "tools"), 128_000, 16_384),
-    "gpt-4.1-mini": ("openai", ("chat", "tools"), 1_047_576, 32_768),
+    "gpt-4.1": ("openai", ("chat", "tools"), 1_047_576, 32_768),
     "text-embedding-3-small": ("openai", ("embeddings",), 8_192, None),
     "claude-opus-5-5": ("anthropic", ("chat", "tools"), 1_000_000, 64_000),
     "claude-haiku-4-5": ("anthropic", ("chat", "tools"), 200_000, 64_000),

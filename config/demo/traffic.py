@@ -305,7 +305,7 @@ def _in_outage(calls: Calls, company: Company, before: int) -> c.Flags:
     return (minute >= start) & (minute < end) & provider_is_openai
 
 
-OPENAI_MODELS = ("gpt-5.4", "gpt-5.4-mini", "gpt-4o-mini", "gpt-4.1-mini", "text-embedding-3-small")
+OPENAI_MODELS = ("gpt-5.4", "gpt-5.4-mini", "gpt-4o-mini", "gpt-4.1", "text-embedding-3-small")
 
 
 def _outage(calls: Calls, down: c.Flags, workload: Workload) -> list[Calls]:

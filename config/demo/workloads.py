@@ -106,7 +106,7 @@ WORKLOADS: tuple[Workload, ...] = (
         "parts-matching", 130, "gpt-5.4", "office", 0.3, (5_200, 0.4), (420, 0.5), reasoning=330, max_tokens=8_192,
     ),
     Workload(
-        "voice-picking", 130, "gpt-4.1-mini", "office", 0.2, (9_000, 0.4), (620, 0.5), stream=0.9, max_tokens=4_096,
+        "voice-picking", 130, "gpt-4.1", "office", 0.2, (9_000, 0.4), (620, 0.5), stream=0.9, max_tokens=4_096,
     ),
     Workload(
         "incident-analysis", 250, "deepseek.r1-v1:0", "flat", 0.8, (13_500, 0.3), (900, 0.4), max_tokens=8_192,
@@ -126,7 +126,7 @@ SPEED: dict[str, tuple[float, float]] = {
     "gpt-5.4": (620, 75),
     "gpt-5.4-mini": (420, 140),
     "gpt-4o-mini": (330, 110),
-    "gpt-4.1-mini": (360, 105),
+    "gpt-4.1": (480, 85),
     "text-embedding-3-small": (90, 1e9),
     "claude-opus-5-5": (1_100, 55),
     "claude-haiku-4-5": (380, 130),

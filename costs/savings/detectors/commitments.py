@@ -3,7 +3,8 @@
 Evidence: what a commitment cost in the window (its monthly cost, pro rata for the days it ran) against what the calls
 it covered would have cost without it. It is unused where that is at most `UNUSED` of its cost; then ending it saves the
 difference. It is oversized where a smaller size holds the highest use of the window with `HEADROOM` to spare: then the
-part that is cut off is saved. Without sizes it is oversized where it costs more than what it covers.
+part that is cut off is saved; or all of it, where even that size costs more than the calls would. Without sizes it is
+oversized where it costs more than what it covers.
 
 Never: commitments that ran for less than half of the window (too early to say), those that are worth their cost, and
 sizes that the busiest moment would not fit in.
@@ -39,9 +40,9 @@ def detect(view: View) -> Iterator[Candidate]:
             continue
         if one.covered <= UNUSED * cost:
             yield _ended(one, Category.UNUSED_COMMITMENT, cost)
-        elif (size := _size(one)) is not None:
+        elif (size := _size(one)) is not None and one.covered >= size * cost:
             yield _smaller(one, cost, size)
-        elif not one.sizes and one.covered < cost:
+        elif (size is not None or not one.sizes) and one.covered < cost:
             yield _ended(one, Category.OVERSIZED_COMMITMENT, cost)
 
 

@@ -86,6 +86,14 @@ def test_another_price(frame: Frame) -> None:
     assert first_causes(frame) == [("price", AT, "model", "m")]
 
 
+def test_calls_that_a_commitment_covers_have_no_price_to_change(frame: Frame) -> None:
+    """They cost nothing; each noon the commitment itself does."""
+    frame.figures["cost"][4] = 0.0
+    frame.figures["cost"][4, 12::24] = 6.0
+
+    assert [alert for alert in watch(frame, since=24 * 14).alerts if alert.metric == "price"] == []
+
+
 def test_another_model_serves_and_its_requests_belong_to_it(frame: Frame) -> None:
     calls = frame.figures["requests"][0]
     old, new = calls.copy(), np.zeros(HOURS)

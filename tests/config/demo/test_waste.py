@@ -133,9 +133,9 @@ def test_the_truth_is_about_lines_that_are_there(day):
 def test_the_truth_of_commitments_is_what_their_units_cost():
     committed = {one.model: one for one in planted(company(), [6]) if not one.project}
 
-    # six units at 0.03 an hour, of which one is needed; 90 a month of 31 days
+    # four units at 0.06 an hour, of which one is needed; 90 a month of 31 days
     assert {model: (one.category, one.cost, one.saving) for model, one in committed.items()} == {
-        "gpt-4.1-mini": (Category.OVERSIZED_COMMITMENT, 43_200_000_000, 36_000_000_000),
+        "gpt-4.1": (Category.OVERSIZED_COMMITMENT, 57_600_000_000, 43_200_000_000),
         "ministral-8b-2512": (Category.UNUSED_COMMITMENT, 29_032_258_064, 29_032_258_064),
     }
 

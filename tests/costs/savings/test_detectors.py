@@ -380,6 +380,16 @@ def test_a_commitment_is_cut_to_the_size_that_its_busiest_moment_needs() -> None
     assert cut("0.6") == []
 
 
+def test_a_commitment_of_which_no_size_pays_is_ended() -> None:
+    fee = Fee(Decimal(20), Decimal("0.2"), (Decimal("0.25"), Decimal(1)))
+
+    (candidate,) = found("commitments", view(short(), commitments=[fee]))
+
+    # it cost 100; a quarter of it would hold the calls and cost 25, on demand they cost 20
+    assert candidate.change.category == Category.OVERSIZED_COMMITMENT
+    assert (candidate.change.settings, money(candidate.outside)) == ({"end": "at its next term"}, 80)
+
+
 def test_a_commitment_that_pays_or_has_just_begun_is_left_alone() -> None:
     young = Fee(Decimal(0), start=START + timedelta(days=6))
 
