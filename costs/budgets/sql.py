@@ -199,11 +199,12 @@ BOOK = """
 CREATE FUNCTION costs_book(p_owner text, p_rows jsonb, p_marks jsonb) RETURNS void LANGUAGE plpgsql AS $$
 -- p_rows: [{b: budget, o: organization, k: subject, s: start, e: end, a: cost, h: held for unpriced, n: not counted}]
 -- p_marks: {counter: cost that the owner's lease there has to cover}; amounts in currency units
+-- a period whose end is another one than it was when its counter was made (time zones change their rules) is the same
 DECLARE r record;
 BEGIN
   INSERT INTO costs_budgetcounter AS c (budget_id, organization_id, subject, period_start, period_end, amount, carried,
                                         spent, unpriced_held, uncounted_lines)
-  SELECT q.b, q.o, q.k, q.s, q.e, coalesce(costs_amount(q.b), 0), costs_carried(q.b, q.k, q.s),
+  SELECT q.b, q.o, q.k, q.s, max(q.e), coalesce(costs_amount(q.b), 0), costs_carried(q.b, q.k, q.s),
          sum(q.a), sum(q.h), sum(q.n)
   FROM (
     SELECT * FROM jsonb_to_recordset(p_rows) AS v(b uuid, o uuid, k text, s timestamptz, e timestamptz, a numeric,
@@ -211,7 +212,7 @@ BEGIN
     UNION ALL
     SELECT m.budget_id, m.organization_id, m.subject, m.period_start, m.period_end, 0, 0, 0
     FROM costs_budgetcounter m WHERE m.id IN (SELECT jsonb_object_keys(p_marks)::bigint)
-  ) q GROUP BY q.b, q.o, q.k, q.s, q.e ORDER BY q.b, q.k COLLATE "C", q.s
+  ) q GROUP BY q.b, q.o, q.k, q.s ORDER BY q.b, q.k COLLATE "C", q.s
   ON CONFLICT (budget_id, subject, period_start) DO UPDATE SET spent = c.spent + excluded.spent,
     unpriced_held = c.unpriced_held + excluded.unpriced_held,
     uncounted_lines = c.uncounted_lines + excluded.uncounted_lines;

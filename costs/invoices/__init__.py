@@ -1,1 +1,1 @@
-"""What providers say they billed, set against the ledger. `formats`, `names`, `cells`, `effects`, `causes` are pure."""
+"""What providers say they billed, set against the ledger. Its algorithms are pure; see ARCHITECTURE.md."""

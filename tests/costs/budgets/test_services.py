@@ -1,10 +1,12 @@
 """Making, changing and ending budgets: what is counted at once, what is refused, what the audit trail says."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from costs.budgets.verify import verify_budgets
 from costs.models import Budget, BudgetCounter, UnpricedPolicy
@@ -30,6 +32,22 @@ def make(company: factories.Acme, **changes: Any) -> Budget:
 
 def spent(budget: Budget) -> dict[str, Decimal]:
     return dict(BudgetCounter.objects.filter(budget_id=budget.pk).values_list("subject", "spent"))
+
+
+def test_a_period_whose_end_has_moved_is_the_same_period(acme: factories.Acme) -> None:
+    budget = make(acme)
+    before = BudgetCounter.objects.get(budget_id=budget.pk)
+    line = {
+        "b": str(budget.pk), "o": str(acme.organization.pk), "k": "", "s": before.period_start.isoformat(),
+        "e": (before.period_end + timedelta(hours=1)).isoformat(), "a": "1.5", "h": "0", "n": 0,
+    }  # fmt: skip
+
+    with connection.cursor() as cursor:
+        marks = json.dumps({str(before.pk): "1.5"})
+        cursor.execute("SELECT costs_book('owner', %s::jsonb, %s::jsonb)", [json.dumps([line]), marks])
+
+    after = BudgetCounter.objects.get(budget_id=budget.pk)
+    assert (after.spent, after.period_end) == (Decimal("1.5"), before.period_end)
 
 
 def test_a_new_budget_counts_what_the_period_has_cost(acme: factories.Acme) -> None:
