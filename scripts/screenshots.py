@@ -158,7 +158,8 @@ def take(page: Page, url: str, picture: Picture, folder: Path) -> Path:
     file = folder / f"{picture.name}.png"
     page.screenshot(path=file)
     with Image.open(file) as image:
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+        palette = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        palette.save(file, optimize=True)
     if file.stat().st_size > MOST_BYTES:
         sys.exit(f"{file} has {file.stat().st_size:,} bytes, more than {MOST_BYTES:,}: take it of a smaller window.")
     return file
