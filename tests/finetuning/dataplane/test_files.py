@@ -15,7 +15,7 @@ from gateway.dataplane.forms import Form, Part
 from tests.finetuning.conftest import chat
 from tests.finetuning.dataplane.conftest import CONSOLES, client_of
 from tests.gateway.dataplane.conftest import World
-from tests.gateway.dataplane.stack import Answer
+from tests.gateway.dataplane.stack import Answer, Stack
 from tests.gateway.dataplane.test_batches import code_of, requests_of
 
 MIB = 1024 * 1024
@@ -298,3 +298,22 @@ def test_several_at_once(client: openai.OpenAI) -> None:
     assert len(set(made)) == 5
     assert done.file is not None
     assert sorted(client.files.content(done.file.id).content.split()) == [b'{"a":%d}' % n for n in range(5)]
+
+
+# ---- the console is away ---------------------------------------------------------------------------------------------
+def test_what_needs_the_console_says_so(world: World) -> None:
+    """A data plane whose console was never started: files of batches go on."""
+    stack = Stack(world.stack.data_dir / "alone", world.stack.url, world.stack.simulator)
+    stack.data_dir.mkdir(exist_ok=True)
+    stack.start()
+    try:
+        answers = [stack.request(*asked, None, world.secret) for asked in (
+            ("GET", "/v1/files"), ("GET", f"/v1/files/file-ft-{'0' * 32}"), ("GET", "/v1/uploads/upload_x"),
+            ("GET", "/v1/files?purpose=batch"),
+        )]  # fmt: skip
+    finally:
+        stack.close()
+
+    assert [answer.status for answer in answers] == [503, 503, 503, 200]
+    assert {answer.error_code for answer in answers[:3]} == {"storage_unavailable"}
+    assert answers[0].headers["retry-after"] == "2"

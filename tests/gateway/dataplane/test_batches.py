@@ -163,7 +163,7 @@ def test_lists_are_pages_of_the_project(client: openai.OpenAI, batch_world: Worl
     files = [upload(client, requests_of()).id for _ in range(3)]
     batches = [make(client, file).id for file in files]
 
-    assert [file.id for file in client.files.list(limit=2)][:3] == files[::-1]
+    assert [file.id for file in client.files.list(limit=2, purpose="batch")][:3] == files[::-1]
     page = client.batches.list(limit=2)
     assert ([batch.id for batch in page.data], page.has_more) == (batches[:0:-1], True)
     assert page.get_next_page().data[0].id == batches[0]
@@ -227,7 +227,7 @@ def test_others_do_not_find_it(
             with pytest.raises(openai.NotFoundError) as caught:
                 attempt()
             assert code_of(caught) == (404, "not_found")
-        assert (other.files.list().data, other.batches.list().data) == ([], [])
+        assert (other.files.list(purpose="batch").data, other.batches.list().data) == ([], [])
     assert client.files.retrieve(file.id).id == file.id
 
 
@@ -267,7 +267,7 @@ def test_bad_files_name_the_line(client: openai.OpenAI, data: bytes, message: st
 
 def test_files_for_something_else_are_refused(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
-        client.files.create(file=("a.jsonl", b"{}"), purpose="fine-tune")
+        client.files.create(file=("a.jsonl", b"{}"), purpose="assistants")
 
     assert (caught.value.code, caught.value.param) == ("invalid_request", "purpose")
 
