@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.db.models import Q
 
-from finetuning.choices import OVER
+from finetuning.choices import OVER, FileStatus
 from gateway.models import Project
 from gateway.querysets import VisibleQuerySet
 
@@ -25,6 +25,14 @@ class TuningFileQuerySet(ProjectScopedQuerySet):
     def live(self) -> Self:
         """That nobody has deleted."""
         return self.filter(deleted_at=None)
+
+    def ready(self) -> Self:
+        """Live ones whose content is complete."""
+        return self.live().filter(status=FileStatus.PROCESSED)
+
+    def uploads(self) -> Self:
+        """That took, or take, their content in parts."""
+        return self.filter(expected_bytes__isnull=False)
 
 
 class TuningJobQuerySet(ProjectScopedQuerySet):

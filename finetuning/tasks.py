@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from finetuning.services import jobs
+from finetuning.services.files import runs, uploads
 
 
 @shared_task(name="finetuning.sync_jobs", soft_time_limit=1_200, time_limit=1_260)
@@ -15,3 +16,15 @@ def sync_jobs() -> int:
 def book_hosting() -> int:
     """Book the days that tuned models were hosted; returns how many lines were new."""
     return jobs.book_hosting()
+
+
+@shared_task(name="finetuning.file_work", soft_time_limit=3_000, time_limit=3_300)
+def file_work() -> int:
+    """Judge, mend and build files that wait; returns how many."""
+    return runs.run_waiting()
+
+
+@shared_task(name="finetuning.expire_uploads")
+def expire_uploads() -> int:
+    """Remove uploads that nobody finished; returns how many."""
+    return uploads.expire_uploads()

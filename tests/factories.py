@@ -215,7 +215,9 @@ def _add_catalog(company: Acme) -> None:
     company.guardrail = guardrails.create_guardrail(
         organization=company.organization, actor=None, name="secrets", kind="secrets", action="block"
     )
-    company.body_policy = bodies.create_body_policy(organization=company.organization, actor=None)
+    company.body_policy = bodies.create_body_policy(
+        organization=company.organization, actor=None, allows_training=True
+    )  # fmt: skip
     company.cache_policy = cache.create_cache_policy(organization=company.organization, actor=None)
 
 

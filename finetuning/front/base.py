@@ -9,17 +9,19 @@ from typing import Any
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.mediatypes import media_type_matches
 from rest_framework.views import APIView, set_rollback
 
 from gateway.api.authentication import KeyPrincipal, presented_key
 from gateway.choices import Scope
 from gateway.models import Project, VirtualKey
 from gateway.services import keys
-from gateway.services.errors import Invalid, ServiceError
+from gateway.services.errors import Invalid, NotFound, ServiceError
 
 KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 MAX_PAGE = 10_000
@@ -52,12 +54,23 @@ class MayCallModels(BasePermission):
         return Scope.INFERENCE.value in user.key.scopes
 
 
+class OneAnswer(BaseContentNegotiation):
+    """OpenAI answers in JSON, or with a file, whatever `Accept` says; its clients ask for `application/binary`."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return next((parser for parser in parsers if media_type_matches(parser.media_type, request.content_type)), None)
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
 class FrontView(APIView):
     """A view of the key's project: what belongs to others does not exist."""
 
     authentication_classes = (VirtualKeyAuthentication,)
     permission_classes = (MayCallModels,)
     renderer_classes = (JSONRenderer,)
+    content_negotiation_class = OneAnswer
     schema = None
 
     @property
@@ -72,6 +85,15 @@ class FrontView(APIView):
 
     def get_exception_handler(self) -> Any:
         return error_response
+
+
+class UnknownView(FrontView):
+    """Paths that nobody has."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        path = request.path.removeprefix("/api/openai")
+        raise NotFound("unknown_url", f"Unknown request URL: {request.method} {path}.")
 
 
 def error_response(exc: Exception, context: dict[str, Any]) -> Response | None:

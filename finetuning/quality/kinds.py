@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 Part = Literal["format", "answers", "duplicates", "consistency", "privacy", "text", "separation"]
 PARTS: tuple[Part, ...] = ("format", "answers", "duplicates", "consistency", "privacy", "text", "separation")
 

@@ -52,7 +52,7 @@ class Form:
     @classmethod
     def read(cls, content_type: str, body: bytes) -> "Form":
         """Raises `FormError`."""
-        parts = tuple(_parts(body, _boundary(content_type)))
+        parts = tuple(_parts(body, boundary_of(content_type)))
         seen: set[str] = set()
         for part in parts:
             if part.name in seen and not part.name.endswith("[]"):
@@ -117,7 +117,8 @@ def _value(part: Part) -> Any:
         raise FormError(f"the field '{part.name}' is not UTF-8", part.name) from None
 
 
-def _boundary(content_type: str) -> bytes:
+def boundary_of(content_type: str) -> bytes:
+    """Raises `FormError` when the content type is no form's."""
     kind, _, _ = content_type.partition(";")
     if kind.strip().lower() != "multipart/form-data":
         raise FormError("the body must be multipart/form-data")

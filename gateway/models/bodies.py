@@ -33,6 +33,10 @@ class BodyPolicy(Record):
         validators=[MinValueValidator(256), MaxValueValidator(MAX_BODY_BYTES)],
         help_text="Longer requests and answers are cut there, and marked.",
     )
+    allows_training = models.BooleanField(
+        default=False, db_default=False,
+        help_text="Whether what is kept may become training files, for the project's own models.",
+    )  # fmt: skip
 
     objects = querysets.MemberQuerySet.as_manager()
 

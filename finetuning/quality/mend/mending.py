@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import orjson
 
@@ -30,6 +30,7 @@ REPEATS = frozenset({"exact_dup", "near_dup"})
 REPAIRED = frozenset({"invalid_json", *repairs.REPAIRS})
 """Kinds whose line is repaired, and left out when that fails. All other kinds stay for a person to judge."""
 ALL = 1 << 40
+ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +62,70 @@ def mend(
 ) -> Mended:  # fmt: skip
     """Write a mended version of ``path`` to ``output`` and say what was done.
 
-    ``kinds``: what may be mended. The new file appears whole or not at all. Raises ``FileExistsError`` when ``output``
-    exists, ``OSError`` when a file cannot be read or written.
+    ``kinds``: what may be mended. What a repair brings to light (a line that can be read now has no answer, two are the
+    same without the names in them) is mended in a further round. The new file appears whole or not at all. Raises
+    ``FileExistsError`` when ``output`` exists, ``OSError`` when a file cannot be read or written.
     """
     options, path, output = options or Options(), Path(path), Path(output)
     if output.exists():
         raise FileExistsError(f"{output} exists; a version is never written over another.")
-    found = inspect(path, validation=validation, options=replace(options, findings_per_kind=ALL))
-    wanted = _wanted(found, kinds)
-    changes: list[Change] = []
-    _write(output, lambda file: _copy(path, file, wanted, changes))
-    after = inspect(output, validation=validation, options=options)
-    before = replace(found, findings=_few(found.findings, options.findings_per_kind))
-    return Mended(before, after, tuple(changes), after.counts)
+    every = replace(options, findings_per_kind=ALL)
+    before = inspect(path, validation=validation, options=every)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
+        changes = _Changes()
+        current, found = path, before
+        for number in range(ROUNDS):
+            made = Path(folder) / f"round-{number}"
+            changes.follow(_mended_copy(current, made, _wanted(found, kinds)))
+            current, found = made, inspect(made, validation=validation, options=every)
+            if not changes.is_going_on or not _wanted(found, kinds):
+                break
+        os.link(current, output)
+    after = replace(found, path=str(output), findings=_few(found.findings, options.findings_per_kind))
+    before = replace(before, findings=_few(before.findings, options.findings_per_kind))
+    return Mended(before, after, changes.told(), after.counts)
+
+
+@dataclass(slots=True)
+class _Round:
+    """``origins``: for each line of the copy, the line it was. ``kinds`` and ``done`` by the line it was."""
+
+    origins: list[int] = field(default_factory=list)
+    kinds: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    done: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    is_same: bool = True
+
+
+class _Changes:
+    """What several rounds did, by the lines of the first file."""
+
+    def __init__(self) -> None:
+        self.is_going_on = True
+        self._origins: list[int] | None = None
+        self._kinds: dict[int, tuple[str, ...]] = {}
+        self._done: dict[int, tuple[str, ...]] = {}
+
+    def follow(self, made: _Round) -> None:
+        earlier = self._origins
+        for number, kinds in made.kinds.items():
+            if earlier is not None and made.is_same:
+                break
+            line = number if earlier is None else earlier[number - 1]
+            self._kinds[line] = (*self._kinds.get(line, ()), *kinds)
+            self._done[line] = (*self._done.get(line, ()), *made.done[number])
+        self._origins = made.origins if earlier is None else [earlier[number - 1] for number in made.origins]
+        self.is_going_on = not made.is_same
+
+    def told(self) -> tuple[Change, ...]:
+        """In order of the first file's lines."""
+        places = {line: place for place, line in enumerate(self._origins or (), start=1)}
+        return tuple(
+            Change(
+                line, places.get(line), "changed" if line in places else "removed", tuple(dict.fromkeys(kinds)),
+                tuple(dict.fromkeys(self._done[line])),
+            )
+            for line, kinds in sorted(self._kinds.items())
+        )  # fmt: skip
 
 
 def _few(findings: Iterable[Finding], limit: int) -> tuple[Finding, ...]:
@@ -108,30 +160,21 @@ def _wanted(report: Report, kinds: frozenset[str]) -> dict[int, tuple[str, ...]]
     return {line: tuple(found) for line, found in by_line.items()}
 
 
-def _write(output: Path, fill: Callable[[IO[bytes]], None]) -> None:
-    """Through a file beside it, so that a killed process leaves no half of a version."""
-    handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(name, output)
-    finally:
-        os.unlink(name)
-
-
-def _copy(path: Path, file: IO[bytes], wanted: dict[int, tuple[str, ...]], changes: list[Change]) -> None:
-    written = 0
-    for line in reading.lines(path):
-        kinds = wanted.get(line.number)
-        raw, done = (line.raw, ()) if kinds is None else _mended(line.raw, kinds)
-        if raw is not None:
-            written += 1
-            file.write(raw + b"\n")
-        if kinds:
-            action: Literal["changed", "removed"] = "removed" if raw is None else "changed"
-            changes.append(Change(line.number, None if raw is None else written, action, kinds, done))
+def _mended_copy(path: Path, copy: Path, wanted: dict[int, tuple[str, ...]]) -> _Round:
+    made = _Round()
+    with copy.open("wb") as file:
+        for line in reading.lines(path):
+            kinds = wanted.get(line.number)
+            raw, done = (line.raw, ()) if kinds is None else _mended(line.raw, kinds)
+            if raw is not None:
+                made.origins.append(line.number)
+                file.write(raw + b"\n")
+            if kinds:
+                made.kinds[line.number], made.done[line.number] = kinds, done
+                made.is_same = made.is_same and raw == line.raw
+        file.flush()
+        os.fsync(file.fileno())
+    return made
 
 
 def _mended(raw: bytes, kinds: tuple[str, ...]) -> tuple[bytes | None, tuple[str, ...]]:

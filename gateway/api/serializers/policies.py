@@ -135,7 +135,9 @@ class TrialSerializer(serializers.Serializer):
     score = serializers.FloatField(allow_null=True)
 
 
-_BODY_POLICY = {"project": None, "is_enabled": True, "retention_days": 30, "max_body_bytes": 65536}
+_BODY_POLICY = {
+    "project": None, "is_enabled": True, "retention_days": 30, "max_body_bytes": 65536, "allows_training": False,
+}  # fmt: skip
 
 
 @examples(response={"id": ID, "organization": ID, **_BODY_POLICY, **TIMES}, request=_BODY_POLICY)
@@ -147,8 +149,8 @@ class BodyPolicySerializer(Record):
     class Meta:
         model = BodyPolicy
         fields = (
-            "id", "organization", "project", "is_enabled", "retention_days", "max_body_bytes", "created_at",
-            "updated_at",
+            "id", "organization", "project", "is_enabled", "retention_days", "max_body_bytes", "allows_training",
+            "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("id", "organization")
         validators: list[object] = []

@@ -106,19 +106,25 @@ class Front:
 
     async def _list(self, call: Call, kind: str, scope: dict[str, Any]) -> tuple[list[Stored], bool]:
         assert call.key is not None
-        query = parse_qs(scope["query_string"].decode("latin-1"))
-        limit, after = query.get("limit", ["20"])[-1], query.get("after", [""])[-1]
-        if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= 10_000:
-            raise ApiError(400, "invalid_request", "'limit' must be a number from 1 on.", param="limit")
-        return await self._store.page(call.key.project, kind, after, min(int(limit), MAX_PAGE))
+        limit, query = paging(scope)
+        return await self._store.page(call.key.project, kind, query.get("after", ""), limit)
 
 
-def _page(found: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
+def paging(scope: dict[str, Any]) -> tuple[int, dict[str, str]]:
+    """`?limit=`, and the whole query. Raises 400."""
+    query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
+    limit = query.get("limit", "20")
+    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= 10_000:
+        raise ApiError(400, "invalid_request", "'limit' must be a number from 1 on.", param="limit")
+    return min(int(limit), MAX_PAGE), query
+
+
+def page_of(found: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
     first, last = (found[0]["id"], found[-1]["id"]) if found else (None, None)
     return {"object": "list", "data": found, "first_id": first, "last_id": last, "has_more": has_more}
 
 
-async def _send(send: Send, call: Call, said: dict[str, Any]) -> None:
+async def send_object(send: Send, call: Call, said: dict[str, Any]) -> None:
     await answer(send, 200, orjson.dumps(said), call.request_id)
 
 
@@ -149,7 +155,7 @@ class Files(Front):
             if body is None:
                 return
             await call_module.read_form(call, body)
-            await _send(send, call, await self._upload(call))
+            await send_object(send, call, await self._upload(call))
 
     async def _upload(self, call: Call) -> dict[str, Any]:
         form, fields = call.form, call.fields
@@ -173,13 +179,13 @@ class Files(Front):
 
     async def _get_all(self, call: Call, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         found, has_more = await self._list(call, FILE, scope)
-        await _send(send, call, _page([one.content for one in found], has_more=has_more))
+        await send_object(send, call, page_of([one.content for one in found], has_more=has_more))
 
     async def _get_one(self, call: Call, one: Stored, send: Send) -> None:
         provider = provider_of(self._runtime, one.provider)
         file = await ask(self._runtime, provider, "GET", f"/files/{safe(one.object_id)}", call.request_id)
         await self._store.seen(one, file, is_settled=True)
-        await _send(send, call, file)
+        await send_object(send, call, file)
 
     async def _get_content(self, call: Call, one: Stored, send: Send) -> None:
         provider, path = provider_of(self._runtime, one.provider), f"/files/{safe(one.object_id)}/content"
@@ -195,7 +201,7 @@ class Files(Front):
         provider = provider_of(self._runtime, one.provider)
         said = await ask(self._runtime, provider, "DELETE", f"/files/{safe(one.object_id)}", call.request_id)
         await self._store.remove(one)
-        await _send(send, call, said)
+        await send_object(send, call, said)
 
 
 def _with_data(part: Part, data: bytes) -> Part:
@@ -232,7 +238,7 @@ class Batches(Front):
             await ask(self._runtime, provider, "POST", f"/batches/{safe(str(batch.get('id')))}/cancel", call.request_id)
             raise
         await _keep(call, orjson.dumps(batch))
-        await _send(send, call, batch)
+        await send_object(send, call, batch)
 
     async def _admit(self, call: Call, file: Stored, body: bytes, fields: dict[str, Any]) -> None:
         """What a call of the same model would be asked, once for the whole batch."""
@@ -259,14 +265,14 @@ class Batches(Front):
                 except ApiError:
                     is_away = True  # the others would only take as long to fail
             said.append(content)
-        await _send(send, call, _page(said, has_more=has_more))
+        await send_object(send, call, page_of(said, has_more=has_more))
 
     async def _get_one(self, call: Call, one: Stored, send: Send) -> None:
-        await _send(send, call, await booking.refresh(self._runtime, self._store, one, call.request_id))
+        await send_object(send, call, await booking.refresh(self._runtime, self._store, one, call.request_id))
 
     async def _post_cancel(self, call: Call, one: Stored, send: Send) -> None:
         provider = provider_of(self._runtime, one.provider)
         path = f"/batches/{safe(one.object_id)}/cancel"
         batch = await ask(self._runtime, provider, "POST", path, call.request_id)
         await booking.follow(self._runtime, self._store, one, provider, batch, call.request_id)
-        await _send(send, call, batch)
+        await send_object(send, call, batch)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
 import psycopg
 from django.conf import settings
@@ -26,12 +27,16 @@ COLUMNS = (
     "line_id::text AS line_id, settled_at IS NOT NULL AS is_settled"
 )
 FIND_SQL = f"SELECT {COLUMNS} FROM gateway_providerobject WHERE project_id = %s AND kind = %s AND object_id = %s"  # noqa: S608  (columns of ours)
-LIST_SQL = f"""
+PAGE_SQL = f"""
 SELECT {COLUMNS} FROM gateway_providerobject WHERE project_id = %(project)s AND kind = %(kind)s
-  AND (%(after)s = '' OR id < (
+  AND (%(after)s = '' OR id {{beyond}} (
     SELECT id FROM gateway_providerobject WHERE project_id = %(project)s AND kind = %(kind)s AND object_id = %(after)s))
-ORDER BY id DESC LIMIT %(limit)s
+  AND (%(place)s::uuid IS NULL OR id {{beyond}} %(place)s)
+  AND (%(purpose)s = '' OR content->>'purpose' = %(purpose)s)
+ORDER BY id {{order}} LIMIT %(limit)s
 """  # noqa: S608
+NEWEST_SQL = PAGE_SQL.format(beyond="<", order="DESC")
+OLDEST_SQL = PAGE_SQL.format(beyond=">", order="ASC")
 INSERT_SQL = """
 INSERT INTO gateway_providerobject (id, created_at, updated_at, kind, object_id, organization_id, project_id,
   provider_id, model, model_served, upstream_name, endpoint, status, content, called_by, line_id)
@@ -90,10 +95,15 @@ class Store:
         rows = await self._run(lambda connection: connection.execute(FIND_SQL, [project, kind, object_id]).fetchall())
         return Stored(**rows[0]) if rows else None
 
-    async def page(self, project: str, kind: str, after: str, limit: int) -> tuple[list[Stored], bool]:
-        """`(newest first, whether there are more)`."""
-        values = {"project": project, "kind": kind, "after": after.replace("\x00", ""), "limit": limit + 1}
-        rows = await self._run(lambda connection: connection.execute(LIST_SQL, values).fetchall())
+    async def page(
+        self, project: str, kind: str, after: str, limit: int, *, place: UUID | None = None, purpose: str = "",
+        oldest_first: bool = False,
+    ) -> tuple[list[Stored], bool]:  # fmt: skip
+        """`(newest first, whether there are more)`; `place`: behind that id, of whichever table."""
+        values = {"project": project, "kind": kind, "after": after.replace("\x00", ""), "limit": limit + 1,
+                  "place": place, "purpose": purpose.replace("\x00", "")}  # fmt: skip
+        sql = OLDEST_SQL if oldest_first else NEWEST_SQL
+        rows = await self._run(lambda connection: connection.execute(sql, values).fetchall())
         return [Stored(**row) for row in rows[:limit]], len(rows) > limit
 
     async def ready(self) -> None:

@@ -71,7 +71,7 @@ def fits(document: dict[str, Any]) -> Fits:
     """`fits(response)`: its JSON, checked against the OpenAPI document."""
     operations = {}
     for path, item in document["paths"].items():
-        sample = re.sub(r"\{(user_id|id|delivery)\}", "0192f0c4-0000-7000-8000-000000000000", path)
+        sample = re.sub(r"\{(user_id|id|delivery|file_id)\}", "0192f0c4-0000-7000-8000-000000000000", path)
         sample = sample.replace("{model_id}", "x")
         if "{" not in sample:
             operations.setdefault(resolve(sample).view_name, {}).update(item)

@@ -37,12 +37,14 @@ from costs.services.budgets import create_budget
 from costs.services.commitments import create_commitment
 from costs.services.prices import set_price_override
 from finetuning.models import TuningFile, TuningJob
-from finetuning.services import files
+from finetuning.services import files as tuning
+from finetuning.services.files import runs
 from gateway.models import ImportRun, Job, Project, RateLimit, Team
 from gateway.services.rate_limits import create_rate_limit
 from tests import factories
 
 BILL = b"day,model,cost,currency\n2026-06-01,gpt-4o,1,USD\n"
+EXAMPLE = b'{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}\n'
 WINDOW = {"start": "2026-11-01T00:00:00Z", "end": "2026-11-02T00:00:00Z"}
 
 
@@ -90,6 +92,11 @@ class Places(dict[str, Any]):
             "job": lambda: tuning_job_of(company, company.assistant).pk,
             "ads_job": lambda: tuning_job_of(company, company.banner).pk,
             "finished_job": lambda: tuning_job_of(company, company.assistant, status="failed").pk,
+            "tuning_file": lambda: tuning_file_of(company.assistant).pk,
+            "ads_tuning_file": lambda: tuning_file_of(company.banner).pk,
+            "tuning_upload": lambda: tuning_upload_of(company.assistant).pk,
+            "file_run": lambda: file_run_of(company.assistant).pk,
+            "ads_file_run": lambda: file_run_of(company.banner).pk,
             "commitment": lambda: commitment_of(company).pk, "exchange_rate": lambda: exchange_rate_of(company).pk,
         }  # fmt: skip
 
@@ -98,19 +105,19 @@ class Places(dict[str, Any]):
         return self[name]
 
 
-def tuning_file_of(company: factories.Acme, project: Project) -> TuningFile:
+def chats_of(project: Project) -> TuningFile:
     """A training file of a project; made at most once."""
     rows = (f'{{"messages": [{{"role": "user", "content": "{n}?"}}, {{"role": "assistant", "content": "{n}."}}]}}\n'
             for n in range(12))  # fmt: skip
-    found = TuningFile.objects.filter(project=project, name="train.jsonl").first()
-    return found or files.create_file(
-        project=project, name="train.jsonl", content=["".join(rows).encode()], created_by=None, actor=None
+    found = TuningFile.objects.filter(project=project, name="chats.jsonl").first()
+    return found or tuning.create_file(
+        project=project, name="chats.jsonl", content=["".join(rows).encode()], created_by=None, actor=None
     )
 
 
 def tuning_job_of(company: factories.Acme, project: Project, status: str = "validating_files") -> TuningJob:
     """A job of a project that has not reached its backend; made at most once a status."""
-    file = tuning_file_of(company, project)
+    file = chats_of(project)
     found, _ = TuningJob.objects.get_or_create(
         project=project, status=status, name=status,
         defaults={
@@ -126,8 +133,38 @@ def job_wish(company: factories.Acme) -> dict[str, Any]:
     return {
         "project": str(company.assistant.pk), "backend": "openai", "provider": str(company.provider.pk),
         "base_model": "gpt-4.1-mini-2025-04-14",
-        "training_file": str(tuning_file_of(company, company.assistant).pk),
+        "training_file": str(chats_of(company.assistant).pk),
     }  # fmt: skip
+
+
+def tuning_file_of(project: Project) -> TuningFile:
+    """A judged second version of a training file; made at most once."""
+    found = TuningFile.objects.filter(project=project, version=2).first()
+    if found is None:
+        first = tuning.create_file(
+            project=project, name="train.jsonl", content=[EXAMPLE], created_by=None, actor=None
+        )  # fmt: skip
+        found = tuning.create_file(
+            project=project, name="train.jsonl", content=[EXAMPLE * 2], created_by=None, actor=None, parent=first
+        )
+        tuning.inspect_file(found)
+    return found
+
+
+def tuning_upload_of(project: Project) -> TuningFile:
+    """An upload of which nothing has arrived; made at most once."""
+    found = TuningFile.objects.uploads().filter(project=project).first()
+    return found or tuning.begin_upload(
+        project=project, name="long.jsonl", expected_bytes=10, created_by=None, actor=None
+    )
+
+
+def file_run_of(project: Project) -> Job:
+    """Work on a file that waits; made at most once."""
+    found = Job.objects.filter(kind=runs.KIND, parameters__project=str(project.pk)).first()
+    return found or runs.request_judging(
+        action=runs.VALIDATE, file=tuning_file_of(project), validation=None, wanted=runs.Wanted(), actor=None
+    )
 
 
 def imported(company: factories.Acme) -> ImportRun:

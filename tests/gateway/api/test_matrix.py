@@ -19,9 +19,9 @@ from gateway.api import urls
 from tests import factories
 from tests.gateway.api.conftest import Caller
 from tests.gateway.api.matrix import CALLERS, Row, rows
-from tests.gateway.api.places import BILL, WINDOW, Places, cost_center_of, job_wish
+from tests.gateway.api.places import BILL, EXAMPLE, WINDOW, Places, cost_center_of, job_wish
 
-PARTS = (urls, costs_urls, finetuning_urls, declared_tags, annotations, analytics_urls)
+PARTS = (urls, costs_urls, declared_tags, annotations, finetuning_urls, analytics_urls)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROWS = rows()
 
@@ -165,6 +165,21 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST invoices": {"file": SimpleUploadedFile("other.csv", BILL + b"2026-06-02,gpt-4o,2,USD\n")},
         "PUT invoices/drift-policy": {"percent": "2.5", "minimum": "10"},
         "POST fine-tuning/jobs/search": {"status": ["queued", "running"]},
+        "POST fine-tuning/files": {
+            "file": SimpleUploadedFile("train.jsonl", EXAMPLE),
+            "project": str(company.assistant.pk),
+        },
+        "POST fine-tuning/files/from-traffic": {"project": str(company.assistant.pk), "consent": True, **WINDOW},
+        "POST fine-tuning/files/uploads": {
+            "project": str(company.assistant.pk),
+            "name": "long.jsonl",
+            "size_bytes": 10,
+        },
+        "PUT fine-tuning/files/uploads/{tuning_upload}/parts/1": {"data": SimpleUploadedFile("part", b"{}\n")},
+        "POST fine-tuning/files/uploads/{tuning_upload}/complete": {},
+        "POST fine-tuning/validate-data/{tuning_file}": {},
+        "POST fine-tuning/validate-data/{ads_tuning_file}": {},
+        "POST fine-tuning/optimize-data/{tuning_file}": {},
         "POST usage-imports": {
             "file": SimpleUploadedFile("u.csv", b"time,input_tokens,output_tokens\n"),
             "format": "csv",
@@ -199,7 +214,7 @@ def test_every_caller_gets_what_the_table_says(row: Row, company: factories.Acme
 def _content(data: dict[str, Any] | None) -> dict[str, Any]:
     if data is None:
         return {}
-    if "file" in data:
+    if any(isinstance(value, SimpleUploadedFile) for value in data.values()):
         return {"data": encode_multipart(BOUNDARY, data), "content_type": MULTIPART_CONTENT}
     import json
 

@@ -138,7 +138,7 @@ def test_a_version_is_never_written_over_another(write, tmp_path):
 def test_nothing_is_left_behind_when_it_fails(write, tmp_path, monkeypatch):
     from finetuning.quality.mend import mending
 
-    monkeypatch.setattr(mending, "_copy", lambda *_: 1 / 0)
+    monkeypatch.setattr(mending, "_mended_copy", lambda *_: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         mend(write(BASE), tmp_path / "new.jsonl")
@@ -236,3 +236,23 @@ def test_no_more_is_wasted_than_is_paid(mended):
 def test_options_have_bounds(wrong):
     with pytest.raises(ValueError, match="at least 1"):
         Options(**wrong)
+
+
+def test_what_a_repair_brings_to_light_is_mended_too(write, tmp_path):
+    """A line that can be read now has no answer; two are the same without the numbers in them."""
+    cut = b'{"messages": [{"role": "user", "content": "A question?"}, {"role": "assistant", "content": ""'
+    calls = [chat(f"Please call me back: (415) 555-26{number}.", "callback") for number in (10, 11)]
+    path = write([*BASE, cut, *calls])
+
+    done = mend(path, tmp_path / "mended.jsonl")
+
+    first = len(BASE) + 1
+    assert [(one.line, one.new_line, one.action, one.kinds) for one in done.changes] == [
+        (first, None, "removed", ("invalid_json", "empty_assistant")),
+        (first + 1, first, "changed", ("pii",)),
+        (first + 2, None, "removed", ("pii", "exact_dup")),
+    ]  # fmt: skip
+    assert done.changes[0].done == ("missing brackets added", "left out: empty_assistant")
+    assert done.left == {}
+    assert (done.after.lines, done.after.path) == (first, str(tmp_path / "mended.jsonl"))
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["mended.jsonl", "train.jsonl"]
