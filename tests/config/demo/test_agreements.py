@@ -69,7 +69,8 @@ def test_its_day_is_a_whole_file_of_focus(job: Job) -> None:
     assert billed == sum(row["EffectiveCost"] for row in rows)
     written = [{name: _written(value) for name, value in row.items()} for row in rows]
     assert validate(names, written, is_whole=True).violations == []
-    of_it = [row for row in rows if row["CommitmentDiscountId"]]
+    identity = str(Commitment.objects.get(name=NAME).pk)
+    of_it = [row for row in rows if row["CommitmentDiscountId"] == identity]
     assert {row["CommitmentDiscountStatus"] for row in of_it} == {None, "Used"}
     assert sum(row["EffectiveCost"] for row in of_it) == Decimal("0.8")
     assert all(row["ListUnitPrice"] > 0 for row in of_it)
