@@ -39,6 +39,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *router.urls,
     re_path(r"^estimate-cost/?$", advice.EstimateCostView.as_view(), name="fine-tuning-estimate-cost"),
     re_path(r"^templates/?$", advice.TemplatesView.as_view(), name="fine-tuning-templates"),
+    re_path(
+        r"^templates/(?P<template_id>[a-z-]+)/create-job/?$",
+        advice.TemplateJobView.as_view(),
+        name="fine-tuning-template-job",
+    ),
     re_path(r"^recommendations/?$", advice.RecommendationsView.as_view(), name="fine-tuning-recommendations"),
     re_path(r"^sunsets/?$", advice.RadarView.as_view(), name="fine-tuning-sunsets"),
     re_path(r"^analytics/?$", advice.FineTuningAnalyticsView.as_view(), name="fine-tuning-analytics"),

@@ -27,8 +27,8 @@ def deploy(*, tuned: TunedModel, alias: str, share: int, actor: Actor) -> Route:
     if not 1 <= share <= WHOLE:
         raise Invalid("share_out_of_range", "A share is 1 to 100 percent.", field="share")
     row = TunedModel.objects.select_for_update(of=("self",)).select_related("catalog_model").get(pk=tuned.pk)
-    if row.catalog_model is None or row.archived_at is not None:
-        raise Conflict("not_served", "The model is not in the catalogue, or archived.")
+    if row.catalog_model is None or not row.catalog_model.is_enabled or row.archived_at is not None:
+        raise Conflict("not_served", "The model is not in the catalogue, not enabled there, or archived.")
     routes = row.serving.get("routes", {})
     known = routes.get(alias, {})
     route = Route.objects.select_for_update().filter(organization=row.organization_id, alias=alias).first()

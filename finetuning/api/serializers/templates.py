@@ -2,8 +2,13 @@
 
 from rest_framework import serializers
 
+from finetuning.api.serializers.jobs import AutoDeploySerializer
+from finetuning.choices import Backend
+from finetuning.models import TuningFile
 from gateway.api.openapi import examples
-from gateway.api.serializers.base import Money
+from gateway.api.serializers.base import Input, Money, Scoped
+from gateway.api.serializers.identity import ID
+from gateway.models import Project, Provider
 
 _TEMPLATE = {
     "id": "classification", "name": "Intent or ticket classification", "category": "classification",
@@ -84,3 +89,28 @@ class TuningTemplatesSerializer(serializers.Serializer):
     """All that match."""
 
     templates = TuningTemplateSerializer(many=True)
+
+
+@examples(
+    request={
+        "project": ID, "training_file": ID, "validation_file": ID, "backend": "local-head", "suffix": "tickets",
+        "auto_deploy": {"route": "tickets", "share": 0.1},
+    }
+)  # fmt: skip
+class TemplateJobSerializer(Input):
+    """A job as the template has it. Without a backend its first candidate; with one, the candidate there."""
+
+    project = Scoped(queryset=Project.objects.all())
+    training_file = Scoped(queryset=TuningFile.objects.live())
+    validation_file = Scoped(queryset=TuningFile.objects.live(), required=False, allow_null=True, default=None)
+    backend = serializers.ChoiceField(Backend.choices, required=False)
+    base_model = serializers.CharField(max_length=200, required=False, help_text="Another one at this backend.")
+    provider = Scoped(
+        queryset=Provider.objects.all(), platform=True, required=False, allow_null=True, default=None,
+        help_text="Of backends over HTTP.",
+    )  # fmt: skip
+    name = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
+    suffix = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
+    seed = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0)
+    budget_limit = Money(required=False, allow_null=True, default=None, min_value=0)
+    auto_deploy = AutoDeploySerializer(required=False, allow_null=True, default=None)

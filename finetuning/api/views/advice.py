@@ -11,18 +11,24 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 
 from analytics.api.views.base import AnalyticsView
 from finetuning.answers import analytics, costs, estimates, recommendations, sunsets, templates
 from finetuning.answers.estimates import Answer, Today, Wish
 from finetuning.api.serializers import advice as shapes
-from finetuning.api.serializers.templates import TuningTemplatesSerializer
+from finetuning.api.serializers.jobs import NewTuningJobSerializer
+from finetuning.api.serializers.templates import TemplateJobSerializer, TuningTemplatesSerializer
 from finetuning.choices import Backend
 from finetuning.estimates import Method
 from finetuning.models import TuningFile
-from finetuning.scenarios import SCENARIOS
+from finetuning.scenarios import SCENARIOS, scenario_of
 from finetuning.services.files import path_of
+from finetuning.services.templating import create_from_template
+from gateway.api.authentication import actor_of
 from gateway.api.organization import required_organization
+from gateway.api.permissions import KEY_MAKERS
+from gateway.services.errors import NotFound
 
 DAYS = 30
 WINDOW = [
@@ -121,6 +127,28 @@ class TemplatesView(AnalyticsView):
             backend=request.query_params.get("provider", ""), use_case=request.query_params.get("use_case", ""),
         )  # fmt: skip
         return Response(TuningTemplatesSerializer({"templates": [template_told(one) for one in found]}).data)
+
+
+class TemplateJobView(AnalyticsView):
+    """A job from a scenario."""
+
+    roles = {"post": KEY_MAKERS}
+    only_reads = False
+
+    @extend_schema(
+        operation_id="fine_tuning_template_create_job", request=TemplateJobSerializer,
+        responses={201: NewTuningJobSerializer},
+    )  # fmt: skip
+    def post(self, request: Request, template_id: str) -> Response:
+        """Make a job with the template's method and hyperparameters at its first candidate, or at the backend that you
+        name. Refused as any job is that would fail or cost too much."""
+        scenario = scenario_of(template_id)
+        if scenario is None:
+            raise NotFound("template_not_found", "There is no such template.")
+        job = create_from_template(scenario=scenario, actor=actor_of(request.user), **self.asked(TemplateJobSerializer))
+        response = Response(NewTuningJobSerializer(job, context={"request": request}).data, 201)
+        response["Location"] = reverse("finetuning-api:job-detail", args=[job.pk], request=request)
+        return response
 
 
 def template_told(one: templates.Template) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from finetuning.backends import Seen
 from finetuning.choices import OVER, Backend, TuningStatus
 from finetuning.estimates import sunset_of, tuned_rate_of
 from finetuning.models import Checkpoint, TunedModel, TuningJob
+from finetuning.services import deploying
 from finetuning.services.jobs import billing, notifying
 from finetuning.services.jobs.telling import say
 from gateway.models import Model, Provider
@@ -20,6 +21,8 @@ from gateway.services.errors import Conflict, ServiceError
 LONGEST_NAME = 200
 """Of a model in the catalogue."""
 CAPABILITIES = ("chat",)
+SHARE = 0.1
+"""Of a route's calls, for a new model whose job does not say how much."""
 
 
 @transaction.atomic
@@ -50,7 +53,7 @@ def finish_job(job: TuningJob, seen: Seen) -> TuningJob:
         job.holds, job.cost_actual = [], Decimal(0)
     job.save()
     if job.status == TuningStatus.SUCCEEDED and job.tuned_model:
-        _keep_model(job, seen)
+        _deploy(job, _keep_model(job, seen))
     say(job, "over", _words(job), level="error" if job.status == TuningStatus.FAILED else "info", at=job.finished_at)
     notifying.tell(job, job.status)
     audit.record(
@@ -86,6 +89,21 @@ def _keep_model(job: TuningJob, seen: Seen) -> TunedModel:
         tuned.save(update_fields=["catalog_model", "updated_at"])
         _price(job, job.provider)
     return tuned
+
+
+def _deploy(job: TuningJob, tuned: TunedModel) -> None:
+    """Give it the share of a route that the job was made with; what stands in the way is told, and people go on."""
+    wish = job.auto_deploy or {}
+    if not wish.get("route"):
+        return
+    share = max(1, round(float(wish.get("share") or SHARE) * 100))
+    try:
+        with transaction.atomic():
+            deploying.deploy(tuned=tuned, alias=wish["route"], share=share, actor=job.created_by)
+    except ServiceError as error:
+        say(job, "deployed", f"It was not put on the route {wish['route']}: {error.message}", level="warn")
+    else:
+        say(job, "deployed", f"It answers {share} % of the calls of the route {wish['route']}.")
 
 
 def _catalogue(job: TuningJob, provider: Provider) -> Model | None:

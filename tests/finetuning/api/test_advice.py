@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from finetuning.models import TuningFile
+from finetuning.models import TuningFile, TuningJob
 from finetuning.scenarios import sample_of
 from finetuning.services.files import create_file
 from tests.analytics.api.conftest import URL, Fits, book
@@ -117,3 +117,20 @@ def test_sums_and_advice_have_the_documents_shape(caller: Caller, company: Acme,
     )
     assert response.status_code == 400
     assert response.json()["errors"][0]["code"] == "empty_window"
+
+
+def test_a_job_from_a_template(caller: Caller, company: Acme, file: TuningFile) -> None:
+    body = {"project": str(company.assistant.pk), "training_file": str(file.pk), "suffix": "tickets"}
+
+    response = caller("developer").post(f"{URL}/fine-tuning/templates/classification/create-job", body, format="json")
+
+    assert response.status_code == 201, response.content
+    job = TuningJob.objects.get(pk=response.json()["id"])
+    assert (job.backend, job.base_model, job.template) == ("local-head", "local-head-hash", "classification")
+    assert job.name == "Intent or ticket classification"
+    refused = caller("developer").post(
+        f"{URL}/fine-tuning/templates/classification/create-job", {**body, "backend": "vertex"}, format="json"
+    )
+    assert [one["field"] for one in refused.json()["errors"]] == ["backend"]
+    missing = caller("developer").post(f"{URL}/fine-tuning/templates/poetry/create-job", body, format="json")
+    assert missing.status_code == 404

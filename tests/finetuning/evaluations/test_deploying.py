@@ -2,8 +2,10 @@
 
 import pytest
 
-from finetuning.models import TunedModel
+from finetuning.backends import Seen
+from finetuning.models import JobEvent, TunedModel
 from finetuning.services.deploying import deploy, withdraw
+from finetuning.services.jobs import finish_job
 from gateway.models import AuditEvent, Model, Route
 from gateway.services import catalog
 from gateway.services.catalog import Target
@@ -69,3 +71,25 @@ def test_what_cannot_be_is_refused(company: Acme, tuned: TunedModel, make_tuned:
         deploy(tuned=tuned, alias="nothing-of-this-name", share=10, actor=None)
     with pytest.raises(Conflict):
         deploy(tuned=make_tuned("ft:y"), alias=company.route.alias, share=10, actor=None)
+
+
+def test_a_job_puts_its_model_on_the_route_it_was_made_with(company: Acme, make_job: Make) -> None:
+    wish = {"route": company.route.alias, "share": 0.25}
+    job = make_job(status="running", backend="openai", provider=company.provider, auto_deploy=wish)
+
+    finish_job(job, Seen("succeeded", "succeeded", job_id="ftjob-1", tuned_model="ft:gpt-4o-mini:acme:x:1"))
+
+    assert ("ft:gpt-4o-mini:acme:x:1", 0, 1) in targets(company.route.alias)
+    event = JobEvent.objects.get(job=job, key="gateway:deployed")
+    assert event.message == f"It answers 25 % of the calls of the route {company.route.alias}."
+
+
+def test_a_route_that_is_not_there_is_told_and_the_job_succeeds(company: Acme, make_job: Make) -> None:
+    job = make_job(status="running", backend="openai", provider=company.provider, auto_deploy={"route": "none"})
+
+    finish_job(job, Seen("succeeded", "succeeded", job_id="ftjob-1", tuned_model="ft:gpt-4o-mini:acme:x:1"))
+
+    job.refresh_from_db()
+    assert job.status == "succeeded"
+    event = JobEvent.objects.get(job=job, key="gateway:deployed")
+    assert (event.level, event.message.startswith("It was not put on the route none:")) == ("warn", True)

@@ -339,6 +339,7 @@ POST   reports/runs/{report_run}/deliveries/{delivery}/send-again 401 403 403 40
 
 POST   fine-tuning/estimate-cost                401 200 200 200 200 200 200 200 200 200
 GET    fine-tuning/templates                    401 200 200 200 200 200 200 200 200 200
+POST   fine-tuning/templates/tone/create-job    401 201 403 201 201 201 201 403 201 400
 GET    fine-tuning/recommendations              401 200 200 200 200 200 200 200 200 200
 GET    fine-tuning/sunsets                      401 200 200 200 200 200 200 200 200 200
 GET    fine-tuning/analytics                    401 200 200 200 200 200 200 200 200 200

@@ -199,6 +199,9 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
     }
     if str(row) == "POST fine-tuning/jobs":
         return job_wish(company)
+    if str(row) == "POST fine-tuning/templates/tone/create-job":
+        wish = job_wish(company)
+        return {name: wish[name] for name in ("project", "backend", "provider", "base_model", "training_file")}
     if str(row) == "POST allocation-rules":  # a cost centre of its own: made for this row alone
         center = str(cost_center_of(company, company.ads).pk)
         return {"name": "Ads", "method": "direct", "targets": {"cost_center": center}}

@@ -1,0 +1,39 @@
+"""Jobs from templates."""
+
+from typing import Any
+
+from finetuning.models import TuningJob
+from finetuning.scenarios import Candidate, Scenario
+from finetuning.services import jobs
+from gateway.services.audit import Actor
+from gateway.services.errors import Invalid
+
+
+def create_from_template(
+    *, scenario: Scenario, backend: str = "", base_model: str = "", actor: Actor, **fields: Any
+) -> TuningJob:
+    """A job with the scenario's method and hyperparameters at its first candidate, or at the one of `backend`;
+    `base_model`: another model there. `fields`: of `jobs.create_job`. Raises as that does, and `Invalid` for a backend
+    that the scenario has no candidate at."""
+    chosen = _candidate(scenario, backend, base_model)
+    given = dict(scenario.hyperparameters)
+    if chosen.technique:
+        given["technique"] = chosen.technique
+    if not fields.get("name"):
+        fields["name"] = scenario.name
+    return jobs.create_job(
+        backend=chosen.backend, base_model=base_model or chosen.model, method=scenario.method.value,
+        hyperparameters=given, template=scenario.id, actor=actor, **fields,
+    )  # fmt: skip
+
+
+def _candidate(scenario: Scenario, backend: str, base_model: str) -> Candidate:
+    if not backend:
+        return scenario.candidates[0]
+    found = next((one for one in scenario.candidates if one.backend == backend), None)
+    if found is None and base_model:
+        return Candidate(backend, base_model)
+    if found is None:
+        told = ", ".join(one.backend for one in scenario.candidates)
+        raise Invalid("no_candidate", f"This template has candidates at {told}; name a base_model.", field="backend")
+    return found
