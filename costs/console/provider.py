@@ -100,7 +100,7 @@ class CostsConsole(ConsoleProvider):
         NavEntry("Efficiency", "admin:cost_efficiency", "percent", Section.COSTS, 14),
         NavEntry("Budgets", "admin:budgets", "wallet", Section.COSTS, 54, also=("admin:costs_budget_changelist",)),
         NavEntry("Allocation", "admin:allocation", "split", Section.COSTS, 55, also=("admin:statement",)),
-        NavEntry("Showback", "admin:showbacks", "eye", Section.COSTS, 55, also=("admin:showback",)),
+        NavEntry("Showback", "admin:showbacks", "user", Section.COSTS, 55, also=("admin:showback",)),
         NavEntry(
             "Recommendations", "admin:recommendations", "arrow-down", Section.COSTS, 56, also=("admin:recommendation",)
         ),
