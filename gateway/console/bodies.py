@@ -1,5 +1,7 @@
 """Logged bodies: whose are kept and for how long, and who read them."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -22,8 +24,11 @@ def body_log(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     context |= {
         "policies": policies,
         "kept": LoggedBody.objects.filter(organization=organization.pk).count(),
-        "readings": [
-            {"event": event, "request_id": (event.after or {}).get("request_id", "")} for event in events[:SHOWN]
-        ],
+        "readings": [{"event": event, **_read(event.after or {})} for event in events[:SHOWN]],
     }
     return render(request, "console/bodies.html", context)
+
+
+def _read(after: dict[str, Any]) -> dict[str, Any]:
+    """One request, or how many for what."""
+    return {"request_id": after.get("request_id", ""), "count": after.get("count", 0), "purpose": after.get("purpose")}

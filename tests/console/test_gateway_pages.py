@@ -110,6 +110,25 @@ def test_readings_of_bodies_are_listed(company: Company, sign_in: SignIn) -> Non
     assert "1 call is kept now." in page
 
 
+def test_readings_for_a_training_file_are_listed_by_their_number(company: Company, sign_in: SignIn) -> None:
+    now, project = datetime.now(UTC), company.organization.projects.first()
+    for number in range(2):
+        LoggedBody.objects.create(
+            organization=company.organization.pk, project=project.pk, request_id=f"req_{number}", logged_at=now,
+            expires_at=now + timedelta(days=1), endpoint="/v1/chat/completions", request=credentials.encrypt("{}"),
+            response=credentials.encrypt("{}"),
+        )  # fmt: skip
+    found = bodies.read_for(
+        project=project, request_ids=["req_0", "req_1", "req_2"], actor=None, purpose="training file"
+    )
+
+    page = sign_in("alice").get(reverse("admin:body_access"))
+
+    assert [one.request_id for one in found] == ["req_0", "req_1"]
+    assert page.status_code == 200
+    assert "2 requests, training file" in page.content.decode()
+
+
 def test_the_board_shows_every_provider_and_tests_one(company: Company, sign_in: SignIn) -> None:
     page = sign_in("alice").get(reverse("admin:providers")).content.decode()
     provider = company.organization.providers.first()

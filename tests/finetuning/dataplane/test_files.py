@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import socket
 import threading
 from pathlib import Path
 from typing import Any, Self
@@ -317,3 +318,25 @@ def test_what_needs_the_console_says_so(world: World) -> None:
     assert [answer.status for answer in answers] == [503, 503, 503, 200]
     assert {answer.error_code for answer in answers[:3]} == {"storage_unavailable"}
     assert answers[0].headers["retry-after"] == "2"
+
+
+def test_a_part_that_breaks_off_has_not_arrived_and_comes_again(with_console: World, client: openai.OpenAI) -> None:
+    data = training(3_000)
+    cut = len(data) // 2
+    begun = client.uploads.create(filename="a.jsonl", purpose="fine-tune", bytes=len(data), mime_type="text/jsonl")
+    first = client.uploads.parts.create(begun.id, data=data[:cut])
+    kind, body = Form((Part("data", data[cut:], "part"),)).encode({})
+    head = (
+        f"POST /v1/uploads/{begun.id}/parts HTTP/1.1\r\nHost: gateway\r\n"
+        f"Authorization: Bearer {with_console.secret}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    with socket.create_connection(("127.0.0.1", with_console.stack.port)) as broken:
+        broken.sendall(head + body[: len(body) // 2])
+
+    arrived = with_console.stack.get(f"/v1/uploads/{begun.id}", with_console.secret).json()["parts"]
+    second = client.uploads.parts.create(begun.id, data=data[cut:])
+    done = client.uploads.complete(begun.id, part_ids=[first.id, second.id])
+
+    assert [part["id"] for part in arrived] == [first.id]
+    assert done.file is not None
+    assert client.files.content(done.file.id).content == data
