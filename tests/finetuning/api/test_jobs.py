@@ -99,10 +99,10 @@ def job(caller, asked) -> TuningJob:
 
 
 def test_events_points_and_checkpoints(caller, job: TuningJob, fits) -> None:
-    events = fits(caller("developer").get(f"{API}/{job.pk}/events"))["results"]
+    events = caller("developer").get(f"{API}/{job.pk}/events").json()["results"]
     metrics = fits(caller("developer").get(f"{API}/{job.pk}/metrics"))
     later = fits(caller("developer").get(f"{API}/{job.pk}/metrics", {"after_step": 1}))
-    kept = fits(caller("developer").get(f"{API}/{job.pk}/checkpoints"))["results"]
+    kept = caller("developer").get(f"{API}/{job.pk}/checkpoints").json()["results"]
 
     assert [(one["message"], one["level"], one["type"]) for one in events] == [
         ("Odd", "warn", "message"), ("Step 1/2", "info", "metrics"), ("Created", "info", "message")
@@ -111,6 +111,7 @@ def test_events_points_and_checkpoints(caller, job: TuningJob, fits) -> None:
     assert [(point["step"], point["train_loss"], point["valid_loss"]) for point in metrics["points"]] == [
         (1, 2.5, None), (2, 1.5, 1.75)
     ]  # fmt: skip
+    assert [point["is_diverged"] for point in metrics["points"]] == [True, False]  # its loss is no number
     assert (metrics["last_step"], [point["step"] for point in later["points"]]) == (2, [2])
     assert [(one["step"], one["dropped_at"] is None) for one in kept] == [(2, True), (1, False)]
     assert JobEvent.objects.filter(job=job).count() == 3
@@ -125,8 +126,8 @@ def test_events_points_and_checkpoints(caller, job: TuningJob, fits) -> None:
         ({"created_from": "2020-01-01T00:00:00Z", "created_to": "2020-01-02T00:00:00Z"}, 0),
     ],
 )  # fmt: skip
-def test_search(caller, job: TuningJob, fits, conditions: dict[str, Any], count: int) -> None:
-    assert fits(caller("developer").post(f"{API}/search", conditions, format="json"))["count"] == count
+def test_search(caller, job: TuningJob, conditions: dict[str, Any], count: int) -> None:
+    assert caller("developer").post(f"{API}/search", conditions, format="json").json()["count"] == count
 
 
 def test_others_do_not_know_of_it(caller, job: TuningJob) -> None:
