@@ -334,6 +334,8 @@ GATEWAY_MOUNTS = {
     "/v1/files/": "finetuning.dataplane.files.AllFiles",
     "/v1/uploads": "finetuning.dataplane.forward.ForwardToConsole",
     "/v1/uploads/": "finetuning.dataplane.forward.ForwardToConsole",
+    "/v1/fine_tuning/jobs": "finetuning.dataplane.forward.ForwardToConsole",
+    "/v1/fine_tuning/jobs/": "finetuning.dataplane.forward.ForwardToConsole",
     "/v1/batches": "gateway.dataplane.batches.front.Batches",
     "/v1/batches/": "gateway.dataplane.batches.front.Batches",
 }

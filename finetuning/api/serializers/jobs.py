@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -10,6 +13,7 @@ from rest_framework import serializers
 
 from finetuning.choices import METHODS, Backend, TuningStatus
 from finetuning.estimates import Method
+from finetuning.insights import Point
 from finetuning.insights.curves import point_of
 from finetuning.models import Checkpoint, JobEvent, JobPoint, TuningFile, TuningJob
 from finetuning.services.jobs import notifying
@@ -58,6 +62,7 @@ _ASKED: dict[str, Any] = {
 _POINT: dict[str, Any] = {
     "step": 50, "epoch": 5.0, "train_loss": 0.19, "train_accuracy": 0.95, "valid_loss": None, "valid_accuracy": None,
     "full_valid_loss": 1.42, "full_valid_accuracy": 0.747, "learning_rate": None, "at": "2026-11-02T09:58:00Z",
+    "is_diverged": False,
 }  # fmt: skip
 
 
@@ -74,6 +79,21 @@ class NumberOrAuto(serializers.Field):
 
     def to_representation(self, value: Any) -> Any:
         return value
+
+
+LOSSES = ("train_loss", "valid_loss", "full_valid_loss")
+
+
+def _of(point: Any, name: str) -> float | None:
+    return point.get(name) if isinstance(point, Mapping) else getattr(point, name)
+
+
+def _is_said(value: Any) -> bool:
+    return not isinstance(value, float) or isfinite(value)
+
+
+def _shown(point: Point, at: datetime | None) -> dict[str, Any]:
+    return dict(JobPointSerializer({**asdict(point), "epoch": None, "learning_rate": None, "at": at}).data)
 
 
 class JSONText(serializers.CharField):
@@ -140,7 +160,10 @@ class HyperparametersSerializer(Input):
     patience = serializers.IntegerField(required=False, min_value=1, max_value=100)
     l2 = serializers.FloatField(required=False, min_value=0)
     framework = serializers.CharField(required=False, max_length=40, help_text="Runner.")
-    used = UsedHyperparametersSerializer(read_only=True, required=False)
+    used = UsedHyperparametersSerializer(read_only=True)
+
+    def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:
+        return super().to_representation({**instance, "used": instance.get("used") or {}})
 
 
 class MetadataSerializer(Input):
@@ -322,13 +345,23 @@ class TuningJobSearchSerializer(Input):
 
 
 class JobPointSerializer(serializers.ModelSerializer):
-    """What was measured at a step; null: not measured."""
+    """What was measured at a step; null: not measured, or no number any more (then `is_diverged`)."""
+
+    is_diverged = serializers.SerializerMethodField()
+
+    @extend_schema_field(bool)
+    def get_is_diverged(self, point: Any) -> bool:
+        return any(not isfinite(value) for name in LOSSES if (value := _of(point, name)) is not None)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        return {name: value if _is_said(value) else None for name, value in shown.items()}
 
     class Meta:
         model = JobPoint
         fields = (
             "step", "epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "full_valid_loss",
-            "full_valid_accuracy", "learning_rate", "at",
+            "full_valid_accuracy", "learning_rate", "at", "is_diverged",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -366,9 +399,7 @@ class JobEventSerializer(serializers.ModelSerializer):
         step = event.data.get("step")
         if event.type != "metrics" or not isinstance(step, int):
             return None
-        point = point_of(step, event.data)
-        names = (name for name in JobPointSerializer.Meta.fields if name not in ("step", "at"))
-        return {"step": step, "at": event.at, **{name: getattr(point, name, None) for name in names}}
+        return _shown(point_of(step, event.data), event.at)
 
 
 @examples(
@@ -389,5 +420,4 @@ class CheckpointSerializer(serializers.ModelSerializer):
 
     @extend_schema_field(JobPointSerializer)
     def get_metrics(self, row: Checkpoint) -> dict[str, Any]:
-        point = point_of(row.step, row.metrics)
-        return {name: getattr(point, name, None) for name in JobPointSerializer.Meta.fields}
+        return _shown(point_of(row.step, row.metrics), None)
