@@ -84,8 +84,8 @@ class TuningBackend(Protocol):
     def events(self, job: TuningJob) -> Sequence[Told]:
         """What it has told, oldest first; may leave out what `provider_state` says was read."""
 
-    def checkpoints(self, job: TuningJob) -> Sequence[Kept]:
-        """Those that exist now; a stored one that is not among them was dropped."""
+    def checkpoints(self, job: TuningJob) -> Sequence[Kept] | None:
+        """Those that exist now; a stored one that is not among them was dropped. None: the backend stores them."""
 
     def cancel(self, job: TuningJob) -> Seen:
         """Ask for its end."""

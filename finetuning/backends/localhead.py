@@ -11,12 +11,12 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
-from finetuning.backends.base import Kept, NotOffered, Refused, Seen, Told
+from finetuning.backends.base import NotOffered, Refused, Seen, Told
 from finetuning.backends.stored import records_of
 from finetuning.choices import OVER, TuningStatus
 from finetuning.estimates import Method
 from finetuning.localhead import Example, NotClosedError, Options, closed_set, examples_of
-from finetuning.models import Checkpoint, HeadRun, TuningFile, TuningJob
+from finetuning.models import HeadRun, TuningFile, TuningJob
 from gateway.models import Job, Model, Route
 from gateway.services import jobs
 
@@ -60,9 +60,8 @@ class LocalHeadBackend:
         """None: the run stores them itself."""
         return ()
 
-    def checkpoints(self, job: TuningJob) -> Sequence[Kept]:
-        rows = Checkpoint.objects.filter(job=job, dropped_at=None).defer("artifact")
-        return [Kept(row.step, row.model, row.provider_id, row.metrics) for row in rows]
+    def checkpoints(self, job: TuningJob) -> None:
+        """The run stores and drops them itself, perhaps at this moment."""
 
     def cancel(self, job: TuningJob) -> Seen:
         """Its claim is taken away, so nothing of a running epoch is stored any more."""

@@ -7,9 +7,9 @@ machine reports is stored as it comes (`finetuning.services.runner`).
 from collections.abc import Sequence
 from datetime import timedelta
 
-from finetuning.backends.base import Kept, NotOffered, Refused, Seen, Told
+from finetuning.backends.base import NotOffered, Refused, Seen, Told
 from finetuning.choices import OVER, TuningStatus
-from finetuning.models import Checkpoint, RunnerLink, TuningJob
+from finetuning.models import RunnerLink, TuningJob
 from finetuning.runner import Plan, PlanError, plan_of
 
 
@@ -34,9 +34,8 @@ class RunnerBackend:
         """None: they are stored as the machine reports them."""
         return ()
 
-    def checkpoints(self, job: TuningJob) -> Sequence[Kept]:
-        rows = Checkpoint.objects.filter(job=job, dropped_at=None).defer("artifact")
-        return [Kept(row.step, row.model, row.provider_id, row.metrics) for row in rows]
+    def checkpoints(self, job: TuningJob) -> None:
+        """Reports store them as they come, perhaps at this moment."""
 
     def cancel(self, job: TuningJob) -> Seen:
         """The machine is told so with its next report."""

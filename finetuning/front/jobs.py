@@ -177,7 +177,7 @@ class CheckpointsView(JobsFrontView):
     def get(self, request: Request, name: str) -> Response:
         """Those that can still be used, the last step first."""
         job = self.job(name)
-        rows = Checkpoint.objects.filter(job=job, dropped_at=None).exclude(model="").defer("artifact")
+        rows = Checkpoint.objects.filter(job=job, dropped_at=None).defer("artifact")
         if after := request.query_params.get("after"):
             last = rows.filter(pk=pk_of(after, CHECKPOINT)).first()
             if last is None:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,7 +16,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import openai
 import pytest
 
@@ -61,8 +61,8 @@ class Gateway:
         self.up.wait_for("Ctrl-C stops everything.")
         password = re.search(r"Sign in +admin +(\S+)", self.up.output)
         assert password is not None
-        token = self._post("auth/token", {"username": "admin", "password": password[1]})["access"]
-        self._post("organizations", {"slug": "acme", "name": "Acme"}, f"Bearer {token}")
+        token = self.api("POST", "auth/token", {"username": "admin", "password": password[1]}, "none")["access"]
+        self.api("POST", "organizations", {"slug": "acme", "name": "Acme"}, f"Bearer {token}")
         scopes = "inference,manage:read,manage:write"
         self.secret = self.manage("create_key", "--organization", "acme", "--scopes", scopes, "--json")["secret"]
         self.client = openai.OpenAI(base_url=f"{self.url}/v1", api_key=self.secret, max_retries=0)
@@ -76,22 +76,15 @@ class Gateway:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if "--json" in arguments else done.stdout
 
-    def _post(self, path: str, body: dict[str, Any], authorization: str = "") -> Any:
-        headers = {"Content-Type": "application/json", "Authorization": authorization}
-        request = urllib.request.Request(f"{self.url}/api/v1/{path}", json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.loads(answer.read())
-
-    def api(self, method: str, path: str, body: Any = None) -> Any:
-        answer = httpx.request(
-            method,
-            f"{self.url}/api/v1/{path}",
-            json=body,
-            headers={"Authorization": f"Bearer {self.secret}"},
-            timeout=60,
-        )
-        assert answer.status_code < 300, f"{method} {path}: {answer.status_code} {answer.text[:2000]}"
-        return answer.json() if answer.content else None
+    def api(self, method: str, path: str, body: Any = None, authorization: str = "") -> Any:
+        headers = {"Content-Type": "application/json", "Authorization": authorization or f"Bearer {self.secret}"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/api/v1/{path}", data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.code} {error.read()[:2000]!r}") from None
 
     def until(self, what: Callable[[], Any], is_so: Callable[[Any], bool], seconds: float = 120) -> Any:
         deadline = time.monotonic() + seconds

@@ -81,8 +81,7 @@ def test_the_best_checkpoint_is_served(make_job: MakeJob, monkeypatch: pytest.Mo
     assert [kept[step].artifact is None for step in (best, 7)] == [False, False]
     assert all(kept[step].artifact is None for step in kept.keys() - alive)
     assert tuned.artifact == kept[best].artifact
-    assert {one.step for one in backend.checkpoints(job)} == alive
-    assert all(one.artifact is None for one in backend.checkpoints(job))  # they are stored already
+    assert backend.checkpoints(job) is None  # they are stored already
 
 
 @pytest.fixture
