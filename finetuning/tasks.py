@@ -13,5 +13,5 @@ def file_work() -> int:
 
 @shared_task(name="finetuning.expire_uploads")
 def expire_uploads() -> int:
-    """Remove uploads that nobody finished; returns how many."""
-    return uploads.expire_uploads()
+    """Remove uploads that nobody finished, and runs of last month; returns how many."""
+    return uploads.expire_uploads() + runs.forget_runs()
