@@ -14,8 +14,8 @@ def file_work() -> int:
 
 @shared_task(name="finetuning.expire_uploads")
 def expire_uploads() -> int:
-    """Remove uploads that nobody finished; returns how many."""
-    return uploads.expire_uploads()
+    """Remove uploads that nobody finished, and runs of last month; returns how many."""
+    return uploads.expire_uploads() + runs.forget_runs()
 
 
 @shared_task(name="finetuning.sync_jobs", soft_time_limit=1_200, time_limit=1_260)

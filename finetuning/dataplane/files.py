@@ -131,8 +131,8 @@ class _Reading:
     def __init__(self, headers: Mapping[bytes, bytes], receive: Receive) -> None:
         self._receive = receive
         self._more = True
-        self._given = False
         self.is_gone = False
+        self._peek: Peek | None
         try:
             self._peek = Peek(headers.get(b"content-type", b"").decode("latin-1"))
         except FormError as error:
@@ -140,6 +140,7 @@ class _Reading:
 
     async def purpose(self, limit: int) -> str | None:
         """None when it is not in the first `limit` bytes, or the client left. Raises 408."""
+        assert self._peek is not None
         deadline = time.monotonic() + settings.GATEWAY_BODY_TIMEOUT_S
         found = None
         while found is None and self._more and len(self._peek) < limit:
@@ -156,10 +157,10 @@ class _Reading:
         return "" if found is None and not self._more else found
 
     async def again(self) -> Any:
-        if self._given:
+        if self._peek is None:
             return await self._receive()
-        self._given = True
-        return {"type": "http.request", "body": self._peek.body, "more_body": self._more}
+        body, self._peek = self._peek.body, None  # from here on it is held by whoever asked
+        return {"type": "http.request", "body": body, "more_body": self._more}
 
 
 class _Kept:

@@ -20,7 +20,8 @@ class Peek:
 
     @property
     def body(self) -> bytes:
-        return bytes(self._seen[2:])
+        with memoryview(self._seen) as seen:
+            return bytes(seen[2:])
 
     def __len__(self) -> int:
         return len(self._seen) - 2

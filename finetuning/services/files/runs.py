@@ -7,7 +7,7 @@ file, its result says where.
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -32,6 +32,7 @@ AT_ONCE_BYTES = 2 << 20
 AT_ONCE_REQUESTS = 200
 LEASE_S = 1_800.0
 MAX_TRIES = 3
+KEPT = timedelta(days=30)
 log = structlog.get_logger(__name__)
 
 
@@ -112,6 +113,12 @@ def _queue(project: Project, parameters: dict[str, Any], actor: Actor) -> Job:
     return jobs.enqueue(
         KIND, str(uuid7()), organization=project.organization, requested_by=person, parameters=parameters
     )  # fmt: skip
+
+
+def forget_runs(now: datetime | None = None) -> int:
+    """Delete what was over long ago; returns how many. Files and reports stay."""
+    old = Job.objects.filter(kind=KIND, finished_at__lt=(now or timezone.now()) - KEPT)
+    return old.delete()[0]
 
 
 # ---- background ------------------------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 """Work on files in the background: claimed once, tried again, told when it cannot be."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
+from finetuning import tasks
 from finetuning.models import TuningFile
 from finetuning.services import files
 from finetuning.services.files import runs
@@ -77,6 +80,14 @@ def test_what_cannot_be_is_told(upload):
 
     job.refresh_from_db()
     assert (job.status, job.error) == ("failed", "The file was deleted.")
+
+
+def test_runs_are_forgotten_after_a_month(upload):
+    job, waiting = ask(upload(*ROWS), runs.VALIDATE), ask(upload(*ROWS), runs.VALIDATE)
+    Job.objects.filter(pk=job.pk).update(status="succeeded", finished_at=timezone.now() - timedelta(days=31))
+
+    assert tasks.expire_uploads() == 1
+    assert list(Job.objects.all()) == [waiting]
 
 
 def test_work_whose_process_died_each_time_is_given_up(upload):
