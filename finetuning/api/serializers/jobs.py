@@ -198,7 +198,7 @@ class TuningRateSerializer(serializers.Serializer):
     per = serializers.CharField()
     currency = serializers.CharField()
     technique = serializers.CharField()
-    source = serializers.URLField()
+    source = serializers.URLField()  # type: ignore[assignment]  # the row's own word
     read_on = serializers.DateField()
     confidence = serializers.ChoiceField(["high", "medium", "low"])
     hosting_per_hour = serializers.CharField()
