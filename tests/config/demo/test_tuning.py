@@ -1,11 +1,15 @@
 """The demo's training files: the same for the same seed, the planted defects found, the mended version without them."""
 
 import pytest
+from django.core.management import call_command
 
+from analytics.rollups.marks import process_marks
 from config.demo.tuning import PROJECT, ensure_training_files, files_of
-from finetuning.models import TuningFile
+from config.demo.tuningjobs import ensure_tuning_jobs
+from finetuning.models import TuningFile, TuningJob
 from finetuning.services.files import open_file
-from gateway.models import Job, Organization, Project
+from finetuning.services.jobs import sync_due
+from gateway.models import Job, LedgerLine, Organization, Project, Provider
 from tests.config.demo.test_generator import company
 
 
@@ -36,3 +40,31 @@ def test_defects_are_found_and_mended():
     assert first.report["amount"] is not None
     with open_file(second) as content:
         assert b"lagerhus.no" not in content.read()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_jobs_of_every_fate_with_their_lines():
+    demo = company()
+    organization = Organization.objects.create(id=demo.organization, slug="demo", name="Demo", is_demo=True)
+    Project.objects.create(id=demo.project(PROJECT), organization=organization, slug=PROJECT, name="Triage")
+    Provider.objects.create(organization=organization, slug="openai", name="OpenAI", base_url="http://127.0.0.1:9/v1")
+    job = Job.objects.create(kind="seed_demo", period="demo", organization=organization)
+
+    assert ensure_tuning_jobs(job, demo) is False  # the files come first
+    ensure_training_files(job, demo)
+    assert (ensure_tuning_jobs(job, demo), ensure_tuning_jobs(job, demo)) == (True, False)
+
+    made = {row.name: row for row in TuningJob.objects.all()}
+    assert [(row.status, row.points.count() > 0) for row in made.values()].count(("succeeded", True)) == 3
+    assert {row.status for row in made.values()} == {"succeeded", "failed", "cancelled", "running", "queued"}
+    assert sync_due() == 0  # nobody asks about them
+    lines = LedgerLine.objects.filter(kind="training")
+    assert lines.count() == 5
+    assert {str(line.cost) for line in lines if line.price_status == "free"} == {"0E-10"}
+    for name in ("Triage, ten epochs", "Triage"):
+        row = made[name]
+        assert row.cost_actual == row.cost_estimate == lines.get(request_id=row.public_id).cost
+    assert made["Triage"].result.catalog_model.is_enabled
+    while process_marks().quarter_hours:
+        pass
+    call_command("verify_ledger", "--organization", "demo")
