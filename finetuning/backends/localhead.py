@@ -41,6 +41,7 @@ class LocalHeadBackend:
             raise Refused("method_not_offered", "A local head learns from answers: the method is supervised.", "method")
         options_of(job)
         precision_of(job)
+        threshold_of(job)
         fallback_of(job)
         training_set(job)
         held_out_set(job)
@@ -101,6 +102,15 @@ def precision_of(job: TuningJob) -> float:
         return PRECISION
     if not 0 < value <= 1:
         raise Refused("hyperparameter_invalid", "precision must lie above 0 and at most at 1.", "hyperparameters")
+    return value
+
+
+def threshold_of(job: TuningJob) -> float | None:
+    """The threshold that the job names; None: the validation file suggests one. Raises `Refused`."""
+    value = _number(job.hyperparameters, "threshold")
+    value = _number(job.auto_deploy or {}, "threshold") if value is None else value
+    if value is not None and not 0 <= value <= 1:
+        raise Refused("hyperparameter_invalid", "threshold must lie between 0 and 1.", "hyperparameters")
     return value
 
 

@@ -11,6 +11,8 @@ MOST_AT_ONCE = 4
 RATES = {SUPERVISED: 2e-4, DPO: 5e-6}
 """Learning rates of LoRA: TRL's own example for supervised training; for DPO its usual 5e-7 to 5e-6, the upper end."""
 BETA = 0.1
+LORA, QLORA = "lora", "qlora"
+"""With QLoRA the base's weights are held in 4 bits."""
 
 
 class PlanError(ValueError):
@@ -52,12 +54,19 @@ def plan_of(
     return Plan(
         base_model=base_model, method=method, seed=seed or 0, epochs=numbers.whole("n_epochs", EPOCHS, 1, 100),
         per_device=per_device, accumulation=batch // per_device, learning_rate=rate,
-        lora_r=numbers.whole("lora_r", 16, 1, 1_024), lora_alpha=numbers.whole("lora_alpha", 32, 1, 4_096),
+        lora_r=numbers.whole("lora_rank", 16, 1, 1_024), lora_alpha=numbers.whole("lora_alpha", 32, 1, 4_096),
         lora_dropout=numbers.real("lora_dropout", 0.05, -1e-9, 0.99),
-        max_length=numbers.whole("max_length", 2_048, 16, 1_000_000), in_4bit=numbers.flag("load_in_4bit"),
+        max_length=numbers.whole("max_context_length", 2_048, 16, 1_000_000), in_4bit=_is_quantized(hyperparameters),
         beta=numbers.real("beta", BETA, 0, 10), has_validation=has_validation,
         template=str(hyperparameters.get("template") or ""),
     )  # fmt: skip
+
+
+def _is_quantized(given: Mapping[str, Any]) -> bool:
+    technique = given.get("technique") or LORA
+    if technique not in (LORA, QLORA):
+        raise PlanError(f"technique is {LORA} or {QLORA}: a folder for other tuning is not made.")
+    return bool(technique == QLORA)
 
 
 class _Numbers:
@@ -75,12 +84,6 @@ class _Numbers:
         if not above < value <= most:
             raise PlanError(f"{name} must lie above {max(above, 0):g} and at most at {most:g}.")
         return float(value)
-
-    def flag(self, name: str) -> bool:
-        value = self._given.get(name, False)
-        if not isinstance(value, bool):
-            raise PlanError(f"{name} must be true or false.")
-        return value
 
     def _value(self, name: str, usual: float) -> float:
         value = self._given.get(name)

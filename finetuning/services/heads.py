@@ -8,7 +8,15 @@ from django.db import transaction
 from django.db.models import Q
 
 from finetuning.backends.base import Refused
-from finetuning.backends.localhead import KIND, fallback_of, held_out_set, options_of, precision_of, training_set
+from finetuning.backends.localhead import (
+    KIND,
+    fallback_of,
+    held_out_set,
+    options_of,
+    precision_of,
+    threshold_of,
+    training_set,
+)
 from finetuning.choices import TuningStatus
 from finetuning.localhead import Curve, Example, Head, Training, suggest_threshold
 from finetuning.models import Checkpoint, HeadRun, JobEvent, JobPoint, TuningJob
@@ -148,10 +156,10 @@ def _finish(claim: Job, run: HeadRun, held_out: list[Example]) -> None:
 
 def _serving(job: TuningJob, head: Head, held_out: list[Example]) -> tuple[dict[str, Any], str]:
     """The threshold that the job names, else the one that the validation file suggests; who answers below it; why."""
-    fallback, threshold = fallback_of(job), (job.auto_deploy or {}).get("threshold")
+    fallback, threshold = fallback_of(job), threshold_of(job)
     found: dict[str, Any] = {"base": job.base_model, "fallback": fallback, "threshold": threshold}
-    if found["threshold"] is not None:
-        return found, f"The threshold of {found['threshold']} is the job's."
+    if threshold is not None:
+        return found, f"The threshold of {threshold} is the job's."
     if not held_out:
         return found, "Without a validation file no threshold can be suggested: it answers everything."
     precision = precision_of(job)

@@ -94,7 +94,7 @@ class RunnerEventsView(APIView):
         operation_id="fine_tuning_jobs_events_report",
         request={
             _JSON: OpenApiRequest(
-                OpenApiTypes.OBJECT,
+                shapes.RunnerReportSerializer,
                 examples=[
                     OpenApiExample("OpenAI's events", shapes.EVENTS), OpenApiExample("The result", shapes.DONE),
                 ],

@@ -139,8 +139,9 @@ def test_without_a_validation_file_it_answers_everything(make_job: MakeJob) -> N
     assert JobPoint.objects.filter(job=job, full_valid_loss=None).count() == 12
 
 
-def test_a_threshold_of_the_job_stands(make_job: MakeJob, fallback: Model) -> None:
-    job = make_job("local-head", validation=HELD_OUT, auto_deploy={"threshold": 0.7, "fallback": "gpt-4o-mini"})
+@pytest.mark.parametrize("where", ["auto_deploy", "hyperparameters"])
+def test_a_threshold_of_the_job_stands(make_job: MakeJob, fallback: Model, where: str) -> None:
+    job = make_job("local-head", validation=HELD_OUT, **{where: {"threshold": 0.7, "fallback": "gpt-4o-mini"}})
     backend.start(job)
     heads.run_waiting()
 
@@ -258,6 +259,7 @@ def test_what_is_no_closed_set_is_refused_with_the_reason(
         ({"hyperparameters": {"batch_size": "many"}}, "hyperparameter_invalid"),
         ({"hyperparameters": {"precision": 2}}, "hyperparameter_invalid"),
         ({"hyperparameters": {"fallback": "nobody"}}, "fallback_not_found"),
+        ({"hyperparameters": {"threshold": 1.5}}, "hyperparameter_invalid"),
         ({"validation": [{"messages": [{"role": "user", "content": "x"}]}]}, "not_a_closed_set"),
     ],
 )  # fmt: skip

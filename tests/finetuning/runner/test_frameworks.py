@@ -49,9 +49,9 @@ def config(framework: str, numbers: Plan) -> dict[str, Any]:
         ("llama-factory", "dpo", "llama_factory"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("in_4bit", [False, True])
-def test_every_key_is_the_frameworks(framework: str, method: str, known: str, in_4bit: bool) -> None:
-    found = config(framework, plan(method, load_in_4bit=in_4bit))
+@pytest.mark.parametrize("technique", ["lora", "qlora"])
+def test_every_key_is_the_frameworks(framework: str, method: str, known: str, technique: str) -> None:
+    found = config(framework, plan(method, technique=technique))
 
     assert set(found) - set(KEYS[known]) == set()
 
@@ -65,7 +65,9 @@ def test_keys_of_axolotls_datasets(method: str, known: str) -> None:
 
 
 def test_the_numbers_arrive() -> None:
-    numbers = plan(n_epochs=2, batch_size=12, learning_rate=5e-6, learning_rate_multiplier=2, lora_r=8, max_length=512)
+    numbers = plan(
+        n_epochs=2, batch_size=12, learning_rate=5e-6, learning_rate_multiplier=2, lora_rank=8, max_context_length=512
+    )  # fmt: skip
 
     found = config("trl", numbers)
     assert (found["num_train_epochs"], found["seed"], found["lora_r"], found["max_length"]) == (2, 7, 8, 512)
@@ -89,7 +91,7 @@ def test_without_a_validation_file_nothing_is_evaluated() -> None:
 
 @pytest.mark.parametrize("method", ["supervised", "dpo"])
 def test_unsloths_program(method: str) -> None:
-    tree = ast.parse(files_of("unsloth", plan(method, load_in_4bit=True))["train.py"])
+    tree = ast.parse(files_of("unsloth", plan(method, technique="qlora"))["train.py"])
 
     calls = {ast.unparse(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
     names = {name: {word.arg for word in call.keywords} for name, call in calls.items()}
@@ -175,7 +177,8 @@ def test_a_pinned_installation(framework: str) -> None:
     ("hyperparameters", "words"),
     [
         ({"n_epochs": 0}, "n_epochs"), ({"batch_size": 2.5}, "batch_size"), ({"learning_rate": "x"}, "learning_rate"),
-        ({"learning_rate": 0}, "learning_rate"), ({"lora_dropout": 1}, "lora_dropout"), ({"load_in_4bit": 1}, "load"),
+        ({"learning_rate": 0}, "learning_rate"), ({"lora_dropout": 1}, "lora_dropout"),
+        ({"technique": "full"}, "technique"),
     ],
 )  # fmt: skip
 def test_numbers_have_bounds(hyperparameters: dict[str, Any], words: str) -> None:
