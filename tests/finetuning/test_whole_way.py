@@ -58,7 +58,7 @@ class Gateway:
     def __init__(self, directory: Path, port: int) -> None:
         self.data_dir, self.url = directory, f"http://127.0.0.1:{port}"
         self.up = Up(directory, port, "--no-demo")
-        self.up.wait_for("Ctrl-C stops everything.")
+        self.up.wait_for("Ctrl-C stops everything.", timeout=300)
         password = re.search(r"Sign in +admin +(\S+)", self.up.output)
         assert password is not None
         token = self.api("POST", "auth/token", {"username": "admin", "password": password[1]}, "none")["access"]
