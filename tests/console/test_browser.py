@@ -179,10 +179,12 @@ def test_every_page_is_clean(signed_in: Watched, console: ConsoleServer, theme: 
     page.on("request", lambda request: request.url.startswith(ours) or signed_in.complaints.append(request.url))
     page.click(f"[data-theme-choice={theme}]")
     page.set_viewport_size({"width": width, "height": 900})
-    page.goto(f"{console.url}/admin/requests/?organization=acme")
-    detail = page.locator("a.row-link").first.get_attribute("href")
+    details = []
+    for path in ("/admin/requests/?organization=acme", "/admin/showback/?organization=acme"):
+        page.goto(f"{console.url}{path}")
+        details.append(page.locator("a.row-link").first.get_attribute("href"))
 
-    for path in (*PAGES, detail):
+    for path in (*PAGES, *details):
         answer = page.goto(f"{console.url}{path}", wait_until="networkidle")
         assert answer is not None
         assert (path, answer.status) == (path, 200)
