@@ -1,5 +1,5 @@
-"""What the demo company pays for whether it uses it or not: throughput four times too large, and an endpoint that nobody
-calls any more. Pure. A clean company has neither."""
+"""What the demo company pays for whether it uses it or not: throughput four times too large, and an endpoint that
+nobody calls any more. Pure. A clean company has neither."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
