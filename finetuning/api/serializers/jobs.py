@@ -136,7 +136,9 @@ class HyperparametersSerializer(Input):
     eval_samples = NumberOrAuto(required=False)
     reasoning_effort = serializers.ChoiceField(["default", "low", "medium", "high"], required=False)
     grader = JSONText(required=False, max_length=65_536, help_text="JSON text of what OpenAI's API takes.")
-    technique = serializers.ChoiceField(["lora", "full"], required=False, help_text="Together, Fireworks, runner.")
+    technique = serializers.ChoiceField(
+        ["lora", "qlora", "full"], required=False, help_text="Together, Fireworks, runner."
+    )
     lora_rank = serializers.IntegerField(required=False, min_value=1, max_value=512)
     lora_alpha = serializers.IntegerField(required=False, min_value=1, max_value=1024)
     lora_dropout = serializers.FloatField(required=False, min_value=0, max_value=1)
@@ -151,15 +153,9 @@ class HyperparametersSerializer(Input):
         required=False, min_value=0, max_value=1, help_text="Local head: least confidence of an answer of its own."
     )
     fallback = serializers.CharField(required=False, max_length=200, help_text="Local head: who answers below it.")
-    base = serializers.CharField(required=False, max_length=200, help_text="Example bank: the model that answers.")
-    shots = serializers.IntegerField(required=False, min_value=1, max_value=64, help_text="Example bank.")
-    k = serializers.IntegerField(required=False, min_value=1, max_value=64)
-    features = serializers.CharField(required=False, max_length=40)
-    dimensions = serializers.IntegerField(required=False, min_value=1)
-    ngrams = serializers.IntegerField(required=False, min_value=1, max_value=8)
-    patience = serializers.IntegerField(required=False, min_value=1, max_value=100)
-    l2 = serializers.FloatField(required=False, min_value=0)
-    framework = serializers.CharField(required=False, max_length=40, help_text="Runner.")
+    precision = NumberOrAuto(required=False, help_text="Local head: share of right answers above the threshold.")
+    shots = NumberOrAuto(required=False, help_text="Example bank: how many examples are shown.")
+    template = serializers.CharField(required=False, max_length=60, help_text="Runner: LLaMA-Factory's chat template.")
     used = UsedHyperparametersSerializer(read_only=True)
 
     def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:

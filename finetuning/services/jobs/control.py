@@ -63,8 +63,9 @@ def _steer(job: TuningJob, actor: Actor, verb: str, ask: Callable[[TuningBackend
     except Unreachable as error:
         raise BackendFailed("backend_unreachable", str(error)) from error
     with transaction.atomic():
-        _audit(locked, actor, verb, None)
-        return syncing.take_over(locked, seen)
+        current = syncing.locked(job)
+        _audit(current, actor, verb, None)
+        return current if current.status in OVER else syncing.take_over(current, seen)
 
 
 @transaction.atomic

@@ -36,9 +36,9 @@ HYPERPARAMETERS = frozenset({
     "n_epochs", "batch_size", "learning_rate_multiplier", "learning_rate", "beta", "compute_multiplier",
     "eval_interval", "eval_samples", "reasoning_effort", "grader", "technique", "lora_rank", "lora_alpha",
     "lora_dropout", "warmup_ratio", "weight_decay", "n_checkpoints", "n_evals", "adapter_size", "early_stop",
-    "max_context_length", "threshold", "fallback", "shots", "k", "features", "l2", "framework", "base",
-    "dimensions", "ngrams", "patience",
+    "max_context_length", "template", "precision", "threshold", "fallback", "shots",
 })  # fmt: skip
+"""Of all backends; each takes those that it knows."""
 COUNTS = ("n_epochs", "batch_size")
 MOST_EPOCHS = 100
 SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

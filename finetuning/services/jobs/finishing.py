@@ -23,6 +23,12 @@ LONGEST_NAME = 200
 CAPABILITIES = ("chat",)
 SHARE = 0.1
 """Of a route's calls, for a new model whose job does not say how much."""
+WRITTEN = (
+    "status", "provider_status", "provider_job_id", "provider_state", "tuned_model", "result_file", "hyperparameters",
+    "trained_tokens", "billed_tokens", "progress", "eta", "estimated_finish", "error", "started_at", "finished_at",
+    "synced_at", "sync_due_at", "sync_failures", "claimed_until", "holds", "cost_actual", "updated_at",
+)  # fmt: skip
+"""Not what others write meanwhile: the wish to cancel, the line."""
 
 
 @transaction.atomic
@@ -51,7 +57,7 @@ def finish_job(job: TuningJob, seen: Seen) -> TuningJob:
     if not job.provider_job_id:
         holds.release(billing.owner_of(job))
         job.holds, job.cost_actual = [], Decimal(0)
-    job.save()
+    job.save(update_fields=WRITTEN)
     if job.status == TuningStatus.SUCCEEDED and job.tuned_model:
         _deploy(job, _keep_model(job, seen))
     say(job, "over", _words(job), level="error" if job.status == TuningStatus.FAILED else "info", at=job.finished_at)

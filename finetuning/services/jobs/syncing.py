@@ -131,15 +131,15 @@ def _hear(job: TuningJob, backend: TuningBackend) -> Heard:
 # ---- taking over -----------------------------------------------------------------------------------------------------
 @transaction.atomic
 def _apply(job: TuningJob, heard: Heard) -> TuningJob:
-    locked = _locked(job)
-    if locked.status in OVER:
-        return locked
-    record_events(locked, heard.told)
+    row = locked(job)
+    if row.status in OVER:
+        return row
+    record_events(row, heard.told)
     if heard.kept is not None:
-        record_checkpoints(locked, heard.kept)
+        record_checkpoints(row, heard.kept)
     for identity, content in heard.results.items():
-        files.keep_result(locked, identity, content)
-    return take_over(locked, heard.seen)
+        files.keep_result(row, identity, content)
+    return take_over(row, heard.seen)
 
 
 def take_over(job: TuningJob, seen: Seen) -> TuningJob:
@@ -187,7 +187,8 @@ def _last_step(job: TuningJob) -> int | None:
     return JobPoint.objects.filter(job=job).aggregate(last=Max("step"))["last"]
 
 
-def _locked(job: TuningJob) -> TuningJob:
+def locked(job: TuningJob) -> TuningJob:
+    """The row as it is now, locked until the end of the transaction."""
     related = ("organization", "project", "provider", "training_file", "validation_file")
     return TuningJob.objects.select_for_update(of=("self",)).select_related(*related).get(pk=job.pk)
 
@@ -196,27 +197,27 @@ def _locked(job: TuningJob) -> TuningJob:
 @transaction.atomic
 def _put_off(job: TuningJob, why: str) -> None:
     """Ask again later: twice as late each time, at most after ten minutes."""
-    locked = _locked(job)
-    if locked.status in OVER:
+    row = locked(job)
+    if row.status in OVER:
         return
-    locked.sync_failures += 1
-    delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** min(locked.sync_failures - 1, 10))
-    locked.sync_due_at, locked.claimed_until = timezone.now() + timedelta(seconds=delay), None
-    locked.save(update_fields=["sync_failures", "sync_due_at", "claimed_until", "updated_at"])
-    if locked.sync_failures == 1:
-        say(locked, f"away:{timezone.now().isoformat()}", why, level="warn")
+    row.sync_failures += 1
+    delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** min(row.sync_failures - 1, 10))
+    row.sync_due_at, row.claimed_until = timezone.now() + timedelta(seconds=delay), None
+    row.save(update_fields=["sync_failures", "sync_due_at", "claimed_until", "updated_at"])
+    if row.sync_failures == 1:
+        say(row, f"away:{timezone.now().isoformat()}", why, level="warn")
 
 
 @transaction.atomic
 def _refused(job: TuningJob, error: Refused) -> None:
     """What the backend will not start has failed; one that it does not know any more fails after a while."""
-    locked = _locked(job)
-    if locked.status in OVER:
+    row = locked(job)
+    if row.status in OVER:
         return
-    is_lost = error.code == NOT_FOUND and locked.sync_failures + 1 >= LOST_AFTER
-    if locked.provider_job_id and not is_lost:
-        _put_off(locked, error.message)
+    is_lost = error.code == NOT_FOUND and row.sync_failures + 1 >= LOST_AFTER
+    if row.provider_job_id and not is_lost:
+        _put_off(row, error.message)
         return
     told: dict[str, Any] = {"code": error.code, "message": error.message, "param": error.param}
-    say(locked, "refused", error.message, level="error")
-    finishing.finish_job(locked, Seen("refused", TuningStatus.FAILED, error=told))
+    say(row, "refused", error.message, level="error")
+    finishing.finish_job(row, Seen("refused", TuningStatus.FAILED, error=told))
