@@ -27,9 +27,7 @@ def require_maker(request: HttpRequest, organization: Organization) -> None:
 
 def projects_of(request: HttpRequest, organization: Organization) -> QuerySet[Project]:
     """That the person sees, by name."""
-    return Project.objects.visible_to(person(request)).active().filter(
-        organization=organization
-    ).order_by("name")
+    return Project.objects.visible_to(person(request)).active().filter(organization=organization).order_by("name")
 
 
 def files_of(request: HttpRequest, organization: Organization) -> QuerySet[TuningFile]:

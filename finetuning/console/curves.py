@@ -35,7 +35,8 @@ def loss_card(found: JobInsights) -> Card | None:
     """None before anything was measured."""
     points = thinned(found.points, MOST_PLACES)
     curves = [
-        _measured("Train loss", 0, points, "train_loss"), _measured("Held-out loss, one batch", 1, points, "valid_loss"),
+        _measured("Train loss", 0, points, "train_loss"),
+        _measured("Held-out loss, one batch", 1, points, "valid_loss"),
         _measured("Held-out loss", 3, points, "full_valid_loss"),
     ]  # fmt: skip
     insight = found.insight

@@ -57,7 +57,9 @@ class TrafficForm(forms.Form):
     project = forms.ModelChoiceField(Project.objects.none())
     name = forms.CharField(max_length=255, initial="traffic.jsonl", label="Name of the file")
     first_on = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
-    last_on = forms.DateField(label="Up to and with", widget=forms.DateInput(attrs={"type": "date"}), help_text="UTC days.")
+    last_on = forms.DateField(
+        label="Up to and with", widget=forms.DateInput(attrs={"type": "date"}), help_text="UTC days."
+    )
     models = forms.CharField(
         required=False, max_length=600, help_text="That answered, separated by commas; empty: all."
     )
@@ -234,7 +236,9 @@ def _row(file: TuningFile) -> dict[str, Any]:
 
 
 def _facts(file: TuningFile) -> list[Pair]:
-    lineage = {name: value for name, value in file.lineage.items() if isinstance(value, str | int | float) and value != ""}
+    lineage = {
+        name: value for name, value in file.lineage.items() if isinstance(value, str | int | float) and value != ""
+    }
     return [
         Pair("Id", file.public_id, is_code=True, copy=file.public_id), Pair("Project", file.project.name),
         Pair("Size", f"{number(file.size_bytes)} bytes"), Pair("SHA-256", file.sha256, is_code=True, copy=file.sha256),
@@ -253,8 +257,10 @@ def _report(report: Mapping[str, Any] | None) -> dict[str, Any] | None:
     parts = [Pair(part.capitalize(), percent(share)) for part, share in report["parts"].items()]
     return {
         "kinds": [_kind(name, count, by_kind.get(name, [])) for name, count in report["counts"].items() if count],
-        "parts": parts, "observations": [
-            (one["message"], {"error": "bad", "warning": "warn"}.get(one["severity"], "")) for one in report["observations"]
+        "parts": parts,
+        "observations": [
+            (one["message"], {"error": "bad", "warning": "warn"}.get(one["severity"], ""))
+            for one in report["observations"]
         ],
         "skipped": sorted(report["skipped"].items()), "examples": number(report["examples"]), "model": report["model"],
         "billable": compact(tokens["billable"]), "epochs": tokens["epochs"], "wasted": compact(tokens["wasted"]),

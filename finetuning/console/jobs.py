@@ -72,10 +72,14 @@ def job_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     rows = jobs_of(request, organization)
     state, query = request.GET.get("state", ""), request.GET.get("q", "").strip()[:120]
     state = state if state in TABS else ""
-    counts = rows.order_by().aggregate(**{name or "all": Count("pk", filter=where) for name, (_, where) in TABS.items()})
+    counts = rows.order_by().aggregate(
+        **{name or "all": Count("pk", filter=where) for name, (_, where) in TABS.items()}
+    )
     shown = rows.filter(TABS[state][1])
     if query:
-        shown = shown.filter(Q(name__icontains=query) | Q(base_model__icontains=query) | Q(tuned_model__icontains=query))
+        shown = shown.filter(
+            Q(name__icontains=query) | Q(base_model__icontains=query) | Q(tuned_model__icontains=query)
+        )
     page = Paginator(shown, PER_PAGE).get_page(request.GET.get("page"))
     context |= {
         "page": page, "rows": [_row(job) for job in page.object_list], "query": query, "state": state,
@@ -205,7 +209,10 @@ def _facts(job: TuningJob) -> list[Pair]:
 def _money(found: JobInsights) -> list[Pair]:
     """Estimate, bill and limit; what is not known is said so."""
     job, estimate = found.job, found.job.estimate or {}
-    pairs = [Pair("Estimate", money(job.cost_estimate, job.currency)), Pair("Actual", money(job.cost_actual, job.currency))]
+    pairs = [
+        Pair("Estimate", money(job.cost_estimate, job.currency)),
+        Pair("Actual", money(job.cost_actual, job.currency)),
+    ]
     if found.difference is not None:
         share = f", {percent(abs(found.difference) / job.cost_estimate)}" if job.cost_estimate else ""
         pairs.append(Pair("Actual less estimate", f"{signed_money(found.difference, job.currency)}{share}"))
@@ -231,7 +238,8 @@ def _checkpoint(row: Checkpoint, found: JobInsights) -> dict[str, Any]:
     loss = next((point for point in found.points if point.step == row.step), None)
     held = None if loss is None else loss.full_valid_loss if loss.full_valid_loss is not None else loss.valid_loss
     return {
-        "row": row, "is_best": row.step == found.insight.best_step, "is_best_kept": row.step == found.insight.best_kept_step,
+        "row": row, "is_best": row.step == found.insight.best_step,
+        "is_best_kept": row.step == found.insight.best_kept_step,
         "loss": "—" if held is None else f"{held:.4g}",
     }  # fmt: skip
 

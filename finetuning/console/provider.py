@@ -1,6 +1,6 @@
 """Fine-tuning's own pages and entries."""
 
-from finetuning.console import files, jobs
+from finetuning.console import compare, files, jobs, sunsets
 from gateway.console import ConsoleProvider, NavEntry, Page, Section
 
 
@@ -16,10 +16,19 @@ class FinetuningConsole(ConsoleProvider):
         Page("fine-tuning/files/<uuid:file_id>/", files.file_page, "tuning_file"),
         Page("fine-tuning/files/<uuid:file_id>/diff/", files.file_diff, "tuning_file_diff"),
         Page("fine-tuning/files/<uuid:file_id>/do/", files.file_do, "tuning_file_do"),
+        Page("fine-tuning/compare/", compare.evaluation_list, "tuning_evaluations"),
+        Page("fine-tuning/compare/<uuid:evaluation_id>/", compare.evaluation_page, "tuning_evaluation"),
+        Page("fine-tuning/compare/<uuid:evaluation_id>/cancel/", compare.evaluation_cancel, "tuning_evaluation_cancel"),
+        Page("fine-tuning/sunsets/", sunsets.sunset_page, "tuning_sunsets"),
     )
     navigation = (
-        NavEntry(
-            "Files", "admin:tuning_files", "upload", Section.TUNING, 20, also=("admin:tuning_file", "admin:tuning_file_diff")
-        ),
         NavEntry("Jobs", "admin:tuning_jobs", "sliders", Section.TUNING, 10, also=("admin:tuning_job",)),
-    )
+        NavEntry(
+            "Files", "admin:tuning_files", "upload", Section.TUNING, 20,
+            also=("admin:tuning_file", "admin:tuning_file_diff"),
+        ),
+        NavEntry(
+            "Compare", "admin:tuning_evaluations", "equal", Section.TUNING, 30, also=("admin:tuning_evaluation",)
+        ),
+        NavEntry("Sunset radar", "admin:tuning_sunsets", "sun", Section.TUNING, 40),
+    )  # fmt: skip
