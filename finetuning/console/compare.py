@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from analytics.console.format import compact, duration, money, percent
+from analytics.console.format import DASH, compact, duration, money, percent
 from finetuning.choices import EvaluationStatus, FileFormat, FilePurpose
 from finetuning.console.access import evaluations_of, files_of, jobs_of, may_make, require_maker
 from finetuning.models import Evaluation, TuningFile, TuningJob
@@ -166,8 +166,8 @@ def _part(row: Evaluation, title: str, part: Mapping[str, Any], currency: str) -
         "contestants": [
             {
                 "label": one["label"], "model": one["model"], "answers": one["answers"],
-                "errors": part["errors"].get(str(number), 0), "cost": money(Decimal(one["cost"]), currency),
-                "per_1k": "—" if one["cost_per_1k"] is None else money(Decimal(one["cost_per_1k"]), currency),
+                "errors": part["errors"].get(str(number), 0),
+                **_amounts(one, currency),
                 "p50": duration(one["latency_p50_ms"]), "p95": duration(one["latency_p95_ms"]),
                 "tokens": compact(one["input_tokens"] + one["output_tokens"]),
             }
@@ -188,6 +188,13 @@ def _part(row: Evaluation, title: str, part: Mapping[str, Any], currency: str) -
             for one in part["worst"]
         ],
     }  # fmt: skip
+
+
+def _amounts(one: Mapping[str, Any], currency: str) -> dict[str, str]:
+    """Dashes when not every answer has a known price."""
+    if one["cost_per_1k"] is None:
+        return {"cost": DASH, "per_1k": DASH}
+    return {name: money(Decimal(one[key]), currency) for name, key in (("cost", "cost"), ("per_1k", "cost_per_1k"))}
 
 
 def _interval(one: Mapping[str, Any]) -> str:

@@ -82,7 +82,7 @@ def test_the_verdict_with_its_figures(
     text = text_of(client, f"{PAGE}{row.pk}/")
 
     assert "Better tuned against base . Fewer than 100 items rarely decide." in text
-    assert "base gpt-4o-mini 20 0 — $0.00 2,200 500 ms 500 ms" in text  # the base's answers have no price
+    assert "base gpt-4o-mini 20 0 — — 2,200 500 ms 500 ms" in text  # the base's answers have no price
     assert "tuned ft:parcels 20 0 $2.00 $0.04 2,200 500 ms 500 ms" in text
     assert "Better tuned: +55.0 points" in text
     assert "12 won, 7 tied, 1 lost." in text

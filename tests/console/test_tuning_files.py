@@ -13,10 +13,10 @@ from gateway.models import BodyPolicy
 from tests.console.company import Company
 from tests.console.conftest import SignIn
 from tests.console.test_tuning_jobs import text_of
-from tests.console.tuning import chats, file_of
+from tests.console.tuning import chats, file_of, told
 
 PAGE = "/admin/fine-tuning/files/"
-LIST_QUERIES, FILE_QUERIES = 1, 1
+LIST_QUERIES, FILE_QUERIES = 6, 7
 REPEATED = [*chats(20), chats(1)[0]]
 
 
@@ -77,7 +77,7 @@ def test_mending_makes_a_version_and_says_what_changed(company: Company, sign_in
 
     version = TuningFile.objects.get(version=2)
     assert (version.parent, version.lines) == (file, 20)
-    assert "train.jsonl v2 is made: 1 line mended or left out." in answer.content.decode()
+    assert told(answer) == ["train.jsonl v2 is made: 1 line mended or left out."]
     text = text_of(client, f"{PAGE}{version.pk}/diff/")
     assert "Added 0 Removed 1 Changed 0 Unchanged 20" in text
     assert "21 → — Removed" in text

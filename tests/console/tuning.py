@@ -78,3 +78,8 @@ def tuned_of(company: Company, job: TuningJob, **fields: Any) -> TunedModel:
         organization=company.organization, project=job.project, job=job, name="ft:parcels", backend=job.backend,
         base_model=job.base_model, catalog_model=other, **fields,
     )  # fmt: skip
+
+
+def told(answer: Any) -> list[str]:
+    """The messages of a page."""
+    return [str(message) for message in answer.context["messages"]]
