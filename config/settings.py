@@ -403,6 +403,7 @@ ANALYTICS_PROVIDERS = [
     "analytics.console.provider.AnalyticsConsole",
     "gateway.console.provider.GatewayConsole",
     "costs.console.provider.CostsConsole",
+    "finetuning.console.provider.FinetuningConsole",
 ]
 
 LOGGING_CONFIG = None

@@ -37,6 +37,7 @@ class Section(StrEnum):
     OVERVIEW = ""
     COSTS = "Costs"
     GATEWAY = "Gateway"
+    TUNING = "Fine-tuning"
     ORGANIZATION = "Organization"
     SYSTEM = "System"
 
