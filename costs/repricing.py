@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from costs.pricer import BookPricer
-from gateway.ledger.booking import TOKEN_COLUMNS, derived_id
+from gateway.ledger.booking import TOKEN_COLUMNS, TRUTH, derived_id
 from gateway.ledger.copyformat import JSON_BYTES
 
 Line = Mapping[str, Any]
@@ -99,16 +99,29 @@ class Count:
         return count
 
 
+def served(line: Line, earlier: Iterable[Line]) -> Line:
+    """What was served: the line, or the truth that came later for an interrupted one, with the usage of both and its
+    own charges."""
+    identity = str(derived_id(UUID(line["id"]), TRUTH))
+    truth = next((one for one in earlier if one["id"] == identity), None)
+    if truth is None:
+        return line
+    own = [charge for charge in truth["charges"] if _decimal(charge["quantity"]) > 0]
+    return {**truth, **{name: line[name] + truth[name] for name in TOKEN_COLUMNS}, "id": line["id"], "charges": own}
+
+
 def adjustment(
     line: Line, earlier: Sequence[Line], target: Target, pricer: BookPricer, run: str, count: Count
 ) -> dict[str, Any] | None:
-    """The adjusting entry of `line`, given its `earlier` ones; None when nothing changes. Adds to `count`.
+    """The adjusting entry of `line`, given its `earlier` ones and the `target` of what was `served`; None when nothing
+    changes. Adds to `count`.
 
     Fingerprints are of calls, so the entry has none. A line that used nothing, or whose cost came from a file, is left
     out. A price that is known is never taken back because the book has lost it. The id derives from (line, run): the
     same run books a line once.
     """
-    usage = _usage(line)
+    truth = served(line, earlier)
+    usage = _usage(truth)
     if not usage or any(str(charge["rate_id"]).startswith(FROM_FILE) for charge in line["charges"]):
         return None
     charged: list[Mapping[str, Any]] = [*line["charges"], *(charge for one in earlier for charge in one["charges"])]
@@ -116,7 +129,7 @@ def adjustment(
     before, was_listed = sum(known, ZERO), _sum(one["list_cost"] for one in (line, *earlier))
     new = pricer.price(
         usage, price_list=target.price_list, model=target.model, at=datetime.fromisoformat(line["started_at"]),
-        organization=line["organization"], context=_context(line, target), served_by=line["provider"] or "",
+        organization=line["organization"], context=_context(truth, target), served_by=truth["provider"] or "",
     )  # fmt: skip
     count.lines += 1
     if new["cost"] is None:
@@ -127,13 +140,13 @@ def adjustment(
         return None
     after = Decimal(new["cost"])
     charges = _difference(new["charges"], charged)
-    count.add({**line, "currency": new["currency"]}, before, after, is_new=not known)
+    count.add({**truth, "currency": new["currency"]}, before, after, is_new=not known)
     if known and not charges and after == before:
         return None
     count.changed += 1
     listed = None if new["list_cost"] is None else _decimal(new["list_cost"]) - was_listed
     return {
-        **line, **dict.fromkeys(TOKEN_COLUMNS, 0), **dict.fromkeys(JSON_BYTES),
+        **truth, **dict.fromkeys(TOKEN_COLUMNS, 0), **dict.fromkeys(JSON_BYTES),
         "id": str(derived_id(UUID(line["id"]), f"reprice:{run}")),
         "kind": "adjustment", "is_final": False, "corrects": line["id"], "booked_at": None, "charges": charges,
         "cost": after - before, "list_cost": listed, "currency": new["currency"], "price_status": "priced",

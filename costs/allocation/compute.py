@@ -22,10 +22,14 @@ STORED = ("id", "name", "position", "method", "conditions", "targets", "monthly_
           "valid_to")  # fmt: skip
 
 
-def compute(organization: Organization, window: Range, currency: str, known: Iterable[Rule]) -> Allocation:
-    """What `[start, end)` was charged, by cost centre. One statement over the ledger for each calendar month, more in
-    months in which rules begin or end."""
-    parts = segments(window, months(organization, window), known)
+def compute(
+    organization: Organization, window: Range, currency: str, known: Iterable[Rule],
+    of_months: Sequence[Range] | None = None,
+) -> Allocation:  # fmt: skip
+    """What `[start, end)` was charged, by cost centre. `of_months`: those that it touches, by which fixed costs and
+    tiers go; None: the calendar months of the organization's time zone of today. One statement over the ledger for each
+    month, more in months in which rules begin or end."""
+    parts = segments(window, months(organization, window) if of_months is None else of_months, known)
     return allocate(currency, ((part, read(organization.pk, part)) for part in parts))
 
 

@@ -21,7 +21,7 @@ from costs.bookshelf import book_of
 from costs.choices import RepricingState
 from costs.models import RepricingRun
 from costs.pricer import BookPricer
-from costs.repricing import Count, Target, adjustment
+from costs.repricing import Count, Target, adjustment, served
 from gateway.ledger.booking import book
 from gateway.ledger.connect import connect
 from gateway.ledger.schema import TABLE
@@ -188,7 +188,8 @@ def _entries(
     for one in _lines(connection, EARLIER_SQL, where):
         known.setdefault(one["corrects"], []).append(one)
     for line in lines:
-        entry = adjustment(line, known.get(line["id"], ()), targets.of(line), pricer, str(run.pk), count)
+        earlier = known.get(line["id"], ())
+        entry = adjustment(line, earlier, targets.of(served(line, earlier)), pricer, str(run.pk), count)
         if entry is not None:
             yield entry
 

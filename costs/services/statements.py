@@ -7,7 +7,7 @@ whenever they came.
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -33,7 +33,7 @@ def compute_statement(*, organization: Organization, month: date, actor: Actor, 
     `Invalid` for a month that has not begun."""
     _lock(organization)
     wanted = (currency or organization.currency).strip().upper()
-    window = _window(organization, month)
+    window = _window(organization, month, wanted)
     if window[0] > timezone.now():
         raise Invalid("month", "The month has not begun.", field="month")
     known = Statement.objects.filter(organization=organization, month=month, currency=wanted).first()
@@ -57,15 +57,15 @@ def lock_statement(*, statement: Statement, actor: Actor) -> Statement:
     row = Statement.objects.select_related("organization").get(pk=statement.pk)
     if row.status == Status.LOCKED:
         raise Conflict("statement_locked", "The statement is locked already.")
-    now = timezone.now()
-    if row.end > now:
-        raise Conflict("month_not_over", f"The month ends at {row.end:%Y-%m-%d %H:%M} UTC.")
+    now, window = timezone.now(), _window(row.organization, row.month, row.currency)
+    if window[1] > now:
+        raise Conflict("month_not_over", f"The month ends at {window[1]:%Y-%m-%d %H:%M} UTC.")
     drafts = Statement.objects.filter(
         organization=row.organization, currency=row.currency, month__lt=row.month, status=Status.DRAFT
     )
     if earlier := drafts.order_by("month").first():
         raise Conflict("earlier_draft", f"The statement of {earlier.month:%B %Y} comes first.")
-    _compute(row, (row.start, row.end))
+    _compute(row, window)
     row.status, row.locked_at = Status.LOCKED, now
     row.locked_by_id = getattr(actor, "pk", None) if not isinstance(actor, VirtualKey) else None
     row.save(update_fields=["status", "locked_at", "locked_by", "updated_at"])
@@ -79,7 +79,7 @@ def lock_statement(*, statement: Statement, actor: Actor) -> Statement:
 def _compute(row: Statement, window: Range) -> None:
     known = rules_of(row.organization, window)
     stored = {rule.pk: rule for rule in AllocationRule.objects.filter(pk__in=[rule.id for rule in known])}
-    done = compute(row.organization, window, row.currency, known)
+    done = compute(row.organization, window, row.currency, known, [window])
     row.start, row.end = window
     row.total, row.unallocated, row.unpriced_lines = done.total, done.unallocated, done.unpriced_lines
     row.other_currencies = [one.as_json() for one in foreign(row.organization_id, *window, row.currency)]
@@ -110,7 +110,8 @@ def _locked_before(row: Statement) -> list[Statement]:
 def _differences(earlier: Statement, row: Statement) -> Mapping[UUID | None, Decimal]:
     """By cost centre (None: the unallocated part), what has changed since the month was charged last."""
     rules = [from_stored(item) for item in earlier.rules]
-    now = compute(row.organization, (earlier.start, earlier.end), earlier.currency, rules)
+    window = earlier.start, earlier.end
+    now = compute(row.organization, window, earlier.currency, rules, [window])
     left: dict[UUID | None, Decimal] = defaultdict(Decimal)
     left[None] += now.unallocated - earlier.unallocated
     for allocated, amount in now.amounts.items():
@@ -123,10 +124,19 @@ def _differences(earlier: Statement, row: Statement) -> Mapping[UUID | None, Dec
     return {center: amount for center, amount in left.items() if amount}
 
 
-def _window(organization: Organization, month: date) -> Range:
+def _window(organization: Organization, month: date, currency: str) -> Range:
+    """The calendar month in the organization's time zone. It begins and ends where locked ones beside it do: they may
+    have been locked by another zone, and no hour is charged twice or never."""
     if month.day != 1:
         raise Invalid("month", "A month is named by its first day.", field="month")
-    return month_window(organization, month)
+    start, end = month_window(organization, month)
+    last, following = (month - timedelta(days=1)).replace(day=1), (month + timedelta(days=32)).replace(day=1)
+    beside = Statement.objects.filter(
+        organization=organization, currency=currency, status=Status.LOCKED, month__in=(last, following)
+    )
+    for row in beside:
+        start, end = (row.end, end) if row.month == last else (start, row.start)
+    return start, end
 
 
 def _lock(organization: Organization) -> None:

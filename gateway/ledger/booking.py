@@ -32,6 +32,10 @@ TOKEN_COLUMNS = (
 )  # fmt: skip
 
 
+TRUTH = "truth"
+"""The run in whose name the truth about an interrupted line adjusts it."""
+
+
 @dataclass(slots=True)
 class Booked:
     """What a batch became: `new` lines in the ledger, `inserted` being those of them that were at hand as dictionaries
@@ -233,7 +237,7 @@ def derived_id(original: UUID, run: str) -> UUID:
 
 
 def _adjustment(estimate: Mapping[str, Any], truth: Line) -> dict[str, Any]:
-    line = {**truth, "id": str(derived_id(UUID(estimate["id"]), "truth")), "kind": "adjustment", "is_final": False}
+    line = {**truth, "id": str(derived_id(UUID(estimate["id"]), TRUTH)), "kind": "adjustment", "is_final": False}
     line["corrects"] = estimate["id"]
     for name in TOKEN_COLUMNS:
         line[name] = int(truth.get(name) or 0) - int(estimate[name])

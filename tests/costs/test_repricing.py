@@ -155,6 +155,23 @@ def test_another_price_later_is_the_difference_to_what_is_charged_by_now(acme: f
     verify(acme)
 
 
+def test_what_was_corrected_by_its_truth_is_priced_by_its_truth(acme: factories.Acme) -> None:
+    """Cut off at 1,000 + 100 tokens; it really answered 300, in a batch. The list: 1,000 x 1.25 + 300 x 5 = 0.00275."""
+    (estimate,) = factories.book_lines(call(acme, status="interrupted"))
+    charges = [charge("input", 1000, "0.000005", "0.0050000000"), charge("output", 300, "0.00002", "0.0060000000")]
+    truth = {"charges": charges, "cost": Decimal("0.011"), "list_cost": Decimal("0.011"), "output_tokens": 300}
+    factories.book_lines(estimate | truth | {"status": "ok", "service_tier_served": "batch"})
+
+    run = applied(acme)
+
+    assert run.applied is not None
+    assert (run.applied["lines"], run.applied["before"], run.applied["after"]) == (1, "0.0110000000", "0.0027500000")
+    assert total(acme) == Decimal("0.00275")
+    assert sum(line.output_tokens for line in LedgerLine.objects.all()) == 300
+    assert applied(acme).applied["changed"] == 0  # type: ignore[index]
+    verify(acme)
+
+
 def test_a_killed_run_goes_on_where_it_was_and_books_each_line_once(
     acme: factories.Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from costs.choices import ReviewState
 from costs.models import PriceOverride, PriceRate, PriceReview, PriceSnapshot, RepricingRun
 from costs.pricing.meters import METERS, USAGE_KEYS
 from gateway.api.openapi import examples
-from gateway.api.serializers.base import Input, Money
+from gateway.api.serializers.base import Input, Money, Record
 from gateway.api.serializers.identity import ID
 
 _RATE = {
@@ -167,7 +167,7 @@ class PriceTierSerializer(Input):
         "valid_from": "2026-11-01T00:00:00Z",
     },
 )  # fmt: skip
-class OverrideSerializer(serializers.ModelSerializer):
+class OverrideSerializer(Record):
     """An own price or discount. A new one ends the one in force before it; none is ever changed."""
 
     prices = PricesSerializer(required=False)
@@ -322,7 +322,7 @@ class RepricingCountSerializer(serializers.Serializer):
 
 
 @examples(response=_RUN, request={"start": "2026-11-01T00:00:00Z", "end": "2026-11-08T00:00:00Z", "model": "gpt-4o"})
-class RepricingSerializer(serializers.ModelSerializer):
+class RepricingSerializer(Record):
     """`[start, end)` priced anew by today's book. Applied as adjusting entries; the original lines stay."""
 
     counted = RepricingCountSerializer(read_only=True, allow_null=True)

@@ -92,6 +92,42 @@ def test_a_locked_month_stays_and_the_next_one_corrects_it_once(company: Acme, c
     assert corrections_of(august) == [(6, "search", 1), (7, "search", 2)]
 
 
+def test_another_time_zone_charges_no_hour_twice(company: Acme, centers: dict[str, CostCenter]) -> None:
+    """By Kathmandu July begins at 18:15 UTC of 30 June, which June was charged for by UTC already."""
+    allocation.create_rule(
+        organization=company.organization, actor=None, name="Hosting", method="fixed", monthly_amount=Decimal(720),
+        targets={"shares": [{"cost_center": str(centers["ads"].pk), "percent": "100"}]}, valid_from=JUNE,
+    )  # fmt: skip
+    spend(company, "10", JUNE + 30 * DAY - timedelta(hours=1))
+    spend(company, "20", JUNE + 31 * DAY)
+    june, draft = statement(company, 6), statement(company, 7)
+    statements.lock_statement(statement=june, actor=None)
+    company.organization.reporting_timezone = "Asia/Kathmandu"
+    company.organization.save()
+
+    july = statement(company, 7)
+
+    assert july.pk == draft.pk
+    assert (july.start, july.end) == (JUNE + 30 * DAY, JUNE + 61 * DAY - timedelta(hours=5, minutes=45))
+    assert (lines_of(july), corrections_of(july)) == ({"search": 20, "ads": 720}, [])
+    statements.lock_statement(statement=july, actor=None)
+    assert statement(company, 8).start == july.end
+
+
+def test_a_draft_made_by_another_time_zone_is_locked_by_the_zone_of_now(
+    company: Acme, centers: dict[str, CostCenter]
+) -> None:
+    spend(company, "10", JUNE + 30 * DAY - timedelta(hours=1))
+    draft = statement(company, 6)
+    company.organization.reporting_timezone = "Asia/Kathmandu"
+    company.organization.save()
+
+    june = statements.lock_statement(statement=draft, actor=None)
+
+    assert (draft.total, june.total, june.end) == (10, 0, JUNE + 30 * DAY - timedelta(hours=5, minutes=45))
+    assert lines_of(statement(company, 7)) == {"search": 10}
+
+
 def test_rules_made_later_leave_locked_months_alone(company: Acme, centers: dict[str, CostCenter]) -> None:
     spend(company, "10", JUNE + DAY)
     statements.lock_statement(statement=statement(company, 6), actor=None)

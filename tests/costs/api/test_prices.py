@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from costs.models import PriceOverride, PriceRate, PriceReview, PriceSnapshot
+from costs.models import PriceOverride, PriceRate, PriceReview, PriceSnapshot, RepricingRun
 from costs.services.prices import set_price_override
 from gateway.models import AuditEvent
 from tests import factories
@@ -149,6 +149,21 @@ def test_a_price_has_tiers_by_service_and_by_length(acme: factories.Acme, caller
     assert (again.status_code, again.json()["code"]) == (400, "price_invalid")
     # 272,001 × 4 and × 1 a million
     assert totals == ["1.0880040000", "0.2720010000"]
+
+
+def test_a_misspelt_field_states_no_price_and_counts_no_period(acme: factories.Acme, caller: Caller) -> None:
+    """`valid_until` would leave a price open for ever, `modle` would price every model of the period anew."""
+    month = {"start": "2026-11-01T00:00:00Z", "end": "2026-12-01T00:00:00Z"}
+    price = {"provider": "acme", "model": "big", "prices": {"input": "1.00"}, "valid_from": month["start"]}
+
+    stated = caller("admin").post(f"{URL}/overrides", {**price, "valid_until": month["end"]})
+    counted = caller("admin").post(f"{URL}/reprice", {**month, "modle": "big"})
+
+    assert [(answer.status_code, answer.json()["errors"][0]["field"]) for answer in (stated, counted)] == [
+        (400, "valid_until"), (400, "modle")
+    ]  # fmt: skip
+    assert not PriceOverride.objects.exists()
+    assert not RepricingRun.objects.exists()
 
 
 def test_the_platforms_prices_are_not_ended_by_an_organization(caller: Caller) -> None:
