@@ -119,7 +119,7 @@ class MeanSerializer(serializers.Serializer):
     upper = serializers.FloatField(allow_null=True)
 
 
-class DifferenceSerializer(serializers.Serializer):
+class PairedDifferenceSerializer(serializers.Serializer):
     """Against the first contestant, on the same items. `p_adjusted`: for all that was looked at (Holm). `detectable`:
     the smallest difference that so many items can show. `verdict`: better, worse, equivalent or cannot_tell."""
 
@@ -146,7 +146,7 @@ class MetricSerializer(serializers.Serializer):
 
     metric = serializers.CharField()
     contestants = MeanSerializer(many=True)
-    differences = DifferenceSerializer(many=True)
+    differences = PairedDifferenceSerializer(many=True)
 
 
 class DetectableSerializer(serializers.Serializer):
@@ -165,7 +165,7 @@ class WorstSerializer(serializers.Serializer):
     after = serializers.FloatField()
 
 
-class PartSerializer(serializers.Serializer):
+class EvaluatedPartSerializer(serializers.Serializer):
     """Of the items that every contestant answered."""
 
     items = serializers.IntegerField()
@@ -185,10 +185,10 @@ class VerdictSerializer(serializers.Serializer):
     regressed = serializers.BooleanField()
 
 
-class ResultSerializer(PartSerializer):
+class ResultSerializer(EvaluatedPartSerializer):
     """The outcome, and the same of the regression set."""
 
-    regression = PartSerializer(allow_null=True)
+    regression = EvaluatedPartSerializer(allow_null=True)
     verdict = VerdictSerializer(many=True)
 
 
@@ -239,7 +239,7 @@ def shaped(result: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-class ScoreSerializer(serializers.Serializer):
+class ItemScoreSerializer(serializers.Serializer):
     """0–1; of `judge` 1 better than the first contestant's answer, 0.5 neither, 0 worse."""
 
     metric = serializers.CharField()
@@ -252,7 +252,7 @@ class ScoreSerializer(serializers.Serializer):
 class EvaluationItemSerializer(serializers.Serializer):
     """One answer of one contestant."""
 
-    scores = ScoreSerializer(many=True)
+    scores = ItemScoreSerializer(many=True)
 
     line = serializers.IntegerField()
     is_regression = serializers.BooleanField()
