@@ -27,6 +27,9 @@ METERS = {
     "character": "Characters spoken",
     "audio_second": "Seconds of audio",
     "commitment": "Commitment",
+    "training": "Tokens of training",
+    "training_hour": "Hours of training",
+    "hosting": "Hours of hosting",
 }
 UNIT_METERS = {
     "request": "request",
@@ -35,6 +38,8 @@ UNIT_METERS = {
     "web_search": "search",
     "audio_second": "second",
     "commitment": "unit",
+    "training_hour": "hour",
+    "hosting": "hour",
 }
 UNKNOWN_MODEL = "unknown"
 """What an imported line that names no model was asked for."""

@@ -46,6 +46,9 @@ METERS = {
     m.AUDIO_SECOND: FocusMeter("Audio Duration", "Seconds", "Minutes", MINUTE),
     m.TOOL_CALL: FocusMeter("Tool Calls", "Calls", "Calls"),
     m.WEB_SEARCH: FocusMeter("Web Searches", "Searches", "Searches"),
+    "training": FocusMeter("Training Tokens", "Tokens", "1000000 Tokens", MILLION, "Input"),
+    "training_hour": FocusMeter("Training Duration", "Hours", "Hours"),
+    "hosting": FocusMeter("Hosting Duration", "Hours", "Hours"),
     "stated": FocusMeter("Stated Cost", "Units", "Units"),
 }
 """`stated`: an import's cost that its file does not split; a unit is one unit of money."""

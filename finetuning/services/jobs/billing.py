@@ -25,6 +25,7 @@ from gateway.ledger.ids import ms_of, uuid7
 from gateway.ledger.partitions import ensure_partitions
 
 TRAINING, HOSTING = "training", "hosting"
+METERS = {"tokens": TRAINING, "hours": "training_hour"}
 ENDPOINT = "/v1/fine_tuning/jobs"
 DAY = timedelta(days=1)
 STATUSES = {
@@ -77,7 +78,7 @@ def book_training(job: TuningJob, *, bill: Bill | None = None) -> bool:
 def _training_line(job: TuningJob, bill: Bill, identity: UUID) -> dict[str, Any]:
     line = _line(
         job.project, identity, kind=LineKind.TRAINING, request_id=job.public_id, cost=bill.cost, currency=job.currency,
-        charges=[_charge(TRAINING, bill.rate, bill.quantity, bill.unit_price, bill.cost)] if bill.cost else [],
+        charges=[_charge(METERS[bill.unit], bill.rate, bill.quantity, bill.unit_price, bill.cost)] if bill.cost else [],
     )  # fmt: skip
     started = job.started_at or job.created_at
     return {

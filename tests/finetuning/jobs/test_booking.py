@@ -95,6 +95,7 @@ def test_reinforcement_is_billed_by_its_seconds(acme: factories.Acme) -> None:
 
     line = LedgerLine.objects.get(kind="training")
     assert line.cost == Decimal("16.67")  # ten minutes at 100 an hour
+    assert line.charges[0]["meter"] == "training_hour"
 
 
 def hosted(acme: factories.Acme, **fields: Any) -> TunedModel:
