@@ -12,11 +12,13 @@ from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
 from analytics.console.format import compact, lag, money, number, percent, signed_money
+from finetuning.answers import exports
 from finetuning.answers.insights import JobInsights, insights_of
 from finetuning.choices import OVER, Backend, TuningStatus
 from finetuning.console.access import job_of, jobs_of, may_make, require_maker
@@ -83,7 +85,8 @@ def job_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     page = Paginator(shown, PER_PAGE).get_page(request.GET.get("page"))
     context |= {
         "page": page, "rows": [_row(job) for job in page.object_list], "query": query, "state": state,
-        "is_empty": not counts["all"], "may_make": may_make(request, organization),
+        "is_empty": not counts["all"],
+        "new_url": reverse("admin:tuning_new") if may_make(request, organization) else "",
         "tabs": [
             Tab(label, f"?state={name}" if name else "?", name == state, str(counts[name or "all"]))
             for name, (label, _) in TABS.items()
@@ -105,6 +108,7 @@ def job_page(request: HttpRequest, site: ConsoleSite, job_id: UUID) -> HttpRespo
     may_deploy = tuned is not None and tuned.catalog_model_id is not None and may_administer(request, organization)
     context |= {
         "title": job.name, **_row(job), "insight": found.insight, "diagnosis": _diagnosis(found),
+        "formats": exports.FORMATS,
         "cards": [card for card in (loss_card(found), accuracy_card(found)) if card is not None],
         "eta": _eta(expected(job, now), now) if is_open else None, "is_open": is_open, "tuned": tuned,
         "facts": _facts(job), "money": _money(found), "events": [
@@ -167,6 +171,17 @@ def job_deploy(request: HttpRequest, site: ConsoleSite, job_id: UUID) -> HttpRes
     except ServiceError as error:
         messages.error(request, error.message)
     return redirect("admin:tuning_job", job.pk)
+
+
+@require_safe
+def job_file(request: HttpRequest, site: ConsoleSite, job_id: UUID, form: str) -> HttpResponse:
+    """The job as a CSV file, workbook or PDF."""
+    _, organization = frame(request, site, "Fine-tuning jobs")
+    if form not in exports.FORMATS:
+        raise Http404
+    made = exports.document(insights_of(job_of(request, organization, job_id), timezone.now()), form)
+    headers = {"Content-Disposition": f'attachment; filename="{made.name}"', "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(made.content, content_type=made.content_type, headers=headers)
 
 
 def _row(job: TuningJob) -> dict[str, Any]:

@@ -12,6 +12,7 @@ class FinetuningConsole(ConsoleProvider):
         Page("fine-tuning/jobs/<uuid:job_id>/", jobs.job_page, "tuning_job"),
         Page("fine-tuning/jobs/<uuid:job_id>/do/", jobs.job_do, "tuning_job_do"),
         Page("fine-tuning/jobs/<uuid:job_id>/deploy/", jobs.job_deploy, "tuning_job_deploy"),
+        Page("fine-tuning/jobs/<uuid:job_id>/<str:form>/", jobs.job_file, "tuning_job_file"),
         Page("fine-tuning/new/", wizard.new_job, "tuning_new"),
         Page("fine-tuning/files/", files.file_list, "tuning_files"),
         Page("fine-tuning/files/<uuid:file_id>/", files.file_page, "tuning_file"),
@@ -23,7 +24,9 @@ class FinetuningConsole(ConsoleProvider):
         Page("fine-tuning/sunsets/", sunsets.sunset_page, "tuning_sunsets"),
     )
     navigation = (
-        NavEntry("Jobs", "admin:tuning_jobs", "sliders", Section.TUNING, 10, also=("admin:tuning_job", "admin:tuning_new")),
+        NavEntry(
+            "Jobs", "admin:tuning_jobs", "sliders", Section.TUNING, 10, also=("admin:tuning_job", "admin:tuning_new")
+        ),
         NavEntry(
             "Files", "admin:tuning_files", "upload", Section.TUNING, 20,
             also=("admin:tuning_file", "admin:tuning_file_diff"),

@@ -39,7 +39,7 @@ class StartForm(forms.Form):
     base = forms.CharField(
         max_length=200,
         label="Model that answers",
-        help_text="As applications name it; the nearest examples are shown to it.",
+        help_text="As applications name it; it is shown the nearest examples.",
     )
     provider = forms.ModelChoiceField(Provider.objects.none(), empty_label=None)
     validation_file = forms.ModelChoiceField(
@@ -119,7 +119,7 @@ def _card(one: Template) -> dict[str, Any]:
     if one.lower is not None and one.upper is not None and one.upper != one.lower:
         cost = f"{money(one.lower)} to {money(one.upper)}"
     return {
-        "scenario": scenario, "cost": cost, "rows": f"{scenario.rows[0]} to {scenario.rows[1]} lines per {scenario.per}",
+        "scenario": scenario, "cost": cost, "rows": f"{scenario.rows[0]}–{scenario.rows[1]} lines per {scenario.per}",
         "backends": ", ".join(dict.fromkeys(Backend(each.backend).label for each, _ in one.candidates)),
         "used": one.usage_count, "url": f"?{urlencode({'template': scenario.id})}",
     }  # fmt: skip

@@ -38,6 +38,7 @@ class ConsoleServer:
         self._run("manage.py", "migrate", "--verbosity=0")
         self._run("manage.py", "collectstatic", "--noinput", "--verbosity=0")
         self._run("-m", "tests.console.company", "--days", "14", "--per-day", "60")
+        self._run("-m", "tests.console.tuning")
         with socket.create_server(("127.0.0.1", 0)) as listener:
             os.set_inheritable(listener.fileno(), True)
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -5,38 +5,14 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from finetuning.answers.verdicts import result_of
-from finetuning.models import Evaluation, EvaluationItem
-from finetuning.services.evaluations import create_evaluation
+from finetuning.models import Evaluation
 from tests.console.company import Company
 from tests.console.conftest import SignIn
 from tests.console.test_tuning_jobs import text_of
-from tests.console.tuning import chats, file_of, job_of
+from tests.console.tuning import chats, decided, file_of, job_of, waiting
 
 PAGE = "/admin/fine-tuning/compare/"
-LIST_QUERIES, PAGE_QUERIES = 1, 1
-MODELS = [{"label": "base", "model": "gpt-4o-mini"}, {"label": "tuned", "model": "ft:parcels"}]
-
-
-def waiting(company: Company, project: str = "triage", **fields: Any) -> Evaluation:
-    return create_evaluation(
-        project=company.projects[project], file=file_of(company, project, name="held-out.jsonl"), contestants=MODELS,
-        metrics=["exact"], name="Parcels", actor=None, **fields,
-    )  # fmt: skip
-
-
-def decided(company: Company) -> Evaluation:
-    """The tuned model is right on 19 of 20 items, the base on 8; on line 20 the base alone."""
-    row = waiting(company)
-    for line in range(1, 21):
-        for contestant, is_right in enumerate((line <= 7 or line == 20, line < 20)):
-            EvaluationItem.objects.create(
-                evaluation=row, line=line, contestant=contestant, scores={"exact": float(is_right)}, latency_ms=500,
-                cost="0.002" if contestant else None, input_tokens=100, output_tokens=10,
-            )  # fmt: skip
-    row.result, row.status, row.leaks = result_of(row), "succeeded", {"leak_exact": [4, 9]}
-    row.save()
-    return row
+LIST_QUERIES, PAGE_QUERIES = 6, 5
 
 
 def wish(company: Company, **changes: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ LIST_QUERIES, JOB_QUERIES = 7, 9
 def text_of(client: Client, path: str = PAGE) -> str:
     answer = client.get(path)
     assert answer.status_code == 200
-    content = answer.content.decode().partition('id="content"')[2]
+    content = answer.content.decode().partition('id="content"')[2].replace("<wbr>", "")
     return " ".join(re.sub(r"<[^>]+>", " ", content).replace("\u202f", " ").split())
 
 
@@ -169,6 +169,18 @@ def test_a_share_that_cannot_be_is_refused(company: Company, sign_in: SignIn) ->
     for wrong in ({"route": "fast", "share": "0"}, {"route": "nowhere", "share": "10"}):
         answer: Any = sign_in("adam").post(f"{page_of(job)}deploy/", wrong, follow=True)
         assert "Choose a route, and a share of 1 to 100 percent." in answer.content.decode()
+
+
+def test_documents(company: Company, sign_in: SignIn) -> None:
+    job = overfitted(company)
+    client = sign_in("carol")
+
+    answer = client.get(f"{page_of(job)}csv/")
+
+    assert answer["Content-Disposition"] == f'attachment; filename="job-{job.pk.hex[-8:]}.csv"'
+    assert b"The queue is long." in answer.content
+    assert client.get(f"{page_of(job)}docx/").status_code == 404
+    assert sign_in("mallory").get(f"{page_of(job)}csv/").status_code == 404
 
 
 def test_others_see_nothing(company: Company, sign_in: SignIn) -> None:

@@ -1,7 +1,5 @@
 """The wizard of a new job: template, data, estimate, start."""
 
-from collections.abc import Iterator
-
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
@@ -23,8 +21,8 @@ def labelled(company: Company, project: str = "triage") -> TuningFile:
 
 
 @pytest.fixture
-def file(company: Company) -> Iterator[TuningFile]:
-    yield labelled(company)
+def file(company: Company) -> TuningFile:
+    return labelled(company)
 
 
 def step(file: TuningFile, **more: object) -> str:
@@ -36,7 +34,7 @@ def test_it_begins_with_templates(company: Company, sign_in: SignIn) -> None:
 
     assert "1 Template → 2 Data → 3 Estimate → 4 Start" in text
     assert "Intent or ticket classification Every message gets one label of a closed list" in text
-    assert "20 to 100 lines per label. Training $0.00 to " in text
+    assert "20–100 lines per label. Training $0.00 to " in text
 
 
 def test_then_the_file(company: Company, sign_in: SignIn, file: TuningFile) -> None:

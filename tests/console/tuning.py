@@ -1,18 +1,43 @@
-"""Files and jobs of the console's company, made as rows or through services."""
+"""Files and jobs of the console's company, made as rows or through services.
+
+`python -m tests.console.tuning` adds some to the company in the database of DATABASE_URL.
+"""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from finetuning.models import Checkpoint, JobEvent, JobPoint, TunedModel, TuningFile, TuningJob
+import django
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+
+from django.utils import timezone
+
+from finetuning.answers.verdicts import result_of
+from finetuning.models import (
+    Checkpoint,
+    Evaluation,
+    EvaluationItem,
+    JobEvent,
+    JobPoint,
+    TunedModel,
+    TuningFile,
+    TuningJob,
+)
 from finetuning.services import files
-from gateway.models import Model
+from finetuning.services.evaluations import create_evaluation
+from finetuning.services.files import runs
+from gateway.models import Model, Organization, Project
 from tests.console.company import Company
 
 BASE = "gpt-4.1-mini-2025-04-14"
 STARTED = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 TRAIN = (2.0, 1.5, 1.2, 1.0, 0.6, 0.4, 0.2, 0.1)
+MODELS = [{"label": "base", "model": "gpt-4o-mini"}, {"label": "tuned", "model": "ft:parcels"}]
 HELD_OUT = (2.1, 1.6, 1.3, 1.2, 1.25, 1.3, 1.35, 1.44)
 
 
@@ -80,6 +105,51 @@ def tuned_of(company: Company, job: TuningJob, **fields: Any) -> TunedModel:
     )  # fmt: skip
 
 
+def waiting(company: Company, project: str = "triage") -> Evaluation:
+    return create_evaluation(
+        project=company.projects[project], file=file_of(company, project, name="held-out.jsonl"), contestants=MODELS,
+        metrics=["exact"], name="Parcels", actor=None,
+    )  # fmt: skip
+
+
+def decided(company: Company) -> Evaluation:
+    """The tuned model is right on 19 of 20 items, the base on 8; on line 20 the base alone."""
+    row = waiting(company)
+    for line in range(1, 21):
+        for contestant, is_right in enumerate((line <= 7 or line == 20, line < 20)):
+            EvaluationItem.objects.create(
+                evaluation=row, line=line, contestant=contestant, scores={"exact": float(is_right)}, latency_ms=500,
+                cost="0.002" if contestant else None, input_tokens=100, output_tokens=10,
+            )  # fmt: skip
+    row.refresh_from_db()
+    row.result, row.status, row.leaks = result_of(row), "succeeded", {"leak_exact": [4, 9]}
+    row.save()
+    return row
+
+
 def told(answer: Any) -> list[str]:
     """The messages of a page."""
     return [str(message) for message in answer.context["messages"]]
+
+
+def fill(company: Company) -> None:
+    """A judged file with a mended version, jobs over and running, an evaluation, a model that ends soon."""
+    file = file_of(company, rows=[*chats(20), *chats(2)])
+    today = timezone.now().date()
+    runs.optimize_file(file=file, validation=None, wanted=runs.Wanted(), at=today, actor=None, created_by=None)
+    file.refresh_from_db()
+    job = overfitted(company, training_file=file, validation_file=file)
+    job_of(
+        company, training_file=file, name="Labels", backend="local-head", status="running", progress=0.4,
+        cost_actual=None, finished_at=None,
+    )  # fmt: skip
+    decided(company)
+    TunedModel.objects.create(
+        organization=company.organization, project=job.project, job=job, name="ft:parcels", backend="local-head",
+        base_model=job.base_model, sunset_on=today + timedelta(days=10), sunset_source="https://vendor.example/ends",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    acme = Organization.objects.get(slug="acme")
+    fill(Company(acme, projects={one.slug: one for one in Project.objects.filter(organization=acme)}))

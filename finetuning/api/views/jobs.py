@@ -5,17 +5,24 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
+from django.http import HttpResponse
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from finetuning.answers.exports import MOST_EVENTS, document
+from finetuning.answers.insights import JobInsights, insights_of
 from finetuning.api.serializers import jobs as shapes
+from finetuning.api.serializers.insights import JobDocumentSerializer, JobInsightsSerializer, insights_told
+from finetuning.choices import OVER
+from finetuning.front.base import OneAnswer
 from finetuning.models import Checkpoint, JobEvent, JobPoint, TuningJob
 from finetuning.services import jobs
-from finetuning.services.jobs.times import steps_of
+from finetuning.services.jobs.times import expected, steps_of
 from gateway.api.permissions import KEY_MAKERS, MEMBERS
 from gateway.api.views.base import ReadableResource
 
@@ -29,12 +36,14 @@ _AFTER = OpenApiParameter("after_step", int, description="Only points of later s
 class TuningJobViewSet(ReadableResource):
     """Jobs of the projects that the caller sees, newest first."""
 
-    queryset = TuningJob.objects.select_related("organization", "project", "provider", "training_file")
+    queryset = TuningJob.objects.select_related(
+        "organization", "project", "provider", "training_file", "validation_file"
+    )
     serializer_class = shapes.TuningJobSerializer
     roles = {
         "list": MEMBERS, "retrieve": MEMBERS, "events": MEMBERS, "checkpoints": MEMBERS, "metrics": MEMBERS,
-        "search": MEMBERS, "create": KEY_MAKERS, "destroy": KEY_MAKERS, "cancel": KEY_MAKERS, "pause": KEY_MAKERS,
-        "resume": KEY_MAKERS, "sync": KEY_MAKERS,
+        "search": MEMBERS, "insights": MEMBERS, "export": MEMBERS, "create": KEY_MAKERS,
+        "destroy": KEY_MAKERS, "cancel": KEY_MAKERS, "pause": KEY_MAKERS, "resume": KEY_MAKERS, "sync": KEY_MAKERS,
     }  # fmt: skip
     filterset_fields = {
         "project": ["exact"], "backend": ["exact", "in"], "provider": ["exact"], "status": ["exact", "in"],
@@ -129,6 +138,47 @@ class TuningJobViewSet(ReadableResource):
             "last_step": rows[-1].step if rows else None, "points": rows,
         }  # fmt: skip
         return self.answer(body, serializer=shapes.JobMetricsSerializer)
+
+    @extend_schema(responses=JobInsightsSerializer)
+    @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
+    def insights(self, request: Request, pk: UUID) -> Response:
+        """What is the matter with it and what to do, each with its numbers; its best step, and the best that is kept;
+        token accuracy without the vendor's hidden tokens."""
+        return self.answer(self._told(insights_of(self.get_object(), timezone.now())), 200, JobInsightsSerializer)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("format", enum=["csv", "json", "xlsx", "pdf"], description="csv by default.")],
+        responses={
+            (200, "application/json"): JobDocumentSerializer,
+            (200, "application/octet-stream"): OpenApiResponse(
+                OpenApiTypes.BINARY, description="The file, in the content type of its format.",
+                examples=[OpenApiExample("CSV", "Step,Train loss,…", media_type="application/octet-stream")],
+            ),
+        },
+    )  # fmt: skip
+    @action(
+        detail=True, methods=["get"], filter_backends=(), pagination_class=None, content_negotiation_class=OneAnswer
+    )
+    def export(self, request: Request, pk: UUID) -> Response | HttpResponse:
+        """The job as a document: figures, diagnosis, curve, events, checkpoints, what its data's report found."""
+        found, wanted = insights_of(self.get_object(), timezone.now()), request.query_params.get("format", "csv")
+        if wanted == "json":
+            response = self.answer(self._document(found), 200, JobDocumentSerializer)
+            response["Content-Disposition"] = f'attachment; filename="job-{found.job.pk.hex[-8:]}.json"'
+            return response
+        made = document(found, wanted)
+        headers = {"Content-Disposition": f'attachment; filename="{made.name}"', "X-Content-Type-Options": "nosniff"}
+        return HttpResponse(made.content, content_type=made.content_type, headers=headers)
+
+    def _told(self, found: JobInsights) -> dict[str, Any]:
+        eta = None if found.job.status in OVER else expected(found.job, timezone.now())
+        return insights_told(found, eta)
+
+    def _document(self, found: JobInsights) -> dict[str, Any]:
+        return {
+            "job": found.job, "insights": self._told(found), "metrics": found.points, "checkpoints": found.checkpoints,
+            "events": JobEvent.objects.filter(job=found.job)[:MOST_EVENTS], "dataset": found.job.training_file.report,
+        }  # fmt: skip
 
 
 def found(rows: QuerySet[TuningJob], asked: dict[str, Any]) -> QuerySet[TuningJob]:

@@ -391,6 +391,10 @@ POST   fine-tuning/jobs/{finished_job}/sync     401 200 403 200 200 200 200 403 
 GET    fine-tuning/jobs/{job}/events            401 200 200 200 200 200 200 200 200 404
 GET    fine-tuning/jobs/{job}/checkpoints       401 200 200 200 200 200 200 200 200 404
 GET    fine-tuning/jobs/{job}/metrics           401 200 200 200 200 200 200 200 200 404
+GET    fine-tuning/jobs/{job}/insights          401 200 200 200 200 200 200 200 200 404
+GET    fine-tuning/jobs/{ads_job}/insights      401 404 200 404 200 200 200 200 200 404
+GET    fine-tuning/jobs/{job}/export            401 200 200 200 200 200 200 200 200 404
+GET    fine-tuning/jobs/{ads_job}/export        401 404 200 404 200 200 200 200 200 404
 GET    fine-tuning/jobs/{runner_job}/runner-bundle 401 400 403 400 400 400 400 400 400 404
 POST   fine-tuning/jobs/{runner_job}/runner-token 401 201 403 201 201 201 201 403 201 404
 POST   fine-tuning/jobs/{runner_job}/events     401 401 401 401 401 401 401 401 401 401
