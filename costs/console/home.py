@@ -121,7 +121,8 @@ def _content(questions: Questions, state: State, at: datetime, *, is_reader: boo
         "tiles": attempt("tiles", lambda: _tiles(questions, running, ahead, month, is_reader=is_reader))
         if running and month
         else None,
-        "unpriced": f"{unpriced_words(month)}.{series.mixed_words(month)}" if month else "",
+        "unpriced": unpriced_words(month) if month else "",
+        "mixed": series.mixed_words(month) if month else "",
         "as_of": format.local(at, organization.reporting_timezone),
         "lag": format.lag(questions.scope.lag_s),
         "card": card, "problem": problem,
