@@ -70,13 +70,15 @@ class Count:
         group.after += after
 
     def as_json(self) -> dict[str, Any]:
-        """Decimals as text; groups by the size of their difference."""
+        """Decimals as text; groups by the size of their difference. The sums of all are None where groups are of
+        several currencies."""
         groups = sorted(self.groups.values(), key=lambda one: (-abs(one.after - one.before), one.model, one.team or ""))
+        before, after = (sum((getattr(one, name) for one in groups), ZERO) for name in ("before", "after"))
+        sums = {"before": _text(before), "after": _text(after), "difference": _text(after - before)}
+        is_mixed = len({one.currency for one in groups}) > 1
         return {
             "lines": self.lines, "changed": self.changed, "still_unpriced": self.still_unpriced,
-            "other_currency": self.other_currency, "before": _text(sum((one.before for one in groups), ZERO)),
-            "after": _text(sum((one.after for one in groups), ZERO)),
-            "difference": _text(sum((one.after - one.before for one in groups), ZERO)),
+            "other_currency": self.other_currency, **(dict.fromkeys(sums) if is_mixed else sums),
             "groups": [
                 {"team": one.team, "model": one.model, "currency": one.currency, "lines": one.lines,
                  "newly_priced": one.newly_priced, "before": _text(one.before), "after": _text(one.after),

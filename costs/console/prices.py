@@ -1,6 +1,7 @@
 """Prices: what the public lists say, the history of one model, where the lists differ, and past periods priced anew."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -263,12 +264,20 @@ def _run(run: RepricingRun, teams: dict[str, str]) -> dict[str, Any]:
     for one in (found or {}).get("groups", [])[:MOST_GROUPS]:
         money = {name: exact_money(Decimal(one[name]), one["currency"]) for name in ("before", "after", "difference")}
         groups.append(one | money | {"team": teams.get(one["team"] or "", "–")})
-    difference = exact_money(Decimal(found["difference"]), run.organization.currency) if found else ""
+    difference = _in_all(found["groups"], run.organization.currency) if found else ""
     tone = {"applied": "ok", "failed": "bad", "ready": "warn"}.get(run.state, "")
     return {
         "run": run, "found": found, "groups": groups, "difference": difference, "tone": tone,
         "last_on": (run.end - timedelta(microseconds=1)).date(),
     }  # fmt: skip
+
+
+def _in_all(groups: Iterable[Mapping[str, Any]], currency: str) -> str:
+    """`−$0.06 and €0.02`: the differences, each currency by itself; nothing of `currency` without any."""
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for one in groups:
+        sums[one["currency"]] += Decimal(one["difference"])
+    return " and ".join(exact_money(amount, of) for of, amount in sorted(sums.items())) or exact_money("0", currency)
 
 
 def _day(text: str) -> datetime | None:

@@ -68,6 +68,16 @@ def test_the_home_says_where_the_month_leads(busy: Company, sign_in: SignIn) -> 
         assert expected in words
 
 
+def test_the_home_says_that_every_request_has_a_price(company: Company, sign_in: SignIn) -> None:
+    load(company, [line(company, datetime.now(UTC) - timedelta(minutes=1), Random(4))])
+    drain_marks()
+
+    html = page(sign_in("alice"), HOME)
+
+    assert "every request of the month has a known price" in text(html)
+    assert "status=unpriced" not in html
+
+
 def test_the_home_page_asks_for_the_month_by_itself(busy: Company, sign_in: SignIn) -> None:
     client = sign_in("alice")
 

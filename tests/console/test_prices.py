@@ -82,6 +82,25 @@ def test_superusers_decide_reviews_and_others_see_them(company: Company, sign_in
     assert "Nothing here" in root.get(page).content.decode()
 
 
+def test_differences_of_several_currencies_are_not_added_up(company: Company, sign_in: SignIn) -> None:
+    """10 USD less and 10 EUR more are not nothing."""
+    count = Count(lines=2, changed=2)
+    for currency, after in (("USD", "0"), ("EUR", "20")):
+        line = {"team": None, "model_served": "gpt-4o", "currency": currency}
+        count.add(line, Decimal(10), Decimal(after), is_new=False)
+    counted = count.as_json()
+    RepricingRun.objects.create(
+        organization=company.organization, start=datetime(2026, 11, 1, tzinfo=UTC), counted=counted, state="ready",
+        end=datetime(2026, 11, 7, tzinfo=UTC),
+    )  # fmt: skip
+
+    text = sign_in("alice").get(f"{URL}repricing/").content.decode().replace("−", "-")
+
+    assert [counted[name] for name in ("before", "after", "difference")] == [None, None, None]
+    assert "2 of 2 calls change: €10.00 and -$10.00 in all." in text
+    assert "Book €10.00 and -$10.00 as adjusting entries" in text
+
+
 def test_a_period_is_counted_and_applied_from_the_page(company: Company, sign_in: SignIn) -> None:
     page, alice = f"{URL}repricing/", sign_in("alice")
 

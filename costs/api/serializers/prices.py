@@ -309,15 +309,16 @@ class RepricingGroupSerializer(serializers.Serializer):
 
 
 class RepricingCountSerializer(serializers.Serializer):
-    """`changed` lines differ; `still_unpriced` have no price now either; `other_currency` are left alone."""
+    """`changed` lines differ; `still_unpriced` have no price now either; `other_currency` are left alone. The sums are
+    null where groups are of several currencies."""
 
     lines = serializers.IntegerField()
     changed = serializers.IntegerField()
     still_unpriced = serializers.IntegerField()
     other_currency = serializers.IntegerField()
-    before = Money()
-    after = Money()
-    difference = Money()
+    before = Money(allow_null=True)
+    after = Money(allow_null=True)
+    difference = Money(allow_null=True)
     groups = RepricingGroupSerializer(many=True)
 
 
