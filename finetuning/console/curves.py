@@ -63,7 +63,7 @@ def accuracy_card(found: JobInsights) -> Card | None:
     summary = "Share of answer tokens that are right, as the backend tells it."
     if newest is not None:
         summary = (
-            f"At step {newest.step:,} {percent(newest.corrected)} of the answer tokens are right; the vendor says "
+            f"At step {newest.step:,}, {percent(newest.corrected)} of the answer tokens are right; the vendor says "
             f"{percent(newest.reported)}, which counts two hidden tokens of each example."
         )
     return _card("accuracy", "Token accuracy", "share of answer tokens", summary, points, curves, percent)

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from analytics.console.format import compact, money, number, percent
+from analytics.console.format import DASH, compact, money, number, percent
 from finetuning.choices import FileOrigin, FilePurpose
 from finetuning.console.access import file_of, files_of, may_make, projects_of, require_maker
 from finetuning.models import TuningFile
@@ -123,7 +123,8 @@ def file_page(request: HttpRequest, site: ConsoleSite, file_id: UUID) -> HttpRes
         status__in=(JobStatus.QUEUED, JobStatus.RUNNING),
     )  # fmt: skip
     context |= {
-        "title": str(file), **_row(file), "facts": _facts(file), "report": _report(file.report),
+        "title": str(file), **_row(file), "tokens": _tokens(file), "facts": _facts(file),
+        "report": _report(file.report),
         "versions": [_row(one) for one in files_of(request, organization).filter(family=file.family).defer("report")],
         "may_change": may_make(request, organization) and file.purpose == FilePurpose.FINE_TUNE,
         "is_waiting": waiting.exists(),
@@ -226,13 +227,25 @@ def _row(file: TuningFile) -> dict[str, Any]:
     """A version in words, as list and page show it."""
     score = file.score
     tone = "" if score is None else "ok" if score >= GOOD_SCORE else "warn" if score >= FAIR_SCORE else "bad"
-    counted = max(file.tokens.values(), key=lambda one: bool(one["is_exact"]), default=None)
-    tokens = "—" if counted is None else f"{'' if counted['is_exact'] else '≈ '}{compact(counted['tokens'])}"
     return {
         "file": file, "tone": tone, "score": "not checked" if score is None else f"{score:g} of 100",
-        "lines": number(file.lines), "tokens": tokens, "origin": FileOrigin(file.origin).label,
+        "lines": number(file.lines), "tokens": _counted(file), "origin": FileOrigin(file.origin).label,
         "format": file.get_format_display(), "url": reverse("admin:tuning_file", args=[file.pk]),
     }  # fmt: skip
+
+
+def _counted(file: TuningFile) -> str:
+    """Tokens of an epoch as a tokenizer counted them, an exact one first."""
+    counted = max(file.tokens.values(), key=lambda one: bool(one["is_exact"]), default=None)
+    return DASH if counted is None else f"{'' if counted['is_exact'] else '≈ '}{compact(counted['tokens'])}"
+
+
+def _tokens(file: TuningFile) -> str:
+    """The same; else as the report counted them."""
+    if file.tokens or file.report is None:
+        return _counted(file)
+    tokens = file.report["tokens"]
+    return f"{'' if tokens['exact'] else '≈ '}{compact(tokens['total'])}"
 
 
 def _facts(file: TuningFile) -> list[Pair]:

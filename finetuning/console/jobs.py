@@ -216,7 +216,7 @@ def _facts(job: TuningJob) -> list[Pair]:
         Pair("Base model", job.base_model, is_code=True), Pair("Method", job.method),
         Pair("Training file", f"{job.training_file}, {number(job.training_file.lines)} lines"),
         Pair("Validation file", str(job.validation_file) if job.validation_file else "none"),
-        *(Pair(name.replace("_", " ").capitalize(), str(value)) for name, value in settings.items()),
+        *(Pair(name.removeprefix("n_").replace("_", " ").capitalize(), str(value)) for name, value in settings.items()),
         *([Pair("At the backend", job.provider_job_id, is_code=True)] if job.provider_job_id else []),
     ]  # fmt: skip
 

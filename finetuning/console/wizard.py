@@ -97,8 +97,9 @@ def new_job(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     candidate = scenario.candidates[int(place)]
     providers = _providers(request, organization, candidate.backend)
     others = rows.filter(project=file.project_id).exclude(pk=file.pk)
-    form = StartForm(candidate.backend, providers, others, request.POST or None, initial={"epochs": scenario.epochs})
-    if request.method == "POST" and form.is_valid() and (job := _start(request, form, scenario, int(place), file)):
+    sent = request.POST if request.method == "POST" else None
+    form = StartForm(candidate.backend, providers, others, sent, initial={"epochs": scenario.epochs})
+    if sent is not None and form.is_valid() and (job := _start(request, form, scenario, int(place), file)):
         return redirect("admin:tuning_job", job.pk)
     context |= {
         "form": form, "candidate": candidate, "backend": Backend(candidate.backend).label, "steps": list(_steps(3)),

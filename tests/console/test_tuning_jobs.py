@@ -103,7 +103,7 @@ def test_accuracy_is_corrected_once_the_file_was_checked(company: Company, sign_
     text = text_of(sign_in("carol"), page_of(job))
 
     # (0.8 × 170 − 20) / 150
-    assert "At step 80 77.3 % of the answer tokens are right; the vendor says 80.0 %" in text
+    assert "At step 80, 77.3 % of the answer tokens are right; the vendor says 80.0 %" in text
 
 
 def test_a_job_that_runs_says_when_it_ends_or_why_nobody_knows(company: Company, sign_in: SignIn) -> None:

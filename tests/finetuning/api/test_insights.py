@@ -59,7 +59,7 @@ def test_the_diagnosis_comes_with_its_numbers(
     assert accuracy["corrected"] == pytest.approx((0.8 * 170 - 20) / 150)
     client = caller("analyst")
     client.get(f"{URL}{job.pk}/insights")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         client.get(f"{URL}{job.pk}/insights")
 
 
