@@ -94,7 +94,7 @@ def values_of(proposal: Proposal, findings: Findings) -> dict[str, Any]:
 def _keep_totals(search: SavingsSearch, findings: Findings, now: datetime) -> None:
     joint = findings.joint_interval
     search.searched_at, search.start, search.end = now, findings.start, findings.end
-    search.currency, search.spend, search.lines = findings.currency, findings.spend, findings.lines
+    search.currency, search.spend, search.lines = findings.currency, findings.charged, findings.lines
     search.joint_saving = findings.joint_saving
     search.interval = joint and {
         "level": plain(joint.level), "lower": plain(joint.lower), "upper": plain(joint.upper)

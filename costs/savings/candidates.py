@@ -79,6 +79,18 @@ class View:
     def spend(self) -> Decimal:
         return money(total(self.lines.cost))
 
+    def cost_of(self, one: Commitment) -> Decimal:
+        """What a commitment cost in the window, pro rata for the time that it ran."""
+        ran = min(self.end, one.end or self.end) - max(self.start, one.start)
+        second = timedelta(seconds=1)
+        cost = one.monthly_cost * Decimal(ran / second) / Decimal(MONTH / second)
+        return max(Decimal(0), cost).quantize(Decimal("1e-10"))
+
+    @property
+    def committed(self) -> Decimal:
+        """What all of them cost in it."""
+        return sum((self.cost_of(one) for one in self.commitments), Decimal(0))
+
     def least(self) -> int:
         """The smallest saving of the window worth proposing, in 1e-10."""
         window = Decimal((self.end - self.start) / timedelta(seconds=1)) / Decimal(MONTH / timedelta(seconds=1))

@@ -143,7 +143,8 @@ class Proposal:
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What a search over `[start, end)` found, largest joint saving first. `spend`: the cost of every line replayed;
-    `notes`: `(code, message)` of what could not be judged, such as lines without a price or in other currencies."""
+    `committed`: what commitments cost beside it; `notes`: `(code, message)` of what could not be judged, such as lines
+    without a price or in other currencies."""
 
     start: datetime
     end: datetime
@@ -154,3 +155,9 @@ class Findings:
     joint_saving: Decimal = ZERO
     joint_interval: Interval | None = None
     notes: tuple[tuple[str, str], ...] = ()
+    committed: Decimal = ZERO
+
+    @property
+    def charged(self) -> Decimal:
+        """Lines and commitments: what the joint saving is a share of."""
+        return self.spend + self.committed

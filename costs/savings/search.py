@@ -24,6 +24,7 @@ def search(view: View, notes: Iterable[tuple[str, str]] = ()) -> Findings:
         start=view.start, end=view.end, currency=view.pricer.currency, spend=view.spend, lines=len(view.lines),
         proposals=tuple(proposals), joint_saving=sum((one.joint_saving for one in proposals), ZERO),
         joint_interval=_joint_interval(view, together, proposals) if proposals else None, notes=tuple(notes),
+        committed=view.committed,
     )  # fmt: skip
 
 

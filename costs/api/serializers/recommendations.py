@@ -243,7 +243,7 @@ class OptimizationSerializer(serializers.Serializer):
     currency = serializers.CharField()
     total_saving = Exact(source="saving")
     interval = CostIntervalSerializer(allow_null=True)
-    spend = Exact(help_text="Of the searched lines, on 30 days.")
+    spend = Exact(help_text="Of the searched lines and of commitments, on 30 days.")
     share = serializers.FloatField(allow_null=True, help_text="total_saving ÷ spend.")
     searched_at = serializers.DateTimeField(allow_null=True, help_text="Null: no search has run yet.")
     start = serializers.DateTimeField(allow_null=True)

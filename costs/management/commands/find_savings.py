@@ -41,10 +41,10 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(answers))
 
     def _tell(self, organization: Organization, findings: Findings, kept: Stored) -> None:
-        share = f" ({findings.joint_saving / findings.spend:.1%})" if findings.spend else ""
+        share = f" ({findings.joint_saving / findings.charged:.1%})" if findings.charged else ""
         self.stdout.write(
-            f"{organization.slug}: {findings.joint_saving:,.2f} of {findings.spend:,.2f} {findings.currency}{share} in "
-            f"{findings.lines:,} lines; {kept.opened} opened, {kept.updated} updated, {kept.expired} expired"
+            f"{organization.slug}: {findings.joint_saving:,.2f} of {findings.charged:,.2f} {findings.currency}{share}"
+            f" in {findings.lines:,} lines; {kept.opened} opened, {kept.updated} updated, {kept.expired} expired"
         )
         for row in Recommendation.objects.filter(organization=organization).open():
             self.stdout.write(f"  {row.monthly_saving:>12,.2f} a month  {row.title}")
@@ -56,7 +56,7 @@ def _facts(organization: Organization, findings: Findings, kept: Stored) -> dict
     rows = Recommendation.objects.filter(organization=organization).open()
     return {
         "organization": organization.slug, "start": findings.start.isoformat(), "end": findings.end.isoformat(),
-        "currency": findings.currency, "spend": plain(findings.spend), "lines": findings.lines,
+        "currency": findings.currency, "spend": plain(findings.charged), "lines": findings.lines,
         "joint_saving": plain(findings.joint_saving), "opened": kept.opened, "updated": kept.updated,
         "expired": kept.expired,
         "recommendations": [

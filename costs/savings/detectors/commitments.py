@@ -11,12 +11,11 @@ sizes that the busiest moment would not fit in.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
 from decimal import Decimal
 
 import numpy as np
 
-from costs.savings.candidates import MONTH, Candidate, View, percent
+from costs.savings.candidates import Candidate, View, percent
 from costs.savings.commitments import Commitment
 from costs.savings.proposals import Category, Change, Effort, Evidence, Risk, Slice
 from costs.savings.replay import removed
@@ -25,7 +24,6 @@ from costs.savings.words import figure
 
 UNUSED = Decimal("0.1")
 HEADROOM = Decimal("1.1")
-SECOND = timedelta(seconds=1)
 QUANTUM = Decimal("1e-10")
 
 
@@ -35,7 +33,7 @@ def detect(view: View) -> Iterator[Candidate]:
         ran = min(view.end, one.end or view.end) - max(view.start, one.start)
         if ran < (view.end - view.start) / 2:
             continue
-        cost = (one.monthly_cost * Decimal(ran / SECOND) / Decimal(MONTH / SECOND)).quantize(QUANTUM)
+        cost = view.cost_of(one)
         if cost <= 0:
             continue
         if one.covered <= UNUSED * cost:

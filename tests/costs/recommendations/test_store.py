@@ -1,5 +1,6 @@
 """Findings become recommendations, again and again, and what people have decided stays."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -27,7 +28,7 @@ def rows(company: Acme) -> dict[str, Recommendation]:
 
 
 def test_a_first_search_opens_what_it_finds(company: Acme) -> None:
-    found = findings(proposal(company), repeated(company))
+    found = replace(findings(proposal(company), repeated(company)), committed=Decimal(100))
 
     kept = store(company.organization, found, now=NOW)
 
@@ -41,7 +42,7 @@ def test_a_first_search_opens_what_it_finds(company: Acme) -> None:
     assert row.quality["proposed_scores"] == 45
     kept_search = SavingsSearch.objects.get(organization=company.organization)
     assert (kept_search.joint_saving, kept_search.interval, kept_search.spend, kept_search.days) == (
-        Decimal(100), {"level": "0.9", "lower": "90.0", "upper": "110.0"}, Decimal(500), 30
+        Decimal(100), {"level": "0.9", "lower": "90.0", "upper": "110.0"}, Decimal(600), 30
     )  # fmt: skip
     assert kept_search.notes == [{"code": "unpriced", "message": "12 lines have no price."}]
 

@@ -194,17 +194,20 @@ def test_a_window_that_holds_too_much_is_cut_to_its_newest_days(
 
 def test_a_commitment_of_the_organization_is_cut_to_what_its_busiest_hour_needs(acme: factories.Acme) -> None:
     # 10 units of 0.05 an hour: 12 a day, 120 in ten days. The busiest hour has 6 × 1,100 = 6,600 tokens; 10 units serve
-    # 60,000 in one: 11 %, doubled for its minutes 22 %, with a tenth to spare 24.2 %: 3 units. The list value is 26.64
+    # 60,000 in one: 11 %, doubled for its minutes 22 %, with a tenth to spare 24.2 %: 3 units for 36; on demand they
+    # would cost 41.04
     Commitment.objects.create(
         organization=acme.organization, name="PTU", kind=CommitmentKind.PROVISIONED_THROUGHPUT, provider="upstream",
         model="gpt-4o", project=acme.assistant, amount=Decimal("0.05"), per="hour", units=10, unit_name="PTU",
         currency="USD", tokens_per_minute=1000, starts_on=START.date() - timedelta(days=40),
         booked_until=START.date(),
     )  # fmt: skip
-    long = {"list_cost": Decimal("0.0185"), "cost": Decimal(0)}
+    long = {"list_cost": Decimal("0.0285"), "cost": Decimal(0)}
     factories.book_lines(*(call(acme, number, **long) for number in range(1440)))
 
-    one = only(search(acme), Category.OVERSIZED_COMMITMENT)
+    answer = search(acme)
+    one = only(answer, Category.OVERSIZED_COMMITMENT)
 
     assert (one.actual_cost, one.saving, one.joint_saving, one.monthly_saving) == (120, 84, 84, 252)
+    assert (answer.spend, answer.charged) == (0, 120)  # 84 is 70 % of what was spent
     assert one.change.settings == {"size": "0.3"}
