@@ -42,6 +42,7 @@ class TuningFileSerializer(Record):
     """One version of a file. Versions of one `family` follow each other; none is ever changed."""
 
     tokens = serializers.SerializerMethodField(help_text="By every tokenizer that was asked for.")
+    lineage = serializers.DictField(read_only=True, help_text="How this version was made.")
 
     class Meta:
         model = TuningFile

@@ -138,6 +138,7 @@ _UPLOAD = {
 }  # fmt: skip
 
 
+@examples(response={"number": 1, "size_bytes": 67108864})
 class UploadPartSerializer(serializers.Serializer):
     """What has arrived whole."""
 
@@ -201,7 +202,7 @@ class UploadPartRequestSerializer(Input):
     )  # fmt: skip
 
 
-@examples(request={"sha256": ""})
+@examples(request={"sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"})
 class UploadCompletionSerializer(Input):
     """With a checksum, the parts have to add up to it."""
 

@@ -69,6 +69,8 @@ def test_there_are_no_untyped_objects(document: dict[str, Any]) -> None:
 
 # maps whose names come from the declared measures and dimensions, and whose values are typed
 MAPS = ("measures", "dimensions", "totals", "previous_totals", "change", "previous")
+# of training files: kinds of findings, parts of a score, tags; how a file was made; what a report says beside
+MAPS += ("counts", "parts", "skipped", "left", "tags", "lineage", "statistics", "validation")
 
 
 def _is_typed_map(node: dict[str, Any], where: str) -> bool:
