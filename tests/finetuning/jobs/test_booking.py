@@ -1,5 +1,7 @@
 """Lines of jobs and of hosting: each once, whoever books and whenever it is killed; the real trace of Azure."""
 
+import csv
+import io
 import json
 import os
 import subprocess
@@ -14,7 +16,11 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from analytics.exports import service
+from analytics.exports.service import Asked
 from analytics.rollups.marks import process_marks
+from costs.focus.rows import COLUMNS
+from costs.focus.validator import validate
 from finetuning.backends import Kept, Seen, Told
 from finetuning.insights import Kind, Point, Run, diagnose
 from finetuning.models import Checkpoint, JobPoint, TunedModel, TuningJob
@@ -234,3 +240,26 @@ def test_the_real_trace_of_azure(acme: factories.Acme, shared_dir: Path) -> None
     assert len(points) == 6
     assert found.diagnosis.kind == Kind.OVERFITTING
     assert (found.best_step, found.best_kept_step) == (50, 80)
+
+
+def test_the_lines_keep_the_rules_of_focus(acme: factories.Acme) -> None:
+    jobs.book_training(finished(acme))
+    jobs.book_training(
+        finished(acme, method="reinforcement", base_model="o4-mini-2025-04-16", provider_job_id="ftjob-2")
+    )
+    hosted(acme)
+    jobs.book_hosting(date(2026, 11, 3))
+    asked = Asked("focus", "csv", {"start": "2026-11-01T00:00:00Z", "end": "2026-11-05T00:00:00Z"})
+    export = service.request_export(organization=acme.organization, user=acme.people["alice"], asked=asked)
+    service.run_waiting()
+    export.refresh_from_db()
+
+    content = b"".join(service.open_export(job=export, user=acme.people["alice"])[1]).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(content)))
+    report = validate([column.name for column in COLUMNS], rows)
+
+    assert report.violations == []
+    assert {(row["SkuMeter"], row["BilledCost"]) for row in rows} == {
+        ("Training Tokens", "1.0000000000"), ("Training Duration", "16.67"),
+        ("Hosting Duration", "10.2000000000"), ("Hosting Duration", "40.8000000000"),
+    }  # fmt: skip
