@@ -25,14 +25,14 @@ class FinetuningConsole(ConsoleProvider):
     )
     navigation = (
         NavEntry(
-            "Jobs", "admin:tuning_jobs", "sliders", Section.TUNING, 10, also=("admin:tuning_job", "admin:tuning_new")
+            "Jobs", "admin:tuning_jobs", "tune", Section.TUNING, 10, also=("admin:tuning_job", "admin:tuning_new")
         ),
         NavEntry(
-            "Files", "admin:tuning_files", "upload", Section.TUNING, 20,
+            "Files", "admin:tuning_files", "file", Section.TUNING, 20,
             also=("admin:tuning_file", "admin:tuning_file_diff"),
         ),
         NavEntry(
-            "Compare", "admin:tuning_evaluations", "equal", Section.TUNING, 30, also=("admin:tuning_evaluation",)
+            "Compare", "admin:tuning_evaluations", "scale", Section.TUNING, 30, also=("admin:tuning_evaluation",)
         ),
         NavEntry("Sunset radar", "admin:tuning_sunsets", "sun", Section.TUNING, 40),
     )  # fmt: skip
