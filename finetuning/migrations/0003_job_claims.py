@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("finetuning", "0002_ftfiles_tools"),
+        ("finetuning", "0002_file_tools"),
         ("gateway", "0021_saved_views"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -8,7 +8,7 @@ import gateway.ledger.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("finetuning", "0003_ftjobs_claims"),
+        ("finetuning", "0003_job_claims"),
         ("gateway", "0023_local_head_kind"),
     ]
 
