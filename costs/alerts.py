@@ -69,7 +69,7 @@ def _readings(budget: Budget, usage: Usage, now: datetime) -> Iterator[Reading]:
             text = f"{about}: there is nothing to expect anything from."
             yield Reading(subject, label, None, None, percent, text, is_once=True)
             continue
-        share = spent / usage.limit * 100 if usage.limit else Decimal(100)
+        share = spent / usage.limit * 100 if usage.limit else Decimal(100 if spent else 0)
         words = "is expected to be used by its end" if basis == FORECAST else "is used"
         text = (
             f"{share:.1f}{NARROW}% of the budget {about} {words}: {money(spent, budget.currency)}"

@@ -112,6 +112,18 @@ def test_another_amount_is_told_anew(company: Acme, november: None) -> None:
     assert [kind for kind, _ in told(rule)] == ["fired", "resolved", "fired"]
 
 
+def test_a_budget_of_nothing_is_used_when_something_is_spent(company: Acme, november: None) -> None:
+    budget = make(company, amount=Decimal(0), alert_thresholds=BOTH[:1])
+    rule = rule_of(company)
+    evaluate_due()
+    assert told(rule) == []
+
+    spend(budget, "0.01")
+    evaluate_due(NOW + timedelta(minutes=1))
+
+    assert [kind for kind, _ in told(rule)] == ["fired"]
+
+
 def test_a_budget_without_thresholds_has_three(company: Acme, november: None) -> None:
     budget = make(company, alert_thresholds=[])
     rule = rule_of(company)
