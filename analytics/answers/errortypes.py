@@ -24,6 +24,8 @@ MEANINGS = {
     "upstream_authentication": "The provider refused the gateway's credential.",
     "upstream_rate_limit": "The provider's rate limit was reached.",
     "upstream_redirect": "The provider redirects, which is not followed.",
+    "artifact_unavailable": "A tuned model that the gateway serves itself could not be loaded.",
+    "low_confidence": "A local head was less sure than its threshold; its fallback was asked.",
     "internal_error": "A defect of the gateway ended the attempt.",
     "client_gone": "The client left before the answer was complete.",
     "hedge_lost": "Another attempt that ran beside this one answered first.",
