@@ -204,10 +204,10 @@ def test_days_that_vanish_while_they_are_read_are_not_an_answer(busy: Acme, monk
     use_zone(busy, KATHMANDU)
     statement = running._fetch
 
-    def raced(plan: Any) -> Any:
+    def raced(plan: Any, foreign: Any) -> Any:
         if plan.reads_local_days:
             zones._begin(busy.organization.pk, BERLIN, uuid7(), None)
-        return statement(plan)
+        return statement(plan, foreign)
 
     monkeypatch.setattr(running, "_fetch", raced)
     cache.clear()
