@@ -6,6 +6,7 @@ from finetuning.models import Evaluation, TunedModel, TuningFile
 from finetuning.scenarios import sample_of
 from finetuning.services.evaluations import create_evaluation
 from finetuning.services.files import create_file
+from gateway.models import Model
 from tests.factories import Acme
 
 CONTESTANTS = [{"label": "base", "model": "gpt-4o"}, {"label": "tuned", "model": "ft:x"}]
@@ -32,7 +33,12 @@ def evaluation_of(company: Acme) -> Evaluation:
 def tuned_model_of(company: Acme) -> TunedModel:
     """One of the assistant that the catalogue has."""
     found = TunedModel.objects.filter(organization=company.organization).first()
-    return found or TunedModel.objects.create(
-        organization=company.organization, project=company.assistant, name="ft:x", backend="openai",
-        base_model="gpt-4o-mini-2024-07-18", catalog_model=company.model,
-    )  # fmt: skip
+    if found is None:
+        served = Model.objects.create(
+            organization=company.organization, provider=company.provider, name="ft:x", upstream_name="ft:x"
+        )
+        found = TunedModel.objects.create(
+            organization=company.organization, project=company.assistant, name="ft:x", backend="openai",
+            base_model="gpt-4o-mini-2024-07-18", catalog_model=served,
+        )  # fmt: skip
+    return found
