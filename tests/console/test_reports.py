@@ -96,7 +96,7 @@ def test_every_ready_made_report_can_be_saved_as_it_opens(company: Company, sign
         )
         assert saved.status_code == 302, saved.content.decode()
 
-    assert Report.objects.count() == 5
+    assert Report.objects.count() == 7
     weekly = Report.objects.get(name="weekly_team")
     assert weekly.sections[0]["measures"] == ["cost", "requests", "total_tokens", "error_rate"]
     assert [section["own_team"] for section in weekly.sections] == [True] * 5
