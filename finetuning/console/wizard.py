@@ -193,8 +193,7 @@ def _start(
     settings: dict[str, Any] = {"n_epochs": given["epochs"]} if given["epochs"] else {}
     if candidate.technique:
         settings["technique"] = candidate.technique
-    if base := given.get("base", "").strip():
-        settings["base"] = base
+    base = given.get("base", "").strip()  # of an example bank: the model that answers
     try:
         return jobs.create_job(
             project=file.project, backend=candidate.backend, provider=given.get("provider"),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from finetuning.choices import Backend
 from finetuning.models import TuningJob
 from finetuning.scenarios import Candidate, Scenario
 from finetuning.services import jobs
@@ -16,7 +17,12 @@ def create_from_template(
     `base_model`: another model there. `fields`: of `jobs.create_job`. Raises as that does, and `Invalid` for a backend
     that the scenario has no candidate at."""
     chosen = _candidate(scenario, backend, base_model)
-    given = dict(scenario.hyperparameters)
+    if chosen.backend == Backend.DICL:
+        if not base_model:
+            raise Invalid("base_model_required", "An example bank needs the model that answers.", field="base_model")
+        given: dict[str, Any] = {}
+    else:
+        given = dict(scenario.hyperparameters)
     if chosen.technique:
         given["technique"] = chosen.technique
     if not fields.get("name"):

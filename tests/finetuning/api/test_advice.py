@@ -132,5 +132,9 @@ def test_a_job_from_a_template(caller: Caller, company: Acme, file: TuningFile) 
         f"{URL}/fine-tuning/templates/classification/create-job", {**body, "backend": "vertex"}, format="json"
     )
     assert [one["field"] for one in refused.json()["errors"]] == ["backend"]
+    bank = caller("developer").post(
+        f"{URL}/fine-tuning/templates/classification/create-job", {**body, "backend": "dicl"}, format="json"
+    )
+    assert [one["field"] for one in bank.json()["errors"]] == ["base_model"]
     missing = caller("developer").post(f"{URL}/fine-tuning/templates/poetry/create-job", body, format="json")
     assert missing.status_code == 404
