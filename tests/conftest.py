@@ -5,6 +5,7 @@ Django is set up here, on import, so that the conftests and fixture modules belo
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -27,6 +28,9 @@ CHROMIUM_ABSENT = "no Chromium on this machine"
 OFFICE_ABSENT = "no LibreOffice or poppler on this machine"
 OFFICE = ("soffice", "pdftoppm", "pdftotext")
 _PREFIX = f"llmgateway-tests-{os.geteuid()}-"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a run in a shell's background; its children would ignore it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("gateway", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("gateway")

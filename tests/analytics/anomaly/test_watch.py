@@ -94,6 +94,12 @@ def test_calls_that_a_commitment_covers_have_no_price_to_change(frame: Frame) ->
     assert [alert for alert in watch(frame, since=24 * 14).alerts if alert.metric == "price"] == []
 
 
+def test_calls_that_a_commitment_covers_from_now_on_have_no_price_any_more(frame: Frame) -> None:
+    frame.figures["cost"][4, -48:] = 0.0
+
+    assert [alert for alert in watch(frame, since=24 * 14).alerts if alert.metric == "price"] == []
+
+
 def test_another_model_serves_and_its_requests_belong_to_it(frame: Frame) -> None:
     calls = frame.figures["requests"][0]
     old, new = calls.copy(), np.zeros(HOURS)
