@@ -231,7 +231,8 @@ class _Judge:
             for place in range(max(DAY, int(np.searchsorted(known, self.since))), len(known)):
                 past = ratios[max(0, place - WEEK) : place]
                 usual = float(np.median(past))
-                if not usual or not ratios[place]:  # a commitment covers its calls: what costs nothing has no price
+                # what costs nothing has no price: a commitment covers its calls, and costs something itself once a day
+                if not usual or not ratios[max(0, place - DAY) : place + 1].all():
                     continue
                 room = max(PRICE_LEAST * usual, 6 * 1.4826 * float(np.median(np.abs(past - usual)))) * tuning[row, 0]
                 off = float(ratios[place]) - usual

@@ -96,6 +96,7 @@ def test_calls_that_a_commitment_covers_have_no_price_to_change(frame: Frame) ->
 
 def test_calls_that_a_commitment_covers_from_now_on_have_no_price_any_more(frame: Frame) -> None:
     frame.figures["cost"][4, -48:] = 0.0
+    frame.figures["cost"][4, -36::24] = 6.0  # the commitment itself
 
     assert [alert for alert in watch(frame, since=24 * 14).alerts if alert.metric == "price"] == []
 
