@@ -38,6 +38,8 @@ REASONS = {
     "upstream_authentication": "The provider refused the gateway's credential.",
     "upstream_rate_limit": "The provider's own rate limit was used up.",
     "upstream_redirect": "The provider answered with a redirect, which is not followed.",
+    "artifact_unavailable": "A tuned model that the gateway serves itself could not be loaded.",
+    "low_confidence": "A local head was less sure than its threshold; its fallback was asked.",
     "internal_error": "A defect of the gateway ended the attempt; its log has more.",
     "client_gone": "The client left before the answer was complete.",
     "hedge_lost": "Another attempt that ran beside this one answered first.",
