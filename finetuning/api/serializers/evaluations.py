@@ -39,7 +39,7 @@ _CONTESTANTS = [
     {"label": "base", "model": "gpt-4.1-mini", "system": None, "temperature": 0.0, "max_tokens": None},
     {"label": "tuned", "model": "ft:local-head:acme:tickets:1", "system": "", "temperature": 0.0, "max_tokens": None},
 ]
-_EVALUATION = {
+EVALUATION = {
     "id": ID, "project": ID, "name": "Tickets", "job": ID, "file": ID, "regression_file": None,
     "contestants": _CONTESTANTS, "metrics": ["exact", "macro_f1"], "judge": None, "sample": 200, "seed": 7,
     "budget_limit": "2.0000000000", "status": "succeeded", "progress": 1.0, "error": "",
@@ -199,7 +199,7 @@ class LeftOutSerializer(serializers.Serializer):
     lines = serializers.ListField(child=serializers.IntegerField())
 
 
-@examples(response=_EVALUATION)
+@examples(response=EVALUATION)
 class EvaluationSerializer(serializers.ModelSerializer):
     """The same items asked of several models."""
 

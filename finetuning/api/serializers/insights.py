@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from finetuning.answers.insights import JobInsights
 from finetuning.api.serializers.jobs import (
+    JOB,
     CheckpointSerializer,
     JobEtaSerializer,
     JobEventSerializer,
@@ -105,6 +106,16 @@ def _accuracy(found: JobInsights, one: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@examples(
+    response={
+        "job": JOB,
+        "insights": _INSIGHTS,
+        "metrics": [],
+        "checkpoints": [],
+        "events": [],
+        "dataset": {"lines": 40},
+    }
+)
 class JobDocumentSerializer(serializers.Serializer):
     """A job with all it told."""
 

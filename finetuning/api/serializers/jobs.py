@@ -36,7 +36,7 @@ _ESTIMATE: dict[str, Any] = {
     },
     "notes": [],
 }  # fmt: skip
-_JOB: dict[str, Any] = {
+JOB: dict[str, Any] = {
     "id": ID, "public_id": "ftjob-0192f0c4000070008000000000000000", "organization": ID, "project": ID,
     "name": "Support intents", "backend": "openai", "provider": ID, "base_model": "gpt-4.1-mini-2025-04-14",
     "tuned_model": "ft:gpt-4.1-mini-2025-04-14:acme:intents:a1b2c3d4", "method": "supervised", "suffix": "intents",
@@ -238,7 +238,7 @@ class JobErrorSerializer(serializers.Serializer):
     param = serializers.CharField(allow_blank=True, default="")
 
 
-@examples(response=_JOB)
+@examples(response=JOB)
 class TuningJobSerializer(Record):
     """A job. Unknown is null, never zero. `cost_actual` is what its ledger line says; `estimate_difference` that less
     the estimate."""
@@ -258,7 +258,7 @@ class TuningJobSerializer(Record):
 
     class Meta:
         model = TuningJob
-        fields = tuple(_JOB)
+        fields = tuple(JOB)
         read_only_fields = fields
 
     @extend_schema_field(serializers.DecimalField(20, 10, allow_null=True))
@@ -276,7 +276,7 @@ class TuningJobSerializer(Record):
         return [{"name": name, "value": value} for name, value in sorted(job.metadata.items())]
 
 
-@examples(response={**_JOB, "webhook_secret": ""})
+@examples(response={**JOB, "webhook_secret": ""})
 class NewTuningJobSerializer(TuningJobSerializer):
     """With the secret that its webhook is signed with, this once; empty without a webhook."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,6 +27,12 @@ LOCATION = OpenApiParameter(
 )
 
 
+QUEUED = {
+    **shapes.EVALUATION, "status": "queued", "progress": 0.0, "result": None, "left_out": [], "started_at": None,
+    "finished_at": None,
+}  # fmt: skip
+
+
 class EvaluationViewSet(ReadableResource):
     """Evaluations."""
 
@@ -41,7 +47,9 @@ class EvaluationViewSet(ReadableResource):
 
     @extend_schema(
         request=shapes.EvaluationRequestSerializer, parameters=[LOCATION],
-        responses={202: OpenApiResponse(shapes.EvaluationSerializer, description="Queued.")},
+        responses={202: OpenApiResponse(
+            shapes.EvaluationSerializer, description="Queued.", examples=[OpenApiExample("Queued", QUEUED)],
+        )},
     )  # fmt: skip
     def create(self, request: Request) -> Response:
         """Ask several models the same held-out items through the gateway, with a key that lives for the run alone. What

@@ -1,5 +1,6 @@
 """One data plane per test process, with its own migrated database, a provider, models and a key."""
 
+import itertools
 import os
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from django.conf import settings
 from gateway.simulator.process import SimulatorProcess
 from tests.gateway.dataplane.stack import ROOT, Stack
 
+STACKS = itertools.count()
+"""Several folders of tests have one each in a process."""
 FAULTS = [
     *(
         "error-400",
@@ -103,7 +106,7 @@ def recorder(_recorder: Recorder) -> Recorder:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, simulator: SimulatorProcess) -> Iterator[Stack]:
     data_dir = tmp_path_factory.mktemp("dataplane")
-    name = f"dataplane_{os.getpid()}"
+    name = f"dataplane_{os.getpid()}_{next(STACKS)}"
     base = settings.DATABASE_DIRECT_URL
     with psycopg.connect(base, autocommit=True, dbname="postgres") as connection:
         connection.execute(f"CREATE DATABASE {name}")
