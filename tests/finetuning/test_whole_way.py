@@ -167,8 +167,6 @@ def test_from_a_file_to_a_model_that_pays(gateway: Gateway) -> None:
     assert evaluation["status"] == "succeeded", evaluation["error"]
     answers = gateway.api("GET", f"fine-tuning/evaluations/{asked['id']}/items")["results"]
     assert evaluation["result"]["verdict"], answers[:2]
-        "results"
-    ][:2]
     (verdict,) = evaluation["result"]["verdict"]
     assert (verdict["verdict"], verdict["few"]) == ("better", False)
     versus = gateway.api("GET", f"fine-tuning/compare/sim-base/{tuned}")
