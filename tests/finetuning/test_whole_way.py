@@ -69,7 +69,7 @@ class Gateway:
 
     def manage(self, *arguments: str) -> Any:
         env = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-        env |= {"DATA_DIR": str(self.data_dir), "PORT": self.url.rsplit(":", 1)[1]}
+        env |= {"DATA_DIR": str(self.data_dir), "PORT": self.url.rsplit(":", 1)[1], "SIM_KEY": "sk-sim"}
         done = subprocess.run(
             [sys.executable, str(ROOT / "manage.py"), *arguments], env=env, capture_output=True, text=True, check=False
         )
@@ -101,7 +101,8 @@ def gateway(tmp_path: Path, simulator: SimulatorProcess) -> Iterator[Gateway]:
         port = int(probe.getsockname()[1])
     made = Gateway(directory, port)
     try:
-        made.manage("set_provider", "sim", "--base-url", simulator.base_url, "--organization", "acme", "--json")
+        sim = ("--base-url", simulator.base_url, "--api-key-env", "SIM_KEY", "--organization", "acme", "--json")
+        made.manage("set_provider", "sim", *sim)
         made.manage("add_model", "sim-base", "--provider", "sim", "--organization", "acme", "--json")
         yield made
         assert made.up.end() == 0
