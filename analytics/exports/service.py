@@ -114,14 +114,9 @@ def _checked(asked: Asked) -> tuple[Dataset, FileFormat]:
 def run_waiting() -> int:
     """Make what waits, oldest first, at most two files at a time in the installation. Returns how many were tried."""
     done = 0
-    for period in jobs.waiting(KIND):
-        now = timezone.now()
-        if Job.objects.filter(kind=KIND, status=JobStatus.RUNNING, claimed_until__gte=now).count() >= MAX_RUNNING:
-            break
-        job = jobs.claim(KIND, period, LEASE_S)
-        if job is not None:
-            run(job)
-            done += 1
+    for job in jobs.claims(KIND, LEASE_S, at_once=MAX_RUNNING):
+        run(job)
+        done += 1
     return done
 
 

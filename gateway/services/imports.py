@@ -127,13 +127,9 @@ def _store(run: ImportRun, file: BinaryIO) -> None:
 def run_waiting() -> int:
     """Import what waits, oldest first, unless another process is at it. Returns how many files were worked on."""
     done = 0
-    for period in jobs.waiting(KIND):
-        if jobs.is_running(KIND):
-            break
-        job = jobs.claim(KIND, period, LEASE_S)
-        if job is not None:
-            _run(job)
-            done += 1
+    for job in jobs.claims(KIND, LEASE_S):
+        _run(job)
+        done += 1
     return done
 
 

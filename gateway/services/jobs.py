@@ -7,6 +7,7 @@ if job:
         finish(job, {"rows": 3})
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
@@ -42,9 +43,19 @@ def waiting(kind: str) -> list[str]:
     return list(rows.values_list("period", flat=True)[:100])
 
 
-def is_running(kind: str) -> bool:
-    """Whether somebody holds a claim on work of this kind."""
-    return Job.objects.filter(kind=kind, status=JobStatus.RUNNING, claimed_until__gte=datetime.now(UTC)).exists()
+def running(kind: str) -> int:
+    """How many hold a claim on work of this kind."""
+    return Job.objects.filter(kind=kind, status=JobStatus.RUNNING, claimed_until__gte=datetime.now(UTC)).count()
+
+
+def claims(kind: str, lease_s: float, *, at_once: int = 1) -> Iterator[Job]:
+    """Claim what waits, oldest first, each when it is asked for, while fewer than `at_once` run in the installation."""
+    for period in waiting(kind):
+        if running(kind) >= at_once:
+            return
+        job = claim(kind, period, lease_s)
+        if job is not None:
+            yield job
 
 
 def extend(job: Job, lease_s: float, progress: float) -> None:

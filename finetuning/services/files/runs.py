@@ -125,13 +125,9 @@ def forget_runs(now: datetime | None = None) -> int:
 def run_waiting() -> int:
     """Do what waits, oldest first, one at a time in the installation; returns how many were tried."""
     done = 0
-    for period in jobs.waiting(KIND):
-        if jobs.is_running(KIND):
-            break
-        job = jobs.claim(KIND, period, LEASE_S)
-        if job is not None:
-            _run(job)
-            done += 1
+    for job in jobs.claims(KIND, LEASE_S):
+        _run(job)
+        done += 1
     return done
 
 
