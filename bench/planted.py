@@ -2,8 +2,7 @@
 fills from the ledger."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -17,6 +16,7 @@ from config.demo.rows import calls_of, ids_of, prefixes_of
 from config.demo.waste import workloads_of
 from config.demo.workloads import CHAT, Workload
 from costs.savings.candidates import MONTH, ModelFacts, View
+from costs.savings.commitments import BURST, Commitment
 from costs.savings.lines import CACHE_READ, INPUT, OUTPUT, REASONING, TOKENS, TOOL_CALLS, WRITE_5M, Builder, Profile
 from costs.savings.prefixes import PrefixReplay
 from costs.savings.pricing import BatchPricer, Target
@@ -27,30 +27,11 @@ from gateway.ledger.ids import ms_of
 HOUR_MS = 3_600_000
 SECOND = timedelta(seconds=1)
 SHARE = Decimal("1e-6")
-BURST = 2
-"""The busiest minute of an hour is taken to need this much of what the hour needs."""
 FACTS = [
     ModelFacts(provider, name, name, PROVIDERS[provider][2], frozenset(capabilities), context, longest)
     for name, (provider, capabilities, context, longest) in MODELS.items()
 ]
 """The catalogue as `config.demo.setup` makes it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """`costs.savings.commitments.Commitment`."""
-
-    reference: str
-    name: str
-    provider: str
-    model: str
-    start: datetime
-    end: datetime | None
-    monthly_cost: Decimal
-    currency: str
-    covered: Decimal
-    used: Decimal | None
-    sizes: tuple[Decimal, ...]
 
 
 def view_of(company: Company, days: int) -> View:
@@ -68,7 +49,7 @@ def view_of(company: Company, days: int) -> View:
     return View(Ledger.of(lines, pricer, targets), start, end, models=FACTS, names=names, commitments=commitments)
 
 
-def _committed(company: Company, one: Agreed, days: int) -> Committed:
+def _committed(company: Company, one: Agreed, days: int) -> Commitment:
     """With its use, from the calls it covers."""
     start, end = company.calendar.midnight(days - 1), company.calendar.until
     value, by_hour = 0, np.zeros(24 * days, dtype=np.int64)
@@ -84,7 +65,7 @@ def _committed(company: Company, one: Agreed, days: int) -> Committed:
     used = None
     if one.tokens_per_minute:
         used = min(Decimal(1), (peak / (one.tokens_per_minute * 60)).quantize(SHARE) * BURST)
-    return Committed(
+    return Commitment(
         reference=str(one.identity(company)), name=one.name, provider=one.provider, model=one.model,
         start=company.calendar.midnight(FOUNDED), end=None, currency="USD", covered=money(value), used=used,
         monthly_cost=cost * Decimal(MONTH / SECOND) / Decimal((end - start) / SECOND),

@@ -1,43 +1,24 @@
 """The organization's commitments as a search for savings sees them (`costs.savings.commitments`). Reads only."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 from django.db.models import Q
 
-from costs.commitments.models import Commitment
+from costs.commitments import models
 from costs.commitments.reading import utilisation
 from costs.savings.candidates import MONTH
+from costs.savings.commitments import BURST, Commitment
 from gateway.models import Organization
 
-BURST = 2
-"""Use is known by the hour; the busiest minute of an hour is taken to need this much of what the hour needs."""
 SECOND = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """A commitment over a window, in the fields of the protocol."""
-
-    reference: str
-    name: str
-    provider: str
-    model: str
-    start: datetime
-    end: datetime | None
-    monthly_cost: Decimal
-    currency: str
-    covered: Decimal
-    used: Decimal | None
-    sizes: tuple[Decimal, ...]
-
-
-def commitments_of(organization: Organization, start: datetime, end: datetime) -> Iterator[Committed]:
+def commitments_of(organization: Organization, start: datetime, end: datetime) -> Iterator[Commitment]:
     """Those that were paid in `[start, end)` and cover calls; not those whose calls have no value that is known. One
     query, two for each of them."""
-    rows = Commitment.objects.filter(
+    rows = models.Commitment.objects.filter(
         Q(ends_on=None) | Q(ends_on__gt=start.date()), organization=organization, covers_calls=True,
         starts_on__lte=end.date(),
     ).order_by("starts_on", "pk")  # fmt: skip
@@ -47,7 +28,7 @@ def commitments_of(organization: Organization, start: datetime, end: datetime) -
             continue
         peak = use.peak_token_share
         used = None if peak is None else min(Decimal(1), peak * BURST)
-        yield Committed(
+        yield Commitment(
             reference=str(row.pk), name=row.name, provider=row.provider, model=row.model,
             start=datetime.combine(row.starts_on, time.min, UTC),
             end=datetime.combine(row.ends_on, time.min, UTC) if row.ends_on else None,
