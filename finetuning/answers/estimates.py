@@ -106,8 +106,15 @@ def _answer(organization: Organization, wish: Wish, profile: Profile, at: dateti
             requests_per_month=today.requests_per_month if today else 0,
         )  # fmt: skip
     return Answer(
-        wish, profile, found, inference, base, pays, duration_of(organization, wish.backend, wish.model), tuple(notes)
-    )
+        wish,
+        profile,
+        found,
+        inference,
+        base,
+        pays,
+        duration_of(organization.pk, wish.backend, wish.model),
+        tuple(notes),
+    )  # fmt: skip
 
 
 def inference_per_1k(

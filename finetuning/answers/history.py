@@ -1,42 +1,55 @@
 """How long the organization's own finished jobs took, by phases."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from finetuning.choices import TuningStatus
 from finetuning.estimates import Duration, Phase, duration
 from finetuning.models import TuningJob
-from gateway.models import Organization
 
 JOBS = 50
-"""Newest finished jobs that are looked at."""
+"""The newest so many finished jobs are learned from."""
 
 
-def duration_of(organization: Organization, backend: str, base_model: str, *, steps: int | None = None) -> Duration:
-    """P50 and P90 of a job of this base model at this backend, from those that succeeded. `steps`: of the new one."""
+def history(
+    organization: UUID, backend: str, base_model: str, *, but: UUID | None = None, per_step: bool = True
+) -> list[Mapping[Phase, float]]:
+    """Seconds each phase took in finished jobs of the same organization, backend and base model; of steps the seconds
+    of one, or of all of them. Jobs without two measured steps have no phases to tell apart and are left out. `but`: a
+    job that is not looked at. One query."""
     rows = (
         TuningJob.objects.filter(
             organization=organization, backend=backend, base_model=base_model, status=TuningStatus.SUCCEEDED,
             started_at__isnull=False, finished_at__isnull=False,
         )
-        .annotate(last_point_at=Max("points__at"), last_step=Max("points__step"))
+        .exclude(pk=but)
+        .annotate(
+            first_step=Min("points__step"), last_step=Max("points__step"), first_at=Min("points__at"),
+            last_at=Max("points__at"),
+        )
         .order_by("-finished_at")[:JOBS]
     )  # fmt: skip
-    return duration([_phases(row, steps) for row in rows], steps=steps)
+    return list(_phases(rows, per_step=per_step))
 
 
-def _phases(job: TuningJob, steps: int | None) -> Mapping[Phase, float]:
-    """Seconds; of the steps those of one step when `steps` of the new job are known. A job whose points have no times
-    counts from its start to its end as steps."""
-    assert job.started_at is not None
-    assert job.finished_at is not None
-    ended = getattr(job, "last_point_at", None) or job.finished_at
-    training = (ended - job.started_at).total_seconds()
-    count = getattr(job, "last_step", None) or 1
-    return {
-        Phase.VALIDATION: 0.0,
-        Phase.QUEUE: (job.started_at - job.created_at).total_seconds(),
-        Phase.STEPS: training / count if steps is not None else training,
-        Phase.FINISHING: (job.finished_at - ended).total_seconds(),
-    }
+def duration_of(organization: UUID, backend: str, base_model: str) -> Duration:
+    """P50 and P90 of a whole job of this base model at this backend."""
+    return duration(history(organization, backend, base_model, per_step=False))
+
+
+def _phases(rows: Sequence[Any], *, per_step: bool) -> Iterator[Mapping[Phase, float]]:
+    for row in rows:
+        if not row.last_step or row.first_at is None or row.last_step == row.first_step:
+            continue
+        step = (row.last_at - row.first_at).total_seconds() / (row.last_step - row.first_step)
+        began = row.first_at - timedelta(seconds=step * row.first_step)
+        yield {
+            Phase.VALIDATION: max(0.0, (row.started_at - row.created_at).total_seconds()),
+            Phase.QUEUE: max(0.0, (began - row.started_at).total_seconds()),
+            Phase.STEPS: step if per_step else step * row.last_step,
+            Phase.FINISHING: max(0.0, (row.finished_at - row.last_at).total_seconds()),
+        }

@@ -7,11 +7,7 @@ from statistics import fmean
 import orjson
 
 from finetuning.estimates import Dataset
-from finetuning.tokens import Counter
-
-NO_VOCABULARY_ERROR, TOOLS_ERROR = 0.8, 0.2
-"""Largest shares by which counts may be wrong: without a public vocabulary the wider end of what `finetuning.tokens`
-states; with one, where definitions of tools are counted, which vendors bill by a form that they do not document."""
+from finetuning.tokens import NO_VOCABULARY_ERROR, PARTS_ERROR, Counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +24,7 @@ class Profile:
 def profile_of(lines: Iterable[bytes], model: str, *, validation: Iterable[bytes] = ()) -> Profile:
     """Counts for `model`. Lines that are no JSON object are left out and counted in `unread`: no vendor takes them."""
     counter = Counter(model)
-    tokens, answers, unread, is_exact = [], [], 0, True
+    tokens, answers, unread, inexact = [], [], 0, 0
     for line in lines:
         if not line.strip():
             continue
@@ -40,9 +36,10 @@ def profile_of(lines: Iterable[bytes], model: str, *, validation: Iterable[bytes
         counted = counter.count(record)
         tokens.append(counted.tokens)
         answers.append(counted.answer_tokens)
-        is_exact &= counted.exact
+        inexact += not counted.exact
     held_out = sum(counter.count(orjson.loads(line)).tokens for line in validation if line.strip())
-    error = 0.0 if is_exact else NO_VOCABULARY_ERROR if counter.method == "bytes/4" else TOOLS_ERROR
+    share = inexact / len(tokens) if tokens else 0.0
+    error = (NO_VOCABULARY_ERROR if counter.method == "bytes/4" else PARTS_ERROR) * share
     dataset = Dataset(tokens, held_out, error)
     prompt = fmean(tokens) - fmean(answers) if tokens else 0.0
     return Profile(dataset, counter.method, prompt, fmean(answers) if answers else 0.0, unread)

@@ -1,5 +1,5 @@
 """Tokens of training examples, without a network: what a vendor bills an epoch for. Imports no Django."""
 
-from .counting import Counter, TokenCount, count
+from .counting import NO_VOCABULARY_ERROR, PARTS_ERROR, Counter, TokenCount, count
 
-__all__ = ("Counter", "TokenCount", "count")
+__all__ = ("NO_VOCABULARY_ERROR", "PARTS_ERROR", "Counter", "TokenCount", "count")

@@ -11,12 +11,7 @@ from finetuning.estimates import Dataset
 from finetuning.models import TuningFile
 from finetuning.quality import reading
 from finetuning.services.files.reading import path_of
-from finetuning.tokens import Counter
-
-HEURISTIC_ERROR = 0.8
-"""Bytes / 4: the worst of what `finetuning.tokens.counting.HEURISTIC_ERROR` names."""
-PARTS_ERROR = 0.25
-"""Of examples with tools, images or pairs, whose parts are not all counted exactly; assumed."""
+from finetuning.tokens import NO_VOCABULARY_ERROR, PARTS_ERROR, Counter
 
 
 def count_tokens(file: TuningFile, model: str) -> Dataset:
@@ -46,7 +41,7 @@ def _counted(file: TuningFile, counter: Counter) -> dict[str, Any]:
             inexact += 0 if counted.exact else counted.tokens
     total = sum(tokens * number for tokens, number in lengths.items())
     share = inexact / total if total else 0.0
-    error = (HEURISTIC_ERROR if counter.method == "bytes/4" else PARTS_ERROR) * share
+    error = (NO_VOCABULARY_ERROR if counter.method == "bytes/4" else PARTS_ERROR) * share
     return {
         "tokens": total, "examples": lengths.total(), "is_exact": not inexact, "error": round(error, 4),
         "lengths": sorted(lengths.items()),

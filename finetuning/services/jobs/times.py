@@ -1,55 +1,24 @@
 """How far a job is and when it ends: its own steps, and the phases of jobs before it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max, Min
-
+from finetuning.answers.history import history
 from finetuning.choices import OVER, TuningStatus
 from finetuning.estimates import Duration, Method, Phase, default_epochs, duration
 from finetuning.models import JobPoint, TuningJob
 
-JOBS = 50
-"""The newest so many finished jobs are learned from."""
 
-
-def history(job: TuningJob) -> list[dict[Phase, float]]:
-    """Seconds each phase took in finished jobs of the same organization, backend and base model; steps in seconds a
-    step. Jobs without two measured steps have no phases to tell apart and are left out. One query."""
-    rows = (
-        TuningJob.objects.filter(
-            organization=job.organization_id, backend=job.backend, base_model=job.base_model,
-            status=TuningStatus.SUCCEEDED, started_at__isnull=False, finished_at__isnull=False,
-        )
-        .exclude(pk=job.pk)
-        .annotate(
-            first_step=Min("points__step"), last_step=Max("points__step"), first_at=Min("points__at"),
-            last_at=Max("points__at"),
-        )
-        .order_by("-finished_at")[:JOBS]
-    )  # fmt: skip
-    return list(_phases(rows))
-
-
-def _phases(rows: Sequence[Any]) -> Iterator[dict[Phase, float]]:
-    for row in rows:
-        if not row.last_step or row.first_at is None or row.last_step == row.first_step:
-            continue
-        per_step = (row.last_at - row.first_at).total_seconds() / (row.last_step - row.first_step)
-        began = row.first_at - timedelta(seconds=per_step * row.first_step)
-        yield {
-            Phase.VALIDATION: max(0.0, (row.started_at - row.created_at).total_seconds()),
-            Phase.QUEUE: max(0.0, (began - row.started_at).total_seconds()),
-            Phase.STEPS: per_step,
-            Phase.FINISHING: max(0.0, (row.finished_at - row.last_at).total_seconds()),
-        }
+def past_of(job: TuningJob) -> list[Mapping[Phase, float]]:
+    """Jobs before it of the same kind, by phases. One query."""
+    return history(job.organization_id, job.backend, job.base_model, but=job.pk)
 
 
 def expected(job: TuningJob, now: datetime, past: Sequence[Mapping[Phase, float]] | None = None) -> dict[str, Any]:
     """`{"p50", "p90"}`: ISO times of the end, None with a `note` where too few own jobs are known; `jobs`, `phases`:
     seconds [P50, P90] of what is still to come. Never before `now`. Two queries."""
-    known = history(job) if past is None else past
+    known = past_of(job) if past is None else past
     total = steps_of(job)
     left: int | None
     phases: tuple[Phase, ...]
