@@ -1,8 +1,9 @@
 """What a training file is to a bill: tokens of every example and how they divide into prompt and answer. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 import orjson
 
@@ -25,21 +26,28 @@ def profile_of(lines: Iterable[bytes], model: str, *, validation: Iterable[bytes
     """Counts for `model`. Lines that are no JSON object are left out and counted in `unread`: no vendor takes them."""
     counter = Counter(model)
     tokens, answers, unread, inexact = [], [], 0, 0
-    for line in lines:
-        if not line.strip():
-            continue
-        try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError:
+    for record in _records(lines):
+        if record is None:
             unread += 1
             continue
         counted = counter.count(record)
         tokens.append(counted.tokens)
         answers.append(counted.answer_tokens)
-        inexact += not counted.exact
-    held_out = sum(counter.count(orjson.loads(line)).tokens for line in validation if line.strip())
-    share = inexact / len(tokens) if tokens else 0.0
+        inexact += 0 if counted.exact else counted.tokens
+    held_out = sum(counter.count(record).tokens for record in _records(validation) if record is not None)
+    share = inexact / sum(tokens) if tokens else 0.0
     error = (NO_VOCABULARY_ERROR if counter.method == "bytes/4" else PARTS_ERROR) * share
     dataset = Dataset(tokens, held_out, error)
     prompt = fmean(tokens) - fmean(answers) if tokens else 0.0
     return Profile(dataset, counter.method, prompt, fmean(answers) if answers else 0.0, unread)
+
+
+def _records(lines: Iterable[bytes]) -> Iterator[dict[str, Any] | None]:
+    """None for what is no JSON object; blank lines are passed over."""
+    for line in lines:
+        if line.strip():
+            try:
+                record = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                record = None
+            yield record if isinstance(record, dict) else None

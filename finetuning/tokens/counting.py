@@ -29,8 +29,8 @@ HEURISTIC_ERROR = "−45 % … +20 % for English text and JSON, −50 % … +80 
 NO_VOCABULARY_ERROR = 0.8
 """The same as one share, its wider end."""
 PARTS_ERROR = 0.25
-"""Of examples with tools, images or pairs, whose parts are not all counted exactly. Assumed: vendors do not document what
-they bill for them."""
+"""Of examples with tools, images or pairs, whose parts are not all counted exactly. Assumed: vendors do not document
+what they bill for them."""
 
 
 @dataclass(frozen=True, slots=True)

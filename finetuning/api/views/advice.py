@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
@@ -22,6 +23,7 @@ from finetuning.api.serializers.templates import TemplateJobSerializer, TuningTe
 from finetuning.choices import Backend
 from finetuning.estimates import Method
 from finetuning.models import TuningFile
+from finetuning.quality import reading
 from finetuning.scenarios import SCENARIOS, scenario_of
 from finetuning.services.files import path_of
 from finetuning.services.templating import create_from_template
@@ -87,9 +89,8 @@ class _Lines:
             self.opened.__exit__(*error)
 
 
-def _read(path: Any) -> Iterable[bytes]:
-    with path.open("rb") as file:
-        yield from file
+def _read(path: Path) -> Iterable[bytes]:
+    return (line.raw for line in reading.lines(path))
 
 
 def _told(answer: Answer) -> dict[str, Any]:

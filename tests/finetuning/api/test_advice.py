@@ -53,6 +53,12 @@ def test_a_file_is_estimated_as_its_lines_are(caller: Caller, file: TuningFile) 
     assert by_file == by_lines
 
 
+def test_lines_that_are_no_examples_are_counted_apart(caller: Caller) -> None:
+    (mini,) = estimate(caller, {"content": f"{LINES.decode()}\n[1]\n{{\n\n", "candidates": [MINI]})["estimates"]
+
+    assert (mini["examples"], mini["unread_lines"], mini["tokens_error"]) == (10, 2, 0.0)
+
+
 def test_what_it_is_held_against_decides_the_break_even(caller: Caller) -> None:
     today = {"provider": "openai", "model": "gpt-4o", "prompt_tokens": 1000, "requests_per_month": 100_000}
 
