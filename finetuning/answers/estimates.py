@@ -1,16 +1,28 @@
 """What tuning on a file would cost at each backend, how long it takes, and from which volume on it pays."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 
-from costs.estimates import estimate_cost
+from costs.bookshelf import book_of
+from costs.pricing import PriceBook
 from finetuning.answers.history import duration_of
 from finetuning.answers.profiles import Profile, profile_of
 from finetuning.choices import Backend
-from finetuning.estimates import BreakEven, Confidence, Duration, Estimate, Method, Rate, break_even, estimate
-from finetuning.estimates.price import Note
+from finetuning.estimates import (
+    BreakEven,
+    Confidence,
+    Duration,
+    Estimate,
+    Method,
+    Rate,
+    break_even,
+    estimate,
+    tuned_rate_of,
+)
+from finetuning.estimates.price import MILLION, Note
 from gateway.models import Organization
 
 Lines = Callable[[], Iterable[bytes]]
@@ -69,6 +81,25 @@ class Answer:
     notes: tuple[Note, ...] = field(default=())
 
 
+class RequestPrices:
+    """What requests cost an organization at a time, by its own book, which is read once."""
+
+    def __init__(self, organization: Organization, at: datetime) -> None:
+        self.organization, self.at = organization, at
+
+    @cached_property
+    def _book(self) -> PriceBook:
+        return book_of(self.organization)
+
+    def per_1k(self, provider: str, model: str, prompt: int, answer: int) -> Decimal | None:
+        """Of 1,000 requests; None when a price is missing."""
+        usage = {"input_tokens": prompt, "output_tokens": answer}
+        found = self._book.price(
+            usage, provider=provider, model=model, at=self.at, context={}, organization=str(self.organization.pk)
+        )
+        return None if found.total is None else found.total * THOUSAND
+
+
 def estimates(
     *, organization: Organization, lines: Lines, wishes: Iterable[Wish], at: datetime, validation: Lines = tuple,
     today: Today | None = None,
@@ -76,26 +107,27 @@ def estimates(
     """Each wish answered, the cheapest known training first, unknown prices last. `lines` is asked once for each base
     model. Writes nothing. Raises ValueError for a file without an example."""
     profiles: dict[str, Profile] = {}
+    prices = RequestPrices(organization, at)
     answers = []
     for wish in wishes:
         if wish.model not in profiles:
             profiles[wish.model] = profile_of(lines(), wish.model, validation=validation())
-        answers.append(_answer(organization, wish, profiles[wish.model], at, today))
+        answers.append(_answer(prices, wish, profiles[wish.model], today))
     return sorted(answers, key=lambda answer: (answer.estimate.training is None, answer.estimate.training or 0))
 
 
-def _answer(organization: Organization, wish: Wish, profile: Profile, at: datetime, today: Today | None) -> Answer:
+def _answer(prices: RequestPrices, wish: Wish, profile: Profile, today: Today | None) -> Answer:
     rate = NO_BILL.get(Backend(wish.backend))
     found = estimate(
-        profile.dataset, provider=wish.backend, model=wish.model, method=wish.method, at=at.date(), epochs=wish.epochs,
-        technique=wish.technique, max_tokens=wish.max_tokens, rate=rate,
+        profile.dataset, provider=wish.backend, model=wish.model, method=wish.method, at=prices.at.date(),
+        epochs=wish.epochs, technique=wish.technique, max_tokens=wish.max_tokens, rate=rate,
     )  # fmt: skip
     prompt, answer = round(profile.prompt_tokens), round(profile.answer_tokens)
     notes = []
-    inference, note = inference_per_1k(organization, wish, prompt, answer, at)
+    inference, note = inference_per_1k(prices, wish, prompt, answer)
     if note is not None:
         notes.append(note)
-    base = _base(organization, wish, today, (prompt, answer), at)
+    base = _base(prices, wish, today, (prompt, answer))
     if base is None and wish.backend != Backend.LOCAL_HEAD:
         notes.append(Note("unknown_base_price", "What these requests cost without tuning is not known."))
     pays = None
@@ -112,14 +144,14 @@ def _answer(organization: Organization, wish: Wish, profile: Profile, at: dateti
         inference,
         base,
         pays,
-        duration_of(organization.pk, wish.backend, wish.model),
+        duration_of(prices.organization.pk, wish.backend, wish.model),
         tuple(notes),
     )  # fmt: skip
 
 
 def inference_per_1k(
-    organization: Organization, wish: Wish, prompt: int, answer: int, at: datetime
-) -> tuple[Decimal | None, Note | None]:
+    prices: RequestPrices, wish: Wish, prompt: int, answer: int
+) -> tuple[Decimal | None, Note | None]:  # fmt: skip
     """Of 1,000 requests to the tuned model; else why it is not known."""
     backend = Backend(wish.backend)
     if backend == Backend.LOCAL_HEAD:
@@ -130,37 +162,29 @@ def inference_per_1k(
         return None, Note("billed_by_time", "A tuned model needs a dedicated deployment, billed by the second.")
     if backend == Backend.DICL:
         longer = prompt + wish.shots * (prompt + answer)
-        price = per_1k(organization, "", wish.model, longer, answer, at)
+        price = prices.per_1k("", wish.model, longer, answer)
         return price, None if price is not None else _unknown(wish)
-    name = wish.model if backend in BASE_PRICE_HOLDS else f"ft:{wish.model}"
-    price = per_1k(organization, PRICE_LISTS.get(backend, backend.value), name, prompt, answer, at)
-    if price is None and backend == Backend.AZURE:
-        price = per_1k(organization, "openai", name, prompt, answer, at)
-        if price is not None:
-            return price, Note("list_price_of_openai", "Azure's price by region is not known; OpenAI's stands here.")
-    return price, None if price is not None else _unknown(wish)
+    if backend in BASE_PRICE_HOLDS:
+        price = prices.per_1k(PRICE_LISTS.get(backend, backend.value), wish.model, prompt, answer)
+        return price, None if price is not None else _unknown(wish)
+    rate = tuned_rate_of(Backend.OPENAI, wish.model)  # the row that a finished job states its model's price by
+    if rate is None:
+        return None, _unknown(wish)
+    price = (prompt * rate.input + answer * rate.output) * THOUSAND / MILLION
+    if backend == Backend.AZURE:
+        return price, Note("list_price_of_openai", "Azure's price by region is not known; OpenAI's stands here.")
+    return price, None
 
 
-def _base(
-    organization: Organization, wish: Wish, today: Today | None, tokens: tuple[int, int], at: datetime
-) -> Decimal | None:
+def _base(prices: RequestPrices, wish: Wish, today: Today | None, tokens: tuple[int, int]) -> Decimal | None:
     if today is None:
         backend = Backend(wish.backend)
         if backend in (Backend.LOCAL_HEAD, Backend.RUNNER):
             return None
-        return per_1k(organization, PRICE_LISTS.get(backend, backend.value), wish.model, *tokens, at)
+        return prices.per_1k(PRICE_LISTS.get(backend, backend.value), wish.model, *tokens)
     prompt = tokens[0] if today.prompt_tokens is None else today.prompt_tokens
     answer = tokens[1] if today.answer_tokens is None else today.answer_tokens
-    return per_1k(organization, today.provider, today.model, prompt, answer, at)
-
-
-def per_1k(
-    organization: Organization, provider: str, model: str, prompt: int, answer: int, at: datetime
-) -> Decimal | None:
-    """1,000 requests by the organization's own book; None when a price is missing."""
-    usage: Mapping[str, int] = {"input_tokens": prompt, "output_tokens": answer}
-    total = estimate_cost(organization=organization, provider=provider, model=model, usage=usage, at=at).total
-    return None if total is None else total * THOUSAND
+    return prices.per_1k(today.provider, today.model, prompt, answer)
 
 
 def _unknown(wish: Wish) -> Note:

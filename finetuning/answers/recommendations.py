@@ -10,7 +10,7 @@ from django.db.models import Count, Q
 
 from analytics.answers.questions import Questions
 from analytics.query import Filter, Query
-from finetuning.answers.estimates import NO_BILL, Wish, inference_per_1k, per_1k
+from finetuning.answers.estimates import NO_BILL, RequestPrices, Wish, inference_per_1k
 from finetuning.answers.sunsets import Row, radar
 from finetuning.choices import Backend
 from finetuning.estimates import BreakEven, Dataset, Estimate, break_even, estimate
@@ -80,11 +80,11 @@ def recommendations(questions: Questions, now: datetime, *, use_case: str = "") 
     names = {one.id for one in scenarios}
     found: list[Advice] = []
     slices = _slices(questions, now)
-    have = _have(questions, slices, now)
+    have, prices = _have(questions, slices, now), RequestPrices(questions.organization, now)
     if "migration" in names:
         found += [_migrate(row) for row in radar(questions, now) if row.answers_until and row.requests and row.is_tuned]
     for one in slices:
-        options = [advice for scenario in scenarios for advice in _options(questions, one, scenario, have, now)]
+        options = [advice for scenario in scenarios for advice in _options(prices, one, scenario, have)]
         if options:
             found.append(max(options, key=_worth))
         elif not use_case or use_case in ("classification", "distillation"):
@@ -135,8 +135,8 @@ def _have(questions: Questions, slices: Iterable[_Slice], now: datetime) -> Mapp
 
 
 def _options(
-    questions: Questions, one: _Slice, scenario: Scenario, have: Mapping[str, tuple[int, int]], now: datetime
-) -> list[Advice]:
+    prices: RequestPrices, one: _Slice, scenario: Scenario, have: Mapping[str, tuple[int, int]]
+) -> list[Advice]:  # fmt: skip
     if scenario.id == "classification":
         if one.answer > SHORT_ANSWER:
             return []
@@ -144,25 +144,25 @@ def _options(
         return []  # what calls are for is not seen in the ledger: these scenarios are chosen by people
     found = []
     for candidate in scenario.candidates:
-        advice = _option(questions, one, scenario, candidate, have, now)
+        advice = _option(prices, one, scenario, candidate, have)
         if advice is not None:
             found.append(advice)
     return found
 
 
 def _option(
-    questions: Questions, one: _Slice, scenario: Scenario, candidate: Candidate,
-    have: Mapping[str, tuple[int, int]], now: datetime,
+    prices: RequestPrices, one: _Slice, scenario: Scenario, candidate: Candidate,
+    have: Mapping[str, tuple[int, int]],
 ) -> Advice | None:  # fmt: skip
     backend = Backend(candidate.backend)
     model = one.model if backend == Backend.DICL else candidate.model
     wish = Wish(backend, model, scenario.method, candidate.technique, scenario.epochs)
-    inference, _ = inference_per_1k(questions.organization, wish, one.prompt, one.answer, now)
-    base = per_1k(questions.organization, one.vendor, one.model, one.prompt, one.answer, now)
+    inference, _ = inference_per_1k(prices, wish, one.prompt, one.answer)
+    base = prices.per_1k(one.vendor, one.model, one.prompt, one.answer)
     if inference is None or base is None or backend == Backend.DICL:
         return None  # dicl makes prompts longer: it buys quality, not money
     rows = scenario.rows[1]
-    bill = _bill(wish, rows, one, now)
+    bill = _bill(wish, rows, one, prices.at)
     if bill.blocked_by:
         return None
     gaps = _gaps(one, scenario, rows, have)

@@ -10,7 +10,7 @@ from tests.console.test_tuning_jobs import text_of
 from tests.console.tuning import chats, file_of
 
 PAGE = "/admin/fine-tuning/new/"
-QUERIES = 33
+QUERIES = 15
 
 
 def labelled(company: Company, project: str = "triage") -> TuningFile:

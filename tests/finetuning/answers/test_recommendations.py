@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from analytics.answers.questions import Questions
 from finetuning.answers.recommendations import Advice, recommendations
@@ -77,3 +79,15 @@ def test_a_developer_sees_the_own_projects(company: Acme) -> None:
 
     assert advice(company, person="bob") == []
     assert len(advice(company)) == 1
+
+
+def test_statements_do_not_grow_with_uses(company: Acme) -> None:
+    for number in range(4):
+        traffic(company, 100, output_tokens=3, model_served=f"gpt-4o-{number}")
+    advice(company)
+    questions = Questions(company.people["carol"], company.organization, is_fresh=True)
+
+    with CaptureQueriesContext(connection) as asked:
+        assert len(recommendations(questions, NOW)) == 4
+
+    assert len(asked) <= 14
