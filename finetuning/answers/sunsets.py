@@ -8,16 +8,18 @@ from decimal import Decimal
 from django.db.models import Max, Q
 
 from analytics.answers.questions import Questions
-from analytics.query import Query
+from analytics.query import Filter, Query
 from costs.pricing.listing import canonical_provider
 from finetuning.choices import Backend, FileOrigin
 from finetuning.estimates import sunset_of
 from finetuning.models import TunedModel, TuningFile
+from gateway.choices import LineKind
 from gateway.models import Organization, Provider
 from gateway.tokens.names import base_model
 
 WINDOW = timedelta(days=30)
 MODELS = 1_000
+NO_CALLS = (LineKind.TRAINING, LineKind.GRADER, LineKind.HOSTING, LineKind.COMMITMENT)
 SOON = timedelta(days=60)
 
 
@@ -82,8 +84,8 @@ Used = dict[tuple[str, str], tuple[int, Decimal, set[str]]]
 
 def _traffic(questions: Questions, now: datetime) -> tuple[Used, int]:
     query = Query(
-        measures=("requests", "cost"), dimensions=("provider", "model", "project"), start=now - WINDOW, end=now,
-        limit=MODELS,
+        measures=("requests", "cost"), dimensions=("provider", "model", "project"),
+        filters=(Filter("kind", "not_in", NO_CALLS),), start=now - WINDOW, end=now, limit=MODELS,
     )  # fmt: skip
     result = questions.ask(query)
     used: Used = {}

@@ -36,6 +36,7 @@ def test_what_is_in_use_and_has_a_last_day_is_shown_with_its_traffic(company: Ac
         line(company, at=day, model_served=BASE, project=company.banner),
         line(company, at=day, model_served="claude-sonnet-4-5"),
         line(company, at=NOW - timedelta(days=31), model_served=BASE),
+        line(company, at=day, model_served="gpt-4.1-mini-2025-04-14", kind="training", is_final=False, request_count=0),
     )
     make_tuned("ft:local-head:acme:intents:1", backend="local-head", base_model="local-head-hash")
     make_tuned("ft:gpt-4o-2024-08-06:acme:old:1", base_model="gpt-4o-2024-08-06")
