@@ -43,9 +43,7 @@ PROJECTS = itertools.count()
 def fresh(with_console: World) -> Any:
     """A client of a project of its own."""
     stack = with_console.stack
-    project = stack.project(
-        with_console.organization, f"tuning-{hashlib.sha256(str(stack.port).encode()).hexdigest()[:4]}-{id(object())}"
-    )
+    project = stack.project(with_console.organization, f"tuning-{next(PROJECTS)}")
     secret, _ = stack.key(with_console.organization, project)
     with client_of(with_console, secret) as client:
         yield client
