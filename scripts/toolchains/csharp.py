@@ -112,7 +112,9 @@ def lay_out(folder: Path, wheels: list[Path], package: Path) -> None:
     for name in ROSLYN_FILES:
         shutil.copy(unpacked / "package" / name, folder / "csc.app")
     shutil.rmtree(unpacked)
-    framework = '{"runtimeOptions":{"tfm":"netcoreapp3.1","framework":{"name":"Microsoft.NETCore.App","version":"3.1.0"}}}'
+    framework = (
+        '{"runtimeOptions":{"tfm":"netcoreapp3.1","framework":{"name":"Microsoft.NETCore.App","version":"3.1.0"}}}'
+    )
     (folder / "csc.app/csc.runtimeconfig.json").write_text(framework)
     (folder / "bootstrap.json").write_text(framework)
     for name, command in (("csc", CSC.format(framework=FRAMEWORK)), ("dotnet", DOTNET)):
