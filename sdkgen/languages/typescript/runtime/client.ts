@@ -16,7 +16,7 @@ import { addHeaders, urlOf, type Arguments, type HeadersInput, type Operation } 
 import { isRepeatable, isRetried, retryDelayMs } from './retry.js';
 import { Stream } from './stream.js';
 import { TELEMETRY_HEADER, isTelemetryOn, telemetryOf, type Helper, type PackageInfo } from './telemetry.js';
-import { MultipartBody } from './uploads.js';
+import { MultipartBody, Upload, blobOf, streamOf } from './uploads.js';
 
 /** What the generated package adds. */
 export interface PackageDefaults extends PackageInfo {
@@ -36,7 +36,7 @@ interface Call {
   readonly options: RequestOptions;
   readonly url: string;
   readonly headers: Headers;
-  readonly body: string | MultipartBody | undefined;
+  readonly body: string | MultipartBody | Upload | Blob | Uint8Array | undefined;
   readonly timeouts: Timeouts;
   readonly deadline: number | null;
   readonly maxRetries: number;
@@ -56,7 +56,7 @@ export class BaseClient {
   readonly baseUrl: string;
   readonly options: ClientOptions;
   readonly #package: PackageDefaults;
-  readonly #apiKey: ApiKey | undefined;
+  readonly #keys: Readonly<Record<'key' | 'management', ApiKey | undefined>>;
   readonly #fetch: Fetch;
   readonly #timeouts: Timeouts;
   readonly #maxRetries: number;
@@ -68,7 +68,10 @@ export class BaseClient {
     this.options = options;
     this.#package = defaults;
     this.baseUrl = baseUrlOf(options.baseUrl, defaults.baseUrl);
-    this.#apiKey = options.apiKey ?? env('LLM_GATEWAY_API_KEY');
+    this.#keys = {
+      key: options.apiKey ?? env('GATEWAY_API_KEY'),
+      management: options.managementKey ?? env('GATEWAY_MANAGEMENT_KEY'),
+    };
     this.#fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
     this.#timeouts = timeoutsOf(timeoutsOf(DEFAULT_TIMEOUTS, defaults.timeouts), options.timeouts);
     this.#maxRetries = retriesOf(options.maxRetries, defaults.maxRetries);
@@ -96,11 +99,12 @@ export class BaseClient {
     method: string, path: string, args: Omit<Arguments, 'path'> = {}, options: RequestOptions = {},
   ): ApiPromise<T> {
     const literal = path.replace(/[{}]/g, (brace) => encodeURIComponent(brace));
-    return this.call<T>({ method: method.toUpperCase(), path: literal, answer: 'json' }, args, options);
+    const auth = path.startsWith('/api/') ? 'management' : 'key';
+    return this.call<T>({ method: method.toUpperCase(), path: literal, answer: 'json', auth }, args, options);
   }
 
   async #whole<T>(operation: Operation, args: Arguments, options: RequestOptions): Promise<Answer<T>> {
-    const via = operation.isForm ? 'upload' : undefined;
+    const via = operation.sends === 'form' ? 'upload' : undefined;
     const { response, attempt, text, retries } = await this.#exchange(this.#prepare(operation, args, options, via));
     const gateway = metadataOf(response.headers, retries);
     if (text === null) {
@@ -142,23 +146,23 @@ export class BaseClient {
     const headers = new Headers({ accept: via === 'stream' ? 'text/event-stream' : ACCEPT[operation.answer] });
     const body = bodyOf(operation, args.body, options);
     if (typeof body === 'string') headers.set('content-type', 'application/json');
-    else if (body !== undefined) headers.set('content-type', body.contentType);
-    if (operation.path.startsWith('/api/')) {
-      addHeaders(headers, { 'x-organization': this.options.organization ?? env('LLM_GATEWAY_ORGANIZATION') });
+    else if (body instanceof MultipartBody) headers.set('content-type', body.contentType);
+    else if (body !== undefined) headers.set('content-type', 'application/octet-stream');
+    if (operation.auth === 'management') {
+      addHeaders(headers, { 'x-organization': this.options.organization ?? env('GATEWAY_ORGANIZATION') });
     }
     for (const added of [this.#package.headers, this.options.headers, args.headers, gatewayHeaders(options.gateway)]) {
       addHeaders(headers, added);
     }
     addHeaders(headers, options.headers);
-    const isNamed = operation.isIdempotent === true && operation.method === 'POST' && maxRetries > 0;
-    const key = options.idempotencyKey === undefined && isNamed ? randomId() : (options.idempotencyKey ?? undefined);
-    if (options.idempotencyKey !== undefined || !headers.has('idempotency-key')) addHeaders(headers, { 'idempotency-key': key });
-    const isRepeated = isRepeatable(operation.method, headers) && !(body instanceof MultipartBody && !body.isRepeatable);
+    const { idempotencyKey } = options;
+    if (idempotencyKey !== undefined) addHeaders(headers, { 'idempotency-key': idempotencyKey });
+    else if (operation.isIdempotent && !headers.has('idempotency-key')) addHeaders(headers, { 'idempotency-key': randomId() });
     return {
       operation, options, headers, body, timeouts, via,
       url: urlOf(this.baseUrl, operation.path, args.path, { ...args.query, ...options.query }),
       deadline: timeouts.total === null ? null : performance.now() + timeouts.total,
-      maxRetries: isRepeated ? maxRetries : 0,
+      maxRetries: (body instanceof MultipartBody || body instanceof Upload) && !body.isRepeatable ? 0 : maxRetries,
       name: `${operation.method} ${operation.path}`,
     };
   }
@@ -170,8 +174,10 @@ export class BaseClient {
       if (!(error instanceof Failure)) return error;
       const delayMs = retryDelayMs(retries, error.response?.headers);
       const leftMs = call.deadline === null ? Infinity : call.deadline - performance.now();
-      if (!error.isRetried || retries >= call.maxRetries || delayMs >= leftMs) throw error.reason;
+      if (!error.isRetried || retries >= call.maxRetries || delayMs === null || delayMs >= leftMs) throw error.reason;
       this.#log.info(`${call.name}: ${String(error.reason)} Trying again in ${Math.round(delayMs)} ms.`);
+      const status = error.response?.status ?? null;
+      this.options.onRetry?.({ retries: retries + 1, delayMs, status, reason: error.reason });
       await pause(delayMs, call.options.signal);
     }
   }
@@ -194,19 +200,22 @@ export class BaseClient {
       const text = await response.text();
       attempt.close();
       const reason = errorOfAnswer(response.status, response.headers, jsonOr(text), this.#book);
-      return new Failure(reason, isRetried(response.status, response.headers), response);
+      const isRepeated = isRepeatable(call.operation.method, call.headers);
+      return new Failure(reason, isRetried(response.status, reason.code, response.headers, isRepeated), response);
     } catch (error) {
       attempt.close();
       const doing = response === null ? `${call.name} could not be sent` : 'The connection broke within the answer';
       const reason = attempt.failure(error, doing);
       const isOver = reason instanceof TimeoutError && reason.phase === 'total';
-      return new Failure(reason, reason instanceof ConnectionError && !isOver);
+      const isRepeated = isRepeatable(call.operation.method, call.headers);
+      return new Failure(reason, reason instanceof ConnectionError && !isOver && (isRepeated || !reason.isSent));
     }
   }
 
   async #send(call: Call, attempt: Attempt, retries: number): Promise<Response> {
     const headers = new Headers(call.headers);
-    if (!call.operation.isPublic && !headers.has('authorization')) addHeaders(headers, { authorization: await this.#credential() });
+    const { auth = 'key' } = call.operation;
+    if (auth !== 'none' && !headers.has('authorization')) addHeaders(headers, { authorization: await this.#credential(auth) });
     const about = this.#isTelemetryOn ? telemetryOf(this.#package, call.url, retries, call.via) : null;
     if (about !== null) addHeaders(headers, { [TELEMETRY_HEADER]: about });
     const init: FetchInit = {
@@ -223,23 +232,28 @@ export class BaseClient {
     return response;
   }
 
-  async #credential(): Promise<string> {
-    const key = typeof this.#apiKey === 'function' ? await this.#apiKey() : this.#apiKey;
-    if (!key) throw new GatewayError('There is no key: set apiKey, or LLM_GATEWAY_API_KEY in the environment.');
+  async #credential(auth: 'key' | 'management'): Promise<string> {
+    const source = this.#keys[auth];
+    const key = typeof source === 'function' ? await source() : source;
+    if (!key) {
+      const [option, variable] = auth === 'key' ? ['apiKey', 'GATEWAY_API_KEY'] : ['managementKey', 'GATEWAY_MANAGEMENT_KEY'];
+      throw new GatewayError(`There is no key: set ${option}, or ${variable} in the environment.`);
+    }
     if (!/^[\x21-\x7e]+$/.test(key)) throw new GatewayError('The key has characters that no key has.');
     return `Bearer ${key}`;
   }
 
   async #addBody(init: FetchInit, headers: Headers, call: Call): Promise<void> {
     const { body, options } = call;
-    if (!(body instanceof MultipartBody)) {
-      if (body !== undefined) init.body = body;
+    if (body === undefined) return;
+    if (!(body instanceof MultipartBody || body instanceof Upload)) {
+      init.body = body as BodyInit;
     } else if (isBrowser) {
       options.onUploadProgress?.({ sent: 0, total: body.size });
-      init.body = await body.blob();
+      init.body = body instanceof Upload ? await blobOf(body) : await body.blob();
     } else {
       if (body.size !== null) headers.set('content-length', String(body.size));
-      init.body = body.stream(options.onUploadProgress);
+      init.body = streamOf(body instanceof Upload ? [body] : body.parts, body.size, options.onUploadProgress);
       init.duplex = 'half';
     }
   }
@@ -269,8 +283,9 @@ function bodyOf(operation: Operation, body: unknown, options: RequestOptions): C
   const extra = options.extraBody;
   const whole = extra === undefined ? body : { ...(body as object | undefined), ...extra };
   if (whole === undefined) return undefined;
-  if (!operation.isForm) return JSON.stringify(whole);
-  return new MultipartBody(whole as Readonly<Record<string, unknown>>);
+  if (operation.sends === 'bytes') return typeof whole === 'string' ? new TextEncoder().encode(whole) : (whole as Upload);
+  if (operation.sends === 'form') return new MultipartBody(whole as Readonly<Record<string, unknown>>);
+  return JSON.stringify(whole);
 }
 
 /** The promise, or the abort: a `fetch` that is not the platform's own may not watch its signal. */

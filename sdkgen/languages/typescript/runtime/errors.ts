@@ -15,7 +15,16 @@ export class ConnectionError extends GatewayError {
   static {
     this.prototype.name = 'ConnectionError';
   }
+  /** Whether the server may have seen the request. */
+  get isSent(): boolean {
+    const codes = new Set<unknown>();
+    for (let inner: unknown = this; inner instanceof Error; inner = inner.cause) codes.add((inner as { code?: unknown }).code);
+    return !UNSENT.some((code) => codes.has(code));
+  }
 }
+
+/** What Node calls a connection that was never there; browsers do not say. */
+const UNSENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'];
 
 /** Which limit of time passed. */
 export type TimeoutPhase = 'connect' | 'first_byte' | 'idle' | 'total';
@@ -30,6 +39,9 @@ export class TimeoutError extends ConnectionError {
     readonly timeoutMs: number,
   ) {
     super(`${PHASES[phase]} within ${timeoutMs} ms (time-out "${phase}").`);
+  }
+  override get isSent(): boolean {
+    return this.phase !== 'connect';
   }
 }
 
@@ -55,7 +67,10 @@ export class DecodeError extends GatewayError {
   }
 }
 
-/** A stream ended before its end mark. What had arrived is billed; nothing is sent again. */
+/**
+ * A stream ended before its end mark, by a broken connection, silence, or an error event, whose typed error is the
+ * `cause`. What had arrived is billed; nothing is sent again.
+ */
 export class StreamInterruptedError<W = unknown> extends ConnectionError {
   static {
     this.prototype.name = 'StreamInterruptedError';
@@ -64,7 +79,7 @@ export class StreamInterruptedError<W = unknown> extends ConnectionError {
     message: string,
     /** The answer as far as it had come; undefined where events do not add up to one. */
     readonly partial: W | undefined,
-    /** The gateway's word for it, when it said why. */
+    /** The server's word for it, when it said why. */
     readonly code: string | null,
     readonly gateway: GatewayMetadata,
     options?: ErrorOptions,

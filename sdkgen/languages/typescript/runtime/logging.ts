@@ -16,9 +16,9 @@ const LEVELS: readonly LogLevel[] = ['off', 'error', 'warn', 'info', 'debug'];
 const SECRET_HEADERS = /^(authorization|proxy-authorization|cookie|set-cookie|.*(api-?key|token|secret|password|signature).*)$/i;
 const SECRET_PARAMETERS = /([?&][^=&]*(?:key|token|secret|password|signature)[^=&]*=)[^&#]*/gi;
 
-/** The level that is asked for, else that of `LLM_GATEWAY_LOG`, else `warn`. */
+/** The level that is asked for, else that of `GATEWAY_LOG`, else `warn`. */
 export function logLevel(asked: LogLevel | undefined): LogLevel {
-  const found = asked ?? env('LLM_GATEWAY_LOG')?.toLowerCase();
+  const found = asked ?? env('GATEWAY_LOG')?.toLowerCase();
   return LEVELS.includes(found as LogLevel) ? (found as LogLevel) : 'warn';
 }
 

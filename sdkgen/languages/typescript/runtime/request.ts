@@ -13,10 +13,10 @@ export interface Operation {
   readonly answer: 'json' | 'text' | 'binary' | 'none';
   /** The gateway makes the call once for an `Idempotency-Key`. */
   readonly isIdempotent?: boolean;
-  /** The body is `multipart/form-data`. */
-  readonly isForm?: boolean;
-  /** No credential is sent. */
-  readonly isPublic?: boolean;
+  /** How the body is sent; JSON when nothing is said. */
+  readonly sends?: 'json' | 'form' | 'bytes';
+  /** Which key is sent: the virtual key when nothing is said. */
+  readonly auth?: 'key' | 'management' | 'none';
   readonly stream?: StreamFormat;
   readonly page?: PageFormat;
 }

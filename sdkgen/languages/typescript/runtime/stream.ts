@@ -2,7 +2,7 @@
 
 import type { Attempt } from './attempt.js';
 import { BodyReader } from './body.js';
-import { ApiError, DecodeError, GatewayError, StreamInterruptedError, TimeoutError, errorOfEvent, type ErrorBook } from './errors.js';
+import { ApiError, GatewayError, StreamInterruptedError, TimeoutError, errorOfEvent, type ErrorBook } from './errors.js';
 import { foldOf, type Fold, type FoldName } from './fold.js';
 import { metadataOf, withFinalComment, type GatewayMetadata } from './metadata.js';
 import { SseDecoder, type ServerSentEvent } from './sse.js';
@@ -39,7 +39,8 @@ export class UnknownEvent {
 
 /**
  * The events of one answer: `for await (const event of stream)`. It can be read once. Leaving the loop early closes the
- * connection. A stream that breaks throws, and is never asked for again: that could be billed twice.
+ * connection. A stream that breaks, or brings an error, throws a {@link StreamInterruptedError} with the answer as far
+ * as it had come; it is never asked for again, since that could be billed twice.
  */
 export class Stream<T, W = unknown> implements AsyncIterable<T> {
   readonly #body: () => BodyReader;
@@ -151,18 +152,16 @@ export class Stream<T, W = unknown> implements AsyncIterable<T> {
     try {
       data = JSON.parse(event.data);
     } catch (cause) {
-      if (isAtEnd) throw this.#interrupted('The stream ended within an event', cause);
-      const message = `An event of the stream is no JSON: ${event.data.slice(0, 200)}`;
-      throw new DecodeError(message, event.data.slice(0, 2000), this.#gateway.requestId, { cause });
+      throw this.#interrupted(isAtEnd ? 'The stream ended within an event' : 'An event of the stream is no JSON', cause);
     }
     if (event.event === 'error' || isError(data)) throw this.#error(data);
     this.#fold?.add(data);
     return data as T;
   }
 
-  #error(data: unknown): ApiError | StreamInterruptedError<W> {
+  #error(data: unknown): StreamInterruptedError<W> {
     const error = errorOfEvent(this.response.headers, data, this.#book);
-    return error.code === 'stream_interrupted' ? this.#interrupted(String(error.details.message), error) : error;
+    return this.#interrupted(error.details.message, error);
   }
 
   #isLast(item: T | UnknownEvent, event: ServerSentEvent): boolean {
@@ -172,7 +171,7 @@ export class Stream<T, W = unknown> implements AsyncIterable<T> {
   }
 
   #interrupted(message: string, cause?: unknown): StreamInterruptedError<W> {
-    const code = cause instanceof ApiError ? cause.code : null;
+    const code = cause instanceof ApiError ? (cause.code ?? cause.type) : null;
     const said = message.replace(/ \(request [^)]*\)$/, '').replace(/[^.]$/, '$&.');
     return new StreamInterruptedError(said, this.partial, code, this.#gateway, { cause });
   }

@@ -60,64 +60,75 @@ export class MultipartBody {
   /** Bytes; null when a file's length is not known. */
   readonly size: number | null;
   readonly isRepeatable: boolean;
-  readonly #parts: readonly (Uint8Array | Upload)[];
+  readonly parts: readonly Part[];
 
-  /** Fields whose value is undefined or null are left out; lists give one part each; objects are sent as JSON. */
+  /** Fields whose value is undefined or null are left out; a list `x` gives parts `x[]`; objects are sent as JSON. */
   constructor(fields: Readonly<Record<string, unknown>>, boundary = `form-${randomId()}`) {
     this.contentType = `multipart/form-data; boundary=${boundary}`;
-    this.#parts = [...partsOf(fields, boundary)];
-    const sizes = this.#parts.map((part) => (part instanceof Upload ? part.size : part.length));
+    this.parts = [...partsOf(fields, boundary)];
+    const sizes = this.parts.map((part) => (part instanceof Upload ? part.size : part.length));
     this.size = sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
-    this.isRepeatable = this.#parts.every((part) => !(part instanceof Upload) || part.isRepeatable);
-  }
-
-  /** The body piece by piece; no file is held in memory. */
-  stream(onProgress?: (progress: UploadProgress) => void): ReadableStream<Uint8Array> {
-    const source = this.#bytes(onProgress);
-    return new ReadableStream<Uint8Array>(
-      {
-        async pull(controller) {
-          const { done, value } = await source.next();
-          if (done) controller.close();
-          else controller.enqueue(value);
-        },
-        async cancel() {
-          await source.return();
-        },
-      },
-      { highWaterMark: 0 },
-    );
+    this.isRepeatable = this.parts.every((part) => !(part instanceof Upload) || part.isRepeatable);
   }
 
   /** The body as a Blob, for browsers, which send no streams over HTTP/1.1; they read its files as they send them. */
   async blob(): Promise<Blob> {
     const parts: BlobPart[] = [];
-    for (const part of this.#parts) {
-      if (!(part instanceof Upload)) parts.push(part as BlobPart);
-      else if (part.blob !== null) parts.push(part.blob);
-      else for await (const piece of part.open()) parts.push(piece as BlobPart);
-    }
+    for (const part of this.parts) parts.push(part instanceof Upload ? await blobOf(part) : (part as BlobPart));
     return new Blob(parts);
   }
+}
 
-  async *#bytes(onProgress?: (progress: UploadProgress) => void): AsyncGenerator<Uint8Array, void, undefined> {
-    let sent = 0;
-    for (const part of this.#parts) {
-      for await (const piece of part instanceof Upload ? part.open() : [part]) {
-        yield piece;
-        sent += piece.length;
-        onProgress?.({ sent, total: this.size });
-      }
+/** Bytes, or a file that is read when it is its turn. */
+export type Part = Uint8Array | Upload;
+
+/** A file as a Blob; without one of its own it is read into memory. */
+export async function blobOf(upload: Upload): Promise<Blob> {
+  if (upload.blob !== null) return upload.blob;
+  const parts: BlobPart[] = [];
+  for await (const piece of upload.open()) parts.push(piece as BlobPart);
+  return new Blob(parts);
+}
+
+/** Parts piece by piece, read as they are sent. */
+export function streamOf(
+  parts: readonly Part[], total: number | null, onProgress?: (progress: UploadProgress) => void,
+): ReadableStream<Uint8Array> {
+  const source = bytesOf(parts, total, onProgress);
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await source.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await source.return();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+async function* bytesOf(
+  parts: readonly Part[], total: number | null, onProgress?: (progress: UploadProgress) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let sent = 0;
+  for (const part of parts) {
+    for await (const piece of part instanceof Upload ? part.open() : [part]) {
+      yield piece;
+      sent += piece.length;
+      onProgress?.({ sent, total });
     }
   }
 }
 
-function* partsOf(fields: Readonly<Record<string, unknown>>, boundary: string): Generator<Uint8Array | Upload> {
+function* partsOf(fields: Readonly<Record<string, unknown>>, boundary: string): Generator<Part> {
   const bytes = new TextEncoder();
   for (const [name, value] of Object.entries(fields)) {
     for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
       if (item === undefined || item === null) continue;
-      const head = `--${boundary}\r\nContent-Disposition: form-data; name="${quoted(name)}"`;
+      const head = `--${boundary}\r\nContent-Disposition: form-data; name="${quoted(Array.isArray(value) ? `${name}[]` : name)}"`;
       if (item instanceof Upload || item instanceof Blob) {
         const upload = item instanceof Upload ? item : file(nameOf(item), item);
         yield bytes.encode(`${head}; filename="${quoted(upload.name)}"\r\nContent-Type: ${typeOf(upload)}\r\n\r\n`);

@@ -45,18 +45,19 @@ test('JSON of a server goes back as it came', async (t) => {
 
 test('options of the call go over those of the client', async (t) => {
   const { url, requests } = await serve(t, { body: {} });
-  const client = clientOf(url, { headers: { 'x-a': '1', 'x-b': '2', 'x-c': '3' }, telemetry: false, organization: 'acme' });
+  const client = clientOf(url, { headers: { 'x-a': '1', 'x-b': '2', 'x-c': '3' }, telemetry: false, organization: 'acme', managementKey: 'mk' });
   const gateway = { tags: { team: 'Zürich', kind: 'a b' }, endUser: 'Ana', cache: 'no-store', route: 'cheapest', requestId: 'mine' };
 
   await client.call(MODELS, { query: { a: 1 } }, { headers: { 'x-b': 'x', 'x-c': null }, query: { a: 2, b: ['x', 'y z'], c: undefined }, gateway });
-  await client.call({ method: 'GET', path: '/api/v1/teams/', answer: 'json' }, {});
+  await client.call({ method: 'GET', path: '/api/v1/teams', answer: 'json', auth: 'management' }, {});
 
   const { url: path, headers } = requests[0];
   assert.equal(path, '/v1/models?a=2&b=x%2Cy+z');
   assert.deepEqual([headers['x-a'], headers['x-b'], headers['x-c']], ['1', 'x', undefined]);
   assert.equal(Buffer.from(headers['x-gateway-tags'], 'latin1').toString(), 'team=Zürich,kind=a b');
   assert.deepEqual([headers['x-gateway-end-user'], headers['x-gateway-cache'], headers['x-gateway-route'], headers['x-request-id']], ['Ana', 'no-store', 'cheapest', 'mine']);
-  assert.deepEqual([headers['x-gateway-sdk'], headers['x-organization'], requests[1].headers['x-organization']], [undefined, undefined, 'acme']);
+  assert.deepEqual([headers['x-gateway-sdk'], headers['x-organization'], headers.authorization], [undefined, undefined, 'Bearer key_secret']);
+  assert.deepEqual([requests[1].headers['x-organization'], requests[1].headers.authorization], ['acme', 'Bearer mk']);
 });
 
 test('a tag that would read as two is refused', async () => {
@@ -67,9 +68,9 @@ test('a tag that would read as two is refused', async () => {
 
 test('the environment configures what the options leave out', async (t) => {
   const { url, requests } = await serve(t, { body: {} });
-  Object.assign(process.env, { LLM_GATEWAY_API_KEY: 'from-env', LLM_GATEWAY_BASE_URL: url, LLM_GATEWAY_TELEMETRY: '0' });
+  Object.assign(process.env, { GATEWAY_API_KEY: 'from-env', GATEWAY_BASE_URL: url, GATEWAY_SDK_TELEMETRY: '0' });
   t.after(() => {
-    for (const name of ['API_KEY', 'BASE_URL', 'TELEMETRY']) delete process.env[`LLM_GATEWAY_${name}`];
+    for (const name of ['API_KEY', 'BASE_URL', 'SDK_TELEMETRY']) delete process.env[`GATEWAY_${name}`];
   });
 
   await new BaseClient({}, { version: '1', spec: 'x' }).call(MODELS, {});
@@ -88,7 +89,7 @@ test('a key can be fetched for each try', async (t) => {
 });
 
 for (const [options, expected] of [
-  [{ apiKey: '' }, 'There is no key: set apiKey, or LLM_GATEWAY_API_KEY in the environment.'],
+  [{ apiKey: '' }, 'There is no key: set apiKey, or GATEWAY_API_KEY in the environment.'],
   [{ apiKey: 'a\nb' }, 'The key has characters that no key has.'],
 ]) {
   test(`the key ${JSON.stringify(options.apiKey)} is refused`, async () => {
@@ -101,7 +102,7 @@ test('a base URL must be one, without a credential', () => {
   assert.throws(() => clientOf('ftp://x'), /http:\/\/ or https:/);
   assert.throws(() => clientOf('https://u:p@x'), /credential/);
   assert.equal(clientOf('https://x/gateway/').baseUrl, 'https://x/gateway');
-  assert.throws(() => new BaseClient({ apiKey: 'x' }, { version: '1', spec: 'x' }), /Set baseUrl or LLM_GATEWAY_BASE_URL/);
+  assert.throws(() => new BaseClient({ apiKey: 'x' }, { version: '1', spec: 'x' }), /Set baseUrl or GATEWAY_BASE_URL/);
   assert.throws(() => clientOf('https://x', { maxRetries: -1 }), /maxRetries/);
 });
 

@@ -14,7 +14,7 @@ test('pauses double from half a second to eight, less up to a quarter', () => {
 
 test('a pause that the server asks for is kept to 120 s', () => {
   assert.equal(retryDelayMs(0, of({ 'retry-after': '120' }), 0, 0), 120_000);
-  assert.equal(retryDelayMs(0, of({ 'retry-after': '121' }), 0, 0), 500);
+  assert.equal(retryDelayMs(0, of({ 'retry-after': '121' }), 0, 0), null);
   assert.equal(retryDelayMs(1, of({ 'retry-after': 'soon' }), 0, 0), 1000);
 });
 
@@ -28,12 +28,14 @@ test('Retry-After is milliseconds, seconds or a date', () => {
 });
 
 test('statuses that may pass are tried again; the server has the last word, but for a budget', () => {
-  const tried = [400, 401, 402, 403, 404, 408, 409, 422, 429, 500, 501, 502, 503, 504].filter((status) => isRetried(status, of({})));
+  const tried = [400, 401, 402, 403, 404, 408, 409, 422, 429, 500, 501, 502, 503, 504].filter((status) => isRetried(status, null, of({}), true));
 
-  assert.deepEqual(tried, [408, 409, 429, 500, 502, 503, 504]);
-  assert.equal(isRetried(500, of({ 'x-should-retry': 'false' })), false);
-  assert.equal(isRetried(400, of({ 'x-should-retry': 'true' })), true);
-  assert.equal(isRetried(402, of({ 'x-should-retry': 'true' })), false);
+  assert.deepEqual(tried, [408, 429, 500, 502, 503, 504]);
+  assert.equal(isRetried(500, null, of({ 'x-should-retry': 'false' }), true), false);
+  assert.equal(isRetried(400, null, of({ 'x-should-retry': 'true' }), true), true);
+  assert.equal(isRetried(402, null, of({ 'x-should-retry': 'true' }), true), false);
+  assert.equal(isRetried(409, 'idempotency_in_flight', of({}), true), true);
+  assert.deepEqual([429, 503].map((status) => isRetried(status, null, of({}), false)), [true, false]);
 });
 
 test('a GET is sent three times, and the last error is thrown', async (t) => {
@@ -75,9 +77,8 @@ test('without a key a chat call is not sent again', async (t) => {
   const { url, requests } = await serve(t, { status: 500, headers: SOON });
 
   await failureOf(clientOf(url).call(CHAT, { body: {} }, { idempotencyKey: null }));
-  await failureOf(clientOf(url, { maxRetries: 0 }).call(CHAT, { body: {} }));
 
-  assert.deepEqual(requests.map(({ headers }) => headers['idempotency-key']), [undefined, undefined]);
+  assert.deepEqual(requests.map(({ headers }) => headers['idempotency-key']), [undefined]);
 });
 
 test('a used up budget is not asked again', async (t) => {
@@ -113,6 +114,21 @@ test('a connection that breaks is tried again', async (t) => {
   assert.deepEqual(await clientOf(url).call(MODELS, {}), { ok: true });
 
   assert.equal(requests.length, 3);
+});
+
+test('a POST is sent again when it never arrived, and not when it may have', async (t) => {
+  const operation = { method: 'POST', path: '/api/v1/teams', answer: 'json' };
+  const { url, requests, server } = await serve(t, (_, response) => response.destroy());
+  const told = [];
+  const options = { onRetry: ({ retries, status }) => told.push([retries, status]), timeouts: { total: 600 } };
+
+  await failureOf(clientOf(url, options).call(operation, { body: {} }));
+  assert.deepEqual([requests.length, told], [1, []]);
+
+  server.close();
+  server.closeAllConnections();
+  await failureOf(clientOf(url, options).call(operation, { body: {} }));
+  assert.deepEqual(told, [[1, null]]);
 });
 
 test('nobody listens', async (t) => {

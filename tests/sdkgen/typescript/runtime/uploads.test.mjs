@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { clientOf, failureOf, load, serve } from './support.mjs';
 
-const { MultipartBody, file } = await load('uploads');
+const { MultipartBody, file, streamOf } = await load('uploads');
 const { fileFromPath, nodeFetch } = await load('node');
-const FILES = { method: 'POST', path: '/v1/files', answer: 'json', isForm: true };
+const FILES = { method: 'POST', path: '/v1/files', answer: 'json', sends: 'form' };
 const SOON = { 'retry-after-ms': '1' };
 
 test('a form has one part for each value', async () => {
@@ -16,13 +16,13 @@ test('a form has one part for each value', async () => {
     'fi"le': file('a"\r\n\\é.txt', 'héllo', { type: 'text/plain' }), blob: new Blob(['x']),
   }, 'B');
 
-  const text = await new Response(form.stream()).text();
+  const text = await new Response(streamOf(form.parts, form.size)).text();
 
   assert.equal(text, [
     '--B', 'Content-Disposition: form-data; name="purpose"', '', 'batch',
     '--B', 'Content-Disposition: form-data; name="n"', '', '2',
-    '--B', 'Content-Disposition: form-data; name="tags"', '', 'a',
-    '--B', 'Content-Disposition: form-data; name="tags"', '', 'b',
+    '--B', 'Content-Disposition: form-data; name="tags[]"', '', 'a',
+    '--B', 'Content-Disposition: form-data; name="tags[]"', '', 'b',
     '--B', 'Content-Disposition: form-data; name="anchor"', '', '{"at":1}',
     '--B', 'Content-Disposition: form-data; name="fi%22le"; filename="a%22%0D%0A\\é.txt"', 'Content-Type: text/plain', '', 'héllo',
     '--B', 'Content-Disposition: form-data; name="blob"; filename="file"', 'Content-Type: application/octet-stream', '', 'x',
@@ -73,6 +73,16 @@ for (const [name, fetch] of [['fetch', undefined], ['nodeFetch', nodeFetch()]]) 
     assert.match(requests[0].body.toString(), /\r\n\r\nab\r\n/);
   });
 }
+
+test('bytes are sent as they are, of each kind', async (t) => {
+  const { url, requests } = await serve(t, { body: {} });
+  const operation = { method: 'PUT', path: '/part', answer: 'json', sends: 'bytes' };
+
+  for (const body of ['é', new Uint8Array([195, 169]), new Blob(['é']), file('x', 'é')]) await clientOf(url).call(operation, { body });
+
+  assert.deepEqual(requests.map(({ body }) => body.toString()), ['é', 'é', 'é', 'é']);
+  assert.deepEqual(new Set(requests.map(({ headers }) => headers['content-type'])), new Set(['application/octet-stream']));
+});
 
 test('a file that cannot be read fails the call with its reason', async (t) => {
   const { url } = await serve(t, { body: {} });

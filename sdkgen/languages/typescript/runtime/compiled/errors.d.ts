@@ -5,6 +5,8 @@ export declare class GatewayError extends Error {
 }
 /** The request could not be sent, or the connection broke before the answer was complete. `cause` has the reason. */
 export declare class ConnectionError extends GatewayError {
+    /** Whether the server may have seen the request. */
+    get isSent(): boolean;
 }
 /** Which limit of time passed. */
 export type TimeoutPhase = 'connect' | 'first_byte' | 'idle' | 'total';
@@ -13,6 +15,7 @@ export declare class TimeoutError extends ConnectionError {
     readonly phase: TimeoutPhase;
     readonly timeoutMs: number;
     constructor(phase: TimeoutPhase, timeoutMs: number);
+    get isSent(): boolean;
 }
 /** The answer is no valid JSON. `body` has its beginning. */
 export declare class DecodeError extends GatewayError {
@@ -20,17 +23,20 @@ export declare class DecodeError extends GatewayError {
     readonly requestId: string | null;
     constructor(message: string, body: string, requestId: string | null, options?: ErrorOptions);
 }
-/** A stream ended before its end mark. What had arrived is billed; nothing is sent again. */
+/**
+ * A stream ended before its end mark, by a broken connection, silence, or an error event, whose typed error is the
+ * `cause`. What had arrived is billed; nothing is sent again.
+ */
 export declare class StreamInterruptedError<W = unknown> extends ConnectionError {
     /** The answer as far as it had come; undefined where events do not add up to one. */
     readonly partial: W | undefined;
-    /** The gateway's word for it, when it said why. */
+    /** The server's word for it, when it said why. */
     readonly code: string | null;
     readonly gateway: GatewayMetadata;
     constructor(message: string, 
     /** The answer as far as it had come; undefined where events do not add up to one. */
     partial: W | undefined, 
-    /** The gateway's word for it, when it said why. */
+    /** The server's word for it, when it said why. */
     code: string | null, gateway: GatewayMetadata, options?: ErrorOptions);
     /** The request's id, to find it in the gateway's ledger. */
     get requestId(): string | null;

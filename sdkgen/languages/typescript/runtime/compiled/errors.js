@@ -12,7 +12,16 @@ export class ConnectionError extends GatewayError {
     static {
         this.prototype.name = 'ConnectionError';
     }
+    /** Whether the server may have seen the request. */
+    get isSent() {
+        const codes = new Set();
+        for (let inner = this; inner instanceof Error; inner = inner.cause)
+            codes.add(inner.code);
+        return !UNSENT.some((code) => codes.has(code));
+    }
 }
+/** What Node calls a connection that was never there; browsers do not say. */
+const UNSENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'];
 /** A time-out of this side. `phase` says which one. */
 export class TimeoutError extends ConnectionError {
     phase;
@@ -24,6 +33,9 @@ export class TimeoutError extends ConnectionError {
         super(`${PHASES[phase]} within ${timeoutMs} ms (time-out "${phase}").`);
         this.phase = phase;
         this.timeoutMs = timeoutMs;
+    }
+    get isSent() {
+        return this.phase !== 'connect';
     }
 }
 const PHASES = {
@@ -45,7 +57,10 @@ export class DecodeError extends GatewayError {
         this.requestId = requestId;
     }
 }
-/** A stream ended before its end mark. What had arrived is billed; nothing is sent again. */
+/**
+ * A stream ended before its end mark, by a broken connection, silence, or an error event, whose typed error is the
+ * `cause`. What had arrived is billed; nothing is sent again.
+ */
 export class StreamInterruptedError extends ConnectionError {
     partial;
     code;
@@ -56,7 +71,7 @@ export class StreamInterruptedError extends ConnectionError {
     constructor(message, 
     /** The answer as far as it had come; undefined where events do not add up to one. */
     partial, 
-    /** The gateway's word for it, when it said why. */
+    /** The server's word for it, when it said why. */
     code, gateway, options) {
         super(gateway.requestId === null ? message : `${message} (request ${gateway.requestId})`, options);
         this.partial = partial;

@@ -7,7 +7,7 @@ export interface Logger {
     debug(message: string, ...details: unknown[]): void;
 }
 export type LogLevel = 'off' | 'error' | 'warn' | 'info' | 'debug';
-/** The level that is asked for, else that of `LLM_GATEWAY_LOG`, else `warn`. */
+/** The level that is asked for, else that of `GATEWAY_LOG`, else `warn`. */
 export declare function logLevel(asked: LogLevel | undefined): LogLevel;
 /** The logger with everything above `level` left out. */
 export declare function leveled(logger: Logger, level: LogLevel): Logger;

@@ -14,11 +14,13 @@ export type Fetch = (url: string, init: FetchInit) => Promise<Response>;
 /** A key, or where to get one for each try: a short-lived one can be renewed. */
 export type ApiKey = string | (() => string | Promise<string>);
 export interface ClientOptions {
-    /** The virtual or management key; without it `LLM_GATEWAY_API_KEY`. */
+    /** The virtual key, for models; without it `GATEWAY_API_KEY`. */
     readonly apiKey?: ApiKey | undefined;
-    /** Where the gateway is, without `/v1`; without it `LLM_GATEWAY_BASE_URL`. */
+    /** The key of the management API; without it `GATEWAY_MANAGEMENT_KEY`. */
+    readonly managementKey?: ApiKey | undefined;
+    /** Where the gateway is, without `/v1`; without it `GATEWAY_BASE_URL`. */
     readonly baseUrl?: string | undefined;
-    /** The organization that the management API acts in, for members of several; without it `LLM_GATEWAY_ORGANIZATION`. */
+    /** The organization that the management API acts in, for members of several; without it `GATEWAY_ORGANIZATION`. */
     readonly organization?: string | undefined;
     readonly timeouts?: Partial<Timeouts> | undefined;
     /** Times a request is sent again that may be (default 2). */
@@ -30,10 +32,21 @@ export interface ClientOptions {
     readonly fetchOptions?: Omit<FetchInit, 'method' | 'body' | 'headers' | 'signal'> | undefined;
     /** Where log lines go (default `console`). */
     readonly logger?: Logger | undefined;
-    /** `off`, `error`, `warn` (default), `info` or `debug`; without it `LLM_GATEWAY_LOG`. */
+    /** `off`, `error`, `warn` (default), `info` or `debug`; without it `GATEWAY_LOG`. */
     readonly logLevel?: LogLevel | undefined;
-    /** `false`: no `X-Gateway-SDK` header; without it `LLM_GATEWAY_TELEMETRY`. */
+    /** `false`: no `X-Gateway-SDK` header; without it `GATEWAY_SDK_TELEMETRY`. */
     readonly telemetry?: boolean | undefined;
+    /** Told before each pause that precedes another try. */
+    readonly onRetry?: ((retry: Retry) => void) | undefined;
+}
+/** A try that failed, and will be followed by another. */
+export interface Retry {
+    /** 1 for the first try that is sent again. */
+    readonly retries: number;
+    readonly delayMs: number;
+    /** Of the refusal; null when there was no answer. */
+    readonly status: number | null;
+    readonly reason: unknown;
 }
 export interface RequestOptions {
     /** Abort the call, its pauses and its stream. The call is rejected with the signal's reason. */

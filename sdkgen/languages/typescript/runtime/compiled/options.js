@@ -40,9 +40,9 @@ export function retriesOf(asked, fallback = DEFAULT_MAX_RETRIES) {
 }
 /** The base URL that is set, or `fallback`. Throws for one that is none. */
 export function baseUrlOf(asked, fallback) {
-    const found = asked ?? env('LLM_GATEWAY_BASE_URL') ?? fallback;
+    const found = asked ?? env('GATEWAY_BASE_URL') ?? fallback;
     if (found === undefined)
-        throw new GatewayError('Set baseUrl or LLM_GATEWAY_BASE_URL to the address of your gateway.');
+        throw new GatewayError('Set baseUrl or GATEWAY_BASE_URL to the address of your gateway.');
     let url;
     try {
         url = new URL(found);

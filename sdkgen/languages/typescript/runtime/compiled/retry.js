@@ -4,28 +4,30 @@ export const DEFAULT_MAX_RETRIES = 2;
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 8_000;
 const JITTER = 0.25;
-/** A server that asks for a longer pause is not obeyed: the usual one is taken. */
+/** A server that asks for a longer pause is not asked again. */
 const LONGEST_RETRY_AFTER_MS = 120_000;
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
-const RETRIED_STATUSES = new Set([408, 409, 429, 500, 502, 503, 504, 529]);
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+const RETRIED_STATUSES = new Set([408, 429, 500, 502, 503, 504, 529]);
 /** Whether sending a request twice does no more than sending it once. */
 export function isRepeatable(method, headers) {
     return SAFE_METHODS.has(method) || headers.has('idempotency-key');
 }
-/** Whether an answer is worth another try, of a request that is repeatable. A used up budget (402) never is. */
-export function isRetried(status, headers) {
-    if (status === 402)
-        return false;
+/**
+ * Whether a refusal is worth another try. A used up budget (402) never is; a 429 always may be, since it came before
+ * anything was done; else only what is repeatable.
+ */
+export function isRetried(status, code, headers, isRepeatable) {
     const asked = headers.get('x-should-retry');
-    if (asked === 'true')
-        return true;
-    return asked !== 'false' && RETRIED_STATUSES.has(status);
+    if (status === 402 || asked === 'false')
+        return false;
+    const mayPass = asked === 'true' || RETRIED_STATUSES.has(status) || code === 'idempotency_in_flight';
+    return mayPass && (isRepeatable || status === 429);
 }
-/** Milliseconds to wait before try number `retries + 1`; `headers` of the answer, if there was one. */
+/** Milliseconds to wait before try number `retries + 1`, `headers` of the answer if there was one; null: do not. */
 export function retryDelayMs(retries, headers, now = Date.now(), random = Math.random()) {
     const asked = headers === undefined ? null : retryAfterMs(headers, now);
-    if (asked !== null && asked <= LONGEST_RETRY_AFTER_MS)
-        return asked;
+    if (asked !== null)
+        return asked <= LONGEST_RETRY_AFTER_MS ? asked : null;
     return Math.min(FIRST_DELAY_MS * 2 ** retries, LONGEST_DELAY_MS) * (1 - JITTER * random);
 }
 /** `retry-after-ms`, else `Retry-After` in seconds or as a date; null for neither or nonsense. */

@@ -27,7 +27,8 @@ export declare class UnknownEvent {
 }
 /**
  * The events of one answer: `for await (const event of stream)`. It can be read once. Leaving the loop early closes the
- * connection. A stream that breaks throws, and is never asked for again: that could be billed twice.
+ * connection. A stream that breaks, or brings an error, throws a {@link StreamInterruptedError} with the answer as far
+ * as it had come; it is never asked for again, since that could be billed twice.
  */
 export declare class Stream<T, W = unknown> implements AsyncIterable<T> {
     #private;

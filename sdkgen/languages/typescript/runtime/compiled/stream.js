@@ -1,6 +1,6 @@
 /** An answer that arrives event by event. */
 import { BodyReader } from './body.js';
-import { ApiError, DecodeError, GatewayError, StreamInterruptedError, TimeoutError, errorOfEvent } from './errors.js';
+import { ApiError, GatewayError, StreamInterruptedError, TimeoutError, errorOfEvent } from './errors.js';
 import { foldOf } from './fold.js';
 import { metadataOf, withFinalComment } from './metadata.js';
 import { SseDecoder } from './sse.js';
@@ -26,7 +26,8 @@ export class UnknownEvent {
 }
 /**
  * The events of one answer: `for await (const event of stream)`. It can be read once. Leaving the loop early closes the
- * connection. A stream that breaks throws, and is never asked for again: that could be billed twice.
+ * connection. A stream that breaks, or brings an error, throws a {@link StreamInterruptedError} with the answer as far
+ * as it had come; it is never asked for again, since that could be billed twice.
  */
 export class Stream {
     response;
@@ -140,10 +141,7 @@ export class Stream {
             data = JSON.parse(event.data);
         }
         catch (cause) {
-            if (isAtEnd)
-                throw this.#interrupted('The stream ended within an event', cause);
-            const message = `An event of the stream is no JSON: ${event.data.slice(0, 200)}`;
-            throw new DecodeError(message, event.data.slice(0, 2000), this.#gateway.requestId, { cause });
+            throw this.#interrupted(isAtEnd ? 'The stream ended within an event' : 'An event of the stream is no JSON', cause);
         }
         if (event.event === 'error' || isError(data))
             throw this.#error(data);
@@ -152,7 +150,7 @@ export class Stream {
     }
     #error(data) {
         const error = errorOfEvent(this.response.headers, data, this.#book);
-        return error.code === 'stream_interrupted' ? this.#interrupted(String(error.details.message), error) : error;
+        return this.#interrupted(error.details.message, error);
     }
     #isLast(item, event) {
         if (this.#format.terminal === undefined)
@@ -161,7 +159,7 @@ export class Stream {
         return this.#format.terminal.includes(typeof tag === 'string' ? tag : event.event);
     }
     #interrupted(message, cause) {
-        const code = cause instanceof ApiError ? cause.code : null;
+        const code = cause instanceof ApiError ? (cause.code ?? cause.type) : null;
         const said = message.replace(/ \(request [^)]*\)$/, '').replace(/[^.]$/, '$&.');
         return new StreamInterruptedError(said, this.partial, code, this.#gateway, { cause });
     }

@@ -36,15 +36,19 @@ export declare function file(name: string, content: FileContent, options?: {
 }): Upload;
 /** A form's body that can be opened as often as its files can. */
 export declare class MultipartBody {
-    #private;
     readonly contentType: string;
     /** Bytes; null when a file's length is not known. */
     readonly size: number | null;
     readonly isRepeatable: boolean;
-    /** Fields whose value is undefined or null are left out; lists give one part each; objects are sent as JSON. */
+    readonly parts: readonly Part[];
+    /** Fields whose value is undefined or null are left out; a list `x` gives parts `x[]`; objects are sent as JSON. */
     constructor(fields: Readonly<Record<string, unknown>>, boundary?: string);
-    /** The body piece by piece; no file is held in memory. */
-    stream(onProgress?: (progress: UploadProgress) => void): ReadableStream<Uint8Array>;
     /** The body as a Blob, for browsers, which send no streams over HTTP/1.1; they read its files as they send them. */
     blob(): Promise<Blob>;
 }
+/** Bytes, or a file that is read when it is its turn. */
+export type Part = Uint8Array | Upload;
+/** A file as a Blob; without one of its own it is read into memory. */
+export declare function blobOf(upload: Upload): Promise<Blob>;
+/** Parts piece by piece, read as they are sent. */
+export declare function streamOf(parts: readonly Part[], total: number | null, onProgress?: (progress: UploadProgress) => void): ReadableStream<Uint8Array>;

@@ -50,53 +50,55 @@ export class MultipartBody {
     /** Bytes; null when a file's length is not known. */
     size;
     isRepeatable;
-    #parts;
-    /** Fields whose value is undefined or null are left out; lists give one part each; objects are sent as JSON. */
+    parts;
+    /** Fields whose value is undefined or null are left out; a list `x` gives parts `x[]`; objects are sent as JSON. */
     constructor(fields, boundary = `form-${randomId()}`) {
         this.contentType = `multipart/form-data; boundary=${boundary}`;
-        this.#parts = [...partsOf(fields, boundary)];
-        const sizes = this.#parts.map((part) => (part instanceof Upload ? part.size : part.length));
+        this.parts = [...partsOf(fields, boundary)];
+        const sizes = this.parts.map((part) => (part instanceof Upload ? part.size : part.length));
         this.size = sizes.includes(null) ? null : sizes.reduce((sum, size) => sum + (size ?? 0), 0);
-        this.isRepeatable = this.#parts.every((part) => !(part instanceof Upload) || part.isRepeatable);
-    }
-    /** The body piece by piece; no file is held in memory. */
-    stream(onProgress) {
-        const source = this.#bytes(onProgress);
-        return new ReadableStream({
-            async pull(controller) {
-                const { done, value } = await source.next();
-                if (done)
-                    controller.close();
-                else
-                    controller.enqueue(value);
-            },
-            async cancel() {
-                await source.return();
-            },
-        }, { highWaterMark: 0 });
+        this.isRepeatable = this.parts.every((part) => !(part instanceof Upload) || part.isRepeatable);
     }
     /** The body as a Blob, for browsers, which send no streams over HTTP/1.1; they read its files as they send them. */
     async blob() {
         const parts = [];
-        for (const part of this.#parts) {
-            if (!(part instanceof Upload))
-                parts.push(part);
-            else if (part.blob !== null)
-                parts.push(part.blob);
-            else
-                for await (const piece of part.open())
-                    parts.push(piece);
-        }
+        for (const part of this.parts)
+            parts.push(part instanceof Upload ? await blobOf(part) : part);
         return new Blob(parts);
     }
-    async *#bytes(onProgress) {
-        let sent = 0;
-        for (const part of this.#parts) {
-            for await (const piece of part instanceof Upload ? part.open() : [part]) {
-                yield piece;
-                sent += piece.length;
-                onProgress?.({ sent, total: this.size });
-            }
+}
+/** A file as a Blob; without one of its own it is read into memory. */
+export async function blobOf(upload) {
+    if (upload.blob !== null)
+        return upload.blob;
+    const parts = [];
+    for await (const piece of upload.open())
+        parts.push(piece);
+    return new Blob(parts);
+}
+/** Parts piece by piece, read as they are sent. */
+export function streamOf(parts, total, onProgress) {
+    const source = bytesOf(parts, total, onProgress);
+    return new ReadableStream({
+        async pull(controller) {
+            const { done, value } = await source.next();
+            if (done)
+                controller.close();
+            else
+                controller.enqueue(value);
+        },
+        async cancel() {
+            await source.return();
+        },
+    }, { highWaterMark: 0 });
+}
+async function* bytesOf(parts, total, onProgress) {
+    let sent = 0;
+    for (const part of parts) {
+        for await (const piece of part instanceof Upload ? part.open() : [part]) {
+            yield piece;
+            sent += piece.length;
+            onProgress?.({ sent, total });
         }
     }
 }
@@ -106,7 +108,7 @@ function* partsOf(fields, boundary) {
         for (const item of Array.isArray(value) ? value : [value]) {
             if (item === undefined || item === null)
                 continue;
-            const head = `--${boundary}\r\nContent-Disposition: form-data; name="${quoted(name)}"`;
+            const head = `--${boundary}\r\nContent-Disposition: form-data; name="${quoted(Array.isArray(value) ? `${name}[]` : name)}"`;
             if (item instanceof Upload || item instanceof Blob) {
                 const upload = item instanceof Upload ? item : file(nameOf(item), item);
                 yield bytes.encode(`${head}; filename="${quoted(upload.name)}"\r\nContent-Type: ${typeOf(upload)}\r\n\r\n`);

@@ -1,0 +1,3 @@
+"""README."""
+def texts(api, names, config, resources):
+    return {}
