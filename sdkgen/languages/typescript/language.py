@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from sdkgen.ir.nodes import Api
-from sdkgen.languages.base.config import Config, ConfigError
+from sdkgen.languages.base.config import Config, ConfigError, checked
 from sdkgen.languages.base.language import About
 from sdkgen.languages.base.names import Lock, Name, Names
 from sdkgen.languages.base.usage import usage_of
@@ -42,6 +42,7 @@ class TypeScript:
         return list(naming.propose(api, usage_of(api)))
 
     def checked(self, config: Config) -> Config:
+        config = checked(config)
         name = config.package or "llm-gateway"
         if len(name) > 214 or not _PACKAGE.fullmatch(name):
             raise ConfigError("package", f"{name!r} is no name of an npm package")

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from sdkgen.ir.nodes import Api, ListOf, Method, Model, Ref, Resource, Type
-from sdkgen.languages.base.escaping import json_string
+from sdkgen.languages.base.escaping import json_string, sentence
 from sdkgen.languages.base.names import Names
 from sdkgen.languages.typescript.comments import doc
+from sdkgen.languages.typescript.declarations import documented
 from sdkgen.languages.typescript.naming import (
     argument,
     asked,
@@ -51,13 +52,6 @@ class Resources:
     def _class(self, path: tuple[str, ...]) -> Iterator[str]:
         name = resource_class(path)
         resource = self._known.get(path)
-        operations = f"{name[0].lower()}{name[1:]}Operations"
-        if resource is not None:
-            yield f"const {operations} = {{"
-            for method in resource.methods:
-                yield f"  {self._method_name(method)}: {self._operation(method)},"
-            yield "};"
-            yield ""
         yield f"export class {name} extends Resource {{"
         children = below(path, self._places)
         if children:
@@ -69,13 +63,14 @@ class Resources:
         for index, method in enumerate(resource.methods if resource is not None else ()):
             if index or children:
                 yield ""
-            yield from self._calls(method, operations)
+            yield from self._calls(method)
         yield "}"
 
     def _operation(self, method: Method) -> str:
         """The object that the runtime reads (`runtime/request.ts`)."""
-        said = [f"method: {json_string(method.http)}", f"path: {json_string(method.path)}",
-                f"answer: {json_string(answer_kind(method))}"]  # fmt: skip
+        said = [f"method: {json_string(method.http)}", f"path: {json_string(method.path)}"]
+        if (kind := answer_kind(method)) != "json":
+            said.append(f"answer: {json_string(kind)}")
         if method.idempotent:
             said.append("isIdempotent: true")
         if method.body is not None and method.body.content in ("multipart", "binary"):
@@ -105,30 +100,31 @@ class Resources:
             said.append(f"fold: {json_string(stream.fold)}")
         return f"{{ {', '.join(said)} }}"
 
-    def _calls(self, method: Method, operations: str) -> Iterator[str]:
+    def _calls(self, method: Method) -> Iterator[str]:
         name = self._method_name(method)
         in_path = [one for one in method.parameters if one.where == "path"]
         given = [argument(one.name) for one in in_path]
         given += ["body"] * (method.body is not None) + ["params"] * bool(asked(method)) + ["options"]
         arguments = self._arguments(method)
-        operation = f"{operations}.{name}"
+        operation = self._operation(method)
         how = "page" if method.pagination else "call"
         yield f"  {name}({', '.join(given)}) {{"
         if (stream := method.stream) is not None and stream.param:
             flag = f"body[{json_string(stream.param)}]"
-            yield f"    if ({flag} === true) return this._client.stream({operation}, {arguments}, options);"
+            yield f"    if ({flag} === true) return this.{self._stream_name(method)}({', '.join(given)});"
         elif stream is not None:
             how = "stream"
         yield f"    return this._client.{how}({operation}, {arguments}, options);"
         yield "  }"
         if stream is not None and stream.param:
-            sent = arguments.replace(" body", f" body: {{ ...body, [{json_string(stream.param)}]: true }}")
+            flagged = f"{{ ...body, {property_name(stream.param)}: true }}"
+            sent = self._arguments(method, body=f"body: {flagged}")
             yield ""
             yield f"  {self._stream_name(method)}({', '.join(given)}) {{"
             yield f"    return this._client.stream({operation}, {sent}, options);"
             yield "  }"
 
-    def _arguments(self, method: Method) -> str:
+    def _arguments(self, method: Method, body: str = "body") -> str:
         """Of the runtime's call."""
         in_path = [one for one in method.parameters if one.where == "path"]
         said = []
@@ -136,7 +132,7 @@ class Resources:
             inner = ", ".join(f"{property_name(one.name)}: {argument(one.name)}" for one in in_path)
             said.append(f"path: {{ {inner} }}")
         if method.body is not None:
-            said.append("body")
+            said.append(body)
         for where in ("query", "header"):
             found = [one for one in method.parameters if one.where == where]
             if not found:
@@ -178,7 +174,8 @@ class Resources:
     def _signatures(self, resource: Resource | None, method: Method) -> Iterator[str]:
         assert resource is not None
         name = self._method_name(method)
-        head = doc(method.doc, "  ", deprecated=method.deprecated)
+        about = method.doc if documented(module_of(resource.path)) else sentence(method.doc)
+        head = doc(about, "  ", deprecated=method.deprecated)
         given = self._given(method)
         answer = self.answer(method)
         if (stream := method.stream) is None:

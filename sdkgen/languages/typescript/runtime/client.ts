@@ -143,7 +143,7 @@ export class BaseClient {
   #prepare(operation: Operation, args: Arguments, options: RequestOptions, via: Helper | undefined): Call {
     const timeouts = timeoutsOf(this.#timeouts, options.timeouts);
     const maxRetries = retriesOf(options.maxRetries, this.#maxRetries);
-    const headers = new Headers({ accept: via === 'stream' ? 'text/event-stream' : ACCEPT[operation.answer] });
+    const headers = new Headers({ accept: via === 'stream' ? 'text/event-stream' : ACCEPT[operation.answer ?? 'json'] });
     const body = bodyOf(operation, args.body, options);
     if (typeof body === 'string') headers.set('content-type', 'application/json');
     else if (body instanceof MultipartBody) headers.set('content-type', body.contentType);
@@ -275,7 +275,7 @@ class Failure {
   ) {}
 }
 
-const ACCEPT: Readonly<Record<Operation['answer'], string>> = {
+const ACCEPT: Readonly<Record<NonNullable<Operation['answer']>, string>> = {
   json: 'application/json', none: 'application/json', text: 'text/plain, */*', binary: '*/*',
 };
 

@@ -9,8 +9,8 @@ export interface Operation {
   readonly method: string;
   /** `/v1/models/{model}` */
   readonly path: string;
-  /** What a successful answer is. */
-  readonly answer: 'json' | 'text' | 'binary' | 'none';
+  /** What a successful answer is; JSON when nothing is said. */
+  readonly answer?: 'json' | 'text' | 'binary' | 'none';
   /** The gateway makes the call once for an `Idempotency-Key`. */
   readonly isIdempotent?: boolean;
   /** How the body is sent; JSON when nothing is said. */

@@ -91,7 +91,7 @@ export class BaseClient {
     #prepare(operation, args, options, via) {
         const timeouts = timeoutsOf(this.#timeouts, options.timeouts);
         const maxRetries = retriesOf(options.maxRetries, this.#maxRetries);
-        const headers = new Headers({ accept: via === 'stream' ? 'text/event-stream' : ACCEPT[operation.answer] });
+        const headers = new Headers({ accept: via === 'stream' ? 'text/event-stream' : ACCEPT[operation.answer ?? 'json'] });
         const body = bodyOf(operation, args.body, options);
         if (typeof body === 'string')
             headers.set('content-type', 'application/json');
