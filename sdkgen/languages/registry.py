@@ -2,8 +2,9 @@
 
 from sdkgen.languages.base.language import Language
 from sdkgen.languages.python import Python
+from sdkgen.languages.typescript import TypeScript
 
-LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(),)}
+LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(), TypeScript())}
 
 
 def named(text: str) -> Language:
