@@ -1,5 +1,6 @@
 """The modules of types: `types/<group>.py` for answers, `params/<group>.py` for arguments. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from sdkgen.ir.nodes import Api, Const, Enum, Field, Method, Model, Parameter, Ref, Resource, Union
@@ -8,6 +9,8 @@ from sdkgen.languages.base.usage import SHARED, Usage, group_of, parts_of, refs_
 from sdkgen.languages.python.naming import OF_CALLS, arguments_class, attribute, field_name
 from sdkgen.languages.python.types import Spelling, optional, quoted
 
+LISTED = frozenset({"ordering", "page", "page_size", "search"})
+"""Parameters of most lists, which `runtime/options.py` has once."""
 FUTURE = "from __future__ import annotations\n"
 
 
@@ -60,7 +63,7 @@ class Modules:
                     body.append(self._union(declared))
                     if declared.discriminator:
                         tags.append(self._tags(declared))
-        lines = [FUTURE, "from typing import TYPE_CHECKING", "", "from .._runtime.model import Model as _Model", ""]
+        lines = [FUTURE, "from .._runtime.model import TYPE_CHECKING, Model as _Model", ""]
         lines += self._checking(group, needed, "types")
         lines += body
         if tags:
@@ -127,7 +130,9 @@ class Modules:
             if group_of(resource.path) == group:
                 for method in resource.methods:
                     body += ["", *self._arguments(resource, method, needed, based)]
-        lines = [FUTURE, "from typing import TYPE_CHECKING, TypedDict", "", "from .._runtime.options import Call"]
+        lines = [FUTURE, *(["from typing import TypedDict", ""] if any("TypedDict" in line for line in body) else [])]
+        base = [one for one in ("Call", "Listed") if any(re.search(rf"\b{one}\b, total", line) for line in body)]
+        lines.append(f"from .._runtime.options import {', '.join(['TYPE_CHECKING', *base])}")
         if foreign := sorted(self._spelling.public_sent(name) for name in based if not self._is_ours(name, group)):
             lines.append(f"from .shared import {', '.join(foreign)}")
         lines += ["", *self._checking(group, needed - based, "params"), *body]
@@ -190,12 +195,15 @@ class Modules:
             needed |= set(refs_of(body.type))
             annotation = "bytes" if body.content == "binary" else self._spelling.sent(body.type)
             lines.append(f"    body: {f'Required[{annotation}]' if body.required else annotation}")
+        query = {one.name for one in method.parameters if one.where == "query"}
+        listed = LISTED if query >= LISTED else frozenset[str]()
         for one in method.parameters:
-            if one.where != "path":
+            if one.where != "path" and one.name not in listed:
                 needed |= set(refs_of(one.type))
                 lines.append(f"    {attribute(one.name, OF_CALLS)}: {self._given(one)}")
-        if bases or lines:
-            yield f"class {arguments_class(resource.path, method.name)}({', '.join([*bases, 'Call'])}, total=False):"
+        if bases or lines or listed:
+            inherited = ", ".join([*bases, "Listed" if listed else "Call"])
+            yield f"class {arguments_class(resource.path, method.name)}({inherited}, total=False):"
             yield from lines or ["    pass"]
 
     # ---- imports -------------------------------------------------------------------------------------------------
@@ -244,4 +252,4 @@ def has_arguments(method: Method) -> bool:
 
 
 def _text(lines: Iterable[str]) -> str:
-    return "\n".join(lines).rstrip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"

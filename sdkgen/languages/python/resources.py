@@ -77,9 +77,7 @@ class Resources:
 
     def _imports(self, group: str, foreign: set[tuple[str, ...]], body: str, base: str) -> Iterator[str]:
         has_ops = "@op" in body
-        yield "from typing import TYPE_CHECKING"
-        yield ""
-        yield f"from .._runtime.resource import M, {'Ops, ' if has_ops else ''}Resource"
+        yield f"from .._runtime.resource import TYPE_CHECKING, M, {'Ops, ' if has_ops else ''}Resource"
         yield ""
         yield "if TYPE_CHECKING:"
         if has_ops:

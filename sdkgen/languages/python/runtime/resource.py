@@ -3,7 +3,8 @@ client: the body of a method is its declaration."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING as TYPE_CHECKING  # for the generated modules
+from typing import Any, Generic, TypeVar
 
 from .core import Op
 
