@@ -26,7 +26,7 @@ class ChatFold implements Fold {
     if (rest['usage'] !== undefined && rest['usage'] !== null) this.#whole['usage'] = rest['usage'];
     for (const choice of items(choices)) {
       const { index, delta, ...about } = choice;
-      const known = (this.#choices[Number(index ?? 0)] ??= { index: index ?? 0, message: {} });
+      const known = (this.#choices[Number(index ?? 0)] ??= { index: index ?? 0, message: { role: 'assistant' }, finish_reason: null });
       merge(known['message'] as Fields, fields(delta));
       addAbout(known, about);
     }
@@ -48,7 +48,7 @@ class CompletionFold implements Fold {
     if (rest['usage'] !== undefined && rest['usage'] !== null) this.#whole['usage'] = rest['usage'];
     for (const choice of items(choices)) {
       const { index, text, ...about } = choice;
-      const known = (this.#choices[Number(index ?? 0)] ??= { index: index ?? 0, text: '' });
+      const known = (this.#choices[Number(index ?? 0)] ??= { index: index ?? 0, text: '', finish_reason: null });
       known['text'] = `${String(known['text'])}${typeof text === 'string' ? text : ''}`;
       addAbout(known, about);
     }

@@ -164,7 +164,8 @@ async function write(request: http.ClientRequest, body: BodyInit | null): Promis
     await pipeline(source, request).catch(() => undefined); // the request tells its errors
   } else if (body instanceof Blob) request.end(Buffer.from(await body.arrayBuffer()));
   else if (body === null) request.end();
-  else if (typeof body === 'string' || body instanceof Uint8Array) request.end(body);
+  else if (typeof body === 'string') request.end(Buffer.from(body)); // text would take the head's bytes along as UTF-8
+  else if (body instanceof Uint8Array) request.end(body);
   else request.destroy(new GatewayError('nodeFetch takes text, bytes, a Blob or a stream.'));
 }
 

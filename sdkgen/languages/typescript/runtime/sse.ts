@@ -9,9 +9,8 @@ export interface ServerSentEvent {
 }
 
 /**
- * Cuts a stream of bytes into events. Lines end with LF, CR or CRLF, wherever a chunk is cut. Unlike a browser's
- * EventSource it hands over the last event of a stream that ends without a blank line: what the data says decides
- * whether that stream is complete.
+ * Cuts a stream of bytes into events. Lines end with LF, CR or CRLF, wherever a chunk is cut. An event without its blank
+ * line at the end of the stream is none, as the standard says.
  */
 export class SseDecoder {
   #text = new TextDecoder(); // drops a byte order mark, and keeps bytes of characters that are cut
@@ -30,21 +29,14 @@ export class SseDecoder {
   /** The events that these bytes complete. */
   push(bytes: Uint8Array): ServerSentEvent[] {
     this.#lines(this.#text.decode(bytes, { stream: true }));
-    return this.#taken();
-  }
-
-  /** The event that had begun when the stream ended, if any. */
-  end(): ServerSentEvent[] {
-    this.#lines(this.#text.decode());
-    if (this.#pieces.length > 0) this.#line('');
-    this.#dispatch();
-    return this.#taken();
-  }
-
-  #taken(): ServerSentEvent[] {
     const found = this.#found;
     this.#found = [];
     return found;
+  }
+
+  /** Whether an event has begun and not ended. */
+  get isWithin(): boolean {
+    return this.#data !== null || this.#event !== '' || this.#pieces.length > 0;
   }
 
   #lines(text: string): void {

@@ -93,17 +93,15 @@ export class Stream<T, W = unknown> implements AsyncIterable<T> {
     try {
       for (;;) {
         const piece = await this.#next(body);
-        const found = piece === null ? decoder.end() : decoder.push(piece);
-        for (const event of found) {
+        if (piece === null) break;
+        for (const event of decoder.push(piece)) {
           if (event.data === this.#format.done) return body.finish();
-          if (event.data === '') continue;
-          const item = this.#item(event, piece === null);
+          const item = this.#item(event);
           yield item;
           if (this.#isLast(item, event)) return body.finish();
         }
-        if (piece === null) break;
       }
-      if (this.#format.done !== undefined || this.#format.terminal !== undefined) {
+      if (this.#format.done !== undefined || this.#format.terminal !== undefined || decoder.isWithin) {
         throw this.#interrupted('The stream ended before its end mark');
       }
     } finally {
@@ -143,7 +141,7 @@ export class Stream<T, W = unknown> implements AsyncIterable<T> {
     }
   }
 
-  #item(event: ServerSentEvent, isAtEnd: boolean): T | UnknownEvent {
+  #item(event: ServerSentEvent): T | UnknownEvent {
     const isNamed = event.event !== 'message';
     if (isNamed && event.event !== 'error' && this.#format.tag === undefined) {
       return new UnknownEvent(event.event, event.data);
@@ -152,7 +150,7 @@ export class Stream<T, W = unknown> implements AsyncIterable<T> {
     try {
       data = JSON.parse(event.data);
     } catch (cause) {
-      throw this.#interrupted(isAtEnd ? 'The stream ended within an event' : 'An event of the stream is no JSON', cause);
+      throw this.#interrupted('An event of the stream is no JSON', cause);
     }
     if (event.event === 'error' || isError(data)) throw this.#error(data);
     this.#fold?.add(data);

@@ -35,7 +35,7 @@ test('a delta cannot change what an object is', () => {
 
   const { choices } = folded('chat', hostile);
 
-  assert.deepEqual(choices[0].message, { content: 'a' });
+  assert.deepEqual(choices[0].message, { role: 'assistant', content: 'a' });
   assert.equal(choices[0].message.polluted, undefined);
 });
 

@@ -8,7 +8,7 @@ function decode(bytes, size = bytes.length, comments = []) {
   const decoder = new SseDecoder((comment) => comments.push(comment));
   const found = [];
   for (let i = 0; i < bytes.length; i += size) found.push(...decoder.push(bytes.subarray(i, i + size)));
-  return [...found, ...decoder.end()].map(({ event, data }) => [event, data]);
+  return [...found, ...(decoder.isWithin ? [{ event: 'cut', data: null }] : [])].map(({ event, data }) => [event, data]);
 }
 const of = (text) => new TextEncoder().encode(text);
 
@@ -22,8 +22,8 @@ const CASES = {
   'a field without a colon': ['data\ndata\n\n', [['message', '\n']]],
   'unknown fields, id and retry': ['id: 7\nretry: 10\nfoo: x\ndata: a\n\n', [['message', 'a']]],
   'an event without data': ['event: ping\n\ndata: a\n\n', [['message', 'a']]],
-  'no final blank line': ['data: a\n\ndata: b\n', [['message', 'a'], ['message', 'b']]],
-  'no final line end': ['data: a\n\ndata: b', [['message', 'a'], ['message', 'b']]],
+  'no final blank line, which makes an event none': ['data: a\n\ndata: b\n', [['message', 'a'], ['cut', null]]],
+  'no final line end': ['data: a\n\ndata: b', [['message', 'a'], ['cut', null]]],
   'characters of four bytes': ['data: a😀é—b\n\n', [['message', 'a😀é—b']]],
   nothing: ['', []],
 };

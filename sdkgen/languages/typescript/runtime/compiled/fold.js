@@ -13,7 +13,7 @@ class ChatFold {
             this.#whole['usage'] = rest['usage'];
         for (const choice of items(choices)) {
             const { index, delta, ...about } = choice;
-            const known = (this.#choices[Number(index ?? 0)] ??= { index: index ?? 0, message: {} });
+            const known = (this.#choices[Number(index ?? 0)] ??= { index: index ?? 0, message: { role: 'assistant' }, finish_reason: null });
             merge(known['message'], fields(delta));
             addAbout(known, about);
         }
@@ -33,7 +33,7 @@ class CompletionFold {
             this.#whole['usage'] = rest['usage'];
         for (const choice of items(choices)) {
             const { index, text, ...about } = choice;
-            const known = (this.#choices[Number(index ?? 0)] ??= { index: index ?? 0, text: '' });
+            const known = (this.#choices[Number(index ?? 0)] ??= { index: index ?? 0, text: '', finish_reason: null });
             known['text'] = `${String(known['text'])}${typeof text === 'string' ? text : ''}`;
             addAbout(known, about);
         }

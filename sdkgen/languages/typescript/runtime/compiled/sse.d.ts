@@ -7,15 +7,14 @@ export interface ServerSentEvent {
     readonly id: string | null;
 }
 /**
- * Cuts a stream of bytes into events. Lines end with LF, CR or CRLF, wherever a chunk is cut. Unlike a browser's
- * EventSource it hands over the last event of a stream that ends without a blank line: what the data says decides
- * whether that stream is complete.
+ * Cuts a stream of bytes into events. Lines end with LF, CR or CRLF, wherever a chunk is cut. An event without its blank
+ * line at the end of the stream is none, as the standard says.
  */
 export declare class SseDecoder {
     #private;
     constructor(onComment?: (comment: string) => void);
     /** The events that these bytes complete. */
     push(bytes: Uint8Array): ServerSentEvent[];
-    /** The event that had begun when the stream ended, if any. */
-    end(): ServerSentEvent[];
+    /** Whether an event has begun and not ended. */
+    get isWithin(): boolean;
 }

@@ -1,8 +1,7 @@
 /** Server-sent events (WHATWG HTML, "Server-sent events", §9.2.6), from bytes as they arrive. */
 /**
- * Cuts a stream of bytes into events. Lines end with LF, CR or CRLF, wherever a chunk is cut. Unlike a browser's
- * EventSource it hands over the last event of a stream that ends without a blank line: what the data says decides
- * whether that stream is complete.
+ * Cuts a stream of bytes into events. Lines end with LF, CR or CRLF, wherever a chunk is cut. An event without its blank
+ * line at the end of the stream is none, as the standard says.
  */
 export class SseDecoder {
     #text = new TextDecoder(); // drops a byte order mark, and keeps bytes of characters that are cut
@@ -19,20 +18,13 @@ export class SseDecoder {
     /** The events that these bytes complete. */
     push(bytes) {
         this.#lines(this.#text.decode(bytes, { stream: true }));
-        return this.#taken();
-    }
-    /** The event that had begun when the stream ended, if any. */
-    end() {
-        this.#lines(this.#text.decode());
-        if (this.#pieces.length > 0)
-            this.#line('');
-        this.#dispatch();
-        return this.#taken();
-    }
-    #taken() {
         const found = this.#found;
         this.#found = [];
         return found;
+    }
+    /** Whether an event has begun and not ended. */
+    get isWithin() {
+        return this.#data !== null || this.#event !== '' || this.#pieces.length > 0;
     }
     #lines(text) {
         let start = 0;

@@ -75,21 +75,18 @@ export class Stream {
         try {
             for (;;) {
                 const piece = await this.#next(body);
-                const found = piece === null ? decoder.end() : decoder.push(piece);
-                for (const event of found) {
+                if (piece === null)
+                    break;
+                for (const event of decoder.push(piece)) {
                     if (event.data === this.#format.done)
                         return body.finish();
-                    if (event.data === '')
-                        continue;
-                    const item = this.#item(event, piece === null);
+                    const item = this.#item(event);
                     yield item;
                     if (this.#isLast(item, event))
                         return body.finish();
                 }
-                if (piece === null)
-                    break;
             }
-            if (this.#format.done !== undefined || this.#format.terminal !== undefined) {
+            if (this.#format.done !== undefined || this.#format.terminal !== undefined || decoder.isWithin) {
                 throw this.#interrupted('The stream ended before its end mark');
             }
         }
@@ -131,7 +128,7 @@ export class Stream {
             throw this.#interrupted(error instanceof Error ? error.message : String(error), error);
         }
     }
-    #item(event, isAtEnd) {
+    #item(event) {
         const isNamed = event.event !== 'message';
         if (isNamed && event.event !== 'error' && this.#format.tag === undefined) {
             return new UnknownEvent(event.event, event.data);
@@ -141,7 +138,7 @@ export class Stream {
             data = JSON.parse(event.data);
         }
         catch (cause) {
-            throw this.#interrupted(isAtEnd ? 'The stream ended within an event' : 'An event of the stream is no JSON', cause);
+            throw this.#interrupted('An event of the stream is no JSON', cause);
         }
         if (event.event === 'error' || isError(data))
             throw this.#error(data);
