@@ -13,8 +13,8 @@ CLIENT = "Gateway"
 OF_RUNTIME = frozenset(
     {
         "Answer", "ApiError", "ApiErrorDetails", "ApiKey", "ApiPromise", "Arguments", "AuthenticationError",
-        "BadRequestError", "BaseClient", "ClientOptions", "ConflictError", "ConnectionError", "DecodeError", "ErrorBook",
-        "ErrorCodes", "Fetch", "FetchInit", "FieldError", "FileContent", "GatewayError", "GatewayMetadata",
+        "BadRequestError", "BaseClient", "ClientOptions", "ConflictError", "ConnectionError", "DecodeError",
+        "ErrorBook", "ErrorCodes", "Fetch", "FetchInit", "FieldError", "FileContent", "GatewayError", "GatewayMetadata",
         "GatewayOptions", "HeadersInput", "Json", "LogLevel", "Logger", "NotFoundError", "OpenEnum", "Operation",
         "PackageDefaults", "Page", "PageFormat", "PagePromise", "PaymentRequiredError", "PermissionDeniedError",
         "RateLimit", "RateLimitedError", "RequestOptions", "Resource", "Retry", "ServerError", "ServerSentEvent",
@@ -26,16 +26,20 @@ OF_RUNTIME = frozenset(
 """What the hand-written part exports; a test compares."""
 OF_PLATFORM = frozenset({"Blob", "Date", "Response", "Uint8Array"})
 """What declarations take from the platform."""
-OF_CLIENTS = frozenset({"baseUrl", "call", "constructor", "options", "page", "request", "stream", "then", "withOptions"})
+OF_CLIENTS = frozenset(
+    {"baseUrl", "call", "constructor", "options", "page", "request", "stream", "then", "withOptions"}
+)
 OF_RESOURCES = frozenset({"constructor", "then"})
 OF_ARGUMENTS = frozenset({"body", "options", "params"})
 RESERVED = frozenset(
-    (
-        "arguments await break case catch class const continue debugger default delete do else enum eval export extends "
-        "false finally for function if implements import in instanceof interface let new null package private "
-        "protected public return static super switch this throw true try typeof var void while with yield"
-    ).split()
-)
+    {
+        "arguments", "await", "break", "case", "catch", "class", "const", "continue", "debugger", "default", "delete",
+        "do", "else", "enum", "eval", "export", "extends", "false", "finally", "for", "function", "if", "implements",
+        "import", "in", "instanceof", "interface", "let", "new", "null", "package", "private", "protected", "public",
+        "return", "static", "super", "switch", "this", "throw", "true", "try", "typeof", "var", "void", "while",
+        "with", "yield",
+    }
+)  # fmt: skip
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 

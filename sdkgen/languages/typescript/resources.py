@@ -21,6 +21,7 @@ from sdkgen.languages.typescript.naming import (
 from sdkgen.languages.typescript.types import Spelling
 
 EMPTY = "none"
+IMPORTED = ("ApiPromise", "BaseClient", "PagePromise", "RequestOptions", "Resource", "Stream", "Uploadable")
 
 
 class Resources:
@@ -151,8 +152,7 @@ class Resources:
         for path in self._of(module):
             body += ["", *self._declared(path)]
         text = "\n".join(body)
-        used = [name for name in ("ApiPromise", "BaseClient", "PagePromise", "RequestOptions", "Resource", "Stream", "Uploadable")
-                if f"{name}" in text]  # fmt: skip
+        used = [name for name in IMPORTED if name in text]
         lines = [f"import {{ {', '.join(used)} }} from '../runtime/index.js';"]
         if "T." in text:
             lines.append("import type * as T from '../types/index.js';")
@@ -189,10 +189,9 @@ class Resources:
             yield f"  {name}({', '.join(given)}): {streamed};"
             return
         flag = property_name(stream.param)
-        yield from head
-        yield f"  {name}({', '.join(self._given(method, f' & {{ {flag}?: false | undefined }}'))}): ApiPromise<{answer}>;"
-        yield from head
-        yield f"  {name}({', '.join(self._given(method, f' & {{ {flag}: true }}'))}): {streamed};"
+        for narrowed, of in ((f"{flag}?: false | undefined", f"ApiPromise<{answer}>"), (f"{flag}: true", streamed)):
+            yield from head
+            yield f"  {name}({', '.join(self._given(method, f' & {{ {narrowed} }}'))}): {of};"
         yield from doc(f"The same, event by event. {method.doc}", "  ", deprecated=method.deprecated)
         yield f"  {self._stream_name(method)}({', '.join(given)}): {streamed};"
 
@@ -227,9 +226,7 @@ class Resources:
         kind = answer_kind(method)
         if kind in ("binary", "text", EMPTY):
             return {"binary": "Response", "text": "string", EMPTY: "void"}[kind]
-        options = [
-            "undefined" if one.type is None else self._spelling.text(one.type, "T.") for one in method.answers
-        ]
+        options = ["undefined" if one.type is None else self._spelling.text(one.type, "T.") for one in method.answers]
         of = " | ".join(dict.fromkeys(options))
         if method.pagination is None:
             return of

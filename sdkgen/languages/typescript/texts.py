@@ -102,7 +102,9 @@ def _body_fields(method: Method, spelling: Spelling) -> tuple[Field, ...]:
 
 
 def _row(one: Field | Parameter, spelling: Spelling) -> str:
-    need = "required" if one.required else f"default {_code(json.dumps(one.default))}" if one.default is not None else ""
+    need = (
+        "required" if one.required else f"default {_code(json.dumps(one.default))}" if one.default is not None else ""
+    )
     of = spelling.text(one.type, only_sent=True)
     return f"| {_code(one.name)} | {_code(of)} | {need} | {markdown(one.doc)} |\n"
 

@@ -16,48 +16,12 @@ from sdkgen.languages.registry import named
 from sdkgen.languages.typescript.naming import OF_RUNTIME, argument, member, property_name
 from tests.sdkgen.typescript.toolchain import MODULES, RUNTIME, node, passed, run, tsc
 
+HERE = Path(__file__).parent
 STRICT = (
     "--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "--exactOptionalPropertyTypes",
     "--noUncheckedIndexedAccess", "--noImplicitOverride", "--noUnusedLocals", "--noPropertyAccessFromIndexSignature",
     "--verbatimModuleSyntax", "--isolatedModules", "--skipLibCheck", "false",
 )  # fmt: skip
-USES = """
-import { ApiPromise, Gateway, Stream, UnknownEvent, asUnknown, file } from 'llm-gateway';
-import type * as G from 'llm-gateway';
-import { fileFromPath, nodeFetch } from 'llm-gateway/node';
-
-const client: Gateway = new Gateway({ apiKey: async () => 'key', fetch: nodeFetch({ proxy: null }), onRetry: (retry) => retry.delayMs });
-const messages: G.ChatMessage[] = [{ role: 'user', content: [{ type: 'text', text: 'a' }] }];
-const whole: ApiPromise<G.ChatCompletion> = client.chat.completions.create({ model: 'm', messages, n: null });
-const { data, gateway } = await whole.withResponse();
-const cost: string | null = gateway.cost;
-messages.push({ role: 'assistant', content: data.choices[0]?.message.content ?? null }, asUnknown<'role'>({ role: 'new' }));
-const stream: Stream<G.ChatCompletionChunk, G.ChatCompletion> = await client.chat.completions.create({ model: 'm', messages, stream: true });
-for await (const event of stream.events()) if (!(event instanceof UnknownEvent)) console.log(event.choices[0]?.delta.content, cost);
-
-export function text(event: G.MessageEvent): string {
-  switch (event.type) {
-    case 'content_block_delta':
-      return event.delta.type === 'text_delta' ? event.delta.text : '';
-    case 'message_stop':
-      return '';
-    default: {
-      const others: string = event.type;
-      return others;
-    }
-  }
-}
-for await (const key of client.manage.apiKeys.list({ page_size: 10 }, { signal: AbortSignal.timeout(1) })) console.log(key.id satisfies string);
-const audio: Response = await client.audio.speech.create({ model: 'm', input: 'a', voice: 'alloy' });
-await client.files.create({ purpose: 'batch', file: file('a.jsonl', audio.body!) });
-await client.files.create({ purpose: 'a new purpose', file: await fileFromPath('a') });
-// @ts-expect-error a field that there is not
-await client.chat.completions.create({ model: 'm', messages, modle: 'm' });
-// @ts-expect-error a message without its text
-await client.chat.completions.create({ model: 'm', messages: [{ role: 'tool', content: 'a' }] });
-// @ts-expect-error null where there is none
-await client.chat.completions.create({ model: null, messages });
-"""
 
 
 def compiled(project: Path, *files: str) -> None:
@@ -65,7 +29,7 @@ def compiled(project: Path, *files: str) -> None:
 
 
 def test_all_declarations_and_uses_compile(typescript_folder):
-    (typescript_folder / "uses.ts").write_text(USES.lstrip())
+    (typescript_folder / "uses.ts").write_text((HERE / "uses.ts").read_text())
     example = typescript_folder / "typed.ts"
     example.write_text((typescript_folder / "node_modules/llm-gateway/examples/typed.ts").read_text())
 
@@ -182,7 +146,7 @@ def test_names_in_javascript():
     assert [member(name, frozenset({"then"})) for name in ("list_events", "then", "delete")] == [
         "listEvents", "then_", "delete",
     ]  # fmt: skip
-    assert [property_name(wire) for wire in ("max_tokens", "a-b", 'x"', "1")] == ["max_tokens", '"a-b"', '"x\\""', '"1"']
+    assert [property_name(wire) for wire in ("max_tokens", "a-b", 'x"')] == ["max_tokens", '"a-b"', '"x\\""']
 
 
 HOSTILE = (
