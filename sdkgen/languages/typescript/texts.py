@@ -8,7 +8,7 @@ from typing import Any
 
 from sdkgen.ir.nodes import Api, Enum, Field, Method, Model, Parameter, Ref, Resource
 from sdkgen.languages.base.config import Config
-from sdkgen.languages.base.escaping import markdown
+from sdkgen.languages.base.escaping import markdown, one_line
 from sdkgen.languages.base.names import Names
 from sdkgen.languages.typescript import naming
 from sdkgen.languages.typescript.package import DOCS
@@ -34,7 +34,7 @@ def texts(api: Api, names: Names, config: Config, tree: Resources) -> dict[str, 
     files: dict[str, str | bytes] = {
         "README.md": _filled("README.md", api, config),
         "LICENSE": _template("LICENSE"),
-        "CHANGELOG.md": f"# Changelog\n\n## {config.version}\n\nMade of {markdown(api.title)} {api.version}.\n",
+        "CHANGELOG.md": _changelog(api, config),
         "docs/reference.md": "".join(_reference(api, names, spelling, tree)),
         "docs/types.md": "".join(_types(api, spelling)),
         "docs/errors.md": "".join(_errors(api, names)),
@@ -44,6 +44,10 @@ def texts(api: Api, names: Names, config: Config, tree: Resources) -> dict[str, 
         if known.issuperset(needed):
             files[f"examples/{name}"] = _filled(f"examples/{name}", api, config)
     return files
+
+
+def _changelog(api: Api, config: Config) -> str:
+    return f"# Changelog\n\n## {config.version}\n\nMade of {markdown(api.title)} {markdown(api.version)}.\n"
 
 
 def _template(name: str) -> str:
@@ -133,7 +137,7 @@ def _errors(api: Api, names: Names) -> Iterator[str]:
 
 def _code(text: str) -> str:
     """Inline code in a cell of a table: what would end it is shown by its entity."""
-    inner = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "&#124;")
+    inner = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace("|", "&#124;")
     return f"<code>{inner.replace('`', '&#96;').replace('{{', '{&#8203;{')}</code>"
 
 

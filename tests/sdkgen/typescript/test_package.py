@@ -14,6 +14,7 @@ from sdkgen.languages.base.files import differing, write
 from sdkgen.languages.base.language import generate
 from sdkgen.languages.registry import named
 from sdkgen.languages.typescript.naming import OF_RUNTIME, argument, member, property_name
+from tests.sdkgen.languages.hostile import HOSTILE as TEXTS
 from tests.sdkgen.typescript.toolchain import MODULES, RUNTIME, node, passed, run, tsc
 
 HERE = Path(__file__).parent
@@ -149,10 +150,7 @@ def test_names_in_javascript():
     assert [property_name(wire) for wire in ("max_tokens", "a-b", 'x"')] == ["max_tokens", '"a-b"', '"x\\""']
 
 
-HOSTILE = (
-    "*/ }; throw new Error('out'); /* \u2028 ` ${process.exit(1)} \\u002a/ \\ ' \" // <script> {{ %} @deprecated "
-    "\r\n*/\nimport 'node:fs';"
-)
+HOSTILE = " ".join(TEXTS)
 
 
 def _hostile(value: Any, at: tuple[str, ...] = ()) -> Any:
