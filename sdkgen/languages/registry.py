@@ -4,6 +4,7 @@ from sdkgen.languages.base.language import Language
 from sdkgen.languages.python import Python
 
 LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(),)}
+IDS = sorted(LANGUAGES)
 
 
 def named(text: str) -> Language:
