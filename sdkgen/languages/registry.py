@@ -5,6 +5,7 @@ from sdkgen.languages.python import Python
 from sdkgen.languages.typescript import TypeScript
 
 LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(), TypeScript())}
+IDS = sorted(LANGUAGES)
 
 
 def named(text: str) -> Language:

@@ -19,6 +19,16 @@ from sdkgen.languages.typescript.types import Spelling
 
 HERE = Path(__file__).parent
 LOCK = HERE / "names.lock.json"
+QUICK_START = """\
+import { Gateway } from '{package}';
+
+const client = new Gateway({ apiKey: 'gw-…' });
+const answer = await client.chat.completions.create({
+  model: 'gpt-4o-mini',
+  messages: [{ role: 'user', content: 'Say hello.' }],
+});
+console.log(answer.choices[0].message.content);
+"""
 _PACKAGE = re.compile(r"(?:@[a-z0-9][a-z0-9._\-]*/)?[a-z0-9][a-z0-9._\-]*")
 
 
@@ -33,6 +43,8 @@ class TypeScript:
         features=("chat", "streaming", "tools", "embeddings", "files", "fine_tuning", "management", "retries",
                   "pagination", "uploads", "proxy", "tls", "browser", "worker"),
         aliases=("javascript", "js", "ts"),
+        install="npm install ./{file}",
+        quick_start=QUICK_START,
     )  # fmt: skip
 
     def lock(self) -> Lock:
