@@ -20,13 +20,13 @@ from sdkgen.languages.typescript.types import Spelling
 HERE = Path(__file__).parent
 LOCK = HERE / "names.lock.json"
 QUICK_START = """\
-import { Gateway } from '{package}';
+import {{ Gateway }} from '{package}';
 
-const client = new Gateway({ apiKey: 'gw-…' });
-const answer = await client.chat.completions.create({
+const client = new Gateway({{ apiKey: 'gw-…' }});
+const answer = await client.chat.completions.create({{
   model: 'gpt-4o-mini',
-  messages: [{ role: 'user', content: 'Say hello.' }],
-});
+  messages: [{{ role: 'user', content: 'Say hello.' }}],
+}});
 console.log(answer.choices[0].message.content);
 """
 _PACKAGE = re.compile(r"(?:@[a-z0-9][a-z0-9._\-]*/)?[a-z0-9][a-z0-9._\-]*")
@@ -43,7 +43,7 @@ class TypeScript:
         features=("chat", "streaming", "tools", "embeddings", "files", "fine_tuning", "management", "retries",
                   "pagination", "uploads", "proxy", "tls", "browser", "worker"),
         aliases=("javascript", "js", "ts"),
-        install="npm install ./{file}",
+        install="unzip {file} -d {package} && npm install ./{package}",
         quick_start=QUICK_START,
     )  # fmt: skip
 
