@@ -83,7 +83,7 @@ def _method(resource: Resource, method: Method, names: Names, spelling: Spelling
     yield f"\n### `client.{naming.called(names, resource.path, method)}({', '.join(given)})`\n"
     yield "\nDeprecated.\n" if method.deprecated else ""
     yield f"\n{_code(f'{method.http} {method.path}')}: {markdown(method.doc) or 'no description.'}\n"
-    rows = [*method.parameters, *_body_fields(method, spelling)]
+    rows: list[Field | Parameter] = [*method.parameters, *_body_fields(method, spelling)]
     if rows:
         yield "\n| name | type | | |\n|---|---|---|---|\n"
         yield from (_row(one, spelling) for one in rows)
@@ -155,7 +155,7 @@ def _calls(resource: Resource, method: Method, names: Names) -> Iterator[dict[st
     path = method.path
     for one, value in zip(in_path, values, strict=True):
         path = path.replace("{" + one.name + "}", value.replace("/", "%2F"))
-    body = [{}] if method.body is not None and method.body.content != "binary" else ["bytes"] * bool(method.body)
+    body: list[Any] = [] if method.body is None else ["bytes" if method.body.content == "binary" else {}]
     row = {
         "called": naming.called(names, resource.path, method), "args": [*values, *body],
         "http": method.http, "path": path, "auth": method.auth,

@@ -20,6 +20,11 @@ def environment(typescript_folder: Path, world: World) -> dict[str, str]:
 
 
 def test_calls(environment: dict[str, str], world: World):
+    voices = world.stack.provider("voices")
+    for name in ("tts-1", "whisper-1"):
+        world.stack.model(voices, name)
+    world.stack.wait_until_current()
+
     printed = passed(
         run(node(), "--test", "--test-reporter=tap", "tests/sdkgen/typescript/gateway.test.mjs", **environment)
     )

@@ -75,7 +75,7 @@ def test_the_reserved_names_are_those_of_the_runtime(tmp_path):
     text = "".join(path.read_text() for path in RUNTIME.glob("*.ts"))
     index = (RUNTIME / "index.ts").read_text()
     named_ones = {
-        name.removeprefix("type ").strip()
+        name.strip().removeprefix("type ")
         for part in re.findall(r"export (?:type )?\{([^}]*)\}", index)
         for name in part.split(",")
     }
@@ -142,7 +142,7 @@ def test_settings_are_in_the_client(api: Api):
 
 def test_names_in_javascript():
     assert [argument(wire) for wire in ("file_id", "default", "options", "2fa", "é")] == [
-        "fileId", "default_", "options_", "n2fa", "value",
+        "fileId", "default_", "options_", "n2Fa", "value",
     ]  # fmt: skip
     assert [member(name, frozenset({"then"})) for name in ("list_events", "then", "delete")] == [
         "listEvents", "then_", "delete",
@@ -161,7 +161,8 @@ def _hostile(value: Any, at: tuple[str, ...] = ()) -> Any:
         if at[-1:] == ("enum",):
             return [*value, HOSTILE] if all(isinstance(one, str) for one in value) else value
         return [_hostile(inner, at) for inner in value]
-    is_text = at[-1:] in (("description",), ("summary",), ("title",), ("doc",)) and "properties" not in at[-2:-1]
+    is_text = at[-1:] in (("description",), ("summary",), ("doc",)) or at == ("info", "title")
+    is_text = is_text and "properties" not in at[-2:-1]
     return HOSTILE if is_text and isinstance(value, str) else value
 
 

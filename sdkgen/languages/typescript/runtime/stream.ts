@@ -99,6 +99,7 @@ export class Stream<T, W = unknown> implements AsyncIterable<T> {
           const item = this.#item(event);
           yield item;
           if (this.#isLast(item, event)) return body.finish();
+          if (this.#attempt.signal.aborted) throw this.#attempt.signal.reason; // while the program had the event
         }
       }
       if (this.#format.done !== undefined || this.#format.terminal !== undefined || decoder.isWithin) {

@@ -179,6 +179,21 @@ for (const [name, leave] of Object.entries({
   });
 }
 
+test('an abort ends the loop at once, whatever has arrived already', async (t) => {
+  const { url } = await serve(t, events(chunk('a') + chunk('b') + chunk('c'), 'data: [DONE]\n\n'));
+  const controller = new AbortController();
+  const found = [];
+
+  const error = await failureOf((async () => {
+    for await (const item of await ask(url, CHUNKS, { signal: controller.signal })) {
+      found.push(item);
+      controller.abort();
+    }
+  })());
+
+  assert.deepEqual([texts(found), error.name], [['a'], 'AbortError']);
+});
+
 test('a refusal before the stream is the usual error, and a busy server is asked again', async (t) => {
   const busy = { status: 503, headers: { 'retry-after-ms': '1' } };
   const { url, requests } = await serve(t, busy, events(chunk('a'), 'data: [DONE]\n\n'), { status: 400, body: { error: { message: 'no', code: 'invalid_request' } } });

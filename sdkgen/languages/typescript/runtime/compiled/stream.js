@@ -84,6 +84,8 @@ export class Stream {
                     yield item;
                     if (this.#isLast(item, event))
                         return body.finish();
+                    if (this.#attempt.signal.aborted)
+                        throw this.#attempt.signal.reason; // while the program had the event
                 }
             }
             if (this.#format.done !== undefined || this.#format.terminal !== undefined || decoder.isWithin) {
