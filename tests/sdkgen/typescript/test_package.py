@@ -150,7 +150,7 @@ def test_names_in_javascript():
     assert [property_name(wire) for wire in ("max_tokens", "a-b", 'x"')] == ["max_tokens", '"a-b"', '"x\\""']
 
 
-HOSTILE = " ".join(TEXTS)
+HOSTILE = " ".join(text for text in TEXTS if "\ud800" not in text)  # no document can hold half a character
 
 
 def _hostile(value: Any, at: tuple[str, ...] = ()) -> Any:
