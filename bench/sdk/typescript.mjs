@@ -10,8 +10,22 @@ import { pathToFileURL } from 'node:url';
 const CALLS = 300;
 const CHUNKS = 20_000;
 const ROUNDS = 5;
-const answer = JSON.stringify({ id: 'c', object: 'chat.completion', created: 1, model: 'm', choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'Hello!' } }], usage: { prompt_tokens: 9, completion_tokens: 2, total_tokens: 11 } });
-const chunk = `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta: { content: ' word' }, finish_reason: null }] })}\n\n`;
+const answer = JSON.stringify({
+  id: 'c',
+  object: 'chat.completion',
+  created: 1,
+  model: 'm',
+  choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'Hello!' } }],
+  usage: { prompt_tokens: 9, completion_tokens: 2, total_tokens: 11 },
+});
+const event = {
+  id: 'c',
+  object: 'chat.completion.chunk',
+  created: 1,
+  model: 'm',
+  choices: [{ index: 0, delta: { content: ' word' }, finish_reason: null }],
+};
+const chunk = `data: ${JSON.stringify(event)}\n\n`;
 
 function serve() {
   const block = Buffer.from(chunk.repeat(50));
@@ -32,12 +46,20 @@ const body = { model: 'm', messages: [{ role: 'user', content: 'hi' }] };
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 
 async function rawCall(url) {
-  const response = await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Bearer k' }, body: JSON.stringify(body) });
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer k' },
+    body: JSON.stringify(body),
+  });
   return (await response.json()).choices[0].message.content;
 }
 
 async function rawStream(url) {
-  const response = await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Bearer k' }, body: JSON.stringify({ ...body, stream: true }) });
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer k' },
+    body: JSON.stringify({ ...body, stream: true }),
+  });
   let rest = '';
   let count = 0;
   for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
@@ -54,7 +76,10 @@ async function measured(sdk) {
   const url = `http://127.0.0.1:${port}`;
   const { Gateway } = await import(pathToFileURL(`${sdk}/lib/index.js`));
   const client = new Gateway({ baseUrl: url, apiKey: 'k' });
-  const calls = { raw: () => rawCall(url), sdk: async () => (await client.chat.completions.create(body)).choices[0].message.content };
+  const calls = {
+    raw: () => rawCall(url),
+    sdk: async () => (await client.chat.completions.create(body)).choices[0].message.content,
+  };
   const streams = {
     raw: () => rawStream(url),
     sdk: async () => {
@@ -76,7 +101,8 @@ async function measured(sdk) {
       const began = performance.now();
       if ((await streams[way]()) !== CHUNKS) throw new Error(`${way} lost chunks`);
       const rate = (CHUNKS / (performance.now() - began)) * 1000;
-      if (round > 0) { // the first warms up
+      if (round > 0) {
+        // the first warms up
         times[way].push(median(found));
         rates[way].push(rate);
       }
@@ -84,10 +110,16 @@ async function measured(sdk) {
   }
   server.kill();
   const [raw, own] = [median(times.raw), median(times.sdk)];
-  console.log(JSON.stringify({
-    node: process.version, raw_p50_ms: raw, sdk_p50_ms: own, added_p50_ms: own - raw,
-    raw_chunks_per_s: Math.round(median(rates.raw)), sdk_chunks_per_s: Math.round(median(rates.sdk)),
-  }));
+  console.log(
+    JSON.stringify({
+      node: process.version,
+      raw_p50_ms: raw,
+      sdk_p50_ms: own,
+      added_p50_ms: own - raw,
+      raw_chunks_per_s: Math.round(median(rates.raw)),
+      sdk_chunks_per_s: Math.round(median(rates.sdk)),
+    }),
+  );
 }
 
 if (process.argv[2] === 'serve') serve();

@@ -5,7 +5,13 @@ const sdk = await import(`${process.env.SDK}/lib/index.js`);
 const { nodeFetch } = await import(`${process.env.SDK}/lib/runtime/node.js`);
 
 // What this language calls otherwise, as its users expect.
-const KINDS = { Abort: 'Cancelled', Authentication: 'AuthenticationFailed', Connection: 'ConnectionFailed', Timeout: 'TimedOut', UnprocessableEntity: 'Unprocessable' };
+const KINDS = {
+  Abort: 'Cancelled',
+  Authentication: 'AuthenticationFailed',
+  Connection: 'ConnectionFailed',
+  Timeout: 'TimedOut',
+  UnprocessableEntity: 'Unprocessable',
+};
 
 // The pause that the SDK announces is not waited for.
 let isPauseNext = false;
@@ -20,7 +26,11 @@ async function run({ base_url, operation, args, options = {}, client = {} }) {
   const delays = [];
   const { max_retries, ...more } = client;
   const gateway = new sdk.Gateway({
-    baseUrl: base_url, apiKey: 'gw-test', managementKey: 'gw-manage', maxRetries: max_retries, ...more,
+    baseUrl: base_url,
+    apiKey: 'gw-test',
+    managementKey: 'gw-manage',
+    maxRetries: max_retries,
+    ...more,
     fetch: process.env.SDK_TRANSPORT === 'node' ? nodeFetch({ proxy: null }) : undefined,
     onRetry: ({ delayMs }) => {
       delays.push(delayMs / 1000);
@@ -37,9 +47,23 @@ async function run({ base_url, operation, args, options = {}, client = {} }) {
   return { ...outcome, delays, ...(events.length > 0 && { events }) };
 }
 
-function optionsOf({ timeouts = {}, max_retries, idempotency_key, headers, cancel_after_ms, tags, end_user, cache, route, organization }) {
+function optionsOf({
+  timeouts = {},
+  max_retries,
+  idempotency_key,
+  headers,
+  cancel_after_ms,
+  tags,
+  end_user,
+  cache,
+  route,
+  organization,
+}) {
   const { first_byte, ...limits } = timeouts;
-  const inMs = Object.entries({ ...limits, firstByte: first_byte }).map(([name, s]) => [name, s === undefined ? undefined : s * 1000]);
+  const inMs = Object.entries({ ...limits, firstByte: first_byte }).map(([name, s]) => [
+    name,
+    s === undefined ? undefined : s * 1000,
+  ]);
   let signal;
   if (cancel_after_ms !== undefined) {
     const controller = new AbortController();
@@ -47,8 +71,12 @@ function optionsOf({ timeouts = {}, max_retries, idempotency_key, headers, cance
     signal = controller.signal;
   }
   return {
-    timeouts: Object.fromEntries(inMs), maxRetries: max_retries, idempotencyKey: idempotency_key, signal,
-    headers: { ...headers, 'x-organization': organization }, gateway: { tags, endUser: end_user, cache, route },
+    timeouts: Object.fromEntries(inMs),
+    maxRetries: max_retries,
+    idempotencyKey: idempotency_key,
+    signal,
+    headers: { ...headers, 'x-organization': organization },
+    gateway: { tags, endUser: end_user, cache, route },
   };
 }
 
@@ -56,21 +84,36 @@ async function call(gateway, operation, args, options, events) {
   const { chat, embeddings, feedback, files, manage, messages, models, responses } = gateway;
   const { id, model, file_id, ...rest } = args;
   switch (operation) {
-    case 'chat.create': return answered(chat.completions.create(args, options));
-    case 'embeddings.create': return answered(embeddings.create(args, options));
-    case 'feedback.create': return answered(feedback.create(args, options));
-    case 'keys.create': return answered(manage.apiKeys.create(args, options));
-    case 'keys.update': return answered(manage.apiKeys.update(id, rest, options));
-    case 'keys.delete': return { answer: (await manage.annotations.delete(id, options)) ?? null };
-    case 'analytics.query': return answered(manage.admin.analytics.query(args, options));
-    case 'models.get': return answered(models.get(model, options));
-    case 'files.create': return answered(files.create({ ...args, file: sdk.file('file.jsonl', args.file) }, options));
-    case 'files.content': return { text: await (await files.content(file_id, options)).text() };
-    case 'files.list': return { items: await all(files.list(args, options)) };
-    case 'keys.list': return { items: await all(manage.apiKeys.list(args, options)) };
-    case 'chat.stream': return streamed(await chat.completions.stream(args, options), events, null);
-    case 'responses.stream': return streamed(await responses.stream(args, options), events, KNOWN.responses);
-    case 'messages.stream': return streamed(await messages.stream(args, options), events, KNOWN.messages);
+    case 'chat.create':
+      return answered(chat.completions.create(args, options));
+    case 'embeddings.create':
+      return answered(embeddings.create(args, options));
+    case 'feedback.create':
+      return answered(feedback.create(args, options));
+    case 'keys.create':
+      return answered(manage.apiKeys.create(args, options));
+    case 'keys.update':
+      return answered(manage.apiKeys.update(id, rest, options));
+    case 'keys.delete':
+      return { answer: (await manage.annotations.delete(id, options)) ?? null };
+    case 'analytics.query':
+      return answered(manage.admin.analytics.query(args, options));
+    case 'models.get':
+      return answered(models.get(model, options));
+    case 'files.create':
+      return answered(files.create({ ...args, file: sdk.file('file.jsonl', args.file) }, options));
+    case 'files.content':
+      return { text: await (await files.content(file_id, options)).text() };
+    case 'files.list':
+      return { items: await all(files.list(args, options)) };
+    case 'keys.list':
+      return { items: await all(manage.apiKeys.list(args, options)) };
+    case 'chat.stream':
+      return streamed(await chat.completions.stream(args, options), events, null);
+    case 'responses.stream':
+      return streamed(await responses.stream(args, options), events, KNOWN.responses);
+    case 'messages.stream':
+      return streamed(await messages.stream(args, options), events, KNOWN.messages);
   }
   throw new Error(`There is no operation ${operation}.`);
 }
@@ -80,7 +123,16 @@ async function answered(promise) {
   const { requestId, cost, cache, provider, attempts, retries, isReplay } = gateway;
   return {
     answer: data,
-    gateway: { status: response.status, request_id: requestId, cost, cache, provider, attempts, retries, replayed: isReplay },
+    gateway: {
+      status: response.status,
+      request_id: requestId,
+      cost,
+      cache,
+      provider,
+      attempts,
+      retries,
+      replayed: isReplay,
+    },
     read: data.choices?.map((choice) => choice.message.content) ?? null,
   };
 }
@@ -115,10 +167,14 @@ function told(error) {
   const kind = error.name.replace(/Error$/, '');
   const partial = error.partial?.choices;
   return {
-    kind: KINDS[kind] ?? kind, status: error.status ?? null, code: error.code ?? null,
-    message: error.details?.message ?? error.message, request_id: error.requestId ?? null,
+    kind: KINDS[kind] ?? kind,
+    status: error.status ?? null,
+    code: error.code ?? null,
+    message: error.details?.message ?? error.message,
+    request_id: error.requestId ?? null,
     retry_after_s: error.retryAfterMs === null || error.retryAfterMs === undefined ? null : error.retryAfterMs / 1000,
-    phase: error.phase ?? null, sent: error.isSent ?? null,
+    phase: error.phase ?? null,
+    sent: error.isSent ?? null,
     ...(partial && { partial_text: partial.map((choice) => choice.message.content ?? '').join('') }),
   };
 }

@@ -8,11 +8,17 @@ const tell = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
 async function fetch(url, { method, headers, body }) {
   const { pathname, search } = new URL(url);
-  const bytes = body === undefined ? Buffer.alloc(0) : Buffer.from(await new Response(body, { duplex: 'half' }).arrayBuffer());
-  tell({ request: { method, path: pathname + search, headers: Object.fromEntries(headers), body: bytes.toString('base64') } });
+  const bytes =
+    body === undefined ? Buffer.alloc(0) : Buffer.from(await new Response(body, { duplex: 'half' }).arrayBuffer());
+  tell({
+    request: { method, path: pathname + search, headers: Object.fromEntries(headers), body: bytes.toString('base64') },
+  });
   const answer = await said();
   const isEmpty = answer.status === 204;
-  return new Response(isEmpty ? null : Buffer.from(answer.body, 'base64'), { status: answer.status, headers: answer.headers });
+  return new Response(isEmpty ? null : Buffer.from(answer.body, 'base64'), {
+    status: answer.status,
+    headers: answer.headers,
+  });
 }
 
 const client = new sdk.Gateway({ baseUrl: 'http://testserver', managementKey: process.env.KEY, maxRetries: 0, fetch });
@@ -30,6 +36,12 @@ for (;;) {
     tell({ answer: answer ?? null, items: isPage ? data.items.length : null, request_id: gateway.requestId });
   } catch (error) {
     if (!(error instanceof sdk.GatewayError)) throw error;
-    tell({ error: error.name, status: error.status ?? null, code: error.code ?? null, fields: (error.errors ?? []).map(({ field }) => field), request_id: error.requestId ?? null });
+    tell({
+      error: error.name,
+      status: error.status ?? null,
+      code: error.code ?? null,
+      fields: (error.errors ?? []).map(({ field }) => field),
+      request_id: error.requestId ?? null,
+    });
   }
 }

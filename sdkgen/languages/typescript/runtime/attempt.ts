@@ -77,7 +77,10 @@ export class Attempt {
   readonly #onCallerAbort = (): void => this.#controller.abort(this.#caller?.reason);
 
   #limit(phase: TimeoutPhase, ms: number, said: number): void {
-    this.#timers.set(phase, setTimeout(() => this.#controller.abort(new TimeoutError(phase, said)), ms));
+    this.#timers.set(
+      phase,
+      setTimeout(() => this.#controller.abort(new TimeoutError(phase, said)), ms),
+    );
   }
 
   #clear(phase: TimeoutPhase): void {

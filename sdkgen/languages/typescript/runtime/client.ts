@@ -1,14 +1,30 @@
-/** The client behind all methods: one call from its arguments to its answer, with everything that can happen between. */
+/** The client behind all methods: one call from its arguments to its answer, and all that can happen between. */
 
 import { Attempt, pause, type Timeouts } from './attempt.js';
 import { guarded } from './body.js';
 import { env, isBrowser, randomId } from './environment.js';
-import { ConnectionError, DecodeError, GatewayError, TimeoutError, errorOfAnswer, type ErrorBook, type ErrorCodes } from './errors.js';
+import {
+  ConnectionError,
+  DecodeError,
+  GatewayError,
+  TimeoutError,
+  errorOfAnswer,
+  type ErrorBook,
+  type ErrorCodes,
+} from './errors.js';
 import { leveled, logLevel, shownHeaders, shownUrl, type Logger } from './logging.js';
 import { metadataOf, requestIdOf } from './metadata.js';
 import {
-  DEFAULT_TIMEOUTS, baseUrlOf, gatewayHeaders, retriesOf, timeoutsOf,
-  type ApiKey, type ClientOptions, type Fetch, type FetchInit, type RequestOptions,
+  DEFAULT_TIMEOUTS,
+  baseUrlOf,
+  gatewayHeaders,
+  retriesOf,
+  timeoutsOf,
+  type ApiKey,
+  type ClientOptions,
+  type Fetch,
+  type FetchInit,
+  type RequestOptions,
 } from './options.js';
 import { Page, PagePromise } from './pagination.js';
 import { ApiPromise, type Answer } from './promise.js';
@@ -85,7 +101,11 @@ export class BaseClient {
   }
 
   /** Make a call whose answer comes event by event. */
-  stream<T, W = unknown>(operation: Operation, args: Arguments, options: RequestOptions = {}): ApiPromise<Stream<T, W>> {
+  stream<T, W = unknown>(
+    operation: Operation,
+    args: Arguments,
+    options: RequestOptions = {},
+  ): ApiPromise<Stream<T, W>> {
     return new ApiPromise(this.#streamed<T, W>(operation, args, options));
   }
 
@@ -96,7 +116,10 @@ export class BaseClient {
 
   /** Make a call that this package has no method for. */
   request<T = unknown>(
-    method: string, path: string, args: Omit<Arguments, 'path'> = {}, options: RequestOptions = {},
+    method: string,
+    path: string,
+    args: Omit<Arguments, 'path'> = {},
+    options: RequestOptions = {},
   ): ApiPromise<T> {
     const literal = path.replace(/[{}]/g, (brace) => encodeURIComponent(brace));
     const auth = path.startsWith('/api/') ? 'management' : 'key';
@@ -143,7 +166,9 @@ export class BaseClient {
   #prepare(operation: Operation, args: Arguments, options: RequestOptions, via: Helper | undefined): Call {
     const timeouts = timeoutsOf(this.#timeouts, options.timeouts);
     const maxRetries = retriesOf(options.maxRetries, this.#maxRetries);
-    const headers = new Headers({ accept: via === 'stream' ? 'text/event-stream' : ACCEPT[operation.answer ?? 'json'] });
+    const headers = new Headers({
+      accept: via === 'stream' ? 'text/event-stream' : ACCEPT[operation.answer ?? 'json'],
+    });
     const body = bodyOf(operation, args.body, options);
     if (typeof body === 'string') headers.set('content-type', 'application/json');
     else if (body instanceof MultipartBody) headers.set('content-type', body.contentType);
@@ -157,9 +182,15 @@ export class BaseClient {
     addHeaders(headers, options.headers);
     const { idempotencyKey } = options;
     if (idempotencyKey !== undefined) addHeaders(headers, { 'idempotency-key': idempotencyKey });
-    else if (operation.isIdempotent && !headers.has('idempotency-key')) addHeaders(headers, { 'idempotency-key': randomId() });
+    else if (operation.isIdempotent && !headers.has('idempotency-key'))
+      addHeaders(headers, { 'idempotency-key': randomId() });
     return {
-      operation, options, headers, body, timeouts, via,
+      operation,
+      options,
+      headers,
+      body,
+      timeouts,
+      via,
       url: urlOf(this.baseUrl, operation.path, args.path, { ...args.query, ...options.query }),
       deadline: timeouts.total === null ? null : performance.now() + timeouts.total,
       maxRetries: (body instanceof MultipartBody || body instanceof Upload) && !body.isRepeatable ? 0 : maxRetries,
@@ -215,20 +246,26 @@ export class BaseClient {
   async #send(call: Call, attempt: Attempt, retries: number): Promise<Response> {
     const headers = new Headers(call.headers);
     const { auth = 'key' } = call.operation;
-    if (auth !== 'none' && !headers.has('authorization')) addHeaders(headers, { authorization: await this.#credential(auth) });
+    if (auth !== 'none' && !headers.has('authorization'))
+      addHeaders(headers, { authorization: await this.#credential(auth) });
     const about = this.#isTelemetryOn ? telemetryOf(this.#package, call.url, retries, call.via) : null;
     if (about !== null) addHeaders(headers, { [TELEMETRY_HEADER]: about });
     const init: FetchInit = {
       redirect: 'manual', // a credential goes where it was sent, and nowhere else
       ...this.options.fetchOptions,
-      method: call.operation.method, headers, signal: attempt.signal, connectTimeout: call.timeouts.connect,
+      method: call.operation.method,
+      headers,
+      signal: attempt.signal,
+      connectTimeout: call.timeouts.connect,
     };
     await this.#addBody(init, headers, call);
     this.#log.debug(`${call.operation.method} ${shownUrl(call.url)}`, { headers: shownHeaders(headers), try: retries });
     const began = performance.now();
     const response = await settled(this.#fetch(call.url, init), attempt.signal);
     const id = requestIdOf(response.headers) ?? 'without an id';
-    this.#log.debug(`${call.name}: ${response.status} after ${Math.round(performance.now() - began)} ms (request ${id})`);
+    this.#log.debug(
+      `${call.name}: ${response.status} after ${Math.round(performance.now() - began)} ms (request ${id})`,
+    );
     return response;
   }
 
@@ -236,7 +273,8 @@ export class BaseClient {
     const source = this.#keys[auth];
     const key = typeof source === 'function' ? await source() : source;
     if (!key) {
-      const [option, variable] = auth === 'key' ? ['apiKey', 'GATEWAY_API_KEY'] : ['managementKey', 'GATEWAY_MANAGEMENT_KEY'];
+      const [option, variable] =
+        auth === 'key' ? ['apiKey', 'GATEWAY_API_KEY'] : ['managementKey', 'GATEWAY_MANAGEMENT_KEY'];
       throw new GatewayError(`There is no key: set ${option}, or ${variable} in the environment.`);
     }
     if (!/^[\x21-\x7e]+$/.test(key)) throw new GatewayError('The key has characters that no key has.');
@@ -276,14 +314,18 @@ class Failure {
 }
 
 const ACCEPT: Readonly<Record<NonNullable<Operation['answer']>, string>> = {
-  json: 'application/json', none: 'application/json', text: 'text/plain, */*', binary: '*/*',
+  json: 'application/json',
+  none: 'application/json',
+  text: 'text/plain, */*',
+  binary: '*/*',
 };
 
 function bodyOf(operation: Operation, body: unknown, options: RequestOptions): Call['body'] {
   const extra = options.extraBody;
   const whole = extra === undefined ? body : { ...(body as object | undefined), ...extra };
   if (whole === undefined) return undefined;
-  if (operation.sends === 'bytes') return typeof whole === 'string' ? new TextEncoder().encode(whole) : (whole as Upload);
+  if (operation.sends === 'bytes')
+    return typeof whole === 'string' ? new TextEncoder().encode(whole) : (whole as Upload);
   if (operation.sends === 'form') return new MultipartBody(whole as Readonly<Record<string, unknown>>);
   return JSON.stringify(whole);
 }

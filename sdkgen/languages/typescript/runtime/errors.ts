@@ -18,7 +18,8 @@ export class ConnectionError extends GatewayError {
   /** Whether the server may have seen the request. */
   get isSent(): boolean {
     const codes = new Set<unknown>();
-    for (let inner: unknown = this; inner instanceof Error; inner = inner.cause) codes.add((inner as { code?: unknown }).code);
+    for (let inner: unknown = this; inner instanceof Error; inner = inner.cause)
+      codes.add((inner as { code?: unknown }).code);
     return !UNSENT.some((code) => codes.has(code));
   }
 }
@@ -223,7 +224,9 @@ export class ServerError extends ApiError {
 }
 
 /** The classes of codes, with the status that each code comes with. */
-export type ErrorCodes = Readonly<Record<string, readonly [status: number, of: new (details: ApiErrorDetails) => ApiError]>>;
+export type ErrorCodes = Readonly<
+  Record<string, readonly [status: number, of: new (details: ApiErrorDetails) => ApiError]>
+>;
 
 const BY_STATUS: Readonly<Record<number, new (details: ApiErrorDetails) => ApiError>> = {
   400: BadRequestError,
@@ -284,7 +287,8 @@ function detailsOf(status: number | undefined, headers: Headers, body: unknown, 
     return typeof value === 'string' && value !== '' ? value : null;
   };
   const code = text('code');
-  const plain = typeof whole['error'] === 'string' ? whole['error'] : typeof body === 'string' ? body.slice(0, 500) : '';
+  const plain =
+    typeof whole['error'] === 'string' ? whole['error'] : typeof body === 'string' ? body.slice(0, 500) : '';
   return {
     status,
     code,

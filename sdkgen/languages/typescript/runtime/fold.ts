@@ -26,7 +26,11 @@ class ChatFold implements Fold {
     if (rest['usage'] !== undefined && rest['usage'] !== null) this.#whole['usage'] = rest['usage'];
     for (const choice of items(choices)) {
       const { index, delta, ...about } = choice;
-      const known = (this.#choices[Number(index ?? 0)] ??= { index: index ?? 0, message: { role: 'assistant' }, finish_reason: null });
+      const known = (this.#choices[Number(index ?? 0)] ??= {
+        index: index ?? 0,
+        message: { role: 'assistant' },
+        finish_reason: null,
+      });
       merge(known['message'] as Fields, fields(delta));
       addAbout(known, about);
     }
@@ -89,7 +93,9 @@ class ResponsesFold implements Fold {
     if (at < 0) return;
     if ('part' in said) parts[at] = { ...fields(said['part']) };
     else if (kind.endsWith('.delta')) {
-      const part = (parts[at] ??= { type: kind.includes('refusal') ? 'refusal' : isSummary ? 'summary_text' : 'output_text' });
+      const part = (parts[at] ??= {
+        type: kind.includes('refusal') ? 'refusal' : isSummary ? 'summary_text' : 'output_text',
+      });
       const name = kind.includes('refusal') ? 'refusal' : 'text';
       part[name] = text(part[name]) + text(said['delta']);
     }
@@ -152,7 +158,10 @@ class MessagesFold implements Fold {
 }
 
 const FOLDS: Readonly<Record<FoldName, new () => Fold>> = {
-  chat: ChatFold, completion: CompletionFold, responses: ResponsesFold, messages: MessagesFold,
+  chat: ChatFold,
+  completion: CompletionFold,
+  responses: ResponsesFold,
+  messages: MessagesFold,
 };
 
 /** Text whose pieces replace one another instead of adding up. */

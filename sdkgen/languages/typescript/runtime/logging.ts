@@ -13,7 +13,8 @@ export interface Logger {
 export type LogLevel = 'off' | 'error' | 'warn' | 'info' | 'debug';
 
 const LEVELS: readonly LogLevel[] = ['off', 'error', 'warn', 'info', 'debug'];
-const SECRET_HEADERS = /^(authorization|proxy-authorization|cookie|set-cookie|.*(api-?key|token|secret|password|signature).*)$/i;
+const SECRET_HEADERS =
+  /^(authorization|proxy-authorization|cookie|set-cookie|.*(api-?key|token|secret|password|signature).*)$/i;
 const SECRET_PARAMETERS = /([?&][^=&]*(?:key|token|secret|password|signature)[^=&]*=)[^&#]*/gi;
 
 /** The level that is asked for, else that of `GATEWAY_LOG`, else `warn`. */
@@ -26,7 +27,9 @@ export function logLevel(asked: LogLevel | undefined): LogLevel {
 export function leveled(logger: Logger, level: LogLevel): Logger {
   const upTo = LEVELS.indexOf(level);
   const of = (name: Exclude<LogLevel, 'off'>): Logger['error'] =>
-    LEVELS.indexOf(name) <= upTo ? (message, ...details) => logger[name](`[llm-gateway] ${message}`, ...details) : () => undefined;
+    LEVELS.indexOf(name) <= upTo
+      ? (message, ...details) => logger[name](`[llm-gateway] ${message}`, ...details)
+      : () => undefined;
   return { error: of('error'), warn: of('warn'), info: of('info'), debug: of('debug') };
 }
 

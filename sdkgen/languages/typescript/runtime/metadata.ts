@@ -83,7 +83,7 @@ export function durationMs(text: string | null): number | null {
   return ((days! * 24 + hours!) * 60 + minutes!) * 60_000 + seconds! * 1000 + millis!;
 }
 
-/** The last comment of a stream says what the headers could not know yet: `gateway {"cost":"0.01","request_id":"…"}`. */
+/** A stream's last comment says what its headers could not know: `gateway {"cost":"0.01","request_id":"…"}`. */
 export function withFinalComment(metadata: GatewayMetadata, comment: string): GatewayMetadata {
   const said = /^\s*gateway (\{.*\})\s*$/.exec(comment);
   if (!said) return metadata;
@@ -113,11 +113,18 @@ function numberOf(text: string | null): number | null {
 }
 
 function list(text: string | null): string[] {
-  return text ? text.split(',').map((item) => item.trim()).filter(Boolean) : [];
+  return text
+    ? text
+        .split(',')
+        .map((item) => item.trim())
+        .filter(Boolean)
+    : [];
 }
 
 function pairs(text: string | null): Record<string, string> {
-  return Object.fromEntries(list(text).map((item) => [item.slice(0, item.lastIndexOf('=')), item.slice(item.lastIndexOf('=') + 1)]));
+  return Object.fromEntries(
+    list(text).map((item) => [item.slice(0, item.lastIndexOf('=')), item.slice(item.lastIndexOf('=') + 1)]),
+  );
 }
 
 /** `fetch` shows a header's bytes as Latin-1; the gateway writes names in UTF-8. */

@@ -53,7 +53,10 @@ export function nodeFetch(options: NodeFetchOptions = {}): Fetch {
 }
 
 /** A file of the disk, read while it is sent. */
-export async function fileFromPath(path: string, options: { readonly name?: string; readonly type?: string } = {}): Promise<Upload> {
+export async function fileFromPath(
+  path: string,
+  options: { readonly name?: string; readonly type?: string } = {},
+): Promise<Upload> {
   const { size } = await stat(path);
   const open = (): AsyncIterable<Uint8Array> => createReadStream(path) as AsyncIterable<Uint8Array>;
   return new Upload(options.name ?? basename(path), options.type ?? 'application/octet-stream', size, open);
@@ -74,7 +77,12 @@ class Agents {
 
   get #pool(): http.AgentOptions {
     const { maxConnections, keepAliveMs } = this.#options;
-    return { keepAlive: true, maxSockets: maxConnections ?? Infinity, timeout: keepAliveMs ?? 4_000, scheduling: 'lifo' };
+    return {
+      keepAlive: true,
+      maxSockets: maxConnections ?? Infinity,
+      timeout: keepAliveMs ?? 4_000,
+      scheduling: 'lifo',
+    };
   }
 
   get tls(): tls.ConnectionOptions {
@@ -122,7 +130,10 @@ async function send(url: URL, init: FetchInit, agents: Agents): Promise<Response
     headers[name] = value;
   });
   const options: https.RequestOptions = {
-    method: init.method ?? 'GET', headers, host: bare(url.hostname), port: url.port || (isSecure ? 443 : 80),
+    method: init.method ?? 'GET',
+    headers,
+    host: bare(url.hostname),
+    port: url.port || (isSecure ? 443 : 80),
     path: url.pathname + url.search,
     agent: isSecure ? (proxy === null ? agents.secure : agents.tunnel(proxy)) : agents.plain,
   };
@@ -164,14 +175,16 @@ async function write(request: http.ClientRequest, body: BodyInit | null): Promis
     await pipeline(source, request).catch(() => undefined); // the request tells its errors
   } else if (body instanceof Blob) request.end(Buffer.from(await body.arrayBuffer()));
   else if (body === null) request.end();
-  else if (typeof body === 'string') request.end(Buffer.from(body)); // text would take the head's bytes along as UTF-8
+  else if (typeof body === 'string')
+    request.end(Buffer.from(body)); // text would take the head's bytes along as UTF-8
   else if (body instanceof Uint8Array) request.end(body);
   else request.destroy(new GatewayError('nodeFetch takes text, bytes, a Blob or a stream.'));
 }
 
 function responseOf(message: http.IncomingMessage, init: FetchInit): Response {
   const headers = new Headers();
-  for (let i = 0; i < message.rawHeaders.length; i += 2) headers.append(message.rawHeaders[i]!, message.rawHeaders[i + 1]!);
+  for (let i = 0; i < message.rawHeaders.length; i += 2)
+    headers.append(message.rawHeaders[i]!, message.rawHeaders[i + 1]!);
   const status = message.statusCode ?? 0;
   if (init.method === 'HEAD' || [204, 205, 304].includes(status)) {
     message.resume();
@@ -186,7 +199,8 @@ function decoded(message: http.IncomingMessage, headers: Headers): Readable {
   if (encoding !== 'gzip' && encoding !== 'deflate') return message;
   headers.delete('content-encoding');
   headers.delete('content-length');
-  const inflate = encoding === 'gzip' ? zlib.createGunzip({ flush: zlib.constants.Z_SYNC_FLUSH }) : zlib.createInflate();
+  const inflate =
+    encoding === 'gzip' ? zlib.createGunzip({ flush: zlib.constants.Z_SYNC_FLUSH }) : zlib.createInflate();
   message.on('error', (error) => inflate.destroy(error));
   return message.pipe(inflate);
 }
@@ -198,13 +212,21 @@ function openTunnel(proxy: URL, authority: string, trust: tls.ConnectionOptions)
   return new Promise((resolve, reject) => {
     const request = (isSecure ? https : http).request({
       ...(isSecure ? { ca: trust.ca } : {}),
-      method: 'CONNECT', host: bare(proxy.hostname), port: proxy.port || (isSecure ? 443 : 80), path: authority, agent: false,
+      method: 'CONNECT',
+      host: bare(proxy.hostname),
+      port: proxy.port || (isSecure ? 443 : 80),
+      path: authority,
+      agent: false,
       headers: { host: authority, ...(credential === null ? {} : { 'proxy-authorization': credential }) },
     });
     request.on('connect', (response, socket) => {
       if (response.statusCode === 200) return resolve(socket);
       socket.destroy();
-      reject(new ConnectionError(`The proxy ${proxy.host} opened no tunnel: ${response.statusCode} ${response.statusMessage}.`));
+      reject(
+        new ConnectionError(
+          `The proxy ${proxy.host} opened no tunnel: ${response.statusCode} ${response.statusMessage}.`,
+        ),
+      );
     });
     request.on('error', reject);
     request.end();
@@ -213,7 +235,8 @@ function openTunnel(proxy: URL, authority: string, trust: tls.ConnectionOptions)
 
 function proxyUrl(text: string): URL {
   const url = new URL(text.includes('://') ? text : `http://${text}`);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new GatewayError('A proxy must be http:// or https://.');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new GatewayError('A proxy must be http:// or https://.');
   return url;
 }
 
@@ -225,10 +248,13 @@ function credentialOf(proxy: URL): string | null {
 
 /** Whether `NO_PROXY` names the host: `*`, a name, or the end of one (`.example.com`, `example.com`). */
 function isExempt(host: string, names: string): boolean {
-  return names.split(',').map((name) => name.trim().toLowerCase()).some((name) => {
-    const end = name.replace(/^\*?\./, '');
-    return name === '*' || (end !== '' && (host === end || host.endsWith(`.${end}`)));
-  });
+  return names
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .some((name) => {
+      const end = name.replace(/^\*?\./, '');
+      return name === '*' || (end !== '' && (host === end || host.endsWith(`.${end}`)));
+    });
 }
 
 /** An IPv6 address without its brackets. */

@@ -104,7 +104,8 @@ export function gatewayHeaders(options: GatewayOptions | undefined): HeadersInpu
 
 function tagsOf(tags: Readonly<Record<string, string>>): string | undefined {
   const pairs = Object.entries(tags).map(([name, value]) => {
-    if (/[=,]/.test(name) || value.includes(',')) throw new GatewayError(`The tag ${name} must not contain "," or "=".`);
+    if (/[=,]/.test(name) || value.includes(','))
+      throw new GatewayError(`The tag ${name} must not contain "," or "=".`);
     return `${name}=${value}`;
   });
   return pairs.length === 0 ? undefined : pairs.join(',');
@@ -140,7 +141,8 @@ export function baseUrlOf(asked: string | undefined, fallback: string | undefine
   } catch {
     throw new GatewayError(`baseUrl is no URL: ${found}`);
   }
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new GatewayError('baseUrl must begin with http:// or https://.');
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new GatewayError('baseUrl must begin with http:// or https://.');
   if (url.username !== '' || url.password !== '') throw new GatewayError('baseUrl must not contain a credential.');
   return (url.origin + url.pathname).replace(/\/+$/, '');
 }

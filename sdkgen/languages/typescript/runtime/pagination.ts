@@ -6,7 +6,7 @@ import { ApiPromise, type Answer } from './promise.js';
 
 /** Where an operation's pages have their items, and how the next one is asked for. */
 export interface PageFormat {
-  /** `page`: numbered, until `more` is null. `cursor`: the next page comes after the last item's `id`, while `more` is true. */
+  /** `page`: numbered, until `more` is null. `cursor`: after the last item's `id`, while `more` is true. */
   readonly kind: 'page' | 'cursor';
   /** The answer's list. */
   readonly items: string;

@@ -44,7 +44,9 @@ export function queryOf(query: Arguments['query']): string {
   const found = new URLSearchParams();
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value === undefined || value === null) continue;
-    const items = Array.isArray(value) ? (value as unknown[]).filter((item) => item !== undefined && item !== null) : [value];
+    const items = Array.isArray(value)
+      ? (value as unknown[]).filter((item) => item !== undefined && item !== null)
+      : [value];
     found.append(name, items.map((item) => (item instanceof Date ? item.toISOString() : String(item))).join(','));
   }
   return found.toString();
@@ -66,6 +68,7 @@ function byteString(text: string): string {
 // `.` and `..` cannot be escaped: every URL parser, also of `%2E%2E`, would walk up.
 function segment(name: string, value: string | number | undefined): string {
   const text = value === undefined ? '' : String(value);
-  if (/^\.{0,2}$/.test(text)) throw new GatewayError(`${name} must not be ${text === '' ? 'empty' : JSON.stringify(text)}.`);
+  if (/^\.{0,2}$/.test(text))
+    throw new GatewayError(`${name} must not be ${text === '' ? 'empty' : JSON.stringify(text)}.`);
   return encodeURIComponent(text);
 }

@@ -28,7 +28,12 @@ export function isRetried(status: number, code: string | null, headers: Headers,
 }
 
 /** Milliseconds to wait before try number `retries + 1`, `headers` of the answer if there was one; null: do not. */
-export function retryDelayMs(retries: number, headers?: Headers, now = Date.now(), random = Math.random()): number | null {
+export function retryDelayMs(
+  retries: number,
+  headers?: Headers,
+  now = Date.now(),
+  random = Math.random(),
+): number | null {
   const asked = headers === undefined ? null : retryAfterMs(headers, now);
   if (asked !== null) return asked <= LONGEST_RETRY_AFTER_MS ? asked : null;
   return Math.min(FIRST_DELAY_MS * 2 ** retries, LONGEST_DELAY_MS) * (1 - JITTER * random);

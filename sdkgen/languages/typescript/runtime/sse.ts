@@ -9,8 +9,8 @@ export interface ServerSentEvent {
 }
 
 /**
- * Cuts a stream of bytes into events. Lines end with LF, CR or CRLF, wherever a chunk is cut. An event without its blank
- * line at the end of the stream is none, as the standard says.
+ * Cuts a stream of bytes into events. Lines end with LF, CR or CRLF, wherever a chunk is cut. An event without its
+ * blank line at the end of the stream is none, as the standard says.
  */
 export class SseDecoder {
   #text = new TextDecoder(); // drops a byte order mark, and keeps bytes of characters that are cut

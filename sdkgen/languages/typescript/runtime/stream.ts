@@ -2,7 +2,14 @@
 
 import type { Attempt } from './attempt.js';
 import { BodyReader } from './body.js';
-import { ApiError, GatewayError, StreamInterruptedError, TimeoutError, errorOfEvent, type ErrorBook } from './errors.js';
+import {
+  ApiError,
+  GatewayError,
+  StreamInterruptedError,
+  TimeoutError,
+  errorOfEvent,
+  type ErrorBook,
+} from './errors.js';
 import { foldOf, type Fold, type FoldName } from './fold.js';
 import { metadataOf, withFinalComment, type GatewayMetadata } from './metadata.js';
 import { SseDecoder, type ServerSentEvent } from './sse.js';

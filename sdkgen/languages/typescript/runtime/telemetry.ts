@@ -20,11 +20,12 @@ export function isTelemetryOn(asked: boolean | undefined): boolean {
 }
 
 /**
- * `typescript/1.4.0; rt=node-20.11; os=linux; spec=ab12cd34ef56; try=0; via=stream`, or null where a browser would first ask
- * another origin whether it may send the header.
+ * `typescript/1.4.0; rt=node-20.11; os=linux; spec=ab12cd34ef56; try=0; via=stream`, or null where a browser would first
+ * ask another origin whether it may send the header.
  */
 export function telemetryOf(info: PackageInfo, url: string, retries: number, via: Helper | undefined): string | null {
   if (isCrossOrigin(url)) return null;
-  const about = `typescript/${info.version}; rt=${runtimeName}; os=${osName}; spec=${info.spec.slice(0, 12)}; try=${retries}`;
+  const spec = info.spec.slice(0, 12);
+  const about = `typescript/${info.version}; rt=${runtimeName}; os=${osName}; spec=${spec}; try=${retries}`;
   return via === undefined ? about : `${about}; via=${via}`;
 }

@@ -16,7 +16,9 @@ declare enum Tag {
 export type UnknownTag = Tag.unknown;
 
 /** A variant of a union that is newer than this package: all its fields are there, untyped. */
-export type UnknownVariant<K extends string> = { readonly [P in K]: UnknownTag } & { readonly [field: string]: unknown };
+export type UnknownVariant<K extends string> = { readonly [P in K]: UnknownTag } & {
+  readonly [field: string]: unknown;
+};
 
 /** Send a variant that this package does not know yet: `asUnknown({ type: 'new_part', … })`. */
 export function asUnknown<K extends string = 'type'>(value: { readonly [P in K]: string }): UnknownVariant<K> {

@@ -1,4 +1,4 @@
-/** Files to send, and `multipart/form-data` (RFC 7578) that is streamed, can be sent again, and reports its progress. */
+/** Files to send, and `multipart/form-data` (RFC 7578) that is streamed, can be sent again, and tells its progress. */
 
 import { randomId } from './environment.js';
 import { GatewayError } from './errors.js';
@@ -11,12 +11,7 @@ export interface UploadProgress {
 
 /** What a file can be made of. A stream can be read once: such a request is not sent again. */
 export type FileContent =
-  | string
-  | Blob
-  | ArrayBuffer
-  | Uint8Array
-  | ReadableStream<Uint8Array>
-  | AsyncIterable<Uint8Array>;
+  string | Blob | ArrayBuffer | Uint8Array | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** A file with its name: see {@link file}, and `fileFromPath` of the entry for Node. */
 export class Upload {
@@ -39,7 +34,8 @@ export type Uploadable = Upload | Blob;
 
 /** A file of some content: `file('notes.txt', 'text')`. */
 export function file(name: string, content: FileContent, options: { readonly type?: string } = {}): Upload {
-  const of = (type: string, blob: Blob): Upload => new Upload(name, type, blob.size, () => pieces(blob.stream()), true, blob);
+  const of = (type: string, blob: Blob): Upload =>
+    new Upload(name, type, blob.size, () => pieces(blob.stream()), true, blob);
   const type = options.type ?? 'application/octet-stream';
   if (content instanceof Blob) return of(options.type ?? (content.type || type), content);
   if (typeof content === 'string' || content instanceof ArrayBuffer || content instanceof Uint8Array) {
@@ -92,7 +88,9 @@ export async function blobOf(upload: Upload): Promise<Blob> {
 
 /** Parts piece by piece, read as they are sent. */
 export function streamOf(
-  parts: readonly Part[], total: number | null, onProgress?: (progress: UploadProgress) => void,
+  parts: readonly Part[],
+  total: number | null,
+  onProgress?: (progress: UploadProgress) => void,
 ): ReadableStream<Uint8Array> {
   const source = bytesOf(parts, total, onProgress);
   return new ReadableStream<Uint8Array>(
@@ -111,7 +109,9 @@ export function streamOf(
 }
 
 async function* bytesOf(
-  parts: readonly Part[], total: number | null, onProgress?: (progress: UploadProgress) => void,
+  parts: readonly Part[],
+  total: number | null,
+  onProgress?: (progress: UploadProgress) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let sent = 0;
   for (const part of parts) {
@@ -128,7 +128,8 @@ function* partsOf(fields: Readonly<Record<string, unknown>>, boundary: string): 
   for (const [name, value] of Object.entries(fields)) {
     for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
       if (item === undefined || item === null) continue;
-      const head = `--${boundary}\r\nContent-Disposition: form-data; name="${quoted(Array.isArray(value) ? `${name}[]` : name)}"`;
+      const named = quoted(Array.isArray(value) ? `${name}[]` : name);
+      const head = `--${boundary}\r\nContent-Disposition: form-data; name="${named}"`;
       if (item instanceof Upload || item instanceof Blob) {
         const upload = item instanceof Upload ? item : file(nameOf(item), item);
         yield bytes.encode(`${head}; filename="${quoted(upload.name)}"\r\nContent-Type: ${typeOf(upload)}\r\n\r\n`);

@@ -16,7 +16,8 @@ for (const { called, args, http, path, auth, answer, isIdempotent } of ROWS) {
       asked.push({ url, init });
       return new Response(answer === 'none' ? null : ANSWERS[answer], { status: answer === 'none' ? 204 : 200 });
     };
-    const client = new Gateway({ baseUrl: 'https://gateway.example/base', apiKey: 'key', managementKey: 'management', fetch });
+    const keys = { apiKey: 'key', managementKey: 'management' };
+    const client = new Gateway({ ...keys, baseUrl: 'https://gateway.example/base', fetch });
     const parts = called.split('.');
     const resource = parts.slice(0, -1).reduce((place, name) => place[name], client);
 

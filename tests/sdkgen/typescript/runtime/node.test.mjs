@@ -20,8 +20,29 @@ let key;
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'tls-'));
   const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile,
-    '-out', certFile, '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2'], { stdio: 'ignore' });
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-keyout',
+      keyFile,
+      '-out',
+      certFile,
+      '-subj',
+      '/CN=localhost',
+      '-addext',
+      'subjectAltName=DNS:localhost',
+      '-days',
+      '2',
+    ],
+    { stdio: 'ignore' },
+  );
   [cert, key] = [readFileSync(certFile, 'utf8'), readFileSync(keyFile, 'utf8')];
 });
 after(() => rmSync(folder, { recursive: true }));
@@ -41,10 +62,12 @@ async function proxy(t, status = 200) {
   const asked = [];
   const server = http.createServer((request, response) => {
     asked.push([request.method, request.url, request.headers['proxy-authorization']]);
-    request.pipe(http.request(request.url, { method: request.method, headers: request.headers }, (answer) => {
-      response.writeHead(answer.statusCode, answer.headers);
-      answer.pipe(response);
-    }));
+    request.pipe(
+      http.request(request.url, { method: request.method, headers: request.headers }, (answer) => {
+        response.writeHead(answer.statusCode, answer.headers);
+        answer.pipe(response);
+      }),
+    );
   });
   server.on('connect', (request, socket) => {
     asked.push([request.method, request.url, request.headers['proxy-authorization']]);
@@ -60,12 +83,18 @@ async function proxy(t, status = 200) {
   return { asked, port: await listen(t, server) };
 }
 
-const secure = (t) => listen(t, https.createServer({ cert, key }, (_, response) => response.end('{"ok":true}')));
+const secure = (t) =>
+  listen(
+    t,
+    https.createServer({ cert, key }, (_, response) => response.end('{"ok":true}')),
+  );
 
 test('an own authority is trusted, and no other', async (t) => {
   const url = `https://localhost:${await secure(t)}`;
 
-  assert.deepEqual(await clientOf(url, { fetch: nodeFetch({ proxy: null, tls: { ca: cert } }) }).call(MODELS, {}), { ok: true });
+  assert.deepEqual(await clientOf(url, { fetch: nodeFetch({ proxy: null, tls: { ca: cert } }) }).call(MODELS, {}), {
+    ok: true,
+  });
 
   const error = await failureOf(clientOf(url, { maxRetries: 0, fetch: nodeFetch({ proxy: null }) }).call(MODELS, {}));
   assert.ok(error instanceof ConnectionError);
@@ -103,18 +132,28 @@ test('a proxy passes plain HTTP, by the environment too, unless NO_PROXY names t
 test('a proxy that refuses is named', async (t) => {
   const { port } = await proxy(t, 407);
 
-  const error = await failureOf(clientOf('https://localhost:1', { maxRetries: 0, fetch: nodeFetch({ proxy: `http://127.0.0.1:${port}` }) }).call(MODELS, {}));
+  const error = await failureOf(
+    clientOf('https://localhost:1', { maxRetries: 0, fetch: nodeFetch({ proxy: `http://127.0.0.1:${port}` }) }).call(
+      MODELS,
+      {},
+    ),
+  );
 
   assert.equal(error.message, `The proxy 127.0.0.1:${port} opened no tunnel: 407 No.`);
 });
 
 test('connecting has its own limit', async (t) => {
   const sockets = [];
-  const port = await listen(t, net.createServer((socket) => sockets.push(socket))); // takes connections, and says nothing
+  const port = await listen(
+    t,
+    net.createServer((socket) => sockets.push(socket)),
+  ); // takes connections, and says nothing
   t.after(() => sockets.forEach((socket) => socket.destroy()));
   const fetch = nodeFetch({ proxy: null });
 
-  const error = await failureOf(clientOf(`https://localhost:${port}`, { fetch, maxRetries: 0, timeouts: { connect: 100 } }).call(MODELS, {}));
+  const error = await failureOf(
+    clientOf(`https://localhost:${port}`, { fetch, maxRetries: 0, timeouts: { connect: 100 } }).call(MODELS, {}),
+  );
 
   assert.ok(error instanceof TimeoutError);
   assert.deepEqual([error.phase, error.timeoutMs], ['connect', 100]);
@@ -129,16 +168,24 @@ test('connections are used again, packed answers unpacked, and broken streams no
     gzip.write('data: {"a":1}\n\n');
     gzip.flush(() => setTimeout(() => response.destroy(), 50));
   };
-  const { url, requests } = await serve(t, { headers: { 'content-encoding': 'gzip' }, raw: packed }, { status: 404, body: {} }, { body: {} }, broken);
+  const { url, requests } = await serve(
+    t,
+    { headers: { 'content-encoding': 'gzip' }, raw: packed },
+    { status: 404, body: {} },
+    { body: {} },
+    broken,
+  );
   const client = clientOf(url, { fetch: nodeFetch({ proxy: null }) });
 
   assert.deepEqual(await client.call(MODELS, {}), { ok: true });
   assert.equal((await failureOf(client.call(MODELS, {}))).status, 404);
   await client.call(CHAT, { body: {} });
   const found = [];
-  const error = await failureOf((async () => {
-    for await (const event of await client.stream(CHAT, { body: {} })) found.push(event);
-  })());
+  const error = await failureOf(
+    (async () => {
+      for await (const event of await client.stream(CHAT, { body: {} })) found.push(event);
+    })(),
+  );
 
   assert.ok(error instanceof StreamInterruptedError, String(error));
   assert.deepEqual(found, [{ a: 1 }]);
@@ -152,7 +199,9 @@ test('an abort closes the connection', async (t) => {
   });
   const { url } = await serve(t, (request) => request.socket.on('close', seen));
   const controller = new AbortController();
-  const pending = failureOf(clientOf(url, { fetch: nodeFetch({ proxy: null }) }).call(MODELS, {}, { signal: controller.signal }));
+  const pending = failureOf(
+    clientOf(url, { fetch: nodeFetch({ proxy: null }) }).call(MODELS, {}, { signal: controller.signal }),
+  );
   setTimeout(() => controller.abort(), 50);
 
   assert.equal((await pending).name, 'AbortError');

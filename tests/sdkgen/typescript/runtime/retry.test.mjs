@@ -3,13 +3,20 @@ import { test } from 'node:test';
 import { CHAT, MODELS, clientOf, failureOf, load, serve } from './support.mjs';
 
 const { isRetried, retryAfterMs, retryDelayMs } = await load('retry');
-const { ConflictError, ConnectionError, PaymentRequiredError, RateLimitedError, ServerError, TimeoutError } = await load('errors');
+const { ConflictError, ConnectionError, PaymentRequiredError, RateLimitedError, ServerError, TimeoutError } =
+  await load('errors');
 const SOON = { 'retry-after-ms': '1' };
 const of = (headers) => new Headers(headers);
 
 test('pauses double from half a second to eight, less up to a quarter', () => {
-  assert.deepEqual([0, 1, 2, 3, 4, 9].map((n) => retryDelayMs(n, undefined, 0, 0)), [500, 1000, 2000, 4000, 8000, 8000]);
-  assert.deepEqual([0, 4].map((n) => retryDelayMs(n, undefined, 0, 1)), [375, 6000]);
+  assert.deepEqual(
+    [0, 1, 2, 3, 4, 9].map((n) => retryDelayMs(n, undefined, 0, 0)),
+    [500, 1000, 2000, 4000, 8000, 8000],
+  );
+  assert.deepEqual(
+    [0, 4].map((n) => retryDelayMs(n, undefined, 0, 1)),
+    [375, 6000],
+  );
 });
 
 test('a pause that the server asks for is kept to 60 s', () => {
@@ -28,36 +35,58 @@ test('Retry-After is milliseconds, seconds or a date', () => {
 });
 
 test('statuses that may pass are tried again; the server has the last word, but for a budget', () => {
-  const tried = [400, 401, 402, 403, 404, 408, 409, 422, 429, 500, 501, 502, 503, 504].filter((status) => isRetried(status, null, of({}), true));
+  const tried = [400, 401, 402, 403, 404, 408, 409, 422, 429, 500, 501, 502, 503, 504].filter((status) =>
+    isRetried(status, null, of({}), true),
+  );
 
   assert.deepEqual(tried, [408, 429, 500, 502, 503, 504]);
   assert.equal(isRetried(500, null, of({ 'x-should-retry': 'false' }), true), false);
   assert.equal(isRetried(400, null, of({ 'x-should-retry': 'true' }), true), true);
   assert.equal(isRetried(402, null, of({ 'x-should-retry': 'true' }), true), false);
   assert.equal(isRetried(409, 'idempotency_in_flight', of({}), true), true);
-  assert.deepEqual([429, 503].map((status) => isRetried(status, null, of({}), false)), [true, false]);
+  assert.deepEqual(
+    [429, 503].map((status) => isRetried(status, null, of({}), false)),
+    [true, false],
+  );
 });
 
 test('a GET is sent three times, and the last error is thrown', async (t) => {
-  const { url, requests } = await serve(t, { status: 503, headers: SOON, body: { error: { message: 'later', code: 'x' } } });
+  const { url, requests } = await serve(t, {
+    status: 503,
+    headers: SOON,
+    body: { error: { message: 'later', code: 'x' } },
+  });
 
   const error = await failureOf(clientOf(url).call(MODELS, {}));
 
   assert.ok(error instanceof ServerError);
   assert.equal(error.message, '503 x: later');
   assert.equal(requests.length, 3);
-  assert.deepEqual(requests.map(({ headers }) => headers['x-gateway-sdk'].match(/try=\d/)[0]), ['try=0', 'try=1', 'try=2']);
+  assert.deepEqual(
+    requests.map(({ headers }) => headers['x-gateway-sdk'].match(/try=\d/)[0]),
+    ['try=0', 'try=1', 'try=2'],
+  );
 });
 
 test('a POST that the gateway makes once has one key on all tries', async (t) => {
-  const { url, requests } = await serve(t, { status: 429, headers: SOON }, { status: 500, headers: SOON }, { body: { id: 'a' } });
+  const { url, requests } = await serve(
+    t,
+    { status: 429, headers: SOON },
+    { status: 500, headers: SOON },
+    { body: { id: 'a' } },
+  );
 
-  const answer = await clientOf(url).call(CHAT, { body: { model: 'm' } }).withResponse();
+  const answer = await clientOf(url)
+    .call(CHAT, { body: { model: 'm' } })
+    .withResponse();
 
   const keys = requests.map(({ headers }) => headers['idempotency-key']);
   assert.match(keys[0], /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   assert.deepEqual(keys, [keys[0], keys[0], keys[0]]);
-  assert.deepEqual(requests.map(({ body }) => body.toString()), Array(3).fill('{"model":"m"}'));
+  assert.deepEqual(
+    requests.map(({ body }) => body.toString()),
+    Array(3).fill('{"model":"m"}'),
+  );
   assert.equal(answer.gateway.retries, 2);
 });
 
@@ -70,7 +99,10 @@ test('another POST is sent once, unless the caller names it', async (t) => {
   assert.equal(requests[0].headers['idempotency-key'], undefined);
 
   await failureOf(clientOf(url).call(operation, { body: {} }, { idempotencyKey: 'order-1' }));
-  assert.deepEqual(requests.slice(1).map(({ headers }) => headers['idempotency-key']), Array(3).fill('order-1'));
+  assert.deepEqual(
+    requests.slice(1).map(({ headers }) => headers['idempotency-key']),
+    Array(3).fill('order-1'),
+  );
 });
 
 test('without a key a chat call is not sent again', async (t) => {
@@ -78,7 +110,10 @@ test('without a key a chat call is not sent again', async (t) => {
 
   await failureOf(clientOf(url).call(CHAT, { body: {} }, { idempotencyKey: null }));
 
-  assert.deepEqual(requests.map(({ headers }) => headers['idempotency-key']), [undefined]);
+  assert.deepEqual(
+    requests.map(({ headers }) => headers['idempotency-key']),
+    [undefined],
+  );
 });
 
 test('a used up budget is not asked again', async (t) => {
@@ -153,7 +188,9 @@ test('a pause that is longer than what is left of the time is not begun', async 
 test('the server does not begin to answer, and is asked again', async (t) => {
   const { url, requests } = await serve(t, () => undefined, { body: { ok: true } });
 
-  const answer = await clientOf(url, { timeouts: { firstByte: 150 } }).call(MODELS, {}).withResponse();
+  const answer = await clientOf(url, { timeouts: { firstByte: 150 } })
+    .call(MODELS, {})
+    .withResponse();
 
   assert.deepEqual([answer.data, answer.gateway.retries, requests.length], [{ ok: true }, 1, 2]);
 });
@@ -179,10 +216,14 @@ test('a caller that aborts gets its own reason, also during a pause', async (t) 
   assert.equal((await pending).message, 'changed my mind');
 
   const second = new AbortController();
-  const pausing = failureOf(clientOf(url, { fetch: async () => {
-    setImmediate(() => second.abort());
-    return new Response('{}', { status: 503, headers: { 'retry-after': '60' } });
-  } }).call(MODELS, {}, { signal: second.signal }));
+  const pausing = failureOf(
+    clientOf(url, {
+      fetch: async () => {
+        setImmediate(() => second.abort());
+        return new Response('{}', { status: 503, headers: { 'retry-after': '60' } });
+      },
+    }).call(MODELS, {}, { signal: second.signal }),
+  );
   assert.equal((await pausing).name, 'AbortError');
   assert.ok(requests.length <= 1);
 });

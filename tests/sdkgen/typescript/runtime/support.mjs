@@ -2,13 +2,20 @@
 import http from 'node:http';
 import { once } from 'node:events';
 
-export const RUNTIME = new URL(process.env.SDK_RUNTIME ?? '../../../../sdkgen/languages/typescript/runtime/compiled/', import.meta.url);
+export const RUNTIME = new URL(
+  process.env.SDK_RUNTIME ?? '../../../../sdkgen/languages/typescript/runtime/compiled/',
+  import.meta.url,
+);
 export const load = (name) => import(new URL(`${name}.js`, RUNTIME));
 
 const { BaseClient } = await load('index');
 
 export const CHAT = {
-  method: 'POST', path: '/v1/chat/completions', answer: 'json', isIdempotent: true, stream: { done: '[DONE]' },
+  method: 'POST',
+  path: '/v1/chat/completions',
+  answer: 'json',
+  isIdempotent: true,
+  stream: { done: '[DONE]' },
 };
 export const MODELS = { method: 'GET', path: '/v1/models', answer: 'json' };
 

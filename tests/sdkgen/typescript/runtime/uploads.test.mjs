@@ -11,28 +11,67 @@ const FILES = { method: 'POST', path: '/v1/files', answer: 'json', sends: 'form'
 const SOON = { 'retry-after-ms': '1' };
 
 test('a form has one part for each value', async () => {
-  const form = new MultipartBody({
-    purpose: 'batch', n: 2, none: undefined, null: null, tags: ['a', 'b'], anchor: { at: 1 },
-    'fi"le': file('a"\r\n\\é.txt', 'héllo', { type: 'text/plain' }), blob: new Blob(['x']),
-  }, 'B');
+  const form = new MultipartBody(
+    {
+      purpose: 'batch',
+      n: 2,
+      none: undefined,
+      null: null,
+      tags: ['a', 'b'],
+      anchor: { at: 1 },
+      'fi"le': file('a"\r\n\\é.txt', 'héllo', { type: 'text/plain' }),
+      blob: new Blob(['x']),
+    },
+    'B',
+  );
 
   const text = await new Response(streamOf(form.parts, form.size)).text();
 
-  assert.equal(text, [
-    '--B', 'Content-Disposition: form-data; name="purpose"', '', 'batch',
-    '--B', 'Content-Disposition: form-data; name="n"', '', '2',
-    '--B', 'Content-Disposition: form-data; name="tags[]"', '', 'a',
-    '--B', 'Content-Disposition: form-data; name="tags[]"', '', 'b',
-    '--B', 'Content-Disposition: form-data; name="anchor"', '', '{"at":1}',
-    '--B', 'Content-Disposition: form-data; name="fi%22le"; filename="a%22%0D%0A\\é.txt"', 'Content-Type: text/plain', '', 'héllo',
-    '--B', 'Content-Disposition: form-data; name="blob"; filename="file"', 'Content-Type: application/octet-stream', '', 'x',
-    '--B--', '',
-  ].join('\r\n'));
+  assert.equal(
+    text,
+    [
+      '--B',
+      'Content-Disposition: form-data; name="purpose"',
+      '',
+      'batch',
+      '--B',
+      'Content-Disposition: form-data; name="n"',
+      '',
+      '2',
+      '--B',
+      'Content-Disposition: form-data; name="tags[]"',
+      '',
+      'a',
+      '--B',
+      'Content-Disposition: form-data; name="tags[]"',
+      '',
+      'b',
+      '--B',
+      'Content-Disposition: form-data; name="anchor"',
+      '',
+      '{"at":1}',
+      '--B',
+      'Content-Disposition: form-data; name="fi%22le"; filename="a%22%0D%0A\\é.txt"',
+      'Content-Type: text/plain',
+      '',
+      'héllo',
+      '--B',
+      'Content-Disposition: form-data; name="blob"; filename="file"',
+      'Content-Type: application/octet-stream',
+      '',
+      'x',
+      '--B--',
+      '',
+    ].join('\r\n'),
+  );
   assert.equal(form.size, Buffer.byteLength(text));
   assert.equal(await (await form.blob()).text(), text);
 });
 
-for (const [name, fetch] of [['fetch', undefined], ['nodeFetch', nodeFetch()]]) {
+for (const [name, fetch] of [
+  ['fetch', undefined],
+  ['nodeFetch', nodeFetch()],
+]) {
   test(`${name} streams a file of the disk, tells its progress and sends it again`, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'upload-'));
     t.after(() => rm(folder, { recursive: true }));
@@ -42,16 +81,24 @@ for (const [name, fetch] of [['fetch', undefined], ['nodeFetch', nodeFetch()]]) 
     const seen = [];
     const upload = await fileFromPath(path, { type: 'application/jsonl' });
 
-    const answer = await clientOf(url, { fetch }).call(FILES, { body: { purpose: 'fine-tune', file: upload } }, {
-      idempotencyKey: 'upload-1', onUploadProgress: (progress) => seen.push(progress),
-    });
+    const answer = await clientOf(url, { fetch }).call(
+      FILES,
+      { body: { purpose: 'fine-tune', file: upload } },
+      {
+        idempotencyKey: 'upload-1',
+        onUploadProgress: (progress) => seen.push(progress),
+      },
+    );
 
     assert.deepEqual(answer, { id: 'file-1' });
     assert.equal(requests.length, 2);
     for (const { body, headers } of requests) {
       assert.equal(headers['content-length'], String(body.length));
       const form = await new Response(body, { headers: { 'content-type': headers['content-type'] } }).formData();
-      assert.deepEqual([form.get('purpose'), form.get('file').name, form.get('file').type], ['fine-tune', 'train.jsonl', 'application/jsonl']);
+      assert.deepEqual(
+        [form.get('purpose'), form.get('file').name, form.get('file').type],
+        ['fine-tune', 'train.jsonl', 'application/jsonl'],
+      );
       assert.equal(form.get('file').size, 300_000);
     }
     assert.deepEqual(seen.at(-1), { sent: requests[1].body.length, total: requests[1].body.length });
@@ -65,7 +112,9 @@ for (const [name, fetch] of [['fetch', undefined], ['nodeFetch', nodeFetch()]]) 
       yield Buffer.from('b');
     }
 
-    const error = await failureOf(clientOf(url, { fetch }).call(FILES, { body: { file: file('x', bytes()) } }, { idempotencyKey: 'k' }));
+    const error = await failureOf(
+      clientOf(url, { fetch }).call(FILES, { body: { file: file('x', bytes()) } }, { idempotencyKey: 'k' }),
+    );
 
     assert.equal(error.status, 503);
     assert.equal(requests.length, 1);
@@ -78,10 +127,17 @@ test('bytes are sent as they are, of each kind', async (t) => {
   const { url, requests } = await serve(t, { body: {} });
   const operation = { method: 'PUT', path: '/part', answer: 'json', sends: 'bytes' };
 
-  for (const body of ['é', new Uint8Array([195, 169]), new Blob(['é']), file('x', 'é')]) await clientOf(url).call(operation, { body });
+  for (const body of ['é', new Uint8Array([195, 169]), new Blob(['é']), file('x', 'é')])
+    await clientOf(url).call(operation, { body });
 
-  assert.deepEqual(requests.map(({ body }) => body.toString()), ['é', 'é', 'é', 'é']);
-  assert.deepEqual(new Set(requests.map(({ headers }) => headers['content-type'])), new Set(['application/octet-stream']));
+  assert.deepEqual(
+    requests.map(({ body }) => body.toString()),
+    ['é', 'é', 'é', 'é'],
+  );
+  assert.deepEqual(
+    new Set(requests.map(({ headers }) => headers['content-type'])),
+    new Set(['application/octet-stream']),
+  );
 });
 
 test('a file that cannot be read fails the call with its reason', async (t) => {

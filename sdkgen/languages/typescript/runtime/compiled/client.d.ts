@@ -1,4 +1,4 @@
-/** The client behind all methods: one call from its arguments to its answer, with everything that can happen between. */
+/** The client behind all methods: one call from its arguments to its answer, and all that can happen between. */
 import { type Timeouts } from './attempt.js';
 import { type ErrorCodes } from './errors.js';
 import { type ClientOptions, type RequestOptions } from './options.js';

@@ -1,8 +1,8 @@
-/** The client behind all methods: one call from its arguments to its answer, with everything that can happen between. */
+/** The client behind all methods: one call from its arguments to its answer, and all that can happen between. */
 import { Attempt, pause } from './attempt.js';
 import { guarded } from './body.js';
 import { env, isBrowser, randomId } from './environment.js';
-import { ConnectionError, DecodeError, GatewayError, TimeoutError, errorOfAnswer } from './errors.js';
+import { ConnectionError, DecodeError, GatewayError, TimeoutError, errorOfAnswer, } from './errors.js';
 import { leveled, logLevel, shownHeaders, shownUrl } from './logging.js';
 import { metadataOf, requestIdOf } from './metadata.js';
 import { DEFAULT_TIMEOUTS, baseUrlOf, gatewayHeaders, retriesOf, timeoutsOf, } from './options.js';
@@ -91,7 +91,9 @@ export class BaseClient {
     #prepare(operation, args, options, via) {
         const timeouts = timeoutsOf(this.#timeouts, options.timeouts);
         const maxRetries = retriesOf(options.maxRetries, this.#maxRetries);
-        const headers = new Headers({ accept: via === 'stream' ? 'text/event-stream' : ACCEPT[operation.answer ?? 'json'] });
+        const headers = new Headers({
+            accept: via === 'stream' ? 'text/event-stream' : ACCEPT[operation.answer ?? 'json'],
+        });
         const body = bodyOf(operation, args.body, options);
         if (typeof body === 'string')
             headers.set('content-type', 'application/json');
@@ -112,7 +114,12 @@ export class BaseClient {
         else if (operation.isIdempotent && !headers.has('idempotency-key'))
             addHeaders(headers, { 'idempotency-key': randomId() });
         return {
-            operation, options, headers, body, timeouts, via,
+            operation,
+            options,
+            headers,
+            body,
+            timeouts,
+            via,
             url: urlOf(this.baseUrl, operation.path, args.path, { ...args.query, ...options.query }),
             deadline: timeouts.total === null ? null : performance.now() + timeouts.total,
             maxRetries: (body instanceof MultipartBody || body instanceof Upload) && !body.isRepeatable ? 0 : maxRetries,
@@ -178,7 +185,10 @@ export class BaseClient {
         const init = {
             redirect: 'manual', // a credential goes where it was sent, and nowhere else
             ...this.options.fetchOptions,
-            method: call.operation.method, headers, signal: attempt.signal, connectTimeout: call.timeouts.connect,
+            method: call.operation.method,
+            headers,
+            signal: attempt.signal,
+            connectTimeout: call.timeouts.connect,
         };
         await this.#addBody(init, headers, call);
         this.#log.debug(`${call.operation.method} ${shownUrl(call.url)}`, { headers: shownHeaders(headers), try: retries });
@@ -237,7 +247,10 @@ class Failure {
     }
 }
 const ACCEPT = {
-    json: 'application/json', none: 'application/json', text: 'text/plain, */*', binary: '*/*',
+    json: 'application/json',
+    none: 'application/json',
+    text: 'text/plain, */*',
+    binary: '*/*',
 };
 function bodyOf(operation, body, options) {
     const extra = options.extraBody;

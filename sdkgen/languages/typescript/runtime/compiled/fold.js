@@ -13,7 +13,11 @@ class ChatFold {
             this.#whole['usage'] = rest['usage'];
         for (const choice of items(choices)) {
             const { index, delta, ...about } = choice;
-            const known = (this.#choices[Number(index ?? 0)] ??= { index: index ?? 0, message: { role: 'assistant' }, finish_reason: null });
+            const known = (this.#choices[Number(index ?? 0)] ??= {
+                index: index ?? 0,
+                message: { role: 'assistant' },
+                finish_reason: null,
+            });
             merge(known['message'], fields(delta));
             addAbout(known, about);
         }
@@ -78,7 +82,9 @@ class ResponsesFold {
         if ('part' in said)
             parts[at] = { ...fields(said['part']) };
         else if (kind.endsWith('.delta')) {
-            const part = (parts[at] ??= { type: kind.includes('refusal') ? 'refusal' : isSummary ? 'summary_text' : 'output_text' });
+            const part = (parts[at] ??= {
+                type: kind.includes('refusal') ? 'refusal' : isSummary ? 'summary_text' : 'output_text',
+            });
             const name = kind.includes('refusal') ? 'refusal' : 'text';
             part[name] = text(part[name]) + text(said['delta']);
         }
@@ -142,7 +148,10 @@ class MessagesFold {
     }
 }
 const FOLDS = {
-    chat: ChatFold, completion: CompletionFold, responses: ResponsesFold, messages: MessagesFold,
+    chat: ChatFold,
+    completion: CompletionFold,
+    responses: ResponsesFold,
+    messages: MessagesFold,
 };
 /** Text whose pieces replace one another instead of adding up. */
 const WHOLE_WORDS = new Set(['id', 'type', 'role', 'name', 'object']);

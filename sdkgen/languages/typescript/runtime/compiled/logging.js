@@ -11,7 +11,9 @@ export function logLevel(asked) {
 /** The logger with everything above `level` left out. */
 export function leveled(logger, level) {
     const upTo = LEVELS.indexOf(level);
-    const of = (name) => LEVELS.indexOf(name) <= upTo ? (message, ...details) => logger[name](`[llm-gateway] ${message}`, ...details) : () => undefined;
+    const of = (name) => LEVELS.indexOf(name) <= upTo
+        ? (message, ...details) => logger[name](`[llm-gateway] ${message}`, ...details)
+        : () => undefined;
     return { error: of('error'), warn: of('warn'), info: of('info'), debug: of('debug') };
 }
 /** Headers as they may be shown. */

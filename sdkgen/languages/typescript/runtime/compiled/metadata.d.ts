@@ -50,5 +50,5 @@ export declare function metadataOf(headers: Headers, retries?: number): GatewayM
 export declare function requestIdOf(headers: Headers): string | null;
 /** Milliseconds of `1.250s`, `1m30s`, `20ms` or a plain number of seconds; null for anything else. */
 export declare function durationMs(text: string | null): number | null;
-/** The last comment of a stream says what the headers could not know yet: `gateway {"cost":"0.01","request_id":"…"}`. */
+/** A stream's last comment says what its headers could not know: `gateway {"cost":"0.01","request_id":"…"}`. */
 export declare function withFinalComment(metadata: GatewayMetadata, comment: string): GatewayMetadata;

@@ -38,7 +38,7 @@ export function durationMs(text) {
     const [days, hours, minutes, seconds, millis] = parts.slice(1).map((part) => Number(part ?? 0));
     return ((days * 24 + hours) * 60 + minutes) * 60_000 + seconds * 1000 + millis;
 }
-/** The last comment of a stream says what the headers could not know yet: `gateway {"cost":"0.01","request_id":"…"}`. */
+/** A stream's last comment says what its headers could not know: `gateway {"cost":"0.01","request_id":"…"}`. */
 export function withFinalComment(metadata, comment) {
     const said = /^\s*gateway (\{.*\})\s*$/.exec(comment);
     if (!said)
@@ -68,7 +68,12 @@ function numberOf(text) {
     return Number.isFinite(value) ? value : null;
 }
 function list(text) {
-    return text ? text.split(',').map((item) => item.trim()).filter(Boolean) : [];
+    return text
+        ? text
+            .split(',')
+            .map((item) => item.trim())
+            .filter(Boolean)
+        : [];
 }
 function pairs(text) {
     return Object.fromEntries(list(text).map((item) => [item.slice(0, item.lastIndexOf('=')), item.slice(item.lastIndexOf('=') + 1)]));

@@ -38,7 +38,12 @@ class Agents {
     }
     get #pool() {
         const { maxConnections, keepAliveMs } = this.#options;
-        return { keepAlive: true, maxSockets: maxConnections ?? Infinity, timeout: keepAliveMs ?? 4_000, scheduling: 'lifo' };
+        return {
+            keepAlive: true,
+            maxSockets: maxConnections ?? Infinity,
+            timeout: keepAliveMs ?? 4_000,
+            scheduling: 'lifo',
+        };
     }
     get tls() {
         const { ca, cert, key, ...rest } = this.#options.tls ?? {};
@@ -81,7 +86,10 @@ async function send(url, init, agents) {
         headers[name] = value;
     });
     const options = {
-        method: init.method ?? 'GET', headers, host: bare(url.hostname), port: url.port || (isSecure ? 443 : 80),
+        method: init.method ?? 'GET',
+        headers,
+        host: bare(url.hostname),
+        port: url.port || (isSecure ? 443 : 80),
         path: url.pathname + url.search,
         agent: isSecure ? (proxy === null ? agents.secure : agents.tunnel(proxy)) : agents.plain,
     };
@@ -165,7 +173,11 @@ function openTunnel(proxy, authority, trust) {
     return new Promise((resolve, reject) => {
         const request = (isSecure ? https : http).request({
             ...(isSecure ? { ca: trust.ca } : {}),
-            method: 'CONNECT', host: bare(proxy.hostname), port: proxy.port || (isSecure ? 443 : 80), path: authority, agent: false,
+            method: 'CONNECT',
+            host: bare(proxy.hostname),
+            port: proxy.port || (isSecure ? 443 : 80),
+            path: authority,
+            agent: false,
             headers: { host: authority, ...(credential === null ? {} : { 'proxy-authorization': credential }) },
         });
         request.on('connect', (response, socket) => {
@@ -192,7 +204,10 @@ function credentialOf(proxy) {
 }
 /** Whether `NO_PROXY` names the host: `*`, a name, or the end of one (`.example.com`, `example.com`). */
 function isExempt(host, names) {
-    return names.split(',').map((name) => name.trim().toLowerCase()).some((name) => {
+    return names
+        .split(',')
+        .map((name) => name.trim().toLowerCase())
+        .some((name) => {
         const end = name.replace(/^\*?\./, '');
         return name === '*' || (end !== '' && (host === end || host.endsWith(`.${end}`)));
     });

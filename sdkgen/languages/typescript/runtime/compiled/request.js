@@ -12,7 +12,9 @@ export function queryOf(query) {
     for (const [name, value] of Object.entries(query ?? {})) {
         if (value === undefined || value === null)
             continue;
-        const items = Array.isArray(value) ? value.filter((item) => item !== undefined && item !== null) : [value];
+        const items = Array.isArray(value)
+            ? value.filter((item) => item !== undefined && item !== null)
+            : [value];
         found.append(name, items.map((item) => (item instanceof Date ? item.toISOString() : String(item))).join(','));
     }
     return found.toString();

@@ -7,8 +7,8 @@ export interface ServerSentEvent {
     readonly id: string | null;
 }
 /**
- * Cuts a stream of bytes into events. Lines end with LF, CR or CRLF, wherever a chunk is cut. An event without its blank
- * line at the end of the stream is none, as the standard says.
+ * Cuts a stream of bytes into events. Lines end with LF, CR or CRLF, wherever a chunk is cut. An event without its
+ * blank line at the end of the stream is none, as the standard says.
  */
 export declare class SseDecoder {
     #private;

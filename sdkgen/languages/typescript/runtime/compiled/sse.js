@@ -1,7 +1,7 @@
 /** Server-sent events (WHATWG HTML, "Server-sent events", §9.2.6), from bytes as they arrive. */
 /**
- * Cuts a stream of bytes into events. Lines end with LF, CR or CRLF, wherever a chunk is cut. An event without its blank
- * line at the end of the stream is none, as the standard says.
+ * Cuts a stream of bytes into events. Lines end with LF, CR or CRLF, wherever a chunk is cut. An event without its
+ * blank line at the end of the stream is none, as the standard says.
  */
 export class SseDecoder {
     #text = new TextDecoder(); // drops a byte order mark, and keeps bytes of characters that are cut

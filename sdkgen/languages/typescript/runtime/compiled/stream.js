@@ -1,6 +1,6 @@
 /** An answer that arrives event by event. */
 import { BodyReader } from './body.js';
-import { ApiError, GatewayError, StreamInterruptedError, TimeoutError, errorOfEvent } from './errors.js';
+import { ApiError, GatewayError, StreamInterruptedError, TimeoutError, errorOfEvent, } from './errors.js';
 import { foldOf } from './fold.js';
 import { metadataOf, withFinalComment } from './metadata.js';
 import { SseDecoder } from './sse.js';

@@ -11,7 +11,7 @@ export type Helper = 'stream' | 'page' | 'upload';
 /** Whether the header is sent: `GATEWAY_SDK_TELEMETRY=0` decides when the options do not. */
 export declare function isTelemetryOn(asked: boolean | undefined): boolean;
 /**
- * `typescript/1.4.0; rt=node-20.11; os=linux; spec=ab12cd34ef56; try=0; via=stream`, or null where a browser would first ask
- * another origin whether it may send the header.
+ * `typescript/1.4.0; rt=node-20.11; os=linux; spec=ab12cd34ef56; try=0; via=stream`, or null where a browser would first
+ * ask another origin whether it may send the header.
  */
 export declare function telemetryOf(info: PackageInfo, url: string, retries: number, via: Helper | undefined): string | null;

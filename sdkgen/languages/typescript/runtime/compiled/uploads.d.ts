@@ -1,4 +1,4 @@
-/** Files to send, and `multipart/form-data` (RFC 7578) that is streamed, can be sent again, and reports its progress. */
+/** Files to send, and `multipart/form-data` (RFC 7578) that is streamed, can be sent again, and tells its progress. */
 /** Bytes sent of how many; `total` is null when a part's length is not known. */
 export interface UploadProgress {
     readonly sent: number;

@@ -1,4 +1,4 @@
-/** Files to send, and `multipart/form-data` (RFC 7578) that is streamed, can be sent again, and reports its progress. */
+/** Files to send, and `multipart/form-data` (RFC 7578) that is streamed, can be sent again, and tells its progress. */
 import { randomId } from './environment.js';
 import { GatewayError } from './errors.js';
 /** A file with its name: see {@link file}, and `fileFromPath` of the entry for Node. */
@@ -108,7 +108,8 @@ function* partsOf(fields, boundary) {
         for (const item of Array.isArray(value) ? value : [value]) {
             if (item === undefined || item === null)
                 continue;
-            const head = `--${boundary}\r\nContent-Disposition: form-data; name="${quoted(Array.isArray(value) ? `${name}[]` : name)}"`;
+            const named = quoted(Array.isArray(value) ? `${name}[]` : name);
+            const head = `--${boundary}\r\nContent-Disposition: form-data; name="${named}"`;
             if (item instanceof Upload || item instanceof Blob) {
                 const upload = item instanceof Upload ? item : file(nameOf(item), item);
                 yield bytes.encode(`${head}; filename="${quoted(upload.name)}"\r\nContent-Type: ${typeOf(upload)}\r\n\r\n`);
