@@ -22,8 +22,9 @@ def test_the_package_and_its_callers(python_folder: Path, tmp_path: Path) -> Non
         if (found := re.search(r"# error: ([\w-]+)$", line))
     }
 
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--show-error-codes",
-               "--hide-error-context", "--cache-dir", str(tmp_path / "cache"), "llm_gateway", "examples", "usage.py"]  # fmt: skip
+    options = ["--strict", "--no-error-summary", "--show-error-codes", "--hide-error-context"]
+    cache = ["--cache-dir", str(tmp_path / "cache")]
+    command = [sys.executable, "-m", "mypy", *options, *cache, "llm_gateway", "examples", "usage.py"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=False)
 
     wrong, elsewhere = set(), []
