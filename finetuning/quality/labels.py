@@ -33,6 +33,8 @@ class Labels:
     def __init__(self, context: Context, index: Index) -> None:
         self.context, self.index = context, index
         self.places = [place for place in range(len(index)) if index.labelled[place]]
+        self.judged = self.noisy = self.classes = 0
+        """Lines that were judged, those told of them, and their classes; 0 before `find_noise` and where it cannot."""
 
     def fit(self, wanted: set[int]) -> dict[int, float]:
         """How well the class of some places fits their question, by a classifier that left those out. Higher is better;
@@ -62,6 +64,7 @@ class Labels:
             )
         scores = suspicion(self._features(judged), self._classes(judged))
         limit = _limit(scores)
+        self.judged, self.noisy, self.classes = len(judged), int((scores < limit).sum()), classes
         for place, score in zip(judged, scores, strict=True):
             if score < limit:
                 self.context.found.add(
