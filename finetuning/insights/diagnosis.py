@@ -58,8 +58,9 @@ class Floor:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is known of a job besides its curve. `floor`: what no training can go below; `kept`: steps whose checkpoints can still be used, None when the vendor
-    keeps all; `silence_s`, `usual_gap_s`: time since the last measurement, and the usual time between two."""
+    """What is known of a job besides its curve. `floor`: what no training can go below; `kept`: steps whose checkpoints
+    can still be used, None when the vendor keeps all; `silence_s`, `usual_gap_s`: time since the last measurement, and
+    the usual time between two."""
 
     status: str = "succeeded"
     error: str = ""
