@@ -26,7 +26,7 @@ from gateway.services.errors import ServiceError
 
 PER_PAGE = 25
 SURE = 0.05
-"""Of a slice only what holds after looking at all of them is coloured."""
+"""Of a slice better or worse is said only where it holds after looking at all of them."""
 TONES = {
     EvaluationStatus.SUCCEEDED: "ok", EvaluationStatus.FAILED: "bad", EvaluationStatus.RUNNING: "accent",
     EvaluationStatus.QUEUED: "accent",
@@ -199,13 +199,13 @@ def _slices(row: Evaluation) -> list[dict[str, Any]]:
     for one in (row.result or {}).get("slices", ()):
         scores = {mean["contestant"]: mean for mean in one["contestants"]}
         for difference in one["differences"]:
-            told = _difference(labels, difference)
+            is_decided = difference["verdict"] not in ("better", "worse") or difference["p_adjusted"] < SURE
+            told = _difference(labels, difference if is_decided else {**difference, "verdict": "cannot_tell"})
             before, after = scores[0], scores[difference["contestant"]]
             found.append({
                 **told, "kind": one["kind"].capitalize(), "name": one["name"], "items": one["items"],
                 "before": percent(before["mean"]), "after": percent(after["mean"]),
                 "before_interval": _interval(before), "after_interval": _interval(after),
-                "tone": VERDICTS[difference["verdict"]][1] if difference["p_adjusted"] < SURE else "",
             })  # fmt: skip
     return found
 
