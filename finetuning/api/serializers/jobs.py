@@ -191,8 +191,9 @@ class JobEvaluationSerializer(Input):
 
     base = serializers.CharField(max_length=300, help_text="A model or route, as applications name it.")
     metrics = serializers.ListField(
-        child=serializers.ChoiceField(METRICS), required=False, max_length=len(METRICS), help_text="Nothing: exact."
-    )
+        child=serializers.CharField(max_length=20), required=False, max_length=len(METRICS),
+        help_text=f"Of {', '.join(METRICS)}. Nothing: exact.",
+    )  # fmt: skip
     judge = JobJudgeSerializer(required=False, allow_null=True, default=None)
 
 
