@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from finetuning.services import evaluations, heads, jobs
+from finetuning.services import evaluations, heads, hosting, jobs
 from finetuning.services.files import runs, uploads
 
 
@@ -22,6 +22,12 @@ def expire_uploads() -> int:
 def sync_jobs() -> int:
     """Start and follow jobs whose time has come, book those that are over; returns how many rounds were made."""
     return jobs.sync_due()
+
+
+@shared_task(name="finetuning.sync_hosting", soft_time_limit=1_200, time_limit=1_260)
+def sync_hosting() -> int:
+    """Deploy tuned models at their vendors, watch and end deployments; returns how many rounds were made."""
+    return hosting.sync_due()
 
 
 @shared_task(name="finetuning.book_hosting", soft_time_limit=600, time_limit=660)

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from finetuning.choices import OVER
 from finetuning.estimates import Method, Rate, rate_of
-from finetuning.models import TunedModel, TuningJob
+from finetuning.models import HostedTime, TunedModel, TuningJob
 from finetuning.services.jobs.pricing import QUANTUM, Bill, bill_of, rate_id
 from gateway.choices import LineKind, LineStatus, PriceStatus, UsageSource
 from gateway.ledger.booking import book
@@ -102,61 +102,60 @@ def _milliseconds(start: datetime, end: datetime | None) -> int | None:
 # ---- hosting ---------------------------------------------------------------------------------------------------------
 def book_hosting(until: date | None = None) -> int:
     """Book each day before `until` (UTC; None: today) that a tuned model was hosted; returns how many lines were new.
-    A day's hours are those between `hosting_since` and `hosting_until` in it."""
+    A day's hours are those of `HostedTime` in it, each in one line."""
     last = until or timezone.now().astimezone(UTC).date()
-    due = TunedModel.objects.filter(
-        Q(hosting_booked_until=None) | Q(hosting_booked_until__lt=last), hosting_since__date__lt=last
-    ).exclude(hosting_until__date__lt=F("hosting_booked_until"))  # fmt: skip
+    due = HostedTime.objects.filter(
+        Q(booked_until=None) | Q(booked_until__lt=last), since__date__lt=last
+    ).exclude(until__date__lt=F("booked_until"))  # fmt: skip
     booked = 0
     for identity in due.values_list("pk", flat=True):
         try:
             booked += _book_days(identity, last)
         except Exception:
-            log.exception("hosting_not_booked", model=str(identity))  # again at the next run
+            log.exception("hosting_not_booked", time=str(identity))  # again at the next run
     return booked
 
 
 def _book_days(identity: UUID, last: date) -> int:
-    model = TunedModel.objects.select_related("project", "provider", "job").get(pk=identity)
-    assert model.hosting_since is not None
-    rate = hosting_rate(model)
+    hosted = HostedTime.objects.select_related("tuned__project", "tuned__provider", "tuned__job").get(pk=identity)
+    rate = None if hosted.is_free else hosting_rate(hosted.tuned, hosted.since.date())
     with connect() as connection:
-        first_day = model.hosting_since.astimezone(UTC).date()
+        first_day = hosted.since.astimezone(UTC).date()
         ensure_partitions(connection, (_noon(day) for day in _days(first_day, last)))
         with connection.transaction():
             locked = connection.execute(
-                "SELECT hosting_booked_until, hosting_until FROM finetuning_tunedmodel WHERE id = %s FOR UPDATE",
-                [identity],
+                "SELECT booked_until, until FROM finetuning_hostedtime WHERE id = %s FOR UPDATE", [identity]
             ).fetchone()
             assert locked is not None
-            first, model.hosting_until = locked[0] or first_day, locked[1]
-            lines = [line for day in _days(first, last) if (line := _hosting_line(model, rate, day)) is not None]
+            first, hosted.until = locked[0] or first_day, locked[1]
+            lines = [line for day in _days(first, last) if (line := _hosting_line(hosted, rate, day)) is not None]
             result = book(connection, lines, source=f"hosting:{identity}")
             connection.execute(
-                "UPDATE finetuning_tunedmodel SET hosting_booked_until = %s, updated_at = now() WHERE id = %s",
-                [last, identity],
+                "UPDATE finetuning_hostedtime SET booked_until = %s, updated_at = now() WHERE id = %s", [last, identity]
             )
     return result.new
 
 
-def hosting_rate(model: TunedModel) -> Rate | None:
+def hosting_rate(model: TunedModel, at: date) -> Rate | None:
     """The price row whose hours it is hosted at; None when no price is known."""
-    at = (model.hosting_since or model.created_at).date()
     method = Method(model.job.method) if model.job is not None else Method.SUPERVISED
     rate = rate_of(model.backend, model.base_model, method, at=at)
     return rate if rate is not None and rate.hosting_per_hour else None
 
 
-def _hosting_line(model: TunedModel, rate: Rate | None, day: date) -> dict[str, Any] | None:
-    hours = hours_on(day, model.hosting_since, model.hosting_until)
+def _hosting_line(hosted: HostedTime, rate: Rate | None, day: date) -> dict[str, Any] | None:
+    hours, model = hours_on(day, hosted.since, hosted.until), hosted.tuned
     if not hours:
         return None
-    cost = None if rate is None else (hours * rate.hosting_per_hour).quantize(QUANTUM, ROUND_HALF_EVEN)
-    price = None if rate is None else rate.hosting_per_hour
+    cost = Decimal(0) if hosted.is_free else None
+    charges = []
+    if rate is not None:
+        cost = (hours * rate.hosting_per_hour).quantize(QUANTUM, ROUND_HALF_EVEN)
+        charges = [_charge(HOSTING, rate, hours, rate.hosting_per_hour, cost)]
     line = _line(
-        model.project, _line_id(f"{HOSTING}/{model.pk}", _noon(day)), kind=LineKind.HOSTING,
-        request_id=f"hosting-{model.pk.hex}-{day}", cost=cost, currency=rate.currency if rate else "USD",
-        charges=[_charge(HOSTING, rate, hours, price, cost)] if cost else [],
+        model.project, _line_id(f"{HOSTING}/{hosted.pk}", _noon(day)), kind=LineKind.HOSTING,
+        request_id=f"hosting-{hosted.pk.hex}-{day}", cost=cost, currency=rate.currency if rate else "USD",
+        charges=charges,
     )  # fmt: skip
     return {
         **line, "provider": model.provider.slug if model.provider else model.backend,

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from costs.services import holds
 from costs.services.prices import set_price_override
-from finetuning.backends import Seen
-from finetuning.choices import OVER, Backend, TuningStatus
+from finetuning.backends import Seen, host_of
+from finetuning.choices import OVER, TuningStatus
 from finetuning.estimates import sunset_of, tuned_rate_of
 from finetuning.models import Checkpoint, TunedModel, TuningJob
 from finetuning.services import deploying
@@ -109,17 +109,18 @@ def _deploy(job: TuningJob, tuned: TunedModel) -> None:
     except ServiceError as error:
         say(job, "deployed", f"It was not put on the route {wish['route']}: {error.message}", level="warn")
     else:
-        say(job, "deployed", f"It answers {share} % of the calls of the route {wish['route']}.")
+        if host_of(job.backend) is None:
+            say(job, "deployed", f"It answers {share} % of the calls of the route {wish['route']}.")
 
 
 def _catalogue(job: TuningJob, provider: Provider) -> Model | None:
     if len(job.tuned_model) > LONGEST_NAME:
         say(job, "catalogue", "Its name is too long for the catalogue; add it under another one.", level="warn")
         return None
-    needs_deployment = job.backend == Backend.AZURE
+    needs_deployment = host_of(job.backend) is not None
     known = Model.objects.filter(organization=job.organization, provider=provider, name=job.tuned_model).first()
     if needs_deployment:
-        say(job, "deploy", "Deploy the model in Azure, then enable it in the catalogue under the deployment's name.")
+        say(job, "deploy", "It answers once it is deployed, which is billed by the hour: give it a share of a route.")
     return known or catalog.create_model(
         organization=job.organization, actor=None, provider=provider, name=job.tuned_model,
         upstream_name=job.tuned_model, capabilities=CAPABILITIES, is_enabled=not needs_deployment,
