@@ -1,9 +1,9 @@
 """Deployments of tuned models at Azure OpenAI, by Azure's management plane.
 
 Source: https://learn.microsoft.com/azure/ai-services/openai/how-to/fine-tuning-deploy and
-https://learn.microsoft.com/rest/api/aiservices/accountmanagement/deployments. The provider's option `resource` names the
-resource, `deployment_type` how it is deployed; the credential is JSON with a service principal beside the key for calls
-(`gateway.provideroptions.azure_credential`), who needs the role Cognitive Services Contributor.
+https://learn.microsoft.com/rest/api/aiservices/accountmanagement/deployments. The provider's option `resource` names
+the resource, `deployment_type` how it is deployed; the credential is JSON with a service principal beside the key for
+calls (`gateway.provideroptions.azure_credential`), who needs the role Cognitive Services Contributor.
 """
 
 from typing import Any

@@ -129,7 +129,8 @@ def job_page(request: HttpRequest, site: ConsoleSite, job_id: UUID) -> HttpRespo
         "may_pause": may_change and job.status == TuningStatus.RUNNING and job.backend in PAUSES,
         "may_resume": may_change and job.status == TuningStatus.PAUSED,
         "deploy_form": DeployForm(organization) if may_deploy else None,
-        "hosting": _hosting(tuned), "routes": sorted(tuned.serving.get("routes", {}).items()) if tuned else [], "uncorrected": _uncorrected(found),
+        "hosting": _hosting(tuned), "uncorrected": _uncorrected(found),
+        "routes": sorted(tuned.serving.get("routes", {}).items()) if tuned else [],
     }  # fmt: skip
     return render(request, "console/tuning/job.html", context)
 

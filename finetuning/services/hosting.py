@@ -18,6 +18,7 @@ from finetuning.choices import HostingState
 from finetuning.models import HostedTime, Hosting, TunedModel
 from finetuning.services import shares
 from finetuning.services.jobs.telling import say
+from finetuning.services.jobs.tunedprices import state_price
 from gateway import provideroptions
 from gateway.services import audit, catalog
 from gateway.services.audit import Actor
@@ -174,7 +175,7 @@ def _take_over(row: Hosting, seen: Hosted) -> bool:
 
 def _locked(row: Hosting) -> tuple[TunedModel, Hosting]:
     """Both as they are now; the tuned model first, as those who wish do."""
-    related = ("organization", "catalog_model", "job")
+    related = ("organization", "catalog_model", "job", "provider")
     tuned = TunedModel.objects.select_for_update(of=("self",)).select_related(*related).get(pk=row.tuned_id)
     return tuned, Hosting.objects.select_for_update().get(pk=row.pk)
 
@@ -242,6 +243,13 @@ def _serve(tuned: TunedModel, row: Hosting) -> None:
     if tuned.catalog_model is not None:
         catalog.update_model(model=tuned.catalog_model, actor=None, upstream_name=row.name, is_enabled=True)
         tuned.catalog_model.refresh_from_db()
+    if tuned.provider is not None and tuned.hosting_since is not None:
+        why = state_price(  # calls are priced by the name that they are sent under
+            organization=tuned.organization, provider=tuned.provider, backend=tuned.backend,
+            base_model=tuned.base_model, model=row.name, at=tuned.hosting_since,
+        )  # fmt: skip
+        if why:
+            _tell(tuned, why, level="warn")
     _tell(tuned, f"It is deployed as {row.name}.")
 
 

@@ -318,8 +318,8 @@ class TunedModelSerializer(serializers.ModelSerializer):
     class Meta:
         model = TunedModel
         fields = (
-            "id", "project", "job", "name", "backend", "base_model", "routes", "hosting", "hosting_since", "hosting_until",
-            "sunset_on", "sunset_source", "archived_at", "created_at", "updated_at",
+            "id", "project", "job", "name", "backend", "base_model", "routes", "hosting", "hosting_since",
+            "hosting_until", "sunset_on", "sunset_source", "archived_at", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
 

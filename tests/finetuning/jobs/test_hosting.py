@@ -182,7 +182,7 @@ def test_a_vendor_that_is_away_is_asked_again_and_billed_until_it_has_deleted(
     assert row.due_at is not None
     assert timedelta(seconds=5) < row.due_at - timezone.now() <= timedelta(seconds=10)
 
-    upstream.configure(down="")
+    upstream.configure(down=False)
     rounds(1)
 
     assert Hosting.objects.get().state == "ended"
