@@ -136,9 +136,9 @@ def _checked(
         raise Invalid("project_archived", "The project is archived.", field="project")
     _check_provider(backend, provider, project)
     kind = Method(method)
-    files.check_usable(training_file, project=project, method=kind, field="training_file")
+    files.check_usable(training_file, project=project, backend=backend, method=kind, field="training_file")
     if validation_file is not None:
-        files.check_usable(validation_file, project=project, method=kind, field="validation_file")
+        files.check_usable(validation_file, project=project, backend=backend, method=kind, field="validation_file")
         if validation_file.pk == training_file.pk or (validation_file.sha256 and
                                                       validation_file.sha256 == training_file.sha256):  # fmt: skip
             message = "The validation file is the training file: what is measured on it says nothing."
