@@ -29,6 +29,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "finetuning-train-heads": {"task": "finetuning.train_heads", "schedule": 2.0},
     "costs-repricing": {"task": "costs.repricing", "schedule": 3.0},
     "costs-commitments": {"task": "costs.commitments", "schedule": 300.0},  # each day is booked once
+    "finetuning-recordings": {"task": "finetuning.recordings", "schedule": 5.0},
     "finetuning-evaluations": {"task": "finetuning.evaluations", "schedule": 5.0},
     "costs-invoices": {"task": "costs.invoices", "schedule": 5.0},
     # offered often for those who ask, claimed once a day for each organization

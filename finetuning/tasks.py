@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from finetuning.services import evaluations, heads, hosting, jobs
+from finetuning.services import evaluations, heads, hosting, jobs, recording
 from finetuning.services.files import runs, uploads
 
 
@@ -46,3 +46,9 @@ def run_evaluations() -> int:
 def train_heads() -> int:
     """Train local heads that wait, one at a time; returns how many runs were worked on."""
     return heads.run_waiting()
+
+
+@shared_task(name="finetuning.recordings", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
+def run_recordings() -> int:
+    """Record answers of models that will be switched off; returns how many recordings ended."""
+    return recording.run_waiting()

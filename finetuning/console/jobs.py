@@ -255,6 +255,11 @@ def _money(found: JobInsights) -> list[Pair]:
         Pair("Estimate", money(job.cost_estimate, job.currency)),
         Pair("Actual", money(job.cost_actual, job.currency)),
     ]
+    if graded := estimate.get("grader"):
+        expected = None if graded["cost"] is None else Decimal(graded["cost"])
+        pairs.append(Pair("Graders, expected", money(expected, graded["currency"])))
+    if job.grader_cost is not None or estimate.get("grader"):
+        pairs.append(Pair("Graders", money(job.grader_cost, job.currency)))
     if found.difference is not None:
         share = f", {percent(abs(found.difference) / job.cost_estimate)}" if job.cost_estimate else ""
         pairs.append(Pair("Actual less estimate", f"{signed_money(found.difference, job.currency)}{share}"))

@@ -2,6 +2,7 @@
 
 from finetuning.models.evaluations import Evaluation, EvaluationItem
 from finetuning.models.files import FilePart, TuningFile
+from finetuning.models.golden import RecordedPrompt, Recording
 from finetuning.models.hosting import HostedTime, Hosting
 from finetuning.models.jobs import Checkpoint, JobEvent, JobPoint, TuningJob
 from finetuning.models.running import HeadRun, RunnerLink
@@ -17,6 +18,8 @@ __all__ = [
     "Hosting",
     "JobEvent",
     "JobPoint",
+    "RecordedPrompt",
+    "Recording",
     "RunnerLink",
     "TunedModel",
     "TuningFile",

@@ -1,10 +1,11 @@
-"""Jobs and hosting in the ledger: one line a job that reached its backend, one a day that a tuned model was hosted.
+"""Jobs and hosting in the ledger: one line a job that reached its backend and one for each model that graded its
+answers, one a day that a tuned model was hosted.
 
 Ids derive from the job, or from the tuned model and the day, so a repeat, or a second process, books nothing new.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -14,9 +15,12 @@ import structlog
 from django.db.models import F, Q
 from django.utils import timezone
 
+from costs.pricer import columns_of
+from costs.pricing import Priced
 from finetuning.choices import OVER
 from finetuning.estimates import Method, Rate, rate_of
 from finetuning.models import HostedTime, TunedModel, TuningJob
+from finetuning.services.jobs import graders
 from finetuning.services.jobs.pricing import QUANTUM, Bill, bill_of, rate_id
 from gateway.choices import LineKind, LineStatus, PriceStatus, UsageSource
 from gateway.ledger.booking import book
@@ -24,7 +28,7 @@ from gateway.ledger.connect import connect
 from gateway.ledger.ids import ms_of, uuid7
 from gateway.ledger.partitions import ensure_partitions
 
-TRAINING, HOSTING = "training", "hosting"
+TRAINING, HOSTING, GRADER = "training", "hosting", "grader"
 METERS = {"tokens": TRAINING, "hours": "training_hour"}
 ENDPOINT = "/v1/fine_tuning/jobs"
 DAY = timedelta(days=1)
@@ -47,15 +51,18 @@ def unbooked() -> list[UUID]:
 
 
 def book_training(job: TuningJob, *, bill: Bill | None = None) -> bool:
-    """Book what a job that is over cost, and give back what budgets held for it; True when the line was new.
+    """Book what a job that is over cost, with what its graders cost, and give back what budgets held for it; True when
+    the line was new.
 
-    `bill`: instead of what the job itself says. The line, the sums that move with it and the job's `line_id` are one
+    `bill`: instead of what the job itself says. The lines, the sums that move with them and the job's `line_id` are one
     transaction of a connection of its own: the job must be committed.
     """
     found = bill or bill_of(job)
     assert job.finished_at is not None
     identity = _line_id(f"{TRAINING}/{job.pk}", job.finished_at)
-    line = _training_line(job, found, identity)
+    graded = list(graders.lines_of(job))
+    lines = [_training_line(job, found, identity), *(_grader_line(job, *one) for one in graded)]
+    grader_cost = _grader_cost(job, graded)
     with connect() as connection:
         ensure_partitions(connection, [job.finished_at])
         with connection.transaction():
@@ -64,14 +71,14 @@ def book_training(job: TuningJob, *, bill: Bill | None = None) -> bool:
             ).fetchone()
             if locked is None or locked[0] is not None:
                 return False
-            result = book(connection, [line], source=owner_of(job))
+            result = book(connection, lines, source=owner_of(job))
             connection.execute("SELECT costs_release(%s)", [owner_of(job)])
             connection.execute(
-                "UPDATE finetuning_tuningjob SET line_id = %s, cost_actual = %s, holds = '[]', updated_at = now() "
-                "WHERE id = %s",
-                [identity, found.cost, job.pk],
+                "UPDATE finetuning_tuningjob SET line_id = %s, cost_actual = %s, grader_cost = %s, holds = '[]', "
+                "updated_at = now() WHERE id = %s",
+                [identity, found.cost, grader_cost, job.pk],
             )
-    job.line_id, job.cost_actual, job.holds = identity, found.cost, []
+    job.line_id, job.cost_actual, job.grader_cost, job.holds = identity, found.cost, grader_cost, []
     return bool(result.new)
 
 
@@ -88,6 +95,27 @@ def _training_line(job: TuningJob, bill: Bill, identity: UUID) -> dict[str, Any]
         "duration_ms": _milliseconds(started, job.finished_at), "leases": job.holds,
         "api_key": job.api_key_id, "user": job.created_by_id, "tag_set": tag_set(job.tags),
     }  # fmt: skip
+
+
+def _grader_line(job: TuningJob, graded: graders.Graded, priced: Priced) -> dict[str, Any]:
+    """One for each model that graded: its tokens at its own price, in the project of the job."""
+    assert job.finished_at is not None
+    line = _line(
+        job.project, _line_id(f"{GRADER}/{job.pk}/{graded.model}", job.finished_at), kind=LineKind.GRADER,
+        request_id=job.public_id, cost=priced.total,
+    )  # fmt: skip
+    return {
+        **line, **columns_of(priced), "provider": _provider(job), "model_requested": graded.model,
+        "model_served": graded.model, "usage_source": UsageSource.REPORTED.value, "api_key": job.api_key_id,
+        "user": job.created_by_id, "tag_set": tag_set(job.tags),
+    }  # fmt: skip
+
+
+def _grader_cost(job: TuningJob, graded: Sequence[tuple[graders.Graded, Priced]]) -> Decimal | None:
+    """In the job's currency; None where nothing was stated, a price is unknown or is in another currency."""
+    if not graded or any(priced.total is None or priced.currency != job.currency for _, priced in graded):
+        return None
+    return sum((priced.total or Decimal(0) for _, priced in graded), Decimal(0))
 
 
 def tag_set(tags: list[str]) -> dict[str, str]:
