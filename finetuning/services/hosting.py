@@ -162,12 +162,13 @@ def _take_over(row: Hosting, seen: Hosted) -> bool:
         _begin(tuned, current, seen.since or current.asked_at or now)
     if seen.state in ("absent", "failed") and begun is not None:
         _end(tuned, begun, now)
-        if current.is_wanted:
+        if current.is_wanted and current.state == HostingState.SERVING:
             _give_up(tuned, current, seen.message or GONE)
             _disable(tuned)
     if current.is_wanted and seen.state == "failed":
         _give_up(tuned, current, f"It could not be deployed: {seen.message}")
-    _move_state(tuned, current, seen)
+    if seen.state != "creating" or begun is None:  # else it is what was asked to be deleted before
+        _move_state(tuned, current, seen)
     current.failures, current.due_at = 0, _next(current, now)
     current.save()
     return current.is_wanted

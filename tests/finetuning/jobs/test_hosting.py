@@ -227,6 +227,24 @@ def test_one_that_azure_has_ended_is_told_and_billed_no_more(
     assert puts(upstream) == 2
 
 
+def test_one_that_is_wanted_again_while_it_is_being_deleted(
+    tuned: TunedModel, alias: str, upstream: SimulatorProcess
+) -> None:
+    deploy(tuned=tuned, alias=alias, share=25, actor=None)
+    rounds(2)
+    withdraw(tuned=tuned, alias=alias, actor=None)
+    AzureHosting().unhost(Hosting.objects.get())  # and here the process ends
+    deploy(tuned=tuned, alias=alias, share=50, actor=None)
+    rounds(2)
+
+    row = Hosting.objects.get()
+    first, second = HostedTime.objects.order_by("since")
+    assert (row.state, row.error, second.until) == ("serving", "", None)
+    assert first.until is not None
+    assert first.until <= second.since
+    assert (on_route(alias).count(row.name), puts(upstream)) == (1, 2)
+
+
 def test_the_developer_tier_is_free(tuned: TunedModel, alias: str) -> None:
     options = {"resource": RESOURCE, "deployment_type": "DeveloperTier"}
     catalog.update_provider(provider=Provider.objects.get(slug="azure"), actor=None, options=options)
