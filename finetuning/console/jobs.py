@@ -36,7 +36,7 @@ from gateway.services.errors import ServiceError
 PER_PAGE = 25
 EVENTS = 50
 HOSTING_TONES = {
-    HostingState.SERVING: "good", HostingState.FAILED: "bad", HostingState.ASKED: "warn", HostingState.CREATING: "warn",
+    HostingState.SERVING: "ok", HostingState.FAILED: "bad", HostingState.ASKED: "warn", HostingState.CREATING: "warn",
     HostingState.DELETING: "warn",
 }  # fmt: skip
 TONES = {
