@@ -13,7 +13,7 @@ from tests.console.test_tuning_jobs import text_of
 from tests.console.tuning import file_of, job_of, tuned_of
 
 PAGE = "/admin/fine-tuning/sunsets/"
-QUERIES = 8
+QUERIES = 9
 
 
 def dying(company: Company) -> TunedModel:
