@@ -8,9 +8,7 @@ from typing import Any
 import orjson
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from analytics.answers.questions import Questions
@@ -89,12 +87,12 @@ def test_a_run_that_was_killed_asks_nothing_twice(
     monkeypatch.setattr(recording, "ask", dies)
     with pytest.raises(KeyboardInterrupt):
         run(row.pk)
-    assert Recording.objects.get().recorded == 2
+    assert (calls[:2], Recording.objects.get().recorded) == (["Question 0", "Question 1"], 2)
+    calls[:] = ["before"] * 3  # so that none of those that follow dies
     Job.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
 
     assert run(row.pk)
 
-    assert calls[:2] == ["Question 0", "Question 1"]
     assert sorted(calls[3:]) == ["Question 2", "Question 3", "Question 4", "Question 5"]
     assert Recording.objects.get().recorded == 6
     assert TuningFile.objects.filter(origin="golden").count() == 1
@@ -207,24 +205,6 @@ def test_the_command_runs_one_to_its_end(company: Acme, prompts: TuningFile) -> 
         call_command("record_golden", MODEL, "--organization", "acme", "--project", "nowhere", "--consent")
 
 
-def test_the_list_asks_a_fixed_number_of_statements(company: Acme, prompts: TuningFile) -> None:
-    client = Client()
-    client.force_login(company.people["carol"])
-    path = f"/api/v1/fine-tuning/recordings?organization={company.organization.slug}"
-    counts = []
-    for number in range(2):
-        made(company, prompts, model=f"sim-{number}")
-        client.get(path)
-        with CaptureQueriesContext(connection) as found:
-            response = client.get(path)
-        assert response.status_code == 200
-        assert len(response.json()["results"]) == number + 1
-        counts.append(len(found))
-
-    assert counts[0] == counts[1]
-    assert counts[1] <= 8
-
-
 def test_the_radar_offers_it_and_shows_how_far_it_is(company: Acme, prompts: TuningFile) -> None:
     client = Client()
     client.force_login(company.people["bob"])
@@ -233,7 +213,7 @@ def test_the_radar_offers_it_and_shows_how_far_it_is(company: Acme, prompts: Tun
         "model": MODEL, "project": str(company.assistant.pk), "source": str(prompts.pk), "size": 3, "budget_limit": "1",
     }  # fmt: skip
 
-    assert "Consent" in client.post(f"{page}record/", given, follow=True).content.decode()
+    assert "This field is required" in client.post(f"{page}record/", given, follow=True).content.decode()
     shown = client.post(f"{page}record/", {**given, "consent": "on"}, follow=True).content.decode()
     row = Recording.objects.get()
     assert f"The answers of {MODEL} are being recorded." in shown
