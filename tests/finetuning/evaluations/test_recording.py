@@ -18,10 +18,12 @@ from finetuning.services import files, recording
 from finetuning.services.evaluations.asking import Reply, ask
 from finetuning.services.recording import cancel_recording, create_recording, run
 from gateway.models import AuditEvent, Job, VirtualKey
+from gateway.services import bodies
 from gateway.services.errors import Conflict, Forbidden, Invalid
 from tests.factories import Acme
 from tests.finetuning.answers.conftest import Make
 from tests.finetuning.evaluations.conftest import Chats
+from tests.finetuning.services.traffic import logged
 
 pytestmark = pytest.mark.django_db
 MODEL = "sim-dying"
@@ -69,6 +71,24 @@ def test_answers_of_a_dying_model_become_a_golden_file(company: Acme, prompts: T
     (shown,) = radar(Questions(company.people["carol"], company.organization), timezone.now())
     assert (shown.model, shown.golden_file) == (tuned.name, str(file.pk))
     assert run(row.pk) is False
+
+
+def test_logged_requests_are_asked_again_redacted(company: Acme) -> None:
+    logged(company, "Where is it? I am bob@example.com", "Old.", model_served=MODEL)
+    logged(company, "Of another model?", "Old.")
+    logged(company, "May nobody learn of it?", "Old.", model_served=MODEL, tag_set={"consent": "no"})
+    row = made(company, None)
+
+    assert run(row.pk)
+
+    row.refresh_from_db()
+    assert (row.status, row.prompts, row.error) == ("succeeded", 1, "")
+    assert row.file is not None
+    (record,) = records(row.file)
+    question = record["messages"][0]["content"]
+    assert question.startswith("Where is it? I am ")
+    assert "bob@example.com" not in question
+    assert record["messages"][1] == {"role": "assistant", "content": asked(question)}
 
 
 def test_a_run_that_was_killed_asks_nothing_twice(
@@ -165,6 +185,7 @@ def test_a_model_that_does_not_answer_fails_with_why(company: Acme, prompts: Tun
 def test_what_is_refused(company: Acme, prompts: TuningFile, make_file: Make) -> None:
     with pytest.raises(Invalid, match="consent"):
         made(company, prompts, consent=False)
+    bodies.update_body_policy(policy=company.body_policy, actor=None, allows_training=False)
     with pytest.raises(Forbidden, match="does not allow training"):
         made(company, None)
     with pytest.raises(Invalid) as refused:
