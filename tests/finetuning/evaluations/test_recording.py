@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 import pytest
 from django.core.management import CommandError, call_command
-from django.test import Client
 from django.utils import timezone
 
 from analytics.answers.questions import Questions
@@ -224,25 +223,3 @@ def test_the_command_runs_one_to_its_end(company: Acme, prompts: TuningFile) -> 
         call_command("record_golden", MODEL, *where, "--file", str(prompts.pk))
     with pytest.raises(CommandError, match="no project"):
         call_command("record_golden", MODEL, "--organization", "acme", "--project", "nowhere", "--consent")
-
-
-def test_the_radar_offers_it_and_shows_how_far_it_is(company: Acme, prompts: TuningFile) -> None:
-    client = Client()
-    client.force_login(company.people["bob"])
-    page = "/admin/fine-tuning/sunsets/"
-    given = {
-        "model": MODEL, "project": str(company.assistant.pk), "source": str(prompts.pk), "size": 3, "budget_limit": "1",
-    }  # fmt: skip
-
-    assert "This field is required" in client.post(f"{page}record/", given, follow=True).content.decode()
-    shown = client.post(f"{page}record/", {**given, "consent": "on"}, follow=True).content.decode()
-    row = Recording.objects.get()
-    assert f"The answers of {MODEL} are being recorded." in shown
-    assert (row.size, row.budget_limit, row.created_by) == (3, Decimal(1), company.people["bob"])
-    client.post(f"{page}{row.pk}/cancel/")
-    row.refresh_from_db()
-    assert row.status == "cancelled"
-
-    client.force_login(company.people["carol"])  # an analyst reads alone
-    assert client.post(f"{page}record/", {**given, "consent": "on"}).status_code == 404
-    assert "Record golden answers" not in client.get(page).content.decode()
