@@ -77,7 +77,7 @@ def test_answers_are_recorded_and_a_recording_is_cancelled(
     assert (row.size, row.budget_limit, row.source, row.created_by) == (3, 1, source, company.people["bob"])
     assert f"{made.name} {source.project.name}" in text_of(client, PAGE)
     client.get(PAGE)
-    with django_assert_num_queries(QUERIES + 2):  # the projects and files of the form
+    with django_assert_num_queries(QUERIES + 3):  # of the form: projects, whether there are any, files
         client.get(PAGE)
     client.post(f"{PAGE}{row.pk}/cancel/")
     row.refresh_from_db()

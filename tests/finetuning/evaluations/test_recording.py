@@ -73,7 +73,7 @@ def test_answers_of_a_dying_model_become_a_golden_file(company: Acme, prompts: T
 
 
 def test_logged_requests_are_asked_again_redacted(company: Acme) -> None:
-    logged(company, "Where is it? I am bob@example.com", "Old.", model_served=MODEL)
+    logged(company, "Where is it? I am bob.miller@contoso.com", "Old.", model_served=MODEL)
     logged(company, "Of another model?", "Old.")
     logged(company, "May nobody learn of it?", "Old.", model_served=MODEL, tag_set={"consent": "no"})
     row = made(company, None)
@@ -86,7 +86,7 @@ def test_logged_requests_are_asked_again_redacted(company: Acme) -> None:
     (record,) = records(row.file)
     question = record["messages"][0]["content"]
     assert question.startswith("Where is it? I am ")
-    assert "bob@example.com" not in question
+    assert "bob.miller@contoso.com" not in question
     assert record["messages"][1] == {"role": "assistant", "content": asked(question)}
 
 
