@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("finetuning", "0004_local_runs"),
+        ("finetuning", "0008_recordings"),
     ]
 
     operations = [
