@@ -272,22 +272,33 @@ def _move(
 
 
 def _book_spend(connection: psycopg.Connection[Any], effects: Effects) -> None:
-    """Add to `KeySpend`, keys in one global order so that concurrent writers never deadlock (rule 3)."""
+    """Add to `KeySpend`, and what is in another currency than the key's organization keeps to `KeyForeignSpend`; keys
+    in one global order so that concurrent writers never deadlock (rule 3)."""
     spend = effects.by_key()
     if not spend:
         return
     entries = [entry for _, entry in spend]
+    costs = [(key, currency, cost) for key, entry in spend for currency, cost in sorted(entry.costs.items())]
+    parameters: list[Any] = [[key for key, _ in spend], [entry.requests for entry in entries]]
+    parameters += [[_time(entry.last_ms) for entry in entries], *([one[place] for one in costs] for place in range(3))]
     connection.execute(
-        "INSERT INTO gateway_keyspend AS s (key_id, spent, requests, last_used_at) "
-        "SELECT * FROM unnest(%s::uuid[], %s::numeric[], %s::bigint[], %s::timestamptz[]) "
-        "ON CONFLICT (key_id) DO UPDATE SET spent = s.spent + excluded.spent, "
-        "requests = s.requests + excluded.requests, last_used_at = greatest(s.last_used_at, excluded.last_used_at)",
-        [
-            [key for key, _ in spend],
-            [entry.cost for entry in entries],
-            [entry.requests for entry in entries],
-            [_time(entry.last_ms) for entry in entries],
-        ],
+        """WITH used AS (
+          SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::timestamptz[]) u(key_id, requests, last_used_at)
+        ), costs AS (
+          SELECT c.*, o.currency IS NOT NULL AND o.currency <> c.currency AS is_foreign
+          FROM unnest(%s::uuid[], %s::text[], %s::numeric[]) c(key_id, currency, cost)
+          LEFT JOIN gateway_virtualkey k ON k.id = c.key_id LEFT JOIN gateway_organization o ON o.id = k.organization_id
+        ), other AS (
+          INSERT INTO gateway_keyforeignspend AS f (key_id, currency, spent)
+          SELECT key_id, currency, cost FROM costs WHERE is_foreign AND cost <> 0 ORDER BY key_id, currency
+          ON CONFLICT (key_id, currency) DO UPDATE SET spent = f.spent + excluded.spent
+        )
+        INSERT INTO gateway_keyspend AS s (key_id, spent, requests, last_used_at)
+        SELECT u.key_id, coalesce((SELECT sum(c.cost) FROM costs c WHERE c.key_id = u.key_id AND NOT c.is_foreign), 0),
+          u.requests, u.last_used_at FROM used u ORDER BY u.key_id
+        ON CONFLICT (key_id) DO UPDATE SET spent = s.spent + excluded.spent,
+          requests = s.requests + excluded.requests, last_used_at = greatest(s.last_used_at, excluded.last_used_at)""",
+        parameters,
     )
 
 
