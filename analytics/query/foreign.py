@@ -1,8 +1,8 @@
 """Money of other currencies than the one that is kept.
 
 The cubes add it up as it is; beside them is how much of it there is, by everything that they keep. A question about
-money has it converted by the rate of each day; what has no rate is in no sum. All of it is told. What organizations with
-different currencies spent is not added up at all: there money is None.
+money has it converted by the rate of each day; what has no rate is in no sum. All of it is told. What organizations
+with different currencies spent is not added up at all: there money is None.
 """
 
 from collections import defaultdict

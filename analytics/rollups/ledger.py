@@ -51,8 +51,8 @@ def bucket_of(column: str, grain: Grain) -> str:
 
 def lines(grain: Grain, window: str, tags: int = 0) -> str:
     """SELECT of the ledger lines in `window`: dimensions, currency, `cubes.CONDITIONS`, what is summed of them, their
-    places `<histogram>_at`, whether they may have subjects, and these. `tags`: how many declared tag keys there are, bound
-    as `tag0`, `tag1`, …"""
+    places `<histogram>_at`, whether they may have subjects, and these. `tags`: how many declared tag keys there are,
+    bound as `tag0`, `tag1`, …"""
     conditions = ", ".join(f"{condition} AS {name}" for name, condition in cubes.CONDITIONS.items())
     subjects = ", ".join(["has_subject", "end_user", *(f"tag{i}" for i in range(tags))])
     dimensions = names(["bucket", *cubes.CUBE_BY_NAME["wide"].dimensions])
@@ -69,7 +69,8 @@ def has_subject(tags: int) -> str:
 
 
 def charges(window: str) -> str:
-    """Rows of the charge rollup from the ledger lines in `window`."""
+    """Rows of the charge rollup from the ledger lines in `window` that have a cost: what some meters of a line without
+    one come to is in no sum, and an entry that prices it has the whole."""
     keys = names(["bucket", *cubes.CHARGE_DIMENSIONS])
     return f"""SELECT {keys}, analytics_sum(quantity), analytics_sum(cost) FROM (
   SELECT bucket, organization, team, project, api_key, provider, model, c ->> 'meter' AS meter,
@@ -79,7 +80,7 @@ def charges(window: str) -> str:
   FROM (
     SELECT {bucket_of("l.started_at", Grain.QUARTER_HOUR)} AS bucket, l.organization, l.team, l.project, l.api_key,
       l.provider, l.model_served AS model, l.currency, jsonb_array_elements(l.charges) AS c
-    FROM {LEDGER} l WHERE {window}) e) c GROUP BY {keys}"""
+    FROM {LEDGER} l WHERE {window} AND l.cost IS NOT NULL) e) c GROUP BY {keys}"""
 
 
 _SUMMED = (
@@ -153,8 +154,8 @@ def _split() -> str:
             f"WHERE c.meter IN {cubes.quoted(meters)}"
         )
         columns.append(
-            f"CASE WHEN {is_simple} THEN CASE {one} END WHEN long_charges IS NULL THEN {several} ELSE ({long}) END "
-            f"AS {name}"
+            f"CASE WHEN cost IS NULL THEN NULL WHEN {is_simple} THEN CASE {one} END WHEN long_charges IS NULL "
+            f"THEN {several} ELSE ({long}) END AS {name}"
         )
     return ", ".join(columns)
 

@@ -16,11 +16,19 @@ def names_of(pairs: Iterable[tuple[str, str]]) -> Names:
     wanted = set(pairs)
     names: Names = {}
     for scope, model in NAMED.items():
-        ids = [UUID(value) for kind, value in wanted if kind == scope and value not in ("", "*")]
+        ids = [value for kind, value in wanted if kind == scope and _is_id(value)]
         if ids:
             rows = model._default_manager.filter(pk__in=ids)
             names |= {(scope.value, str(row.pk)): getattr(row, "name", "") or str(row) for row in rows}
     return names
+
+
+def _is_id(value: str) -> bool:
+    try:
+        UUID(value)
+    except ValueError:  # for each, or of before scopes were checked
+        return False
+    return True
 
 
 def name_of(scope: str, value: str, organization: Organization) -> str:

@@ -217,7 +217,8 @@ def _insert_new(connection: psycopg.Connection[Any], lines: Sequence[Line]) -> s
 
 
 def adjustments_for(connection: psycopg.Connection[Any], truths: Sequence[Line]) -> list[dict[str, Any]]:
-    """Adjusting entries for truths that arrived after their `interrupted` estimate was booked (rules 5, 9)."""
+    """Adjusting entries for truths that arrived after their `interrupted` estimate was booked (rules 5, 9). They take
+    back all that was charged by then: the estimate, and entries by which it was priced anew."""
     by_id = {str(line["id"]): line for line in truths if line.get("status") != "interrupted"}
     if not by_id:
         return []
@@ -227,7 +228,32 @@ def adjustments_for(connection: psycopg.Connection[Any], truths: Sequence[Line])
         [list(by_id), [line["started_at"] for line in by_id.values()]],
     )
     estimates = [json.loads(row[0], parse_float=Decimal) for row in rows]  # exact, whatever loader the connection has
-    return [_adjustment(estimate, by_id[estimate["id"]]) for estimate in estimates]
+    earlier = _entries_of(connection, estimates)
+    return [_adjustment(estimate, earlier.get(estimate["id"], ()), by_id[estimate["id"]]) for estimate in estimates]
+
+
+def _entries_of(connection: psycopg.Connection[Any], lines: Sequence[Line]) -> dict[str, list[dict[str, Any]]]:
+    """Adjusting entries of lines, by the line's id, oldest first. See `lock_corrections`."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    if not lines:
+        return found
+    for organization in sorted({str(line["organization"]) for line in lines}):
+        lock_corrections(connection, organization)
+    rows = connection.execute(
+        f"SELECT to_jsonb(a)::text FROM {TABLE} a WHERE a.corrects = ANY(%s::uuid[]) "
+        "AND a.started_at = ANY(%s::timestamptz[]) AND a.kind = 'adjustment' ORDER BY a.booked_at, a.id",
+        [[line["id"] for line in lines], [line["started_at"] for line in lines]],
+    )
+    for row in rows:
+        entry = json.loads(row[0], parse_float=Decimal)
+        found.setdefault(entry["corrects"], []).append(entry)
+    return found
+
+
+def lock_corrections(connection: psycopg.Connection[Any], organization: object) -> None:
+    """Until the transaction ends nobody else books adjusting entries of the organization that depend on what earlier
+    ones say. The caller reads them in a later statement."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"reprice:{organization}"])
 
 
 def derived_id(original: UUID, run: str) -> UUID:
@@ -236,17 +262,40 @@ def derived_id(original: UUID, run: str) -> UUID:
     return uuid7(uuid7_ms(original), bits)
 
 
-def _adjustment(estimate: Mapping[str, Any], truth: Line) -> dict[str, Any]:
+def _adjustment(estimate: Line, earlier: Sequence[Line], truth: Line) -> dict[str, Any]:
+    """What makes the estimate and its `earlier` entries the truth. A truth without a price leaves them what they cost;
+    it waits for its price."""
     line = {**truth, "id": str(derived_id(UUID(estimate["id"]), TRUTH)), "kind": "adjustment", "is_final": False}
     line["corrects"] = estimate["id"]
     for name in TOKEN_COLUMNS:
         line[name] = int(truth.get(name) or 0) - int(estimate[name])
-    line["charges"] = [*(truth.get("charges") or []), *map(_reversed, estimate["charges"])]
+    line["charges"] = list(truth.get("charges") or [])
+    if truth.get("cost") is not None:
+        line["charges"] += map(_reversed, _standing([estimate, *earlier]))
     for name in ("cost", "list_cost"):
         known = truth.get(name) is not None
-        line[name] = Decimal(str(truth[name])) - Decimal(str(estimate[name] or 0)) if known else None
+        booked = sum((Decimal(str(one[name] or 0)) for one in (estimate, *earlier)), Decimal(0))
+        line[name] = Decimal(str(truth[name])) - booked if known else None
     line["price_status"] = "unpriced" if line["cost"] is None else "priced"
     return line
+
+
+def _standing(lines: Iterable[Line]) -> list[Mapping[str, Any]]:
+    """Charges of lines without those that take each other back."""
+    kept: list[Mapping[str, Any]] = []
+    for charge in (charge for line in lines for charge in line["charges"]):
+        against = next((one for one in kept if _cancels(one, charge)), None)
+        if against is None:
+            kept.append(charge)
+        else:
+            kept.remove(against)
+    return kept
+
+
+def _cancels(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(one[name] == other[name] for name in ("meter", "rate_id", "currency")) and all(
+        Decimal(str(one[name] or 0)) == -Decimal(str(other[name] or 0)) for name in ("quantity", "cost")
+    )
 
 
 def _reversed(charge: Mapping[str, Any]) -> dict[str, Any]:

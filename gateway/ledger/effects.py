@@ -33,10 +33,12 @@ class Spend:
 
 @dataclass(slots=True)
 class Effects:
-    """`spend` by key id; `minutes`: (organization, minutes since the epoch) of every line."""
+    """`spend` by key id; `minutes`: (organization, minutes since the epoch) of every line; `adjusts`:
+    whether there are adjusting entries among them."""
 
     spend: dict[str, Spend] = field(default_factory=dict)
     minutes: set[tuple[str, int]] = field(default_factory=set)
+    adjusts: bool = False
 
     def add(
         self, organization: str, key: str | None, ms: int, cost: str | Decimal | None, requests: int, currency: str
@@ -57,6 +59,7 @@ class Effects:
     def add_line(self, line: Mapping[str, Any]) -> None:
         """A line as a dictionary, its id in canonical text form."""
         key, cost = line.get("api_key"), line.get("cost")
+        self.adjusts = self.adjusts or line["kind"] == "adjustment"
         counts = line.get("is_final", True) and line["kind"] in COUNTED
         self.add(
             str(line["organization"]),

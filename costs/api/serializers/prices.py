@@ -283,7 +283,7 @@ _GROUP = {
     "after": "10.0000000000", "difference": "-2.5000000000",
 }  # fmt: skip
 _COUNT = {
-    "lines": 1200, "changed": 1180, "still_unpriced": 3, "other_currency": 0, "before": "12.5000000000",
+    "lines": 1200, "changed": 1180, "still_unpriced": 3, "other_currency": 0, "meanwhile": 0, "before": "12.5000000000",
     "after": "10.0000000000", "difference": "-2.5000000000", "groups": [_GROUP],
 }  # fmt: skip
 _RUN = {
@@ -309,13 +309,15 @@ class RepricingGroupSerializer(serializers.Serializer):
 
 
 class RepricingCountSerializer(serializers.Serializer):
-    """`changed` lines differ; `still_unpriced` have no price now either; `other_currency` are left alone. The sums are
-    null where groups are of several currencies."""
+    """`changed` lines differ; `still_unpriced` have no price now either; `other_currency` are left alone, and
+    `meanwhile`, which others adjusted while it was applied. The sums are null where groups are of several currencies.
+    """
 
     lines = serializers.IntegerField()
     changed = serializers.IntegerField()
     still_unpriced = serializers.IntegerField()
     other_currency = serializers.IntegerField()
+    meanwhile = serializers.IntegerField(default=0)
     before = Money(allow_null=True)
     after = Money(allow_null=True)
     difference = Money(allow_null=True)
