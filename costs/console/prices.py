@@ -151,7 +151,9 @@ def price_repricing(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
         ],
         "days": DEFAULT_DAYS,
         "backfills": backfill.is_wanted(organization), "backfill_days": backfill.DAYS,
-        "may_change": may_administer(request, organization), "first_on": f"{local(start, zone):%Y-%m-%d}", "last_on": f"{local(end, zone):%Y-%m-%d}", "is_working": any(run.state in ("counting", "applying") for run in runs),
+        "may_change": may_administer(request, organization),
+        "first_on": f"{local(start, zone):%Y-%m-%d}", "last_on": f"{local(end, zone):%Y-%m-%d}",
+        "is_working": any(run.state in ("counting", "applying") for run in runs),
     }  # fmt: skip
     return render(request, "console/prices/repricing.html", context)
 
@@ -177,7 +179,8 @@ def _asked(request: HttpRequest, organization: Organization) -> HttpResponse:
                 messages.error(request, "Give the first and the last day as year-month-day.")
             else:
                 repricing.request_repricing(
-                    organization=organization, actor=actor(request), start=start, end=windows.following(last, "day", zone_or_utc(zone)),
+                    organization=organization, actor=actor(request), start=start,
+                    end=windows.following(last, "day", zone_or_utc(zone)),
                     model=request.POST.get("model", "").strip()[:200],
                     only_unpriced=bool(request.POST.get("only_unpriced")),
                 )  # fmt: skip

@@ -119,6 +119,7 @@ def test_a_locked_month_is_shown_with_its_own_hours(company: Acme, centers: dict
     """By Kathmandu June ends at 18:15 UTC of the 30th; it was locked by UTC, and July begins there."""
     spend(company, "10", JUNE + 30 * DAY - timedelta(hours=1))
     spend(company, "20", JUNE + 31 * DAY)
+    CostCenter.objects.filter(code="search").update(team=company.search)
     june = statements.lock_statement(statement=statement(company, 6), actor=None)
     company.organization.reporting_timezone = "Asia/Kathmandu"
     company.organization.save()
