@@ -22,6 +22,8 @@ from analytics.rollups import cubes
 from analytics.rollups.cubes import Grain
 from gateway.conversion import Conversion, conversion
 
+ZERO = Decimal(0)
+
 
 class Rate(NamedTuple):
     """What one organization converts one other currency by."""
@@ -97,11 +99,11 @@ def _notes(kept: str, days: Days, rates: Sequence[Rate]) -> Iterable[Note]:
             else:
                 stated[currency].append((amount, converted))
     for currency in dict.fromkeys(currency for _, currency in days):
-        amount, converted = (sum(column, Decimal(0)) for column in zip(*stated[currency] or [(0, 0)], strict=True))
+        amount, converted = (sum(column, ZERO) for column in zip(*stated[currency] or [(ZERO, ZERO)], strict=True))
         if amount or converted:
             words = f"{amount:,.2f} {currency} of this time are in cost as {converted:,.2f} {kept}, by the day's rates."
             yield Note("currencies_converted", words)
         if currency in missing:
-            amount = sum(missing[currency], Decimal(0))
+            amount = sum(missing[currency], ZERO)
             words = f"{amount:,.2f} {currency} of this time have no exchange rate to {kept}, and are in no cost."
             yield Note("rate_missing", words)

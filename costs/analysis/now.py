@@ -182,12 +182,12 @@ def _budgeted(questions: Questions, spent: Running, month: Projection) -> Projec
     mean, lower, upper = usage.outlook.expected, usage.outlook.lower, usage.outlook.upper
     if mean is None or lower is None or upper is None:
         return month
-    intervals = [
-        Interval(one.level, lower, upper)
-        if one.level == LEVEL
-        else Interval(one.level, max(usage.spent, mean - month.mean + one.lower), mean - month.mean + one.upper)
-        for one in month.intervals
-    ]
+    moved, intervals = mean - month.mean, []
+    for one in month.intervals:
+        bounds: tuple[Any, Any] = (lower, upper) if one.level == LEVEL else (one.lower, one.upper)
+        if one.level != LEVEL:
+            bounds = (max(usage.spent, moved + bounds[0]), moved + bounds[1])
+        intervals.append(Interval(one.level, *bounds))
     return Projection(mean, intervals)
 
 

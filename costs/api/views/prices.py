@@ -172,7 +172,8 @@ class RepricingViewSet(ReadableResource):
     @extend_schema(request=None, responses=_ACCEPTED)
     @action(detail=True, methods=["post"])
     def apply(self, request: Request, pk: UUID) -> Response:
-        """Book the difference as adjusting entries in the background; asking again changes nothing."""
+        """Book what was counted as adjusting entries in the background; asking again changes nothing. 409 with what is
+        different where something else would be booked by now."""
         return self._accepted(repricing.apply_repricing(run=self.get_object(), actor=self.actor))
 
     def _accepted(self, run: RepricingRun) -> Response:
