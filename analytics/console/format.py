@@ -147,7 +147,7 @@ def local(at: datetime, zone: str = "UTC") -> datetime:
         found = at.astimezone(ZoneInfo(zone))
     except (KeyError, ValueError, OSError):
         found = at.astimezone(UTC)
-    return Local.combine(found.date(), found.timetz())
+    return Local.combine(found.date(), found.timetz()).replace(fold=found.fold)  # which `combine` of a subclass forgets
 
 
 def change_words(change: Number | None, compared_with: str, *, more: str = "more", less: str = "less") -> str:
