@@ -170,7 +170,7 @@ def _asked(request: HttpRequest, organization: Organization) -> HttpResponse:
         elif request.POST.get("apply"):
             rows = RepricingRun.objects.filter(organization=organization)
             run = get_object_or_404(rows, pk=_identity(request.POST["apply"]))
-            repricing.apply_repricing(run=run, actor=actor(request))
+            repricing.apply_repricing(run=run, actor=actor(request), seen=request.POST.get("digest"))
             messages.success(request, "The difference is being booked as adjusting entries.")
         else:
             zone = organization.reporting_timezone

@@ -99,10 +99,13 @@ def request_repricing(
     return run
 
 
-def apply_repricing(*, run: RepricingRun, actor: Actor) -> RepricingRun:
-    """Book what was counted as adjusting entries. A run that is being applied, or is, stays so. Raises `Conflict` while
-    it is counted, when it failed, and with what is different where it would book something else by now; the run then
-    has the new count. Of more than `AT_ONCE` lines that is found in the background, and told by the run."""
+def apply_repricing(*, run: RepricingRun, actor: Actor, seen: str | None = None) -> RepricingRun:
+    """Book what was counted as adjusting entries; `seen`: the digest of the count that somebody looked at. A run that
+    is being applied, or is, stays so. Raises `Conflict` while it is counted, when it failed, and with what is different
+    where it would book something else by now; the run then has the new count. Of more than `AT_ONCE` lines that is
+    found in the background, and told by the run."""
+    if seen is not None and seen != run.digest:
+        raise Conflict("repricing_changed", "It was counted again meanwhile; look at the new difference.")
     if run.state == RepricingState.READY and not run.is_automatic and (run.counted or {}).get("lines", 0) <= AT_ONCE:
         changed = _changed(run)
         if changed is not None:

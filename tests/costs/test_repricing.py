@@ -271,6 +271,7 @@ def discount(acme: factories.Acme, percent: int) -> None:
 def test_what_is_applied_is_what_was_counted_or_the_difference_is_told(acme: factories.Acme) -> None:
     factories.book_lines(call(acme))
     run = counted(acme)
+    looked_at = run.digest
     discount(acme, 10)
 
     with pytest.raises(Conflict) as caught:
@@ -283,7 +284,9 @@ def test_what_is_applied_is_what_was_counted_or_the_difference_is_told(acme: fac
     )
     run.refresh_from_db()
     assert (run.state, run.counted["difference"]) == ("ready", "-0.0038500000")  # type: ignore[index]
-    repricing.apply_repricing(run=run, actor=None)
+    with pytest.raises(Conflict, match="counted again"):
+        repricing.apply_repricing(run=run, actor=None, seen=looked_at)
+    repricing.apply_repricing(run=run, actor=None, seen=run.digest)
     repricing.run_waiting()
     run.refresh_from_db()
     assert (run.applied, run.error, total(acme)) == (run.counted, "", Decimal("0.00315"))

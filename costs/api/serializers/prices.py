@@ -286,10 +286,12 @@ _COUNT = {
     "lines": 1200, "changed": 1180, "still_unpriced": 3, "other_currency": 0, "meanwhile": 0, "before": "12.5000000000",
     "after": "10.0000000000", "difference": "-2.5000000000", "groups": [_GROUP],
 }  # fmt: skip
+_DIGEST = "9f2c41b1d3a80b6be0a4f0c7d5a86e1f2b7c3d4e5f60718293a4b5c6d7e8f901"
 _RUN = {
     "id": ID, "organization": ID, "start": "2026-11-01T00:00:00Z", "end": "2026-11-08T00:00:00Z", "provider": "",
     "model": "", "only_unpriced": False, "is_automatic": False, "state": "ready", "counted": _COUNT, "applied": None,
-    "error": "", "created_by": ID, "applied_by": None, "applied_at": None, "created_at": "2026-11-28T09:00:00Z",
+    "digest": _DIGEST, "error": "", "created_by": ID, "applied_by": None, "applied_at": None,
+    "created_at": "2026-11-28T09:00:00Z",
 }  # fmt: skip
 
 QUEUED_RUN = _RUN | {"state": "counting", "counted": None}
@@ -338,10 +340,17 @@ class RepricingSerializer(Record):
         model = RepricingRun
         fields = tuple(_RUN)
         read_only_fields = (
-            "id", "organization", "is_automatic", "state", "error", "created_by", "applied_by", "applied_at",
+            "id", "organization", "is_automatic", "state", "digest", "error", "created_by", "applied_by", "applied_at",
             "created_at",
         )  # fmt: skip
         validators: list[object] = []
+
+
+@examples(request={"digest": _DIGEST})
+class ApplySerializer(Input):
+    """`digest` of the run as it was looked at; left out, what is counted by now is meant."""
+
+    digest = serializers.CharField(max_length=64, required=False, allow_blank=True)
 
 
 @examples(

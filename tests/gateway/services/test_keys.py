@@ -178,14 +178,18 @@ def _environment() -> dict[str, str]:
 @pytest.mark.django_db(transaction=True)
 def test_what_a_key_spends_in_other_currencies_is_beside_its_spend(company: factories.Acme) -> None:
     """5 USD, 7 and 2 EUR, 1 GBP; one of the euros is taken back."""
-    charges: dict[str, Any] = {"charges": [], "list_cost": None}
+
+    def paid(cost: str, currency: str) -> dict[str, Any]:
+        charge = {"meter": "request", "rate_id": "r", "quantity": cost, "unit_price": "1", "cost": cost}
+        return {"cost": Decimal(cost), "list_cost": None, "currency": currency, "charges": [charge]}
+
     lines = [
-        factories.line(company, cost=Decimal(cost), currency=currency, **charges)
+        factories.line(company, **paid(cost, currency))
         for cost, currency in (("5", "USD"), ("7", "EUR"), ("2", "EUR"), ("1", "GBP"))
     ]
     factories.book_lines(*lines)
     back = {"id": derived_id(lines[1]["id"], "test"), "corrects": lines[1]["id"], "kind": "adjustment"}
-    factories.book_lines(lines[1] | back | {"is_final": False, "cost": Decimal(-1)})
+    factories.book_lines(lines[1] | back | {"is_final": False} | paid("-1", "EUR"))
 
     spend = KeySpend.objects.get(key_id=company.keys["bob"].pk)
     other = KeyForeignSpend.objects.filter(key_id=company.keys["bob"].pk).order_by("currency")
