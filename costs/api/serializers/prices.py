@@ -347,7 +347,7 @@ class RepricingSerializer(Record):
 
 
 @examples(request={"digest": _DIGEST})
-class ApplySerializer(Input):
+class RepricingApplySerializer(Input):
     """`digest` of the run as it was looked at; left out, what is counted by now is meant."""
 
     digest = serializers.CharField(max_length=64, required=False, allow_blank=True)

@@ -169,12 +169,12 @@ class RepricingViewSet(ReadableResource):
         run = repricing.request_repricing(organization=self.organization, actor=self.actor, **given)
         return self._accepted(run)
 
-    @extend_schema(request=shapes.ApplySerializer, responses=_ACCEPTED)
+    @extend_schema(request=shapes.RepricingApplySerializer, responses=_ACCEPTED)
     @action(detail=True, methods=["post"])
     def apply(self, request: Request, pk: UUID) -> Response:
         """Book what was counted as adjusting entries in the background; asking again changes nothing. 409 with what is
         different where something else would be booked by now."""
-        seen = self.validated(shapes.ApplySerializer).get("digest")
+        seen = self.validated(shapes.RepricingApplySerializer).get("digest")
         return self._accepted(repricing.apply_repricing(run=self.get_object(), actor=self.actor, seen=seen))
 
     def _accepted(self, run: RepricingRun) -> Response:
