@@ -290,7 +290,7 @@ _DIGEST = "9f2c41b1d3a80b6be0a4f0c7d5a86e1f2b7c3d4e5f60718293a4b5c6d7e8f901"
 _RUN = {
     "id": ID, "organization": ID, "start": "2026-11-01T00:00:00Z", "end": "2026-11-08T00:00:00Z", "provider": "",
     "model": "", "only_unpriced": False, "is_automatic": False, "state": "ready", "counted": _COUNT, "applied": None,
-    "digest": _DIGEST, "error": "", "created_by": ID, "applied_by": None, "applied_at": None,
+    "counted_as": _DIGEST, "error": "", "created_by": ID, "applied_by": None, "applied_at": None,
     "created_at": "2026-11-28T09:00:00Z",
 }  # fmt: skip
 
@@ -332,6 +332,7 @@ class RepricingSerializer(Record):
 
     counted = RepricingCountSerializer(read_only=True, allow_null=True)
     applied = RepricingCountSerializer(read_only=True, allow_null=True)
+    counted_as = serializers.CharField(source="digest", read_only=True, help_text="Fingerprint of what was counted.")
     provider = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
     model = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
     only_unpriced = serializers.BooleanField(required=False, default=False)
@@ -340,17 +341,17 @@ class RepricingSerializer(Record):
         model = RepricingRun
         fields = tuple(_RUN)
         read_only_fields = (
-            "id", "organization", "is_automatic", "state", "digest", "error", "created_by", "applied_by", "applied_at",
+            "id", "organization", "is_automatic", "state", "error", "created_by", "applied_by", "applied_at",
             "created_at",
         )  # fmt: skip
         validators: list[object] = []
 
 
-@examples(request={"digest": _DIGEST})
+@examples(request={"counted_as": _DIGEST})
 class RepricingApplySerializer(Input):
-    """`digest` of the run as it was looked at; left out, what is counted by now is meant."""
+    """`counted_as` of the run that was looked at; left out, what is counted by now is meant."""
 
-    digest = serializers.CharField(max_length=64, required=False, allow_blank=True)
+    counted_as = serializers.CharField(max_length=64, required=False, allow_blank=True)
 
 
 @examples(

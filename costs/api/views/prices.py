@@ -174,7 +174,7 @@ class RepricingViewSet(ReadableResource):
     def apply(self, request: Request, pk: UUID) -> Response:
         """Book what was counted as adjusting entries in the background; asking again changes nothing. 409 with what is
         different where something else would be booked by now."""
-        seen = self.validated(shapes.RepricingApplySerializer).get("digest")
+        seen = self.validated(shapes.RepricingApplySerializer).get("counted_as")
         return self._accepted(repricing.apply_repricing(run=self.get_object(), actor=self.actor, seen=seen))
 
     def _accepted(self, run: RepricingRun) -> Response:

@@ -173,8 +173,8 @@ def test_what_was_looked_at_is_applied_and_nothing_else(acme: factories.Acme, ca
         counted=Count().as_json(),
     )  # fmt: skip
 
-    refused = caller("admin").post(f"{URL}/reprice/{run.pk}/apply", {"digest": "1f"})
-    taken = caller("admin").post(f"{URL}/reprice/{run.pk}/apply", {"digest": ""})
+    refused = caller("admin").post(f"{URL}/reprice/{run.pk}/apply", {"counted_as": "1f"})
+    taken = caller("admin").post(f"{URL}/reprice/{run.pk}/apply", {"counted_as": ""})
 
     assert refused.status_code == 409
     assert b"It was counted again meanwhile; look at the new difference." in refused.content
