@@ -238,10 +238,11 @@ def _amount(rate: PriceRate) -> str:
     """Per 1,000,000 tokens or characters, per minute heard, per unit; a factor as one."""
     if rate.meter == "multiplier":
         return f"× {rate.amount.normalize():f}"
-    return exact_money(_listed(rate.meter, rate.amount), rate.currency)
+    return exact_money(listed(rate.meter, rate.amount), rate.currency)
 
 
-def _listed(meter: str, amount: Decimal) -> Decimal:
+def listed(meter: str, amount: Decimal) -> Decimal:
+    """A unit price as lists state it: per 1,000,000 tokens or characters, per minute heard."""
     if meter in m.PER_MILLION:
         return amount.scaleb(6).normalize()
     return (amount * 60 if meter in m.PER_MINUTE else amount).normalize()
@@ -249,7 +250,7 @@ def _listed(meter: str, amount: Decimal) -> Decimal:
 
 def _difference(one: dict[str, Any]) -> dict[str, str]:
     try:
-        first, second = (exact_money(_listed(one["meter"], Decimal(one[name])), "USD") for name in ("first", "second"))
+        first, second = (exact_money(listed(one["meter"], Decimal(one[name])), "USD") for name in ("first", "second"))
     except InvalidOperation:
         first, second = one["first"], one["second"]
     about = one["meter"].replace("_", " ")
