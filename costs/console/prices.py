@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from analytics.console.format import exact_money, number
+from analytics.console.format import exact_money, money, number
 from costs.choices import PriceSource, ReviewState
 from costs.models import PriceRate, PriceReview, PriceSnapshot, RepricingRun
 from costs.pricing import meters as m
@@ -263,8 +263,10 @@ def _run(run: RepricingRun, teams: dict[str, str]) -> dict[str, Any]:
     found = run.applied or run.counted
     groups = []
     for one in (found or {}).get("groups", [])[:MOST_GROUPS]:
-        money = {name: exact_money(Decimal(one[name]), one["currency"]) for name in ("before", "after", "difference")}
-        groups.append(one | money | {"team": teams.get(one["team"] or "", "–")})
+        figures = {name: Decimal(one[name]) for name in ("before", "after", "difference")}
+        rounded = {name: money(amount, one["currency"]) for name, amount in figures.items()}
+        exact = {name: exact_money(amount, one["currency"]) for name, amount in figures.items()}
+        groups.append(one | rounded | {"exact": exact, "team": teams.get(one["team"] or "", "–")})
     difference = _in_all(found["groups"], run.organization.currency) if found else ""
     tone = {"applied": "ok", "failed": "bad", "ready": "warn"}.get(run.state, "")
     return {

@@ -67,7 +67,9 @@ def test_prices_by_class_with_their_source(priced: Company, sign_in: SignIn) -> 
 def test_a_model_that_no_list_names_is_unpriced_and_never_zero(priced: Company, sign_in: SignIn) -> None:
     Model.objects.filter(name="gpt-4o").update(upstream_name="house-blend")
 
-    bobs, alices, roots = (row_of(sign_in(who).get(LIST).content.decode(), "gpt-4o") for who in ("bob", "alice", "root"))
+    bobs, alices, roots = (
+        row_of(sign_in(who).get(LIST).content.decode(), "gpt-4o") for who in ("bob", "alice", "root")
+    )
 
     assert ("Unpriced" in bobs, "no list names it" in bobs, "$0" in bobs) == (True, True, False)
     assert "as house-blend" in bobs
