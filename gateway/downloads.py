@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator, Generator, Iterator
 
 from asgiref.sync import sync_to_async
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
 BLOCK_BYTES = 1 << 16
 """Smaller pieces are sent together: each block costs a change of threads."""
+
+
+HEADERS = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class Download(StreamingHttpResponse):
@@ -18,18 +21,24 @@ class Download(StreamingHttpResponse):
     """
 
     def __init__(self, pieces: Iterator[bytes], *, name: str, content_type: str, size_bytes: int | None = None) -> None:
-        super().__init__(in_blocks(pieces), content_type=content_type)
-        self["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+        super().__init__(in_blocks(pieces), content_type=content_type, headers=HEADERS | _named(name))
         if size_bytes is not None:
             self["Content-Length"] = str(size_bytes)
-        self["Cache-Control"] = "private, no-store"
-        self["X-Content-Type-Options"] = "nosniff"
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         blocks = iter(self)
         following = sync_to_async(lambda: next(blocks, None))
         while (block := await following()) is not None:
             yield block
+
+
+def document(content: bytes, *, name: str, content_type: str) -> HttpResponse:
+    """A document that is drawn whole, a PDF say, as an attachment."""
+    return HttpResponse(content, content_type=content_type, headers=HEADERS | _named(name))
+
+
+def _named(name: str) -> dict[str, str]:
+    return {"Content-Disposition": content_disposition_header(True, name) or "attachment"}
 
 
 def in_blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from django.core.handlers.asgi import ASGIHandler
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.downloads import BLOCK_BYTES, Download, in_blocks
+from gateway.downloads import BLOCK_BYTES, Download, document, in_blocks
 
 
 class Wire:
@@ -62,6 +62,19 @@ def test_head() -> None:
         "Content-Type": "text/csv", "Content-Length": "3", "Cache-Control": "private, no-store",
         "Content-Disposition": "attachment; filename*=utf-8''%C3%9Cbersicht.csv", "X-Content-Type-Options": "nosniff",
     }  # fmt: skip
+
+
+def test_a_document_is_not_kept_by_anyone_on_its_way() -> None:
+    response = document(b"%PDF", name="statement-2026-10-usd.pdf", content_type="application/pdf")
+
+    assert (response.content, dict(response.items())) == (
+        b"%PDF",
+        {
+            "Content-Type": "application/pdf", "Cache-Control": "private, no-store",
+            "Content-Disposition": 'attachment; filename="statement-2026-10-usd.pdf"',
+            "X-Content-Type-Options": "nosniff",
+        },
+    )  # fmt: skip
 
 
 def test_pieces_are_let_go_when_the_client_leaves() -> None:
