@@ -4,7 +4,7 @@ PY := .venv/bin/python
 CHECK := scripts/check.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench doctor lint format types imports migrations openapi suite lock venv venv-dev clean
+.PHONY: help run test test-all toolchains bench doctor lint format types imports migrations openapi suite lock venv venv-dev clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ lint types imports migrations openapi suite: venv-dev  ## one step of `make test
 
 format: venv-dev  ## rewrite the sources in the house format
 	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format .
+
+toolchains: venv  ## install the compilers that test the SDKs (TypeScript, Java, Go, C#)
+	@scripts/toolchains/install.sh
 
 bench: venv-dev  ## every benchmark, a table of ratios
 	@$(PY) -m bench $(ARGS)

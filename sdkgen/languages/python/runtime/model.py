@@ -220,7 +220,8 @@ def _tagged(field: str, classes: Mapping[str, str], module: Any) -> Decoder:
         if made is None:
             if tag not in classes:
                 return Unknown(value)
-            known[tag] = made = _named(classes[tag], module)
+            found: Any = _named(classes[tag], module)
+            known[tag] = made = found
         return made(value)
 
     return decode
