@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from sdkgen.ir.codec import encode, canonical
+from sdkgen.ir.codec import canonical, encode
 from sdkgen.ir.nodes import Declaration
 
 FORMAT = 1
