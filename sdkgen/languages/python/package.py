@@ -160,6 +160,8 @@ else:
             base = BASES.get(error.status, "ServerError" if error.status >= 500 else "BadRequest")
             doc = python_docstring(error.doc, "    ") or ["    pass"]
             lines += ["", f"class {error.name}({base}):", *doc, ""]
+        if self._config.docs_url:
+            lines += ["", f"APIError.docs = {python_string(self._config.docs_url)}"]
         pairs = [f"    {python_string(error.code)}: {error.name}," for error in self._api.errors]
         lines += ["", "CODES: dict[str, type[APIError]] = {", *pairs, "}"]
         return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from sdkgen.ir.nodes import Api
 from sdkgen.languages.base.config import Config
@@ -10,7 +11,6 @@ from sdkgen.languages.base.names import Names
 from sdkgen.languages.typescript.comments import doc
 from sdkgen.languages.typescript.naming import CLIENT, module_of, place_name, resource_class
 
-DOCS = "https://docs.llm-gateway.example/reference/errors#"
 STATUSES = {
     400: "BadRequestError", 401: "AuthenticationError", 402: "PaymentRequiredError", 403: "PermissionDeniedError",
     404: "NotFoundError", 409: "ConflictError", 422: "UnprocessableEntityError", 429: "RateLimitedError",
@@ -45,7 +45,7 @@ def client_code(api: Api, names: Names, config: Config, roots: Sequence[tuple[st
         modules.setdefault(module_of(path), []).append(resource_class(path))
     imports = [f"import {{ {', '.join(found)} }} from './resources/{module}.js';"
                for module, found in sorted(modules.items())]  # fmt: skip
-    defaults = {
+    defaults: dict[str, Any] = {
         "version": config.version,
         "spec": api.document_sha[:12],
         "baseUrl": config.base_url,
@@ -57,8 +57,9 @@ def client_code(api: Api, names: Names, config: Config, roots: Sequence[tuple[st
         },
         "maxRetries": config.max_retries,
         "headers": dict(config.headers),
-        "docs": DOCS,
     }
+    if config.docs_url:
+        defaults["docs"] = config.docs_url
     shown = json.dumps(defaults, indent=2)
     fields = [f"    this.{place_name(names, path)} = new {resource_class(path)}(this);" for path in roots]
     return "\n".join([

@@ -11,7 +11,6 @@ from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import markdown, one_line
 from sdkgen.languages.base.names import Names
 from sdkgen.languages.typescript import naming
-from sdkgen.languages.typescript.package import DOCS
 from sdkgen.languages.typescript.resources import Resources, answer_kind
 from sdkgen.languages.typescript.types import Spelling
 
@@ -37,7 +36,7 @@ def texts(api: Api, names: Names, config: Config, tree: Resources) -> dict[str, 
         "CHANGELOG.md": _changelog(api, config),
         "docs/reference.md": "".join(_reference(api, names, spelling, tree)),
         "docs/types.md": "".join(_types(api, spelling)),
-        "docs/errors.md": "".join(_errors(api, names)),
+        "docs/errors.md": "".join(_errors(api, names, config)),
         "tests/methods.test.mjs": methods_test(api, names, config),
     }
     for name, needed in EXAMPLES.items():
@@ -127,12 +126,13 @@ def _types(api: Api, spelling: Spelling) -> Iterator[str]:
             yield f"\nOne of {', '.join(_code(spelling.text(variant.type)) for variant in declared.variants)}.\n"
 
 
-def _errors(api: Api, names: Names) -> Iterator[str]:
+def _errors(api: Api, names: Names, config: Config) -> Iterator[str]:
     yield "# Errors by code\n\n| code | status | class | |\n|---|---|---|---|\n"
     for code in api.errors:
         name = names.of("type", f"error:{code.code}")
         yield f"| {_code(code.code)} | {code.status} | `{name}` | {markdown(code.doc)} |\n"
-    yield f"\n`error.docUrl` leads to `{DOCS}code`.\n"
+    if config.docs_url:
+        yield f"\n`error.docUrl` leads to {_code(f'{config.docs_url}#code')}.\n"
 
 
 def _code(text: str) -> str:

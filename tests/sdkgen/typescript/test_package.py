@@ -130,12 +130,18 @@ def test_settings_that_npm_refuses(api: Api, said: dict[str, Any], field: str):
 
 def test_settings_are_in_the_client(api: Api):
     config = Config(package="@acme/gateway", version="2.1.0", base_url="https://gw.acme.example/x", max_retries=5,
-                    idle_timeout_s=1.5, headers={"X-Team": 'a"b'})  # fmt: skip
+                    idle_timeout_s=1.5, docs_url="https://docs.acme.example/errors", headers={"X-Team": 'a"b'})  # fmt: skip
 
     files = generate(named("typescript"), api, config).files
 
     client = files["lib/client.js"].decode()
-    for line in ('"baseUrl": "https://gw.acme.example/x"', '"maxRetries": 5', '"idle": 1500', r'"X-Team": "a\"b"'):
+    for line in (
+        '"baseUrl": "https://gw.acme.example/x"',
+        '"maxRetries": 5',
+        '"idle": 1500',
+        r'"X-Team": "a\"b"',
+        '"docs": "https://docs.acme',
+    ):
         assert line in client
     assert "from '@acme/gateway'" in files["examples/chat.mjs"].decode()
 

@@ -132,7 +132,7 @@ export class ApiError extends GatewayError {
   readonly body: unknown;
   readonly headers: Headers;
   readonly requestId: string | null;
-  /** The page that explains the code. */
+  /** The page that explains the code, where the package was made with one. */
   readonly docUrl: string | null;
 
   constructor(readonly details: ApiErrorDetails) {
@@ -299,7 +299,7 @@ function detailsOf(status: number | undefined, headers: Headers, body: unknown, 
     body,
     headers,
     requestId: requestIdOf(headers) ?? (typeof whole['request_id'] === 'string' ? whole['request_id'] : null),
-    docUrl: code !== null && docs !== null ? `${docs}${encodeURIComponent(code)}` : null,
+    docUrl: code !== null && docs !== null ? `${docs}#${encodeURIComponent(code)}` : null,
   };
 }
 

@@ -208,7 +208,7 @@ for (const [status, body, name, code, param] of ERRORS) {
     const raw = typeof body === 'string' ? body : JSON.stringify(body);
     const { url } = await serve(t, { status, headers: { 'x-request-id': 'req_7', location: '/elsewhere' }, raw });
 
-    const defaults = { version: '1', spec: 'x', errors: CODES, docs: 'https://docs.example/errors#' };
+    const defaults = { version: '1', spec: 'x', errors: CODES, docs: 'https://docs.example/errors' };
     const client = new BaseClient({ apiKey: 'k', baseUrl: url, logger: QUIET, maxRetries: 0 }, defaults);
     const error = await failureOf(client.call(MODELS, {}));
 

@@ -15,7 +15,7 @@ export interface PackageDefaults extends PackageInfo {
     readonly headers?: HeadersInput;
     /** The classes of error codes. */
     readonly errors?: ErrorCodes;
-    /** The page that explains error codes, up to the code. */
+    /** The page that explains error codes, each at its name. */
     readonly docs?: string;
 }
 export declare class BaseClient {

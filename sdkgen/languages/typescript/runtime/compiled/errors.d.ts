@@ -76,7 +76,7 @@ export declare class ApiError extends GatewayError {
     readonly body: unknown;
     readonly headers: Headers;
     readonly requestId: string | null;
-    /** The page that explains the code. */
+    /** The page that explains the code, where the package was made with one. */
     readonly docUrl: string | null;
     constructor(details: ApiErrorDetails);
     /** Milliseconds that the server asks to wait; null when it does not. */

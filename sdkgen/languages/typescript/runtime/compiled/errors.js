@@ -100,7 +100,7 @@ export class ApiError extends GatewayError {
     body;
     headers;
     requestId;
-    /** The page that explains the code. */
+    /** The page that explains the code, where the package was made with one. */
     docUrl;
     constructor(details) {
         super(said(details));
@@ -245,7 +245,7 @@ function detailsOf(status, headers, body, docs) {
         body,
         headers,
         requestId: requestIdOf(headers) ?? (typeof whole['request_id'] === 'string' ? whole['request_id'] : null),
-        docUrl: code !== null && docs !== null ? `${docs}${encodeURIComponent(code)}` : null,
+        docUrl: code !== null && docs !== null ? `${docs}#${encodeURIComponent(code)}` : null,
     };
 }
 function fieldsOf(value) {
