@@ -129,8 +129,10 @@ def test_settings_that_npm_refuses(api: Api, said: dict[str, Any], field: str):
 
 
 def test_settings_are_in_the_client(api: Api):
-    config = Config(package="@acme/gateway", version="2.1.0", base_url="https://gw.acme.example/x", max_retries=5,
-                    idle_timeout_s=1.5, docs_url="https://docs.acme.example/errors", headers={"X-Team": 'a"b'})  # fmt: skip
+    config = Config(
+        package="@acme/gateway", version="2.1.0", base_url="https://gw.acme.example/x", max_retries=5,
+        idle_timeout_s=1.5, docs_url="https://docs.acme.example/errors", headers={"X-Team": 'a"b'},
+    )  # fmt: skip
 
     files = generate(named("typescript"), api, config).files
 
