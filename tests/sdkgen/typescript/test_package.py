@@ -15,6 +15,7 @@ from sdkgen.languages.base.language import generate
 from sdkgen.languages.registry import named
 from sdkgen.languages.typescript.naming import OF_RUNTIME, argument, member, property_name
 from tests.sdkgen.languages.hostile import HOSTILE as TEXTS
+from tests.sdkgen.languages.test_packages import _poisoned
 from tests.sdkgen.typescript.toolchain import MODULES, RUNTIME, node, passed, run, tsc
 
 HERE = Path(__file__).parent
@@ -192,6 +193,16 @@ def test_hostile_texts_change_nothing_but_texts(document: dict[str, Any], tmp_pa
     assert {path: _bare(text) for path, text in files.items() if path.startswith("lib/resources/")} == {
         path: _bare(text) for path, text in ordinary.items() if path.startswith("lib/resources/")
     }
+
+
+def test_each_hostile_text_in_hundreds_of_places(api: Api, tmp_path: Path):
+    package = tmp_path / "node_modules" / "llm-gateway"
+    files = generate(named("typescript"), _poisoned(api), Config()).files
+    write(files, package)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+
+    compiled(tmp_path, "--types", "node", *[str(package / path) for path in files if path.endswith(".d.ts")])
+    passed(run(node(), "--test", "--test-reporter=tap", "tests/", cwd=package))
 
 
 def _bare(text: bytes) -> str:
