@@ -1,0 +1,154 @@
+package llmgateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+)
+
+// pageRules say how the pages of a list follow each other.
+type pageRules struct {
+	kind  string // "page": numbered, while the field `more` is not null. "cursor": by the last item's id, while it is true
+	items string // the answer's field that has the items
+	next  string // the parameter that asks for the next page
+	more  string // the answer's field that tells whether there is one
+}
+
+// Page is one page of a list.
+type Page[T any] struct {
+	Items []T
+	Meta  Meta
+	// Raw is the whole answer; its other fields (a count, as a rule) are in it.
+	Raw ExtraFields
+
+	core    *core
+	request *request
+	options []Option
+	rules   pageRules
+	next    string // the parameter's value for the next page; empty behind the last one
+}
+
+// callPage gets the first page of a list.
+func callPage[T any](ctx context.Context, c *core, r *request, rules pageRules, options []Option) (*Page[T], error) {
+	var meta Meta
+	raw, err := call[json.RawMessage](ctx, c, r, append([]Option{WithMeta(&meta)}, options...))
+	if err != nil {
+		return nil, err
+	}
+	page := &Page[T]{Meta: meta, core: c, request: r, options: options, rules: rules}
+	if err := page.read(bytes.TrimSpace(*raw)); err != nil {
+		return nil, &DecodeError{Body: meta.Body, Meta: meta, Err: err}
+	}
+	return page, nil
+}
+
+func (p *Page[T]) read(raw []byte) error {
+	lastID := ""
+	err := decodeObject(raw, &p.Raw, func(name, value []byte) (bool, error) {
+		if string(name) != p.rules.items {
+			return false, nil
+		}
+		err := eachItem(value, func(item []byte) error {
+			lastID = tagOf(item, "id")
+			return nil
+		})
+		if err != nil {
+			return true, err
+		}
+		return true, decodeValue(value, &p.Items)
+	})
+	if err != nil {
+		return err
+	}
+	more, _ := p.Raw.Get(p.rules.more)
+	return p.follow(more, lastID)
+}
+
+// follow finds the value that asks for the next page. Of a link only the parameter is used: the gateway may not know by
+// which address and scheme its clients reach it.
+func (p *Page[T]) follow(more json.RawMessage, lastID string) error {
+	if p.rules.kind == "cursor" {
+		if string(more) == "true" {
+			p.next = lastID
+		}
+		return nil
+	}
+	var link string
+	if err := decodeString(more, &link); len(more) == 0 || err != nil || link == "" {
+		return nil
+	}
+	parsed, err := url.Parse(link)
+	if err != nil || parsed.Query().Get(p.rules.next) == "" {
+		return fmt.Errorf("%s: the link to the next page has no %s", p.rules.more, p.rules.next)
+	}
+	if p.next = parsed.Query().Get(p.rules.next); p.next == p.request.query.Get(p.rules.next) {
+		return fmt.Errorf("%s: the link leads to the same page", p.rules.more)
+	}
+	return nil
+}
+
+// HasNext tells whether another page follows.
+func (p *Page[T]) HasNext() bool { return p.next != "" }
+
+// Next gets the page that follows; nil behind the last one.
+func (p *Page[T]) Next(ctx context.Context) (*Page[T], error) {
+	if !p.HasNext() {
+		return nil, nil
+	}
+	following := *p.request
+	following.query = cloneValues(p.request.query)
+	following.query.Set(p.rules.next, p.next)
+	return callPage[T](ctx, p.core, &following, p.rules, p.options)
+}
+
+// Items goes through the items of all pages, and gets each page when it is needed:
+//
+//	for items.Next() {
+//		use(items.Current())
+//	}
+//	if err := items.Err(); err != nil { … }
+type Items[T any] struct {
+	ctx   context.Context
+	first func(ctx context.Context) (*Page[T], error)
+	page  *Page[T]
+	index int
+	err   error
+}
+
+// allItems goes through a list from its first page on.
+func allItems[T any](ctx context.Context, first func(ctx context.Context) (*Page[T], error)) *Items[T] {
+	return &Items[T]{ctx: ctx, first: first, index: -1}
+}
+
+// Next goes to the next item; false behind the last one, and when a page could not be had: see Err.
+func (i *Items[T]) Next() bool {
+	if i.err != nil {
+		return false
+	}
+	if i.page == nil {
+		if i.page, i.err = i.first(i.ctx); i.err != nil {
+			return false
+		}
+	}
+	i.index++
+	for i.index >= len(i.page.Items) {
+		if !i.page.HasNext() {
+			return false
+		}
+		following, err := i.page.Next(i.ctx)
+		if err != nil {
+			i.err = err
+			return false
+		}
+		i.page, i.index = following, 0
+	}
+	return true
+}
+
+// Current is the item at which Next has arrived.
+func (i *Items[T]) Current() T { return i.page.Items[i.index] }
+
+// Err tells what ended the walk; nil when all items were seen.
+func (i *Items[T]) Err() error { return i.err }
