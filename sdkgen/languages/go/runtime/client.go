@@ -2,6 +2,7 @@ package llmgateway
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -445,4 +446,43 @@ func (c *core) Do(ctx context.Context, method, path string, body, result any, op
 		return &DecodeError{Body: data, Meta: a.meta, Err: err}
 	}
 	return nil
+}
+
+// callText makes a call whose answer is a text.
+func callText(ctx context.Context, c *core, r *request, options []Option) (string, error) {
+	r.accept = "*/*"
+	a, err := c.send(ctx, r, options)
+	if err != nil {
+		return "", err
+	}
+	defer a.close()
+	data, err := a.readAll()
+	if err != nil {
+		return "", err
+	}
+	a.meta.Body = data
+	a.report()
+	return string(data), nil
+}
+
+// callOne makes a call whose answer is of one of several types, told apart by the status: into gives where it belongs.
+func callOne(ctx context.Context, c *core, r *request, into func(status int) any, options []Option) error {
+	var meta Meta
+	raw, err := call[json.RawMessage](ctx, c, r, append([]Option{WithMeta(&meta)}, options...))
+	if err != nil {
+		return err
+	}
+	if err := decodeDocument(*raw, into(meta.StatusCode)); err != nil {
+		return &DecodeError{Body: *raw, Meta: meta, Err: err}
+	}
+	return nil
+}
+
+// valueOf is what a call has answered, where that is no struct.
+func valueOf[T any](found *T, err error) (T, error) {
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return *found, nil
 }

@@ -13,8 +13,7 @@ import (
 
 var errSyntax = errors.New("the JSON is malformed")
 
-// A decoder reads itself from one JSON value without white space around it. The models do, so that a tree of them is
-// read in one pass.
+// A decoder reads itself from one JSON value without white space around it.
 type decoder interface {
 	decodeJSON(raw []byte) error
 }
@@ -52,6 +51,8 @@ func decodeInto(raw []byte, into any) error {
 		return nil
 	case decoder:
 		return target.decodeJSON(raw)
+	case model:
+		return decodeReflected(raw, reflect.ValueOf(into).Elem())
 	case json.Unmarshaler:
 		return target.UnmarshalJSON(raw)
 	}
@@ -82,6 +83,10 @@ func decodeReflected(raw []byte, into reflect.Value) error {
 		return decodeInto(raw, into.Interface())
 	case reflect.Interface:
 		return decodeInterface(raw, into)
+	case reflect.Struct:
+		if plan := planOf(into.Type()); plan.isModel {
+			return plan.decode(raw, into)
+		}
 	}
 	return json.Unmarshal(raw, into.Addr().Interface())
 }
@@ -201,20 +206,6 @@ func mismatch(wanted string, raw []byte) error {
 		return fmt.Errorf("%s was expected, not %s…", wanted, raw[:most])
 	}
 	return fmt.Errorf("%s was expected, not %s", wanted, raw)
-}
-
-// decodeObject calls field for each field of an object; what it does not know (false) goes to extra.
-func decodeObject(raw []byte, extra *ExtraFields, field func(name, raw []byte) (bool, error)) error {
-	return eachField(raw, func(name, value []byte) error {
-		known, err := field(name, value)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if !known {
-			extra.put(string(name), append([]byte(nil), value...))
-		}
-		return nil
-	})
 }
 
 // tagOf is the string in a union's discriminating field; empty when there is none.
@@ -377,6 +368,11 @@ func decodeVariant[T any](raw []byte) (any, error) {
 	var value T
 	err := decodeInto(raw, &value)
 	return value, err
+}
+
+// unknownVariant keeps a variant that is not declared.
+func unknownVariant(tag string, raw []byte) (any, error) {
+	return Unknown{tag, append(json.RawMessage(nil), raw...)}, nil
 }
 
 // jsonKind is the first character of a value, which tells its type; any number is 0, and null is n.

@@ -10,8 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// An appender writes itself as JSON behind dst. The models do, so that a tree of them is written in one buffer, without
-// the compaction and HTML escaping that encoding/json does at each level.
+// An appender writes itself as JSON behind dst.
 type appender interface {
 	appendJSON(dst []byte) ([]byte, error)
 }
@@ -39,23 +38,7 @@ func (w *objectWriter) field(name string, value any) {
 	}
 }
 
-// optional writes a field unless it is absent: an absent Opt, a nil slice, map, pointer or interface.
-func (w *objectWriter) optional(name string, value any) {
-	if !isAbsent(value) {
-		w.field(name, value)
-	}
-}
-
-// constant writes a field whose value is fixed, unless another one was received in its place.
-func (w *objectWriter) constant(name, literal string, extra ExtraFields) {
-	if _, isOther := extra.Get(name); isOther || w.err != nil {
-		return
-	}
-	w.name(name)
-	w.buf = append(w.buf, literal...)
-}
-
-// end writes what the SDK does not know, and the closing brace.
+// end writes further fields, and the closing brace.
 func (w *objectWriter) end(extra ExtraFields) ([]byte, error) {
 	for _, field := range extra {
 		if len(field.Value) == 0 {
@@ -122,11 +105,18 @@ func appendValue(dst []byte, value any) ([]byte, error) {
 			return append(dst, "null"...), nil
 		}
 		return v.appendJSON(dst)
-	case json.Marshaler:
+	}
+	rv := reflect.ValueOf(value)
+	if rv.Kind() == reflect.Struct {
+		if plan := planOf(rv.Type()); plan.isModel {
+			return plan.append(dst, rv)
+		}
+	}
+	if v, ok := value.(json.Marshaler); ok && rv.Kind() != reflect.Pointer {
 		raw, err := json.Marshal(v)
 		return append(dst, raw...), err
 	}
-	return appendReflected(dst, reflect.ValueOf(value))
+	return appendReflected(dst, rv)
 }
 
 func appendReflected(dst []byte, rv reflect.Value) ([]byte, error) {

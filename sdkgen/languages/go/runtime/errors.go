@@ -98,7 +98,7 @@ func (e *APIError) Error() string {
 
 // Kind is the most particular kind of the error: that of its code, else that of its status.
 func (e *APIError) Kind() Kind {
-	if kind, ok := kindsByCode[e.Code]; ok {
+	if kind, ok := kindOfCode(e.Code); ok {
 		return kind
 	}
 	return e.statusKind()

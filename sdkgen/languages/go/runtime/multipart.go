@@ -2,6 +2,7 @@ package llmgateway
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/textproto"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sort"
 	"strings"
 )
@@ -77,12 +79,42 @@ type formPart struct {
 	file *InputFile
 }
 
-// form makes an empty form the body.
-func (r *request) form() *formBody {
+// form makes the fields of a model the body, files last.
+func (r *request) form(value any) *request {
 	boundary, err := newIdempotencyKey() // random, and of characters that a boundary may have
 	form := &formBody{boundary: boundary, err: err}
 	r.body = form
-	return form
+	from := reflect.ValueOf(value)
+	plan := planOf(from.Type())
+	var files []formPart
+	for _, field := range plan.fields {
+		if field.constant != "" {
+			form.field(field.name, json.RawMessage(field.constant))
+			continue
+		}
+		switch value := from.Field(field.index).Interface().(type) {
+		case *InputFile:
+			files = appendFile(files, field.name, value)
+		case []*InputFile:
+			for _, file := range value {
+				files = appendFile(files, field.name+"[]", file)
+			}
+		default:
+			form.field(field.name, value)
+		}
+	}
+	for _, field := range from.FieldByIndex(plan.extra).Interface().(ExtraFields) {
+		form.field(field.Name, field.Value)
+	}
+	form.parts = append(form.parts, files...)
+	return r
+}
+
+func appendFile(files []formPart, name string, file *InputFile) []formPart {
+	if file == nil {
+		return files
+	}
+	return append(files, formPart{name: name, file: file})
 }
 
 // field adds a value unless it is absent. Each item of a list is a field of its own, named name[].
@@ -105,20 +137,6 @@ func (f *formBody) field(name string, value any) {
 		f.parts = append(f.parts, formPart{name: name + "[]", text: text})
 		return err
 	})
-}
-
-// extra adds fields that are not declared.
-func (f *formBody) extra(fields ExtraFields) {
-	for _, field := range fields {
-		f.field(field.Name, field.Value)
-	}
-}
-
-// file adds a file unless it is nil.
-func (f *formBody) file(name string, file *InputFile) {
-	if file != nil {
-		f.parts = append(f.parts, formPart{name: name, file: file})
-	}
 }
 
 func (f *formBody) contentType() string { return "multipart/form-data; boundary=" + f.boundary }
@@ -286,4 +304,29 @@ func sortedNames[T any](values map[string]T) []string {
 	}
 	sort.Strings(names)
 	return names
+}
+
+// file makes a file the body as it is.
+func (r *request) file(file *InputFile) *request {
+	r.body = &fileBody{file}
+	return r
+}
+
+type fileBody struct{ input *InputFile }
+
+func (b *fileBody) contentType() string {
+	if b.input.ContentType != "" {
+		return b.input.ContentType
+	}
+	return "application/octet-stream"
+}
+
+func (b *fileBody) isRepeatable() bool { return !b.input.once }
+
+func (b *fileBody) open() (io.ReadCloser, int64, error) {
+	content := &chain{}
+	if err := content.file(b.input); err != nil {
+		return nil, 0, err
+	}
+	return content, content.size, nil
 }

@@ -5,22 +5,22 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
+	"strconv"
 )
 
 // pageRules say how the pages of a list follow each other.
 type pageRules struct {
-	kind  string // "page": numbered, while the field `more` is not null. "cursor": by the last item's id, while it is true
+	kind  string // "page": numbered. "cursor": by the last item's id
 	items string // the answer's field that has the items
 	next  string // the parameter that asks for the next page
-	more  string // the answer's field that tells whether there is one
+	more  string // the answer's field that tells whether there is one: a link, or true
 }
 
 // Page is one page of a list.
 type Page[T any] struct {
 	Items []T
 	Meta  Meta
-	// Raw is the whole answer; its other fields (a count, as a rule) are in it.
+	// Raw has the answer's other fields.
 	Raw ExtraFields
 
 	core    *core
@@ -46,18 +46,19 @@ func callPage[T any](ctx context.Context, c *core, r *request, rules pageRules, 
 
 func (p *Page[T]) read(raw []byte) error {
 	lastID := ""
-	err := decodeObject(raw, &p.Raw, func(name, value []byte) (bool, error) {
+	err := eachField(raw, func(name, value []byte) error {
 		if string(name) != p.rules.items {
-			return false, nil
+			p.Raw.put(string(name), append([]byte(nil), value...))
+			return nil
 		}
 		err := eachItem(value, func(item []byte) error {
 			lastID = tagOf(item, "id")
 			return nil
 		})
 		if err != nil {
-			return true, err
+			return err
 		}
-		return true, decodeValue(value, &p.Items)
+		return decodeValue(value, &p.Items)
 	})
 	if err != nil {
 		return err
@@ -66,27 +67,33 @@ func (p *Page[T]) read(raw []byte) error {
 	return p.follow(more, lastID)
 }
 
-// follow finds the value that asks for the next page. Of a link only the parameter is used: the gateway may not know by
-// which address and scheme its clients reach it.
+// follow finds the value that asks for the next page. A link is not followed: the gateway may not know by which address
+// its clients reach it.
 func (p *Page[T]) follow(more json.RawMessage, lastID string) error {
-	if p.rules.kind == "cursor" {
-		if string(more) == "true" {
-			p.next = lastID
+	switch {
+	case len(more) == 0 || isNull(more) || string(more) == "false" || string(more) == `""`:
+		return nil
+	case p.rules.kind == "cursor":
+		p.next = lastID
+		return nil
+	}
+	number := int64(1)
+	if asked := p.request.query.Get(p.rules.next); asked != "" {
+		var err error
+		if number, err = strconv.ParseInt(asked, 10, 64); err != nil {
+			return fmt.Errorf("%s: %q is not the number of a page", p.rules.next, asked)
 		}
-		return nil
 	}
-	var link string
-	if err := decodeString(more, &link); len(more) == 0 || err != nil || link == "" {
-		return nil
-	}
-	parsed, err := url.Parse(link)
-	if err != nil || parsed.Query().Get(p.rules.next) == "" {
-		return fmt.Errorf("%s: the link to the next page has no %s", p.rules.more, p.rules.next)
-	}
-	if p.next = parsed.Query().Get(p.rules.next); p.next == p.request.query.Get(p.rules.next) {
-		return fmt.Errorf("%s: the link leads to the same page", p.rules.more)
-	}
+	p.next = strconv.FormatInt(number+1, 10)
 	return nil
+}
+
+// Count is how many items there are on all pages; false when the gateway does not say.
+func (p *Page[T]) Count() (int64, bool) {
+	raw, isThere := p.Raw.Get("count")
+	var count int64
+	err := decodeInt(raw, &count)
+	return count, isThere && err == nil
 }
 
 // HasNext tells whether another page follows.

@@ -114,7 +114,7 @@ func (r *request) streamed(param string) *request {
 		r.body = bytesBody{changed, raw.kind}
 	}
 	if form, isForm := r.body.(*formBody); isForm && param != "" {
-		form.field(param, true)
+		form.parts = append([]formPart{{name: param, text: "true"}}, form.parts...)
 	}
 	return r
 }

@@ -26,8 +26,12 @@ const (
 	ErrIdempotencyKeyReused Kind = "idempotency key reused"
 )
 
-var kindsByCode = map[string]Kind{
-	"budget_exceeded":        ErrBudgetExceeded,
-	"idempotency_key_reused": ErrIdempotencyKeyReused,
-	"stream_interrupted":     ErrStreamInterrupted,
+func kindOfCode(code string) (Kind, bool) {
+	switch code {
+	case "budget_exceeded":
+		return ErrBudgetExceeded, true
+	case "idempotency_key_reused":
+		return ErrIdempotencyKeyReused, true
+	}
+	return "", false
 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What the generator makes of a small document: a model, an open enum, a union with a tag, and one without.
@@ -14,98 +15,38 @@ import (
 type color string
 
 type note struct {
-	Color    Opt[color]
-	Content  content
-	Count    Opt[int64]
-	Parts    []part
-	Price    Decimal
-	Children []note
-	Labels   map[string]string
-	Free     any
+	Children []note            `json:"children,omitempty"`
+	Color    Opt[color]        `json:"color,omitempty"`
+	Content  content           `json:"content,omitempty"`
+	Count    Opt[int64]        `json:"count,omitempty"`
+	Free     any               `json:"free,omitempty"`
+	_        string            `const:"kind" value:"\"note\""`
+	Labels   map[string]string `json:"labels,omitempty"`
+	Parts    []part            `json:"parts,omitempty"`
+	Price    Decimal           `json:"price"`
+	At       Opt[time.Time]    `json:"at,omitempty"`
+	Next     Opt[*note]        `json:"next,omitempty"`
 
-	ExtraFields ExtraFields
+	modelFields
 }
 
-func (m *note) UnmarshalJSON(data []byte) error { return m.decodeJSON(data) }
-func (m note) MarshalJSON() ([]byte, error)     { return m.appendJSON(nil) }
-
-func (m *note) decodeJSON(raw []byte) error {
-	*m = note{}
-	return decodeObject(raw, &m.ExtraFields, func(name, raw []byte) (bool, error) {
-		switch string(name) {
-		case "children":
-			return true, decodeValue(raw, &m.Children)
-		case "color":
-			return true, decodeValue(raw, &m.Color)
-		case "content":
-			return true, decodeValue(raw, &m.Content)
-		case "count":
-			return true, decodeValue(raw, &m.Count)
-		case "free":
-			return true, decodeValue(raw, &m.Free)
-		case "kind":
-			return string(raw) == `"note"`, nil
-		case "labels":
-			return true, decodeValue(raw, &m.Labels)
-		case "parts":
-			return true, decodeValue(raw, &m.Parts)
-		case "price":
-			return true, decodeValue(raw, &m.Price)
-		}
-		return false, nil
-	})
-}
-
-func (m note) appendJSON(dst []byte) ([]byte, error) {
-	w := beginObject(dst)
-	w.optional("children", m.Children)
-	w.optional("color", m.Color)
-	w.optional("content", m.Content)
-	w.optional("count", m.Count)
-	w.optional("free", m.Free)
-	w.constant("kind", `"note"`, m.ExtraFields)
-	w.optional("labels", m.Labels)
-	w.optional("parts", m.Parts)
-	w.field("price", m.Price)
-	return w.end(m.ExtraFields)
-}
+func (m *note) UnmarshalJSON(data []byte) error { return decodeDocument(data, m) }
+func (m note) MarshalJSON() ([]byte, error)     { return encodeJSON(m) }
 
 type part interface{ isPart() }
 
 type textPart struct {
-	Text        string
-	ExtraFields ExtraFields
+	Text string `json:"text"`
+	_    string `const:"type" value:"\"text\""`
+
+	modelFields
 }
+
+func (m *textPart) UnmarshalJSON(data []byte) error { return decodeDocument(data, m) }
+func (m textPart) MarshalJSON() ([]byte, error)     { return encodeJSON(m) }
 
 func (textPart) isPart() {}
-
-func (m *textPart) decodeJSON(raw []byte) error {
-	return decodeObject(raw, &m.ExtraFields, func(name, raw []byte) (bool, error) {
-		switch string(name) {
-		case "text":
-			return true, decodeValue(raw, &m.Text)
-		case "type":
-			return string(raw) == `"text"`, nil
-		}
-		return false, nil
-	})
-}
-
-func (m textPart) appendJSON(dst []byte) ([]byte, error) {
-	w := beginObject(dst)
-	w.field("text", m.Text)
-	w.constant("type", `"text"`, m.ExtraFields)
-	return w.end(m.ExtraFields)
-}
-
-type unknownPart struct {
-	Type string
-	Raw  json.RawMessage
-}
-
-func (unknownPart) isPart() {}
-
-func (v unknownPart) appendJSON(dst []byte) ([]byte, error) { return appendValue(dst, v.Raw) }
+func (Unknown) isPart()  {}
 
 type content interface{ isContent() }
 
@@ -116,11 +57,12 @@ func (contentText) isContent() {}
 type contentParts []part
 
 func (contentParts) isContent() {}
+func (Unknown) isContent()      {}
 
 func init() {
 	registerUnion[part](func(raw []byte) (any, error) {
 		if tag := tagOf(raw, "type"); tag != "text" {
-			return unknownPart{tag, append(json.RawMessage(nil), raw...)}, nil
+			return unknownVariant(tag, raw)
 		}
 		return decodeVariant[textPart](raw)
 	})
@@ -128,7 +70,10 @@ func init() {
 		if jsonKind(raw) == '"' {
 			return decodeVariant[contentText](raw)
 		}
-		return decodeVariant[contentParts](raw)
+		if jsonKind(raw) == '[' {
+			return decodeVariant[contentParts](raw)
+		}
+		return unknownVariant("", raw)
 	})
 }
 
@@ -156,6 +101,9 @@ func TestARoundTripKeepsWhatIsThere(t *testing.T) {
 		"unknown fields further in":    `{"children":[{"kind":"note","price":"1","new":true}],"kind":"note","price":"0"}`,
 		"another constant":             `{"price":"0","kind":"memo"}`,
 		"an empty list":                `{"children":[],"kind":"note","parts":[],"price":"0"}`,
+		"a union of another form":      `{"content":{"a":1},"kind":"note","price":"0"}`,
+		"a time":                       `{"kind":"note","price":"0","at":"2026-11-29T12:00:00.12Z"}`,
+		"itself":                       `{"kind":"note","price":"0","next":{"kind":"note","price":"1"}}`,
 		"a map":                        `{"kind":"note","labels":{"a":"1","b":"2"},"price":"0"}`,
 		"free JSON, digit by digit":    `{"free":{"a":1.50,"b":[9007199254740993]},"kind":"note","price":"0"}`,
 		"characters of all kinds":      `{"content":"\"\\\u0001\n\t<&> é 😀","kind":"note","price":"0"}`,
@@ -196,7 +144,7 @@ func TestNullAbsenceAndAValueAreThreeStates(t *testing.T) {
 func TestUnionsAreReadIntoTheirVariants(t *testing.T) {
 	found := decoded(t, `{"parts": [ {"type":"text", "text":"a"}, {"type":"video"} ], "content": "hi", "price": "1"}`)
 
-	want := []part{textPart{Text: "a"}, unknownPart{"video", json.RawMessage(`{"type":"video"}`)}}
+	want := []part{textPart{Text: "a"}, Unknown{"video", json.RawMessage(`{"type":"video"}`)}}
 	if !reflect.DeepEqual(found.Parts, want) {
 		t.Errorf("%#v", found.Parts)
 	}
