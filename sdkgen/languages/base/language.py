@@ -6,7 +6,8 @@ from typing import Protocol
 
 from sdkgen.ir.codec import sha
 from sdkgen.ir.nodes import Api
-from sdkgen.languages.base.config import Config
+from sdkgen.ir.select import SelectionError, select
+from sdkgen.languages.base.config import Config, ConfigError
 from sdkgen.languages.base.files import Origin, with_manifest
 from sdkgen.languages.base.names import Lock, Name, Names, settle
 
@@ -54,6 +55,11 @@ class Generated:
 def generate(language: Language, api: Api, config: Config) -> Generated:
     """Raises ConfigError, NameCollisionError and OutputError."""
     config = language.checked(config)
+    if config.operations:
+        try:
+            api = select(api, config.operations)
+        except SelectionError as error:
+            raise ConfigError("operations", str(error)) from error
     names = settle(language.propose(api), language.lock())
     origin = Origin(language.about.id, config.version, api.document_sha, sha(api), config.sha())
     return Generated(with_manifest(language.files(api, names, config), origin), names, config)
