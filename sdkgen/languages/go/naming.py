@@ -33,7 +33,7 @@ RUNTIME = (
     "client", "decode", "encode", "errors", "fold", "iterate_go123", "log", "log_go121", "meta", "model", "multipart",
     "opt", "options", "page", "request", "retry", "sse", "stream", "telemetry", "values", "watch",
 )  # fmt: skip
-_DECLARED = re.compile(r"^(?:type|func|var|const) ([A-Z]\w*)|^\t([A-Z]\w*)\b[^\n.:(]*=|^\t([A-Z]\w*)$", re.M)
+_DECLARED = re.compile(r"^(?:type|func|var|const) ([A-Z]\w*)|^\t([A-Z]\w*)\b[^\n.:(]*=|^\t([A-Z]\w*)(?:\s+//.*)?$", re.M)
 
 
 def exported(text: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from importlib import resources
 from string import Template
 
+from sdkgen.ir.names import words
 from sdkgen.ir.nodes import Api, Method, Model, Ref, Resource
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import go_string, markdown
@@ -84,7 +85,7 @@ class Package:
         for error in self._api.errors:
             name = self._spelling.names.of("member", f"#/x-sdk/errors/{error.code}")
             rows += [(line,) for line in comment(f"{name}: {error.doc} Status {error.status}.")]
-            rows.append((name, "Kind", f"= {go_string(error.code.replace('_', ' '))}"))
+            rows.append((name, "Kind", f"= {go_string(' '.join(words(error.name)))}"))
             cases += [f"\tcase {go_string(error.code)}:", f"\t\treturn {name}, true"]
         lines = [
             "// Kinds of answers, by the gateway's code. Such an error is also of the kind of its status.",

@@ -68,36 +68,21 @@ func newHTTPClient(set *transportSettings) *http.Client {
 
 // call makes a call whose answer is a JSON document.
 func call[T any](ctx context.Context, c *core, r *request, options []Option) (*T, error) {
-	a, err := c.send(ctx, r, options)
+	a, err := c.send(ctx, r, wholeBody, options)
 	if err != nil {
 		return nil, err
 	}
-	defer a.close()
-	data, err := a.readAll()
-	if err != nil {
-		return nil, err
-	}
-	a.meta.Body = data
-	a.report()
 	result := new(T)
-	if err := decodeDocument(data, result); err != nil {
-		return nil, &DecodeError{Body: data, Meta: a.meta, Err: err}
+	if err := decodeDocument(a.meta.Body, result); err != nil {
+		return nil, &DecodeError{Body: a.meta.Body, Meta: a.meta, Err: err}
 	}
 	return result, nil
 }
 
 // callEmpty makes a call whose answer has no body.
 func callEmpty(ctx context.Context, c *core, r *request, options []Option) error {
-	a, err := c.send(ctx, r, options)
-	if err != nil {
-		return err
-	}
-	defer a.close()
-	if _, err := a.readAll(); err != nil {
-		return err
-	}
-	a.report()
-	return nil
+	_, err := c.send(ctx, r, wholeBody, options)
+	return err
 }
 
 // Binary is an answer that is a file. It has to be closed.
@@ -126,11 +111,10 @@ func (b *Binary) Close() error {
 // callBinary makes a call whose answer is a file.
 func callBinary(ctx context.Context, c *core, r *request, options []Option) (*Binary, error) {
 	r.accept = "*/*"
-	a, err := c.send(ctx, r, options)
+	a, err := c.send(ctx, r, bodyToFollow, options)
 	if err != nil {
 		return nil, err
 	}
-	a.report()
 	header := a.response.Header
 	return &Binary{Meta: a.meta, ContentType: header.Get("Content-Type"), Size: a.response.ContentLength, answer: a}, nil
 }
@@ -161,14 +145,6 @@ func (a *answer) close() {
 	}
 }
 
-func (a *answer) readAll() ([]byte, error) {
-	data, err := readAll(a.body, a.response.ContentLength)
-	if err != nil {
-		return nil, a.failure(err)
-	}
-	return data, nil
-}
-
 func readAll(r io.Reader, size int64) ([]byte, error) {
 	const trusted = 1 << 20 // a length that a header promises is not reserved beyond this
 	if size < 0 {
@@ -196,8 +172,14 @@ func readAll(r io.Reader, size int64) ([]byte, error) {
 // failure is what a broken read means: a time-out, a cancellation, or a lost connection.
 func (a *answer) failure(err error) error { return a.watch.explain(err) }
 
+// What send does with the body of a successful answer.
+const (
+	wholeBody    = true  // it is read, and belongs to the attempt: when it breaks off there may be another one
+	bodyToFollow = false // it is left to the caller, who has to close the answer
+)
+
 // send makes attempts until one is answered with success, or until no other one is allowed.
-func (c *core) send(ctx context.Context, r *request, options []Option) (*answer, error) {
+func (c *core) send(ctx context.Context, r *request, whole bool, options []Option) (*answer, error) {
 	settings := c.settings
 	if len(options) > 0 {
 		var err error
@@ -212,9 +194,9 @@ func (c *core) send(ctx context.Context, r *request, options []Option) (*answer,
 	if err != nil {
 		return nil, err
 	}
-	whole, cancel := context.WithCancel(ctx)
+	calling, cancel := context.WithCancel(ctx)
 	total := newTotal(ctx, settings.timeouts.Total, cancel)
-	sender := &sender{request: r, settings: settings, header: header, ctx: whole, total: total}
+	sender := &sender{request: r, settings: settings, header: header, ctx: calling, total: total, whole: whole}
 	a, err := sender.run()
 	if err != nil {
 		total.stop()
@@ -222,6 +204,10 @@ func (c *core) send(ctx context.Context, r *request, options []Option) (*answer,
 		return nil, err
 	}
 	a.done = func() { total.stop(); cancel() }
+	a.report()
+	if whole {
+		a.close()
+	}
 	return a, nil
 }
 
@@ -232,6 +218,7 @@ type sender struct {
 	header   http.Header
 	ctx      context.Context
 	total    *total
+	whole    bool
 }
 
 func (s *sender) run() (*answer, error) {
@@ -315,6 +302,14 @@ func (s *sender) attempt(try int) (*answer, error) {
 	a := &answer{meta: meta, response: response, settings: s.settings, watch: watch, done: func() {}}
 	a.body = &watchedReader{response.Body, watch, s.settings.timeouts.Idle}
 	if response.StatusCode >= 200 && response.StatusCode < 300 {
+		if s.whole {
+			a.meta.Body, err = readAll(a.body, response.ContentLength)
+		}
+		if err != nil {
+			err = a.failure(err)
+			a.close()
+			return nil, err
+		}
 		return a, nil
 	}
 	defer a.close()
@@ -428,22 +423,12 @@ func (c *core) Do(ctx context.Context, method, path string, body, result any, op
 	if body != nil {
 		r.json(body)
 	}
-	a, err := c.send(ctx, r, options)
-	if err != nil {
+	a, err := c.send(ctx, r, wholeBody, options)
+	if err != nil || result == nil {
 		return err
 	}
-	defer a.close()
-	data, err := a.readAll()
-	if err != nil {
-		return err
-	}
-	a.meta.Body = data
-	a.report()
-	if result == nil {
-		return nil
-	}
-	if err := decodeDocument(data, result); err != nil {
-		return &DecodeError{Body: data, Meta: a.meta, Err: err}
+	if err := decodeDocument(a.meta.Body, result); err != nil {
+		return &DecodeError{Body: a.meta.Body, Meta: a.meta, Err: err}
 	}
 	return nil
 }
@@ -451,18 +436,11 @@ func (c *core) Do(ctx context.Context, method, path string, body, result any, op
 // callText makes a call whose answer is a text.
 func callText(ctx context.Context, c *core, r *request, options []Option) (string, error) {
 	r.accept = "*/*"
-	a, err := c.send(ctx, r, options)
+	a, err := c.send(ctx, r, wholeBody, options)
 	if err != nil {
 		return "", err
 	}
-	defer a.close()
-	data, err := a.readAll()
-	if err != nil {
-		return "", err
-	}
-	a.meta.Body = data
-	a.report()
-	return string(data), nil
+	return string(a.meta.Body), nil
 }
 
 // callOne makes a call whose answer is of one of several types, told apart by the status: into gives where it belongs.

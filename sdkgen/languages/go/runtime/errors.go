@@ -21,31 +21,29 @@ func (k Kind) Error() string { return string(k) }
 // Kinds of answers, by their HTTP status. Those by the gateway's code are in codes.go; such an error is also of the kind
 // of its status.
 const (
-	ErrBadRequest       Kind = "bad request"       // 400
-	ErrAuthentication   Kind = "authentication"    // 401
-	ErrPaymentRequired  Kind = "payment required"  // 402; never retried
+	ErrBadRequest       Kind = "bad request" // 400, and other refusals of what was sent (405, 413, 415 …)
+	ErrAuthentication   Kind = "authentication failed"
+	ErrPaymentRequired  Kind = "payment required"  // 402: a budget is used up; never retried
 	ErrPermissionDenied Kind = "permission denied" // 403
 	ErrNotFound         Kind = "not found"         // 404
 	ErrConflict         Kind = "conflict"          // 409
-	ErrTooLarge         Kind = "request too large" // 413
 	ErrUnprocessable    Kind = "unprocessable"     // 422
 	ErrRateLimited      Kind = "rate limited"      // 429
-	ErrServer           Kind = "server error"      // 5xx
-	ErrUnexpectedStatus Kind = "unexpected status" // anything else
+	ErrServer           Kind = "server"            // 500 and above
 )
 
 // Kinds of what goes wrong outside of an answer.
 const (
 	ErrConfiguration     Kind = "configuration"      // an option or environment variable
-	ErrConnection        Kind = "connection"         // no answer
-	ErrTimeout           Kind = "timeout"            // one of [Timeouts]
+	ErrConnection        Kind = "connection failed"  // no answer
+	ErrTimeout           Kind = "timed out"          // one of [Timeouts]
 	ErrStreamInterrupted Kind = "stream interrupted" // it broke off before its end
-	ErrDecode            Kind = "unexpected answer"  // it is not what was declared
+	ErrDecode            Kind = "decode"             // it is not what was declared
 )
 
 var kindsByStatus = map[int]Kind{
-	400: ErrBadRequest, 401: ErrAuthentication, 402: ErrPaymentRequired, 403: ErrPermissionDenied, 404: ErrNotFound,
-	409: ErrConflict, 413: ErrTooLarge, 422: ErrUnprocessable, 429: ErrRateLimited,
+	401: ErrAuthentication, 402: ErrPaymentRequired, 403: ErrPermissionDenied, 404: ErrNotFound, 409: ErrConflict,
+	422: ErrUnprocessable, 429: ErrRateLimited,
 }
 
 // APIError is an answer that says what is wrong. That of an error event within a stream has the status 200, and is
@@ -111,7 +109,7 @@ func (e *APIError) statusKind() Kind {
 	if e.StatusCode >= 500 {
 		return ErrServer
 	}
-	return ErrUnexpectedStatus
+	return ErrBadRequest
 }
 
 // Is serves [errors.Is].

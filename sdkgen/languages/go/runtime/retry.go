@@ -15,7 +15,7 @@ import (
 const (
 	firstPause    = 500 * time.Millisecond
 	longestPause  = 8 * time.Second
-	longestWait   = 120 * time.Second // more is not waited for, whatever the server asks
+	longestWait   = 60 * time.Second // more is not waited for, whatever the server asks
 	jitter        = 0.25
 	idempotentKey = "Idempotency-Key"
 )

@@ -14,12 +14,9 @@ type Event struct {
 	Name string // of its `event:` field; empty without one
 	ID   string // of the last `id:` field
 	Data []byte // its `data:` lines, joined by line feeds; valid until the next event is read
-
-	isCut bool // the body ended before the blank line that ends an event
 }
 
-// eventReader reads server-sent events (WHATWG HTML, "Server-sent events"), but that an event which the end of the
-// body cuts off is not dropped: it is marked.
+// eventReader reads server-sent events (WHATWG HTML, "Server-sent events").
 type eventReader struct {
 	lines   lineReader
 	comment func(text string)
@@ -32,16 +29,15 @@ func newEventReader(r io.Reader, comment func(string)) *eventReader {
 	return &eventReader{lines: lineReader{source: r}, comment: comment}
 }
 
-// next returns the next event that has data; io.EOF behind the last one.
+// next returns the next event that has data; io.EOF behind the last one, io.ErrUnexpectedEOF within one.
 func (r *eventReader) next() (Event, error) {
 	event := Event{}
 	r.data = r.data[:0]
 	hasData := false
 	for {
 		line, err := r.lines.next()
-		if err == io.EOF && hasData {
-			event.Data, event.ID, event.isCut = r.data, r.id, true
-			return event, nil
+		if err == io.EOF && (hasData || event.Name != "") {
+			return Event{}, io.ErrUnexpectedEOF
 		}
 		if err != nil {
 			return Event{}, err
@@ -106,7 +102,7 @@ type lineReader struct {
 	skipLF bool
 }
 
-// next returns a line without its end, valid until the next call; the rest behind the last line's end counts as one.
+// next returns a line without its end, valid until the next call; io.ErrUnexpectedEOF when the last one has no end.
 func (l *lineReader) next() ([]byte, error) {
 	for {
 		if l.skipLF && l.start < l.end {
@@ -125,9 +121,7 @@ func (l *lineReader) next() ([]byte, error) {
 		l.seen = l.end
 		if l.err != nil {
 			if l.err == io.EOF && l.start < l.end {
-				line := l.buf[l.start:l.end]
-				l.start = l.end
-				return line, nil
+				return nil, io.ErrUnexpectedEOF
 			}
 			return nil, l.err
 		}

