@@ -20,8 +20,8 @@ _ELEMENT = r"[A-Za-z0-9](?:[A-Za-z0-9._~\-]{0,98}[A-Za-z0-9])?"
 
 
 class Go:
-    """See `sdkgen.languages.base.language.Language`. `Config.package` is the path of the module, `Config.module` the name
-    of the package."""
+    """See `sdkgen.languages.base.language.Language`. `Config.package` is the path of the module, `Config.module` the
+    name of the package."""
 
     about = About(
         id="go",

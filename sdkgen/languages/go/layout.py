@@ -20,8 +20,8 @@ def _harmless(line: str) -> str:
 
 
 def aligned(rows: Iterable[Sequence[str]], indent: str = "\t") -> list[str]:
-    """Lines of cells, padded as in gofmt's columns. A row of one cell, a comment or nothing, parts the columns. All rows
-    between have the same number of cells."""
+    """Lines of cells, padded as in gofmt's columns. A row of one cell, a comment or nothing, parts the columns. All
+    rows between have the same number of cells."""
     lines: list[str] = []
     block: list[Sequence[str]] = []
     for row in (*rows, ("",)):

@@ -11,8 +11,8 @@ from sdkgen.languages.base.names import Name, NameCollisionError, shape_of
 
 INITIALISMS = {
     **{word: word.upper() for word in (
-        "api", "cpu", "csv", "html", "http", "https", "id", "ip", "json", "llm", "mcp", "otlp", "pdf", "sdk", "sql", "sse",
-        "ssl", "tls", "ttl", "uri", "url", "uuid", "utc",
+        "api", "cpu", "csv", "html", "http", "https", "id", "ip", "json", "llm", "mcp", "otlp", "pdf", "sdk", "sql",
+        "sse", "ssl", "tls", "ttl", "uri", "url", "uuid", "utc",
     )},
     "ids": "IDs", "urls": "URLs", "ips": "IPs",
 }  # fmt: skip
@@ -22,10 +22,14 @@ SIGNS = {
     "~": "Tilde", "&": "And", "|": "Or", "^": "Caret", "?": "Question", "#": "Hash", "@": "At", "$": "Dollar",
 }  # fmt: skip
 KEYWORDS = frozenset(
-    "break case chan const continue default defer else fallthrough for func go goto if import interface map package "
-    "range return select struct switch type var any append bool byte cap close complex copy delete error false float64 "
-    "imag int int64 len make new nil panic print println real recover string true uint8 iota".split()
-)
+    {
+        "break", "case", "chan", "const", "continue", "default", "defer", "else", "fallthrough", "for", "func", "go",
+        "goto", "if", "import", "interface", "map", "package", "range", "return", "select", "struct", "switch", "type",
+        "var", "any", "append", "bool", "byte", "cap", "close", "complex", "copy", "delete", "error", "false",
+        "float64", "imag", "int", "int64", "len", "make", "new", "nil", "panic", "print", "println", "real", "recover",
+        "string", "true", "uint8", "iota",
+    }
+)  # fmt: skip
 OF_ARGUMENTS = frozenset({"body", "call", "context", "ctx", "options", "params", "r", "s", "json", "time"})
 OF_MODELS = frozenset({"ExtraFields", "MarshalJSON", "UnmarshalJSON"})
 OF_PACKAGE = frozenset({"Client", "DefaultMaxRetries", "DefaultTimeouts", "NewClient", "Version"})
@@ -33,7 +37,9 @@ RUNTIME = (
     "client", "decode", "encode", "errors", "fold", "iterate_go123", "log", "log_go121", "meta", "model", "multipart",
     "opt", "options", "page", "request", "retry", "sse", "stream", "telemetry", "values", "watch",
 )  # fmt: skip
-_DECLARED = re.compile(r"^(?:type|func|var|const) ([A-Z]\w*)|^\t([A-Z]\w*)\b[^\n.:(]*=|^\t([A-Z]\w*)(?:\s+//.*)?$", re.M)
+_DECLARED = re.compile(
+    r"^(?:type|func|var|const) ([A-Z]\w*)|^\t([A-Z]\w*)\b[^\n.:(]*=|^\t([A-Z]\w*)(?:\s+//.*)?$", re.M
+)
 
 
 def exported(text: str) -> str:
@@ -73,7 +79,7 @@ def taken() -> frozenset[str]:
 
 def type_name(declared: str) -> str:
     name = exported(declared)
-    return name + "Type" if name in taken() or name.startswith("Err") and name[3:4].isupper() else name
+    return name + "Type" if name in taken() or (name.startswith("Err") and name[3:4].isupper()) else name
 
 
 def field_name(wire: str) -> str:
@@ -113,7 +119,8 @@ def kind_word(of: Type) -> str:
 
 
 def propose(api: Api) -> Iterator[Name]:
-    """Everything that stands in the package's one scope, and the methods of each resource. Raises NameCollisionError."""
+    """Everything that stands in the package's one scope, and the methods of each resource. Raises
+    NameCollisionError."""
     _refuse_same_fields(api)
     for declared in api.types:
         yield Name("type", declared.pointer, "package", type_name(declared.name), shape_of(declared))
@@ -177,4 +184,3 @@ def _same(fields: Iterable[Field]) -> Iterator[str]:
         before = seen.setdefault(field_name(field.name), field.name)
         if before != field.name:
             yield f"{before!r} and {field.name!r}"
-

@@ -38,10 +38,8 @@ class Package:
             yield f"resources_{group}.go", self._tree.file(package, group)
         yield "go.mod", f"module {self._config.package}\n\ngo 1.19\n"
         yield "LICENSE", _resource("templates", "LICENSE")
-        yield "CHANGELOG.md", (
-            f"# Changelog\n\n## {self._config.version}\n\n"
-            f"Made of {markdown(self._api.title)} {markdown(self._api.version)}.\n"
-        )
+        made_of = f"{markdown(self._api.title)} {markdown(self._api.version)}"
+        yield "CHANGELOG.md", f"# Changelog\n\n## {self._config.version}\n\nMade of {made_of}.\n"
         yield "README.md", self._filled("README.md")
         yield "docs/reference.md", "".join(self._reference())
         yield "docs/errors.md", "".join(self._error_pages())
@@ -86,11 +84,11 @@ class Package:
             name = self._spelling.names.of("member", f"#/x-sdk/errors/{error.code}")
             rows += [(line,) for line in comment(f"{name}: {error.doc} Status {error.status}.")]
             rows.append((name, "Kind", f"= {go_string(' '.join(words(error.name)))}"))
-            cases += [f"\tcase {go_string(error.code)}:", f"\t\treturn {name}, true"]
+            cases += [f"\tcase {go_string(error.code)}:", f"\t\treturn {name}, {error.status}"]
         lines = [
             "// Kinds of answers, by the gateway's code. Such an error is also of the kind of its status.",
             "const (", *aligned(rows), ")", "",
-            "func kindOfCode(code string) (Kind, bool) {", "\tswitch code {", *cases, "\t}", '\treturn "", false', "}",
+            "func kindOfCode(code string) (Kind, int) {", "\tswitch code {", *cases, "\t}", '\treturn "", 0', "}",
         ]  # fmt: skip
         return source(self._config.module, lines)
 
@@ -142,7 +140,8 @@ class Package:
 
     def _error_pages(self) -> Iterator[str]:
         module = self._config.module
-        yield "# Errors\n\nEvery answer of 400 and above is an `*APIError` with `StatusCode`, `Code`, `Message` and `RequestID()`.\n"
+        yield "# Errors\n\nEvery answer of 400 and above is an `*APIError`: its `StatusCode`, `Code`, `Message`, "
+        yield "`RequestID()`.\n"
         for error in self._api.errors:
             name = self._spelling.names.of("member", f"#/x-sdk/errors/{error.code}")
             yield f"\n## {markdown(error.code)}\n\n`{module}.{name}`, status {error.status}. {markdown(error.doc)}\n"

@@ -7,12 +7,14 @@ from sdkgen.ir.nodes import Answer, Api, ListOf, Method, Model, Parameter, Ref, 
 from sdkgen.languages.base.escaping import go_string, sentence
 from sdkgen.languages.base.usage import group_of
 from sdkgen.languages.go.layout import aligned, comment, source
-from sdkgen.languages.go.naming import argument, exported, places, service_name
+from sdkgen.languages.go.naming import argument, exported, places
 from sdkgen.languages.go.types import Spelling
 
-CLIENT_DOC = """Client calls the gateway. It is safe for use by many goroutines, which share its connections."""
-NEW_DOC = """NewClient makes a client. Keys come from options, else from GATEWAY_API_KEY and GATEWAY_MANAGEMENT_KEY; the \
-address from WithBaseURL, else from GATEWAY_BASE_URL."""
+CLIENT_DOC = "Client calls the gateway. It is safe for use by many goroutines, which share its connections."
+NEW_DOC = (
+    "NewClient makes a client. Keys come from options, else from GATEWAY_API_KEY and GATEWAY_MANAGEMENT_KEY; the address "
+    "from WithBaseURL, else from GATEWAY_BASE_URL."
+)
 
 
 class Resources:
@@ -264,7 +266,8 @@ class Writer:
 
     def _item(self, items: str) -> Type:
         answer = self.answer
-        assert answer is not None and isinstance(answer.type, Ref)
+        assert answer is not None
+        assert isinstance(answer.type, Ref)
         model = self.spelling.types[answer.type.name]
         assert isinstance(model, Model)
         listed = next(field.type for field in model.fields if field.name == items)

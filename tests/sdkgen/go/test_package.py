@@ -106,7 +106,14 @@ def test_names(made: str, wanted: str) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"module": "func"}, {"module": "my_sdk"}, {"module": "main"}, {"package": "a b"}, {"package": "/x"}, {"package": "x/"}],
+    [
+        {"module": "func"},
+        {"module": "my_sdk"},
+        {"module": "main"},
+        {"package": "a b"},
+        {"package": "/x"},
+        {"package": "x/"},
+    ],
 )
 def test_names_that_go_refuses(change: dict[str, str]) -> None:
     with pytest.raises(ConfigError):

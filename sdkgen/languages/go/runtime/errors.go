@@ -73,9 +73,10 @@ type FieldError struct {
 // RequestID finds the call in the gateway's console and logs.
 func (e *APIError) RequestID() string { return e.Meta.RequestID }
 
-// DocURL is the page that explains Code; empty without one.
+// DocURL is the page that explains Code; empty when there is none, or when the package was made without an address for
+// documentation.
 func (e *APIError) DocURL() string {
-	if e.Code == "" {
+	if e.Code == "" || errorDocsURL == "" {
 		return ""
 	}
 	return errorDocsURL + "#" + url.PathEscape(e.Code)
@@ -94,9 +95,11 @@ func (e *APIError) Error() string {
 	return text.String()
 }
 
-// Kind is the most particular kind of the error: that of its code, else that of its status.
+// Kind is the most particular kind of the error: that of its code where it has the code's status too, else that of its
+// status. The status of an event within a stream says nothing of it.
 func (e *APIError) Kind() Kind {
-	if kind, ok := kindOfCode(e.Code); ok {
+	kind, status := kindOfCode(e.Code)
+	if kind != "" && (status == e.StatusCode || e.StatusCode == http.StatusOK) {
 		return kind
 	}
 	return e.statusKind()

@@ -4,6 +4,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -92,4 +93,14 @@ func isSecret(name string) bool {
 		}
 	}
 	return false
+}
+
+// sortedNames are the names of a map in order.
+func sortedNames[T any](values map[string]T) []string {
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
 }

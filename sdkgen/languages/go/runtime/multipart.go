@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"sort"
 	"strings"
 )
 
@@ -294,16 +293,6 @@ func (r *progressReader) Read(p []byte) (int, error) {
 		r.progress(r.sent, r.total)
 	}
 	return n, err
-}
-
-// sortedNames are the names of a map in order.
-func sortedNames[T any](values map[string]T) []string {
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
 }
 
 // file makes a file the body as it is.

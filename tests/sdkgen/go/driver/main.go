@@ -404,7 +404,7 @@ func kindOf(err error) string {
 	}
 	var failed *gateway.APIError
 	if errors.As(err, &failed) {
-		return pascal(string(failed.Kind()))
+		return strings.TrimSuffix(pascal(string(failed.Kind())), "Error")
 	}
 	return err.Error()
 }

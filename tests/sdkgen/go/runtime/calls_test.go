@@ -240,6 +240,7 @@ func TestErrorsSayWhatTheGatewaySaid(t *testing.T) {
 		"problem details": {400, `{"type":"about:blank","title":"Bad Request","status":400,"detail":"1 input is not valid","code":"invalid","errors":[{"field":"name","code":"required","message":"m"}],"request_id":"req_9"}`, []Kind{ErrBadRequest}, "invalid", "1 input is not valid"},
 		"a page":          {502, "<html>\xff</html>", []Kind{ErrServer}, "", "<html>\uFFFD</html>"},
 		"nothing":         {404, "", []Kind{ErrNotFound}, "", "Not Found"},
+		"another status":  {409, `{"error":{"message":"m","code":"budget_exceeded"}}`, []Kind{ErrConflict}, "budget_exceeded", "m"},
 		"an odd one":      {418, `{"error":{"message":"teapot","code":7}}`, []Kind{ErrBadRequest}, "7", "teapot"},
 		"not an object":   {422, `[1]`, []Kind{ErrUnprocessable}, "", "[1]"},
 	} {

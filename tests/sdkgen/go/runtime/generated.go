@@ -26,12 +26,12 @@ const (
 	ErrIdempotencyKeyReused Kind = "idempotency key reused"
 )
 
-func kindOfCode(code string) (Kind, bool) {
+func kindOfCode(code string) (Kind, int) {
 	switch code {
 	case "budget_exceeded":
-		return ErrBudgetExceeded, true
+		return ErrBudgetExceeded, 402
 	case "idempotency_key_reused":
-		return ErrIdempotencyKeyReused, true
+		return ErrIdempotencyKeyReused, 422
 	}
-	return "", false
+	return "", 0
 }
