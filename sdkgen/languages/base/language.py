@@ -14,7 +14,9 @@ from sdkgen.languages.base.names import Lock, Name, Names, settle
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is said of a language. `maturity`: `stable`, or `preview` for one whose conformance is not complete."""
+    """What is said of a language. `maturity`: `stable`, or `preview` for one whose conformance is not complete.
+    `install` and `quick_start` are a command and a program in which `{package}`, `{module}`, `{version}` and `{file}`
+    (the downloaded archive) stand for those of a package."""
 
     id: str
     display_name: str
@@ -22,6 +24,10 @@ class About:
     maturity: str
     features: tuple[str, ...]
     aliases: tuple[str, ...] = ()
+    licence: str = "Apache-2.0"
+    dependencies: tuple[str, ...] = ()
+    install: str = ""
+    quick_start: str = ""
 
 
 class Language(Protocol):

@@ -12,8 +12,8 @@ from sdkgen.languages.go.types import Spelling
 
 CLIENT_DOC = "Client calls the gateway. It is safe for use by many goroutines, which share its connections."
 NEW_DOC = (
-    "NewClient makes a client. Keys come from options, else from GATEWAY_API_KEY and GATEWAY_MANAGEMENT_KEY; the address "
-    "from WithBaseURL, else from GATEWAY_BASE_URL."
+    "NewClient makes a client. Keys come from options, else from GATEWAY_API_KEY and GATEWAY_MANAGEMENT_KEY; the "
+    "address from WithBaseURL, else from GATEWAY_BASE_URL."
 )
 
 
