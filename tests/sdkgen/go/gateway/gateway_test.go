@@ -145,7 +145,7 @@ func TestTools(t *testing.T) {
 func TestEmbeddingsAndModels(t *testing.T) {
 	client, ctx := clientOf(t), context.Background()
 	found, err := client.Embeddings.Create(ctx, gateway.EmbeddingRequest{
-		Model: "text-embedding-3-small", Input: gateway.PromptStringList{"a", "b"}, Dimensions: gateway.Int(8),
+		Model: "text-embedding-3-small", Input: gateway.PromptList{"a", "b"}, Dimensions: gateway.Int(8),
 	})
 	if err != nil || len(found.Data) != 2 {
 		t.Fatal(err, found)
