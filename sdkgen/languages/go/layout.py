@@ -9,13 +9,13 @@ IMPORTS = {"context.": "context", "fmt.": "fmt", "http.": "net/http", "json.": "
 
 
 def comment(text: str, indent: str = "") -> list[str]:
-    """`// …`. gofmt rewrites what it takes for headings, lists and definitions of links; a line with
+    """`// …`. gofmt rewrites what it takes for headings, lists, quotes and definitions of links; a line with
     `+build` could be more than a comment."""
     return [_harmless(line) for line in line_comment(text, "//", indent)]
 
 
 def _harmless(line: str) -> str:
-    line = re.sub(r"\]:(?=\s)", "] :", line)
+    line = re.sub(r"\]:(?=\s)", "] :", re.sub("''|``", '"', line))
     return re.sub(r"^(\t*// )(?=#|\+|[*-] |\d+[.)] )", r"\1· ", line)
 
 

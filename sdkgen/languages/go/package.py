@@ -14,7 +14,14 @@ from sdkgen.languages.go.naming import RUNTIME, exported
 from sdkgen.languages.go.resources import Resources, Writer
 from sdkgen.languages.go.types import Spelling
 
-EXAMPLES = ("chat", "stream", "tools", "errors", "lists")
+EXAMPLES = {
+    "chat": "chat.completions.create",
+    "errors": "chat.completions.create",
+    "lists": "manage.api_keys.list",
+    "stream": "chat.completions.create",
+    "tools": "chat.completions.create",
+}
+"""Each with the method that it calls: a client of parts of the API has the examples that it can run."""
 
 
 class Package:
@@ -43,8 +50,10 @@ class Package:
         yield "README.md", self._filled("README.md")
         yield "docs/reference.md", "".join(self._reference())
         yield "docs/errors.md", "".join(self._error_pages())
-        for name in EXAMPLES:
-            yield f"examples/{name}/main.go", self._filled(f"{name}.go.txt")
+        there = {".".join((*one.path, method.name)) for one in self._api.resources for method in one.methods}
+        for name, needed in EXAMPLES.items():
+            if needed in there:
+                yield f"examples/{name}/main.go", self._filled(f"{name}.go.txt")
 
     # ---- code ----------------------------------------------------------------------------------------------------
     def _doc(self) -> str:

@@ -278,8 +278,8 @@ class Writer:
         stream = self.method.stream
         assert stream is not None
         name, event = self._derived("stream"), self.spelling.go(stream.event)
-        answer = self.answer
-        whole = self.spelling.go(answer.type) if answer is not None and self.spelling.is_model(answer.type) else "any"
+        of = self.answer.type if self.answer is not None else None
+        whole = self.spelling.go(of) if of is not None and self.spelling.is_model(of) else "any"
         is_union = isinstance(stream.event, Ref) and isinstance(self.spelling.types[stream.event.name], Union)
         rules = [f"done: {go_string(stream.done)}"] if stream.done else []
         rules += [f"last: []string{{{', '.join(map(go_string, stream.last))}}}"] if stream.last else []
