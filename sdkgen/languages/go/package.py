@@ -73,7 +73,7 @@ class Package:
             ("sdkVersion", f"= {go_string(config.version)}"),
             ("specSHA", f"= {go_string(self._api.document_sha[:12])}"),
             ("defaultBaseURL", f"= {go_string(config.base_url)}"),
-            ("errorDocsURL", '= ""'),
+            ("errorDocsURL", f"= {go_string(config.docs_url)}"),
         ]
         lines = [
             "// Version is that of this package.", f"const Version = {go_string(config.version)}", "",

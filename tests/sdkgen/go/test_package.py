@@ -95,7 +95,7 @@ def _with_fields(api: Api, fields: tuple[Field, ...]) -> Api:
         (exported("api_key"), "APIKey"),
         (exported("ChatImageUrl"), "ChatImageURL"),
         (exported("user_ids"), "UserIDs"),
-        (exported("24h"), "N24h"),
+        (exported("24h"), "N24H"),
         (exported("é"), "Xc3a9"),
         (type_name("Page"), "PageType"),
         (type_name("ErrNotFound"), "ErrNotFoundType"),
