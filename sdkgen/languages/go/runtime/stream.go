@@ -39,6 +39,7 @@ type Stream[E, R any] struct {
 	unknown []Event
 	count   int
 	isOver  bool
+	isWhole bool // it is complete; its connection is on its way back to the others
 	err     error
 }
 
@@ -170,7 +171,9 @@ func (s *Stream[E, R]) Meta() Meta { return s.answer.meta }
 // Close stops the answer, at whatever place it is.
 func (s *Stream[E, R]) Close() error {
 	s.isOver = true
-	s.answer.close()
+	if !s.isWhole {
+		s.answer.close()
+	}
 	return nil
 }
 
@@ -184,7 +187,7 @@ func (s *Stream[E, R]) ended() {
 }
 
 func (s *Stream[E, R]) finish() {
-	s.isOver = true
+	s.isOver, s.isWhole = true, true
 	s.answer.report()
 	go s.answer.drain()
 }

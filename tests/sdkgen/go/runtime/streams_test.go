@@ -317,6 +317,7 @@ func TestACompleteStreamLeavesItsConnectionForReuse(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = prices(stream)
+		_ = stream.Close()
 		for !stream.answer.closed.Load() {
 			time.Sleep(time.Millisecond)
 		}
