@@ -8,6 +8,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"reflect"
 
 	gateway "example.com/llmgateway"
 )
@@ -67,6 +68,20 @@ func page[T any](found *gateway.Page[T], err error) (any, error) {
 
 // plain is an answer with its error.
 func plain[T any](found T, err error) (any, error) { return found, err }
+
+// first is the one of several answers that has come.
+func first[T any](found *T, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	fields := reflect.ValueOf(found).Elem()
+	for i := 0; i < fields.NumField(); i++ {
+		if !fields.Field(i).IsNil() {
+			return fields.Field(i).Interface(), nil
+		}
+	}
+	return nil, errors.New("no answer")
+}
 
 // file is the content of a file, as a text.
 func file(found *gateway.Binary, err error) (any, error) {
