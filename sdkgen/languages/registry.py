@@ -1,10 +1,12 @@
 """The languages by id and alias."""
 
 from sdkgen.languages.base.language import Language
+from sdkgen.languages.go import Go
 from sdkgen.languages.python import Python
 from sdkgen.languages.typescript import TypeScript
 
 LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(), TypeScript())}
+LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(), Go())}
 IDS = sorted(LANGUAGES)
 
 
