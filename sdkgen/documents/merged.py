@@ -7,8 +7,8 @@ from sdkgen.documents.management import described, extended, overrides
 
 TITLE = "LLM Gateway"
 DESCRIPTION = (
-    "Calls of models in the wire formats of OpenAI and Anthropic, and the management of the gateway. Money is a decimal "
-    "string, times are RFC 3339 in UTC, intervals are half-open."
+    "Calls of models in the wire formats of OpenAI and Anthropic, and the management of the gateway. Money is a "
+    "decimal string, times are RFC 3339 in UTC, intervals are half-open."
 )
 
 

@@ -15,9 +15,8 @@ Kind = Literal["string", "integer", "number", "boolean"]
 Content = Literal["json", "multipart", "binary", "text", "none"]
 
 
-def raw(default: Any = None) -> Any:
-    """A field that holds JSON of the document."""
-    return field(default=default, metadata={"raw": True})
+RAW = {"raw": True}
+"""Of a field that holds JSON of the document."""
 
 
 # ---- types, as they stand in a field, a parameter or a body ------------------------------------------------------
@@ -95,8 +94,8 @@ class Field:
     pointer: str
     doc: str = ""
     deprecated: bool = False
-    default: Any = raw()
-    constraints: Any = raw()
+    default: Any = field(default=None, metadata=RAW)
+    constraints: Any = field(default=None, metadata=RAW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +157,8 @@ class Parameter:
     pointer: str
     doc: str = ""
     deprecated: bool = False
-    default: Any = raw()
-    constraints: Any = raw()
+    default: Any = field(default=None, metadata=RAW)
+    constraints: Any = field(default=None, metadata=RAW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +213,8 @@ class Example:
     """From the document: the arguments (by wire name) and the answer, each None when the document has none."""
 
     name: str
-    request: Any = raw()
-    answer: Any = raw()
+    request: Any = field(default=None, metadata=RAW)
+    answer: Any = field(default=None, metadata=RAW)
 
 
 @dataclass(frozen=True, slots=True)

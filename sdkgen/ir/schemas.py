@@ -299,9 +299,7 @@ class Schemas:
         if not schema.get("properties"):
             values = self.type_of(more, f"{pointer}/additionalProperties", name + "Value") if more else AnyValue()
             return MapOf(values)
-        places = {
-            key: (value, f"{pointer}/properties/{escaped(key)}") for key, value in schema["properties"].items()
-        }
+        places = {key: (value, f"{pointer}/properties/{escaped(key)}") for key, value in schema["properties"].items()}
         extra = (more, f"{pointer}/additionalProperties") if isinstance(more, dict) else None
         return self._model(schema, pointer, name, places, set(schema.get("required", ())), extra)
 

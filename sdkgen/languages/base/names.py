@@ -78,7 +78,7 @@ class Lock:
             f"{json.dumps(key)}: {json.dumps([name, shape] if shape else [name])}"
             for key, (name, shape) in sorted(self.names.items())
         ]
-        return '{"format": %d, "names": {\n%s\n}}\n' % (FORMAT, ",\n".join(lines))
+        return f'{{"format": {FORMAT}, "names": {{\n' + ",\n".join(lines) + "\n}}\n"
 
     def with_names(self, names: Names) -> "Lock":
         """What is in force now, and what was: a name that is gone is not given to something else."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from sdkgen.ir.nodes import Api, Const, Enum, Field, Method, Model, Parameter, Ref, Resource, Union
 from sdkgen.languages.base.escaping import python_docstring, python_string, sentence
 from sdkgen.languages.base.usage import SHARED, Usage, group_of, parts_of, refs_of
-from sdkgen.languages.python.naming import OF_CALLS, attribute, field_name, resource_class
-from sdkgen.languages.python.types import Spelling, literal, optional
+from sdkgen.languages.python.naming import OF_CALLS, arguments_class, attribute, field_name
+from sdkgen.languages.python.types import Spelling, optional
 
 FUTURE = "from __future__ import annotations\n"
 
@@ -29,6 +29,9 @@ class Modules:
             if method.stream and method.stream.param and method.body and isinstance(method.body.type, Ref)
         }
 
+        self._envelopes = _envelopes(api)
+        self._first_of: dict[tuple[str, tuple[str, ...]], str] = {}
+
     def groups(self) -> list[str]:
         """Of all types and methods, the shared one first."""
         found = {self._usage.group_of(declared.name) for declared in self._api.types}
@@ -44,6 +47,8 @@ class Modules:
             is_ours = self._usage.group_of(declared.name) == group
             if not is_ours or not (declared.name in self._usage.received or isinstance(declared, Enum)):
                 continue
+            if declared.name in self._envelopes:
+                continue
             needed |= {ref for part in parts_of(declared) for ref in refs_of(part)}
             match declared:
                 case Model():
@@ -54,10 +59,8 @@ class Modules:
                     body.append(self._union(declared))
                     if declared.discriminator:
                         tags.append(self._tags(declared))
-        lines = [FUTURE, "from typing import TYPE_CHECKING, Any, Literal, TypeAlias", "",
-                 "from .._runtime.model import Model as _Model, Unknown", ""]  # fmt: skip
-        lines += self._checking(group, needed, "types", ["from datetime import date, datetime",
-                                                         "from decimal import Decimal"])  # fmt: skip
+        lines = [FUTURE, "from typing import TYPE_CHECKING", "", "from .._runtime.model import Model as _Model", ""]
+        lines += self._checking(group, needed, "types")
         lines += body
         if tags:
             lines += ["", "_tags = {", *tags, "}"]
@@ -83,6 +86,10 @@ class Modules:
         return lines if len(lines) > 1 else [lines[0] + " ..."]
 
     def _words(self, enum: Enum) -> str:
+        """A list that a type of this module has already is an alias of that."""
+        key = (self._usage.group_of(enum.name), enum.values)
+        if (first := self._first_of.setdefault(key, enum.name)) != enum.name:
+            return f"{self._spelling.public(enum.name)}: TypeAlias = {python_string(self._spelling.public(first))}"
         words = ", ".join(python_string(value) for value in enum.values)
         return f"{self._spelling.public(enum.name)}: TypeAlias = {python_string(f'Literal[{words}] | str')}"
 
@@ -117,15 +124,10 @@ class Modules:
             if group_of(resource.path) == group:
                 for method in resource.methods:
                     body += ["", *self._arguments(resource, method, needed, based)]
-        lines = [FUTURE, "from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict", "",
-                 "from .._runtime.options import Call"]  # fmt: skip
+        lines = [FUTURE, "from typing import TYPE_CHECKING, TypedDict", "", "from .._runtime.options import Call"]
         if foreign := sorted(self._spelling.public_sent(name) for name in based if not self._is_ours(name, group)):
             lines.append(f"from .shared import {', '.join(foreign)}")
-        checked = ["from collections.abc import Mapping, Sequence", "from datetime import date, datetime",
-                   "from decimal import Decimal", "from typing import Required", "",
-                   "from .._runtime.model import Model as _Model",
-                   "from .._runtime.multipart import File as _File"]  # fmt: skip
-        lines += ["", *self._checking(group, needed - based, "params", checked), *body]
+        lines += ["", *self._checking(group, needed - based, "params"), *body]
         return _text(lines)
 
     def _is_ours(self, name: str, group: str) -> bool:
@@ -162,9 +164,7 @@ class Modules:
         annotation = self._spelling.sent(one.type)
         return f"Required[{annotation}]" if one.required else annotation
 
-    def _arguments(
-        self, resource: Resource, method: Method, needed: set[str], based: set[str]
-    ) -> Iterator[str]:
+    def _arguments(self, resource: Resource, method: Method, needed: set[str], based: set[str]) -> Iterator[str]:
         """The keyword arguments of a method, when it has any of its own."""
         bases, lines = [], []
         body = method.body
@@ -187,11 +187,11 @@ class Modules:
                 needed |= set(refs_of(one.type))
                 lines.append(f"    {attribute(one.name, OF_CALLS)}: {self._given(one)}")
         if bases or lines:
-            yield f"class {arguments_class(resource, method)}({', '.join([*bases, 'Call'])}, total=False):"
+            yield f"class {arguments_class(resource.path, method.name)}({', '.join([*bases, 'Call'])}, total=False):"
             yield from lines or ["    ..."]
 
     # ---- imports -------------------------------------------------------------------------------------------------
-    def _checking(self, group: str, needed: Iterable[str], room: str, lines: list[str]) -> list[str]:
+    def _checking(self, group: str, needed: Iterable[str], room: str) -> list[str]:
         """What only a type checker needs."""
         shared: dict[str, set[str]] = {}
         for name in needed:
@@ -201,7 +201,7 @@ class Modules:
             public = self._spelling.public(name) if home == "types" else self._spelling.public_sent(name)
             module = f"..{home}.{self._usage.group_of(name)}" if home != room else f".{self._usage.group_of(name)}"
             shared.setdefault(module, set()).add(public)
-        found = ["if TYPE_CHECKING:", *(f"    {line}" if line else "" for line in lines)]
+        found = ["if TYPE_CHECKING:", "    from .._runtime.hints import *"]
         found += [f"    from {module} import {', '.join(sorted(names))}" for module, names in sorted(shared.items())]
         return [*found, ""]
 
@@ -209,8 +209,16 @@ class Modules:
         return isinstance(self._spelling.types[name], Enum)
 
 
-def arguments_class(resource: Resource, method: Method) -> str:
-    return resource_class((*resource.path, method.name)) + "Params"
+def _envelopes(api: Api) -> set[str]:
+    """Types that are only the answer around a page, for which callers get a `Page`."""
+    pages, others = set(), set()
+    for resource in api.resources:
+        for method in resource.methods:
+            found = {ref for answer in method.answers for ref in refs_of(answer.type)}
+            (pages if method.pagination else others).update(found)
+            others |= set(refs_of(method.stream.event)) if method.stream else set()
+    others |= {ref for declared in api.types for part in parts_of(declared) for ref in refs_of(part)}
+    return pages - others
 
 
 def has_arguments(method: Method) -> bool:
@@ -220,6 +228,3 @@ def has_arguments(method: Method) -> bool:
 
 def _text(lines: Iterable[str]) -> str:
     return "\n".join(lines).rstrip() + "\n"
-
-
-__all__ = ["Modules", "arguments_class", "has_arguments", "literal"]

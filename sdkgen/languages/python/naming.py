@@ -8,13 +8,14 @@ from sdkgen.ir.nodes import Api, Enum, Field, Model
 from sdkgen.languages.base.names import Name, Names, shape_of
 from sdkgen.languages.base.usage import Usage
 
+MANAGE = "manage"
 OF_MODELS = frozenset({"from_dict", "gateway", "to_dict"})
 """What a view of an answer has of its own (`runtime/model.py`)."""
-OF_CLIENTS = frozenset({"call", "close", "page", "pages", "fetch_page", "request", "settings", "stream"})
+OF_CLIENTS = frozenset({"call", "close", "page", "fetch_page", "request", "settings", "stream"})
 OF_TYPES = frozenset(
     {
-        "Any", "Call", "Decimal", "Literal", "Mapping", "None", "True", "False", "Required", "Sequence", "TypeAlias",
-        "TypedDict", "Unknown", "TYPE_CHECKING", "TAGS",
+        "Any", "Call", "Decimal", "False", "Literal", "Mapping", "None", "Required", "Sequence", "Stream", "True",
+        "TypeAlias", "TypedDict", "TYPE_CHECKING", "Unknown", "Unpack",
     }
 )  # fmt: skip
 OF_CALLS = frozenset({"request_options", "self", "params"})
@@ -38,7 +39,13 @@ def param_name(declared: str) -> str:
 
 
 def resource_class(path: tuple[str, ...]) -> str:
-    return pascal("_".join(path))
+    """`ChatCompletions`; those of the management API are in modules of their own and go without its word."""
+    return pascal("_".join(path[1:] if path[0] == MANAGE and len(path) > 1 else path))
+
+
+def arguments_class(path: tuple[str, ...], method: str) -> str:
+    """Within the module of its group: `CompletionsCreateArgs`."""
+    return pascal("_".join((*path[2 if path[0] == MANAGE else 1 :], method))) + "Args"
 
 
 def propose(api: Api, usage: Usage) -> Iterator[Name]:

@@ -14,8 +14,8 @@ from sdkgen.languages.python.resources import Resources
 from sdkgen.languages.python.types import Spelling
 
 RUNTIME = (
-    "__init__", "aio", "client", "core", "errors", "meta", "model", "multipart", "options", "pages", "resource", "sse",
-    "stream", "transport",
+    "__init__", "aio", "client", "core", "errors", "hints", "meta", "model", "multipart", "options", "pages",
+    "resource", "sse", "stream", "transport",
 )  # fmt: skip
 BASES = {
     400: "BadRequest", 401: "AuthenticationFailed", 402: "PaymentRequired", 403: "PermissionDenied", 404: "NotFound",
@@ -44,8 +44,8 @@ class Package:
         yield f"{module}/_client.py", self._client()
         yield f"{module}/errors.py", self._errors()
         yield f"{module}/py.typed", ""
-        for room in ("types", "params"):
-            yield f"{module}/{room}/__init__.py", self._room(room)
+        yield f"{module}/types/__init__.py", self._types()
+        yield f"{module}/params/__init__.py", '"""Types of arguments, in modules as those of answers are."""\n'
         for group in self._modules.groups():
             yield f"{module}/types/{group}.py", self._modules.types(group)
             yield f"{module}/params/{group}.py", self._modules.params(group)
@@ -54,12 +54,15 @@ class Package:
             yield f"{module}/resources/{group}.py", self._tree.module(group)
         yield "pyproject.toml", self._pyproject()
         yield "LICENSE", _resource("templates", "LICENSE")
-        yield "CHANGELOG.md", f"# Changelog\n\n## {self._config.version}\n\nMade of {self._api.title} {self._api.version}.\n"
+        yield (
+            "CHANGELOG.md",
+            f"# Changelog\n\n## {self._config.version}\n\nMade of {self._api.title} {self._api.version}.\n",
+        )
         yield "README.md", self._filled("README.md")
         yield "docs/reference.md", "".join(self._reference())
         yield "docs/errors.md", "".join(self._error_pages())
         for name in ("chat", "stream", "tools", "errors", "asynchronous"):
-            yield f"examples/{name}.py", self._filled(f"{name}.py")
+            yield f"examples/{name}.py", self._filled(f"{name}.py.txt")
 
     # ---- roots ---------------------------------------------------------------------------------------------------
     def _init(self) -> str:
@@ -70,7 +73,9 @@ class Package:
 from typing import TYPE_CHECKING
 
 __version__ = {python_string(self._config.version)}
-__all__ = ["AsyncGateway", "Cancel", "Gateway", "RequestOptions", "Retry", "Timeouts", "Unknown", "__version__", "errors"]
+__all__ = [
+    "AsyncGateway", "Cancel", "Gateway", "RequestOptions", "Retry", "Timeouts", "Unknown", "__version__", "errors",
+]
 
 if TYPE_CHECKING:
     from . import errors as errors
@@ -111,10 +116,8 @@ else:
             "from ._runtime.options import Timeouts as _Timeouts", "",
             "if TYPE_CHECKING:",
             "    from typing import Self", "",
-            *[
-                f"    from .resources.{group_of(path)} import Async{resource_class(path)}, {resource_class(path)}"
-                for path in self._roots
-            ], "",
+            "    from ._runtime.resource import Async, Sync",
+            *[f"    from .resources.{group_of(path)} import {resource_class(path)}" for path in self._roots], "",
             "_DEFAULTS = _Defaults(",
             f"    base_url={python_string(config.base_url)},",
             f"    timeouts=_Timeouts({config.connect_timeout_s!r}, {config.first_byte_timeout_s!r}, "
@@ -139,10 +142,10 @@ else:
             else:
                 lines += ["    def __enter__(self) -> Self:", "        return self", ""]
             for path in self._roots:
-                name = prefix + resource_class(path)
+                name = resource_class(path)
                 lines += [
                     "    @property",
-                    f"    def {attribute(path[0], frozenset())}(self) -> {name}:",
+                    f"    def {attribute(path[0], frozenset())}(self) -> {name}[{prefix or 'Sync'}]:",
                     f"        from .resources.{group_of(path)} import {name}", "",
                     f"        return {name}(self)", "",
                 ]  # fmt: skip
@@ -161,12 +164,11 @@ else:
         lines += ["", "CODES: dict[str, type[APIError]] = {", *pairs, "}"]
         return "\n".join(lines) + "\n"
 
-    def _room(self, room: str) -> str:
-        said = "answers" if room == "types" else "arguments"
+    def _types(self) -> str:
         groups = self._modules.groups()
         imports = "\n".join(f"    from .{group} import *" for group in groups)
         listed = "".join(f'"{group}", ' for group in groups)
-        return f'''"""Types of {said}. Each is in the module of the resource that alone uses it, else in `shared`."""
+        return f'''"""Types of answers. Each is in the module of the resource that alone uses it, else in `shared`."""
 
 from typing import TYPE_CHECKING
 
@@ -190,7 +192,7 @@ else:
     # ---- around the code -----------------------------------------------------------------------------------------
     def _pyproject(self) -> str:
         config = self._config
-        return f'''[build-system]
+        return f"""[build-system]
 requires = ["setuptools>=68"]
 build-backend = "setuptools.build_meta"
 
@@ -215,7 +217,7 @@ packages = [
 
 [tool.setuptools.package-data]
 {toml_string(config.module)} = ["py.typed"]
-'''
+"""
 
     def _filled(self, name: str) -> str:
         config = self._config
@@ -270,8 +272,8 @@ packages = [
 
 
 CLIENT_DOC = (
-    "Keys come from the arguments api_key and management_key, else from GATEWAY_API_KEY and GATEWAY_MANAGEMENT_KEY; the "
-    "address from base_url, else from GATEWAY_BASE_URL."
+    "Keys come from the arguments api_key and management_key, else from GATEWAY_API_KEY and GATEWAY_MANAGEMENT_KEY; "
+    "the address from base_url, else from GATEWAY_BASE_URL."
 )
 
 

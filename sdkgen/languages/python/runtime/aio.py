@@ -42,7 +42,7 @@ async def pause(seconds: float, cancel: Any) -> None:
     cancel.watch(wake)
     try:
         await asyncio.wait_for(awakened.wait(), seconds)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         return
     finally:
         cancel.unwatch(wake)
@@ -102,7 +102,12 @@ class HttpxTransport:
     """httpx (or its successor httpx2)."""
 
     def __init__(
-        self, base_url: str, *, proxy: str | None = None, ssl_context: ssl.SSLContext | None = None, module: str = "httpx"
+        self,
+        base_url: str,
+        *,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        module: str = "httpx",
     ) -> None:
         import importlib
 
@@ -129,7 +134,7 @@ class HttpxTransport:
         watch = _Watch(request.cancel, sending)
         try:
             response = await asyncio.wait_for(sending, min(waits.first_byte + waits.connect, left))
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             is_total = _now() >= request.deadline
             seconds = waits.total if is_total else waits.first_byte
             raise errors.TimedOut("total" if is_total else "first_byte", seconds) from error
@@ -166,7 +171,7 @@ class _HttpxBody:
             watch = _Watch(self._request.cancel, reading)
             try:
                 piece = await asyncio.wait_for(reading, max(0.001, min(waits.idle, left)))
-            except (asyncio.TimeoutError, self._httpx.TimeoutException) as error:
+            except (TimeoutError, self._httpx.TimeoutException) as error:
                 await self.close()
                 phase = "total" if _now() >= self._request.deadline else "idle"
                 raise errors.TimedOut(phase, getattr(waits, phase)) from error
@@ -206,7 +211,7 @@ class FetchTransport:
         wait = max(0.001, min(request.timeouts.first_byte, request.deadline - _now()))
         try:
             response = await asyncio.wait_for(pyfetch(self._base + request.path, **said), wait)
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             raise errors.TimedOut("first_byte", request.timeouts.first_byte) from error
         except OSError as error:
             raise errors.ConnectionFailed(f"the browser could not fetch: {error}") from error
@@ -228,7 +233,7 @@ class _FetchBody:
                 raise errors.Cancelled("the call was cancelled")
             try:
                 read = await asyncio.wait_for(self._reader.read(), self._request.timeouts.idle)
-            except asyncio.TimeoutError as error:
+            except TimeoutError as error:
                 await self.close()
                 raise errors.TimedOut("idle", self._request.timeouts.idle) from error
             except OSError as error:

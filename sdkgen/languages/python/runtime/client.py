@@ -150,9 +150,7 @@ class Client(_Base):
         if transport is None:
             from .transport import Transport
 
-            transport = self._transport = Transport(
-                self.settings.base_url, proxy=self._proxy, ssl_context=self._ssl
-            )
+            transport = self._transport = Transport(self.settings.base_url, proxy=self._proxy, ssl_context=self._ssl)
         outcome: Any = None
         failure: BaseException | None = None
         try:
@@ -193,7 +191,7 @@ class AsyncClient(_Base):
         reply, _ = await self._run(exchange(self.settings, request, options, streamed=True))
         return AsyncStream(self.settings, op, reply)
 
-    def pages(self, op: Op, args: Sequence[object], params: Mapping[str, Any]) -> AsyncPages[Any]:
+    def page(self, op: Op, args: Sequence[object], params: Mapping[str, Any]) -> AsyncPages[Any]:
         from .pages import AsyncPages
 
         return AsyncPages(self, op, args, params)

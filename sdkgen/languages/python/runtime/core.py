@@ -45,7 +45,7 @@ class Op:
         names: Mapping[str, str] | None = None,
         answer: str | Mapping[int, str] = "",
         idempotent: bool = False,
-        management: bool = False,
+        management: bool | None = False,
         page: tuple[str, str, str, str] | None = None,
         event: str = "",
         param: str = "",
@@ -193,11 +193,15 @@ def prepare(
 
 
 def _headers(settings: Settings, op: Op, options: RequestOptions) -> dict[str, str]:
+    headers = {"accept": "application/json, text/event-stream, */*"}
     key = settings.management_key if op.management else settings.api_key
+    if op.management is None:  # signing in
+        key = ""
     if key is None:
         name = "management_key (GATEWAY_MANAGEMENT_KEY)" if op.management else "api_key (GATEWAY_API_KEY)"
         raise errors.ConfigurationError(f"this call needs a key: set {name}")
-    headers = {"accept": "application/json, text/event-stream, */*", "authorization": f"Bearer {key}"}
+    if key:
+        headers["authorization"] = f"Bearer {key}"
     headers.update(settings.headers)
     if settings.telemetry is not None:
         headers["x-gateway-sdk"] = settings.telemetry
@@ -261,13 +265,15 @@ def dumps(value: Any, headers: dict[str, str]) -> bytes:
 
 
 def _path(op: Op, args: Sequence[object]) -> str:
+    if len(args) != op.path.count("{"):
+        raise TypeError(f"{op.path} takes {op.path.count('{')} positional arguments, {len(args)} were given")
     if not args:
         return op.path
     from urllib.parse import quote
 
     parts = op.path.split("{")
     path = parts[0]
-    for part, value in zip(parts[1:], args):
+    for part, value in zip(parts[1:], args, strict=True):
         name, _, rest = part.partition("}")
         text = quote(str(value), safe="")
         if not text or text in (".", ".."):

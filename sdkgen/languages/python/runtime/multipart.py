@@ -30,7 +30,7 @@ class Form:
 
     def rewind(self) -> bool:
         """To the beginning, for a repeat."""
-        for (_, source), start in zip(self._parts, self._starts):
+        for (_, source), start in zip(self._parts, self._starts, strict=True):
             if not isinstance(source, bytes):
                 if start is None:
                     return False

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 
 class Timeouts:
-    """Seconds. `connect`: until the connection stands; `first_byte`: until the answer begins; `idle`: between two pieces
-    of an answer; `total`: of the whole call, repeats and their pauses included."""
+    """Seconds. `connect`: until the connection stands; `first_byte`: until the answer begins; `idle`: between two
+    pieces of an answer; `total`: of the whole call, repeats and their pauses included."""
 
     __slots__ = ("connect", "first_byte", "idle", "total")
 

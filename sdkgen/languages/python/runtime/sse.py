@@ -1,4 +1,4 @@
-"""Server-sent events, as the HTML standard has them ("9.2.6 Interpreting an event stream"), from bytes in any pieces."""
+"""Server-sent events as the HTML standard has them ("9.2.6 Interpreting an event stream"), from bytes in any pieces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that come as events. A stream that has begun is never asked for again by itself: that could be billed twice."""
+"""Answers that come as events. A stream that has begun is never asked for again by itself: that could cost twice."""
 
 from __future__ import annotations
 
