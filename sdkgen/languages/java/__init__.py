@@ -1,1 +1,5 @@
-"""The SDK for Java 17: its runtime is written by hand, the rest is made from the representation."""
+"""Java 17. The runtime is written by hand, the rest is made from the representation."""
+
+from sdkgen.languages.java.language import Java
+
+__all__ = ["Java"]

@@ -202,8 +202,9 @@ class Models:
                 yield from self._form_wither(name, field_name(self._spelling.names, model, field), field)
         yield f"\n    /** The same with a member that this version does not know. */\n    public {name} with(String name, JsonValue value) {{"
         yield f"        return new {name}(json.with(name, Codecs.ANY, value), files);\n    }}"
-        yield "\n    /** As it is sent. */\n    public MultipartForm form() {"
-        yield "        MultipartForm form = new MultipartForm().fields(json);"
+        yield "\n    /** As it is sent. */\n    public MultipartForm form() {\n        return form(Map.of());\n    }"
+        yield "\n    /** As it is sent, with more fields. */\n    public MultipartForm form(Map<String, JsonValue> more) {"
+        yield "        MultipartForm form = new MultipartForm().fields(json).fields(JsonObject.of(more));"
         yield "        files.forEach((name, all) -> all.forEach(file -> form.file(name, file)));"
         yield "        return form;\n    }\n}"
 

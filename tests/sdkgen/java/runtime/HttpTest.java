@@ -3,11 +3,11 @@ package com.llmgateway.core;
 import static com.llmgateway.core.Check.equal;
 import static com.llmgateway.core.Check.fails;
 
-import com.llmgateway.errors.ConnectionException;
+import com.llmgateway.errors.ConnectionFailedException;
 import com.llmgateway.errors.ErrorClasses;
-import com.llmgateway.errors.RequestCancelledException;
-import com.llmgateway.errors.RequestTimeoutException;
-import com.llmgateway.errors.RequestTimeoutException.Phase;
+import com.llmgateway.errors.CancelledException;
+import com.llmgateway.errors.TimedOutException;
+import com.llmgateway.errors.TimedOutException.Phase;
 import com.llmgateway.errors.StreamInterruptedException;
 import com.llmgateway.json.Codecs;
 import com.llmgateway.json.JsonObject;
@@ -168,7 +168,7 @@ final class HttpTest {
 
     static void noFirstByteInTimeEndsAnAttempt() throws Exception {
         try (Server server = new Server(HttpTest::forever)) {
-            RequestTimeoutException error = fails(RequestTimeoutException.class,
+            TimedOutException error = fails(TimedOutException.class,
                     () -> server.client(Timeouts.DEFAULT.withFirstByte(Duration.ofMillis(100)))
                             .call(get(), RequestOptions.NONE, Codecs.ANY));
             equal(Phase.FIRST_BYTE, error.phase());
@@ -186,7 +186,7 @@ final class HttpTest {
             Iterator<JsonValue> events = stream.iterator();
             equal("{}", events.next().toJson());
             StreamInterruptedException cut = fails(StreamInterruptedException.class, events::next);
-            equal(Phase.IDLE, ((RequestTimeoutException) cut.getCause()).phase());
+            equal(Phase.IDLE, ((TimedOutException) cut.getCause()).phase());
             equal(1, server.count.get());
         }
     }
@@ -203,7 +203,7 @@ final class HttpTest {
             EventStream<JsonValue, JsonObject> stream = server.client(hurry).stream(post(), RequestOptions.NONE, CHAT);
             StreamInterruptedException cut =
                     fails(StreamInterruptedException.class, () -> stream.iterator().next());
-            equal(Phase.TOTAL, ((RequestTimeoutException) cut.getCause()).phase());
+            equal(Phase.TOTAL, ((TimedOutException) cut.getCause()).phase());
         }
     }
 
@@ -254,7 +254,7 @@ final class HttpTest {
             Iterator<JsonValue> events = stream.iterator();
             events.next();
             new Thread(stream::close).start();
-            fails(RequestCancelledException.class, events::next);
+            fails(CancelledException.class, events::next);
         }
     }
 
@@ -268,7 +268,7 @@ final class HttpTest {
             Thread caller = new Thread(() -> {
                 try {
                     server.client().call(get(), RequestOptions.NONE, Codecs.ANY);
-                } catch (RequestCancelledException error) {
+                } catch (CancelledException error) {
                     wasInterrupted.complete(Thread.currentThread().isInterrupted());
                 }
             });
@@ -291,7 +291,7 @@ final class HttpTest {
             CompletableFuture<JsonValue> future = client.async(() -> {
                 try {
                     return client.call(get(), RequestOptions.NONE, Codecs.ANY).value();
-                } catch (RequestCancelledException error) {
+                } catch (CancelledException error) {
                     given.countDown();
                     throw error;
                 }
@@ -318,9 +318,9 @@ final class HttpTest {
     static void whereNobodyListensIsAConnectionError() throws Exception {
         Server server = new Server(HttpTest::forever);
         server.close();
-        ConnectionException error = fails(ConnectionException.class,
+        ConnectionFailedException error = fails(ConnectionFailedException.class,
                 () -> server.client().call(get(), RequestOptions.NONE, Codecs.ANY));
-        equal(ConnectionException.class, error.getClass());
+        equal(ConnectionFailedException.class, error.getClass());
     }
 
     static void filesAreSentInFormsWithTheirProgress() throws Exception {
@@ -365,7 +365,7 @@ final class HttpTest {
             return number != 1;
         })) {
             ApiClient client = server.client();
-            fails(ConnectionException.class,
+            fails(ConnectionFailedException.class,
                     () -> client.callForFile(post(), RequestOptions.NONE.maxRetries(0)).saveTo(target));
             equal(false, Files.exists(target));
             client.callForFile(post(), RequestOptions.NONE).saveTo(target);

@@ -4,10 +4,10 @@ import static com.llmgateway.core.Check.equal;
 import static com.llmgateway.core.Check.fails;
 
 import com.llmgateway.errors.ApiException;
-import com.llmgateway.errors.ConnectionException;
+import com.llmgateway.errors.ConnectionFailedException;
 import com.llmgateway.errors.ErrorClasses;
 import com.llmgateway.errors.ErrorDetails;
-import com.llmgateway.errors.InvalidResponseException;
+import com.llmgateway.errors.DecodeException;
 import com.llmgateway.errors.NotFoundException;
 import com.llmgateway.errors.PaymentRequiredException;
 import com.llmgateway.errors.PermissionDeniedException;
@@ -174,7 +174,7 @@ final class RetryTest {
         refused.client().call(request, RequestOptions.NONE, Codecs.ANY);
         equal(2, refused.requests.size());
         Scripted broken = new Scripted().thenBreak();
-        fails(ConnectionException.class, () -> broken.client().call(request, RequestOptions.NONE, Codecs.ANY));
+        fails(ConnectionFailedException.class, () -> broken.client().call(request, RequestOptions.NONE, Codecs.ANY));
         equal(1, broken.requests.size());
     }
 
@@ -218,7 +218,7 @@ final class RetryTest {
         Scripted server = new Scripted().then(503, "").thenBreak().then(200, "{}");
         server.client(options -> options.onRetry(event -> told.add(event.retry() + " " + event.delay().toMillis() + " "
                 + event.cause().getClass().getSimpleName()))).call(GET, RequestOptions.NONE, Codecs.ANY);
-        equal(List.of("1 500 ServerException", "2 1000 ConnectionException"), told);
+        equal(List.of("1 500 ServerException", "2 1000 ConnectionFailedException"), told);
     }
 
     static void telemetryIsOneHeaderThatCanBeSwitchedOff() {
@@ -305,7 +305,7 @@ final class RetryTest {
 
     static void anAnswerThatIsNoJsonIsAnErrorOfItsOwn() throws Exception {
         Scripted server = new Scripted().then(200, "<html>", "x-request-id", "req_2");
-        InvalidResponseException error = fails(InvalidResponseException.class,
+        DecodeException error = fails(DecodeException.class,
                 () -> server.client().call(GET, RequestOptions.NONE, Codecs.ANY));
         equal("req_2", error.requestId());
     }
@@ -358,7 +358,7 @@ final class RetryTest {
 
     static void brokenConnectionsAreErrorsOfTheirOwn() throws Exception {
         Scripted server = new Scripted().thenBreak();
-        ConnectionException error = fails(ConnectionException.class,
+        ConnectionFailedException error = fails(ConnectionFailedException.class,
                 () -> server.client().call(GET, RequestOptions.NONE.maxRetries(0), Codecs.ANY));
         equal("connection reset", error.getCause().getMessage());
     }

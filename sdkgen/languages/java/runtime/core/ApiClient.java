@@ -3,11 +3,12 @@ package com.llmgateway.core;
 import com.llmgateway.errors.ApiException;
 import com.llmgateway.errors.ErrorClasses;
 import com.llmgateway.errors.ErrorDetails;
-import com.llmgateway.errors.InvalidResponseException;
+import com.llmgateway.errors.DecodeException;
 import com.llmgateway.errors.LlmGatewayException;
 import com.llmgateway.json.Codec;
 import com.llmgateway.json.JsonException;
 import com.llmgateway.json.JsonObject;
+import com.llmgateway.json.JsonString;
 import com.llmgateway.json.JsonValue;
 import java.io.IOException;
 import java.io.InputStream;
@@ -35,10 +36,17 @@ public final class ApiClient {
     private static final int LONGEST_ERROR = 1024 * 1024;
     private static final String IDEMPOTENCY_KEY = "Idempotency-Key";
 
+    /** Reads the JSON of an answer of a status. */
+    @FunctionalInterface
+    public interface ByStatus<T> {
+        /** The value. */
+        T decode(int status, JsonValue json);
+    }
+
     /** Reads an answer whose status says success. */
     @FunctionalInterface
     private interface Reader<T> {
-        T read(Transport.Reply reply) throws IOException;
+        T read(Transport.Reply reply, int retry) throws IOException;
     }
 
     /** What all attempts have in common: the request without its body, and the body, which each makes anew. */
@@ -60,36 +68,41 @@ public final class ApiClient {
 
     /** Makes a call that answers JSON. */
     public <T> ApiResponse<T> call(ApiRequest request, RequestOptions asked, Codec<T> codec) {
-        return exchange(request, asked, "application/json", reply -> {
+        return call(request, asked, (status, json) -> codec.decode(json));
+    }
+
+    /** Makes a call that answers JSON, whose type depends on the status. */
+    public <T> ApiResponse<T> call(ApiRequest request, RequestOptions asked, ByStatus<T> decoder) {
+        return exchange(request, asked, "application/json", (reply, retry) -> {
             byte[] body = whole(reply);
-            T value = decoded(codec, new String(body, StandardCharsets.UTF_8), reply.headers());
-            return new ApiResponse<>(value, reply.status(), reply.headers(), body);
+            T value = decoded(decoder, reply.status(), new String(body, StandardCharsets.UTF_8), reply.headers());
+            return new ApiResponse<>(value, reply.status(), reply.headers(), body, retry);
         });
     }
 
     /** Makes a call that answers text. */
     public ApiResponse<String> callForText(ApiRequest request, RequestOptions asked) {
-        return exchange(request, asked, "*/*", reply -> {
+        return exchange(request, asked, "*/*", (reply, retry) -> {
             byte[] body = whole(reply);
-            return new ApiResponse<>(new String(body, StandardCharsets.UTF_8), reply.status(), reply.headers(), body);
+            return new ApiResponse<>(new String(body, StandardCharsets.UTF_8), reply.status(), reply.headers(), body, retry);
         });
     }
 
     /** Makes a call of which only success or failure matters. */
     public ApiResponse<Void> callForNothing(ApiRequest request, RequestOptions asked) {
         return exchange(request, asked, "application/json",
-                reply -> new ApiResponse<>(null, reply.status(), reply.headers(), whole(reply)));
+                (reply, retry) -> new ApiResponse<>(null, reply.status(), reply.headers(), whole(reply), retry));
     }
 
     /** Makes a call that answers a file. */
     public BinaryResponse callForFile(ApiRequest request, RequestOptions asked) {
-        return exchange(request, asked, "*/*", BinaryResponse::new);
+        return exchange(request, asked, "*/*", (reply, retry) -> new BinaryResponse(reply));
     }
 
     /** Makes a call that answers events. Once the first byte is there, nothing is repeated. */
     public <E, A> EventStream<E, A> stream(ApiRequest request, RequestOptions asked, StreamRules<E, A> rules) {
         return exchange(request.via("stream"), asked, "text/event-stream",
-                reply -> new EventStream<>(reply, rules, this::streamError));
+                (reply, retry) -> new EventStream<>(reply, rules, this::streamError));
     }
 
     /** Runs a call on another thread. Cancelling the future interrupts it, which gives the exchange up. */
@@ -172,7 +185,7 @@ public final class ApiClient {
             if (reply.status() < 200 || reply.status() >= 300) {
                 throw refusal(reply);
             }
-            return reader.read(reply);
+            return reader.read(reply, retry);
         } catch (IOException error) {
             throw Failures.of(error);
         } catch (InterruptedException error) {
@@ -239,12 +252,12 @@ public final class ApiClient {
         }
     }
 
-    private static <T> T decoded(Codec<T> codec, String text, HttpHeaders headers) {
+    private static <T> T decoded(ByStatus<T> decoder, int status, String text, HttpHeaders headers) {
         try {
-            return codec.decode(JsonValue.parse(text));
+            return decoder.decode(status, JsonValue.parse(text));
         } catch (JsonException error) {
             String id = headers.firstValue("x-request-id").orElse(null);
-            throw new InvalidResponseException("The answer is not as documented: " + error.getMessage(), id, error);
+            throw new DecodeException("The answer is not as documented: " + error.getMessage(), id, error);
         }
     }
 
@@ -253,13 +266,12 @@ public final class ApiClient {
         try (InputStream body = reply.body()) {
             said = body.readNBytes(LONGEST_ERROR);
         }
-        JsonValue body = null;
+        String text = new String(said, StandardCharsets.UTF_8);
         try {
-            body = JsonValue.parse(new String(said, StandardCharsets.UTF_8));
+            return error(reply.status(), reply.headers(), JsonValue.parse(text));
         } catch (JsonException error) {
-            // a proxy's page: the status has to say it all
+            return error(reply.status(), reply.headers(), new JsonString(text)); // such as the page of a proxy
         }
-        return error(reply.status(), reply.headers(), body);
     }
 
     private ApiException streamError(HttpHeaders headers, JsonObject event) {

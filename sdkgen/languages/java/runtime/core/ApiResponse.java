@@ -10,8 +10,10 @@ public final class ApiResponse<T> {
     private final int status;
     private final HttpHeaders headers;
     private final byte[] body;
+    private final int retries;
 
-    ApiResponse(T value, int status, HttpHeaders headers, byte[] body) {
+    ApiResponse(T value, int status, HttpHeaders headers, byte[] body, int retries) {
+        this.retries = retries;
         this.value = value;
         this.status = status;
         this.headers = headers;
@@ -36,6 +38,11 @@ public final class ApiResponse<T> {
     /** Cost, provider, cache, attempts and limits. */
     public GatewayMetadata gateway() {
         return new GatewayMetadata(headers, Optional.empty());
+    }
+
+    /** How often this client repeated the call. */
+    public int retries() {
+        return retries;
     }
 
     /** The body as it came. */

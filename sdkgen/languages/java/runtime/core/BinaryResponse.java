@@ -1,6 +1,6 @@
 package com.llmgateway.core;
 
-import com.llmgateway.errors.ConnectionException;
+import com.llmgateway.errors.ConnectionFailedException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -50,7 +50,7 @@ public final class BinaryResponse implements AutoCloseable {
     /**
      * Writes the bytes to a file, which is there only when all of them arrived, and closes the answer.
      *
-     * @throws ConnectionException when the transfer broke
+     * @throws ConnectionFailedException when the transfer broke
      * @throws java.io.UncheckedIOException when the file cannot be written
      */
     public Path saveTo(Path target) {

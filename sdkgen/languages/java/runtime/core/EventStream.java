@@ -2,7 +2,7 @@ package com.llmgateway.core;
 
 import com.llmgateway.errors.ApiException;
 import com.llmgateway.errors.LlmGatewayException;
-import com.llmgateway.errors.RequestCancelledException;
+import com.llmgateway.errors.CancelledException;
 import com.llmgateway.errors.StreamInterruptedException;
 import com.llmgateway.json.JsonException;
 import com.llmgateway.json.JsonObject;
@@ -179,7 +179,7 @@ public final class EventStream<E, A> implements Iterable<E>, AutoCloseable {
 
     private void fill() {
         if (isClosed) {
-            throw new RequestCancelledException(null);
+            throw new CancelledException(null);
         }
         try {
             int count = reply.body().read(buffer);
@@ -187,23 +187,22 @@ public final class EventStream<E, A> implements Iterable<E>, AutoCloseable {
                 parser.feed(buffer, count);
             } else {
                 isAtEnd = true;
-                parser.end();
             }
         } catch (IOException error) {
             boolean wasClosed = isClosed;
             close();
-            throw wasClosed ? new RequestCancelledException(error) : broken(error);
+            throw wasClosed ? new CancelledException(error) : broken(error);
         }
     }
 
     private LlmGatewayException broken(IOException error) {
         LlmGatewayException failure = Failures.of(error);
-        return failure instanceof RequestCancelledException ? failure : interrupted(failure.getMessage(), failure);
+        return failure instanceof CancelledException ? failure : interrupted(failure.getMessage(), failure);
     }
 
     private E atEnd() {
         close();
-        if (rules.done().isEmpty() && rules.last().isEmpty()) {
+        if (rules.done().isEmpty() && rules.last().isEmpty() && !parser.isWithin()) {
             isComplete = true;
             return null;
         }

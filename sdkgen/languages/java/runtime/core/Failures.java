@@ -1,9 +1,9 @@
 package com.llmgateway.core;
 
-import com.llmgateway.errors.ConnectionException;
+import com.llmgateway.errors.ConnectionFailedException;
 import com.llmgateway.errors.LlmGatewayException;
-import com.llmgateway.errors.RequestCancelledException;
-import com.llmgateway.errors.RequestTimeoutException;
+import com.llmgateway.errors.CancelledException;
+import com.llmgateway.errors.TimedOutException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
@@ -17,21 +17,21 @@ final class Failures {
 
     static LlmGatewayException of(IOException error) {
         if (error instanceof PhaseTimeout timeout) {
-            return new RequestTimeoutException(timeout.phase(), error);
+            return new TimedOutException(timeout.phase(), error);
         }
         if (error instanceof InterruptedIOException) {
-            return new RequestCancelledException(error);
+            return new CancelledException(error);
         }
         String said = error.getMessage() == null ? error.getClass().getSimpleName() : error.getMessage();
         boolean isSent = !(error instanceof ConnectException);
-        return new ConnectionException(
+        return new ConnectionFailedException(
                 (isSent ? "The connection broke: " : "The gateway could not be reached: ") + said, isSent, error);
     }
 
     /** The thread stays interrupted. */
-    static RequestCancelledException of(InterruptedException error) {
+    static CancelledException of(InterruptedException error) {
         Thread.currentThread().interrupt();
-        return new RequestCancelledException(error);
+        return new CancelledException(error);
     }
 
     /** Runs what only touches local files, so that their errors are not taken for the network's. */

@@ -1,6 +1,6 @@
 package com.llmgateway.core;
 
-import com.llmgateway.errors.RequestTimeoutException.Phase;
+import com.llmgateway.errors.TimedOutException.Phase;
 import java.net.http.HttpTimeoutException;
 
 /** A time limit that passed, as input and output report it. */

@@ -1,10 +1,10 @@
 package com.llmgateway.core;
 
 import com.llmgateway.errors.ApiException;
-import com.llmgateway.errors.ConnectionException;
+import com.llmgateway.errors.ConnectionFailedException;
 import com.llmgateway.errors.LlmGatewayException;
-import com.llmgateway.errors.RequestTimeoutException;
-import com.llmgateway.errors.RequestTimeoutException.Phase;
+import com.llmgateway.errors.TimedOutException;
+import com.llmgateway.errors.TimedOutException.Phase;
 import java.net.http.HttpHeaders;
 import java.time.DateTimeException;
 import java.time.Duration;
@@ -20,15 +20,16 @@ final class Retries {
     private static final Set<Integer> STATUSES = Set.of(408, 429, 500, 502, 503, 504, 529);
     private static final Duration FIRST = Duration.ofMillis(500);
     private static final Duration LONGEST = Duration.ofSeconds(8);
-    private static final Duration LONGEST_ASKED = Duration.ofSeconds(120);
+    private static final Duration LONGEST_ASKED = Duration.ofSeconds(60);
     private static final double JITTER = 0.25;
 
     private Retries() {
     }
 
     /**
-     * How long to wait before a call is made again; empty when it is not. That is what the answer asks for, up to 120
-     * s, else 0.5 s · 2ⁿ, up to 8 s, less up to a quarter by chance so that clients do not come back all at once.
+     * How long to wait before a call is made again; empty when it is not. That is what the answer asks for, when it is
+     * at most 60 s, else 0.5 s · 2ⁿ, up to 8 s, less up to a quarter by chance so that clients do not come back all at
+     * once.
      *
      * @param isRepeatable whether the call may be made twice: it changes nothing, or carries an Idempotency-Key
      */
@@ -38,11 +39,11 @@ final class Retries {
             if (!isWorthIt(refusal) || !isRepeatable && refusal.status() != 429) {
                 return Optional.empty();
             }
-            return refusal.retryAfter().map(asked -> asked.compareTo(LONGEST_ASKED) > 0 ? LONGEST_ASKED : asked)
-                    .or(() -> Optional.of(backoff(retriesBefore, random)));
+            Duration wait = refusal.retryAfter().orElseGet(() -> backoff(retriesBefore, random));
+            return wait.compareTo(LONGEST_ASKED) > 0 ? Optional.empty() : Optional.of(wait);
         }
-        boolean isWorthIt = failure instanceof ConnectionException broken && (isRepeatable || !broken.isSent())
-                && !(failure instanceof RequestTimeoutException timeout && timeout.phase() == Phase.TOTAL);
+        boolean isWorthIt = failure instanceof ConnectionFailedException broken && (isRepeatable || !broken.isSent())
+                && !(failure instanceof TimedOutException timeout && timeout.phase() == Phase.TOTAL);
         return isWorthIt ? Optional.of(backoff(retriesBefore, random)) : Optional.empty();
     }
 

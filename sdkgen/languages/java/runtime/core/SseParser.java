@@ -6,8 +6,7 @@ import java.util.function.Consumer;
 
 /**
  * Bytes in, events out (HTML standard, section 9.2.6, "Interpreting an event stream"). Lines end with CR, LF or CRLF; a
- * chunk may end anywhere, inside a character too. One thing differs from the standard: an event that the end of the
- * stream completes ({@link #end}) is handed out, since some servers leave out the last blank line.
+ * chunk may end anywhere, inside a character too. An event without its blank line at the end of the stream is none.
  */
 final class SseParser {
     private static final int LONGEST_LINE = 64 * 1024 * 1024;
@@ -47,12 +46,9 @@ final class SseParser {
         keep(chunk, start, count);
     }
 
-    /** The stream is over: what is complete but for a blank line counts. */
-    void end() {
-        if (length > 0) {
-            endLine(line, 0, 0);
-        }
-        dispatch();
+    /** Whether an event has begun and not ended. */
+    boolean isWithin() {
+        return length > 0 || data != null || !name.isEmpty();
     }
 
     /** A line that ends: what was kept of it, and the chunk's bytes from start to end. */

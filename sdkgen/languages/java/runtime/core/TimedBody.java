@@ -1,6 +1,6 @@
 package com.llmgateway.core;
 
-import com.llmgateway.errors.RequestTimeoutException.Phase;
+import com.llmgateway.errors.TimedOutException.Phase;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;

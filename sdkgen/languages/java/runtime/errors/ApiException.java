@@ -66,9 +66,9 @@ public class ApiException extends LlmGatewayException {
         return details.headers();
     }
 
-    /** The body, where it is JSON. */
-    public Optional<JsonValue> body() {
-        return Optional.ofNullable(details.body());
+    /** The body; as a string when it is no JSON. */
+    public JsonValue body() {
+        return details.body();
     }
 
     /** The error itself: the body's member {@code error}, or a problem document whole. */

@@ -37,7 +37,7 @@ public final class ErrorClasses {
 
     private static ApiException byStatus(ErrorDetails details) {
         return switch (details.status()) {
-            case 401 -> new AuthenticationException(details);
+            case 401 -> new AuthenticationFailedException(details);
             case 402 -> new PaymentRequiredException(details);
             case 403 -> new PermissionDeniedException(details);
             case 404 -> new NotFoundException(details);

@@ -2,6 +2,7 @@ package com.llmgateway.errors;
 
 import com.llmgateway.json.JsonArray;
 import com.llmgateway.json.JsonObject;
+import com.llmgateway.json.JsonString;
 import com.llmgateway.json.JsonValue;
 import java.net.http.HttpHeaders;
 import java.time.Duration;
@@ -12,7 +13,7 @@ import java.util.Optional;
  *
  * @param status the HTTP status
  * @param headers all headers
- * @param body the body as JSON; null when it is none
+ * @param body the body; as a string when it is no JSON
  * @param requestId from the headers or the body; null when there is none
  * @param documentationUrl the page about the code; empty when there is none
  * @param retryAfter how long to wait, when the answer says so
@@ -49,6 +50,9 @@ public record ErrorDetails(int status, HttpHeaders headers, JsonValue body, Stri
 
     /** What happened and what to do, in the server's words; empty when it said nothing. */
     public String message() {
+        if (body instanceof JsonString text) {
+            return text.value().strip();
+        }
         return string("message").or(() -> string("detail")).or(() -> string("title")).orElse("");
     }
 

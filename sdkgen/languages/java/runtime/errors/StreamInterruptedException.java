@@ -8,7 +8,7 @@ import java.util.Optional;
  * stream carried an error, which is {@link #error()}. What had arrived was handed out already and is in
  * {@link #partial()} once more, added up. The call is not made again by itself: it would be billed again.
  */
-public final class StreamInterruptedException extends ConnectionException {
+public final class StreamInterruptedException extends ConnectionFailedException {
     private static final long serialVersionUID = 1L;
 
     private final long events;
@@ -29,9 +29,9 @@ public final class StreamInterruptedException extends ConnectionException {
         return getCause() instanceof ApiException error ? Optional.of(error) : Optional.empty();
     }
 
-    /** The stable word of the error that the stream carried. */
+    /** The stable word of the error that the stream carried; its type, where it has no code. */
     public Optional<String> code() {
-        return error().flatMap(ApiException::code);
+        return error().flatMap(error -> error.code().or(error::type));
     }
 
     /** How many events had arrived. */

@@ -36,6 +36,16 @@ public final class JsonObject implements JsonValue {
         return new Builder(new LinkedHashMap<>(members));
     }
 
+    /** A copy with a member set to a value of the codec. */
+    public <T> JsonObject with(String name, Codec<T> codec, T value) {
+        return toBuilder().put(name, codec, value).owned();
+    }
+
+    /** A copy with a member set to a value or {@code null}, or removed. */
+    public <T> JsonObject with(String name, Codec<T> codec, Maybe<T> value) {
+        return toBuilder().put(name, codec, value).owned();
+    }
+
     /** The members, unmodifiable. */
     public Map<String, JsonValue> members() {
         return members;
@@ -143,6 +153,11 @@ public final class JsonObject implements JsonValue {
         public Builder remove(String name) {
             members.remove(name);
             return this;
+        }
+
+        /** The object, which takes the members; the builder is not used again. */
+        private JsonObject owned() {
+            return new JsonObject(members);
         }
 
         /**

@@ -1,11 +1,11 @@
 package com.llmgateway.errors;
 
 /** 401: no key, or one that is mistyped, expired or revoked. */
-public class AuthenticationException extends ApiException {
+public class AuthenticationFailedException extends ApiException {
     private static final long serialVersionUID = 1L;
 
     /** With what the answer said. */
-    public AuthenticationException(ErrorDetails details) {
+    public AuthenticationFailedException(ErrorDetails details) {
         super(details);
     }
 }

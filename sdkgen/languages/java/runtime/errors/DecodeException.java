@@ -1,13 +1,13 @@
 package com.llmgateway.errors;
 
 /** A successful answer that is not JSON, or not of the documented form. */
-public final class InvalidResponseException extends LlmGatewayException {
+public final class DecodeException extends LlmGatewayException {
     private static final long serialVersionUID = 1L;
 
     private final String requestId;
 
     /** With a message, the request's id (may be null) and what led to it. */
-    public InvalidResponseException(String message, String requestId, Throwable cause) {
+    public DecodeException(String message, String requestId, Throwable cause) {
         super(message, cause);
         this.requestId = requestId;
     }

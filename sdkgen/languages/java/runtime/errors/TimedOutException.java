@@ -3,7 +3,7 @@ package com.llmgateway.errors;
 import java.util.Locale;
 
 /** One of the four time limits of a call passed. */
-public final class RequestTimeoutException extends ConnectionException {
+public final class TimedOutException extends ConnectionFailedException {
     private static final long serialVersionUID = 1L;
 
     /** Which limit it was. */
@@ -21,7 +21,7 @@ public final class RequestTimeoutException extends ConnectionException {
     private final Phase phase;
 
     /** With the limit and what led to it. */
-    public RequestTimeoutException(Phase phase, Throwable cause) {
+    public TimedOutException(Phase phase, Throwable cause) {
         super("Timed out: " + phase.name().toLowerCase(Locale.ROOT).replace('_', ' '), phase != Phase.CONNECT, cause);
         this.phase = phase;
     }
