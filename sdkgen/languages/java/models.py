@@ -1,5 +1,6 @@
 """The package of models: a record, an interface or an enumeration each. Pure."""
 
+import itertools
 from collections.abc import Iterator
 
 from sdkgen.ir.nodes import (
@@ -27,6 +28,8 @@ from sdkgen.languages.java.naming import OF_MODELS, asked, field_name, identifie
 from sdkgen.languages.java.types import Spelling, erased
 
 Lines = Iterator[str]
+MOST_FORMS = 8
+"""Of one factory; with more choices only the types themselves are taken."""
 KINDS = {"string": "JsonString", "integer": "JsonNumber", "number": "JsonNumber", "boolean": "JsonBoolean"}
 
 
@@ -108,11 +111,12 @@ class Models:
         yield "}"
 
     def _of(self, model: Model, name: str, given: list[Field]) -> Lines:
-        """The members that have to be there, in the document's order of names; a lone one in any of its forms."""
-        forms = [[(self._spelling.plain(one.type), "value") for one in given]]
-        if len(given) == 1:
-            forms += [[option] for option in self._spelling.options(given[0].type)]
-        for form in forms:
+        """The members that have to be there, in the document's order of names, each in any of its forms."""
+        choices = [
+            [(self._spelling.plain(one.type), "value"), *self._spelling.options(one.type)] for one in given
+        ]
+        forms = list(itertools.product(*choices))
+        for form in forms if len(forms) <= MOST_FORMS else forms[:1]:
             arguments = ", ".join(
                 f"{spelled} {identifier(one.name, frozenset())}" for one, (spelled, _) in zip(given, form, strict=True)
             )
@@ -193,10 +197,11 @@ class Models:
         yield f"public record {name}(JsonObject json, Map<String, List<FileUpload>> files) implements JsonModel {{"
         arguments = ", ".join(f"{self._spelling.plain(one.type)} {identifier(one.name, frozenset())}" for one in given)
         yield f"    /** With what has to be there. */\n    public static {name} of({arguments}) {{"
-        yield f"        return new {name}(JsonObject.EMPTY, Map.of())"
-        for one in given:
-            yield f"                .{field_name(self._spelling.names, model, one)}({identifier(one.name, frozenset())})"
-        yield "                ;\n    }"
+        calls = [
+            f".{field_name(self._spelling.names, model, one)}({identifier(one.name, frozenset())})" for one in given
+        ]
+        made = "\n                ".join([f"new {name}(JsonObject.EMPTY, Map.of())", *calls])
+        yield f"        return {made};\n    }}"
         for field in model.fields:
             if (model.name, field.name) not in self._streamed:
                 yield from self._form_wither(name, field_name(self._spelling.names, model, field), field)
@@ -211,18 +216,19 @@ class Models:
     def _form_wither(self, owner: str, name: str, field: Field) -> Lines:
         inner = field.type.of if isinstance(field.type, Nullable) else field.type
         wire = java_string(field.name)
-        yield ""
-        yield from _doc(field.doc or f"The same with another {{@code {name}}}.", "    ", is_ours=not field.doc)
+        said = _doc(field.doc or f"The same with another {{@code {name}}}.", "    ", is_ours=not field.doc)
         if isinstance(inner, Binary) or (isinstance(inner, ListOf) and isinstance(inner.items, Binary)):
             is_list = isinstance(inner, ListOf)
             spelled, value = ("List<FileUpload>", "value") if is_list else ("FileUpload", "List.of(value)")
             wire = java_string(field.name + "[]") if is_list else wire
+            yield from ["", *said]
             yield f"    public {owner} {name}({spelled} value) {{"
             yield "        Map<String, List<FileUpload>> all = new LinkedHashMap<>(files);"
             yield f"        all.put({wire}, {value});"
             yield f"        return new {owner}(json, all);\n    }}"
             return
         for spelled, made in [(self._spelling.plain(inner), "value"), *self._spelling.options(inner)]:
+            yield from ["", *said]
             yield f"    public {owner} {name}({spelled} value) {{"
             yield f"        return new {owner}(json.with({wire}, {self._spelling.codec(inner)}, {made}), files);\n    }}"
 

@@ -249,11 +249,11 @@ class Writer:
         assert page is not None
         item = self._item()
         rules = (
-            f"new PageRules<>({self._spelling.codec(item)}, {java_string(page.items)}, {java_string(page.next)}, "
+            f"\n                new PageRules<>({self._spelling.codec(item)}, {java_string(page.items)}, {java_string(page.next)}, "
             f"{java_string(page.more)}, {str(page.kind == 'cursor').lower()})"
         )
         returns = f"Page<{self._spelling.boxed(item)}>"
-        yield from self._one(returns, self.name, f"Page.get(client, {self._prepare(arguments)}, options, {rules})")
+        yield from self._one(returns, self.name, f"Page.get(client, {self._prepare(arguments)}, options,{rules})")
         given = ", ".join(name for _, name in arguments)
         yield from self._async(returns, f"{self.name}({given})", arguments)
 
@@ -276,9 +276,10 @@ class Writer:
         last = ", ".join(map(java_string, stream.last))
         rules = (
             f"new StreamRules<>({self._spelling.codec(stream.event)}, {str(has_names).lower()}, "
-            f"{java_string(stream.done)}, Set.of({last}), StreamFold.{(stream.fold or 'none').upper()}, {codec})"
+            f"{java_string(stream.done)}, Set.of({last}),\n"
+            f"                StreamFold.{(stream.fold or 'none').upper()}, {codec})"
         )
-        call = f"client.stream({self._prepare(arguments, 'true')}, options, {rules})"
+        call = f"client.stream({self._prepare(arguments, 'true')}, options,\n                {rules})"
         yield from self._one(f"EventStream<{event}, {whole}>", self.stream_name(), call,
                              "The same as events, while the answer is made. Close it.")  # fmt: skip
 

@@ -123,9 +123,17 @@ final class RetryTest {
 
     static void theAnswersOwnWordAboutWaitingCounts() {
         Scripted server = new Scripted().then(429, "", "Retry-After", "3").then(429, "", "retry-after-ms", "250.5")
-                .then(503, "", "Retry-After", "100000").then(200, "{}");
+                .then(503, "", "Retry-After", "60").then(200, "{}");
         server.client(options -> options.maxRetries(3)).call(GET, RequestOptions.NONE, Codecs.ANY);
-        equal(List.of(3000L, 250L, 120_000L), server.waits);
+        equal(List.of(3000L, 250L, 60_000L), server.waits);
+    }
+
+    static void aWaitOfMoreThanAMinuteIsLeftToTheCaller() throws Exception {
+        Scripted server = new Scripted().then(429, "", "Retry-After", "61");
+        RateLimitedException refused = fails(RateLimitedException.class,
+                () -> server.client().call(GET, RequestOptions.NONE, Codecs.ANY));
+        equal(Optional.of(Duration.ofSeconds(61)), refused.retryAfter());
+        equal(1, server.requests.size());
     }
 
     static void retryAfterMayBeADate() {
@@ -324,7 +332,7 @@ final class RetryTest {
         Scripted server = new Scripted().then(403, "<html>no</html>");
         ApiException error = fails(PermissionDeniedException.class,
                 () -> server.client().call(GET, RequestOptions.NONE, Codecs.ANY));
-        equal(Optional.empty(), error.body());
+        equal("<html>no</html>", error.detail());
         equal(Optional.empty(), error.code());
     }
 

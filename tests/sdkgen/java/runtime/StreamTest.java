@@ -48,8 +48,8 @@ final class StreamTest {
                 + chunk("{\"content\":\"Hel\"}") + chunk("{\"content\":\"lo\"}")
                 + ": gateway {\"cost\":\"0.0000031500\",\"request_id\":\"req_1\"}\n\ndata: [DONE]\n\n");
         equal(3, read(stream).size());
-        equal("{\"id\":\"c\",\"object\":\"chat.completion\",\"choices\":[{\"index\":0,\"message\":"
-                + "{\"role\":\"assistant\",\"content\":\"Hello\"},\"finish_reason\":null}],\"usage\":null}",
+        equal("{\"id\":\"c\",\"object\":\"chat.completion\",\"choices\":[{\"message\":"
+                + "{\"role\":\"assistant\",\"content\":\"Hello\"},\"index\":0,\"finish_reason\":null}],\"usage\":null}",
                 stream.partial().orElseThrow().toJson());
         equal(Optional.of(new BigDecimal("0.0000031500")), stream.gateway().cost());
         equal(Optional.of("req_1"), stream.gateway().requestId());
@@ -64,7 +64,7 @@ final class StreamTest {
                         + chunk(String.format(call, 0, "", "", "1}")) + "data: [DONE]\n\n");
         read(stream);
         JsonObject answer = stream.partial().orElseThrow();
-        equal(true, answer.toJson().contains("\"message\":{\"tool_calls\":["
+        equal(true, answer.toJson().contains("\"message\":{\"role\":\"assistant\",\"tool_calls\":["
                 + "{\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}\"}},"
                 + "{\"id\":\"b\",\"type\":\"function\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}]}"));
     }

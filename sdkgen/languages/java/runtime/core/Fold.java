@@ -62,6 +62,9 @@ final class Fold {
             return;
         }
         Draft target = sum.list("choices").draft(index(choice, "index"));
+        if (kind == StreamFold.CHAT && !target.has("message")) {
+            target.draft("message").put("role", new JsonString("assistant"));
+        }
         choice.members().forEach((name, member) -> {
             if (name.equals("delta") && member instanceof JsonObject delta) {
                 merge(target.draft("message"), delta);

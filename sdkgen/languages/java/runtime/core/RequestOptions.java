@@ -82,6 +82,11 @@ public final class RequestOptions {
         return header("X-Gateway-Route", strategy);
     }
 
+    /** The slug of the organization, for callers of the management API who belong to several. */
+    public RequestOptions organization(String slug) {
+        return header("X-Organization", slug);
+    }
+
     Map<String, String> headers() {
         return headers;
     }
