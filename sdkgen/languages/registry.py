@@ -5,6 +5,7 @@ from sdkgen.languages.java import Java
 from sdkgen.languages.python import Python
 
 LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(), Java())}
+IDS = sorted(LANGUAGES)
 
 
 def named(text: str) -> Language:

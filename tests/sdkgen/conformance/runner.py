@@ -1,4 +1,4 @@
-"""Plays the corpus against a driver: a program that reads a JSON line a vector and prints a JSON line of its outcome."""
+"""Plays the corpus to a driver: a program that reads a JSON line a vector and prints a JSON line of its outcome."""
 
 import json
 import os
