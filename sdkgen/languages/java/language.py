@@ -45,7 +45,9 @@ class Java:
         if not re.fullmatch(r"[A-Za-z0-9_.\-]{1,100}:[A-Za-z0-9_.\-]{1,100}", config.package):
             raise ConfigError("package", "no coordinates of Maven (group:artifact; letters, digits, '.', '_', '-')")
         parts = config.module.split(".")
-        if len(config.module) > 100 or any(not re.fullmatch(r"[a-z][a-z0-9_]*", one) or one in KEYWORDS for one in parts):
+        if len(config.module) > 100 or any(
+            not re.fullmatch(r"[a-z][a-z0-9_]*", one) or one in KEYWORDS for one in parts
+        ):
             raise ConfigError("module", "no name of a package (small letters, digits, '_', parted by '.')")
         return config
 

@@ -112,9 +112,7 @@ class Models:
 
     def _of(self, model: Model, name: str, given: list[Field]) -> Lines:
         """The members that have to be there, in the document's order of names, each in any of its forms."""
-        choices = [
-            [(self._spelling.plain(one.type), "value"), *self._spelling.options(one.type)] for one in given
-        ]
+        choices = [[(self._spelling.plain(one.type), "value"), *self._spelling.options(one.type)] for one in given]
         forms = list(itertools.product(*choices))
         for form in forms if len(forms) <= MOST_FORMS else forms[:1]:
             arguments = ", ".join(
@@ -137,7 +135,7 @@ class Models:
         if isinstance(inner, Nullable):
             inner = inner.of
         yield ""
-        yield from _doc(field.doc or f"The member {{@code {field.name}}}.", "    ", is_ours=not field.doc)
+        yield from _doc(field.doc or f"The member {field.name}.", "    ")
         if field.deprecated:
             yield "    @Deprecated"
         boxed = self._spelling.boxed(inner)
@@ -162,7 +160,7 @@ class Models:
         for spelled, made in forms:
             if erased(spelled) not in seen:
                 seen.add(erased(spelled))
-                yield f"\n    /** The same with another {{@code {name}}}. */"
+                yield f"\n    /** The same with another {name}. */"
                 if one.deprecated:
                     yield "    @Deprecated"
                 yield f"    public {owner} {name}({spelled} value) {{"
@@ -172,10 +170,12 @@ class Models:
         name = self.params_class(method)
         parameters = asked(method)
         given = [one for one in parameters if one.required]
-        yield from _doc(f"What {method.id} can be asked.", is_ours=True)
+        yield from _doc(f"What {method.id} can be asked.")
         yield f"public record {name}(JsonObject json) implements JsonModel {{"
         if given:
-            arguments = ", ".join(f"{self._spelling.plain(one.type)} {identifier(one.name, frozenset())}" for one in given)
+            arguments = ", ".join(
+                f"{self._spelling.plain(one.type)} {identifier(one.name, frozenset())}" for one in given
+            )
             yield f"    /** With what has to be there. */\n    public static {name} of({arguments}) {{"
             yield f"        return new {name}(JsonObject.builder()"
             for one in given:
@@ -205,10 +205,14 @@ class Models:
         for field in model.fields:
             if (model.name, field.name) not in self._streamed:
                 yield from self._form_wither(name, field_name(self._spelling.names, model, field), field)
-        yield f"\n    /** The same with a member that this version does not know. */\n    public {name} with(String name, JsonValue value) {{"
+        yield ""
+        yield "    /** The same with a member that this version does not know. */"
+        yield f"    public {name} with(String name, JsonValue value) {{"
         yield f"        return new {name}(json.with(name, Codecs.ANY, value), files);\n    }}"
         yield "\n    /** As it is sent. */\n    public MultipartForm form() {\n        return form(Map.of());\n    }"
-        yield "\n    /** As it is sent, with more fields. */\n    public MultipartForm form(Map<String, JsonValue> more) {"
+        yield ""
+        yield "    /** As it is sent, with more fields. */"
+        yield "    public MultipartForm form(Map<String, JsonValue> more) {"
         yield "        MultipartForm form = new MultipartForm().fields(json).fields(JsonObject.of(more));"
         yield "        files.forEach((name, all) -> all.forEach(file -> form.file(name, file)));"
         yield "        return form;\n    }\n}"
@@ -216,7 +220,7 @@ class Models:
     def _form_wither(self, owner: str, name: str, field: Field) -> Lines:
         inner = field.type.of if isinstance(field.type, Nullable) else field.type
         wire = java_string(field.name)
-        said = _doc(field.doc or f"The same with another {{@code {name}}}.", "    ", is_ours=not field.doc)
+        said = _doc(field.doc or f"The same with another {name}.", "    ")
         if isinstance(inner, Binary) or (isinstance(inner, ListOf) and isinstance(inner.items, Binary)):
             is_list = isinstance(inner, ListOf)
             spelled, value = ("List<FileUpload>", "value") if is_list else ("FileUpload", "List.of(value)")
@@ -230,7 +234,8 @@ class Models:
         for spelled, made in [(self._spelling.plain(inner), "value"), *self._spelling.options(inner)]:
             yield from ["", *said]
             yield f"    public {owner} {name}({spelled} value) {{"
-            yield f"        return new {owner}(json.with({wire}, {self._spelling.codec(inner)}, {made}), files);\n    }}"
+            yield f"        return new {owner}(json.with({wire}, {self._spelling.codec(inner)}, {made}), files);"
+            yield "    }"
 
     # ---- words -----------------------------------------------------------------------------------------------------
     def _enum(self, enum: Enum, name: str) -> Lines:
@@ -240,7 +245,8 @@ class Models:
             member = self._spelling.names.of("member", f"{enum.pointer} {value}")
             yield from _doc(f"{value}.", "    ")
             yield f"    public static final {name} {member} = new {name}({java_string(value)});"
-        yield f"    /** How it is read and written. */\n    public static final Codec<{name}> CODEC = OpenEnum.codec({name}::new);"
+        yield "    /** How it is read and written. */"
+        yield f"    public static final Codec<{name}> CODEC = OpenEnum.codec({name}::new);"
         yield "\n    @Override\n    public String toString() {\n        return value;\n    }\n}"
 
     # ---- unions ----------------------------------------------------------------------------------------------------
@@ -248,12 +254,11 @@ class Models:
         variants = [(variant.tag, self._spelling.public(variant.type.name)) for variant in union.variants
                     if isinstance(variant.type, Ref)]  # fmt: skip
         permitted = ", ".join(dict.fromkeys(public for _, public in variants))
-        yield from _doc(union.doc or f"{name}: one of several, told apart by {{@code {union.discriminator}}}.",
-                        is_ours=not union.doc)  # fmt: skip
+        yield from _doc(union.doc or f"{name}: one of several, told apart by {union.discriminator}.")
         yield f"public sealed interface {name} extends JsonModel permits {permitted}, {name}.Unknown {{"
         yield f"    /** How it is read and written. */\n    Codec<{name}> CODEC = JsonModel.codec({name}::read);"
         yield f"\n    private static {name} read(JsonObject json) {{"
-        yield f"        return switch (json.string({java_string(union.discriminator)}).orElse(\"\")) {{"
+        yield f'        return switch (json.string({java_string(union.discriminator)}).orElse("")) {{'
         for tag, public in variants:
             yield f"            case {java_string(tag or '')} -> new {public}(json);"
         yield "            default -> new Unknown(json);\n        };\n    }"
@@ -271,10 +276,16 @@ class Models:
             spelled = self._spelling.plain(of)
             if erased(spelled) not in made:
                 made.add(erased(spelled))
-                yield f"\n    /** This variant. */\n    static {name} of({spelled} value) {{\n        return new {word}(value);\n    }}"
+                yield ""
+                yield "    /** This variant. */"
+                yield f"    static {name} of({spelled} value) {{"
+                yield f"        return new {word}(value);"
+                yield "    }"
         yield f"\n    private static {name} read(JsonValue json) {{"
         for word, of in names:
-            yield f"        if ({self._fits(of)}) {{\n            return new {word}({self._spelling.codec(of)}.decode(json));\n        }}"
+            yield f"        if ({self._fits(of)}) {{"
+            yield f"            return new {word}({self._spelling.codec(of)}.decode(json));"
+            yield "        }"
         yield "        return new Unknown(json);\n    }"
         for word, of in names:
             yield f"\n    /** A variant. */\n    record {word}({self._spelling.plain(of)} value) implements {name} {{"
@@ -320,8 +331,9 @@ class Models:
         permitted = dict.fromkeys(
             self._spelling.public(answer.type.name) for answer in method.answers if isinstance(answer.type, Ref)
         )
-        yield from _doc(f"What {method.id} answers, by its status.", is_ours=True)
-        yield f"public sealed interface {self.answer_class(method)} extends JsonModel permits {', '.join(permitted)} {{\n}}"
+        yield from _doc(f"What {method.id} answers, by its status.")
+        yield f"public sealed interface {self.answer_class(method)} extends JsonModel permits {', '.join(permitted)} {{"
+        yield "}"
 
 
 def _codec(name: str) -> str:
@@ -329,7 +341,9 @@ def _codec(name: str) -> str:
 
 
 def _with(name: str) -> Lines:
-    yield f"\n    /** The same with a member that this version does not know. */\n    public {name} with(String name, JsonValue value) {{"
+    yield ""
+    yield "    /** The same with a member that this version does not know. */"
+    yield f"    public {name} with(String name, JsonValue value) {{"
     yield f"        return new {name}(json.with(name, Codecs.ANY, value));\n    }}"
 
 
@@ -344,11 +358,14 @@ def _constant(of: Const) -> str:
 
 def _word(boxed: str) -> str:
     """`List<String>` → `ListOfString`."""
-    return boxed.replace("Map<String, ", "MapOf").replace("List<", "ListOf").replace("Optional<", "Optional").replace(">", "")
+    return (
+        boxed.replace("Map<String, ", "MapOf")
+        .replace("List<", "ListOf")
+        .replace("Optional<", "Optional")
+        .replace(">", "")
+    )
 
 
-def _doc(text: str, indent: str = "", *, is_ours: bool = False) -> list[str]:
-    """`is_ours`: text of this generator, with tags of its own."""
-    if is_ours:
-        return [f"{indent}/** {text} */"]
+def _doc(text: str, indent: str = "") -> list[str]:
+    """Never nothing: what is public has a comment."""
     return javadoc(text, indent) or [f"{indent}/** As the API documents it. */"]

@@ -9,19 +9,25 @@ from sdkgen.languages.base.casing import camel, screaming
 from sdkgen.languages.base.names import Name, Names, shape_of
 
 KEYWORDS = frozenset(
-    """abstract assert boolean break byte case catch char class const continue default do double else enum extends final
-    finally float for goto if implements import instanceof int interface long native new package private protected
-    public return short static strictfp super switch synchronized this throw throws transient try void volatile while
-    true false null var record sealed permits yield non _""".split()
+    {
+        "abstract", "assert", "boolean", "break", "byte", "case", "catch", "char", "class", "const", "continue",
+        "default", "do", "double", "else", "enum", "extends", "final", "finally", "float", "for", "goto", "if",
+        "implements", "import", "instanceof", "int", "interface", "long", "native", "new", "package", "private",
+        "protected", "public", "return", "short", "static", "strictfp", "super", "switch", "synchronized", "this",
+        "throw", "throws", "transient", "try", "void", "volatile", "while", "true", "false", "null", "var", "record",
+        "sealed", "permits", "yield", "non", "_",
+    }
+)  # fmt: skip
+OF_OBJECTS = frozenset(
+    {"clone", "finalize", "getclass", "hashcode", "notify", "notifyall", "tostring", "wait", "equals"}
 )
-OF_OBJECTS = frozenset({"clone", "finalize", "getclass", "hashcode", "notify", "notifyall", "tostring", "wait", "equals"})
 OF_MODELS = OF_OBJECTS | {"json", "of", "with", "form", "files"}
 """What a model has of its own."""
 OF_TYPES = frozenset(
     {
         "ApiClient", "ApiRequest", "ApiResponse", "BigDecimal", "BinaryResponse", "Boolean", "Codec", "Codecs",
-        "CompletableFuture", "Deprecated", "Double", "EventStream", "FileUpload", "JsonArray", "JsonBoolean", "JsonModel",
-        "JsonNull", "JsonNumber", "JsonObject", "JsonString", "JsonValue", "List", "LlmGateway", "LocalDate", "Long",
+        "CompletableFuture", "Deprecated", "Double", "EventStream", "FileUpload", "JsonArray", "JsonBoolean",
+        "JsonModel", "JsonNull", "JsonNumber", "JsonObject", "JsonString", "JsonValue", "List", "LlmGateway", "LocalDate", "Long",
         "Map", "Maybe", "MultipartForm", "Object", "OffsetDateTime", "OpenEnum", "Optional", "Override", "Page",
         "PageRules", "RequestBody", "RequestOptions", "Set", "StreamFold", "StreamRules", "String", "Unknown", "Void",
     }

@@ -8,7 +8,7 @@ from string import Template
 from sdkgen.ir.nodes import Api, Method, Model
 from sdkgen.languages.base.casing import camel
 from sdkgen.languages.base.config import Config
-from sdkgen.languages.base.escaping import java_string, javadoc, markdown, xml_text
+from sdkgen.languages.base.escaping import java_string, javadoc, markdown, shell_word, xml_text
 from sdkgen.languages.base.names import NameCollisionError
 from sdkgen.languages.java.models import Models
 from sdkgen.languages.java.naming import asked, field_name, method_name
@@ -49,7 +49,10 @@ class Package:
                 yield f"{folder}/{name}.java", source(room, lines, own, self._config.module)
         yield "pom.xml", self._filled("pom.xml", xml_text)
         yield "LICENSE", _text(resources.files("sdkgen.languages.python.templates").joinpath("LICENSE"))
-        yield "CHANGELOG.md", f"# Changelog\n\n## {self._config.version}\n\nMade of {markdown(self._api.title)} {self._api.version}.\n"
+        yield (
+            "CHANGELOG.md",
+            f"# Changelog\n\n## {self._config.version}\n\nMade of {markdown(self._api.title)} {self._api.version}.\n",
+        )
         yield "README.md", self._filled("README.md", markdown)
         yield "docs/reference.md", "".join(self._reference())
         yield "docs/errors.md", "".join(self._error_pages())
@@ -67,8 +70,12 @@ class Package:
         limits = (config.connect_timeout_s, config.first_byte_timeout_s, config.idle_timeout_s, config.total_timeout_s)
         yield from javadoc(f"{self._api.title}: where to begin. {self._api.doc}")
         yield "public final class LlmGateway {"
-        yield f"    /** The version of this library. */\n    public static final String VERSION = {java_string(config.version)};\n"
-        yield f"    private static final SdkInfo SDK = new SdkInfo(VERSION, {java_string(self._api.document_sha[:12])});\n"
+        yield "    /** The version of this library. */"
+        yield f"    public static final String VERSION = {java_string(config.version)};"
+        yield ""
+        spec = java_string(self._api.document_sha[:12])
+        yield f"    private static final SdkInfo SDK = new SdkInfo(VERSION, {spec});"
+        yield ""
         yield "    private final ApiClient client;\n    private final RequestOptions options;\n"
         yield "    /** A client whose settings are those of the environment. */"
         yield "    public LlmGateway() {\n        this(settings().build());\n    }\n"
@@ -79,24 +86,35 @@ class Package:
         yield "        this.client = client;\n        this.options = options;\n    }\n"
         yield "    /** Settings to begin with. */"
         yield "    public static ClientOptions.Builder settings() {"
-        yield f"        return ClientOptions.builder().defaultBaseUrl({java_string(config.base_url)}).maxRetries({config.max_retries})"
+        yield f"        return ClientOptions.builder().defaultBaseUrl({java_string(config.base_url)})"
+        yield f"                .maxRetries({config.max_retries})"
         durations = ", ".join(f"Duration.ofMillis({round(limit * 1000)}L)" for limit in limits)
         end = ")" if config.headers else ");"
         yield f"                .timeouts(new Timeouts({durations}){end}"
-        headers = [f"                .header({java_string(name)}, {java_string(value)})" for name, value in config.headers.items()]
+        headers = [
+            f"                .header({java_string(name)}, {java_string(value)})"
+            for name, value in config.headers.items()
+        ]
         yield from headers[:-1]
         yield from [f"{line};" for line in headers[-1:]]
         yield "    }\n"
         yield "    /** The same with other options for each call: time limits, repeats, keys, headers, tags. */"
-        yield "    public LlmGateway with(RequestOptions other) {\n        return new LlmGateway(client, other);\n    }\n"
+        yield "    public LlmGateway with(RequestOptions other) {"
+        yield "        return new LlmGateway(client, other);"
+        yield "    }"
+        yield ""
         yield "    /** An operation that this version does not know; {@code body} may be null. */"
         yield "    public ApiResponse<JsonValue> request(String method, String path, JsonValue body) {"
         yield "        ApiRequest request = new ApiRequest(method, path);"
-        yield '        if (path.startsWith("/api/")) {\n            request.auth(ApiRequest.Auth.MANAGEMENT);\n        }'
+        yield '        if (path.startsWith("/api/")) {'
+        yield "            request.auth(ApiRequest.Auth.MANAGEMENT);"
+        yield "        }"
         yield "        if (body != null) {\n            request.json(body);\n        }"
         yield "        return client.call(request, options, Codecs.ANY);\n    }\n"
         yield "    /** Runs calls on another thread; cancelling the future interrupts it, which gives the call up. */"
-        yield "    public <T> CompletableFuture<T> async(Supplier<T> calls) {\n        return client.async(calls);\n    }"
+        yield "    public <T> CompletableFuture<T> async(Supplier<T> calls) {"
+        yield "        return client.async(calls);"
+        yield "    }"
         yield from accessors(self._resources.tree, (), "client, options")
         yield "}"
 
@@ -128,7 +146,8 @@ class Package:
         group, _, artifact = config.package.partition(":")
         return Template(_text(_folder("templates").joinpath(name))).substitute(
             title=escape(self._api.title), group=group, artifact=artifact, module=config.module,
-            version=config.version, base_url=escape(config.base_url),
+            version=config.version, base_url_word=shell_word(config.base_url),
+            base_url_literal=java_string(config.base_url),
         )  # fmt: skip
 
     def _reference(self) -> Iterator[str]:
@@ -143,22 +162,25 @@ class Package:
         writer = Writer(self._spelling, self._models, method)
         name = method_name(self._spelling.names, method)
         yield f"### {name}\n\n`{name}({', '.join(f'{kind} {one}' for kind, one in writer.required)})`"
-        yield f" · `{method.http} {method.path}`\n\n"
+        yield f" · {method.http} {markdown(method.path)}\n\n"
         yield f"{markdown(method.doc)}\n\n" if method.doc else ""
         rows = [(one.name, one.type, one.required, one.doc) for one in asked(method)]
         body = self._spelling.declaration(method.body.type) if method.body else None
         if isinstance(body, Model):
-            rows += [(field_name(self._spelling.names, body, one), one.type, one.required, one.doc) for one in body.fields]
+            rows += [
+                (field_name(self._spelling.names, body, one), one.type, one.required, one.doc) for one in body.fields
+            ]
         if rows:
             yield "| name | type | required | |\n|---|---|---|---|\n"
             for argument, kind, required, text in rows:
-                yield f"| `{argument}` | `{self._spelling.boxed(kind)}` | {'yes' if required else ''} | {markdown(text)} |\n"
+                spelled, word = self._spelling.boxed(kind), "yes" if required else ""
+                yield f"| {markdown(argument)} | `{spelled}` | {word} | {markdown(text)} |\n"
             yield "\n"
         if method.errors:
             yield f"Errors: {', '.join(map(str, method.errors))}.\n\n"
 
     def _error_pages(self) -> Iterator[str]:
-        yield "# Errors\n\nEvery error answer is an `ApiException` with `status()`, `code()`, `detail()` and `requestId()`.\n"
+        yield "# Errors\n\nEvery error answer is an `ApiException` with `status()`, `code()`, `detail()`, `requestId()`.\n"
         for error in self._api.errors:
             name = f"{error.name.removesuffix('Error')}Exception"
             yield f"\n## {error.code}\n\n`{name}`, status {error.status}. {markdown(error.doc)}\n"

@@ -40,7 +40,7 @@ def accessors(tree: Tree, path: tuple[str, ...], client: str) -> Lines:
 
 
 def doc(text: str, otherwise: str) -> list[str]:
-    return javadoc(sentence(text), "    ") or [f"    /** {otherwise} */"]
+    return javadoc(sentence(text), "    ") or javadoc(otherwise, "    ")
 
 
 class Resources:
@@ -57,7 +57,7 @@ class Resources:
 
     def _class(self, path: tuple[str, ...], resource: Resource | None) -> Lines:
         name = resource_class(path)
-        yield from javadoc(resource.doc if resource else "") or [f"/** The place {{@code {'.'.join(path)}}}. */"]
+        yield from javadoc(resource.doc if resource else "") or javadoc(f"The place {'.'.join(path)}.")
         yield f"public final class {name} {{"
         yield "    private final ApiClient client;\n    private final RequestOptions options;\n"
         yield "    /** Below a client. */"
@@ -134,7 +134,9 @@ class Writer:
         if self._method.pagination:
             yield from self._paged(everything)
         elif self._answer().content == "binary":
-            yield from self._one("BinaryResponse", self.name, f"client.callForFile({self._prepare(everything)}, options)")
+            yield from self._one(
+                "BinaryResponse", self.name, f"client.callForFile({self._prepare(everything)}, options)"
+            )
         else:
             yield from self._answered(everything)
         if self._method.stream:
@@ -179,7 +181,7 @@ class Writer:
         if method.body.content == "multipart":
             form = "body.form()"
             if method.stream and method.stream.param:
-                form = f'body.form(isStream ? Map.of({java_string(method.stream.param)}, JsonBoolean.TRUE) : Map.of())'
+                form = f"body.form(isStream ? Map.of({java_string(method.stream.param)}, JsonBoolean.TRUE) : Map.of())"
             yield f"{indent}request.body(new RequestBody.Form({form}));"
         elif method.body.content == "binary":
             yield f"{indent}request.body(new RequestBody.Bytes(body));"
@@ -201,7 +203,7 @@ class Writer:
         yield from self._deprecated()
         yield f"    public {returns} {name}({_spelled(everything)}) {{\n        {word}{call};\n    }}"
         if self._optional:
-            yield f"\n    /** {'The same with nothing else asked.'} */"
+            yield "\n    /** The same with nothing else asked. */"
             yield from self._deprecated()
             given = [*(one for _, one in self.required), *(default for _, default in self._optional)]
             yield f"    public {returns} {name}({_spelled(self.required)}) {{"
@@ -236,7 +238,9 @@ class Writer:
 
     def _by_status(self) -> str:
         """An expression; a status that the document does not say is read as the first."""
-        decoded = [(one.status, f"{self._spelling.codec(one.type)}.decode(json)") for one in self._method.answers if one.type]
+        decoded = [
+            (one.status, f"{self._spelling.codec(one.type)}.decode(json)") for one in self._method.answers if one.type
+        ]
         arms = " ".join(f"case {status} -> {code};" for status, code in decoded[1:])
         return f"switch (status) {{ {arms} default -> {decoded[0][1]}; }}"
 
@@ -249,8 +253,8 @@ class Writer:
         assert page is not None
         item = self._item()
         rules = (
-            f"\n                new PageRules<>({self._spelling.codec(item)}, {java_string(page.items)}, {java_string(page.next)}, "
-            f"{java_string(page.more)}, {str(page.kind == 'cursor').lower()})"
+            f"\n                new PageRules<>({self._spelling.codec(item)}, {java_string(page.items)}, "
+            f"{java_string(page.next)}, {java_string(page.more)}, {str(page.kind == 'cursor').lower()})"
         )
         returns = f"Page<{self._spelling.boxed(item)}>"
         yield from self._one(returns, self.name, f"Page.get(client, {self._prepare(arguments)}, options,{rules})")

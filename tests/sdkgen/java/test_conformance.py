@@ -7,7 +7,6 @@ import pytest
 from tests.sdkgen.conformance.runner import play
 from tests.sdkgen.java.toolchain import compiled, java
 
-
 JDK_CANNOT = {"request-options-headers"}
 """It has a header beyond ASCII, for which java.net.http sends question marks; the package refuses it instead."""
 

@@ -26,9 +26,7 @@ def test_against_the_gateway(java_classes: Path, tmp_path: Path, world: World) -
     classes = compiled(sources, tmp_path / "tests", on=java_classes)
     command = [java(), "-cp", f"{java_classes}:{classes}", "com.llmgateway.core.Check", "GatewayTest"]
 
-    done = subprocess.run(
-        command, env=environment(world), capture_output=True, text=True, timeout=300, check=False
-    )
+    done = subprocess.run(command, env=environment(world), capture_output=True, text=True, timeout=300, check=False)
 
     said = done.stdout.splitlines()
     assert [line for line in said if line.startswith("FAIL")] == [], done.stderr
@@ -56,9 +54,7 @@ def test_examples_run(
     classes = compiled([java_folder / "examples" / f"{name}.java"], tmp_path / "example", on=java_classes)
 
     command = [java(), "-cp", f"{java_classes}:{classes}", name]
-    done = subprocess.run(
-        command, env=environment(world), capture_output=True, text=True, timeout=60, check=False
-    )
+    done = subprocess.run(command, env=environment(world), capture_output=True, text=True, timeout=60, check=False)
 
     assert done.stderr == ""
     assert shown in done.stdout
