@@ -179,6 +179,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "gateway.api.openapi.GatewaySchema",
     "EXCEPTION_HANDLER": "gateway.api.problems.problem_response",
     "DEFAULT_VERSIONING_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,  # `format` is a column of lists: DRF would take it for the name of a renderer
     "COERCE_DECIMAL_TO_STRING": True,
     "NUM_PROXIES": 0,  # throttles count by REMOTE_ADDR; a forwarded header of the caller never names the bucket
     "DEFAULT_THROTTLE_RATES": {"sign_in": "30/min", "mail": "10/min"},
@@ -366,7 +367,7 @@ NARRATOR_KEY = ENV.narrator_key
 NARRATOR_MODEL = ENV.narrator_model
 ANALYTICS_PATIENCE_S = 2.0  # what takes longer becomes a job
 # What apps add to the transactions of the ledger writer.
-GATEWAY_BOOKERS = ["costs.budgets.booking.book_budgets"]
+GATEWAY_BOOKERS = ["costs.budgets.booking.book_budgets", "costs.latetruths.offer_repricing"]
 GATEWAY_SPOOL_CLOSERS = ["costs.budgets.booking.release_owner"]
 GATEWAY_NEW_ORGANIZATION = ["analytics.alerts.defaults.create_defaults"]
 GATEWAY_OUTBOX_HANDLERS = {

@@ -20,8 +20,9 @@ class TuningJob(Record):
 
     `hyperparameters`: as asked (`"auto"` allowed) and, once known, under `"used"`; `estimate`: what
     `finetuning.estimates` said when it was made, prices and their days included; `eta`: {"p50", "p90"} times in ISO
-    format; `auto_deploy`: {"route", "share", "threshold", "fallback"}; `notification`: {"emails", "webhook", "on"};
-    `provider_state`: what a backend must remember (ids of uploaded files, cursors).
+    format; `auto_deploy`: {"route", "share", "threshold", "fallback"}; `evaluation`: {"base", "metrics", "judge"},
+    which its success queues; `notification`: {"emails", "webhook", "on"}; `provider_state`: what a backend must
+    remember (ids of uploaded files, cursors).
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="tuning_jobs")
@@ -50,12 +51,17 @@ class TuningJob(Record):
     estimate = models.JSONField(null=True, blank=True)
     cost_estimate = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
     cost_actual = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
+    grader_cost = models.DecimalField(
+        max_digits=20, decimal_places=10, null=True, blank=True,
+        help_text="Of the models that graded, as booked; null: none did, or it is not known.",
+    )  # fmt: skip
     currency = models.CharField(max_length=3, default="USD")
     budget_limit = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
     trained_tokens = models.BigIntegerField(null=True, blank=True, help_text="The provider's field.")
     billed_tokens = models.BigIntegerField(null=True, blank=True, help_text="What the bill is made of, where told.")
     line_id = models.UUIDField(null=True, blank=True, help_text="The ledger line of the training, booked once.")
     auto_deploy = models.JSONField(null=True, blank=True)
+    evaluation = models.JSONField(null=True, blank=True)
     notification = models.JSONField(default=dict, blank=True)
     tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True)

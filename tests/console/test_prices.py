@@ -1,5 +1,7 @@
 """The pages of prices: lists and history, the review queue, re-pricing; what they say, to whom, at what cost."""
 
+import html
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from costs.models import PriceRate, PriceReview, PriceSnapshot, RepricingRun
 from costs.repricing import Count
-from gateway.models import Job
+from gateway.models import Job, Organization
 from tests.console.company import Company
 from tests.console.conftest import SignIn
 
@@ -124,9 +126,69 @@ def test_a_period_is_counted_and_applied_from_the_page(company: Company, sign_in
     assert run.state == "applying"
 
 
+def test_days_are_those_of_the_reporting_time_zone(company: Company, sign_in: SignIn) -> None:
+    """By Vienna 25 October 2026 has 25 hours and begins at 22:00 UTC."""
+    Organization.objects.filter(pk=company.organization.pk).update(reporting_timezone="Europe/Vienna")
+    page, alice = f"{URL}repricing/", sign_in("alice")
+
+    alice.post(page, {"start": "2026-10-25", "end": "2026-10-25"})
+
+    run = RepricingRun.objects.get()
+    assert (run.start, run.end) == (
+        datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 23, tzinfo=UTC)
+    )  # fmt: skip
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", alice.get(page).content.decode()))
+    assert "2026-10-25 to 2026-10-25" in text
+    assert "Days are of your reporting time zone." in text
+
+
 def test_re_pricing_is_for_who_sees_all_and_written_by_administrators(company: Company, sign_in: SignIn) -> None:
     page = f"{URL}repricing/"
 
     assert (sign_in("bob").get(page).status_code, sign_in("carol").get(page).status_code) == (403, 200)
     assert "Count the difference" not in sign_in("carol").get(page).content.decode()
     assert sign_in("carol").post(page, {"start": "2026-11-01", "end": "2026-11-07"}).status_code == 403
+
+
+def previewed(page: str) -> dict[str, str]:
+    """Meter → what stands at its field."""
+    found = re.findall(r'<span class="beside[^"]*" id="beside_(\w+)" hx-swap-oob="true">(?:· )?([^<]*)</span>', page)
+    return {meter: html.unescape(text).replace("\u202f", " ") for meter, text in found if text}
+
+
+def test_a_price_is_shown_beside_the_list_as_it_is_typed(company: Company, rates: None, sign_in: SignIn) -> None:
+    client = sign_in("alice")
+    stated = {"provider": "acme", "model": "big", "currency": "USD"}
+
+    def ask(**more: str) -> dict[str, str]:
+        response = client.get(f"{URL}preview/", stated | more)
+        assert response.status_code == 200
+        return previewed(response.content.decode())
+
+    assert ask() == {"input": "list $3.00", "cache_read": "list $3.00"}
+    assert ask(price_output="9", discount_percent="10") == {
+        "input": "left out: unpriced, list $3.00", "cache_read": "left out: unpriced, list $3.00",
+        "output": "not in the list",
+    }  # fmt: skip
+    assert ask(price_input="2", price_cache_read="3", discount_percent="10") == {
+        "input": "40.0 % below the list's $3.00", "cache_read": "10.0 % below the list's $3.00",
+    }  # fmt: skip
+    assert ask(price_input="6")["input"] == "100 % above the list's $3.00"
+    assert ask(discount_percent="10")["input"] == "$2.70, 10.0 % below the list's $3.00"
+    assert ask(price_input="2", currency="EUR")["input"] == "list $3.00"
+    assert ask(price_input="cheap", model="bi*") == {}
+
+
+def test_only_who_may_state_prices_asks_for_the_list_beside_them(company: Company, sign_in: SignIn) -> None:
+    answers = {name: sign_in(name).get(f"{URL}preview/").status_code for name in ("alice", "adam", "carol", "bob")}
+
+    assert answers == {"alice": 200, "adam": 200, "carol": 403, "bob": 403}
+
+
+def test_the_list_beside_a_price_takes_few_queries(
+    company: Company, sign_in: SignIn, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client = sign_in("alice")
+
+    with django_assert_num_queries(4):
+        client.get(f"{URL}preview/?provider=openai&model=gpt-4o")

@@ -16,6 +16,7 @@ from finetuning.estimates import Method
 from finetuning.insights import Point
 from finetuning.insights.curves import point_of
 from finetuning.models import Checkpoint, JobEvent, JobPoint, TuningFile, TuningJob
+from finetuning.services.evaluations.scoring import METRICS
 from finetuning.services.jobs import notifying
 from gateway.api.openapi import examples
 from gateway.api.serializers.base import Input, Money, Record, Scoped
@@ -28,7 +29,7 @@ _METADATA = [{"name": "ticket", "value": "ML-17"}]
 _ESTIMATE: dict[str, Any] = {
     "epochs": 3, "epochs_by": "given", "tokens_per_epoch": 70959, "billable_tokens": 212877, "is_exact": True,
     "training": "1.064385", "lower": "1.064385", "upper": "1.064385", "hosting_per_month": "0", "currency": "USD",
-    "rate": {
+    "grader": None, "rate": {
         "id": "finetuning@2026-10-08:openai/gpt-4.1-mini-2025-04-14/supervised:training",
         "model": "gpt-4.1-mini-2025-04-14", "amount": "5", "per": "1M tokens", "currency": "USD", "technique": "",
         "source": "https://developers.openai.com/api/docs/pricing", "read_on": "2026-10-08", "confidence": "high",
@@ -44,9 +45,11 @@ JOB: dict[str, Any] = {
     "hyperparameters": {**_HYPERPARAMETERS, "used": {"n_epochs": 3, "batch_size": 3, "learning_rate_multiplier": 2}},
     "status": "succeeded", "provider_status": "succeeded", "provider_job_id": "ftjob-9aBcD", "progress": 1.0,
     "eta": None, "estimated_finish": None, "estimate": _ESTIMATE, "cost_estimate": "1.0643850000",
-    "cost_actual": "1.0700000000", "currency": "USD", "budget_limit": "5.0000000000", "trained_tokens": 214000,
+    "cost_actual": "1.0700000000", "grader_cost": None, "currency": "USD", "budget_limit": "5.0000000000",
+    "trained_tokens": 214000,
     "billed_tokens": None, "estimate_difference": "0.0056150000",
     "auto_deploy": {"route": "intents", "share": 0.1, "threshold": 0.9, "fallback": "gpt-4.1-mini"},
+    "evaluation": {"base": "gpt-4.1-mini", "metrics": ["exact", "judge"], "judge": {"model": "gpt-4.1", "rubric": ""}},
     "notification": {"emails": ["bob@acme.example"], "on": ["succeeded", "failed"], "webhook_host": ""},
     "tags": ["team=support"], "metadata": _METADATA, "template": "", "error": None, "created_by": ID,
     "sync_failures": 0, "synced_at": "2026-11-02T10:20:31Z", "created_at": "2026-11-02T09:30:00Z",
@@ -176,6 +179,25 @@ class AutoDeploySerializer(Input):
     fallback = serializers.CharField(max_length=200, required=False, allow_blank=True)
 
 
+class JobJudgeSerializer(Input):
+    """Who compares pairs of answers, each twice with places changed."""
+
+    model = serializers.CharField(max_length=300)
+    rubric = serializers.CharField(max_length=2_000, required=False, allow_blank=True, default="")
+
+
+class JobEvaluationSerializer(Input):
+    """When the job succeeds: the tuned model against `base` on the validation file. The first metric decides; a judge
+    adds the metric `judge`."""
+
+    base = serializers.CharField(max_length=300, help_text="A model or route, as applications name it.")
+    metrics = serializers.ListField(
+        child=serializers.CharField(max_length=20), required=False, max_length=len(METRICS),
+        help_text=f"Of {', '.join(METRICS)}. Nothing: exact.",
+    )  # fmt: skip
+    judge = JobJudgeSerializer(required=False, allow_null=True, default=None)
+
+
 class NotificationSerializer(Input):
     """Who is told of the end. Mails go to members of the organization alone; a webhook is signed."""
 
@@ -206,6 +228,17 @@ class TuningNoteSerializer(serializers.Serializer):
     message = serializers.CharField()
 
 
+class GraderEstimateSerializer(serializers.Serializer):
+    """Of the models that grade a reinforcement job, from what own jobs with the same graders paid an example. `cost`
+    null: not known, `note` says why."""
+
+    models = serializers.ListField(child=serializers.CharField())
+    cost = serializers.CharField(allow_null=True)
+    currency = serializers.CharField()
+    jobs = serializers.IntegerField()
+    note = serializers.CharField(allow_blank=True)
+
+
 class JobEstimateSerializer(serializers.Serializer):
     """What the job was expected to cost when it was made. `training` null: not known, `notes` say why."""
 
@@ -218,6 +251,7 @@ class JobEstimateSerializer(serializers.Serializer):
     lower = serializers.CharField(allow_null=True)
     upper = serializers.CharField(allow_null=True)
     hosting_per_month = serializers.CharField(allow_null=True)
+    grader = GraderEstimateSerializer(allow_null=True, default=None)
     currency = serializers.CharField()
     rate = TuningRateSerializer(allow_null=True)
     notes = TuningNoteSerializer(many=True)
@@ -241,7 +275,7 @@ class JobErrorSerializer(serializers.Serializer):
 @examples(response=JOB)
 class TuningJobSerializer(Record):
     """A job. Unknown is null, never zero. `cost_actual` is what its ledger line says; `estimate_difference` that less
-    the estimate."""
+    the estimate; `grader_cost` what the lines of its graders say, beside it."""
 
     public_id = serializers.CharField(read_only=True, help_text="Its name at /v1/fine_tuning/jobs.")
     hyperparameters = HyperparametersSerializer()
@@ -249,9 +283,11 @@ class TuningJobSerializer(Record):
     estimate = JobEstimateSerializer(allow_null=True)
     cost_estimate = Money(allow_null=True)
     cost_actual = Money(allow_null=True)
+    grader_cost = Money(allow_null=True)
     budget_limit = Money(allow_null=True)
     estimate_difference = serializers.SerializerMethodField()
     auto_deploy = AutoDeploySerializer(allow_null=True)
+    evaluation = JobEvaluationSerializer(allow_null=True)
     notification = serializers.SerializerMethodField()
     metadata = serializers.SerializerMethodField()
     error = JobErrorSerializer(allow_null=True)
@@ -309,6 +345,7 @@ class TuningJobRequestSerializer(Input):
     seed = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0)
     budget_limit = Money(required=False, allow_null=True, default=None, min_value=Decimal("0.0000000001"))
     auto_deploy = AutoDeploySerializer(required=False, allow_null=True, default=None)
+    evaluation = JobEvaluationSerializer(required=False, allow_null=True, default=None)
     notification = NotificationSerializer(required=False)
     tags = serializers.ListField(child=serializers.CharField(max_length=100), max_length=20, required=False)
     metadata = MetadataSerializer(many=True, required=False)

@@ -6,7 +6,7 @@ from string import Template
 
 from sdkgen.ir.nodes import Api, Method, Model, Ref, Resource
 from sdkgen.languages.base.config import Config
-from sdkgen.languages.base.escaping import markdown, python_docstring, python_string, toml_string
+from sdkgen.languages.base.escaping import markdown, one_line, python_docstring, python_string, toml_string
 from sdkgen.languages.base.usage import group_of
 from sdkgen.languages.python.models import FUTURE, Modules
 from sdkgen.languages.python.naming import attribute, resource_class
@@ -278,7 +278,7 @@ CLIENT_DOC = (
 
 
 def _doc(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', "'").replace("\n", " ")
+    return one_line(text).replace("\\", "\\\\").replace('"', "'")
 
 
 def _resource(room: str, name: str) -> str:

@@ -526,9 +526,7 @@ def test_a_yes_or_no_that_is_neither_is_refused(caller: Caller, path: str) -> No
 def test_every_parameter_a_list_documents_is_taken(caller: Caller) -> None:
     admin = caller("admin")
 
-    assert (
-        admin.get(f"{API}/usage-records?format=json&page=1&page_size=5&search=x&ordering=started_at").status_code == 200
-    )
+    assert admin.get(f"{API}/usage-records?page=1&page_size=5&search=x&ordering=started_at").status_code == 200
     assert (
         admin.get(f"{API}/usage-records?status=ok&start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z").status_code
         == 200
@@ -661,3 +659,16 @@ def test_an_id_of_the_ledger_is_found_by_its_time(company: factories.Acme, calle
     stranger = uuid7(ms_of(datetime.now(UTC)))
 
     assert caller("analyst").get(f"{API}/usage-records/{stranger}").status_code == 404
+
+
+def test_what_a_key_spent_is_said_by_currency(company: factories.Acme, caller: Caller) -> None:
+    factories.book_lines(
+        factories.line(company, cost=Decimal("5")), factories.line(company, cost=Decimal("2.5"), currency="EUR")
+    )
+
+    body = caller("owner").get(f"{API}/api-keys/{company.keys['bob'].pk}").json()
+
+    assert (body["spent"], body["spent_in_other_currencies"]) == (
+        "5.0000000000", [{"currency": "EUR", "spent": "2.5000000000"}]
+    )  # fmt: skip
+    assert caller("owner").get(f"{API}/api-keys/{company.keys['ads'].pk}").json()["spent_in_other_currencies"] == []
