@@ -180,7 +180,7 @@ class Package:
             yield f"Errors: {', '.join(map(str, method.errors))}.\n\n"
 
     def _error_pages(self) -> Iterator[str]:
-        yield "# Errors\n\nEvery error answer is an `ApiException` with `status()`, `code()`, `detail()`, `requestId()`.\n"
+        yield "# Errors\n\nEach is an `ApiException` with `status()`, `code()`, `detail()` and `requestId()`.\n"
         for error in self._api.errors:
             name = f"{error.name.removesuffix('Error')}Exception"
             yield f"\n## {error.code}\n\n`{name}`, status {error.status}. {markdown(error.doc)}\n"

@@ -22,8 +22,9 @@ OTHER = Config(
 
 
 def poisoned(api: Api) -> Api:
-    """Each text of the document is one of the hostile ones."""
-    texts = cycle(HOSTILE)
+    """Each text of the document is one of the hostile ones, as far as a document can be hashed: not a lone surrogate,
+    which has no bytes."""
+    texts = cycle([text.encode("utf-8", "ignore").decode() for text in HOSTILE])
 
     def of(declared: Declaration) -> Declaration:
         text = next(texts)
@@ -31,8 +32,7 @@ def poisoned(api: Api) -> Api:
             fields = tuple(replace(one, doc=next(texts)) for one in declared.fields)
             return replace(declared, doc=text, fields=fields)
         if isinstance(declared, Enum):
-            more = text.encode("utf-8", "ignore").decode()  # a word is hashed, and a lone surrogate has no bytes
-            return replace(declared, doc=text, values=tuple(f"{value}{more}" for value in declared.values))
+            return replace(declared, doc=text, values=tuple(f"{value}{text}" for value in declared.values))
         return replace(declared, doc=text)
 
     resources = tuple(
