@@ -27,9 +27,10 @@ OF_TYPES = frozenset(
     {
         "ApiClient", "ApiRequest", "ApiResponse", "BigDecimal", "BinaryResponse", "Boolean", "Codec", "Codecs",
         "CompletableFuture", "Deprecated", "Double", "EventStream", "FileUpload", "JsonArray", "JsonBoolean",
-        "JsonModel", "JsonNull", "JsonNumber", "JsonObject", "JsonString", "JsonValue", "List", "LlmGateway", "LocalDate",
-        "Long", "Map", "Maybe", "MultipartForm", "Object", "OffsetDateTime", "OpenEnum", "Optional", "Override", "Page",
-        "PageRules", "RequestBody", "RequestOptions", "Set", "StreamFold", "StreamRules", "String", "Unknown", "Void",
+        "JsonModel", "JsonNull", "JsonNumber", "JsonObject", "JsonString", "JsonValue", "List", "LlmGateway",
+        "LocalDate", "Long", "Map", "Maybe", "MultipartForm", "Object", "OffsetDateTime", "OpenEnum", "Optional",
+        "Override", "Page", "PageRules", "RequestBody", "RequestOptions", "Set", "StreamFold", "StreamRules",
+        "String", "Unknown", "Void",
     }
 )  # fmt: skip
 OF_ENUMS = frozenset({"CODEC"})
