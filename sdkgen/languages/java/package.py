@@ -51,7 +51,7 @@ class Package:
         yield "LICENSE", _text(resources.files("sdkgen.languages.python.templates").joinpath("LICENSE"))
         yield (
             "CHANGELOG.md",
-            f"# Changelog\n\n## {self._config.version}\n\nMade of {markdown(self._api.title)} {self._api.version}.\n",
+            f"# Changelog\n\n## {self._config.version}\n\nMade of {markdown(self._api.title)} {markdown(self._api.version)}.\n",
         )
         yield "README.md", self._filled("README.md", markdown)
         yield "docs/reference.md", "".join(self._reference())
@@ -133,10 +133,11 @@ class Package:
                 "    /** With what the answer said. */",
                 f"    public {name}(ErrorDetails details) {{\n        super(details);\n    }}\n}}",
             ]  # fmt: skip
+        page = java_string(self._config.docs_url or "docs/errors.md")  # a file of the package
         yield "GatewayErrors", [
             "/** The codes that have a class. */", "public final class GatewayErrors {",
-            "    /** All of them; {@code docs/errors.md} of this package explains each. */",
-            "    public static final ErrorClasses ALL = new ErrorClasses(\"docs/errors.md\", Map.ofEntries(",
+            "    /** All of them, and the page that explains each. */",
+            f"    public static final ErrorClasses ALL = new ErrorClasses({page}, Map.ofEntries(",
             ",\n".join(entries) + "));\n", "    private GatewayErrors() {\n    }\n}",
         ]  # fmt: skip
 

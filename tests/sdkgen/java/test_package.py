@@ -17,14 +17,14 @@ from tests.sdkgen.languages.hostile import HOSTILE
 
 OTHER = Config(
     package="org.acme:client", module="org.acme.llm", version="2.0.0-beta.1", base_url="https://gw.acme.example",
+    docs_url="https://docs.acme.example/errors",
     headers={"X-Team": "red \"blue\" \\u0022"},
 )  # fmt: skip
 
 
 def poisoned(api: Api) -> Api:
-    """Each text of the document is one of the hostile ones, as far as a document can be hashed: not a lone surrogate,
-    which has no bytes."""
-    texts = cycle([text.encode("utf-8", "ignore").decode() for text in HOSTILE])
+    """Each text of the document is one of the hostile ones."""
+    texts = cycle(HOSTILE)
 
     def of(declared: Declaration) -> Declaration:
         text = next(texts)
@@ -41,7 +41,9 @@ def poisoned(api: Api) -> Api:
     )
     errors = tuple(replace(one, doc=next(texts)) for one in api.errors)
     types = tuple(map(of, api.types))
-    return replace(api, title=api.title + HOSTILE[3], doc=HOSTILE[4], types=types, resources=resources, errors=errors)
+    return replace(
+        api, title=api.title + "".join(HOSTILE), doc=HOSTILE[4], types=types, resources=resources, errors=errors
+    )
 
 
 def test_hostile_texts_make_no_code(api: Api, java_classes: Path, tmp_path: Path) -> None:
