@@ -51,13 +51,19 @@ class Package:
         yield "LICENSE", _text(resources.files("sdkgen.languages.python.templates").joinpath("LICENSE"))
         yield (
             "CHANGELOG.md",
-            f"# Changelog\n\n## {self._config.version}\n\nMade of {markdown(self._api.title)} {markdown(self._api.version)}.\n",
+            f"# Changelog\n\n## {self._config.version}\n\n"
+            f"Made of {markdown(self._api.title)} {markdown(self._api.version)}.\n",
         )
         yield "README.md", self._filled("README.md", markdown)
         yield "docs/reference.md", "".join(self._reference())
         yield "docs/errors.md", "".join(self._error_pages())
-        for name in EXAMPLES:
+        for name in EXAMPLES if self._has_chat() else ():
             yield f"examples/{name}.java", renamed(self._filled(f"{name}.java.txt", str), self._config.module)
+
+    def _has_chat(self) -> bool:
+        """Whether the calls of the examples are among those that were chosen."""
+        chosen = {(*one.path, method.name) for one in self._api.resources for method in one.methods}
+        return ("chat", "completions", "create") in chosen
 
     def _runtime(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         for room in sorted(_folder("runtime").iterdir(), key=lambda one: one.name):
