@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_hostile_texts_make_no_code(api: Api, java_classes: Path, tmp_path: Path
     [({"package": "no-group"}, "package"), ({"package": "a:b\n<x>"}, "package"), ({"module": "com.Acme"}, "module"),
      ({"module": "com.class"}, "module"), ({"module": "com..acme"}, "module"), ({"module": "9a"}, "module")],
 )  # fmt: skip
-def test_names_that_java_or_maven_refuse(settings: dict[str, str], field: str) -> None:
+def test_names_that_java_or_maven_refuse(settings: dict[str, Any], field: str) -> None:
     with pytest.raises(ConfigError) as raised:
         named("java").checked(replace(Config(), **settings))
     assert raised.value.field == field
