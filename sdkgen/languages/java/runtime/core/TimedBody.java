@@ -141,7 +141,9 @@ final class TimedBody extends InputStream implements BodySubscriber<InputStream>
                     break;
                 }
                 batch = found;
-                subscription.request(1);
+                if (found != END) {
+                    subscription.request(1);
+                }
             }
         } catch (InterruptedException error) {
             Thread.currentThread().interrupt();
