@@ -1,0 +1,191 @@
+namespace LlmGateway;
+
+using System;
+using System.Collections.Generic;
+using System.Net.Http;
+using System.Text.Json;
+using System.Threading;
+using System.Threading.Tasks;
+
+/// <summary>How the events of a stream are read, and which of them ends it.</summary>
+/// <param name="Read">An event's data as its type.</param>
+/// <param name="Done">A <c>data:</c> that is the end mark, for example <c>[DONE]</c>; empty for none.</param>
+/// <param name="LastEvents">Names of events after which no other comes.</param>
+internal sealed record StreamShape<T>(Func<JsonElement, T> Read, string Done, IReadOnlyCollection<string> LastEvents);
+
+/// <summary>An answer that comes piece by piece: <c>await foreach</c> once, and dispose.</summary>
+/// <remarks>Ending the loop early or disposing the stream ends the call; it is billed for what had been made. A stream
+/// is never begun anew by itself.</remarks>
+public sealed class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDisposable
+{
+    private readonly HttpResponseMessage _response;
+    private readonly StreamShape<T> _shape;
+    private readonly TimeSpan? _idle;
+    private readonly Func<ErrorBody, GatewayInfo, ApiException> _error;
+    private readonly CancellationToken _cancellation;
+    private int _isRead;
+
+    internal EventStream(
+        HttpResponseMessage response, StreamShape<T> shape, GatewayInfo gateway, TimeSpan? idle,
+        Func<ErrorBody, GatewayInfo, ApiException> error, CancellationToken cancellation)
+    {
+        _response = response;
+        _shape = shape;
+        _idle = idle;
+        _error = error;
+        _cancellation = cancellation;
+        Gateway = gateway;
+    }
+
+    /// <summary>What the gateway says about the answer; its cost is there at the end.</summary>
+    public GatewayInfo Gateway { get; private set; }
+
+    /// <summary>How many events have come.</summary>
+    public int Received { get; private set; }
+
+    /// <summary>The answer as HTTP has it.</summary>
+    public HttpResponseMessage Response => _response;
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerator<T> GetAsyncEnumerator(CancellationToken cancellationToken = default)
+    {
+        if (Interlocked.Exchange(ref _isRead, 1) == 1)
+            throw new InvalidOperationException("A stream can be read once.");
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(_cancellation, cancellationToken);
+        using var body = new IdleReader(_response, _idle);
+        var stream = await body.Open(linked.Token).ConfigureAwait(false);
+        var events = new SseReader(stream, body.Read) { OnComment = Comment }.Events(linked.Token);
+        var isComplete = false;
+        await using var each = events.GetAsyncEnumerator(linked.Token);
+        try
+        {
+            while (await Move(each, linked.Token).ConfigureAwait(false))
+            {
+                var found = each.Current;
+                if (IsDone(found.Data.Span))
+                {
+                    isComplete = true;
+                    break;
+                }
+                if (found.Data.Length == 0) continue;
+                var value = Decode(found, out var type);
+                Received++;
+                isComplete = Contains(type);
+                yield return value;
+                if (isComplete) break;
+            }
+        }
+        finally
+        {
+            _response.Dispose();
+        }
+        if (!isComplete) throw Interrupted(null);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _response.Dispose();
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        _response.Dispose();
+        return default;
+    }
+
+    private async ValueTask<bool> Move(IAsyncEnumerator<ServerEvent> each, CancellationToken cancellation)
+    {
+        try
+        {
+            return await each.MoveNextAsync().ConfigureAwait(false);
+        }
+        catch (GatewayException)
+        {
+            throw;
+        }
+        catch (Exception error) when (!cancellation.IsCancellationRequested)
+        {
+            throw Interrupted(error);
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            throw new OperationCanceledException("The stream was cancelled.", error, cancellation);
+        }
+    }
+
+    private T Decode(ServerEvent found, out string type)
+    {
+        JsonElement root;
+        try
+        {
+            root = JsonDocument.Parse(found.Data.ToArray()).RootElement;
+        }
+        catch (JsonException error)
+        {
+            throw Interrupted(error);
+        }
+        type = found.Name;
+        if (root.ValueKind == JsonValueKind.Object)
+        {
+            if (type.Length == 0 && root.TryGetProperty("type", out var said) && said.ValueKind == JsonValueKind.String)
+                type = said.GetString()!;
+            if (type == "error" || IsError(root)) throw Failed(root);
+        }
+        try
+        {
+            return _shape.Read(root);
+        }
+        catch (Exception error) when (error is InvalidOperationException or FormatException or KeyNotFoundException or JsonException)
+        {
+            throw new DecodingException($"An event is not what the API's document says: {error.Message}", error) { Gateway = Gateway };
+        }
+    }
+
+    private static bool IsError(JsonElement root) =>
+        root.TryGetProperty("error", out var error) && error.ValueKind is JsonValueKind.Object or JsonValueKind.String
+        && !root.TryGetProperty("choices", out _) && !root.TryGetProperty("type", out _);
+
+    private ApiException Failed(JsonElement root)
+    {
+        var body = ErrorBody.Of((int)_response.StatusCode, System.Text.Encoding.UTF8.GetBytes(root.GetRawText()));
+        return _error(body, Gateway);
+    }
+
+    private bool IsDone(ReadOnlySpan<byte> data)
+    {
+        var done = _shape.Done;
+        if (done.Length == 0 || data.Length != done.Length) return false;
+        for (var at = 0; at < done.Length; at++)
+        {
+            if (data[at] != done[at]) return false;
+        }
+        return true;
+    }
+
+    private bool Contains(string type)
+    {
+        foreach (var last in _shape.LastEvents)
+        {
+            if (last == type) return true;
+        }
+        return false;
+    }
+
+    // ": gateway {"cost": "0.0012", "request_id": "…"}" before the end mark.
+    private void Comment(string text)
+    {
+        if (!text.StartsWith("gateway {", StringComparison.Ordinal)) return;
+        try
+        {
+            using var document = JsonDocument.Parse(text.Substring("gateway ".Length));
+            if (document.RootElement.TryGetProperty("cost", out var cost) && cost.ValueKind == JsonValueKind.String)
+                Gateway = Gateway with { Cost = GatewayInfo.Amount(cost.GetString()) };
+        }
+        catch (JsonException)
+        {
+            // A comment of somebody else's.
+        }
+    }
+
+    private StreamInterruptedException Interrupted(Exception? cause) =>
+        new($"The stream ended early, after {Received} events.", Received, cause) { Gateway = Gateway };
+}
