@@ -123,8 +123,8 @@ public static class RuntimeTests
             (new ApiCall(HttpMethod.Post, "/x") { IsKeyed = true }, 500, "", 3),
             (new ApiCall(HttpMethod.Post, "/x") { IsKeyed = true }, 402, "Retry-After", 1),
             (new ApiCall(HttpMethod.Post, "/x") { IsKeyed = true }, 409, "", 1),
-            (new ApiCall(HttpMethod.Post, "/x") { IsKeyed = true }, 409, "Retry-After", 3),
-            (new ApiCall(HttpMethod.Delete, "/x"), 502, "", 1),
+            (new ApiCall(HttpMethod.Delete, "/x"), 502, "", 3),
+            (new ApiCall(HttpMethod.Put, "/x"), 529, "", 3),
             (new ApiCall(HttpMethod.Get, "/x"), 408, "", 3),
             (new ApiCall(HttpMethod.Get, "/x"), 404, "", 1),
             (new ApiCall(HttpMethod.Get, "/x"), 501, "", 1),
@@ -151,10 +151,10 @@ public static class RuntimeTests
     [Test]
     public static async Task ALongWaitIsTheCallersToDecide()
     {
-        var script = new Script(Answer(429, "{\"error\":{\"message\":\"m\",\"code\":\"rate_limit_exceeded\"}}", ("Retry-After", "121")));
+        var script = new Script(Answer(429, "{\"error\":{\"message\":\"m\",\"code\":\"rate_limit_exceeded\"}}", ("Retry-After", "61")));
         using var transport = script.Transport();
         var error = await Fails<RateLimitedException>(() => transport.Send(new ApiCall(HttpMethod.Get, "/x"), Whole, null, default));
-        Same((TimeSpan.FromSeconds(121), 0), (error.RetryAfter, script.Delays.Count));
+        Same((TimeSpan.FromSeconds(61), 0), (error.RetryAfter, script.Delays.Count));
     }
 
     [Test]
@@ -180,14 +180,14 @@ public static class RuntimeTests
             Answer(502, "<html>"));
         using var transport = script.Transport(retries: 0);
         var call = new ApiCall(HttpMethod.Get, "/x");
-        var budget = await Fails<BudgetExceededException>(() => transport.Send(call, Whole, null, default));
+        var budget = await Fails<PaymentRequiredException>(() => transport.Send(call, Whole, null, default));
         Same(("No budget.", "budget_exceeded", "req_1", "b1", 402), (budget.Message, budget.Code, budget.RequestId, budget.BudgetId, budget.Status));
-        Same(new DateTimeOffset(2026, 12, 1, 0, 0, 0, TimeSpan.Zero), budget.ResetsAt);
+        Same(new DateTimeOffset(2026, 12, 1, 0, 0, 0, TimeSpan.Zero), budget.BudgetResetsAt);
         True(budget.DocumentationUrl!.EndsWith("#budget_exceeded", StringComparison.Ordinal));
         var invalid = await Fails<BadRequestException>(() => transport.Send(call, Whole, null, default));
         Same(new FieldError("targets.0", "min", "Too small."), invalid.Errors.Single());
         Same("model: ?", (await Fails<BadRequestException>(() => transport.Send(call, Whole, null, default))).Message);
-        var page = await Fails<UpstreamException>(() => transport.Send(call, Whole, null, default));
+        var page = await Fails<ServerException>(() => transport.Send(call, Whole, null, default));
         Same(("The gateway answered with status 502.", "<html>"), (page.Message, page.Body));
     }
 
@@ -239,9 +239,51 @@ public static class RuntimeTests
         {
             using var transport = new Script(Answer(200, text, ("X-Request-ID", "r"))).Transport();
             await using var stream = await transport.Stream(new ApiCall(HttpMethod.Post, "/x"), Numbers, null, default);
-            var error = await Fails<UpstreamException>(() => Drain(stream));
+            var error = await Fails<StreamInterruptedException>(() => Drain(stream));
             Same(("m", "stream_interrupted", "r"), (error.Message, error.Code, error.RequestId));
         }
+    }
+
+    [Test]
+    public static async Task ACallThatIsStillRunningIsAskedForAgain()
+    {
+        var script = new Script(Answer(409, "{\"error\":{\"code\":\"idempotency_in_flight\"}}", ("Retry-After", "5")), Answer(200, "1"));
+        using var transport = script.Transport();
+        await transport.Send(new ApiCall(HttpMethod.Post, "/x") { IsKeyed = true }, Whole, null, default);
+        Same("5", script.Waits());
+    }
+
+    [Test]
+    public static void EventsAddUpToTheWholeAnswer()
+    {
+        Same("{\"id\":\"c\",\"choices\":[{\"index\":0,\"finish_reason\":\"tool_calls\",\"message\":{\"role\":\"assistant\",\"content\":\"Hello\","
+            + "\"tool_calls\":[{\"index\":0,\"id\":\"t\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}}],\"usage\":{\"total_tokens\":3},\"object\":\"chat.completion\"}",
+            Folded("chat",
+                "{\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"Hel\"}}]}",
+                "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"lo\",\"tool_calls\":[{\"index\":0,\"id\":\"t\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]}}]}",
+                "{\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"}\"}}]},\"finish_reason\":\"tool_calls\"}]}",
+                "{\"choices\":[],\"usage\":{\"total_tokens\":3}}"));
+        Same("{\"id\":\"m\",\"usage\":{\"input_tokens\":1,\"output_tokens\":2},\"stop_reason\":\"end_turn\",\"content\":[{\"type\":\"text\",\"text\":\"Hi\"},{\"type\":\"tool_use\",\"input\":{\"partial_json\":\"{\\u0022a\"}}]}",
+            Folded("messages",
+                "{\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"usage\":{\"input_tokens\":1}}}",
+                "{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}",
+                "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"H\"}}",
+                "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"i\"}}",
+                "{\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"tool_use\"}}",
+                "{\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"a\"}}",
+                "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":2}}").Replace("\\\"a", "\\u0022a"));
+        Same("{\"id\":\"r\",\"output\":[{\"type\":\"message\",\"id\":\"\",\"role\":\"assistant\",\"status\":\"incomplete\",\"content\":[{\"type\":\"output_text\",\"text\":\"ab\",\"annotations\":[]}]}]}",
+            Folded("responses",
+                "{\"type\":\"response.created\",\"response\":{\"id\":\"r\"}}",
+                "{\"type\":\"response.output_text.delta\",\"output_index\":0,\"delta\":\"a\"}",
+                "{\"type\":\"response.output_text.delta\",\"output_index\":0,\"delta\":\"b\"}"));
+    }
+
+    private static string Folded(string rule, params string[] events)
+    {
+        var fold = Folding.Of(rule)!;
+        foreach (var each in events) fold.Add(JsonDocument.Parse(each).RootElement);
+        return fold.Whole()!.Value.GetRawText();
     }
 
     [Test]

@@ -82,6 +82,12 @@ public sealed class StreamInterruptedException : GatewayException
 
     /// <summary>How many events had come.</summary>
     public int Received { get; }
+
+    /// <summary>The gateway's word when it said why; null when the connection broke.</summary>
+    public string? Code { get; init; }
+
+    /// <summary>The whole answer as far as it had come; null where the events do not add up to one.</summary>
+    public JsonElement? Partial { get; init; }
 }
 
 /// <summary>An answer is not what the API's document says.</summary>
@@ -113,6 +119,10 @@ public class ApiException : GatewayException
         Errors = body.Errors;
         Body = body.Raw;
         RetryAfter = body.RetryAfter;
+        BudgetId = body.BudgetId;
+        BudgetResetsAt = body.BudgetResetsAt;
+        DocumentationUrl = body.DocumentationUrl;
+        Gateway = body.Gateway;
     }
 
     /// <summary>HTTP status; 200 for an error within a stream.</summary>
@@ -137,34 +147,31 @@ public class ApiException : GatewayException
     public TimeSpan? RetryAfter { get; }
 
     /// <summary>Where the gateway explains the code.</summary>
-    public string? DocumentationUrl { get; init; }
+    public string? DocumentationUrl { get; }
 
-    /// <summary>The error of a status and code.</summary>
-    internal static ApiException Of(ErrorBody body, GatewayInfo gateway, string? documentation) => (body.Status, body.Code) switch
+    /// <summary>Id of the budget that binds.</summary>
+    public string? BudgetId { get; }
+
+    /// <summary>When that budget begins anew.</summary>
+    public DateTimeOffset? BudgetResetsAt { get; }
+
+    /// <summary>The error of a code that has a class of its own, else of a status.</summary>
+    internal static ApiException Of(ErrorBody body) => ErrorCodes.Of(body) ?? body.Status switch
     {
-        (402, _) => new BudgetExceededException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        (429, "budget_reserved") => new BudgetReservedException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        (429, _) => new RateLimitedException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        (401, _) => new AuthenticationException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        (403, "guardrail_blocked") => new GuardrailBlockedException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        (403, _) => new PermissionDeniedException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        (404, "model_not_found") => new ModelNotFoundException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        (404, _) => new NotFoundException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        (409, _) => new ConflictException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        (413, _) => new RequestTooLargeException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        (422, _) => new UnprocessableException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        (502 or 504, _) => new UpstreamException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        (503, _) => new UnavailableException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        ( >= 500, _) => new ServerException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        ( >= 400, _) => new BadRequestException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        (_, "upstream_error" or "upstream_timeout" or "stream_interrupted") =>
-            new UpstreamException(body) { Gateway = gateway, DocumentationUrl = documentation },
-        _ => new ApiException(body) { Gateway = gateway, DocumentationUrl = documentation },
+        401 => new AuthenticationException(body),
+        402 => new PaymentRequiredException(body),
+        403 => new PermissionDeniedException(body),
+        404 => new NotFoundException(body),
+        409 => new ConflictException(body),
+        422 => new UnprocessableException(body),
+        429 => new RateLimitedException(body),
+        >= 500 => new ServerException(body),
+        _ => new BadRequestException(body),
     };
 }
 
 /// <summary>400 and other refusals of what was sent.</summary>
-public sealed class BadRequestException : ApiException
+public class BadRequestException : ApiException
 {
     internal BadRequestException(ErrorBody body)
         : base(body)
@@ -173,9 +180,18 @@ public sealed class BadRequestException : ApiException
 }
 
 /// <summary>401: no key, or one that is mistyped, expired or revoked.</summary>
-public sealed class AuthenticationException : ApiException
+public class AuthenticationException : ApiException
 {
     internal AuthenticationException(ErrorBody body)
+        : base(body)
+    {
+    }
+}
+
+/// <summary>402: a budget is used up. It is never sent again by itself.</summary>
+public class PaymentRequiredException : ApiException
+{
+    internal PaymentRequiredException(ErrorBody body)
         : base(body)
     {
     }
@@ -190,15 +206,6 @@ public class PermissionDeniedException : ApiException
     }
 }
 
-/// <summary>403 <c>guardrail_blocked</c>: a guardrail blocks what was sent or what came back.</summary>
-public sealed class GuardrailBlockedException : PermissionDeniedException
-{
-    internal GuardrailBlockedException(ErrorBody body)
-        : base(body)
-    {
-    }
-}
-
 /// <summary>404: there is nothing here, or not for this key.</summary>
 public class NotFoundException : ApiException
 {
@@ -208,17 +215,8 @@ public class NotFoundException : ApiException
     }
 }
 
-/// <summary>404 <c>model_not_found</c>: no such model or route.</summary>
-public sealed class ModelNotFoundException : NotFoundException
-{
-    internal ModelNotFoundException(ErrorBody body)
-        : base(body)
-    {
-    }
-}
-
 /// <summary>409: it contradicts what is there.</summary>
-public sealed class ConflictException : ApiException
+public class ConflictException : ApiException
 {
     internal ConflictException(ErrorBody body)
         : base(body)
@@ -226,17 +224,8 @@ public sealed class ConflictException : ApiException
     }
 }
 
-/// <summary>413: the body is too large.</summary>
-public sealed class RequestTooLargeException : ApiException
-{
-    internal RequestTooLargeException(ErrorBody body)
-        : base(body)
-    {
-    }
-}
-
 /// <summary>422: for example an idempotency key of another call.</summary>
-public sealed class UnprocessableException : ApiException
+public class UnprocessableException : ApiException
 {
     internal UnprocessableException(ErrorBody body)
         : base(body)
@@ -244,19 +233,10 @@ public sealed class UnprocessableException : ApiException
     }
 }
 
-/// <summary>429: a rate limit is used up; the retries were as well.</summary>
+/// <summary>429: a limit is used up, and the retries were as well.</summary>
 public class RateLimitedException : ApiException
 {
     internal RateLimitedException(ErrorBody body)
-        : base(body)
-    {
-    }
-}
-
-/// <summary>429 <c>budget_reserved</c>: running calls hold the rest of the budget.</summary>
-public sealed class BudgetReservedException : RateLimitedException
-{
-    internal BudgetReservedException(ErrorBody body)
         : base(body)
     {
     }
@@ -269,41 +249,6 @@ public class ServerException : ApiException
         : base(body)
     {
     }
-}
-
-/// <summary>502 and 504, or the same within a stream: the provider failed.</summary>
-public sealed class UpstreamException : ServerException
-{
-    internal UpstreamException(ErrorBody body)
-        : base(body)
-    {
-    }
-}
-
-/// <summary>503: the gateway or every target of the route is unavailable for a moment.</summary>
-public sealed class UnavailableException : ServerException
-{
-    internal UnavailableException(ErrorBody body)
-        : base(body)
-    {
-    }
-}
-
-/// <summary>402: a hard budget is used up. It is never sent again by itself.</summary>
-public sealed class BudgetExceededException : ApiException
-{
-    internal BudgetExceededException(ErrorBody body)
-        : base(body)
-    {
-        BudgetId = body.BudgetId;
-        ResetsAt = body.BudgetResetsAt;
-    }
-
-    /// <summary>Id of the budget that binds.</summary>
-    public string? BudgetId { get; }
-
-    /// <summary>When it begins anew.</summary>
-    public DateTimeOffset? ResetsAt { get; }
 }
 
 /// <summary>What an error's answer says, in OpenAI's format, Anthropic's, or as problem details (RFC 9457).</summary>
@@ -329,9 +274,15 @@ internal sealed class ErrorBody
 
     public IReadOnlyList<FieldError> Errors { get; private set; } = Array.Empty<FieldError>();
 
-    public static ErrorBody Of(HttpResponseMessage response, byte[] bytes, DateTimeOffset now)
+    public string? DocumentationUrl { get; private set; }
+
+    public GatewayInfo? Gateway { get; private set; }
+
+    public static ErrorBody Of(HttpResponseMessage response, byte[] bytes, GatewayInfo gateway, string root, DateTimeOffset now)
     {
         var body = Of((int)response.StatusCode, bytes);
+        body.Gateway = gateway;
+        if (body.Code.Length > 0) body.DocumentationUrl = Configuration.Documentation(root, body.Code);
         body.RetryAfter = Retry.Asked(response, now);
         body.BudgetId = GatewayInfo.Header(response, "X-Gateway-Budget");
         if (DateTimeOffset.TryParse(

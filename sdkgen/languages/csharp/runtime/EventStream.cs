@@ -11,28 +11,29 @@ using System.Threading.Tasks;
 /// <param name="Read">An event's data as its type.</param>
 /// <param name="Done">A <c>data:</c> that is the end mark, for example <c>[DONE]</c>; empty for none.</param>
 /// <param name="LastEvents">Names of events after which no other comes.</param>
-internal sealed record StreamShape<T>(Func<JsonElement, T> Read, string Done, IReadOnlyCollection<string> LastEvents);
+/// <param name="Fold">The rule by which the events add up to the whole answer; empty: they do not.</param>
+internal sealed record StreamShape<T>(Func<JsonElement, T> Read, string Done, IReadOnlyCollection<string> LastEvents, string Fold = "");
 
 /// <summary>An answer that comes piece by piece: <c>await foreach</c> once, and dispose.</summary>
 /// <remarks>Ending the loop early or disposing the stream ends the call; it is billed for what had been made. A stream
 /// is never begun anew by itself.</remarks>
-public sealed class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDisposable
+/// <typeparam name="T">An event.</typeparam>
+public class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDisposable
 {
     private readonly HttpResponseMessage _response;
     private readonly StreamShape<T> _shape;
     private readonly TimeSpan? _idle;
-    private readonly Func<ErrorBody, GatewayInfo, ApiException> _error;
+    private readonly IFold? _fold;
     private readonly CancellationToken _cancellation;
     private int _isRead;
 
     internal EventStream(
-        HttpResponseMessage response, StreamShape<T> shape, GatewayInfo gateway, TimeSpan? idle,
-        Func<ErrorBody, GatewayInfo, ApiException> error, CancellationToken cancellation)
+        HttpResponseMessage response, StreamShape<T> shape, GatewayInfo gateway, TimeSpan? idle, CancellationToken cancellation)
     {
         _response = response;
         _shape = shape;
         _idle = idle;
-        _error = error;
+        _fold = Folding.Of(shape.Fold);
         _cancellation = cancellation;
         Gateway = gateway;
     }
@@ -45,6 +46,11 @@ public sealed class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDis
 
     /// <summary>The answer as HTTP has it.</summary>
     public HttpResponseMessage Response => _response;
+
+    /// <summary>The whole answer as far as it has come; null where the events do not add up to one.</summary>
+    public JsonElement? Partial => _fold?.Whole();
+
+    private protected bool IsRead => Volatile.Read(ref _isRead) == 1;
 
     /// <inheritdoc/>
     public async IAsyncEnumerator<T> GetAsyncEnumerator(CancellationToken cancellationToken = default)
@@ -130,6 +136,7 @@ public sealed class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDis
                 type = said.GetString()!;
             if (type == "error" || IsError(root)) throw Failed(root);
         }
+        _fold?.Add(root);
         try
         {
             return _shape.Read(root);
@@ -141,13 +148,13 @@ public sealed class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDis
     }
 
     private static bool IsError(JsonElement root) =>
-        root.TryGetProperty("error", out var error) && error.ValueKind is JsonValueKind.Object or JsonValueKind.String
-        && !root.TryGetProperty("choices", out _) && !root.TryGetProperty("type", out _);
+        root.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.Object
+        && !root.TryGetProperty("choices", out _) && !root.TryGetProperty("response", out _);
 
-    private ApiException Failed(JsonElement root)
+    private StreamInterruptedException Failed(JsonElement root)
     {
         var body = ErrorBody.Of((int)_response.StatusCode, System.Text.Encoding.UTF8.GetBytes(root.GetRawText()));
-        return _error(body, Gateway);
+        return new(body.Text, Received) { Gateway = Gateway, Code = body.Code.Length > 0 ? body.Code : body.Type, Partial = Partial };
     }
 
     private bool IsDone(ReadOnlySpan<byte> data)
@@ -187,5 +194,41 @@ public sealed class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDis
     }
 
     private StreamInterruptedException Interrupted(Exception? cause) =>
-        new($"The stream ended early, after {Received} events.", Received, cause) { Gateway = Gateway };
+        new($"The stream ended early, after {Received} events.", Received, cause) { Gateway = Gateway, Partial = Partial };
+}
+
+/// <summary>A stream whose events add up to the answer that the call without events gives.</summary>
+/// <typeparam name="T">An event.</typeparam>
+/// <typeparam name="TWhole">The whole answer.</typeparam>
+public sealed class EventStream<T, TWhole> : EventStream<T>
+    where TWhole : JsonView
+{
+    private readonly Func<JsonElement, TWhole> _whole;
+
+    internal EventStream(
+        HttpResponseMessage response, StreamShape<T> shape, GatewayInfo gateway, TimeSpan? idle,
+        Func<JsonElement, TWhole> whole, CancellationToken cancellation)
+        : base(response, shape, gateway, idle, cancellation) => _whole = whole;
+
+    /// <summary>The whole answer as far as it has come; null before it has begun.</summary>
+    public new TWhole? Partial => base.Partial is { } raw ? Of(raw) : null;
+
+    /// <summary>Reads to the end.</summary>
+    public async Task<TWhole> ResultAsync(CancellationToken cancellation = default)
+    {
+        if (!IsRead)
+        {
+            await foreach (var each in this.WithCancellation(cancellation).ConfigureAwait(false))
+            {
+            }
+        }
+        return Partial ?? throw new StreamInterruptedException("The stream had no event.", 0) { Gateway = Gateway };
+    }
+
+    private TWhole Of(JsonElement raw)
+    {
+        var whole = _whole(raw);
+        whole.Gateway = Gateway;
+        return whole;
+    }
 }

@@ -12,28 +12,27 @@ internal static class Retry
     public static readonly TimeSpan First = TimeSpan.FromSeconds(0.5);
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(8);
 
-    /// <summary>A server that asks for more is not waited for.</summary>
-    public static readonly TimeSpan LongestAsked = TimeSpan.FromSeconds(120);
-
     [ThreadStatic]
     private static Random? _random;
 
     public static double Random() => (_random ??= new Random(Guid.NewGuid().GetHashCode())).NextDouble();
 
+    /// <summary>Methods that may be sent twice as they are.</summary>
+    public static bool IsSafe(HttpMethod method) =>
+        method == HttpMethod.Get || method == HttpMethod.Head || method == HttpMethod.Put || method == HttpMethod.Delete
+        || method == HttpMethod.Options;
+
     /// <summary>Whether an answer may change when the request is sent again. A refusal for its rate did nothing, so
     /// any request may be; all others only when sending twice makes one call.</summary>
-    public static bool IsWorthwhile(HttpResponseMessage response, bool isRepeatable)
+    public static bool IsWorthwhile(HttpResponseMessage response, string code, bool isRepeatable)
     {
         var status = (int)response.StatusCode;
-        var said = GatewayInfo.Header(response, "x-should-retry");
-        if (said == "false" || status == 402) return false;
-        if (said == "true") return isRepeatable || status == 429;
-        return status switch
+        if (!isRepeatable && status != 429) return false;
+        return GatewayInfo.Header(response, "x-should-retry") switch
         {
-            429 => true,
-            409 => isRepeatable && GatewayInfo.Header(response, "Retry-After") is not null,
-            408 or >= 500 => isRepeatable && status != 501,
-            _ => false,
+            "false" => false,
+            "true" => true,
+            _ => status is 408 or 429 or 500 or 502 or 503 or 504 or 529 || code == "idempotency_in_flight",
         };
     }
 
@@ -52,12 +51,12 @@ internal static class Retry
     }
 
     /// <summary>How long to wait before the next time; null when the server asks for too much.</summary>
-    public static TimeSpan? Delay(HttpResponseMessage? response, int attempt, Func<double> jitter, DateTimeOffset now)
+    public static TimeSpan? Delay(HttpResponseMessage? response, int attempt, ClientOptions options, DateTimeOffset now)
     {
         if (response is not null && Asked(response, now) is { } asked)
-            return asked <= LongestAsked ? asked : null;
+            return asked <= options.MaxRetryAfter ? asked : null;
         var seconds = Math.Min(Longest.TotalSeconds, First.TotalSeconds * Math.Pow(2, Math.Min(attempt, 30)));
-        return TimeSpan.FromSeconds(seconds * (1 - (0.25 * jitter())));
+        return TimeSpan.FromSeconds(seconds * (1 - (0.25 * options.Jitter())));
     }
 
     internal static TimeSpan? Asked(HttpResponseMessage response, DateTimeOffset now)

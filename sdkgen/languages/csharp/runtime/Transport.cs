@@ -11,6 +11,19 @@ using System.Text.Json;
 using System.Threading;
 using System.Threading.Tasks;
 
+/// <summary>Who a call is made as.</summary>
+internal enum KeyKind
+{
+    /// <summary>A virtual key.</summary>
+    Virtual,
+
+    /// <summary>A key of the management API.</summary>
+    Management,
+
+    /// <summary>Nobody.</summary>
+    None,
+}
+
 /// <summary>One call, as a resource states it.</summary>
 internal sealed record ApiCall(HttpMethod Method, string Path)
 {
@@ -26,6 +39,9 @@ internal sealed record ApiCall(HttpMethod Method, string Path)
     /// <summary>Whether the gateway keeps an answer by its idempotency key, so that sending twice makes one call.</summary>
     public bool IsKeyed { get; init; }
 
+    /// <summary>Which key is sent.</summary>
+    public KeyKind Key { get; init; }
+
     /// <summary>What the answer is.</summary>
     public string Accept { get; init; } = "application/json";
 }
@@ -39,19 +55,31 @@ internal sealed record ApiCall(HttpMethod Method, string Path)
 public sealed record RawResponse<T>(
     T Value, GatewayInfo Gateway, int Status, IReadOnlyDictionary<string, IReadOnlyList<string>> Headers, ReadOnlyMemory<byte> Body);
 
+internal static class BinaryAnswers
+{
+    public static BinaryAnswer Of(RawResponse<ReadOnlyMemory<byte>> answer) => new(
+        answer.Body, First(answer, "Content-Type"), FileName(First(answer, "Content-Disposition")), answer.Gateway);
+
+    private static string? First(RawResponse<ReadOnlyMemory<byte>> answer, string name) =>
+        answer.Headers.TryGetValue(name, out var values) && values.Count > 0 ? values[0] : null;
+
+    private static string? FileName(string? disposition) =>
+        ContentDispositionHeaderValue.TryParse(disposition, out var parsed)
+            ? (parsed.FileNameStar ?? parsed.FileName)?.Trim('"') : null;
+}
+
 /// <summary>Sends calls: connections, headers, time-outs, retries, errors.</summary>
 internal sealed class Transport : IDisposable
 {
     private readonly ClientOptions _options;
     private readonly HttpClient _http;
     private readonly string _root;
-    private readonly string _key;
     private readonly string? _telemetry;
 
     public Transport(ClientOptions options)
     {
         _options = options;
-        _key = Configuration.Key(options);
+        Configuration.Check(options);
         _root = Configuration.Root(options);
         _telemetry = Configuration.SendsTelemetry(options) ? Telemetry.Header : null;
         _http = new HttpClient(options.Handler ?? Handler(options), disposeHandler: options.Handler is null)
@@ -87,19 +115,32 @@ internal sealed class Transport : IDisposable
     public async Task<EventStream<T>> Stream<T>(
         ApiCall call, StreamShape<T> shape, RequestOptions? options, CancellationToken cancellation)
     {
+        var (sent, idle) = await Opened(call, options, cancellation).ConfigureAwait(false);
+        return new(sent.Response, shape, sent.Gateway, idle, cancellation);
+    }
+
+    /// <summary>The same, where the pieces add up to a whole answer.</summary>
+    public async Task<EventStream<T, TWhole>> Stream<T, TWhole>(
+        ApiCall call, StreamShape<T> shape, Func<JsonElement, TWhole> whole, RequestOptions? options, CancellationToken cancellation)
+        where TWhole : JsonView
+    {
+        var (sent, idle) = await Opened(call, options, cancellation).ConfigureAwait(false);
+        return new(sent.Response, shape, sent.Gateway, idle, whole, cancellation);
+    }
+
+    // The limit in total ends with the wait for the stream: what follows is bounded by silence.
+    private async Task<(Sent Sent, TimeSpan? Idle)> Opened(ApiCall call, RequestOptions? options, CancellationToken cancellation)
+    {
         var timeouts = options?.Timeouts ?? _options.Timeouts;
-        // The limit in total ends with the wait for the stream: what follows is bounded by silence.
         using var deadline = new Deadline(timeouts.Total, cancellation);
-        var sent = await Begin(call with { Accept = "text/event-stream" }, options, timeouts, deadline).ConfigureAwait(false);
-        return new(sent.Response, shape, sent.Gateway, timeouts.Idle, Error, cancellation);
+        return (await Begin(call with { Accept = "text/event-stream" }, options, timeouts, deadline).ConfigureAwait(false), timeouts.Idle);
     }
 
     private async Task<Sent> Begin(ApiCall call, RequestOptions? options, Timeouts timeouts, Deadline deadline)
     {
         var retries = options?.MaxRetries ?? _options.MaxRetries;
         var key = options?.IdempotencyKey ?? (call.IsKeyed ? Guid.NewGuid().ToString() : null);
-        var isRepeatable = key is not null || call.Method == HttpMethod.Get || call.Method == HttpMethod.Head
-            || call.Method == HttpMethod.Options;
+        var isRepeatable = key is not null || Retry.IsSafe(call.Method);
         for (var attempt = 0; ; attempt++)
         {
             var request = Build(call, options, key, attempt);
@@ -114,16 +155,17 @@ internal sealed class Transport : IDisposable
                 Tell("answer", request, response, attempt, clock.Elapsed);
                 if (response.IsSuccessStatusCode) return new(response, gateway);
                 var body = await Body(response, timeouts, deadline, gateway).ConfigureAwait(false);
-                failure = Error(ErrorBody.Of(response, body, DateTimeOffset.UtcNow), gateway);
-                delay = attempt < retries && Retry.IsWorthwhile(response, isRepeatable)
-                    ? Retry.Delay(response, attempt, _options.Jitter, DateTimeOffset.UtcNow) : null;
+                var said = ErrorBody.Of(response, body, gateway, _root, DateTimeOffset.UtcNow);
+                failure = ApiException.Of(said);
+                delay = attempt < retries && Retry.IsWorthwhile(response, said.Code, isRepeatable)
+                    ? Retry.Delay(response, attempt, _options, DateTimeOffset.UtcNow) : null;
             }
             catch (ConnectionException error)
             {
                 Tell($"failure: {error.Message}", request, response, attempt, clock.Elapsed);
                 failure = error;
                 delay = attempt < retries && !deadline.IsOver && (isRepeatable || Retry.WasNotSent(error))
-                    ? Retry.Delay(null, attempt, _options.Jitter, DateTimeOffset.UtcNow) : null;
+                    ? Retry.Delay(null, attempt, _options, DateTimeOffset.UtcNow) : null;
             }
             request.Dispose();
             response?.Dispose();
@@ -177,12 +219,17 @@ internal sealed class Transport : IDisposable
         var request = new HttpRequestMessage(call.Method, Address(call, options));
         if (call.Body is not null) request.Content = call.Body();
         var headers = request.Headers;
-        headers.Authorization = new AuthenticationHeaderValue("Bearer", _key);
+        if (call.Key != KeyKind.None)
+            headers.Authorization = new AuthenticationHeaderValue("Bearer", Configuration.Key(_options, call.Key));
         headers.TryAddWithoutValidation("Accept", call.Accept);
         headers.TryAddWithoutValidation("User-Agent", Telemetry.UserAgent);
         if (key is not null) headers.TryAddWithoutValidation("Idempotency-Key", key);
         if (_telemetry is not null) headers.TryAddWithoutValidation("X-Gateway-SDK", $"{_telemetry}; try={attempt}");
         if (options?.EndUser is { } user) headers.TryAddWithoutValidation("X-Gateway-End-User", user);
+        if (options?.Cache is { } cache) headers.TryAddWithoutValidation("X-Gateway-Cache", cache);
+        if (options?.Route is { } route) headers.TryAddWithoutValidation("X-Gateway-Route", route);
+        var organization = options?.Organization ?? (call.Key == KeyKind.Management ? Configuration.Organization(_options) : null);
+        if (organization is not null) headers.TryAddWithoutValidation("X-Organization", organization);
         if (options?.Tags is { Count: > 0 } tags) headers.TryAddWithoutValidation("X-Gateway-Tags", Join(tags));
         Set(headers, call.Headers);
         Set(headers, _options.Headers);
@@ -234,9 +281,6 @@ internal sealed class Transport : IDisposable
         }
         return string.Join(",", parts);
     }
-
-    private ApiException Error(ErrorBody body, GatewayInfo gateway) =>
-        ApiException.Of(body, gateway, body.Code.Length == 0 ? null : Configuration.Documentation(_root, body.Code));
 
     private void Tell(string message, HttpRequestMessage request, HttpResponseMessage? response, int attempt, TimeSpan elapsed)
     {
