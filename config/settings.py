@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "analytics.apps.AnalyticsConfig",
     "costs",
     "finetuning",
+    "sdkgen",
     "config.apps.ConsoleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
