@@ -1,9 +1,10 @@
 """The languages by id and alias."""
 
 from sdkgen.languages.base.language import Language
+from sdkgen.languages.csharp import CSharp
 from sdkgen.languages.python import Python
 
-LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(),)}
+LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(), CSharp())}
 
 
 def named(text: str) -> Language:

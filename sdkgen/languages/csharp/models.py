@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from sdkgen.ir.nodes import Binary, Const, Declaration, Enum, Field, ListOf, Model, Nullable, Prim, Ref, Type, Union
-from sdkgen.languages.base.escaping import csharp_string, xml_doc, xml_text
+from sdkgen.languages.base.escaping import csharp_string, one_line, xml_doc, xml_text
 from sdkgen.languages.csharp.naming import escaped
 from sdkgen.languages.csharp.types import Types, constant, unknown_of
 
@@ -51,7 +51,12 @@ def _memberships(types: Types) -> dict[str, list[str]]:
 
 
 def summary(doc: str, otherwise: str, indent: str = "") -> list[str]:
-    return xml_doc(doc, indent) or [f"{indent}/// <summary>{xml_text(otherwise)}</summary>"]
+    return xml_doc(doc, indent) or [f"{indent}/// <summary>{inline(otherwise)}</summary>"]
+
+
+def inline(text: str) -> str:
+    """Text within one line of a comment."""
+    return xml_text(one_line(text))
 
 
 def _obsolete(is_deprecated: bool, indent: str = "") -> list[str]:
@@ -67,7 +72,7 @@ def _enum(declared: Enum, types: Types) -> Iterator[str]:
     yield "{"
     for value in declared.values:
         member = types.names.of("member", f"{declared.pointer}/enum/{escaped(value)}")
-        yield f"    /// <summary><c>{xml_text(value)}</c></summary>"
+        yield f"    /// <summary><c>{inline(value)}</c></summary>"
         yield f"    public static {name} {member} => new({csharp_string(value)});"
         yield ""
     yield "    /// <summary>A word, known or not.</summary>"
@@ -104,12 +109,14 @@ def _interface(declared: Union, types: Types) -> Iterator[str]:
         yield f"    internal static {name} Read(JsonElement value, string name)"
         yield "    {"
         yield '        if (value.ValueKind != JsonValueKind.Object) throw Json.Wrong(value, "an object", name);'
-        yield f"        if (Json.Find(value, {csharp_string(declared.discriminator)}) is {{ ValueKind: JsonValueKind.String }} tag)"
+        told = f"Json.Find(value, {csharp_string(declared.discriminator)})"
+        yield f"        if ({told} is {{ ValueKind: JsonValueKind.String }} tag)"
         yield "        {"
         yield "            switch (tag.GetString())"
         yield "            {"
         for variant in declared.variants:
-            yield f"                case {csharp_string(variant.tag or '')}: return {types.read(variant.type, 'value', 'name')};"
+            read = types.read(variant.type, "value", "name")
+            yield f"                case {csharp_string(variant.tag or '')}: return {read};"
         yield "            }"
         yield "        }"
         yield f"        return new {unknown}(value);"
@@ -129,16 +136,17 @@ def _choice(declared: Union, types: Types) -> Iterator[str]:
     yield f"    private {name}(Action<Utf8JsonWriter> write) => _write = write;"
     for variant in declared.variants:
         label, code = _label(variant.type, types), types.code(variant.type)
-        parameter = "value"
+        about = inline(_said(variant.type, types))
+        write = types.write(variant.type, "value")
         yield ""
-        yield f"    /// <summary>It as {xml_text(_said(variant.type, types))}; null when it is another variant.</summary>"
+        yield f"    /// <summary>It as {about}; null when it is another variant.</summary>"
         yield f"    public {code}? As{label} {{ get; private init; }}"
         yield ""
-        yield f"    /// <summary>Of {xml_text(_said(variant.type, types))}.</summary>"
-        yield f"    public static {name} Of({code} {parameter}) => new(writer => {types.write(variant.type, parameter)}) {{ As{label} = value }};"
+        yield f"    /// <summary>Of {about}.</summary>"
+        yield f"    public static {name} Of({code} value) => new(writer => {write}) {{ As{label} = value }};"
         for source in _sources(variant.type, types):
             yield ""
-            yield f"    /// <summary>Of {xml_text(_said(variant.type, types))}.</summary>"
+            yield f"    /// <summary>Of {about}.</summary>"
             yield f"    public static implicit operator {name}({source} value) => Of(value);"
     yield ""
     yield "    /// <summary>Of JSON that this version does not know.</summary>"
@@ -169,11 +177,10 @@ def _label(of: Type, types: Types) -> str:
 
 
 def _said(of: Type, types: Types) -> str:
+    words = {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
     match of:
         case Prim(kind):
-            return {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}[
-                kind
-            ]
+            return words[kind]
         case ListOf():
             return "a list"
         case Ref(name):
@@ -208,10 +215,9 @@ def _test(of: Type, types: Types) -> str:
             declared = types.declared[name]
             if isinstance(declared, Enum):
                 return "value.ValueKind == JsonValueKind.String"
-            required = (
-                [field.name for field in declared.fields if field.required] if isinstance(declared, Model) else []
-            )
-            tests = [f"value.TryGetProperty({csharp_string(field)}, out _)" for field in required]
+            fields = declared.fields if isinstance(declared, Model) else ()
+            required = [csharp_string(field.name) for field in fields if field.required]
+            tests = [f"value.TryGetProperty({wire}, out _)" for wire in required]
             return " && ".join(["value.ValueKind == JsonValueKind.Object", *tests])
     return "value.ValueKind == JsonValueKind.Object"
 
@@ -280,9 +286,8 @@ def _getter(field: Field, types: Types) -> str:
     if field.required and not isinstance(field.type, Nullable):
         return f"public {code} {name} => {keep}{types.read(inner, f'Need({wire})', wire)};"
     null = f"({code}?)null" if types.is_value(inner) else "null"
-    return f"public {code}? {name} => {keep}Find({wire}) is {{ }} found ? {types.read(inner, 'found', wire)} : {null};".replace(
-        f"{keep}Find", f"{keep}(Find" if keep else "Find"
-    ).replace(f" : {null};", f" : {null});" if keep else f" : {null};")
+    found = f"Find({wire}) is {{ }} found ? {types.read(inner, 'found', wire)} : {null}"
+    return f"public {code}? {name} => {f'{keep}({found})' if keep else found};"
 
 
 # ---- what is sent ------------------------------------------------------------------------------------------------
@@ -346,7 +351,7 @@ def _properties(declared: Model, types: Types) -> Iterator[str]:
 
 
 def form_writer(model: Model, types: Types) -> Iterator[str]:
-    """`ToForm` of a model that is sent as `multipart/form-data`. A list is one field with commas, as the API reads it."""
+    """`ToForm` of a model that is sent as `multipart/form-data`; a list is one field with commas."""
     yield "    internal Form ToForm()"
     yield "    {"
     yield "        var form = new Form();"
@@ -444,7 +449,8 @@ def _reading(declared: Model, types: Types) -> Iterator[str]:
         wire = csharp_string(field.name)
         inner = field.type.of if isinstance(field.type, Nullable) else field.type
         null = f"({types.code(inner)}?)null" if types.is_value(inner) else "null"
-        found = f"Json.Find(value, {wire}) is {{ }} {_slot(field, types)} ? {types.read(inner, _slot(field, types), wire)} : {null}"
+        slot = _slot(field, types)
+        found = f"Json.Find(value, {wire}) is {{ }} {slot} ? {types.read(inner, slot, wire)} : {null}"
         if isinstance(field.type, Nullable) and not field.required:
             code = f"Optional<{types.code(field.type)}>"
             found = f"value.TryGetProperty({wire}, out _) ? new {code}({found}) : default"

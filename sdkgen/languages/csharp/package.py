@@ -1,11 +1,11 @@
 """The files of a package in C#. Pure but for reading the runtime and the templates."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib import resources
 from string import Template
 
-from sdkgen.ir.nodes import Api, Binary, Method, Model, Ref, Resource
+from sdkgen.ir.nodes import Api, Method, Ref, Resource
 from sdkgen.languages.base.casing import pascal
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import csharp_string, markdown, xml_text
@@ -13,7 +13,6 @@ from sdkgen.languages.base.names import Names
 from sdkgen.languages.base.usage import usage_of
 from sdkgen.languages.csharp import models
 from sdkgen.languages.csharp.models import summary
-from sdkgen.languages.csharp.naming import resource_class
 from sdkgen.languages.csharp.resources import Resources, nested
 from sdkgen.languages.csharp.types import Types
 
@@ -59,10 +58,8 @@ class Package:
         for name in ("README.md", "LICENSE"):
             text = _read("templates", name)
             yield name, text if name == "LICENSE" else self._filled(text)
-        yield (
-            "CHANGELOG.md",
-            f"# Changelog\n\n## {self._config.version}\n\nMade from the API's document {self._api.document_sha[:12]}.\n",
-        )
+        made = f"Made from the API's document {self._api.document_sha[:12]}."
+        yield "CHANGELOG.md", f"# Changelog\n\n## {self._config.version}\n\n{made}\n"
         yield "REFERENCE.md", "".join(self._reference())
         for name in EXAMPLES:
             yield f"examples/{name}.cs", self._filled(_read("templates", f"{name}.cs"))
@@ -102,14 +99,15 @@ class Package:
             "using System;",
             "",
             *summary(self._api.doc, f"A client of {self._api.title}."),
-            "/// <remarks>Safe to use from many threads; make one and keep it. Disposing it closes its connections.</remarks>",
+            "/// <remarks>Safe for many threads: make one and keep it. Disposing it closes its connections.</remarks>",
             "public sealed class GatewayClient : IDisposable",
             "{",
             "    private readonly Transport _transport;",
             "",
             "    /// <summary>With what is given, else with what the environment says.</summary>",
             "    /// <exception cref=\"ConfigurationException\">No key, or an address that is none.</exception>",
-            "    public GatewayClient(ClientOptions? options = null) => _transport = new Transport(options ?? new ClientOptions());",
+            "    public GatewayClient(ClientOptions? options = null) =>",
+            "        _transport = new Transport(options ?? new ClientOptions());",
             *nested(self._children(()), "_transport"),
             "",
             "    /// <inheritdoc/>",
@@ -120,15 +118,8 @@ class Package:
 
     def _defaults(self) -> str:
         config = self._config
-        headers = "".join(
-            f"        [{csharp_string(name)}] = {csharp_string(value)},\n"
-            for name, value in sorted(config.headers.items())
-        )
-        made = (
-            f"new Dictionary<string, string>\n    {{\n{headers}    }}"
-            if headers
-            else "new Dictionary<string, string>()"
-        )
+        pairs = [f"[{csharp_string(name)}] = {csharp_string(value)}" for name, value in sorted(config.headers.items())]
+        made = "new Dictionary<string, string>" + (f" {{ {', '.join(pairs)} }}" if pairs else "()")
         return (
             f"namespace {config.module};\n\nusing System.Collections.Generic;\n\n"
             "/// <summary>What the generator knows of this release.</summary>\ninternal static class Defaults\n{\n"
@@ -154,8 +145,10 @@ class Package:
             "    public static ApiException? Of(ErrorBody body) => (body.Status, body.Code) switch",
             "    {",
         ]
-        for error in self._api.errors:
-            lines.append(f"        ({error.status}, {csharp_string(error.code)}) => new {error.name}Exception(body),")
+        lines += [
+            f"        ({error.status}, {csharp_string(error.code)}) => new {error.name}Exception(body),"
+            for error in self._api.errors
+        ]
         lines += ["        _ => null,", "    };", "}"]
         for error in self._api.errors:
             base = BASES.get(error.status, "Server" if error.status >= 500 else "BadRequest")
@@ -215,13 +208,5 @@ class Package:
                 yield f"| `{argument}` | `{code}` | {'yes' if needed else ''} | {markdown(doc)} |\n"
 
 
-def is_form(model: Model) -> bool:
-    """Whether a model holds a file, which no JSON can."""
-    return any(isinstance(field.type, Binary) for field in model.fields)
-
-
 def _read(folder: str, name: str) -> str:
     return resources.files(f"sdkgen.languages.csharp.{folder}").joinpath(name).read_text(encoding="utf-8")
-
-
-__all__ = ["Package", "Sequence", "resource_class"]

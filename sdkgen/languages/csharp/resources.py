@@ -22,8 +22,8 @@ from sdkgen.ir.nodes import (
     Type,
 )
 from sdkgen.languages.base.casing import pascal
-from sdkgen.languages.base.escaping import csharp_string, xml_text
-from sdkgen.languages.csharp.models import summary
+from sdkgen.languages.base.escaping import csharp_string
+from sdkgen.languages.csharp.models import inline, summary
 from sdkgen.languages.csharp.naming import argument, property_of, resource_class
 from sdkgen.languages.csharp.types import Types
 
@@ -92,8 +92,8 @@ class Resources:
         yield from summary(method.doc, f"{method.http.upper()} {method.path}")
         for parameter in method.parameters:
             if parameter.where == "path":
-                text = xml_text(parameter.doc) or xml_text(parameter.name)
-                yield f'/// <param name="{argument(parameter.name).lstrip("@")}">{" ".join(text.split())}</param>'
+                text = inline(parameter.doc) or inline(parameter.name)
+                yield f'/// <param name="{argument(parameter.name).lstrip("@")}">{text}</param>'
         if method.body is not None:
             yield '/// <param name="request">What is sent.</param>'
         if self.query_of(method):
@@ -131,9 +131,13 @@ class Resources:
             yield f"    if (request.{self._stream_field(method)} == true)"
             yield f'        throw new ConfigurationException("{name[:-5]}StreamAsync answers piece by piece.");'
         reader = self._reader(resource, method)
-        yield f"    var answer = await _transport.Send({self._call(method)}, {reader}, options, cancellation).ConfigureAwait(false);"
+        yield from self._sent(method, reader)
         yield from (f"    {line}" for line in self._handed(resource, method))
         yield "}"
+
+    def _sent(self, method: Method, reader: str) -> Iterator[str]:
+        yield f"    var call = {self._call(method)};"
+        yield f"    var answer = await _transport.Send(call, {reader}, options, cancellation).ConfigureAwait(false);"
 
     def _reader(self, resource: Resource, method: Method) -> str:
         content, type_ = self._first(method)
@@ -174,9 +178,9 @@ class Resources:
         last = ", ".join(csharp_string(one) for one in method.stream.last)
         names = f"new[] {{ {last} }}" if last else "Array.Empty<string>()"
         read = f"root => {self.types.read(method.stream.event, 'root', csharp_string('an event'))}"
-        fold = f", {csharp_string(method.stream.fold)}" if is_whole else ""
+        fold = f", {csharp_string(method.stream.fold)}" if whole else ""
         yield f"    var shape = new StreamShape<{event}>({read}, {csharp_string(method.stream.done)}, {names}{fold});"
-        more = f"root => {self.types.read(whole, 'root', csharp_string('the answer'))}, " if is_whole and whole else ""
+        more = f"root => {self.types.read(whole, 'root', csharp_string('the answer'))}, " if whole else ""
         yield f"    return _transport.Stream({self._call(method)}, shape, {more}options, cancellation);"
         yield "}"
 
@@ -206,13 +210,13 @@ class Resources:
         yield from self._head(resource, method, name, f"async Task<Page<{item}>>")
         yield "{"
         read = f"bytes => Json.Parse(bytes, root => {self.types.read(type_, 'root', csharp_string('the answer'))})"
-        yield f"    var answer = await _transport.Send({self._call(method)}, {read}, options, cancellation).ConfigureAwait(false);"
+        yield from self._sent(method, read)
         yield "    var found = answer.Value;"
         body = ["request"] if method.body is not None else []
         next_call = f"{name}({', '.join([*paths, *body, '{next}', 'options', 'again'])})"
         if pages.kind == "page":
             following = f"(query ?? new()) with {{ {step} = (query?.{step} ?? 1) + 1 }}"
-            has = f"found.Raw.TryGetProperty({csharp_string(pages.more)}, out var more) && more.ValueKind != JsonValueKind.Null"
+            has = f"Json.Find(found.Raw, {csharp_string(pages.more)}) is not null"
         else:
             following = f"(query ?? new()) with {{ {step} = Json.IdOf(found.{listed}[found.{listed}.Count - 1]) }}"
             has = (
@@ -315,7 +319,8 @@ class Resources:
             return
         name = self.answer_of(resource, method)
         yield ""
-        yield f"/// <summary>One of the answers of {xml_text(method.http.upper())} {xml_text(method.path)}; the others are null.</summary>"
+        place = inline(f"{method.http.upper()} {method.path}")
+        yield f"/// <summary>One of the answers of {place}; the others are null.</summary>"
         yield '/// <param name="Status">HTTP status.</param>'
         yield '/// <param name="Gateway">What the gateway says about the answer.</param>'
         yield f"public sealed record {name}(int Status, GatewayInfo Gateway)"
@@ -330,7 +335,9 @@ class Resources:
         for answer in method.answers:
             if answer.type is not None:
                 read = self.types.read(answer.type, "root", csharp_string("the answer"))
-                yield f"        {answer.status} => new(answer.Status, answer.Gateway) {{ {self._label(answer)} = Json.Parse(answer.Body, root => {read}) }},"
+                value = f"Json.Parse(answer.Body, root => {read})"
+                made = f"new(answer.Status, answer.Gateway) {{ {self._label(answer)} = {value} }}"
+                yield f"        {answer.status} => {made},"
         yield "        _ => new(answer.Status, answer.Gateway),"
         yield "    };"
         yield "}"
@@ -353,7 +360,8 @@ class Resources:
             return
         name = self.query_name(resource, method)
         yield ""
-        yield f"/// <summary>What narrows or orders the answer of {xml_text(method.http.upper())} {xml_text(method.path)}.</summary>"
+        place = inline(f"{method.http.upper()} {method.path}")
+        yield f"/// <summary>What narrows or orders the answer of {place}.</summary>"
         yield f"public sealed record {name}"
         yield "{"
         for parameter in parameters:
@@ -413,5 +421,5 @@ def nested(children: Sequence[tuple[str, ...]], transport: str) -> Iterator[str]
     for path in children:
         name = resource_class(path)
         yield ""
-        yield f"    /// <summary>{xml_text(' '.join(path).replace('_', ' ').capitalize())}.</summary>"
+        yield f"    /// <summary>{inline(' '.join(path).replace('_', ' ').capitalize())}.</summary>"
         yield f"    public {name} {pascal(path[-1])} => new({transport});"

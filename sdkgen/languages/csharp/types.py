@@ -82,7 +82,8 @@ class Types:
                 return f"(value, name) => Json.Map(value, name, {self.reader(inner)})"
             case Nullable(inner):
                 null = f"({self.code(inner)}?)null"
-                return f"(value, name) => value.ValueKind == JsonValueKind.Null ? {null} : {self.read(inner, 'value', 'name')}"
+                read = self.read(inner, "value", "name")
+                return f"(value, name) => value.ValueKind == JsonValueKind.Null ? {null} : {read}"
             case Ref(name):
                 declared = self.declared[name]
                 if isinstance(declared, Union) and declared.discriminator:

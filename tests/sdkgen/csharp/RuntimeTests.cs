@@ -1,5 +1,4 @@
-// The runtime's own tests: compiled together with it, so that they see its seams. Prints a line a test and exits with 1
-// when one fails.
+// The runtime's own tests: compiled together with it, so that they see its seams.
 namespace LlmGateway.Tests;
 
 using System;
@@ -16,37 +15,7 @@ using System.Text.Json;
 using System.Threading;
 using System.Threading.Tasks;
 
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class TestAttribute : Attribute
-{
-}
-
-public static class Program
-{
-    public static async Task<int> Main(string[] arguments)
-    {
-        var failed = 0;
-        foreach (var method in typeof(RuntimeTests).GetMethods().Where(each => each.GetCustomAttribute<TestAttribute>() is not null))
-        {
-            if (arguments.Length > 0 && !arguments.Contains(method.Name)) continue;
-            try
-            {
-                var running = method.Invoke(null, null) as Task ?? Task.CompletedTask;
-                if (await Task.WhenAny(running, Task.Delay(20_000)) != running) throw new TimeoutException("It did not end.");
-                await running;
-                Console.WriteLine($"ok {method.Name}");
-            }
-            catch (Exception error)
-            {
-                failed++;
-                Console.WriteLine($"FAILED {method.Name}: {(error as TargetInvocationException)?.InnerException ?? error}".Replace("\n", "\n    "));
-            }
-        }
-        return failed == 0 ? 0 : 1;
-    }
-}
-
-public static class RuntimeTests
+public sealed class RuntimeTests : Tests
 {
     [Test]
     public static void AnOptionalHasThreeStates()
@@ -456,44 +425,6 @@ public static class RuntimeTests
         foreach (var (name, value) in headers) response.Headers.TryAddWithoutValidation(name, value);
         return response;
     };
-
-    private static void Same<T>(T expected, T actual)
-    {
-        if (!EqualityComparer<T>.Default.Equals(expected, actual)) throw new InvalidOperationException($"expected {expected}, got {actual}");
-    }
-
-    private static void True(bool condition)
-    {
-        if (!condition) throw new InvalidOperationException("expected true");
-    }
-
-    private static void Throws<T>(Func<object?> act)
-        where T : Exception
-    {
-        try
-        {
-            act();
-        }
-        catch (T)
-        {
-            return;
-        }
-        throw new InvalidOperationException($"expected {typeof(T).Name}");
-    }
-
-    private static async Task<T> Fails<T>(Func<Task> act)
-        where T : Exception
-    {
-        try
-        {
-            await act();
-        }
-        catch (T error)
-        {
-            return error;
-        }
-        throw new InvalidOperationException($"expected {typeof(T).Name}");
-    }
 
     private sealed class Sync : IProgress<(long, long)>
     {

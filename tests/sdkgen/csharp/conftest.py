@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from sdkgen.ir.nodes import Api
+from sdkgen.languages.base.config import Config
+from sdkgen.languages.base.files import write
+from sdkgen.languages.base.language import generate
+from sdkgen.languages.csharp import CSharp
 from tests.gateway.dataplane.stack import ROOT
 
 TOOLS = ROOT / ".toolchains/csharp"
@@ -51,6 +56,23 @@ def compiler() -> Iterator[Compiler]:
     found = Compiler()
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def csharp_folder(api: Api, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package on disk."""
+    folder = tmp_path_factory.mktemp("csharp") / "sdk"
+    write(generate(CSharp(), api, Config()).files, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def library(compiler: Compiler, csharp_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, compiled: warnings are errors, and every public name is documented."""
+    out = tmp_path_factory.mktemp("library")
+    files = sorted((csharp_folder / "src").rglob("*.cs"))
+    assert compiler.diagnostics(files, out, "LlmGateway.Sdk", library=True) == []
+    return out / "LlmGateway.Sdk.dll"
 
 
 def run(program: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
