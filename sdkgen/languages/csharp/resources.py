@@ -108,7 +108,8 @@ class Resources:
         for parameter in method.parameters:
             if parameter.where == "path":
                 yield f"{self.code_of(parameter.type)} {argument(parameter.name)}"
-        needed, others = [], []
+        needed: list[str] = []
+        others: list[str] = []
         if method.body is not None:
             code = self.types.code(method.body.type)
             (needed if method.body.required else others).append(
@@ -166,11 +167,10 @@ class Resources:
         assert method.stream is not None
         name = self.types.names.of("method", method.pointer) + "StreamAsync"
         event = self.types.code(method.stream.event)
-        whole = self._first(method)[1]
-        is_whole = (
-            bool(method.stream.fold) and isinstance(whole, Ref) and self.types.is_view(self.types.declared[whole.name])
-        )
-        made = f"{event}, {self.types.code(whole)}" if is_whole and whole is not None else event
+        whole = self._first(method)[1] if method.stream.fold else None
+        if not (isinstance(whole, Ref) and self.types.is_view(self.types.declared[whole.name])):
+            whole = None
+        made = f"{event}, {self.types.code(whole)}" if whole else event
         yield from self._head(resource, method, name, f"Task<EventStream<{made}>>")
         yield "{"
         if method.stream.param:
