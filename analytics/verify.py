@@ -162,7 +162,7 @@ def _against_ledger(tags: int) -> str:
         f"subjects AS ({sql.subjects()})",
     ]
     made_of_lines = [cube for cube in cubes.STORED if cube.source is None]
-    checks = [_charges(), *(_sums(cube, Grain.QUARTER_HOUR, _summed_lines(cube)) for cube in made_of_lines)]
+    checks = [_charges(), _foreign(), *(_sums(cube, Grain.QUARTER_HOUR, _summed_lines(cube)) for cube in made_of_lines)]
     for name in cubes.HISTOGRAMS:
         relations.append(f"{name}_quarter_hour AS MATERIALIZED ({_entries_of_lines(name)})")
         relations.append(f"{name}_day AS MATERIALIZED ({_entries_by_day(f'{name}_quarter_hour')})")
@@ -226,6 +226,15 @@ def _charges() -> _Check:
     actual = f"SELECT {columns} FROM {cubes.CHARGE_TABLE} WHERE {_WINDOW}"
     expected = f"SELECT * FROM ({ledger.charges(_LINES)}) c({columns})"
     return _Check(cubes.CHARGE_TABLE, cubes.CHARGE_DIMENSIONS, ("quantity", "cost"), expected, actual)
+
+
+def _foreign() -> _Check:
+    table = cubes.FOREIGN_TABLES[Grain.QUARTER_HOUR]
+    columns = ledger.names(["bucket", *cubes.FOREIGN_DIMENSIONS, *cubes.FOREIGN_SUMS])
+    expected = f"SELECT * FROM ({sql.foreign('lines', 'subjects')}) f({columns})"
+    return _Check(
+        table, cubes.FOREIGN_DIMENSIONS, cubes.FOREIGN_SUMS, expected, f"SELECT {columns} FROM {table} WHERE {_WINDOW}"
+    )
 
 
 def _difference(check: _Check) -> str:

@@ -29,6 +29,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "finetuning-train-heads": {"task": "finetuning.train_heads", "schedule": 2.0},
     "costs-repricing": {"task": "costs.repricing", "schedule": 3.0},
     "costs-commitments": {"task": "costs.commitments", "schedule": 300.0},  # each day is booked once
+    "finetuning-recordings": {"task": "finetuning.recordings", "schedule": 5.0},
     "finetuning-evaluations": {"task": "finetuning.evaluations", "schedule": 5.0},
     "costs-invoices": {"task": "costs.invoices", "schedule": 5.0},
     # offered often for those who ask, claimed once a day for each organization
@@ -36,6 +37,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "finetuning-file-work": {"task": "finetuning.file_work", "schedule": 3.0},
     "finetuning-expire-uploads": {"task": "finetuning.expire_uploads", "schedule": 900.0},
     "finetuning-sync-jobs": {"task": "finetuning.sync_jobs", "schedule": 2.0},  # each job when its time has come
+    "finetuning-sync-hosting": {"task": "finetuning.sync_hosting", "schedule": 5.0},  # each when its time has come
     "finetuning-book-hosting": {"task": "finetuning.book_hosting", "schedule": 900.0},  # each day is booked once
     # offered hourly, claimed once a day: a machine that slept through the night does it in the morning
     "analytics-reconcile": {"task": "analytics.reconcile", "schedule": 3600.0},

@@ -365,7 +365,7 @@ NARRATOR_KEY = ENV.narrator_key
 NARRATOR_MODEL = ENV.narrator_model
 ANALYTICS_PATIENCE_S = 2.0  # what takes longer becomes a job
 # What apps add to the transactions of the ledger writer.
-GATEWAY_BOOKERS = ["costs.budgets.booking.book_budgets"]
+GATEWAY_BOOKERS = ["costs.budgets.booking.book_budgets", "costs.latetruths.offer_repricing"]
 GATEWAY_SPOOL_CLOSERS = ["costs.budgets.booking.release_owner"]
 GATEWAY_NEW_ORGANIZATION = ["analytics.alerts.defaults.create_defaults"]
 GATEWAY_OUTBOX_HANDLERS = {

@@ -64,7 +64,7 @@ class _Tree:
         for scope, about in {ORGANIZATION: str(budget.organization_id), **place}.items():
             for value, name in ((about, ""), (each_of(scope, about), about)):
                 found += [(one, name) for one in self.by_value.get((scope, value), ()) if _is_above(one, budget)]
-        return sorted(found, key=lambda pair: (NARROWNESS[pair[0].scope], pair[0].name))
+        return sorted(found, key=lambda pair: (_narrowness(pair[0]), pair[0].name))
 
 
 def standings(
@@ -135,9 +135,14 @@ def _ids(values: Iterable[str]) -> list[UUID]:
     return found
 
 
+def _narrowness(budget: Budget) -> int:
+    """A scope that nobody knows, written past the services, is about nothing: nothing falls under it."""
+    return NARROWNESS.get(budget.scope, -1)
+
+
 def _is_above(one: Budget, budget: Budget) -> bool:
     """Not itself, of the same money, and either wider or about the same."""
-    is_wider = NARROWNESS[one.scope] > NARROWNESS[budget.scope]
+    is_wider = _narrowness(one) > _narrowness(budget)
     return one.pk != budget.pk and one.currency == budget.currency and (is_wider or one.scope == budget.scope)
 
 

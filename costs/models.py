@@ -190,6 +190,7 @@ class RepricingRun(Record):
     """A past period priced anew by today's book: first counted, then, when somebody says so, applied as adjusting
     entries. Original lines stay. `counted`, `applied`: {lines, changed, still_unpriced, other_currency, before, after,
     difference, groups}; `cursor`: the last line that is dealt with, so that a killed run goes on where it was.
+    Lines that were booked after it was asked for are not in it.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="repricing_runs")
@@ -197,14 +198,17 @@ class RepricingRun(Record):
     end = models.DateTimeField()
     provider = models.CharField(max_length=120, blank=True, help_text="As on the lines; empty: every one.")
     model = models.CharField(max_length=200, blank=True, help_text="As on the lines; empty: every one.")
+    line = models.UUIDField(null=True, blank=True, help_text="This line alone; null: every one.")
     only_unpriced = models.BooleanField(default=False, help_text="Only lines that had no price.")
     is_automatic = models.BooleanField(
-        default=False, db_default=False, help_text="Begun because a price arrived; applied when counted."
-    )
+        default=False, db_default=False,
+        help_text="Begun because a price, or the truth about a call, arrived; applied when counted.",
+    )  # fmt: skip
     state = models.CharField(max_length=10, choices=RepricingState.choices, default=RepricingState.COUNTING)
     counted = models.JSONField(null=True, blank=True)
     applied = models.JSONField(null=True, blank=True)
     cursor = models.UUIDField(null=True, blank=True)
+    digest = models.CharField(max_length=64, blank=True, help_text="Of the entries that were counted.")
     error = models.TextField(blank=True)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     applied_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")

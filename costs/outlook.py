@@ -139,6 +139,8 @@ def _rows(
     grain: Grain = "hour" if budget.period == BudgetPeriod.DAY else "day"
     if budget.currency != questions.organization.currency:
         return [_none(budget, "", grain, now, OTHER_CURRENCY)]
+    if budget.scope not in LimitScope.values:
+        return [_none(budget, "", grain, now, NOT_KEPT)]
     try:
         if is_each(budget.scope_value):
             found = _each(questions, budget, grain, now)

@@ -64,7 +64,7 @@ class BookPricer:
             # Settling must not fail a call that was made: usage that is no number leaves a line without a price.
             logger.warning("Usage of %s/%s cannot be priced: %s", price_list, model, error)
             priced = UNPRICED
-        return _columns(priced)
+        return columns_of(priced)
 
     def card(
         self,
@@ -100,7 +100,8 @@ def _override(row: tuple[Any, ...]) -> Override | None:
         return None
 
 
-def _columns(priced: Priced) -> PriceColumns:
+def columns_of(priced: Priced) -> PriceColumns:
+    """A price as a ledger line has it."""
     return {
         "charges": [_charge(line) for line in priced.lines],
         "cost": _text(priced.total),

@@ -4,6 +4,8 @@ An original line and its earlier adjusting entries together are what was charged
 charges and takes back those that it replaces; charges that are the same stay as they are.
 """
 
+import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,12 +55,14 @@ class Group:
 @dataclass(slots=True)
 class Count:
     """A re-pricing so far. `changed` lines differ; `still_unpriced` have no price now either; `other_currency` would
-    change their currency and are left alone."""
+    change their currency and are left alone; `meanwhile` got another entry while it was applied, and are left alone
+    too."""
 
     lines: int = 0
     changed: int = 0
     still_unpriced: int = 0
     other_currency: int = 0
+    meanwhile: int = 0
     groups: dict[tuple[str | None, str, str], Group] = field(default_factory=dict)
 
     def add(self, line: Line, before: Decimal, after: Decimal, *, is_new: bool) -> None:
@@ -78,7 +82,8 @@ class Count:
         is_mixed = len({one.currency for one in groups}) > 1
         return {
             "lines": self.lines, "changed": self.changed, "still_unpriced": self.still_unpriced,
-            "other_currency": self.other_currency, **(dict.fromkeys(sums) if is_mixed else sums),
+            "other_currency": self.other_currency, "meanwhile": self.meanwhile,
+            **(dict.fromkeys(sums) if is_mixed else sums),
             "groups": [
                 {"team": one.team, "model": one.model, "currency": one.currency, "lines": one.lines,
                  "newly_priced": one.newly_priced, "before": _text(one.before), "after": _text(one.after),
@@ -94,6 +99,7 @@ class Count:
         if stored:
             count.lines, count.changed = stored["lines"], stored["changed"]
             count.still_unpriced, count.other_currency = stored["still_unpriced"], stored["other_currency"]
+            count.meanwhile = stored.get("meanwhile", 0)
             for one in stored["groups"]:
                 key = (one["team"], one["model"], one["currency"])
                 before, after = Decimal(one["before"]), Decimal(one["after"])
@@ -126,7 +132,8 @@ def adjustment(
     usage = _usage(truth)
     if not usage or any(str(charge["rate_id"]).startswith(FROM_FILE) for charge in line["charges"]):
         return None
-    charged: list[Mapping[str, Any]] = [*line["charges"], *(charge for one in earlier for charge in one["charges"])]
+    # without a price, what some of its meters cost is in no cost
+    charged = [charge for one in (line, *earlier) if one["cost"] is not None for charge in one["charges"]]
     known = [_decimal(one["cost"]) for one in (line, *earlier) if one["cost"] is not None]
     before, was_listed = sum(known, ZERO), _sum(one["list_cost"] for one in (line, *earlier))
     new = pricer.price(
@@ -153,6 +160,17 @@ def adjustment(
         "kind": "adjustment", "is_final": False, "corrects": line["id"], "booked_at": None, "charges": charges,
         "cost": after - before, "list_cost": listed, "currency": new["currency"], "price_status": "priced",
     }  # fmt: skip
+
+
+def entry_digest(before: str, entry: Mapping[str, Any]) -> str:
+    """A digest of the entries so far and this one: the same for the same entries in the same order."""
+    charges = sorted(json.dumps(charge, sort_keys=True) for charge in entry["charges"])
+    told = [entry["corrects"], entry["currency"], *(_plain(entry[name]) for name in ("cost", "list_cost")), *charges]
+    return hashlib.sha256(json.dumps([before, *told]).encode()).hexdigest()
+
+
+def _plain(amount: Decimal | None) -> str | None:
+    return None if amount is None else _text(amount)
 
 
 def _usage(line: Line) -> dict[str, int]:

@@ -76,3 +76,14 @@ class EvaluationStatus(TextChoices):
     SUCCEEDED = "succeeded", "Succeeded"
     FAILED = "failed", "Failed"
     CANCELLED = "cancelled", "Cancelled"
+
+
+class HostingState(TextChoices):
+    """Of a deployment at a vendor."""
+
+    ASKED = "asked", "Asked for"
+    CREATING = "creating", "Being made"
+    SERVING = "serving", "Serving"
+    DELETING = "deleting", "Being deleted"
+    ENDED = "ended", "Ended"
+    FAILED = "failed", "Failed"

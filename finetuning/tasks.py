@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from finetuning.services import evaluations, heads, jobs
+from finetuning.services import evaluations, heads, hosting, jobs, recording
 from finetuning.services.files import runs, uploads
 
 
@@ -24,6 +24,12 @@ def sync_jobs() -> int:
     return jobs.sync_due()
 
 
+@shared_task(name="finetuning.sync_hosting", soft_time_limit=1_200, time_limit=1_260)
+def sync_hosting() -> int:
+    """Deploy tuned models at their vendors, watch and end deployments; returns how many rounds were made."""
+    return hosting.sync_due()
+
+
 @shared_task(name="finetuning.book_hosting", soft_time_limit=600, time_limit=660)
 def book_hosting() -> int:
     """Book the days that tuned models were hosted; returns how many lines were new."""
@@ -40,3 +46,9 @@ def run_evaluations() -> int:
 def train_heads() -> int:
     """Train local heads that wait, one at a time; returns how many runs were worked on."""
     return heads.run_waiting()
+
+
+@shared_task(name="finetuning.recordings", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
+def run_recordings() -> int:
+    """Record answers of models that will be switched off; returns how many recordings ended."""
+    return recording.run_waiting()

@@ -16,6 +16,8 @@ REGION = "region"
 PRICE_REGION = "price_region"
 HEALTH_CHECK = "health_check_s"
 BUCKET = "bucket"
+RESOURCE = "resource"
+DEPLOYMENT_TYPE = "deployment_type"
 V1 = "v1"
 ENTRA_ID = "entra-id"
 _BEDROCK_HOST = re.compile(r"^bedrock(?:-runtime)?(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$")
@@ -71,6 +73,22 @@ OPTIONS: dict[str, Option] = {
         "the name of a bucket",
         "Vertex AI: the Cloud Storage bucket into which training files are put.",
     ),
+    RESOURCE: Option(
+        frozenset({"azure"}),
+        re.compile(
+            r"/subscriptions/[0-9A-Za-z-]{1,64}/resourceGroups/[\w().-]{1,90}/providers/Microsoft\.CognitiveServices"
+            r"/accounts/[a-zA-Z0-9][\w.-]{1,63}"
+        ),
+        "/subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.CognitiveServices/accounts/<name>",
+        "Azure OpenAI: the resource's id, at which tuned models are deployed.",
+    ),
+    DEPLOYMENT_TYPE: Option(
+        frozenset({"azure"}),
+        re.compile(r"Standard|GlobalStandard|DeveloperTier"),
+        "'Standard', 'GlobalStandard' or 'DeveloperTier'",
+        "Azure OpenAI: how tuned models are deployed: Standard (default) and GlobalStandard are billed by the hour, "
+        "DeveloperTier is not and ends after 24 hours.",
+    ),
     HEALTH_CHECK: Option(
         frozenset(),
         re.compile(r"[3-9]|[1-9]\d{1,3}"),
@@ -122,6 +140,35 @@ def aws_credential(secret: str) -> AwsCredential:
     if not given.get("access_key_id") or not given.get("secret_access_key"):
         raise OptionError("credential", "The credential needs access_key_id and secret_access_key.")
     return AwsCredential(*(given.get(name, "") for name in names))
+
+
+@dataclass(frozen=True, slots=True)
+class AzureCredential:
+    """`api_key` goes with calls; the rest is a service principal of Entra ID, for the management plane alone."""
+
+    api_key: str = ""
+    tenant_id: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+
+
+def azure_credential(secret: str) -> AzureCredential:
+    """A key, or JSON with `api_key`, `tenant_id`, `client_id` and `client_secret`.
+
+    Raises `OptionError`, which does not repeat the secret.
+    """
+    if not secret.lstrip().startswith("{"):
+        return AzureCredential(api_key=secret)
+    try:
+        given = json.loads(secret)
+    except ValueError:
+        raise OptionError("credential", "The credential looks like JSON but is none.") from None
+    names = ("api_key", "tenant_id", "client_id", "client_secret")
+    if set(given) != set(names) or not all(isinstance(given[name], str) and given[name] for name in names):
+        raise OptionError("credential", f"The credential must be an object of texts: {', '.join(names)}.")
+    if not re.fullmatch(r"[0-9A-Za-z.-]{1,100}", given["tenant_id"]):
+        raise OptionError("credential", "The credential's tenant_id must be an id or a domain.")
+    return AzureCredential(**given)
 
 
 def price_region(kind: str, base_url: str, options: Mapping[str, str]) -> str:

@@ -1,5 +1,7 @@
 """What limits and budgets are about: the names of scopes, and the values that stand for each subject of one. Pure."""
 
+from uuid import UUID
+
 ORGANIZATION, TEAM, PROJECT, KEY = "organization", "team", "project", "key"
 USER, END_USER, TAG, MODEL = "user", "end_user", "tag", "model"
 EACH = "*"
@@ -20,3 +22,12 @@ def each_of(scope: str, value: str) -> str:
 def is_each(value: str) -> bool:
     """Whether a scope value stands for each subject of its scope."""
     return value == EACH or value.endswith(f"={EACH}")
+
+
+def is_id(value: str) -> bool:
+    """Whether a scope value names a row; not one that stands for each, nor one that was written past the services."""
+    try:
+        UUID(value)
+    except ValueError:
+        return False
+    return True

@@ -15,7 +15,6 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
 
 from analytics.anomaly.frame import PERCENTILES, SUMS, WHOLE, Frame, Scope, empty
-from analytics.models import RollupState
 from analytics.query import Filter, Query, Result, run
 from analytics.query import scope as scopes
 from gateway.models import Model, Organization, VirtualKey
@@ -33,10 +32,10 @@ assert set(MEASURES) == set(SUMS)
 
 
 def read(organization: Organization, start: datetime, end: datetime) -> Frame:
-    """Whole hours of `[start, end)` by every dimension: the dearest `MOST_VALUES` values of each. One statement for
-    each dimension, and one for which model served. Raises QueryError."""
+    """Whole hours of `[start, end)` by every dimension: the dearest `MOST_VALUES` values of each. Money of other
+    currencies is converted. One statement for each dimension, and one for which model served. Raises QueryError."""
     hours = round((end - start) / HOUR)
-    view = _everything(organization)
+    view = scopes.whole_of(organization)
     results = {WHOLE[0]: _ask(organization, view, start, end, ())}
     results |= {name: _ask(organization, view, start, end, (name,)) for name in DIMENSIONS}
     found = [WHOLE]
@@ -64,14 +63,6 @@ def _ask(
         limit=max(1, min(MOST_VALUES, MOST_POINTS // hours - 1)), organization=organization,
     )  # fmt: skip
     return run(AnonymousUser(), query, scope=view, is_fresh=True)
-
-
-def _everything(organization: Organization) -> scopes.Scope:
-    """The whole organization: what is stored is narrowed when people read it."""
-    state = RollupState.objects.filter(organization=organization.pk).first()
-    version, live = (state.version, state.live_version) if state else (0, 0)
-    own = (organization.pk,)
-    return scopes.Scope(own, own, (), (), None, organization.currency, version, live, 0.0)
 
 
 def _fill(frame: Frame, rows: Mapping[Scope, int], dimension: str, result: Result) -> None:

@@ -135,12 +135,19 @@ def lag(seconds: float | None) -> str:
     return f"{max(seconds, 0):.0f}{NARROW}s"
 
 
+class Local(datetime):
+    """A time that templates show in its own zone: their filters would make UTC of any other."""
+
+    convert_to_local_time = False
+
+
 def local(at: datetime, zone: str = "UTC") -> datetime:
     """`at` in the IANA zone; an unknown zone is UTC."""
     try:
-        return at.astimezone(ZoneInfo(zone))
+        found = at.astimezone(ZoneInfo(zone))
     except (KeyError, ValueError, OSError):
-        return at.astimezone(UTC)
+        found = at.astimezone(UTC)
+    return Local.combine(found.date(), found.timetz()).replace(fold=found.fold)  # which `combine` of a subclass forgets
 
 
 def change_words(change: Number | None, compared_with: str, *, more: str = "more", less: str = "less") -> str:

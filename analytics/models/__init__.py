@@ -38,6 +38,7 @@ from analytics.models.cubes import (
     WideLocalDay,
     WideQuarterHour,
 )
+from analytics.models.foreign import ForeignMinute, ForeignQuarterHour
 from analytics.models.refresh import (
     CountedLine,
     LedgerHorizon,
@@ -76,6 +77,8 @@ __all__ = [
     "DeclaredTag",
     "ExactField",
     "ForecastRun",
+    "ForeignMinute",
+    "ForeignQuarterHour",
     "Histograms",
     "KeyCube",
     "KeyDay",

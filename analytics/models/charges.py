@@ -30,8 +30,6 @@ class ChargeRollup(models.Model):
         indexes: ClassVar = [
             # statements: an organization's window
             models.Index(fields=["organization", "bucket"], name="charge_quarter_window"),
-            # whether anything is charged in another currency than the organization's
-            models.Index(fields=["organization", "currency", "bucket"], name="charge_quarter_currency"),
         ]
 
     def __str__(self) -> str:

@@ -89,9 +89,14 @@ class Plan:
     def sums(self) -> tuple[str, ...]:
         """Stored sums to read, in declared order; money also reads the unpriced count for its note."""
         wanted = set().union(*(measure.sums for measure in self._all_measures))
-        if any(measure.is_money for measure in self._all_measures):
+        if self.reads_money:
             wanted.add(MONEY_CHECK)
         return tuple(name for name in cubes.SUM_NAMES if name in wanted)
+
+    @property
+    def reads_money(self) -> bool:
+        """Whether a figure is money or made of it."""
+        return any(measure.is_money or cubes.MONEY_SUMS & measure.sums for measure in self._all_measures)
 
     @property
     def quantiles(self) -> tuple[Measure, ...]:

@@ -41,6 +41,8 @@ def run(user: Person, query: Query, *, scope: Scope | None = None, is_fresh: boo
     """
     now = datetime.now(UTC)
     scope = scope or scope_of(user, query)
+    if query.conversion is not None and scope.has_foreign:
+        scope = replace(scope, local_days=None)  # a rate stands for a day of UTC: both conversions are to meet in it
     plan = make_plan(query, scope, now)
     foreign = foreign_of(plan)
     if is_fresh:
@@ -67,7 +69,7 @@ def _answer_of_now(plan: Plan, now: datetime, foreign: Foreign | None) -> Result
 
 def answer(plan: Plan, now: datetime, foreign: Foreign | None = None) -> Result:
     """Run the statement and shape its rows. One snapshot for all grains and both windows."""
-    rows, read = _fetch(plan, foreign), _reader(plan)
+    rows, read = _fetch(plan, foreign), _reader(plan, foreign)
     total = rows.get((0, ALL, ALL), {})
     totals = read(total, elapsed_minutes(plan.buckets.edges[0], plan.buckets.edges[-1], now))
     previous = None
@@ -92,7 +94,7 @@ def answer(plan: Plan, now: datetime, foreign: Foreign | None = None) -> Result:
 
 def _fetch(plan: Plan, foreign: Foreign | None) -> Mapping[tuple[int, int, int], Row]:
     """Rows by (period, t, g); ALL where a row is not about one bucket or one group."""
-    text, parameters = sql.statement(plan, foreign.rates if foreign is not None and foreign.is_corrected else ())
+    text, parameters = sql.statement(plan, foreign.rates if foreign is not None else ())
     with connection.cursor() as cursor:
         cursor.execute(text, parameters)
         names = [column.name for column in cursor.description or ()]
@@ -103,14 +105,16 @@ def _fetch(plan: Plan, foreign: Foreign | None) -> Mapping[tuple[int, int, int],
     return found
 
 
-def _reader(plan: Plan) -> Reader:
+def _reader(plan: Plan, foreign: Foreign | None) -> Reader:
     """What makes the measures' values of a row and the elapsed minutes of its window; decided once, read for each of
     thousands of rows."""
-    readers = [(measure.name, _value_reader(plan, measure)) for measure in plan.measures]
+    readers = [(measure.name, _value_reader(plan, measure, foreign)) for measure in plan.measures]
     return lambda row, minutes: {name: read(row, minutes) for name, read in readers}
 
 
-def _value_reader(plan: Plan, measure: Measure) -> Callable[[Row, float], Value]:
+def _value_reader(plan: Plan, measure: Measure, foreign: Foreign | None) -> Callable[[Row, float], Value]:
+    if foreign is not None and foreign.hides(measure):
+        return lambda row, minutes: None
     numerator, denominator, name = measure.numerator, measure.denominator, measure.name
     match measure.kind:
         case "quantile":
@@ -121,7 +125,7 @@ def _value_reader(plan: Plan, measure: Measure) -> Callable[[Row, float], Value]
         case "per_minute":
             return lambda row, minutes: float(_weighted(numerator, row)) / minutes if minutes else None
         case "sum":
-            if measure.is_money and plan.query.conversion is not None:
+            if measure.is_money and (plan.query.conversion is not None or foreign is not None):
                 return lambda row, minutes: rounded(_weighted(numerator, row))
             if measure.is_money:
                 return lambda row, minutes: _weighted(numerator, row)

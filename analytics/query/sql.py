@@ -11,13 +11,12 @@ from typing import Any
 
 from analytics import histogram
 from analytics.metrics import Measure
-from analytics.query.foreign import CORRECTED
+from analytics.query.foreign import Rate, table_of
 from analytics.query.plan import Plan
 from analytics.query.values import column_of
 from analytics.rollups import cubes
 from analytics.rollups.cubes import Grain
 from analytics.rollups.ledger import names, quote
-from gateway.conversion import Conversion
 
 NULL = "\x01"
 """Stands for "not set" while groups are compared as text."""
@@ -30,8 +29,8 @@ ARRAY_HEADER_BYTES = 20
 (src/backend/utils/adt/arrayfuncs.c, array_send); then each element with its length before it."""
 
 
-def statement(plan: Plan, rates: Sequence[Conversion] = ()) -> tuple[str, dict[str, Any]]:
-    """SQL and named parameters. `rates`: of other currencies, by which sums of cost are made right.
+def statement(plan: Plan, rates: Sequence[Rate] = ()) -> tuple[str, dict[str, Any]]:
+    """SQL and named parameters. `rates`: of other currencies, by which sums of money are made right.
 
     Columns: period, t, g, sums, packed_ and merged_<histogram>_b and _n (one of the two is NULL), distinct counts c0…,
     d0….
@@ -63,7 +62,7 @@ def statement(plan: Plan, rates: Sequence[Conversion] = ()) -> tuple[str, dict[s
     return f"WITH {', '.join(stages)} SELECT {', '.join(columns)} FROM cells{joins}", parameters
 
 
-def _source(plan: Plan, rates: Sequence[Conversion]) -> tuple[str, dict[str, Any]]:
+def _source(plan: Plan, rates: Sequence[Rate]) -> tuple[str, dict[str, Any]]:
     """Rows of the cube, one branch per window and grain; one more per window that makes up for other currencies."""
     visible, parameters = plan.scope.predicate()
     asked = " AND ".join([*(condition.sql for condition in plan.conditions), "true"])
@@ -74,8 +73,9 @@ def _source(plan: Plan, rates: Sequence[Conversion]) -> tuple[str, dict[str, Any
     if plan.query.conversion is not None:
         parameters["rate_starts"] = [step.start for step in plan.query.conversion.steps]
         parameters["rate_factors"] = [step.factor for step in plan.query.conversion.steps]
-    for i, table in enumerate(rates):
-        parameters |= {f"base{i}": table.base, f"starts{i}": [step.start for step in table.steps]}
+    for i, (organization, table) in enumerate(rates):
+        parameters |= {f"whose{i}": organization, f"base{i}": table.base}
+        parameters[f"starts{i}"] = [step.start for step in table.steps]
         parameters[f"factors{i}"] = [step.factor for step in table.steps]
     branches = []
     for period, segments in enumerate(plan.segments):
@@ -93,7 +93,7 @@ def _source(plan: Plan, rates: Sequence[Conversion]) -> tuple[str, dict[str, Any
                 f"SELECT {period} AS period, {at} AS t, {_columns(plan)} FROM {_rows(plan, grain, where)} WHERE {asked}"
             )
         if rates and whole:
-            made_up = _made_up(f"{visible} AND ({' OR '.join(whole)})", rates)
+            made_up = _made_up(plan, f"{visible} AND ({' OR '.join(whole)})", rates)
             branches.append(
                 f"SELECT {period} AS period, {at} AS t, {_columns(plan, made_up=True)} FROM {made_up} WHERE {asked}"
             )
@@ -135,20 +135,33 @@ def _rows(plan: Plan, grain: Grain, where: str) -> str:
     )
 
 
-def _made_up(where: str, rates: Sequence[Conversion]) -> str:
-    """Charges of other currencies as what has to be added to the cubes' sums: by the rate of their bucket instead of as
-    they are; the whole of it is taken away where there is no rate."""
+def _made_up(plan: Plan, where: str, rates: Sequence[Rate]) -> str:
+    """Money of other currencies as what has to be added to the cubes' sums: `extra` times it, since it is to count by
+    the rate of its bucket and is there as it is; all of it is taken away where there is no rate. With a subject as
+    `_rows` has them."""
     factors = " ".join(
-        f"WHEN %(base{i})s THEN (%(factors{i})s::numeric[])[width_bucket(bucket, %(starts{i})s::timestamptz[])]"
-        for i, table in enumerate(rates)
-        if table.steps
+        f"WHEN organization = %(whose{i})s AND currency = %(base{i})s "
+        f"THEN (%(factors{i})s::numeric[])[width_bucket(bucket, %(starts{i})s::timestamptz[])]"
+        for i, rate in enumerate(rates)
+        if rate.table.steps
     )
-    factor = f"coalesce(CASE currency {factors} END, 0)" if factors else "0"
-    known = ", ".join(f"%(base{i})s" for i in range(len(rates)))
-    return (
-        f"(SELECT *, round(cost * ({factor} - 1), 10) AS added FROM {cubes.CHARGE_TABLE} "
-        f"WHERE {where} AND currency IN ({known})) rows"
-    )
+    factor = f"coalesce(CASE {factors} END, 0)" if factors else "0"
+    money, kept = names(cubes.FOREIGN_SUMS), f"FROM {table_of(plan)} WHERE {where}"
+    if plan.cube is cubes.LIVE:
+        rows = f"SELECT * {kept}"
+    elif plan.subject is None:
+        rows = f"SELECT * {kept} AND name IS NULL"
+    else:
+        keys = names(["bucket", *dict.fromkeys(["organization", *plan.columns]), "currency"])
+        less = ", ".join(f"-{quote(name)}" for name in cubes.FOREIGN_SUMS)
+        rest = ", ".join(f"sum({quote(name)})" for name in cubes.FOREIGN_SUMS)
+        having = f"{kept} AND name = %(subject)s"
+        apart = f"SELECT {keys}, {money} {kept} AND name IS NULL UNION ALL SELECT {keys}, {less} {having}"
+        rows = (
+            f"SELECT {keys}, value, {money} {having} UNION ALL "
+            f"SELECT {keys}, NULL, {rest} FROM ({apart}) a GROUP BY {keys} HAVING sum(lines) <> 0"
+        )
+    return f"(SELECT *, {factor} - 1 AS extra FROM ({rows}) f) rows"
 
 
 def _columns(plan: Plan, *, made_up: bool = False, beside: Measure | None = None) -> str:
@@ -168,10 +181,7 @@ def _columns(plan: Plan, *, made_up: bool = False, beside: Measure | None = None
 
 
 def _added(name: str) -> str:
-    if name not in CORRECTED:
-        return "0"
-    meters = CORRECTED[name]
-    return f"CASE WHEN meter IN {cubes.quoted(meters)} THEN added ELSE 0 END" if meters else "added"
+    return f"{quote(name)} * extra" if name in cubes.MONEY_SUMS else "0"
 
 
 def _converted(plan: Plan, name: str, value: str) -> str:

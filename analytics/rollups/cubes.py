@@ -201,6 +201,15 @@ CHARGE_DIMENSIONS = (
     "organization", "team", "project", "api_key", "provider", "model", "meter", "rate_id", "currency", "unit_price",
 )  # fmt: skip
 
+FOREIGN_TABLES = {Grain.MINUTE: "analytics_foreign_minute", Grain.QUARTER_HOUR: "analytics_foreign_quarter_hour"}
+"""Money of lines in another currency than their organization's, which the cubes add up as it is: what it takes to have
+it out again, or converted. Few organizations have any. By all that `wide` keeps; rows of a subject besides, with its
+`name` and `value` and the columns of `subject` alone. The minutes are by what `live` keeps. Like charges they have no
+days: their quarter-hours stay."""
+FOREIGN_SUMS = ("lines", *(name for name in SUM_NAMES if name in MONEY_SUMS))
+FOREIGN_DIMENSIONS = (*CUBE_BY_NAME["wide"].dimensions, "name", "value", "currency")
+FOREIGN_LIVE_DIMENSIONS = (*LIVE.dimensions, "currency")
+
 
 def depth(cube: Cube) -> int:
     """How many cubes lie between this one and the ledger; a cube is refreshed after the one it is summed from."""

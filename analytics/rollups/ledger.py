@@ -15,6 +15,8 @@ SCORES = "gateway_qualityscore"
 WIDTHS = {Grain.MINUTE: "1 minute", Grain.QUARTER_HOUR: "15 minutes", Grain.DAY: "1 day"}
 SLOTS = 4
 """Lines with more charges than that have them read the long way."""
+KEPT = "(SELECT currency FROM gateway_organization WHERE id = %(organization)s)"
+"""The currency that the organization keeps; asked once for a statement."""
 _HAS_SCORES = f"(SELECT EXISTS (SELECT FROM {SCORES} WHERE organization = %(organization)s))"
 """Asked once for a statement: most organizations have no scores, and a look-up for every line costs."""
 _LONGEST_MS = 30 * 86_400_000
@@ -48,14 +50,15 @@ def bucket_of(column: str, grain: Grain) -> str:
 
 
 def lines(grain: Grain, window: str, tags: int = 0) -> str:
-    """SELECT of the ledger lines in `window`: dimensions, `cubes.CONDITIONS`, what is summed of them, their places
-    `<histogram>_at`, whether they may have subjects, and these. `tags`: how many declared tag keys there are, bound as
-    `tag0`, `tag1`, …"""
+    """SELECT of the ledger lines in `window`: dimensions, currency, `cubes.CONDITIONS`, what is summed of them, their
+    places `<histogram>_at`, whether they may have subjects, and these. `tags`: how many declared tag keys there are,
+    bound as `tag0`, `tag1`, …"""
     conditions = ", ".join(f"{condition} AS {name}" for name, condition in cubes.CONDITIONS.items())
     subjects = ", ".join(["has_subject", "end_user", *(f"tag{i}" for i in range(tags))])
     dimensions = names(["bucket", *cubes.CUBE_BY_NAME["wide"].dimensions])
     # OFFSET 0 keeps the planner from writing an expression out wherever its column is used
-    return f"""SELECT {dimensions}, final, {conditions}, {_SUMMED}, {_derived()}, {_split()}, {subjects} FROM (
+    return f"""SELECT {dimensions}, currency, final, {conditions}, {_SUMMED}, {_derived()}, {_split()}, {subjects}
+FROM (
   SELECT i.*, {_kinds()} FROM (
     SELECT {_read(grain, tags)} FROM {LEDGER} l WHERE {window} OFFSET 0) i OFFSET 0) j OFFSET 0"""
 
@@ -66,7 +69,8 @@ def has_subject(tags: int) -> str:
 
 
 def charges(window: str) -> str:
-    """Rows of the charge rollup from the ledger lines in `window`."""
+    """Rows of the charge rollup from the ledger lines in `window` that have a cost: what some meters of a line without
+    one come to is in no sum, and an entry that prices it has the whole."""
     keys = names(["bucket", *cubes.CHARGE_DIMENSIONS])
     return f"""SELECT {keys}, analytics_sum(quantity), analytics_sum(cost) FROM (
   SELECT bucket, organization, team, project, api_key, provider, model, c ->> 'meter' AS meter,
@@ -76,7 +80,7 @@ def charges(window: str) -> str:
   FROM (
     SELECT {bucket_of("l.started_at", Grain.QUARTER_HOUR)} AS bucket, l.organization, l.team, l.project, l.api_key,
       l.provider, l.model_served AS model, l.currency, jsonb_array_elements(l.charges) AS c
-    FROM {LEDGER} l WHERE {window}) e) c GROUP BY {keys}"""
+    FROM {LEDGER} l WHERE {window} AND l.cost IS NOT NULL) e) c GROUP BY {keys}"""
 
 
 _SUMMED = (
@@ -94,7 +98,8 @@ def _read(grain: Grain, tags: int) -> str:
     is_long = f"jsonb_array_length(l.charges) > {SLOTS}"
     slots = ", ".join(f"l.charges -> {i} AS charge_{i}" for i in range(SLOTS))
     return f"""{bucket_of("l.started_at", grain)} AS bucket, {", ".join(f'l."{c}"' for c in dimensions)},
-    l.model_served AS model, l.is_final, l.is_final AND l.kind IN {cubes.quoted(cubes.REQUEST_KINDS)} AS final,
+    l.model_served AS model, l.currency, l.is_final,
+    l.is_final AND l.kind IN {cubes.quoted(cubes.REQUEST_KINDS)} AS final,
     l.price_status, l.usage_source, l.request_count::bigint AS request_count, {", ".join(f"l.{c}" for c in tokens)},
     l.cache_write_5m_tokens + l.cache_write_1h_tokens AS cache_write_tokens,
     {_cleaned("duration_ms")} AS duration_ms, {_cleaned("ttft_ms")} AS ttft_ms, {OUTPUT_RATE} AS output_rate,
@@ -149,8 +154,8 @@ def _split() -> str:
             f"WHERE c.meter IN {cubes.quoted(meters)}"
         )
         columns.append(
-            f"CASE WHEN {is_simple} THEN CASE {one} END WHEN long_charges IS NULL THEN {several} ELSE ({long}) END "
-            f"AS {name}"
+            f"CASE WHEN cost IS NULL THEN NULL WHEN {is_simple} THEN CASE {one} END WHEN long_charges IS NULL "
+            f"THEN {several} ELSE ({long}) END AS {name}"
         )
     return ", ".join(columns)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Min
 
-from analytics.models import LiveMinute, RollupState
+from analytics.models import ForeignMinute, LiveMinute, RollupState
 from analytics.rollups import cubes, sql, state
 from analytics.rollups.cubes import Grain
 from analytics.rollups.refresh import DAYS_PER_TRANSACTION, QUARTER_HOUR, coalesce, day_of, refresh_days, within
@@ -45,7 +45,9 @@ def drain_marks() -> Processed:
 
 def prune_minutes() -> int:
     """Delete minute rows past their 48 hours; returns how many."""
-    return LiveMinute.objects.filter(bucket__lt=datetime.now(UTC) - MINUTES_KEPT).delete()[0]
+    before = datetime.now(UTC) - MINUTES_KEPT
+    ForeignMinute.objects.filter(bucket__lt=before).delete()
+    return LiveMinute.objects.filter(bucket__lt=before).delete()[0]
 
 
 def _minutes() -> int:
@@ -70,9 +72,8 @@ def _refresh_minutes(organization: UUID, buckets: Sequence[datetime]) -> int:
         marks = state.mark_ids(organization, Grain.MINUTE, where, at)
         if not marks:
             return 0
-        cursor.execute(
-            f"DELETE FROM {cubes.LIVE.table(Grain.MINUTE)} WHERE organization = %(organization)s AND {where}", own
-        )
+        for table in (cubes.LIVE.table(Grain.MINUTE), cubes.FOREIGN_TABLES[Grain.MINUTE]):
+            cursor.execute(f"DELETE FROM {table} WHERE organization = %(organization)s AND {where}", own)
         cursor.execute(sql.insert_minutes(f"l.organization = %(organization)s AND {line}"), own)
         state.delete_marks(marks)
         state.bump_live(organization)

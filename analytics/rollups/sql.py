@@ -85,7 +85,7 @@ def finest(lines: str) -> str:
     that are summed from them keep, and money NULL where there is none: adding zeros up takes time."""
     keys = names(["bucket", *cubes.CUBE_BY_NAME["wide"].dimensions])
     figures = [f"{item.sparse} AS {item.name}" for item in cubes.SUMS]
-    figures += ["bool_or(has_subject) AS has_subject"]
+    figures += ["bool_or(has_subject) AS has_subject", f"bool_or(currency <> {ledger.KEPT}) AS has_foreign"]
     figures += [f"array_agg({name}_at) FILTER (WHERE {name}_at IS NOT NULL) AS {name}_b" for name in cubes.HISTOGRAMS]
     return f"SELECT {keys}, {', '.join(figures)} FROM ({lines}) w GROUP BY {keys}"
 
@@ -124,13 +124,40 @@ def insert_minutes(window: str) -> str:
     """The minute cube from the ledger lines in `window`. Returns how many lines there were."""
     into = f"INSERT INTO {cubes.LIVE.table(Grain.MINUTE)} ({columns_of(cubes.LIVE)}) {from_lines(cubes.LIVE)}"
     read = ledger.lines(Grain.MINUTE, window)
-    return f"WITH lines AS MATERIALIZED ({read}), live_rows AS ({into}) SELECT count(*) FROM lines"
+    columns = names(["bucket", *cubes.FOREIGN_LIVE_DIMENSIONS, *cubes.FOREIGN_SUMS])
+    foreign = f"INSERT INTO {cubes.FOREIGN_TABLES[Grain.MINUTE]} ({columns}) {foreign_minutes()}"
+    stages = f"lines AS MATERIALIZED ({read}), live_rows AS ({into}), foreign_rows AS ({foreign})"
+    return f"WITH {stages} SELECT count(*) FROM lines"
+
+
+def foreign_minutes() -> str:
+    """Rows of the minutes of other currencies, from a relation `lines`."""
+    keys = names(["bucket", *cubes.FOREIGN_LIVE_DIMENSIONS])
+    return f"SELECT {keys}, {_money()} FROM lines WHERE currency <> {ledger.KEPT} GROUP BY {keys}"
+
+
+def foreign(lines: str, subjects: str) -> str:
+    """Rows of the quarter-hours of other currencies, in the order of `cubes.FOREIGN_DIMENSIONS`: of the lines, and of
+    their subjects once for each; the names of two relations. `lines` may hold those of other currencies alone."""
+    kept, wide = cubes.SUBJECT.dimensions, cubes.CUBE_BY_NAME["wide"].dimensions
+    dimensions, other = names(["bucket", *wide]), f"currency <> {ledger.KEPT}"
+    whole = f"SELECT {dimensions}, NULL AS name, NULL AS value, currency, {_money()} FROM {lines} WHERE {other}"
+    of_subject = ", ".join(ledger.quote(name) if name in kept else f"NULL AS {ledger.quote(name)}" for name in wide)
+    keys = names(["bucket", *(name for name in wide if name in kept), "name", "value", "currency"])
+    each = f"SELECT bucket, {of_subject}, name, value, currency, {_money()} FROM {subjects} WHERE {other}"
+    return f"{whole} GROUP BY {dimensions}, currency UNION ALL {each} GROUP BY {keys}"
+
+
+def _money() -> str:
+    figures = [item for item in cubes.SUMS if item.name in cubes.FOREIGN_SUMS]
+    return ", ".join(f"{item.expression} AS {item.name}" for item in figures)
 
 
 def insert_lines(window: str, tags: int = 0, grain: Grain = Grain.QUARTER_HOUR) -> str:
-    """One statement, hence one snapshot, for every cube that reads the ledger; charges are kept by quarter-hours alone.
-    Returns how many lines there were and how many subjects were admitted."""
+    """One statement, hence one snapshot, for every cube that reads the ledger; charges and money of other currencies
+    are kept by quarter-hours alone. Returns how many lines there were and how many subjects were admitted."""
     named = f"(SELECT bool_or(has_subject) FROM finest) AND {ledger.has_subject(tags)}"
+    other = f"(SELECT bool_or(has_foreign) FROM finest) AND l.currency <> {ledger.KEPT}"
     admit = f"INSERT INTO {ADMITTED} (organization, name, value) SELECT %(organization)s, name, raw FROM fresh"
     stages = [
         f"finest AS MATERIALIZED ({finest(ledger.lines(grain, window, tags))})",
@@ -140,6 +167,7 @@ def insert_lines(window: str, tags: int = 0, grain: Grain = Grain.QUARTER_HOUR) 
         # in one order, so that two who admit the same never wait for each other
         f"admitted AS ({admit} ORDER BY name, raw ON CONFLICT DO NOTHING RETURNING 1)",
         f"subjects AS ({subjects('fresh')})",
+        f"foreign_lines AS ({ledger.lines(grain, f'{window} AND {other}', tags)})",
     ]
     stages += [
         f"{cube.name}_rows AS (INSERT INTO {cube.table(grain)} ({columns_of(cube)}) "
@@ -149,6 +177,9 @@ def insert_lines(window: str, tags: int = 0, grain: Grain = Grain.QUARTER_HOUR) 
     if grain == Grain.QUARTER_HOUR:
         into = f"{cubes.CHARGE_TABLE} ({names(['bucket', *cubes.CHARGE_DIMENSIONS])}, quantity, cost)"
         stages.append(f"charge_rows AS (INSERT INTO {into} {ledger.charges(window)})")
+        columns = names(["bucket", *cubes.FOREIGN_DIMENSIONS, *cubes.FOREIGN_SUMS])
+        into = f"{cubes.FOREIGN_TABLES[grain]} ({columns})"
+        stages.append(f"foreign_rows AS (INSERT INTO {into} {foreign('foreign_lines', 'subjects')})")
     with_stages = ",\n".join(stages)
     return f"WITH {with_stages}\nSELECT coalesce(sum(lines), 0), (SELECT count(*) FROM admitted) FROM finest"
 

@@ -26,9 +26,11 @@ class TooMuch(ServiceError):
     status = 422
 
 
-def allocation(organization: Organization, start: datetime, end: datetime, currency: str = "") -> dict[str, Any]:
-    """The shape Allocation of the API. Raises `Invalid`, and `TooMuch` when the ledger of the window is too long to be
-    read while somebody waits."""
+def allocation(
+    organization: Organization, start: datetime, end: datetime, currency: str = "", *, is_month: bool = False
+) -> dict[str, Any]:
+    """The shape Allocation of the API. `is_month`: the window is one month, whatever zone it is of. Raises `Invalid`,
+    and `TooMuch` when the ledger of the window is too long to be read while somebody waits."""
     if end <= start:
         raise Invalid("window", "The window must end after it begins.", field="end")
     if (end - start).days > LONGEST_DAYS:
@@ -36,7 +38,8 @@ def allocation(organization: Organization, start: datetime, end: datetime, curre
     wanted = (currency or organization.currency).strip().upper()
     try:
         with patience(PATIENCE_S):
-            done = compute(organization, (start, end), wanted, rules_of(organization, (start, end)))
+            known, of_months = rules_of(organization, (start, end)), [(start, end)] if is_month else None
+            done = compute(organization, (start, end), wanted, known, of_months)
     except TookTooLong:
         raise TooMuch("too_much", "That takes too long to read; ask for a shorter window.") from None
     centers = {row.pk: row for row in CostCenter.objects.filter(pk__in=done.amounts).select_related("owner")}

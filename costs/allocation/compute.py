@@ -34,8 +34,8 @@ def compute(
 
 
 def untaken(organization: Organization, window: Range, currency: str, known: Iterable[Rule], team: UUID) -> Decimal:
-    """What of a team's own charges no rule takes."""
-    parts = segments(window, months(organization, window), known)
+    """What of a team's own charges of a month no rule takes."""
+    parts = segments(window, [window], known)
     rows = (row for part in parts for row in read(organization.pk, part, team))
     return sum((row.figures["cost"] for row in rows if row.rule == 0 and row.currency == currency), Decimal(0))
 

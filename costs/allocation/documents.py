@@ -66,7 +66,7 @@ def draw(statement: Statement, only: Centers = None) -> Drawn:
 
 def state_words(statement: Statement) -> str:
     if statement.status != StatementStatus.LOCKED:
-        return "Draft, not locked."
+        return f"Draft as of {statement.computed_at:%Y-%m-%d %H:%M} UTC, not locked."
     return f"Locked on {statement.locked_at:%Y-%m-%d %H:%M} UTC." if statement.locked_at else "Locked."
 
 

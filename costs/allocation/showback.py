@@ -17,9 +17,10 @@ from django.utils import timezone
 
 from analytics.patience import TookTooLong, patience
 from costs.allocation.answers import PATIENCE_S, TooMuch, share
-from costs.allocation.compute import basis, compute, from_stored, month_window, rules_of, untaken
+from costs.allocation.compute import basis, compute, from_stored, rules_of, untaken
 from costs.allocation.engine import Range
 from costs.allocation.rules import Rule
+from costs.allocation.windows import statement_window, window_words
 from costs.currencies.foreign import Foreign, foreign
 from costs.models import Budget, CostCenter, Recommendation, Statement, StatementStatus
 from costs.usage import BudgetUsage, usage_of
@@ -111,6 +112,8 @@ class Showback:
     @property
     def notes(self) -> list[tuple[str, str]]:
         found = []
+        if words := window_words(self.team.organization, self.month, self.window):
+            found.append(("locked_window", words))
         if self.unpriced_lines:
             found.append(("unpriced", f"{self.unpriced_lines:,} lines have no price; they are not in it."))
         for one in self.other_currencies:
@@ -121,11 +124,13 @@ class Showback:
 
 
 def showback(team: Team, month: date, currency: str = "") -> Showback:
-    """The month named by its first day, in the organization's time zone. Whoever calls has made sure that the reader
-    may see the team. Raises `TooMuch` when the ledger of the month is too long to be read while somebody waits."""
+    """The month named by its first day: the hours of its locked statement, else by the organization's zone. Whoever
+    calls has made sure that the reader may see the team. Raises `TooMuch` when the ledger of the month is too long to
+    be read while somebody waits."""
     organization, now = team.organization, timezone.now()
-    window, wanted = month_window(organization, month), (currency or organization.currency).strip().upper()
-    before = month_window(organization, (month - timedelta(days=1)).replace(day=1))
+    wanted = (currency or organization.currency).strip().upper()
+    window = statement_window(organization, month, wanted)
+    before = statement_window(organization, (month - timedelta(days=1)).replace(day=1), wanted)
     is_running = window[0] <= now < window[1]
     if is_running:
         before = (before[0], min(before[1], before[0] + (now - window[0])))
@@ -216,7 +221,7 @@ def _by_rules(team: Team, window: Range, currency: str, known: Sequence[Rule]) -
     centers = {row.pk: row for row in CostCenter.objects.filter(organization=team.organization, team=team)}
     if not centers:
         return []
-    done = compute(team.organization, window, currency, known)
+    done = compute(team.organization, window, currency, known, [window])
     charged = [
         Charge(centers[identity], amount, ZERO, list(basis(done, identity)))
         for identity, amount in done.amounts.items()

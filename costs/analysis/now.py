@@ -15,11 +15,16 @@ from analytics.answers.questions import Questions, labels_of
 from analytics.answers.realtime import recent_lines
 from analytics.console.periods import next_quarter
 from analytics.forecasting import Forecast
+from analytics.outlook.crossing import LEVEL
 from analytics.outlook.history import LEVELS, History, outlook
 from analytics.query import Group, Note, Query, Result
 from analytics.query import window as windows
 from costs.analysis.ahead import lasting
+from costs.choices import BudgetPeriod
+from costs.models import Budget
 from costs.outlook import SPARE
+from costs.usage import usage_of
+from gateway.scopes import ORGANIZATION
 from gateway.services.fleet import fleet
 
 HOUR = timedelta(hours=1)
@@ -140,8 +145,8 @@ def _ask(questions: Questions, zone: str, start: datetime, end: datetime, **more
 
 def projections(questions: Questions, spent: Running) -> Outlook:
     """Day and month as the forecast of the days expects them. Of today the day takes the part of its cost that is still
-    to come at this hour, the month that of its hours: as budgets do, so that a month's budget expects the same. Two
-    questions."""
+    to come at this hour, the month that of its hours: as budgets do. The month is what the company's own budget of it
+    expects, where there is one. Two questions, and two queries for that budget."""
     where = windows.zone(spent.zone)
     days, at = 0, spent.today_start
     while at < spent.month_end:
@@ -152,10 +157,38 @@ def projections(questions: Questions, spent: Running) -> Outlook:
         return Outlook(None, None)
     tomorrow = windows.following(spent.today_start, "day", where)
     left = (tomorrow - spent.now) / (tomorrow - spent.today_start)
+    month = _projected(found, spent.month_to_date, left, days)
     return Outlook(
         _projected(found, spent.today, 1.0 - passed(questions, spent), 1),
-        _projected(found, spent.month_to_date, left, days), history, found, days,
+        _budgeted(questions, spent, month), history, found, days,
     )  # fmt: skip
+
+
+def _budgeted(questions: Questions, spent: Running, month: Projection) -> Projection:
+    """The month as the company's budget of it expects it, by its counter and its stored forecast, so that every page
+    says the same number. `month` itself for who does not see all of the company, without such a budget, and where lines
+    are in other currencies, which budgets leave out. The intervals are as wide as those of `month`; that which budgets
+    show is the budget's own."""
+    organization = questions.organization
+    if organization.pk not in questions.scope.wide or questions.scope.has_foreign:
+        return month
+    budget = Budget.objects.visible_to(questions.user).filter(
+        organization=organization, archived_at=None, scope=ORGANIZATION, period=BudgetPeriod.MONTH,
+        currency=organization.currency, timezone=spent.zone, tracked_from__lte=spent.month_start,
+    ).order_by("created_at", "id").first()  # fmt: skip
+    usage = usage_of([budget], spent.now)[0].first if budget is not None else None
+    if usage is None or usage.outlook is None:
+        return month
+    mean, lower, upper = usage.outlook.expected, usage.outlook.lower, usage.outlook.upper
+    if mean is None or lower is None or upper is None:
+        return month
+    moved, intervals = mean - month.mean, []
+    for one in month.intervals:
+        bounds: tuple[Any, Any] = (lower, upper) if one.level == LEVEL else (one.lower, one.upper)
+        if one.level != LEVEL:
+            bounds = (max(usage.spent, moved + bounds[0]), moved + bounds[1])
+        intervals.append(Interval(one.level, *bounds))
+    return Projection(mean, intervals)
 
 
 def passed(questions: Questions, spent: Running) -> float:

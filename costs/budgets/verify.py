@@ -67,7 +67,7 @@ def _counters(connection: Connection, budget: Sequence[Any]) -> Iterator[tuple[s
         "currency": currency, "tag": value.partition("=")[0],
     }  # fmt: skip
     for _, subject, start, spent, cost in connection.execute(
-        COUNTERS_SQL.format(subject=SUBJECTS[scope], table=TABLE), parameters
+        COUNTERS_SQL.format(subject=SUBJECTS.get(scope, "NULL::text"), table=TABLE), parameters
     ):
         when = f"from {start:%Y-%m-%d}" if start else "in a period without a counter"
         yield f"budget {name!r} {subject} {when}".replace("  ", " "), spent, cost

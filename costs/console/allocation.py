@@ -16,10 +16,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from analytics.console.format import money
+from analytics.console.format import local, money
 from costs.allocation import answers, documents
 from costs.allocation.compute import month_window, this_month
 from costs.allocation.rules import DIMENSIONS, METRICS
+from costs.allocation.windows import statement_window, window_words
 from costs.models import AllocationRule, CostCenter, Statement, StatementItem, StatementStatus
 from costs.services import allocation, statementmail, statements
 from gateway.choices import Role
@@ -144,7 +145,10 @@ def allocation_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     context |= {
         "month": month, "months": months_of(organization), "may_change": may_administer(request, organization),
         "center_form": center_form, "rule_form": rule_form, "rules": _rules(organization),
-        "statements": Statement.objects.visible_to(request.user).filter(organization=organization)[:SHOWN],
+        "statements": [
+            (row, _when(organization, row.computed_at))
+            for row in Statement.objects.visible_to(request.user).filter(organization=organization)[:SHOWN]
+        ],
         "centers": CostCenter.objects.filter(organization=organization, archived_at=None).count(),
     }  # fmt: skip
     try:
@@ -205,6 +209,7 @@ def statement_page(request: HttpRequest, site: ConsoleSite, statement_id: UUID) 
              money(item.amount, row.currency))
             for item in row.corrections.all()
         ],
+        "computed_at": _when(organization, row.computed_at), "locked_at": _when(organization, row.locked_at),
         "is_locked": row.status == StatementStatus.LOCKED, "is_over": row.end <= timezone.now(),
         "may_change": may_administer(request, organization), "formats": documents.FORMATS,
         "others": documents.other_rows(row),
@@ -230,6 +235,11 @@ def rule_end(request: HttpRequest, site: ConsoleSite, rule_id: UUID) -> HttpResp
     with suppress(Conflict):  # it has ended meanwhile, which is what was wanted
         allocation.end_rule(rule=rule, actor=actor(request))
     return redirect("admin:allocation")
+
+
+def _when(organization: Organization, at: datetime | None) -> str:
+    """`2026-06-30 18:15` in the reporting time zone."""
+    return f"{local(at, organization.reporting_timezone):%Y-%m-%d %H:%M}" if at else ""
 
 
 def _is_wide(request: HttpRequest, organization: Organization) -> bool:
@@ -303,13 +313,15 @@ def _made(form: forms.Form, make: Callable[[], None]) -> bool:
 
 
 def _figures(organization: Organization, month: date) -> dict[str, Any]:
-    body = answers.allocation(organization, *month_window(organization, month))
+    start, end = statement_window(organization, month, organization.currency)
+    body = answers.allocation(organization, start, end, is_month=True)
     currency = body["currency"]
     return {
         "total": money(body["total"], currency), "allocated": money(body["allocated"], currency),
         "unallocated": money(body["unallocated"], currency), "fixed": money(body["fixed"], currency),
         "unallocated_share": body["unallocated_share"], "has_fixed": bool(body["fixed"]), "notes": body["notes"],
         "bars": [_bar(item, currency) for item in body["items"]],
+        "window_words": window_words(organization, month, (start, end)),
         "taken": {one["rule"]: (one["lines"], money(one["amount"], currency)) for one in body["rules_applied"]},
     }  # fmt: skip
 

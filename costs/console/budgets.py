@@ -19,6 +19,7 @@ from costs.choices import Enforcement
 from costs.hierarchy import Standing, standings
 from costs.models import Budget
 from costs.usage import PACE, USED_UP, BudgetUsage, Usage, usage_of
+from gateway.choices import LimitScope
 from gateway.console.names import names_of
 from gateway.console.registry import ConsoleSite
 from gateway.console.scope import frame, may_administer
@@ -170,6 +171,8 @@ def _about(budget: Budget, usage: Usage, names: dict[tuple[str, str], str]) -> s
     kind = budget.get_scope_display()
     if budget.scope == ORGANIZATION:
         return kind
+    if budget.scope not in LimitScope.values:
+        return "Nothing: its scope is unknown. Archive it."
     if not is_each(budget.scope_value):
         return f"{kind} {names.get((budget.scope, budget.scope_value), budget.scope_value)}"
     most = names.get((budget.scope, usage.subject), usage.subject)

@@ -211,7 +211,10 @@ def _unallocated(questions: Questions, currency: str) -> Tile:
     if newest is None or not newest.total:
         return tile("Unallocated", "unallocated", format.DASH, "no statement", "no statement of a month yet")
     share = newest.unallocated / newest.total
-    words = f"of {newest.month:%B}, {'locked' if newest.status == 'locked' else 'draft'} statement"
+    words = f"of {newest.month:%B}, locked statement"
+    if newest.status != "locked":
+        zone = questions.organization.reporting_timezone
+        words = f"of {newest.month:%B}, draft of {format.local(newest.computed_at, zone):%Y-%m-%d %H:%M}"
     return tile(
         "Unallocated", "unallocated", format.percent(share), format.exact_money(newest.unallocated, currency), words
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +19,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from analytics.console.format import exact_money, number
+from analytics.console.format import exact_money, local, number
+from analytics.console.periods import zone_or_utc
+from analytics.query import window as windows
 from costs.choices import PriceSource, ReviewState
 from costs.models import PriceRate, PriceReview, PriceSnapshot, RepricingRun
 from costs.pricing import meters as m
@@ -33,6 +35,7 @@ PER_PAGE = 50
 MOST_RUNS = 20
 MOST_GROUPS = 50
 COLUMNS = (m.INPUT, m.CACHE_READ, m.OUTPUT)
+NOON = time(12)
 DEFAULT_DAYS = 30
 _SIGNS = {"service_tier=": "", "processing=": "", "region=": "in ", "speed=": "", "time=": "at "}
 
@@ -136,16 +139,21 @@ def price_repricing(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
         raise PermissionDenied
     if request.method == "POST":
         return _asked(request, organization)
-    end = timezone.now()
+    end, zone = timezone.now(), organization.reporting_timezone
     start = end - timedelta(days=DEFAULT_DAYS)
     runs = list(RepricingRun.objects.visible_to(person(request)).filter(organization=organization)[:MOST_RUNS])
     teams = {str(key): name for key, name in Team.objects.filter(organization=organization).values_list("pk", "name")}
     context |= {
         "tabs": tabs_of(request, organization, "price_repricing"), "runs": [_run(run, teams) for run in runs],
-        "unpriced": repricing.unpriced(organization=organization, start=start, end=end), "days": DEFAULT_DAYS,
+        "unpriced": [
+            (one, f"{local(one.last_at, zone):%Y-%m-%d %H:%M}")
+            for one in repricing.unpriced(organization=organization, start=start, end=end)
+        ],
+        "days": DEFAULT_DAYS,
         "backfills": backfill.is_wanted(organization), "backfill_days": backfill.DAYS,
-        "may_change": may_administer(request, organization), "first_on": start.date().isoformat(),
-        "last_on": end.date().isoformat(), "is_working": any(run.state in ("counting", "applying") for run in runs),
+        "may_change": may_administer(request, organization),
+        "first_on": f"{local(start, zone):%Y-%m-%d}", "last_on": f"{local(end, zone):%Y-%m-%d}",
+        "is_working": any(run.state in ("counting", "applying") for run in runs),
     }  # fmt: skip
     return render(request, "console/prices/repricing.html", context)
 
@@ -162,15 +170,17 @@ def _asked(request: HttpRequest, organization: Organization) -> HttpResponse:
         elif request.POST.get("apply"):
             rows = RepricingRun.objects.filter(organization=organization)
             run = get_object_or_404(rows, pk=_identity(request.POST["apply"]))
-            repricing.apply_repricing(run=run, actor=actor(request))
+            repricing.apply_repricing(run=run, actor=actor(request), seen=request.POST.get("digest"))
             messages.success(request, "The difference is being booked as adjusting entries.")
         else:
-            start, last = _day(request.POST.get("start", "")), _day(request.POST.get("end", ""))
+            zone = organization.reporting_timezone
+            start, last = _day(request.POST.get("start", ""), zone), _day(request.POST.get("end", ""), zone)
             if start is None or last is None:
                 messages.error(request, "Give the first and the last day as year-month-day.")
             else:
                 repricing.request_repricing(
-                    organization=organization, actor=actor(request), start=start, end=last + timedelta(days=1),
+                    organization=organization, actor=actor(request), start=start,
+                    end=windows.following(last, "day", zone_or_utc(zone)),
                     model=request.POST.get("model", "").strip()[:200],
                     only_unpriced=bool(request.POST.get("only_unpriced")),
                 )  # fmt: skip
@@ -259,7 +269,7 @@ def _difference(one: dict[str, Any]) -> dict[str, str]:
 
 
 def _run(run: RepricingRun, teams: dict[str, str]) -> dict[str, Any]:
-    found = run.applied or run.counted
+    found, zone = run.applied or run.counted, run.organization.reporting_timezone
     groups = []
     for one in (found or {}).get("groups", [])[:MOST_GROUPS]:
         money = {name: exact_money(Decimal(one[name]), one["currency"]) for name in ("before", "after", "difference")}
@@ -268,7 +278,8 @@ def _run(run: RepricingRun, teams: dict[str, str]) -> dict[str, Any]:
     tone = {"applied": "ok", "failed": "bad", "ready": "warn"}.get(run.state, "")
     return {
         "run": run, "found": found, "groups": groups, "difference": difference, "tone": tone,
-        "last_on": (run.end - timedelta(microseconds=1)).date(),
+        "first_on": f"{local(run.start, zone):%Y-%m-%d}",
+        "last_on": f"{local(run.end - timedelta(microseconds=1), zone):%Y-%m-%d}",
     }  # fmt: skip
 
 
@@ -280,10 +291,12 @@ def _in_all(groups: Iterable[Mapping[str, Any]], currency: str) -> str:
     return " and ".join(exact_money(amount, of) for of, amount in sorted(sums.items())) or exact_money("0", currency)
 
 
-def _day(text: str) -> datetime | None:
+def _day(text: str, zone: str) -> datetime | None:
+    """Where the day begins in the time zone."""
     try:
-        return datetime.combine(date.fromisoformat(text.strip()), time.min, UTC)
-    except ValueError:
+        noon = datetime.combine(date.fromisoformat(text.strip()), NOON, zone_or_utc(zone))
+        return windows.floor(noon, "day", zone_or_utc(zone))
+    except (ValueError, OverflowError):
         return None
 
 

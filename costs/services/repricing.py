@@ -1,15 +1,18 @@
 """Pricing a past period anew: counted first, applied when somebody says so. Both run in the background, in pieces.
 
-Each piece is one transaction: its adjusting entries, the count so far and the cursor, under the organization's lock. A
-process that is killed loses at most a piece, and the ids of the entries make a repeat the same entries.
+What is applied is what was counted: of lines that were booked by the time it was asked for, the very entries, by their
+digest, which is looked at before the first of them is booked. Each piece is one transaction: its adjusting entries, the
+count so far and the cursor, under the organization's lock. A process that is killed loses at most a piece, and the ids
+of the entries make a repeat the same entries.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import structlog
@@ -21,8 +24,8 @@ from costs.bookshelf import book_of
 from costs.choices import RepricingState
 from costs.models import RepricingRun
 from costs.pricer import BookPricer
-from costs.repricing import Count, Target, adjustment, served
-from gateway.ledger.booking import book
+from costs.repricing import Count, Target, adjustment, entry_digest, served
+from gateway.ledger.booking import book, derived_id, lock_corrections
 from gateway.ledger.connect import connect
 from gateway.ledger.schema import TABLE
 from gateway.models import Job, Model, Organization, Provider, User
@@ -36,28 +39,45 @@ PIECE = 1_000
 LEASE_S = 120.0
 MAX_TRIES = 5
 MOST_GROUPS = 200
+AT_ONCE = 3_000
+"""Lines that are priced while somebody waits for the answer."""
 log = structlog.get_logger(__name__)
 
 PIECE_SQL = f"""
 SELECT to_jsonb(l)::text FROM {TABLE} l
 WHERE l.organization = %(organization)s AND l.started_at >= %(start)s AND l.started_at < %(end)s AND l.kind = 'attempt'
+  AND l.booked_at <= %(until)s AND (%(line)s::uuid IS NULL OR l.id = %(line)s)
   AND (%(cursor)s::uuid IS NULL OR (l.started_at, l.id) > (gateway_uuid7_at(%(cursor)s::uuid), %(cursor)s::uuid))
   AND (%(provider)s = '' OR l.provider = %(provider)s) AND (%(model)s = '' OR l.model_served = %(model)s)
-  AND (NOT %(only_unpriced)s OR l.price_status = 'unpriced')
+  AND (NOT %(only_unpriced)s OR l.price_status = 'unpriced' OR EXISTS (
+    SELECT FROM {TABLE} t WHERE t.ledger_shard = l.ledger_shard AND t.started_at = l.started_at
+      AND t.kind = 'adjustment' AND t.corrects = l.id AND t.price_status = 'unpriced'))
 ORDER BY l.started_at, l.id LIMIT {PIECE}
 """
 EARLIER_SQL = f"""
 SELECT to_jsonb(a)::text FROM {TABLE} a WHERE a.organization = %(organization)s AND a.started_at >= %(first)s
   AND a.started_at <= %(last)s AND a.kind = 'adjustment' AND a.corrects = ANY(%(ids)s::uuid[])
 """
+_WINDOW = "l.organization = %(organization)s AND l.started_at >= %(start)s AND l.started_at < %(end)s"
+_ENTRY = "a.ledger_shard = l.ledger_shard AND a.started_at = l.started_at AND a.kind = 'adjustment'"
+_PRICED = f"EXISTS (SELECT FROM {TABLE} a WHERE {_ENTRY} AND a.corrects = l.id AND a.price_status <> 'unpriced')"
+# calls without a price; and truths without one whose estimate has a price, by an entry or from the start
 UNPRICED_SQL = f"""
-SELECT l.provider, coalesce(l.model_served, l.model_requested), count(*), sum(l.input_tokens)::bigint,
-  sum(l.output_tokens)::bigint, min(l.started_at), max(l.started_at)
-FROM {TABLE} l WHERE l.organization = %(organization)s AND l.started_at >= %(start)s AND l.started_at < %(end)s
-  AND l.kind = 'attempt' AND l.price_status = 'unpriced' AND NOT EXISTS (
-    SELECT FROM {TABLE} a WHERE a.ledger_shard = l.ledger_shard AND a.started_at = l.started_at
-      AND a.kind = 'adjustment' AND a.corrects = l.id AND a.price_status <> 'unpriced')
-GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT {MOST_GROUPS}
+SELECT provider, model, count(*), sum(input_tokens)::bigint, sum(output_tokens)::bigint, min(started_at),
+  max(started_at) FROM (
+    SELECT l.provider, coalesce(l.model_served, l.model_requested) AS model, l.input_tokens, l.output_tokens,
+      l.started_at
+    FROM {TABLE} l WHERE {_WINDOW} AND l.kind = 'attempt' AND l.price_status = 'unpriced' AND NOT {_PRICED}
+    UNION ALL
+    SELECT t.provider, coalesce(t.model_served, t.model_requested), l.input_tokens + t.input_tokens,
+      l.output_tokens + t.output_tokens, l.started_at
+    FROM {TABLE} t
+    JOIN {TABLE} l ON l.ledger_shard = t.ledger_shard AND l.started_at = t.started_at AND l.id = t.corrects
+    WHERE {_WINDOW} AND t.started_at >= %(start)s AND t.started_at < %(end)s AND t.organization = %(organization)s
+      AND t.kind = 'adjustment' AND t.price_status = 'unpriced' AND (l.price_status <> 'unpriced' OR {_PRICED})
+      AND NOT EXISTS (SELECT FROM {TABLE} a WHERE {_ENTRY} AND a.corrects = l.id AND a.price_status <> 'unpriced'
+        AND a.booked_at > t.booked_at)
+  ) u GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT {MOST_GROUPS}
 """
 
 
@@ -79,16 +99,59 @@ def request_repricing(
     return run
 
 
+def apply_repricing(*, run: RepricingRun, actor: Actor, seen: str | None = None) -> RepricingRun:
+    """Book what was counted as adjusting entries; `seen`: the digest of the count that somebody looked at. A run that
+    is being applied, or is, stays so. Raises `Conflict` while it is counted, when it failed, and with what is different
+    where it would book something else by now; the run then has the new count. Of more than `AT_ONCE` lines that is
+    found in the background, and told by the run."""
+    if seen is not None and seen != run.digest:
+        raise Conflict("repricing_changed", "It was counted again meanwhile; look at the new difference.")
+    if run.state == RepricingState.READY and not run.is_automatic and (run.counted or {}).get("lines", 0) <= AT_ONCE:
+        changed = _changed(run)
+        if changed is not None:
+            raise Conflict("repricing_changed", changed)
+    return _apply(run=run, actor=actor)
+
+
+def _changed(run: RepricingRun) -> str | None:
+    """What is different from what was counted, in words; the run has the new count then. Nothing is booked."""
+    pricer = BookPricer()
+    pricer.book = book_of(run.organization)
+    django_connection.ensure_connection()
+    raw: Any = django_connection.connection
+    count, digest = _checked(raw, run, pricer, targets_of(run.organization))
+    if digest == run.digest:
+        return None
+    words = _changed_words(run.counted or {}, count.as_json())
+    counted_again = RepricingRun.objects.filter(pk=run.pk, state=RepricingState.READY, digest=run.digest)
+    counted_again.update(counted=count.as_json(), digest=digest, error=words)
+    return words
+
+
+def _changed_words(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    told = []
+    for one in (new, old):
+        sums: dict[str, Decimal] = {}
+        for group in one.get("groups", ()):
+            sums[group["currency"]] = sums.get(group["currency"], Decimal(0)) + Decimal(group["difference"])
+        amounts = " and ".join(f"{amount:f} {currency}" for currency, amount in sorted(sums.items())) or "0"
+        told.append(f"{one.get('changed', 0):,} calls change by {amounts}")
+    return (
+        f"Prices or calls have changed since it was counted: {told[0]} now; it was {told[1]}. Nothing was booked; "
+        "look at the new difference and apply it again."
+    )
+
+
 @transaction.atomic
-def apply_repricing(*, run: RepricingRun, actor: Actor) -> RepricingRun:
-    """Book what was counted as adjusting entries, by the prices of now. A run that is being applied, or is, stays so.
-    Raises `Conflict` while it is counted, and when it failed."""
+def _apply(*, run: RepricingRun, actor: Actor) -> RepricingRun:
     locked = RepricingRun.objects.select_for_update().get(pk=run.pk)
     if locked.state in (RepricingState.APPLYING, RepricingState.APPLIED):
         return locked
     if locked.state != RepricingState.READY:
         raise Conflict("repricing_not_ready", f"This re-pricing is {locked.state}; only a counted one can be applied.")
-    locked.state, locked.cursor = RepricingState.APPLYING, None
+    if locked.digest != run.digest:
+        raise Conflict("repricing_changed", "It was counted again meanwhile; look at the new difference.")
+    locked.state, locked.cursor, locked.error = RepricingState.APPLYING, None, ""
     locked.applied_by = actor if isinstance(actor, User) else None
     locked.save()
     jobs.enqueue(KIND, f"apply:{run.pk}", organization=locked.organization, requested_by=locked.applied_by)
@@ -136,6 +199,8 @@ def _work(job: Job, run: RepricingRun, *, books: bool) -> None:
     pricer.book = book_of(run.organization)
     name = "applied" if books else "counted"
     with connect() as connection:
+        if books and not _may_book(connection, job, run, pricer, targets):
+            return
         while _piece(connection, run, pricer, targets, name):
             jobs.extend(job, LEASE_S, _progress(connection, run))
     state = RepricingState.APPLIED if books else RepricingState.READY
@@ -143,6 +208,8 @@ def _work(job: Job, run: RepricingRun, *, books: bool) -> None:
         jobs.finish(job, {"run": str(run.pk)})
         changes: dict[str, Any] = {"state": state, "cursor": None}
         run.refresh_from_db()
+        if books:
+            changes["error"] = ""
         if getattr(run, name) is None:
             changes[name] = Count().as_json()
         if books:
@@ -152,34 +219,78 @@ def _work(job: Job, run: RepricingRun, *, books: bool) -> None:
             apply_repricing(run=run, actor=None)
 
 
+def _may_book(
+    connection: psycopg.Connection[Any], job: Job, run: RepricingRun, pricer: BookPricer, targets: "Targets"
+) -> bool:
+    """Whether applying would book what was counted, or the rest of it. Else the run says what is different: it waits
+    with the new count, or has failed where a part is booked already. What nobody looked at goes by the prices of
+    now."""
+    if run.is_automatic:
+        return True
+    count, digest = _checked(connection, run, pricer, targets, lambda: jobs.extend(job, LEASE_S, 0))
+    if digest == run.digest:
+        return True
+    changes: dict[str, Any] = {"state": RepricingState.READY, "counted": count.as_json(), "digest": digest}
+    changes |= {"cursor": None, "error": _changed_words(run.counted or {}, count.as_json())}
+    if run.cursor is not None:
+        words = "Prices or calls have changed while it was applied: a part is booked as it was counted."
+        words = f"{words} Count the rest anew."
+        changes = {"state": RepricingState.FAILED, "error": words}
+    with transaction.atomic():
+        jobs.finish(job, {"run": str(run.pk), "changed": True})
+        RepricingRun.objects.filter(pk=run.pk).update(**changes)
+    return False
+
+
+def _checked(
+    connection: psycopg.Connection[Any], run: RepricingRun, pricer: BookPricer, targets: "Targets",
+    on_piece: Callable[[], None] = lambda: None,
+) -> tuple[Count, str]:  # fmt: skip
+    """What applying would book, its own entries apart: the count and its digest. Reads only."""
+    count, digest, cursor = Count(), "", None
+    while lines := _lines(connection, PIECE_SQL, _parameters(run) | {"cursor": cursor}):
+        for entry, _ in _entries(connection, run, lines, pricer, targets, count):
+            digest = entry_digest(digest, entry)
+        cursor = lines[-1]["id"]
+        on_piece()
+    return count, digest
+
+
 def _piece(
     connection: psycopg.Connection[Any], run: RepricingRun, pricer: BookPricer, targets: "Targets", name: str
 ) -> bool:
     """Deal with the next lines; False when there are none left."""
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"reprice:{run.organization_id}"])
+        lock_corrections(connection, run.organization_id)
         row = connection.execute(
-            f"SELECT cursor, {name}::text FROM costs_repricingrun WHERE id = %s FOR UPDATE", [run.pk]
+            f"SELECT cursor, {name}::text, digest FROM costs_repricingrun WHERE id = %s FOR UPDATE", [run.pk]
         ).fetchone()
         assert row is not None
         lines = _lines(connection, PIECE_SQL, _parameters(run) | {"cursor": row[0]})
         if not lines:
             return False
         count = Count.of_json(json.loads(row[1]) if row[1] else None)
-        entries = list(_entries(connection, run, lines, pricer, targets, count))
-        if entries and name == "applied":
+        books, digest = name == "applied", row[2]
+        entries = []
+        for entry, is_new in _entries(connection, run, lines, pricer, targets, count, skips=books):
+            digest = digest if books else entry_digest(digest, entry)
+            entries += [entry] if is_new else []
+        if entries and books:
             book(connection, entries, source=f"reprice:{run.pk}")
         connection.execute(
-            f"UPDATE costs_repricingrun SET cursor = %s, {name} = %s::jsonb, updated_at = now() WHERE id = %s",
-            [lines[-1]["id"], json.dumps(count.as_json()), run.pk],
+            f"UPDATE costs_repricingrun SET cursor = %s, {name} = %s::jsonb, digest = %s, updated_at = now() "
+            "WHERE id = %s",
+            [lines[-1]["id"], json.dumps(count.as_json()), digest, run.pk],
         )
     return True
 
 
 def _entries(
     connection: psycopg.Connection[Any], run: RepricingRun, lines: list[dict[str, Any]], pricer: BookPricer,
-    targets: "Targets", count: Count,
-) -> Iterator[dict[str, Any]]:  # fmt: skip
+    targets: "Targets", count: Count, *, skips: bool = False,
+) -> Iterator[tuple[dict[str, Any], bool]]:  # fmt: skip
+    """Entries by line, and whether they are not booked yet. As if the run had booked nothing. `skips`: leave out lines
+    that others have adjusted since the run was checked, of what people looked at."""
     known: dict[str, list[dict[str, Any]]] = {}
     where = {
         "organization": run.organization_id, "ids": [line["id"] for line in lines],
@@ -188,10 +299,21 @@ def _entries(
     for one in _lines(connection, EARLIER_SQL, where):
         known.setdefault(one["corrects"], []).append(one)
     for line in lines:
-        earlier = known.get(line["id"], ())
+        own = str(derived_id(UUID(line["id"]), f"reprice:{run.pk}"))
+        entries = known.get(line["id"], ())
+        earlier = [one for one in entries if one["id"] != own]
+        is_new = len(earlier) == len(entries)
+        if skips and is_new and not run.is_automatic and any(_is_later(one, run) for one in earlier):
+            count.lines, count.meanwhile = count.lines + 1, count.meanwhile + 1
+            continue
         entry = adjustment(line, earlier, targets.of(served(line, earlier)), pricer, str(run.pk), count)
         if entry is not None:
-            yield entry
+            yield entry, is_new
+
+
+def _is_later(entry: Mapping[str, Any], run: RepricingRun) -> bool:
+    """Whether an entry was booked after the run's own began to be."""
+    return datetime.fromisoformat(entry["booked_at"]) >= run.updated_at
 
 
 def _lines(connection: psycopg.Connection[Any], statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -201,7 +323,7 @@ def _lines(connection: psycopg.Connection[Any], statement: str, parameters: Mapp
 def _parameters(run: RepricingRun) -> dict[str, Any]:
     return {
         "organization": run.organization_id, "start": run.start, "end": run.end, "provider": run.provider,
-        "model": run.model, "only_unpriced": run.only_unpriced,
+        "model": run.model, "only_unpriced": run.only_unpriced, "line": run.line, "until": run.created_at,
     }  # fmt: skip
 
 

@@ -7,15 +7,16 @@ whenever they came.
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from costs.allocation.compute import basis, compute, from_stored, month_window, rules_of, to_stored
+from costs.allocation.compute import basis, compute, from_stored, rules_of, to_stored
 from costs.allocation.engine import Range
+from costs.allocation.windows import statement_window
 from costs.currencies.foreign import foreign
 from costs.models import AllocationRule, Statement, StatementCorrection, StatementItem
 from costs.models import StatementStatus as Status
@@ -125,18 +126,10 @@ def _differences(earlier: Statement, row: Statement) -> Mapping[UUID | None, Dec
 
 
 def _window(organization: Organization, month: date, currency: str) -> Range:
-    """The calendar month in the organization's time zone. It begins and ends where locked ones beside it do: they may
-    have been locked by another zone, and no hour is charged twice or never."""
+    """`statement_window`. Raises `Invalid` for what names no month."""
     if month.day != 1:
         raise Invalid("month", "A month is named by its first day.", field="month")
-    start, end = month_window(organization, month)
-    last, following = (month - timedelta(days=1)).replace(day=1), (month + timedelta(days=32)).replace(day=1)
-    beside = Statement.objects.filter(
-        organization=organization, currency=currency, status=Status.LOCKED, month__in=(last, following)
-    )
-    for row in beside:
-        start, end = (row.end, end) if row.month == last else (start, row.start)
-    return start, end
+    return statement_window(organization, month, currency)
 
 
 def _lock(organization: Organization) -> None:

@@ -33,18 +33,20 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class JobCost:
-    """`wasted`: why this training served nothing, or empty."""
+    """`grader`: of the models that graded it, beside its `cost`; `wasted`: why this training served nothing, or
+    empty."""
 
     job: TuningJob
     cost: Decimal
     wasted: str
+    grader: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
     """`by_*`: value of the dimension → its sums. `jobs`: trainings that ended in the window. `not_of_jobs`: training in
-    the ledger that no job of these explains, such as imported bills; zero when the two agree. `wasted`: training of
-    jobs that failed, were cancelled or repeated another, and hosting of models that nobody called."""
+    the ledger that no job of these explains, such as imported bills; zero when the two agree. `wasted`: training
+    and graders of jobs that failed, were cancelled or repeated another, and hosting of models that nobody called."""
 
     currency: str
     sums: Sums
@@ -119,13 +121,13 @@ def _jobs(questions: Questions, start: datetime, end: datetime) -> list[JobCost]
             why = "repeated" if same in seen else ""
             seen.add(same)
         assert job.cost_actual is not None
-        found.append(JobCost(job, job.cost_actual, why))
+        found.append(JobCost(job, job.cost_actual, why, job.grader_cost or Decimal(0)))
     return sorted(found, key=lambda one: one.cost, reverse=True)
 
 
 def _wasted(jobs: Iterable[JobCost]) -> dict[str, Decimal]:
     found: defaultdict[str, Decimal] = defaultdict(Decimal)
     for one in jobs:
-        if one.wasted and one.cost:
-            found[one.wasted] += one.cost
+        if one.wasted and (one.cost or one.grader):
+            found[one.wasted] += one.cost + one.grader
     return dict(found)

@@ -18,6 +18,7 @@ from finetuning.estimates import (
     Estimate,
     Method,
     Rate,
+    base_rule_of,
     break_even,
     estimate,
     tuned_rate_of,
@@ -29,8 +30,6 @@ Lines = Callable[[], Iterable[bytes]]
 THOUSAND = Decimal(1_000)
 SHOTS = 4
 """Examples that an example bank adds to a prompt when nobody says how many."""
-BASE_PRICE_HOLDS = (Backend.TOGETHER, Backend.VERTEX)
-"""Where a tuned model costs what its base costs (docs.together.ai, "Pricing"; cloud.google.com/vertex-ai/pricing)."""
 NO_BILL = {
     backend: Rate(
         backend.value, "", Method.SUPERVISED, Decimal(0), "trained by the gateway itself", date(2026, 11, 29),
@@ -158,22 +157,22 @@ def inference_per_1k(
         return Decimal(0), None
     if backend == Backend.RUNNER:
         return None, Note("own_hardware", "What your own machines cost a request is not known here.")
-    if backend == Backend.FIREWORKS:
-        return None, Note("billed_by_time", "A tuned model needs a dedicated deployment, billed by the second.")
     if backend == Backend.DICL:
         longer = prompt + wish.shots * (prompt + answer)
         price = prices.per_1k("", wish.model, longer, answer)
         return price, None if price is not None else _unknown(wish)
-    if backend in BASE_PRICE_HOLDS:
-        price = prices.per_1k(PRICE_LISTS.get(backend, backend.value), wish.model, prompt, answer)
-        return price, None if price is not None else _unknown(wish)
-    rate = tuned_rate_of(Backend.OPENAI, wish.model)  # the row that a finished job states its model's price by
-    if rate is None:
+    rate = tuned_rate_of(backend, wish.model)  # as a finished job states its model's price
+    if rate is not None:
+        return (prompt * rate.input + answer * rate.output) * THOUSAND / MILLION, None
+    rule = base_rule_of(backend)
+    if rule is not None and not rule.is_base_price:
+        return None, Note("billed_by_time", f"{rule.note} ({rule.source})")
+    if rule is None:
         return None, _unknown(wish)
-    price = (prompt * rate.input + answer * rate.output) * THOUSAND / MILLION
-    if backend == Backend.AZURE:
-        return price, Note("list_price_of_openai", "Azure's price by region is not known; OpenAI's stands here.")
-    return price, None
+    price = prices.per_1k(PRICE_LISTS.get(backend, backend.value), wish.model, prompt, answer)
+    if price is None:
+        return None, _unknown(wish)
+    return price, Note("price_of_base", f"{rule.note} ({rule.source}; confidence {rule.confidence_of(wish.model)})")
 
 
 def _base(prices: RequestPrices, wish: Wish, today: Today | None, tokens: tuple[int, int]) -> Decimal | None:

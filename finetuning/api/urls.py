@@ -7,6 +7,7 @@ from finetuning.api.methods import by_method
 from finetuning.api.views import advice, files
 from finetuning.api.views.evaluations import CompareView, EvaluationViewSet, TunedModelViewSet
 from finetuning.api.views.jobs import TuningJobViewSet
+from finetuning.api.views.recordings import RecordingViewSet
 from finetuning.api.views.runner import RunnerEventsView, RunnerJobViewSet
 from gateway.api.views.base import ID_PATTERN
 
@@ -20,6 +21,7 @@ router.register("files", files.FileViewSet, "file")
 router.register("jobs", TuningJobViewSet, "job")
 router.register("jobs", RunnerJobViewSet, "runner-job")
 router.register("evaluations", EvaluationViewSet, "evaluation")
+router.register("recordings", RecordingViewSet, "recording")
 router.register("models", TunedModelViewSet, "tuned-model")
 
 app_name = "finetuning-api"

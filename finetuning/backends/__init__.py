@@ -1,9 +1,22 @@
 """Who trains: one file a backend, all of one shape. `backend_of` finds it by the job's `backend`."""
 
-from finetuning.backends.base import Kept, NotOffered, ReadsResults, Refused, Seen, Told, TuningBackend, Unreachable
-from finetuning.backends.registry import backend_of
+from finetuning.backends.base import (
+    Hosted,
+    HostsModels,
+    Kept,
+    NotOffered,
+    ReadsResults,
+    Refused,
+    Seen,
+    Told,
+    TuningBackend,
+    Unreachable,
+)
+from finetuning.backends.registry import backend_of, host_of
 
 __all__ = [
+    "Hosted",
+    "HostsModels",
     "Kept",
     "NotOffered",
     "ReadsResults",
@@ -13,4 +26,5 @@ __all__ = [
     "TuningBackend",
     "Unreachable",
     "backend_of",
+    "host_of",
 ]

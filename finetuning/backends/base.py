@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
-from finetuning.models import TuningJob
+from finetuning.models import Hosting, TuningJob
 
 
 class Unreachable(Exception):
@@ -95,6 +95,34 @@ class TuningBackend(Protocol):
 
     def resume(self, job: TuningJob) -> Seen:
         """Where offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A deployment as its vendor describes it now. `since`: when it was made, where that is told; `message`: why it
+    failed."""
+
+    state: Literal["absent", "creating", "ready", "failed"]
+    since: datetime | None = None
+    message: str = ""
+
+
+class HostsModels(Protocol):
+    """Where a tuned model answers only while it is deployed, by the hour. A deployment is known by its name
+    (`Hosting.name`), so each may be repeated, by several processes at once and after a kill. All raise Unreachable or
+    Refused."""
+
+    def check(self, hosting: Hosting) -> None:
+        """Whether all that is needed is configured; asks nobody. Raises Refused."""
+
+    def hosted(self, hosting: Hosting) -> Hosted:
+        """How it stands."""
+
+    def host(self, hosting: Hosting) -> Hosted:
+        """Make it, unless it is there."""
+
+    def unhost(self, hosting: Hosting) -> Hosted:
+        """Delete it, unless it is gone."""
 
 
 @runtime_checkable

@@ -55,6 +55,14 @@ class Api:
         data = None if body is None else json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
         return self._json("POST", path, query, data, {"Content-Type": "application/json"} if data else {})
 
+    def put(self, path: str, body: Mapping[str, Any], **query: str) -> Any:
+        data = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+        return self._json("PUT", path, query, data, {"Content-Type": "application/json"})
+
+    def delete(self, path: str, **query: str) -> None:
+        """What it answers is of no use."""
+        self._call("DELETE", path, query)
+
     def content(self, path: str) -> bytes:
         """An answer that is no JSON."""
         return self._call("GET", path, {}).body

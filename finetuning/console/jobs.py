@@ -20,12 +20,12 @@ from django.views.decorators.http import require_POST, require_safe
 from analytics.console.format import compact, lag, money, number, percent, signed_money
 from finetuning.answers import exports
 from finetuning.answers.insights import JobInsights, insights_of
-from finetuning.choices import OVER, Backend, TuningStatus
+from finetuning.choices import OVER, Backend, HostingState, TuningStatus
 from finetuning.console.access import job_of, jobs_of, may_make, require_maker
 from finetuning.console.curves import accuracy_card, loss_card
 from finetuning.insights import Kind
-from finetuning.models import Checkpoint, TunedModel, TuningJob
-from finetuning.services import deploying, jobs
+from finetuning.models import Checkpoint, Hosting, TunedModel, TuningJob
+from finetuning.services import deploying, hosting, jobs
 from finetuning.services.jobs.times import expected
 from gateway.console import ConsoleSite
 from gateway.console.parts import Pair, Tab
@@ -35,6 +35,10 @@ from gateway.services.errors import ServiceError
 
 PER_PAGE = 25
 EVENTS = 50
+HOSTING_TONES = {
+    HostingState.SERVING: "ok", HostingState.FAILED: "bad", HostingState.ASKED: "warn", HostingState.CREATING: "warn",
+    HostingState.DELETING: "warn",
+}  # fmt: skip
 TONES = {
     TuningStatus.SUCCEEDED: "ok", TuningStatus.FAILED: "bad", TuningStatus.PAUSED: "warn",
     TuningStatus.RUNNING: "accent", TuningStatus.QUEUED: "accent", TuningStatus.VALIDATING: "accent",
@@ -103,7 +107,13 @@ def job_page(request: HttpRequest, site: ConsoleSite, job_id: UUID) -> HttpRespo
     now = timezone.now()
     found = insights_of(job, now)
     is_open = job.status not in OVER
-    tuned = TunedModel.objects.visible_to(person(request)).filter(job=job).defer("artifact").first()
+    tuned = (
+        TunedModel.objects.visible_to(person(request))
+        .filter(job=job)
+        .select_related("hosting")
+        .defer("artifact")
+        .first()
+    )
     may_change = may_make(request, organization)
     may_deploy = tuned is not None and tuned.catalog_model_id is not None and may_administer(request, organization)
     context |= {
@@ -119,7 +129,8 @@ def job_page(request: HttpRequest, site: ConsoleSite, job_id: UUID) -> HttpRespo
         "may_pause": may_change and job.status == TuningStatus.RUNNING and job.backend in PAUSES,
         "may_resume": may_change and job.status == TuningStatus.PAUSED,
         "deploy_form": DeployForm(organization) if may_deploy else None,
-        "routes": sorted(tuned.serving.get("routes", {}).items()) if tuned else [], "uncorrected": _uncorrected(found),
+        "hosting": _hosting(tuned), "uncorrected": _uncorrected(found),
+        "routes": sorted(tuned.serving.get("routes", {}).items()) if tuned else [],
     }  # fmt: skip
     return render(request, "console/tuning/job.html", context)
 
@@ -159,6 +170,7 @@ def job_deploy(request: HttpRequest, site: ConsoleSite, job_id: UUID) -> HttpRes
     try:
         if alias := request.POST.get("withdraw"):
             deploying.withdraw(tuned=tuned, alias=alias, actor=actor(request))
+            hosting.sync(tuned)
             messages.success(request, f"It is off the route {alias}.")
         else:
             form = DeployForm(organization, request.POST)
@@ -167,7 +179,10 @@ def job_deploy(request: HttpRequest, site: ConsoleSite, job_id: UUID) -> HttpRes
                 return redirect("admin:tuning_job", job.pk)
             route, share = form.cleaned_data["route"], form.cleaned_data["share"]
             deploying.deploy(tuned=tuned, alias=route, share=share, actor=actor(request))
-            messages.success(request, f"It answers {share} % of the calls of {route}.")
+            hosting.sync(tuned)
+            waits = Hosting.objects.filter(tuned=tuned, waits__has_key=route).exists()
+            told = f"It answers {share} % of the calls of {route}"
+            messages.success(request, f"{told} once it is deployed." if waits else f"{told}.")
     except ServiceError as error:
         messages.error(request, error.message)
     return redirect("admin:tuning_job", job.pk)
@@ -192,6 +207,18 @@ def _row(job: TuningJob) -> dict[str, Any]:
         "job": job, "status": "Being cancelled" if is_ending else status.label, "tone": TONES.get(status, ""),
         "backend": Backend(job.backend).label, "progress": job.progress, "progress_text": percent(job.progress),
         "estimate": money(job.cost_estimate, job.currency), "actual": money(job.cost_actual, job.currency),
+    }  # fmt: skip
+
+
+def _hosting(tuned: TunedModel | None) -> dict[str, Any] | None:
+    """Its deployment at the vendor in words; None where there is none."""
+    found: Hosting | None = getattr(tuned, "hosting", None)
+    if tuned is None or found is None:
+        return None
+    state = HostingState(found.state)
+    return {
+        "name": found.name, "state": state.label, "tone": HOSTING_TONES.get(state, ""), "error": found.error,
+        "waits": sorted(found.waits.items()), "since": tuned.hosting_since, "until": tuned.hosting_until,
     }  # fmt: skip
 
 
@@ -228,6 +255,11 @@ def _money(found: JobInsights) -> list[Pair]:
         Pair("Estimate", money(job.cost_estimate, job.currency)),
         Pair("Actual", money(job.cost_actual, job.currency)),
     ]
+    if graded := estimate.get("grader"):
+        expected = None if graded["cost"] is None else Decimal(graded["cost"])
+        pairs.append(Pair("Graders, expected", money(expected, graded["currency"])))
+    if job.grader_cost is not None or estimate.get("grader"):
+        pairs.append(Pair("Graders", money(job.grader_cost, job.currency)))
     if found.difference is not None:
         share = f", {percent(abs(found.difference) / job.cost_estimate)}" if job.cost_estimate else ""
         pairs.append(Pair("Actual less estimate", f"{signed_money(found.difference, job.currency)}{share}"))

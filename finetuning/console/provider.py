@@ -22,6 +22,8 @@ class FinetuningConsole(ConsoleProvider):
         Page("fine-tuning/compare/<uuid:evaluation_id>/", compare.evaluation_page, "tuning_evaluation"),
         Page("fine-tuning/compare/<uuid:evaluation_id>/cancel/", compare.evaluation_cancel, "tuning_evaluation_cancel"),
         Page("fine-tuning/sunsets/", sunsets.sunset_page, "tuning_sunsets"),
+        Page("fine-tuning/sunsets/record/", sunsets.record, "tuning_record"),
+        Page("fine-tuning/sunsets/<uuid:recording_id>/cancel/", sunsets.recording_cancel, "tuning_record_cancel"),
     )
     navigation = (
         NavEntry(

@@ -3,14 +3,16 @@
 from finetuning.estimates.breakeven import BreakEven, break_even
 from finetuning.estimates.duration import Duration, Phase, duration
 from finetuning.estimates.formulas import Dataset, Method, billable_tokens, default_epochs
-from finetuning.estimates.inference import TUNED_RATES, TunedRate, tuned_rate_of
+from finetuning.estimates.inference import BASE_RULES, TUNED_RATES, BaseRule, TunedRate, base_rule_of, tuned_rate_of
 from finetuning.estimates.price import Estimate, estimate
 from finetuning.estimates.rates import RATES, SUNSETS, Confidence, Rate, Sunset, rate_of, sunset_of
 
 __all__ = [
+    "BASE_RULES",
     "RATES",
     "SUNSETS",
     "TUNED_RATES",
+    "BaseRule",
     "BreakEven",
     "Confidence",
     "Dataset",
@@ -21,6 +23,7 @@ __all__ = [
     "Rate",
     "Sunset",
     "TunedRate",
+    "base_rule_of",
     "billable_tokens",
     "break_even",
     "default_epochs",

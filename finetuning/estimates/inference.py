@@ -1,4 +1,8 @@
-"""Dated prices of tuned models' tokens. A tuned model that is not here has no known price: never that of its base."""
+"""Dated prices of tuned models' tokens: amounts, or a vendor's word that they are those of the base.
+
+A tuned model that is in neither has no known price. That of its base is taken only where its vendor says so, with the
+page that does; what the base costs is then the price book's to say.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,6 +12,10 @@ from decimal import Decimal
 from finetuning.estimates.rates import Confidence, same_model
 
 _OPENAI = "https://developers.openai.com/api/docs/pricing"
+_AZURE = "https://learn.microsoft.com/azure/foundry/openai/how-to/fine-tuning-cost-management"
+_TOGETHER = "https://docs.together.ai/docs/fine-tuning/pricing"
+_FIREWORKS = "https://docs.fireworks.ai/fine-tuning/fine-tuning-via-api"
+_VERTEX = "https://cloud.google.com/vertex-ai/generative-ai/pricing"
 _READ = date(2026, 10, 8)
 
 
@@ -29,6 +37,40 @@ class TunedRate:
         """Meter → amount, as price overrides have it."""
         found = {"input": self.input, "output": self.output}
         return found if self.cache_read is None else {**found, "cache_read": self.cache_read}
+
+
+@dataclass(frozen=True, slots=True)
+class BaseRule:
+    """What a vendor says of all its tuned models: `is_base_price`: a token costs what one of the base costs; else there
+    is no price of tokens, and `note` says what is billed instead. `low`: base models for which it is unverified."""
+
+    provider: str
+    is_base_price: bool
+    note: str
+    source: str
+    read_on: date
+    confidence: Confidence
+    low: frozenset[str] = frozenset()
+
+    def confidence_of(self, base_model: str) -> Confidence:
+        return Confidence.LOW if any(same_model(one, base_model) for one in self.low) else self.confidence
+
+
+BASE_RULES: tuple[BaseRule, ...] = (
+    BaseRule(
+        "azure", True, "Tokens cost what those of the base model cost in the same kind of deployment.", _AZURE,
+        date(2026, 2, 11), Confidence.HIGH,
+    ),
+    BaseRule("together", True, "Tokens cost what those of the base model cost.", _TOGETHER, _READ, Confidence.MEDIUM),
+    BaseRule(
+        "vertex", True, "Tokens cost what those of the base model cost.", _VERTEX, _READ, Confidence.MEDIUM,
+        frozenset({"gemini-2.5-pro"}),
+    ),
+    BaseRule(
+        "fireworks", False, "It needs a dedicated deployment, billed by the second and not by tokens.", _FIREWORKS,
+        _READ, Confidence.HIGH,
+    ),
+)  # fmt: skip
 
 
 def _rows() -> Iterable[TunedRate]:
@@ -57,3 +99,8 @@ def tuned_rate_of(provider: str, base_model: str, rates: Iterable[TunedRate] = T
     """The row of a model tuned from `base_model`; None when no price is known."""
     own = (rate for rate in rates if rate.provider == provider)
     return next((rate for rate in own if same_model(rate.model, base_model)), None)
+
+
+def base_rule_of(provider: str, rules: Iterable[BaseRule] = BASE_RULES) -> BaseRule | None:
+    """What the vendor says of the tokens of its tuned models; None: nothing is known."""
+    return next((rule for rule in rules if rule.provider == provider), None)

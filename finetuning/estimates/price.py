@@ -11,6 +11,12 @@ MILLION = Decimal(1_000_000)
 HOURS_A_MONTH = Decimal(730)
 PER_TOKENS = "1M tokens"
 FEWEST_EXAMPLES = {"openai": 10, "azure": 10, "fireworks": 3}
+"""Of a file that the vendor takes; all others train on one."""
+
+
+def fewest_examples(provider: str) -> int:
+    """How many a file must have there, for training or for validation."""
+    return FEWEST_EXAMPLES.get(provider, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +85,8 @@ def estimate(
 
 def _blocks(dataset: Dataset, provider: str, model: str, at: date, max_tokens: int | None) -> list[Note]:
     found = []
-    fewest = FEWEST_EXAMPLES.get(provider)
-    if fewest and len(dataset.tokens) < fewest:
+    fewest = fewest_examples(provider)
+    if len(dataset.tokens) < fewest:
         found.append(
             Note(
                 "too_few_examples", f"{provider} wants at least {fewest} examples; the file has {len(dataset.tokens)}."

@@ -85,6 +85,10 @@ def _rows() -> Iterable[Rate]:
     yield Rate(
         "openai", "o4-mini-2025-04-16", _RFT, Decimal(100), _RFT_HELP, _AUTUMN, Confidence.HIGH, per="hour",
     )  # fmt: skip
+    yield Rate(
+        "azure", "o4-mini-2025-04-16", _RFT, Decimal(100), _AZURE, date(2026, 2, 11), Confidence.MEDIUM, per="hour",
+        hosting_per_hour=_HOSTING, hosting_note="Standard and Global deployments; the developer tier has no fee.",
+    )  # fmt: skip
     together = {
         "<=16B": ("0.48", "0.54", "1.20", "1.35"),
         "<=69B": ("1.50", "1.65", "3.75", "4.12"),

@@ -2,6 +2,8 @@
 
 from finetuning.models.evaluations import Evaluation, EvaluationItem
 from finetuning.models.files import FilePart, TuningFile
+from finetuning.models.golden import RecordedPrompt, Recording
+from finetuning.models.hosting import HostedTime, Hosting
 from finetuning.models.jobs import Checkpoint, JobEvent, JobPoint, TuningJob
 from finetuning.models.running import HeadRun, RunnerLink
 from finetuning.models.tuned import TunedModel
@@ -12,8 +14,12 @@ __all__ = [
     "EvaluationItem",
     "FilePart",
     "HeadRun",
+    "HostedTime",
+    "Hosting",
     "JobEvent",
     "JobPoint",
+    "RecordedPrompt",
+    "Recording",
     "RunnerLink",
     "TunedModel",
     "TuningFile",

@@ -50,6 +50,10 @@ class TuningJob(Record):
     estimate = models.JSONField(null=True, blank=True)
     cost_estimate = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
     cost_actual = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
+    grader_cost = models.DecimalField(
+        max_digits=20, decimal_places=10, null=True, blank=True,
+        help_text="Of the models that graded, as booked; null: none did, or it is not known.",
+    )  # fmt: skip
     currency = models.CharField(max_length=3, default="USD")
     budget_limit = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
     trained_tokens = models.BigIntegerField(null=True, blank=True, help_text="The provider's field.")

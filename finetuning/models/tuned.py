@@ -31,7 +31,6 @@ class TunedModel(Record):
     artifact_sha256 = models.CharField(max_length=64, blank=True)
     hosting_since = models.DateTimeField(null=True, blank=True, help_text="From when hosting is billed by the hour.")
     hosting_until = models.DateTimeField(null=True, blank=True)
-    hosting_booked_until = models.DateField(null=True, blank=True, help_text="Days before it are in the ledger.")
     sunset_on = models.DateField(null=True, blank=True, help_text="From this day on it does not answer.")
     sunset_source = models.URLField(max_length=500, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)

@@ -1,117 +1,50 @@
-"""Send a share of a route's calls to a tuned model, more of them, or none again."""
-
-from collections.abc import Sequence
-from math import gcd
-from typing import Any
+"""Deploy a tuned model: at its vendor where it must be, and on a route; or withdraw it from both again."""
 
 from django.db import transaction
-from django.db.models import Q
 
-from finetuning.models import TunedModel
-from gateway.models import Model, Route
-from gateway.services import audit, catalog
+from finetuning.models import Hosting, TunedModel
+from finetuning.services import hosting, shares
+from gateway.models import RouteTarget
 from gateway.services.audit import Actor
-from gateway.services.catalog import Target
-from gateway.services.errors import Conflict, Invalid
-
-WHOLE = 100
-NOTE = "Made for a tuned model."
+from gateway.services.errors import Conflict
 
 
 @transaction.atomic
-def deploy(*, tuned: TunedModel, alias: str, share: int, actor: Actor) -> Route:
-    """Give `share` percent of the first choices of the route `alias` to the tuned model; what was there keeps the rest,
-    in its own proportions, and stays what is tried when the tuned model fails. A route is made of the catalogue's model
-    of that name where there is none. The same again changes nothing; another share moves it. Raises `Invalid`,
+def deploy(*, tuned: TunedModel, alias: str, share: int, actor: Actor) -> None:
+    """Give `share` percent of the first choices of the route `alias` to the tuned model, as `shares.put_on` says. A
+    model that its vendor must deploy first (Azure) is deployed in the background and then put there; `hosting.sync`
+    makes a first round. One that somebody has deployed and enabled by hand is put there at once. Raises `Invalid`,
     `Conflict`."""
-    if not 1 <= share <= WHOLE:
-        raise Invalid("share_out_of_range", "A share is 1 to 100 percent.", field="share")
-    row = TunedModel.objects.select_for_update(of=("self",)).select_related("catalog_model").get(pk=tuned.pk)
-    if row.catalog_model is None or not row.catalog_model.is_enabled or row.archived_at is not None:
-        raise Conflict("not_served", "The model is not in the catalogue, not enabled there, or archived.")
-    routes = row.serving.get("routes", {})
-    known = routes.get(alias, {})
-    route = Route.objects.select_for_update().filter(organization=row.organization_id, alias=alias).first()
-    if route is None:
-        base = _named(row, alias)
-        targets = _shared([Target(base)], row.catalog_model, share)
-        route = catalog.create_route(
-            organization=row.organization, actor=actor, targets=targets, alias=alias, description=NOTE
-        )
-        former = None
-    else:
-        others = _others(row, route, known.get("former"))
-        if not others:
-            raise Conflict("nothing_else", "The route leads to the tuned model alone.")
-        former = [_fact(one) for one in others]
-        catalog.update_route(route=route, actor=actor, targets=_shared(others, row.catalog_model, share))
-    kept = known.get("former", former)
-    row.serving = {**row.serving, "routes": {**routes, alias: {"share": share, "former": kept}}}
-    row.save(update_fields=["serving", "updated_at"])
-    audit.record(
-        organization=row.organization, actor=actor, verb="tuned_model.deploy", target=row,
-        after={"route": alias, "share": share},
-    )  # fmt: skip
-    return route
+    row = (
+        TunedModel.objects.select_for_update(of=("self",)).select_related("catalog_model", "provider").get(pk=tuned.pk)
+    )
+    model = row.catalog_model
+    if model is None or model.is_enabled or not hosting.needs_hosting(row):
+        shares.put_on(tuned=row, alias=alias, share=share, actor=actor)
+        return
+    shares.check_share(share)
+    shares.check_alias(row, alias)
+    if row.archived_at is not None:
+        raise Conflict("not_served", "The model is archived.")
+    hosting.want(tuned=row, waits={alias: share}, actor=actor)
 
 
 @transaction.atomic
 def withdraw(*, tuned: TunedModel, alias: str, actor: Actor) -> None:
-    """Take it from the route again: what was there gets its weights back, a route that was made for it goes. Raises
-    `Conflict` when it is not on the route."""
-    row = TunedModel.objects.select_for_update().get(pk=tuned.pk)
-    routes = dict(row.serving.get("routes", {}))
-    if alias not in routes:
-        raise Conflict("not_deployed", f"The model is not on the route {alias}.")
-    former = routes.pop(alias)["former"]
-    route = Route.objects.select_for_update().filter(organization=row.organization_id, alias=alias).first()
-    if route is not None and former is None and route.description == NOTE:
-        catalog.delete_route(route=route, actor=actor)
-    elif route is not None:
-        catalog.update_route(route=route, actor=actor, targets=_others(row, route, former))
-    row.serving = {**row.serving, "routes": routes}
-    row.save(update_fields=["serving", "updated_at"])
-    audit.record(
-        organization=row.organization, actor=actor, verb="tuned_model.withdraw", target=row, before={"route": alias}
-    )
-
-
-def _others(row: TunedModel, route: Route, former: Sequence[dict[str, Any]] | None) -> list[Target]:
-    """What else is on the route, as it was before the tuned model came; what came since as it is."""
-    before = {fact["model"]: fact for fact in former or ()}
-    found = []
-    for one in route.targets.select_related("model"):
-        if one.model_id != row.catalog_model_id:
-            was = before.get(str(one.model_id), {"priority": one.priority, "weight": one.weight})
-            found.append(Target(one.model, was["priority"], was["weight"]))
-    return found
-
-
-def _shared(others: Sequence[Target], tuned: Model, share: int) -> list[Target]:
-    """The first choices weigh `100 - share` together, the tuned model `share`, in the smallest whole weights; at 100
-    percent the others come after it."""
-    first = min(one.priority for one in others)
-    weight = sum(one.weight for one in others if one.priority == first)
-    if share == WHOLE:
-        later = [Target(one.model, one.priority - first + 1, one.weight) for one in others]
-        return [Target(tuned, 0, 1), *later]
-    factors = {one.model.pk: one.weight * (WHOLE - share) for one in others if one.priority == first}
-    unit = gcd(weight * share, *factors.values())
-    rest = [
-        Target(one.model, one.priority, factors[one.model.pk] // unit if one.priority == first else one.weight)
-        for one in others
-    ]
-    return [*rest, Target(tuned, first, weight * share // unit)]
-
-
-def _named(row: TunedModel, alias: str) -> Model:
-    """The model that answers to this name today, the organization's own first. Raises `Invalid`."""
-    offered = Q(organization=row.organization_id) | Q(organization=None)
-    found = list(Model.objects.filter(offered, name=alias, is_enabled=True, provider__is_enabled=True))
-    if not found:
-        raise Invalid("unknown_route", f"There is neither a route nor a model {alias}.", field="alias")
-    return min(found, key=lambda one: one.organization_id is None)
-
-
-def _fact(target: Target) -> dict[str, Any]:
-    return {"model": str(target.model.pk), "priority": target.priority, "weight": target.weight}
+    """Take it from the route again, or from what waits for its deployment; with its last route its deployment ends.
+    Raises `Conflict` when it is not on the route."""
+    row = TunedModel.objects.select_for_update(of=("self",)).get(pk=tuned.pk)
+    deployed = Hosting.objects.select_for_update().filter(tuned=row, is_wanted=True).first()
+    if deployed is not None and alias in deployed.waits:
+        deployed.waits = {name: share for name, share in deployed.waits.items() if name != alias}
+        deployed.save(update_fields=["waits", "updated_at"])
+        if alias in row.serving.get("routes", {}):
+            shares.take_off(tuned=row, alias=alias, actor=actor)
+    else:
+        shares.take_off(tuned=row, alias=alias, actor=actor)
+    row.refresh_from_db()
+    if deployed is None or deployed.waits or row.serving.get("routes"):
+        return
+    if RouteTarget.objects.filter(model=row.catalog_model_id).exists():
+        return  # somebody has put it on a route by hand
+    hosting.unwant(tuned=row, actor=actor)

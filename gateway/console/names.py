@@ -1,11 +1,10 @@
 """Names of what scopes are about, for pages."""
 
 from collections.abc import Iterable
-from uuid import UUID
 
 from gateway.choices import LimitScope
 from gateway.models import Organization, Project, Team, User, VirtualKey
-from gateway.scopes import EACH
+from gateway.scopes import EACH, is_id
 
 NAMED = {LimitScope.TEAM: Team, LimitScope.PROJECT: Project, LimitScope.KEY: VirtualKey, LimitScope.USER: User}
 Names = dict[tuple[str, str], str]
@@ -16,7 +15,7 @@ def names_of(pairs: Iterable[tuple[str, str]]) -> Names:
     wanted = set(pairs)
     names: Names = {}
     for scope, model in NAMED.items():
-        ids = [UUID(value) for kind, value in wanted if kind == scope and value not in ("", "*")]
+        ids = [value for kind, value in wanted if kind == scope and is_id(value)]
         if ids:
             rows = model._default_manager.filter(pk__in=ids)
             names |= {(scope.value, str(row.pk)): getattr(row, "name", "") or str(row) for row in rows}

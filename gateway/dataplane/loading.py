@@ -22,7 +22,7 @@ from gateway.dataplane.views import (
     ProviderView,
     Target,
 )
-from gateway.provideroptions import price_region
+from gateway.provideroptions import azure_credential, price_region
 
 logger = logging.getLogger(__name__)
 Connection = psycopg.Connection[Any]
@@ -137,6 +137,8 @@ def _provider(row: Sequence[Any]) -> ProviderView | None:
     try:
         origin, prefix = Origin.of(base_url)
         secret = credentials.decrypt(credential) if credential else ""
+        if kind == "azure":
+            secret = azure_credential(secret).api_key  # what manages the resource is not for calls
     except (ValueError, InvalidToken):
         logger.error("provider %s is unusable: its URL or credential cannot be read", slug)
         return None

@@ -217,7 +217,8 @@ def _insert_new(connection: psycopg.Connection[Any], lines: Sequence[Line]) -> s
 
 
 def adjustments_for(connection: psycopg.Connection[Any], truths: Sequence[Line]) -> list[dict[str, Any]]:
-    """Adjusting entries for truths that arrived after their `interrupted` estimate was booked (rules 5, 9)."""
+    """Adjusting entries for truths that arrived after their `interrupted` estimate was booked (rules 5, 9). They take
+    back all that was charged by then: the estimate, and entries by which it was priced anew."""
     by_id = {str(line["id"]): line for line in truths if line.get("status") != "interrupted"}
     if not by_id:
         return []
@@ -227,7 +228,32 @@ def adjustments_for(connection: psycopg.Connection[Any], truths: Sequence[Line])
         [list(by_id), [line["started_at"] for line in by_id.values()]],
     )
     estimates = [json.loads(row[0], parse_float=Decimal) for row in rows]  # exact, whatever loader the connection has
-    return [_adjustment(estimate, by_id[estimate["id"]]) for estimate in estimates]
+    earlier = _entries_of(connection, estimates)
+    return [_adjustment(estimate, earlier.get(estimate["id"], ()), by_id[estimate["id"]]) for estimate in estimates]
+
+
+def _entries_of(connection: psycopg.Connection[Any], lines: Sequence[Line]) -> dict[str, list[dict[str, Any]]]:
+    """Adjusting entries of lines, by the line's id, oldest first. See `lock_corrections`."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    if not lines:
+        return found
+    for organization in sorted({str(line["organization"]) for line in lines}):
+        lock_corrections(connection, organization)
+    rows = connection.execute(
+        f"SELECT to_jsonb(a)::text FROM {TABLE} a WHERE a.corrects = ANY(%s::uuid[]) "
+        "AND a.started_at = ANY(%s::timestamptz[]) AND a.kind = 'adjustment' ORDER BY a.booked_at, a.id",
+        [[line["id"] for line in lines], [line["started_at"] for line in lines]],
+    )
+    for row in rows:
+        entry = json.loads(row[0], parse_float=Decimal)
+        found.setdefault(entry["corrects"], []).append(entry)
+    return found
+
+
+def lock_corrections(connection: psycopg.Connection[Any], organization: object) -> None:
+    """Until the transaction ends nobody else books adjusting entries of the organization that depend on what earlier
+    ones say. The caller reads them in a later statement."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"reprice:{organization}"])
 
 
 def derived_id(original: UUID, run: str) -> UUID:
@@ -236,17 +262,40 @@ def derived_id(original: UUID, run: str) -> UUID:
     return uuid7(uuid7_ms(original), bits)
 
 
-def _adjustment(estimate: Mapping[str, Any], truth: Line) -> dict[str, Any]:
+def _adjustment(estimate: Line, earlier: Sequence[Line], truth: Line) -> dict[str, Any]:
+    """What makes the estimate and its `earlier` entries the truth. A truth without a price leaves them what they cost;
+    it waits for its price."""
     line = {**truth, "id": str(derived_id(UUID(estimate["id"]), TRUTH)), "kind": "adjustment", "is_final": False}
     line["corrects"] = estimate["id"]
     for name in TOKEN_COLUMNS:
         line[name] = int(truth.get(name) or 0) - int(estimate[name])
-    line["charges"] = [*(truth.get("charges") or []), *map(_reversed, estimate["charges"])]
+    line["charges"] = list(truth.get("charges") or [])
+    if truth.get("cost") is not None:
+        line["charges"] += map(_reversed, _standing([estimate, *earlier]))
     for name in ("cost", "list_cost"):
         known = truth.get(name) is not None
-        line[name] = Decimal(str(truth[name])) - Decimal(str(estimate[name] or 0)) if known else None
+        booked = sum((Decimal(str(one[name] or 0)) for one in (estimate, *earlier)), Decimal(0))
+        line[name] = Decimal(str(truth[name])) - booked if known else None
     line["price_status"] = "unpriced" if line["cost"] is None else "priced"
     return line
+
+
+def _standing(lines: Iterable[Line]) -> list[Mapping[str, Any]]:
+    """Charges of lines without those that take each other back."""
+    kept: list[Mapping[str, Any]] = []
+    for charge in (charge for line in lines for charge in line["charges"]):
+        against = next((one for one in kept if _cancels(one, charge)), None)
+        if against is None:
+            kept.append(charge)
+        else:
+            kept.remove(against)
+    return kept
+
+
+def _cancels(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(one[name] == other[name] for name in ("meter", "rate_id", "currency")) and all(
+        Decimal(str(one[name] or 0)) == -Decimal(str(other[name] or 0)) for name in ("quantity", "cost")
+    )
 
 
 def _reversed(charge: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,22 +321,33 @@ def _move(
 
 
 def _book_spend(connection: psycopg.Connection[Any], effects: Effects) -> None:
-    """Add to `KeySpend`, keys in one global order so that concurrent writers never deadlock (rule 3)."""
+    """Add to `KeySpend`, and what is in another currency than the key's organization keeps to `KeyForeignSpend`; keys
+    in one global order so that concurrent writers never deadlock (rule 3)."""
     spend = effects.by_key()
     if not spend:
         return
     entries = [entry for _, entry in spend]
+    costs = [(key, currency, cost) for key, entry in spend for currency, cost in sorted(entry.costs.items())]
+    parameters: list[Any] = [[key for key, _ in spend], [entry.requests for entry in entries]]
+    parameters += [[_time(entry.last_ms) for entry in entries], *([one[place] for one in costs] for place in range(3))]
     connection.execute(
-        "INSERT INTO gateway_keyspend AS s (key_id, spent, requests, last_used_at) "
-        "SELECT * FROM unnest(%s::uuid[], %s::numeric[], %s::bigint[], %s::timestamptz[]) "
-        "ON CONFLICT (key_id) DO UPDATE SET spent = s.spent + excluded.spent, "
-        "requests = s.requests + excluded.requests, last_used_at = greatest(s.last_used_at, excluded.last_used_at)",
-        [
-            [key for key, _ in spend],
-            [entry.cost for entry in entries],
-            [entry.requests for entry in entries],
-            [_time(entry.last_ms) for entry in entries],
-        ],
+        """WITH used AS (
+          SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::timestamptz[]) u(key_id, requests, last_used_at)
+        ), costs AS (
+          SELECT c.*, o.currency IS NOT NULL AND o.currency <> c.currency AS is_foreign
+          FROM unnest(%s::uuid[], %s::text[], %s::numeric[]) c(key_id, currency, cost)
+          LEFT JOIN gateway_virtualkey k ON k.id = c.key_id LEFT JOIN gateway_organization o ON o.id = k.organization_id
+        ), other AS (
+          INSERT INTO gateway_keyforeignspend AS f (key_id, currency, spent)
+          SELECT key_id, currency, cost FROM costs WHERE is_foreign AND cost <> 0 ORDER BY key_id, currency
+          ON CONFLICT (key_id, currency) DO UPDATE SET spent = f.spent + excluded.spent
+        )
+        INSERT INTO gateway_keyspend AS s (key_id, spent, requests, last_used_at)
+        SELECT u.key_id, coalesce((SELECT sum(c.cost) FROM costs c WHERE c.key_id = u.key_id AND NOT c.is_foreign), 0),
+          u.requests, u.last_used_at FROM used u ORDER BY u.key_id
+        ON CONFLICT (key_id) DO UPDATE SET spent = s.spent + excluded.spent,
+          requests = s.requests + excluded.requests, last_used_at = greatest(s.last_used_at, excluded.last_used_at)""",
+        parameters,
     )
 
 

@@ -88,7 +88,7 @@ def _row(body: bytes, booked_at: str, effects: Effects) -> str:
         return _exact_row(body, booked_at, effects)
     counts = line.is_final and line.kind in COUNTED
     key = None if line.api_key is NULL else line.api_key
-    effects.add(line.organization, key, line_ms, line.cost, line.request_count if counts else 0)
+    effects.add(line.organization, key, line_ms, line.cost, line.request_count if counts else 0, line.currency)
     return row
 
 

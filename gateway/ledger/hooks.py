@@ -23,10 +23,13 @@ class NewLines:
     keys: Collection[str]
     source: str
     read: Callable[[], Iterable[Line]]
+    adjusts: bool = False
+    """Whether adjusting entries are among them."""
 
     @classmethod
     def of(cls, effects: Effects, source: str, read: Callable[[], Iterable[Line]]) -> "NewLines":
-        return cls({organization for organization, _ in effects.minutes}, effects.spend.keys(), source, read)
+        organizations = {organization for organization, _ in effects.minutes}
+        return cls(organizations, effects.spend.keys(), source, read, effects.adjusts)
 
 
 Booker = Callable[[psycopg.Connection[Any], NewLines], None]

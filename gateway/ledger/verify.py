@@ -142,18 +142,34 @@ def _key_spend(connection: psycopg.Connection[Any], organization: UUID | None) -
     """`KeySpend` moves in the transactions that book the lines, so one snapshot shows both equal."""
     where, parameters = _where(organization, "organization")
     own = "WHERE key_id IN (SELECT id FROM gateway_virtualkey WHERE organization_id = %s)" if parameters else ""
+    # of each key: the currency that is kept under '', the others under their names
+    sums = (
+        "SELECT l.api_key, CASE WHEN l.currency <> o.currency THEN l.currency ELSE '' END AS currency, "
+        "sum(coalesce(l.cost, 0)) AS cost, "
+        "coalesce(sum(l.request_count) FILTER (WHERE l.is_final AND l.kind IN ('attempt', 'cache_hit')), 0) "
+        f"AS requests FROM (SELECT * FROM {TABLE} {where or 'WHERE true'} AND api_key IS NOT NULL) l "
+        "LEFT JOIN gateway_virtualkey k ON k.id = l.api_key "
+        "LEFT JOIN gateway_organization o ON o.id = k.organization_id GROUP BY 1, 2"
+    )
+    counted = f"""WITH sums AS MATERIALIZED ({sums})
+    SELECT api_key, '' AS currency, coalesce(sum(cost) FILTER (WHERE currency = ''), 0) AS cost,
+      sum(requests) AS requests FROM sums GROUP BY api_key
+    UNION ALL SELECT api_key, currency, cost, 0 FROM sums WHERE currency <> '' AND cost <> 0"""
+    booked = (
+        f"SELECT key_id, '' AS currency, spent, requests FROM gateway_keyspend {own} UNION ALL "
+        f"SELECT key_id, currency, spent, 0 FROM gateway_keyforeignspend {own} "
+        f"{'AND' if own else 'WHERE'} spent <> 0"
+    )
     rows = connection.execute(
         "SELECT coalesce(s.key_id, l.api_key), coalesce(s.spent, 0), coalesce(l.cost, 0), coalesce(s.requests, 0), "
-        f"coalesce(l.requests, 0) FROM (SELECT * FROM gateway_keyspend {own}) s FULL JOIN ("
-        "SELECT api_key, sum(coalesce(cost, 0)) AS cost, "
-        "coalesce(sum(request_count) FILTER (WHERE is_final AND kind IN ('attempt', 'cache_hit')), 0) AS requests "
-        f"FROM {TABLE} {where or 'WHERE true'} AND api_key IS NOT NULL GROUP BY 1) l ON l.api_key = s.key_id",
-        [*parameters, *parameters],
+        f"coalesce(l.requests, 0), coalesce(s.currency, l.currency) FROM ({booked}) s FULL JOIN ({counted}) l "
+        "ON l.api_key = s.key_id AND l.currency = s.currency",
+        [*parameters, *parameters, *parameters],
     ).fetchall()
     wrong = [row for row in rows if (row[1], row[3]) != (row[2], row[4])]
     texts = (
-        f"key {key}: booked {spent} in {requests} requests, its lines say {cost} in {counted}"
-        for key, spent, cost, requests, counted in wrong
+        f"key {key}: booked {spent} {currency}".rstrip() + f" in {requests} requests, its lines say {cost} in {counted}"
+        for key, spent, cost, requests, counted, currency in wrong
     )
     return Check("spend of keys = their lines", len(rows), len(wrong), _examples(texts))
 

@@ -8,7 +8,7 @@ from gateway.models.console import SavedView
 from gateway.models.idempotency import IdempotentCall
 from gateway.models.identity import Invitation, Membership, Organization, Project, Team, User
 from gateway.models.jobs import Heartbeat, Job, OutboxMessage
-from gateway.models.keys import KeySpend, VirtualKey
+from gateway.models.keys import KeyForeignSpend, KeySpend, VirtualKey
 from gateway.models.ledger import (
     DirtyMark,
     ImportChunk,
@@ -37,6 +37,7 @@ __all__ = [
     "ImportRun",
     "Invitation",
     "Job",
+    "KeyForeignSpend",
     "KeySpend",
     "LedgerLine",
     "LoggedBody",

@@ -70,7 +70,8 @@ class VirtualKey(Record):
 
 
 class KeySpend(models.Model):
-    """Settled spend of a key, booked by the ledger writer alone, in the transaction that inserts the lines (rule 1)."""
+    """Settled spend of a key in the currency that its organization keeps, booked by the ledger writer alone, in the
+    transaction that inserts the lines (rule 1)."""
 
     key_id = models.UUIDField(primary_key=True)
     spent = models.DecimalField(max_digits=20, decimal_places=10, default=0)
@@ -79,3 +80,20 @@ class KeySpend(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key_id}: {self.spent}"
+
+
+class KeyForeignSpend(models.Model):
+    """Settled spend of a key in one other currency, as it is; booked with `KeySpend`, never added to it."""
+
+    key_id = models.UUIDField()
+    currency = models.TextField()
+    spent = models.DecimalField(max_digits=20, decimal_places=10, default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            # what the writer adds to, and the currencies of a key
+            models.UniqueConstraint(fields=["key_id", "currency"], name="key_foreign_spend_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key_id}: {self.spent} {self.currency}"

@@ -178,6 +178,8 @@ def _check_options(provider: Provider, fields: ProviderFields) -> None:
             provideroptions.bedrock_region(outbound.split(provider.base_url)[1], provider.options)
             if fields.get("credential"):
                 provideroptions.aws_credential(fields["credential"].strip())
+        if provider.kind == ProviderKind.AZURE and fields.get("credential"):
+            provideroptions.azure_credential(fields["credential"].strip())
     except provideroptions.OptionError as error:
         field = error.field if error.field == "credential" else "options"
         raise Invalid("option_invalid", str(error), field=field) from None

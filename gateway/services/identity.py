@@ -9,7 +9,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from gateway.models import Organization, Project, Team
+from gateway.models import LedgerLine, Organization, Project, Team
 from gateway.services import audit
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Invalid
@@ -64,11 +64,16 @@ def create_organization(*, actor: Actor, is_demo: bool = False, **fields: Unpack
 def update_organization(
     *, organization: Organization, actor: Actor, **fields: Unpack[OrganizationFields]
 ) -> Organization:
-    """Change name, slug, reporting currency or time zone."""
+    """Change name, slug, reporting currency or time zone. Raises `Conflict` for another currency once something is
+    booked: sums of keys, budgets and rollups are kept in the one that it was booked under."""
     locked = lock(organization)
     before = _facts(locked, ORGANIZATION_FIELDS)
     _fill(locked, fields, ORGANIZATION_FIELDS)
     _check_organization(locked)
+    if locked.currency != before["currency"] and LedgerLine.objects.filter(organization=locked.pk).exists():
+        kept = before["currency"]
+        message = f"The books are kept in {kept} since the first call; costs can be asked for in any currency."
+        raise Conflict("currency_in_use", message, field="currency")
     _save_changed(locked, actor, "organization.update", before, _facts(locked, ORGANIZATION_FIELDS))
     return locked
 

@@ -66,6 +66,8 @@ def _azure_url(base: str, version: str) -> str:
 
 
 def _authorization(provider: Provider, secret: str, url: str) -> dict[str, str]:
+    if provider.kind == ProviderKind.AZURE:
+        secret = _azure_key(secret)
     match provider.kind:
         case ProviderKind.ANTHROPIC:
             return {"x-api-key": secret}
@@ -76,6 +78,13 @@ def _authorization(provider: Provider, secret: str, url: str) -> dict[str, str]:
         case ProviderKind.BEDROCK:
             return _aws_authorization(provider, secret, url)
     return {"Authorization": f"Bearer {secret}"}
+
+
+def _azure_key(secret: str) -> str:
+    try:
+        return provideroptions.azure_credential(secret).api_key
+    except provideroptions.OptionError as error:
+        raise outbound.OutboundError("credential_unusable", str(error)) from None
 
 
 def _aws_authorization(provider: Provider, secret: str, url: str) -> dict[str, str]:

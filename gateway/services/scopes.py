@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from gateway.choices import LimitScope
 from gateway.models import Membership, Organization, Project, Team, VirtualKey
-from gateway.scopes import EACH
+from gateway.scopes import EACH, is_id
 from gateway.services.errors import Invalid
 
 MAX_VALUE = 200
@@ -60,7 +60,7 @@ def _member_of(organization: Organization, scope: str, value: str) -> tuple[str,
 
 def keys_of(organization: Organization, lineages: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """First key of a rotation → ids of all its keys, oldest first. One query, none without lineages."""
-    wanted = set(lineages)
+    wanted = set(filter(is_id, lineages))
     if not wanted:
         return {}
     found: dict[str, list[str]] = {}

@@ -1,8 +1,9 @@
 """Budgets in the console and its model admin: what the page says, to whom, at what cost; writing through services."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,10 +12,14 @@ from pytest_django import DjangoAssertNumQueries
 from time_machine import TimeMachineFixture
 
 from analytics.alerts.defaults import create_defaults
+from costs.budgets.loading import read_index
+from costs.budgets.verify import verify_budgets
 from costs.models import Budget, BudgetCounter, BudgetForecast
+from costs.outlook import forecast_budgets
 from costs.services.budgets import create_budget
+from gateway.ledger.connect import connect
 from gateway.models import AuditEvent
-from tests.console.company import Company
+from tests.console.company import Company, line, load
 from tests.console.conftest import SignIn
 
 URL = "/admin/budgets/"
@@ -43,6 +48,28 @@ def test_the_page_shows_what_is_spent_held_and_left(company: Company, sign_in: S
     assert "Nothing has been spent in this period." in text
     assert [word for word in ("Hard", "Shadow", "Soft") if f">{word}</span>" in text] == ["Hard", "Shadow", "Soft"]
     assert "Each end user" in text
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("scope", "value"), [("", ""), ("", "x"), ("nobody", "1"), ("team", ""), ("key", "x")])
+def test_a_budget_about_nothing_breaks_no_page(company: Company, sign_in: SignIn, scope: str, value: str) -> None:
+    """Only SQL writes one."""
+    make(company, name="Whole company")
+    odd = make(company, name="Odd", scope="model", scope_value="gpt-4o")
+    Budget.objects.filter(pk=odd.pk).update(scope=scope, scope_value=value)
+    load(company, [line(company, datetime.now(UTC) - timedelta(minutes=1), Random(4))])
+    forecast_budgets(company.organization, list(Budget.objects.all()), datetime.now(UTC))
+    client = sign_in("alice")
+
+    text = client.get(URL).content.decode()
+
+    assert "Odd" in text
+    assert ("its scope is unknown" in text) == (scope in ("", "nobody"))
+    assert client.get("/admin/costs/").status_code == 200
+    assert client.get(reverse("admin:costs_budget_changelist")).status_code == 200
+    with connect() as connection:
+        assert read_index(connection) is not None
+        assert {check.name for check in verify_budgets(connection) if check.problems} == set()
 
 
 def test_marks_are_the_thresholds_that_are_told_of(company: Company, sign_in: SignIn) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
+from time_machine import TimeMachineFixture
 
 from analytics.answers.questions import Questions
 from analytics.console.periods import read_period
@@ -18,9 +19,10 @@ from analytics.console.usage.state import State
 from analytics.rollups.marks import drain_marks
 from costs.analysis import now
 from costs.console import home
-from costs.models import Budget, SavingsSearch, UnitMetric, UnitValue
+from costs.models import Budget, BudgetForecast, SavingsSearch, UnitMetric, UnitValue
 from costs.outlook import forecast_budgets
 from costs.services import units
+from costs.services.budgets import create_budget
 from costs.usage import usage_of
 from tests.console.company import Company, line, load
 from tests.console.conftest import SignIn
@@ -125,6 +127,34 @@ def test_a_months_budget_expects_what_the_month_does(busy: Company) -> None:
     assert month is not None
     assert usage.first.outlook is not None
     assert usage.first.outlook.expected == month.mean - running.month_to_date + usage.first.spent
+
+
+def test_home_costs_and_budgets_say_one_number_of_the_month(
+    busy: Company, sign_in: SignIn, time_machine: TimeMachineFixture
+) -> None:
+    """The stored forecast of the company's budget is an hour old: what is forecast afresh differs from it."""
+    time_machine.move_to(datetime.now(UTC), tick=False)
+    budget = create_budget(
+        organization=busy.organization, actor=None, name="Whole", scope="organization", amount=Decimal(100),
+        timezone=busy.organization.reporting_timezone,
+    )  # fmt: skip
+    forecast_budgets(busy.organization, [budget], datetime.now(UTC))
+    client = sign_in("alice")
+    fresh = text(page(client, MONTH)).split("Projected month")[1].split()[0]
+
+    row = BudgetForecast.objects.get()
+    row.mean = [mean + 1 for mean in row.mean]
+    row.save()
+
+    told = text(page(client, "/admin/budgets/")).split(" of $100.00")[1]
+    expected, lower, upper = re.findall(r"\$[\d.,]+\d", told)[:3]
+    assert expected != fresh
+    for path in (MONTH, HOME):
+        words = text(page(client, path)).split("Projected month")[1]
+        assert words.split()[0] == expected
+        assert f"80 % likely {lower} to {upper}" in words
+    assert f"The month is expected to cost {expected}" in text(page(client, HOME))
+    assert text(page(sign_in("bob"), MONTH)).split("Projected month")[1].split()[0] != expected
 
 
 def test_a_month_that_has_just_begun_still_shows_what_was_spent_before(busy: Company) -> None:

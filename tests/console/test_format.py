@@ -1,7 +1,9 @@
 from datetime import UTC, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.template import Context, Template
 
 from analytics.console import format
 
@@ -162,3 +164,15 @@ def test_money_axis_tells_its_steps_apart(
     ticks = {"tickprefix": prefix, "ticksuffix": suffix, "tickformat": f",.{decimals}f"}
 
     assert format.money_axis(top, currency) == ticks
+
+
+def test_templates_show_local_time_as_it_is() -> None:
+    """23:30 UTC in summer, and the second 2:30 of the night in which clocks go back."""
+    shown = Template('{{ at|date:"Y-m-d H:i" }}')
+    for at, words in (
+        (datetime(2026, 6, 30, 22, 30, tzinfo=UTC), "2026-07-01 00:30"),
+        (datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "2026-10-25 02:30"),
+    ):
+        local = format.local(at, "Europe/Vienna")
+        assert (shown.render(Context({"at": local})), local.timestamp()) == (words, at.timestamp())
+        assert local.isoformat() == at.astimezone(ZoneInfo("Europe/Vienna")).isoformat()

@@ -1,5 +1,6 @@
 """The pages of prices: lists and history, the review queue, re-pricing; what they say, to whom, at what cost."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from costs.models import PriceRate, PriceReview, PriceSnapshot, RepricingRun
 from costs.repricing import Count
-from gateway.models import Job
+from gateway.models import Job, Organization
 from tests.console.company import Company
 from tests.console.conftest import SignIn
 
@@ -122,6 +123,22 @@ def test_a_period_is_counted_and_applied_from_the_page(company: Company, sign_in
     alice.post(page, {"apply": run.pk})
     run.refresh_from_db()
     assert run.state == "applying"
+
+
+def test_days_are_those_of_the_reporting_time_zone(company: Company, sign_in: SignIn) -> None:
+    """By Vienna 25 October 2026 has 25 hours and begins at 22:00 UTC."""
+    Organization.objects.filter(pk=company.organization.pk).update(reporting_timezone="Europe/Vienna")
+    page, alice = f"{URL}repricing/", sign_in("alice")
+
+    alice.post(page, {"start": "2026-10-25", "end": "2026-10-25"})
+
+    run = RepricingRun.objects.get()
+    assert (run.start, run.end) == (
+        datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 23, tzinfo=UTC)
+    )  # fmt: skip
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", alice.get(page).content.decode()))
+    assert "2026-10-25 to 2026-10-25" in text
+    assert "Days are of your reporting time zone." in text
 
 
 def test_re_pricing_is_for_who_sees_all_and_written_by_administrators(company: Company, sign_in: SignIn) -> None:

@@ -158,5 +158,5 @@ def test_it_is_found_from_allocation_and_from_the_team(june: Company, sign_in: S
 def test_query_count(june: Company, sign_in: SignIn, django_assert_num_queries: Any) -> None:
     client = sign_in("carol")
     client.get(page(june))
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(24):
         client.get(page(june))

@@ -6,14 +6,14 @@ from datetime import timedelta
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from finetuning.models import TunedModel
+from finetuning.models import Recording, TunedModel
 from tests.console.company import Company
 from tests.console.conftest import SignIn
 from tests.console.test_tuning_jobs import text_of
 from tests.console.tuning import file_of, job_of, tuned_of
 
 PAGE = "/admin/fine-tuning/sunsets/"
-QUERIES = 8
+QUERIES = 9
 
 
 def dying(company: Company) -> TunedModel:
@@ -59,3 +59,33 @@ def test_models_of_projects_that_are_not_seen_are_not_shown(company: Company, si
     TunedModel.objects.filter(pk=made.pk).update(project=company.projects["search"])
 
     assert "Nothing ends" in text_of(sign_in("dave"), PAGE)
+
+
+def test_answers_are_recorded_and_a_recording_is_cancelled(
+    company: Company, sign_in: SignIn, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    made, source, client = dying(company), file_of(company), sign_in("bob")
+    given = {
+        "model": made.name, "project": str(source.project_id), "source": str(source.pk), "size": 3, "budget_limit": "1",
+    }  # fmt: skip
+
+    refused = client.post(f"{PAGE}record/", given, follow=True).content.decode()
+    assert "This field is required" in refused
+    shown = client.post(f"{PAGE}record/", {**given, "consent": "on"}, follow=True).content.decode()
+    row = Recording.objects.get()
+    assert f"The answers of {made.name} are being recorded." in shown
+    assert (row.size, row.budget_limit, row.source, row.created_by) == (3, 1, source, company.people["bob"])
+    assert f"{made.name} {source.project.name}" in text_of(client, PAGE)
+    client.get(PAGE)
+    with django_assert_num_queries(QUERIES + 3):  # of the form: projects, whether there are any, files
+        client.get(PAGE)
+    client.post(f"{PAGE}{row.pk}/cancel/")
+    row.refresh_from_db()
+    assert row.status == "cancelled"
+
+
+def test_who_reads_alone_records_nothing(company: Company, sign_in: SignIn) -> None:
+    made, client = dying(company), sign_in("carol")
+
+    assert client.post(f"{PAGE}record/", {"model": made.name}).status_code == 404
+    assert "Record golden answers" not in client.get(PAGE).content.decode()

@@ -11,7 +11,7 @@ from analytics.rollups.marks import process_marks
 from costs.budgets.verify import verify_budgets
 from costs.choices import RepricingState
 from costs.models import RepricingRun
-from costs.services import repricing
+from costs.services import backfill, repricing
 from costs.services.budgets import create_budget
 from costs.services.prices import set_price_override
 from gateway.ledger.connect import connect
@@ -92,8 +92,8 @@ def test_a_period_is_counted_by_team_and_model_and_nothing_is_booked(acme: facto
     assert run.counted is not None
     groups = run.counted.pop("groups")
     assert run.counted == {
-        "lines": 3, "changed": 3, "still_unpriced": 0, "other_currency": 0, "before": "0.0210000000",
-        "after": "0.0105000000", "difference": "-0.0105000000",
+        "lines": 3, "changed": 3, "still_unpriced": 0, "other_currency": 0, "meanwhile": 0,
+        "before": "0.0210000000", "after": "0.0105000000", "difference": "-0.0105000000",
     }  # fmt: skip
     assert [(one["team"], one["model"], one["lines"], one["difference"]) for one in groups] == [
         (str(acme.search.pk), "gpt-4o", 2, "-0.0070000000"), (str(acme.ads.pk), "gpt-4o", 1, "-0.0035000000")
@@ -170,6 +170,205 @@ def test_what_was_corrected_by_its_truth_is_priced_by_its_truth(acme: factories.
     assert sum(line.output_tokens for line in LedgerLine.objects.all()) == 300
     assert applied(acme).applied["changed"] == 0  # type: ignore[index]
     verify(acme)
+
+
+def truth_of(estimate: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """It really answered 300: 0.011 by the old prices, 1,000 x 2.5 + 300 x 10 = 0.0055 by the list."""
+    charges = [charge("input", 1000, "0.000005", "0.0050000000"), charge("output", 300, "0.00002", "0.0060000000")]
+    truth = {"charges": charges, "cost": Decimal("0.011"), "list_cost": Decimal("0.011"), "output_tokens": 300}
+    return estimate | truth | {"status": "ok", "price_status": "priced"} | changes
+
+
+def test_a_truth_that_arrives_after_its_estimate_was_priced_anew_is_exact_and_priced_anew_too(
+    acme: factories.Acme,
+) -> None:
+    create_budget(organization=acme.organization, actor=None, name="All", scope="organization", amount=Decimal(10))
+    (estimate, _) = factories.book_lines(call(acme, status="interrupted"), call(acme))
+    applied(acme)
+    set_price_override(organization=acme.organization, actor=None, provider="openai", model="gpt-4o",
+                       discount_percent=Decimal(10), valid_from=START)  # fmt: skip
+    assert total(acme) == Decimal("0.007")
+
+    factories.book_lines(truth_of(estimate))
+
+    # what the data plane said, and nothing of the estimate and its entry is left
+    assert total(acme) == Decimal("0.0145")
+    verify(acme)
+    assert (repricing.run_waiting(), repricing.run_waiting(), repricing.run_waiting()) == (1, 1, 0)
+    # 0.0055 less 10 %, of that line alone
+    assert total(acme) == Decimal("0.00845")
+    assert sum(line.output_tokens for line in LedgerLine.objects.all()) == 400
+    verify(acme)
+    run = RepricingRun.objects.get(line=estimate["id"])
+    assert (run.state, run.is_automatic, run.applied["changed"]) == ("applied", True, 1)  # type: ignore[index]
+
+
+def test_a_truth_about_what_nobody_priced_anew_begins_nothing(acme: factories.Acme) -> None:
+    (estimate,) = factories.book_lines(call(acme, status="interrupted"))
+    factories.book_lines(truth_of(estimate))
+
+    assert (total(acme), RepricingRun.objects.count(), repricing.run_waiting()) == (Decimal("0.011"), 0, 0)
+
+
+def test_a_truth_about_a_back_filled_estimate_is_the_whole_of_it(acme: factories.Acme) -> None:
+    (estimate,) = factories.book_lines(unpriced(acme, status="interrupted"))
+    applied(acme, only_unpriced=True)
+    assert total(acme) == Decimal("0.0035")
+
+    factories.book_lines(truth_of(estimate))
+
+    assert total(acme) == Decimal("0.011")
+    verify(acme)
+    assert (repricing.run_waiting(), repricing.run_waiting()) == (1, 1)
+    assert total(acme) == Decimal("0.0055")
+    verify(acme)
+
+
+@pytest.mark.parametrize("is_priced_anew", [False, True])
+def test_a_truth_without_a_price_behind_a_priced_estimate_waits_in_the_queue(
+    acme: factories.Acme, is_priced_anew: bool
+) -> None:
+    (estimate,) = factories.book_lines(call(acme, status="interrupted"))
+    if is_priced_anew:
+        applied(acme)
+    before = total(acme)
+
+    nothing = {"charges": [], "cost": None, "list_cost": None, "price_status": "unpriced", "model_served": "mystery"}
+    factories.book_lines(truth_of(estimate, **nothing))
+
+    assert total(acme) == before
+    while repricing.run_waiting():
+        pass
+    (left,) = repricing.unpriced(organization=acme.organization, start=START, end=END)
+    assert (left.model, left.lines, left.input_tokens, left.output_tokens) == ("mystery", 1, 1000, 300)
+    verify(acme)
+
+    set_price_override(organization=acme.organization, actor=None, provider="openai", model="mystery",
+                       prices={"input": Decimal(1), "output": Decimal(10)}, valid_from=START)  # fmt: skip
+    assert backfill.run_waiting() == 1
+    while repricing.run_waiting():
+        pass
+
+    assert total(acme) == Decimal("0.004")  # 1,000 x 1 + 300 x 10
+    assert repricing.unpriced(organization=acme.organization, start=START, end=END) == []
+    verify(acme)
+
+
+def test_some_meters_of_a_call_without_a_price_are_not_taken_back(acme: factories.Acme) -> None:
+    factories.book_lines(unpriced(acme, charges=[charge("input", 1000, "0.000005", "0.0050000000")]))
+
+    applied(acme)
+
+    assert total(acme) == Decimal("0.0035")
+    verify(acme)
+
+
+def discount(acme: factories.Acme, percent: int) -> None:
+    set_price_override(organization=acme.organization, actor=None, provider="openai", model="gpt-4o",
+                       discount_percent=Decimal(percent), valid_from=START)  # fmt: skip
+
+
+def test_what_is_applied_is_what_was_counted_or_the_difference_is_told(acme: factories.Acme) -> None:
+    factories.book_lines(call(acme))
+    run = counted(acme)
+    looked_at = run.digest
+    discount(acme, 10)
+
+    with pytest.raises(Conflict) as caught:
+        repricing.apply_repricing(run=run, actor=None)
+
+    assert (caught.value.code, entries()) == ("repricing_changed", [])
+    assert caught.value.message == (
+        "Prices or calls have changed since it was counted: 1 calls change by -0.0038500000 USD now; it was 1 calls "
+        "change by -0.0035000000 USD. Nothing was booked; look at the new difference and apply it again."
+    )
+    run.refresh_from_db()
+    assert (run.state, run.counted["difference"]) == ("ready", "-0.0038500000")  # type: ignore[index]
+    with pytest.raises(Conflict, match="counted again"):
+        repricing.apply_repricing(run=run, actor=None, seen=looked_at)
+    repricing.apply_repricing(run=run, actor=None, seen=run.digest)
+    repricing.run_waiting()
+    run.refresh_from_db()
+    assert (run.applied, run.error, total(acme)) == (run.counted, "", Decimal("0.00315"))
+
+
+def test_what_is_booked_after_the_count_is_not_in_it(acme: factories.Acme) -> None:
+    factories.book_lines(call(acme))
+    run = counted(acme)
+    factories.book_lines(call(acme))
+
+    repricing.apply_repricing(run=run, actor=None)
+    repricing.run_waiting()
+
+    run.refresh_from_db()
+    assert (run.applied, len(entries()), total(acme)) == (run.counted, 1, Decimal("0.0105"))
+
+
+def test_of_two_that_are_applied_at_once_one_books(acme: factories.Acme) -> None:
+    factories.book_lines(call(acme))
+    one, other = counted(acme), counted(acme)
+    for run in (one, other):
+        repricing.apply_repricing(run=run, actor=None)
+
+    while repricing.run_waiting():
+        pass
+
+    one.refresh_from_db()
+    other.refresh_from_db()
+    assert (one.state, other.state, len(entries()), total(acme)) == ("applied", "ready", 1, Decimal("0.0035"))
+    assert other.counted["changed"] == 0  # type: ignore[index]
+    assert other.error.startswith("Prices or calls have changed since it was counted: 0 calls change by 0")
+    verify(acme)
+
+
+def test_a_call_that_is_adjusted_while_a_run_is_applied_is_left_alone(
+    acme: factories.Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (estimate, _) = factories.book_lines(call(acme, status="interrupted"), call(acme))
+    run = repricing.apply_repricing(run=counted(acme), actor=None)
+    real = repricing._may_book
+
+    def and_then_its_truth_arrives(*arguments: Any) -> bool:
+        may = real(*arguments)
+        factories.book_lines(truth_of(estimate))
+        return may
+
+    monkeypatch.setattr(repricing, "_may_book", and_then_its_truth_arrives)
+    repricing.run_waiting()
+
+    run.refresh_from_db()
+    assert run.applied is not None
+    assert [run.applied[name] for name in ("lines", "changed", "meanwhile")] == [2, 1, 1]
+    assert total(acme) == Decimal("0.0145")
+    verify(acme)
+
+
+def test_a_run_that_was_killed_goes_on_only_with_what_was_counted(
+    acme: factories.Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.book_lines(*(call(acme, at=AT + timedelta(minutes=minute)) for minute in range(4)))
+    monkeypatch.setattr(repricing, "PIECE_SQL", repricing.PIECE_SQL.replace("LIMIT 1000", "LIMIT 2"))
+    run = repricing.apply_repricing(run=counted(acme), actor=None)
+    real, pieces = repricing._piece, []
+
+    def dies(*arguments: Any) -> bool:
+        if pieces:
+            raise KeyboardInterrupt
+        pieces.append(1)
+        return real(*arguments)
+
+    monkeypatch.setattr(repricing, "_piece", dies)
+    with pytest.raises(KeyboardInterrupt):
+        repricing.run_waiting()
+    monkeypatch.setattr(repricing, "_piece", real)
+    Job.objects.filter(kind=repricing.KIND).update(claimed_until=AT)
+    discount(acme, 10)
+
+    repricing.run_waiting()
+
+    run.refresh_from_db()
+    assert (run.state, len(entries()), total(acme)) == ("failed", 2, 2 * Decimal("0.0105"))
+    assert run.error.startswith("Prices or calls have changed while it was applied")
 
 
 def test_a_killed_run_goes_on_where_it_was_and_books_each_line_once(

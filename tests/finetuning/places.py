@@ -2,10 +2,11 @@
 
 import orjson
 
-from finetuning.models import Evaluation, TunedModel, TuningFile
+from finetuning.models import Evaluation, Recording, TunedModel, TuningFile
 from finetuning.scenarios import sample_of
 from finetuning.services.evaluations import create_evaluation
 from finetuning.services.files import create_file
+from finetuning.services.recording import create_recording
 from gateway.models import Model
 from tests.factories import Acme
 
@@ -27,6 +28,14 @@ def evaluation_of(company: Acme) -> Evaluation:
     found = Evaluation.objects.filter(organization=company.organization).first()
     return found or create_evaluation(
         project=company.assistant, file=held_out_of(company), contestants=CONTESTANTS, metrics=["exact"], actor=None
+    )
+
+
+def recording_of(company: Acme) -> Recording:
+    """One that waits."""
+    found = Recording.objects.filter(organization=company.organization).first()
+    return found or create_recording(
+        project=company.assistant, model="ft:dying", source=held_out_of(company), consent=True, actor=None
     )
 
 

@@ -4,7 +4,16 @@ import json
 
 import pytest
 
-from gateway.provideroptions import OPTIONS, AwsCredential, OptionError, aws_credential, bedrock_region, checked
+from gateway.provideroptions import (
+    OPTIONS,
+    AwsCredential,
+    AzureCredential,
+    OptionError,
+    aws_credential,
+    azure_credential,
+    bedrock_region,
+    checked,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +42,9 @@ def test_options_that_fit(kind, options, found):
         ("azure", {"authentication": "basic"}, "authentication"),
         ("bedrock", {"region": "us-east-1/../x"}, "region"),
         ("azure", {"unheard": "x"}, "unheard"),
+        ("azure", {"resource": "/subscriptions/a/../b"}, "resource"),
+        ("azure", {"deployment_type": "Provisioned"}, "deployment_type"),
+        ("openai", {"deployment_type": "Standard"}, "deployment_type"),
     ],
 )
 def test_options_that_do_not(kind, options, field):
@@ -52,6 +64,30 @@ def test_credentials():
     assert aws_credential("abc") == AwsCredential(bearer="abc")
     assert aws_credential(json.dumps(keys)) == AwsCredential("A", "S")
     assert aws_credential(json.dumps({**keys, "session_token": "T"})) == AwsCredential("A", "S", "T")
+
+
+def test_what_manages_azure_stands_beside_the_key():
+    given = {"api_key": "K", "tenant_id": "acme.example", "client_id": "C", "client_secret": "S"}
+
+    assert azure_credential("sk-1") == AzureCredential(api_key="sk-1")
+    assert azure_credential(json.dumps(given)) == AzureCredential("K", "acme.example", "C", "S")
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "{",
+        '{"api_key": "canary"}',
+        '{"api_key": "K", "tenant_id": "T", "client_id": "C", "client_secret": 1}',
+        '{"api_key": "K", "tenant_id": "../canary", "client_id": "C", "client_secret": "S"}',
+    ],
+)
+def test_a_bad_credential_of_azure_is_not_repeated(secret):
+    with pytest.raises(OptionError) as caught:
+        azure_credential(secret)
+
+    assert caught.value.field == "credential"
+    assert "canary" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

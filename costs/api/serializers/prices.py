@@ -283,13 +283,15 @@ _GROUP = {
     "after": "10.0000000000", "difference": "-2.5000000000",
 }  # fmt: skip
 _COUNT = {
-    "lines": 1200, "changed": 1180, "still_unpriced": 3, "other_currency": 0, "before": "12.5000000000",
+    "lines": 1200, "changed": 1180, "still_unpriced": 3, "other_currency": 0, "meanwhile": 0, "before": "12.5000000000",
     "after": "10.0000000000", "difference": "-2.5000000000", "groups": [_GROUP],
 }  # fmt: skip
+_DIGEST = "9f2c41b1d3a80b6be0a4f0c7d5a86e1f2b7c3d4e5f60718293a4b5c6d7e8f901"
 _RUN = {
     "id": ID, "organization": ID, "start": "2026-11-01T00:00:00Z", "end": "2026-11-08T00:00:00Z", "provider": "",
     "model": "", "only_unpriced": False, "is_automatic": False, "state": "ready", "counted": _COUNT, "applied": None,
-    "error": "", "created_by": ID, "applied_by": None, "applied_at": None, "created_at": "2026-11-28T09:00:00Z",
+    "counted_as": _DIGEST, "error": "", "created_by": ID, "applied_by": None, "applied_at": None,
+    "created_at": "2026-11-28T09:00:00Z",
 }  # fmt: skip
 
 QUEUED_RUN = _RUN | {"state": "counting", "counted": None}
@@ -309,13 +311,15 @@ class RepricingGroupSerializer(serializers.Serializer):
 
 
 class RepricingCountSerializer(serializers.Serializer):
-    """`changed` lines differ; `still_unpriced` have no price now either; `other_currency` are left alone. The sums are
-    null where groups are of several currencies."""
+    """`changed` lines differ; `still_unpriced` have no price now either; `other_currency` are left alone, and
+    `meanwhile`, which others adjusted while it was applied. The sums are null where groups are of several currencies.
+    """
 
     lines = serializers.IntegerField()
     changed = serializers.IntegerField()
     still_unpriced = serializers.IntegerField()
     other_currency = serializers.IntegerField()
+    meanwhile = serializers.IntegerField(default=0)
     before = Money(allow_null=True)
     after = Money(allow_null=True)
     difference = Money(allow_null=True)
@@ -328,6 +332,7 @@ class RepricingSerializer(Record):
 
     counted = RepricingCountSerializer(read_only=True, allow_null=True)
     applied = RepricingCountSerializer(read_only=True, allow_null=True)
+    counted_as = serializers.CharField(source="digest", read_only=True, help_text="Fingerprint of what was counted.")
     provider = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
     model = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
     only_unpriced = serializers.BooleanField(required=False, default=False)
@@ -340,6 +345,13 @@ class RepricingSerializer(Record):
             "created_at",
         )  # fmt: skip
         validators: list[object] = []
+
+
+@examples(request={"counted_as": _DIGEST})
+class RepricingApplySerializer(Input):
+    """`counted_as` of the run that was looked at; left out, what is counted by now is meant."""
+
+    counted_as = serializers.CharField(max_length=64, required=False, allow_blank=True)
 
 
 @examples(

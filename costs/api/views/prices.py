@@ -169,11 +169,13 @@ class RepricingViewSet(ReadableResource):
         run = repricing.request_repricing(organization=self.organization, actor=self.actor, **given)
         return self._accepted(run)
 
-    @extend_schema(request=None, responses=_ACCEPTED)
+    @extend_schema(request=shapes.RepricingApplySerializer, responses=_ACCEPTED)
     @action(detail=True, methods=["post"])
     def apply(self, request: Request, pk: UUID) -> Response:
-        """Book the difference as adjusting entries in the background; asking again changes nothing."""
-        return self._accepted(repricing.apply_repricing(run=self.get_object(), actor=self.actor))
+        """Book what was counted as adjusting entries in the background; asking again changes nothing. 409 with what is
+        different where something else would be booked by now."""
+        seen = self.validated(shapes.RepricingApplySerializer).get("counted_as")
+        return self._accepted(repricing.apply_repricing(run=self.get_object(), actor=self.actor, seen=seen))
 
     def _accepted(self, run: RepricingRun) -> Response:
         response = self.answer(run, 202)

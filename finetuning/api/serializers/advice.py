@@ -319,6 +319,7 @@ class JobCostSerializer(serializers.Serializer):
     base_model = serializers.CharField()
     status = serializers.CharField()
     cost = Money()
+    grader = Money(help_text="Of the models that graded it, beside its cost.")
     wasted = serializers.CharField(allow_blank=True)
 
 
@@ -334,7 +335,7 @@ class WastedSerializer(serializers.Serializer):
         "start": "2026-10-30T00:00:00Z", "end": "2026-11-29T00:00:00Z", "currency": "USD", "sums": _SUMS,
         "groups": [{"dimension": "provider", "value": "azure", "sums": _SUMS}],
         "jobs": [{"id": ID, "name": "Tickets", "backend": "azure", "base_model": "gpt-4.1-mini-2025-04-14",
-                  "status": "succeeded", "cost": "31.4000000000", "wasted": ""}],
+                  "status": "succeeded", "cost": "31.4000000000", "grader": "0.0000000000", "wasted": ""}],
         "not_of_jobs": "0.0000000000", "wasted": [{"reason": "idle_hosting", "amount": "12.0000000000"}],
     }
 )  # fmt: skip

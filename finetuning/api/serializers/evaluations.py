@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from finetuning.models import Evaluation, TunedModel, TuningFile, TuningJob
+from finetuning.models import Evaluation, Hosting, TunedModel, TuningFile, TuningJob
 from finetuning.services.evaluations.scoring import METRICS
 from gateway.api.openapi import examples
 from gateway.api.serializers.base import Input, Money, Scoped
@@ -288,9 +288,24 @@ class RouteShareSerializer(serializers.Serializer):
 
 _TUNED = {
     "id": ID, "project": ID, "job": ID, "name": "ft:local-head:acme:tickets:1", "backend": "local-head",
-    "base_model": "local-head-hash", "routes": [{"route": "tickets", "share": 10}], "hosting_since": None,
-    "hosting_until": None, "sunset_on": None, "sunset_source": "", "archived_at": None, **TIMES,
+    "base_model": "local-head-hash", "routes": [{"route": "tickets", "share": 10}], "hosting": None,
+    "hosting_since": None, "hosting_until": None, "sunset_on": None, "sunset_source": "", "archived_at": None, **TIMES,
 }  # fmt: skip
+
+
+class HostingSerializer(serializers.ModelSerializer):
+    """A deployment at the vendor: how far it is, what went wrong, and the routes that wait for it."""
+
+    waits = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Hosting
+        fields = ("name", "kind", "is_wanted", "state", "error", "waits", "updated_at")
+        read_only_fields = fields
+
+    @extend_schema_field(RouteShareSerializer(many=True))
+    def get_waits(self, row: Hosting) -> list[dict[str, Any]]:
+        return [{"route": alias, "share": share} for alias, share in row.waits.items()]
 
 
 @examples(response=_TUNED)
@@ -298,15 +313,21 @@ class TunedModelSerializer(serializers.ModelSerializer):
     """A tuned model by the name that applications send."""
 
     routes = serializers.SerializerMethodField()
+    hosting = serializers.SerializerMethodField(help_text="Null where none was asked for.")
 
     class Meta:
         model = TunedModel
         fields = (
-            "id", "project", "job", "name", "backend", "base_model", "routes", "hosting_since", "hosting_until",
-            "sunset_on", "sunset_source", "archived_at", "created_at", "updated_at",
+            "id", "project", "job", "name", "backend", "base_model", "routes", "hosting", "hosting_since",
+            "hosting_until", "sunset_on", "sunset_source", "archived_at", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
 
     @extend_schema_field(RouteShareSerializer(many=True))
     def get_routes(self, row: TunedModel) -> list[dict[str, Any]]:
         return [{"route": alias, "share": one["share"]} for alias, one in row.serving.get("routes", {}).items()]
+
+    @extend_schema_field(HostingSerializer(allow_null=True))
+    def get_hosting(self, row: TunedModel) -> dict[str, Any] | None:
+        found = getattr(row, "hosting", None)
+        return None if found is None else dict(HostingSerializer(found).data)

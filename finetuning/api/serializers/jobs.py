@@ -28,7 +28,7 @@ _METADATA = [{"name": "ticket", "value": "ML-17"}]
 _ESTIMATE: dict[str, Any] = {
     "epochs": 3, "epochs_by": "given", "tokens_per_epoch": 70959, "billable_tokens": 212877, "is_exact": True,
     "training": "1.064385", "lower": "1.064385", "upper": "1.064385", "hosting_per_month": "0", "currency": "USD",
-    "rate": {
+    "grader": None, "rate": {
         "id": "finetuning@2026-10-08:openai/gpt-4.1-mini-2025-04-14/supervised:training",
         "model": "gpt-4.1-mini-2025-04-14", "amount": "5", "per": "1M tokens", "currency": "USD", "technique": "",
         "source": "https://developers.openai.com/api/docs/pricing", "read_on": "2026-10-08", "confidence": "high",
@@ -44,7 +44,8 @@ JOB: dict[str, Any] = {
     "hyperparameters": {**_HYPERPARAMETERS, "used": {"n_epochs": 3, "batch_size": 3, "learning_rate_multiplier": 2}},
     "status": "succeeded", "provider_status": "succeeded", "provider_job_id": "ftjob-9aBcD", "progress": 1.0,
     "eta": None, "estimated_finish": None, "estimate": _ESTIMATE, "cost_estimate": "1.0643850000",
-    "cost_actual": "1.0700000000", "currency": "USD", "budget_limit": "5.0000000000", "trained_tokens": 214000,
+    "cost_actual": "1.0700000000", "grader_cost": None, "currency": "USD", "budget_limit": "5.0000000000",
+    "trained_tokens": 214000,
     "billed_tokens": None, "estimate_difference": "0.0056150000",
     "auto_deploy": {"route": "intents", "share": 0.1, "threshold": 0.9, "fallback": "gpt-4.1-mini"},
     "notification": {"emails": ["bob@acme.example"], "on": ["succeeded", "failed"], "webhook_host": ""},
@@ -206,6 +207,17 @@ class TuningNoteSerializer(serializers.Serializer):
     message = serializers.CharField()
 
 
+class GraderEstimateSerializer(serializers.Serializer):
+    """Of the models that grade a reinforcement job, from what own jobs with the same graders paid an example. `cost`
+    null: not known, `note` says why."""
+
+    models = serializers.ListField(child=serializers.CharField())
+    cost = serializers.CharField(allow_null=True)
+    currency = serializers.CharField()
+    jobs = serializers.IntegerField()
+    note = serializers.CharField(allow_blank=True)
+
+
 class JobEstimateSerializer(serializers.Serializer):
     """What the job was expected to cost when it was made. `training` null: not known, `notes` say why."""
 
@@ -218,6 +230,7 @@ class JobEstimateSerializer(serializers.Serializer):
     lower = serializers.CharField(allow_null=True)
     upper = serializers.CharField(allow_null=True)
     hosting_per_month = serializers.CharField(allow_null=True)
+    grader = GraderEstimateSerializer(allow_null=True, default=None)
     currency = serializers.CharField()
     rate = TuningRateSerializer(allow_null=True)
     notes = TuningNoteSerializer(many=True)
@@ -241,7 +254,7 @@ class JobErrorSerializer(serializers.Serializer):
 @examples(response=JOB)
 class TuningJobSerializer(Record):
     """A job. Unknown is null, never zero. `cost_actual` is what its ledger line says; `estimate_difference` that less
-    the estimate."""
+    the estimate; `grader_cost` what the lines of its graders say, beside it."""
 
     public_id = serializers.CharField(read_only=True, help_text="Its name at /v1/fine_tuning/jobs.")
     hyperparameters = HyperparametersSerializer()
@@ -249,6 +262,7 @@ class TuningJobSerializer(Record):
     estimate = JobEstimateSerializer(allow_null=True)
     cost_estimate = Money(allow_null=True)
     cost_actual = Money(allow_null=True)
+    grader_cost = Money(allow_null=True)
     budget_limit = Money(allow_null=True)
     estimate_difference = serializers.SerializerMethodField()
     auto_deploy = AutoDeploySerializer(allow_null=True)

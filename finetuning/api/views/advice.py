@@ -242,7 +242,7 @@ class FineTuningCostView(AnalyticsView):
             ],
             "jobs": [
                 {"id": one.job.pk, "name": one.job.name, "backend": one.job.backend, "base_model": one.job.base_model,
-                 "status": one.job.status, "cost": one.cost, "wasted": one.wasted}
+                 "status": one.job.status, "cost": one.cost, "grader": one.grader, "wasted": one.wasted}
                 for one in found.jobs
             ],
             "not_of_jobs": found.not_of_jobs,

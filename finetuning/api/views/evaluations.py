@@ -17,7 +17,7 @@ from finetuning.answers.versus import versus
 from finetuning.api.serializers import evaluations as shapes
 from finetuning.api.serializers.versus import VersusSerializer
 from finetuning.models import Evaluation, EvaluationItem, TunedModel
-from finetuning.services import deploying, evaluations
+from finetuning.services import deploying, evaluations, hosting
 from gateway.api.permissions import ADMINS, KEY_MAKERS, MEMBERS
 from gateway.api.views.base import ReadableResource
 from gateway.models import User
@@ -96,7 +96,7 @@ class EvaluationViewSet(ReadableResource):
 class TunedModelViewSet(ReadableResource):
     """Tuned models."""
 
-    queryset = TunedModel.objects.defer("artifact")
+    queryset = TunedModel.objects.select_related("hosting").defer("artifact")
     serializer_class = shapes.TunedModelSerializer
     roles = {"list": MEMBERS, "retrieve": MEMBERS, "deploy": ADMINS, "withdraw": ADMINS}
     filterset_fields = {"project": ["exact"], "backend": ["exact", "in"], "archived_at": ["isnull"]}
@@ -107,18 +107,22 @@ class TunedModelViewSet(ReadableResource):
     @action(detail=True, methods=["post"])
     def deploy(self, request: Request, pk: str) -> Response:
         """Give it a share of a route's calls; what was there keeps the rest and is tried when it fails. Again with
-        another share moves it."""
+        another share moves it. On Azure it is deployed first, billed by the hour, and put on the route once it answers:
+        `hosting` says how far that is."""
         asked = self.validated(shapes.DeployRequestSerializer)
         row = self.get_object()
         deploying.deploy(tuned=row, alias=asked["route"], share=asked["share"], actor=self.actor)
+        hosting.sync(row)
         return self.answer(self.get_object())
 
     @extend_schema(request=shapes.WithdrawRequestSerializer)
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, pk: str) -> Response:
-        """Take it from a route; the others get their weights back."""
+        """Take it from a route; the others get their weights back. On Azure its deployment ends with its last route."""
         asked = self.validated(shapes.WithdrawRequestSerializer)
-        deploying.withdraw(tuned=self.get_object(), alias=asked["route"], actor=self.actor)
+        row = self.get_object()
+        deploying.withdraw(tuned=row, alias=asked["route"], actor=self.actor)
+        hosting.sync(row)
         return self.answer(self.get_object())
 
 

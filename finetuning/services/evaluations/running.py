@@ -29,7 +29,7 @@ from finetuning.services.evaluations.items import Item, items_of
 from finetuning.services.evaluations.making import KIND
 from finetuning.services.evaluations.scoring import OF_PAIRS, scores_of
 from gateway import credentials
-from gateway.models import Job
+from gateway.models import Job, Organization, Project, User
 from gateway.services import jobs, keys
 from gateway.services.errors import ServiceError
 
@@ -104,7 +104,9 @@ def _ask_all(evaluation: Evaluation, job: Job) -> None:
         if (item.is_regression, item.line, number) not in asked
     ]
     total = len(items) * len(evaluation.contestants)
-    with _key(evaluation) as secret, ThreadPoolExecutor(AT_ONCE) as pool:
+    name = f"Evaluation {evaluation.name}"
+    asker = key_for(evaluation.organization, evaluation.project, evaluation.created_by, name)
+    with asker as secret, ThreadPoolExecutor(AT_ONCE) as pool:
         while todo:
             some, todo = todo[:BATCH], todo[BATCH:]
             _go_on(evaluation, job, (total - len(todo) - len(some)) / total)
@@ -162,11 +164,11 @@ def _row(evaluation: Evaluation, item: Item, number: int, reply: Reply) -> Evalu
 
 
 @contextmanager
-def _key(evaluation: Evaluation) -> Iterator[str]:
+def key_for(organization: Organization, project: Project, person: User | None, name: str) -> Iterator[str]:
     """The secret of a key that ends with the run. Raises Stopped when the data plane does not take it."""
     issued = keys.create_key(
-        organization=evaluation.organization, project=evaluation.project, actor=evaluation.created_by,
-        name=f"Evaluation {evaluation.name}"[:100], expires_at=timezone.now() + KEY_LIFE, scopes=["inference"],
+        organization=organization, project=project, actor=person, name=name[:100],
+        expires_at=timezone.now() + KEY_LIFE, scopes=["inference"],
     )  # fmt: skip
     try:
         until = time.monotonic() + KNOWN_WITHIN_S
@@ -176,4 +178,4 @@ def _key(evaluation: Evaluation) -> Iterator[str]:
             time.sleep(0.3)
         yield issued.secret
     finally:
-        keys.revoke_key(key=issued.key, actor=evaluation.created_by)
+        keys.revoke_key(key=issued.key, actor=person)

@@ -168,6 +168,19 @@ def build_from_traffic(
         return file
 
 
+def sample_traffic(*, project: Project, chosen: Chosen, size: int, seed: int, actor: Actor) -> list[dict[str, Any]]:
+    """Examples of a sample of the requests, redacted and without repeats, oldest first; nothing is stored. Raises as
+    `check_consent`, of which the caller has the word, and `Conflict` (`nothing_found`)."""
+    check_consent(project=project, consent=True)
+    with tempfile.TemporaryFile(prefix="traffic-") as spool:
+        found = _Found(cast("BinaryIO", spool))
+        _gather(project, chosen, found, actor, lambda share: None)
+        if not found.places:
+            raise Conflict("nothing_found", "No request of the window can be an example.")
+        taken = _sampled(found, Sampling(size=size, seed=seed))
+        return [orjson.loads(line) for line in found.lines(sorted(taken))]
+
+
 def _sampled(found: _Found, sampling: Sampling) -> list[int]:
     size = len(found.places) if sampling.size is None else sampling.size
     strata = [tuple(traits[name] for name in sampling.stratify_by) for traits in found.traits]

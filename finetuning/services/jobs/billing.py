@@ -1,10 +1,11 @@
-"""Jobs and hosting in the ledger: one line a job that reached its backend, one a day that a tuned model was hosted.
+"""Jobs and hosting in the ledger: one line a job that reached its backend and one for each model that graded its
+answers, one a day that a tuned model was hosted.
 
 Ids derive from the job, or from the tuned model and the day, so a repeat, or a second process, books nothing new.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -14,9 +15,12 @@ import structlog
 from django.db.models import F, Q
 from django.utils import timezone
 
+from costs.pricer import columns_of
+from costs.pricing import Priced
 from finetuning.choices import OVER
 from finetuning.estimates import Method, Rate, rate_of
-from finetuning.models import TunedModel, TuningJob
+from finetuning.models import HostedTime, TunedModel, TuningJob
+from finetuning.services.jobs import graders
 from finetuning.services.jobs.pricing import QUANTUM, Bill, bill_of, rate_id
 from gateway.choices import LineKind, LineStatus, PriceStatus, UsageSource
 from gateway.ledger.booking import book
@@ -24,7 +28,7 @@ from gateway.ledger.connect import connect
 from gateway.ledger.ids import ms_of, uuid7
 from gateway.ledger.partitions import ensure_partitions
 
-TRAINING, HOSTING = "training", "hosting"
+TRAINING, HOSTING, GRADER = "training", "hosting", "grader"
 METERS = {"tokens": TRAINING, "hours": "training_hour"}
 ENDPOINT = "/v1/fine_tuning/jobs"
 DAY = timedelta(days=1)
@@ -47,15 +51,18 @@ def unbooked() -> list[UUID]:
 
 
 def book_training(job: TuningJob, *, bill: Bill | None = None) -> bool:
-    """Book what a job that is over cost, and give back what budgets held for it; True when the line was new.
+    """Book what a job that is over cost, with what its graders cost, and give back what budgets held for it; True when
+    the line was new.
 
-    `bill`: instead of what the job itself says. The line, the sums that move with it and the job's `line_id` are one
+    `bill`: instead of what the job itself says. The lines, the sums that move with them and the job's `line_id` are one
     transaction of a connection of its own: the job must be committed.
     """
     found = bill or bill_of(job)
     assert job.finished_at is not None
     identity = _line_id(f"{TRAINING}/{job.pk}", job.finished_at)
-    line = _training_line(job, found, identity)
+    graded = list(graders.lines_of(job))
+    lines = [_training_line(job, found, identity), *(_grader_line(job, *one) for one in graded)]
+    grader_cost = _grader_cost(job, graded)
     with connect() as connection:
         ensure_partitions(connection, [job.finished_at])
         with connection.transaction():
@@ -64,14 +71,14 @@ def book_training(job: TuningJob, *, bill: Bill | None = None) -> bool:
             ).fetchone()
             if locked is None or locked[0] is not None:
                 return False
-            result = book(connection, [line], source=owner_of(job))
+            result = book(connection, lines, source=owner_of(job))
             connection.execute("SELECT costs_release(%s)", [owner_of(job)])
             connection.execute(
-                "UPDATE finetuning_tuningjob SET line_id = %s, cost_actual = %s, holds = '[]', updated_at = now() "
-                "WHERE id = %s",
-                [identity, found.cost, job.pk],
+                "UPDATE finetuning_tuningjob SET line_id = %s, cost_actual = %s, grader_cost = %s, holds = '[]', "
+                "updated_at = now() WHERE id = %s",
+                [identity, found.cost, grader_cost, job.pk],
             )
-    job.line_id, job.cost_actual, job.holds = identity, found.cost, []
+    job.line_id, job.cost_actual, job.grader_cost, job.holds = identity, found.cost, grader_cost, []
     return bool(result.new)
 
 
@@ -90,6 +97,27 @@ def _training_line(job: TuningJob, bill: Bill, identity: UUID) -> dict[str, Any]
     }  # fmt: skip
 
 
+def _grader_line(job: TuningJob, graded: graders.Graded, priced: Priced) -> dict[str, Any]:
+    """One for each model that graded: its tokens at its own price, in the project of the job."""
+    assert job.finished_at is not None
+    line = _line(
+        job.project, _line_id(f"{GRADER}/{job.pk}/{graded.model}", job.finished_at), kind=LineKind.GRADER,
+        request_id=job.public_id, cost=priced.total,
+    )  # fmt: skip
+    return {
+        **line, **columns_of(priced), "provider": _provider(job), "model_requested": graded.model,
+        "model_served": graded.model, "usage_source": UsageSource.REPORTED.value, "api_key": job.api_key_id,
+        "user": job.created_by_id, "tag_set": tag_set(job.tags),
+    }  # fmt: skip
+
+
+def _grader_cost(job: TuningJob, graded: Sequence[tuple[graders.Graded, Priced]]) -> Decimal | None:
+    """In the job's currency; None where nothing was stated, a price is unknown or is in another currency."""
+    if not graded or any(priced.total is None or priced.currency != job.currency for _, priced in graded):
+        return None
+    return sum((priced.total or Decimal(0) for _, priced in graded), Decimal(0))
+
+
 def tag_set(tags: list[str]) -> dict[str, str]:
     """`name=value` of a job's tags; one without a value is its own."""
     return {name: value or name for name, _, value in (tag.partition("=") for tag in tags)}
@@ -102,61 +130,60 @@ def _milliseconds(start: datetime, end: datetime | None) -> int | None:
 # ---- hosting ---------------------------------------------------------------------------------------------------------
 def book_hosting(until: date | None = None) -> int:
     """Book each day before `until` (UTC; None: today) that a tuned model was hosted; returns how many lines were new.
-    A day's hours are those between `hosting_since` and `hosting_until` in it."""
+    A day's hours are those of `HostedTime` in it, each in one line."""
     last = until or timezone.now().astimezone(UTC).date()
-    due = TunedModel.objects.filter(
-        Q(hosting_booked_until=None) | Q(hosting_booked_until__lt=last), hosting_since__date__lt=last
-    ).exclude(hosting_until__date__lt=F("hosting_booked_until"))  # fmt: skip
+    due = HostedTime.objects.filter(
+        Q(booked_until=None) | Q(booked_until__lt=last), since__date__lt=last
+    ).exclude(until__date__lt=F("booked_until"))  # fmt: skip
     booked = 0
     for identity in due.values_list("pk", flat=True):
         try:
             booked += _book_days(identity, last)
         except Exception:
-            log.exception("hosting_not_booked", model=str(identity))  # again at the next run
+            log.exception("hosting_not_booked", time=str(identity))  # again at the next run
     return booked
 
 
 def _book_days(identity: UUID, last: date) -> int:
-    model = TunedModel.objects.select_related("project", "provider", "job").get(pk=identity)
-    assert model.hosting_since is not None
-    rate = hosting_rate(model)
+    hosted = HostedTime.objects.select_related("tuned__project", "tuned__provider", "tuned__job").get(pk=identity)
+    rate = None if hosted.is_free else hosting_rate(hosted.tuned, hosted.since.date())
     with connect() as connection:
-        first_day = model.hosting_since.astimezone(UTC).date()
+        first_day = hosted.since.astimezone(UTC).date()
         ensure_partitions(connection, (_noon(day) for day in _days(first_day, last)))
         with connection.transaction():
             locked = connection.execute(
-                "SELECT hosting_booked_until, hosting_until FROM finetuning_tunedmodel WHERE id = %s FOR UPDATE",
-                [identity],
+                "SELECT booked_until, until FROM finetuning_hostedtime WHERE id = %s FOR UPDATE", [identity]
             ).fetchone()
             assert locked is not None
-            first, model.hosting_until = locked[0] or first_day, locked[1]
-            lines = [line for day in _days(first, last) if (line := _hosting_line(model, rate, day)) is not None]
+            first, hosted.until = locked[0] or first_day, locked[1]
+            lines = [line for day in _days(first, last) if (line := _hosting_line(hosted, rate, day)) is not None]
             result = book(connection, lines, source=f"hosting:{identity}")
             connection.execute(
-                "UPDATE finetuning_tunedmodel SET hosting_booked_until = %s, updated_at = now() WHERE id = %s",
-                [last, identity],
+                "UPDATE finetuning_hostedtime SET booked_until = %s, updated_at = now() WHERE id = %s", [last, identity]
             )
     return result.new
 
 
-def hosting_rate(model: TunedModel) -> Rate | None:
+def hosting_rate(model: TunedModel, at: date) -> Rate | None:
     """The price row whose hours it is hosted at; None when no price is known."""
-    at = (model.hosting_since or model.created_at).date()
     method = Method(model.job.method) if model.job is not None else Method.SUPERVISED
     rate = rate_of(model.backend, model.base_model, method, at=at)
     return rate if rate is not None and rate.hosting_per_hour else None
 
 
-def _hosting_line(model: TunedModel, rate: Rate | None, day: date) -> dict[str, Any] | None:
-    hours = hours_on(day, model.hosting_since, model.hosting_until)
+def _hosting_line(hosted: HostedTime, rate: Rate | None, day: date) -> dict[str, Any] | None:
+    hours, model = hours_on(day, hosted.since, hosted.until), hosted.tuned
     if not hours:
         return None
-    cost = None if rate is None else (hours * rate.hosting_per_hour).quantize(QUANTUM, ROUND_HALF_EVEN)
-    price = None if rate is None else rate.hosting_per_hour
+    cost = Decimal(0) if hosted.is_free else None
+    charges = []
+    if rate is not None:
+        cost = (hours * rate.hosting_per_hour).quantize(QUANTUM, ROUND_HALF_EVEN)
+        charges = [_charge(HOSTING, rate, hours, rate.hosting_per_hour, cost)]
     line = _line(
-        model.project, _line_id(f"{HOSTING}/{model.pk}", _noon(day)), kind=LineKind.HOSTING,
-        request_id=f"hosting-{model.pk.hex}-{day}", cost=cost, currency=rate.currency if rate else "USD",
-        charges=[_charge(HOSTING, rate, hours, price, cost)] if cost else [],
+        model.project, _line_id(f"{HOSTING}/{hosted.pk}", _noon(day)), kind=LineKind.HOSTING,
+        request_id=f"hosting-{hosted.pk.hex}-{day}", cost=cost, currency=rate.currency if rate else "USD",
+        charges=charges,
     )  # fmt: skip
     return {
         **line, "provider": model.provider.slug if model.provider else model.backend,

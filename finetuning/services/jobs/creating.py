@@ -16,7 +16,7 @@ from finetuning.choices import Backend
 from finetuning.estimates import Estimate, Method
 from finetuning.models import TuningFile, TuningJob
 from finetuning.services import files as contents
-from finetuning.services.jobs import billing, files, notifying
+from finetuning.services.jobs import billing, files, graders, notifying
 from finetuning.services.jobs.pricing import FREE, QUANTUM, estimate_dict, estimate_of
 from gateway.choices import ProviderKind
 from gateway.models import Project, Provider, User, VirtualKey
@@ -103,7 +103,7 @@ def create_job(
         name=(name.strip() or f"{wish.base_model} on {training_file.name}")[:120], budget_limit=budget_limit,
         auto_deploy=dict(auto_deploy) if auto_deploy else None, notification=told, tags=_tags(tags),
         metadata=_metadata(metadata), template=template, api_key=api_key, cost_estimate=cost,
-        estimate=estimate_dict(found) if found is not None else None, sync_due_at=timezone.now(),
+        estimate=_kept(wish, found), sync_due_at=timezone.now(),
         currency=found.rate.currency if found is not None and found.rate is not None else "USD",
         created_by=actor if isinstance(actor, User) else api_key.user if api_key is not None else None,
     )  # fmt: skip
@@ -136,9 +136,9 @@ def _checked(
         raise Invalid("project_archived", "The project is archived.", field="project")
     _check_provider(backend, provider, project)
     kind = Method(method)
-    files.check_usable(training_file, project=project, method=kind, field="training_file")
+    files.check_usable(training_file, project=project, backend=backend, method=kind, field="training_file")
     if validation_file is not None:
-        files.check_usable(validation_file, project=project, method=kind, field="validation_file")
+        files.check_usable(validation_file, project=project, backend=backend, method=kind, field="validation_file")
         if validation_file.pk == training_file.pk or (validation_file.sha256 and
                                                       validation_file.sha256 == training_file.sha256):  # fmt: skip
             message = "The validation file is the training file: what is measured on it says nothing."
@@ -245,6 +245,23 @@ def _cost(wish: Wish, found: Estimate | None, limit: Decimal | None) -> Decimal 
         message = f"The job would cost {cost.normalize():f}, more than its limit of {limit.normalize():f}."
         raise Invalid("budget_limit_exceeded", message, field="budget_limit")
     return None if found.training is None else found.training.quantize(QUANTUM)
+
+
+def _kept(wish: Wish, found: Estimate | None) -> dict[str, Any] | None:
+    """The estimate as the job keeps it, with what its graders will cost."""
+    if found is None:
+        return None
+    told = estimate_dict(found)
+    graded = graders.estimate_grader(
+        organization=wish.project.organization, provider=wish.provider, backend=wish.backend,
+        grader=wish.hyperparameters.get("grader"), examples=wish.training_file.lines or 0, at=timezone.now(),
+    )  # fmt: skip
+    if graded is not None and wish.method is Method.REINFORCEMENT:
+        told["grader"] = {
+            "models": list(graded.models), "cost": None if graded.cost is None else f"{graded.cost:f}",
+            "currency": graded.currency, "jobs": graded.jobs, "note": graded.note,
+        }  # fmt: skip
+    return told
 
 
 def _hold(job: TuningJob, cost: Decimal) -> list[int]:

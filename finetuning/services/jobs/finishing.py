@@ -6,17 +6,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from costs.services import holds
-from costs.services.prices import set_price_override
-from finetuning.backends import Seen
-from finetuning.choices import OVER, Backend, TuningStatus
-from finetuning.estimates import sunset_of, tuned_rate_of
+from finetuning.backends import Seen, host_of
+from finetuning.choices import OVER, TuningStatus
+from finetuning.estimates import sunset_of
 from finetuning.models import Checkpoint, TunedModel, TuningJob
 from finetuning.services import deploying
 from finetuning.services.jobs import billing, notifying
 from finetuning.services.jobs.telling import say
+from finetuning.services.jobs.tunedprices import state_price
 from gateway.models import Model, Provider
 from gateway.services import audit, catalog
-from gateway.services.errors import Conflict, ServiceError
+from gateway.services.errors import ServiceError
 
 LONGEST_NAME = 200
 """Of a model in the catalogue."""
@@ -109,17 +109,18 @@ def _deploy(job: TuningJob, tuned: TunedModel) -> None:
     except ServiceError as error:
         say(job, "deployed", f"It was not put on the route {wish['route']}: {error.message}", level="warn")
     else:
-        say(job, "deployed", f"It answers {share} % of the calls of the route {wish['route']}.")
+        if host_of(job.backend) is None:
+            say(job, "deployed", f"It answers {share} % of the calls of the route {wish['route']}.")
 
 
 def _catalogue(job: TuningJob, provider: Provider) -> Model | None:
     if len(job.tuned_model) > LONGEST_NAME:
         say(job, "catalogue", "Its name is too long for the catalogue; add it under another one.", level="warn")
         return None
-    needs_deployment = job.backend == Backend.AZURE
+    needs_deployment = host_of(job.backend) is not None
     known = Model.objects.filter(organization=job.organization, provider=provider, name=job.tuned_model).first()
     if needs_deployment:
-        say(job, "deploy", "Deploy the model in Azure, then enable it in the catalogue under the deployment's name.")
+        say(job, "deploy", "It answers once it is deployed, which is billed by the hour: give it a share of a route.")
     return known or catalog.create_model(
         organization=job.organization, actor=None, provider=provider, name=job.tuned_model,
         upstream_name=job.tuned_model, capabilities=CAPABILITIES, is_enabled=not needs_deployment,
@@ -128,20 +129,9 @@ def _catalogue(job: TuningJob, provider: Provider) -> Model | None:
 
 def _price(job: TuningJob, provider: Provider) -> None:
     """The price of its tokens from the moment it exists; unknown: none is stated, and its calls are unpriced."""
-    rate = tuned_rate_of(job.backend, job.base_model)
-    if rate is None:
-        message = "No price of its tokens is known: its calls are unpriced until you state one under Prices."
-        say(job, "price", message, level="warn")
-        return
     assert job.finished_at is not None
-    try:
-        with transaction.atomic():
-            set_price_override(
-                organization=job.organization, provider=provider.price_list or provider.kind, model=job.tuned_model,
-                actor=None, valid_from=job.finished_at, prices=rate.prices, source=rate.source[:200],
-                note=f"Read on {rate.read_on}; of models tuned from {rate.model}.",
-            )  # fmt: skip
-    except Conflict:
-        return  # somebody has stated one already
-    except ServiceError as error:
-        say(job, "price", f"Its price could not be stated: {error.message}", level="warn")
+    if why := state_price(
+        organization=job.organization, provider=provider, backend=job.backend, base_model=job.base_model,
+        model=job.tuned_model, at=job.finished_at,
+    ):  # fmt: skip
+        say(job, "price", why, level="warn")

@@ -50,7 +50,7 @@ def estimate_dict(found: Estimate) -> dict[str, Any]:
         "epochs": found.epochs, "epochs_by": found.epochs_by, "tokens_per_epoch": found.tokens_per_epoch,
         "billable_tokens": found.billable_tokens, "is_exact": found.is_exact, "training": _text(found.training),
         "lower": _text(found.lower), "upper": _text(found.upper),
-        "hosting_per_month": _text(found.hosting_per_month),
+        "hosting_per_month": _text(found.hosting_per_month), "grader": None,
         "currency": found.rate.currency if found.rate else "USD", "rate": found.rate and rate_dict(found.rate),
         "notes": [{"code": note.code, "message": note.message} for note in found.notes],
     }  # fmt: skip
@@ -136,10 +136,13 @@ def _tokens(job: TuningJob) -> tuple[int | None, UsageSource]:
 
 
 def _by_time(job: TuningJob, rate: Rate) -> Bill:
-    """From the first step to the end; the queue is free, and so is a job that failed."""
+    """From the first step to the end; the queue is free, and so is a job that failed. Azure rounds hours to two
+    decimals (https://learn.microsoft.com/azure/foundry/openai/how-to/fine-tuning-cost-management)."""
     hours = Decimal(0)
     if job.status != TuningStatus.FAILED and job.started_at and job.finished_at:
         hours = Decimal((job.finished_at - job.started_at).total_seconds()) / HOUR_S
+    if job.backend == Backend.AZURE:
+        hours = hours.quantize(CENT, ROUND_HALF_EVEN)
     cost = (hours * rate.amount).quantize(CENT, ROUND_HALF_EVEN)
     return Bill(hours.quantize(QUANTUM), "hours", UsageSource.ESTIMATED, rate, rate.amount, cost)
 

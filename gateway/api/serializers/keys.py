@@ -14,10 +14,18 @@ from gateway.services.keys import MAX_OVERLAP_S
 _KEY = {
     "id": ID, "organization": ID, "project": ID, "user": ID, "name": "Assistant, production", "prefix": "gw-9fK2xQ7a",
     "scopes": ["inference"], "allowed_models": ["gpt-4o-mini"], "rpm_limit": 600, "tpm_limit": None,
-    "budget_amount": "250.0000000000", "spent": "12.3456780000", "last_used_at": "2026-11-02T09:30:00Z",
+    "budget_amount": "250.0000000000", "spent": "12.3456780000",
+    "spent_in_other_currencies": [{"currency": "EUR", "spent": "3.5000000000"}], "last_used_at": "2026-11-02T09:30:00Z",
     "expires_at": None, "revoked_at": None, "is_active": True, "rotated_from": None, "created_by": ID,
     "created_at": "2026-10-01T08:00:00Z", "updated_at": "2026-10-01T08:00:00Z",
 }  # fmt: skip
+
+
+class SpentSerializer(serializers.Serializer):
+    """An amount in one other currency, as it is."""
+
+    currency = serializers.CharField()
+    spent = Money()
 
 
 @examples(
@@ -28,7 +36,8 @@ _KEY = {
     },
 )  # fmt: skip
 class KeySerializer(Record):
-    """A key and what limits it. `spent` is settled spend in the organization's currency."""
+    """A key and what limits it. `spent` is settled spend in the organization's currency; what was charged in others is
+    beside it, never in it."""
 
     project: Any = Scoped(queryset=Project.objects.active())
     user: Any = serializers.PrimaryKeyRelatedField(
@@ -45,14 +54,15 @@ class KeySerializer(Record):
     )  # fmt: skip
     budget_amount = Money(allow_null=True, required=False, min_value=0)
     spent = Money(read_only=True)
+    spent_in_other_currencies = SpentSerializer(many=True, read_only=True)
     last_used_at = serializers.DateTimeField(read_only=True, allow_null=True)
 
     class Meta:
         model = VirtualKey
         fields = (
             "id", "organization", "project", "user", "name", "prefix", "scopes", "allowed_models", "rpm_limit",
-            "tpm_limit", "budget_amount", "spent", "last_used_at", "expires_at", "revoked_at", "is_active",
-            "rotated_from", "created_by", "created_at", "updated_at",
+            "tpm_limit", "budget_amount", "spent", "spent_in_other_currencies", "last_used_at", "expires_at",
+            "revoked_at", "is_active", "rotated_from", "created_by", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = (
             "id", "organization", "prefix", "revoked_at", "is_active", "rotated_from", "created_by",

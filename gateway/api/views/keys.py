@@ -3,8 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import DateTimeField, DecimalField, OuterRef, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import DateTimeField, DecimalField, OuterRef, Subquery, TextField, Value
+from django.db.models.functions import Cast, Coalesce, JSONObject
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -14,17 +15,20 @@ from gateway.api import keypolicy
 from gateway.api.permissions import KEY_MAKERS, MEMBERS
 from gateway.api.serializers import keys as shapes
 from gateway.api.views.base import ReadableResource
-from gateway.models import KeySpend, Project, User, VirtualKey
+from gateway.models import KeyForeignSpend, KeySpend, Project, User, VirtualKey
 from gateway.services import keys
 
 _MONEY: Any = DecimalField(max_digits=20, decimal_places=10)
 
 
 def with_spend(rows: Any) -> Any:
-    """Keys with `spent` and `last_used_at`, in the same query."""
+    """Keys with `spent`, `spent_in_other_currencies` and `last_used_at`, in the same query."""
     spend = KeySpend.objects.filter(key_id=OuterRef("pk"))
+    other = KeyForeignSpend.objects.filter(key_id=OuterRef("pk")).exclude(spent=0).order_by("currency")
+    amount = JSONObject(currency="currency", spent=Cast("spent", TextField()))
     return rows.annotate(
         spent=Coalesce(Subquery(spend.values("spent"), output_field=_MONEY), Value(Decimal(0)), output_field=_MONEY),
+        spent_in_other_currencies=ArraySubquery(other.values_list(amount)),
         last_used_at=Subquery(spend.values("last_used_at"), output_field=DateTimeField()),
     )
 

@@ -1,7 +1,7 @@
 """Wire formats: each reads one vendor's requests into `calls` and writes `calls` as its answers."""
 
 from gateway.simulator.server import Exchange
-from gateway.simulator.wire import anthropic, azure, bedrock, gemini, openai, vertex
+from gateway.simulator.wire import anthropic, azure, azure_management, bedrock, gemini, openai, vertex
 from gateway.simulator.wire.format import WireFormat
 
 _BY_PREFIX: tuple[tuple[bytes, WireFormat], ...] = (
@@ -22,4 +22,6 @@ def find_format(exchange: Exchange) -> WireFormat | None:
         return gemini
     if vertex.owns(path):
         return vertex
+    if azure_management.owns(path):
+        return azure_management
     return next((wire for prefix, wire in _BY_PREFIX if path.startswith(prefix)), None)

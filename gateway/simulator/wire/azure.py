@@ -158,22 +158,38 @@ def _name_model(turn: Turn) -> None:
     if not deployment:
         return
     is_media = deployment.startswith(MODEL_PREFIXES)
-    if not is_media and find_model(deployment, any_model=turn.options.any_model) is None:
+    if not is_media:
+        _check_deployed(turn, deployment)
+    if turn.exchange.headers.get(b"content-type", b"").startswith(b"multipart/"):
+        return
+    turn.exchange.body = orjson.dumps({**requests.read_object(turn.exchange.body), "model": deployment})
+
+
+def _check_deployed(turn: Turn, name: str) -> None:
+    """A model of the catalogue is deployed under its own name; a tuned model answers by its deployment alone."""
+    if is_deployed(turn, name):
+        return
+    is_tuned = name in turn.storage.tuned
+    if is_tuned or name in turn.storage.deployments or find_model(name, any_model=turn.options.any_model) is None:
         message = (
             "The API deployment for this resource does not exist. If you created the deployment within the last 5 "
             "minutes, please wait a moment and try again."
         )
         raise ProviderError(404, message, code="DeploymentNotFound")
-    if turn.exchange.headers.get(b"content-type", b"").startswith(b"multipart/"):
-        return
-    turn.exchange.body = orjson.dumps({**requests.read_object(turn.exchange.body), "model": deployment})
+
+
+def is_deployed(turn: Turn, name: str) -> bool:
+    found = turn.storage.deployments.get(name)
+    return found is not None and found.state == "Succeeded"
 
 
 async def chat(turn: Turn) -> Outcome:
     """Chat completions with Azure's filter results; they stream in a first chunk without choices."""
     _name_model(turn)
     call = requests.parse_chat(requests.read_object(turn.exchange.body))
-    model = require_model(call.model, "chat", any_model=turn.options.any_model)
+    if call.model in turn.storage.tuned or call.model in turn.storage.deployments:
+        _check_deployed(turn, call.model)
+    model = require_model(call.model, "chat", any_model=turn.options.any_model or is_deployed(turn, call.model))
     check_length(model, len(call.prompt), "messages")
     if turn.fault_kind == "prompt-blocked":
         raise ProviderError(400, _FILTERED, code="content_filter")

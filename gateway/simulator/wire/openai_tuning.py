@@ -30,6 +30,9 @@ METRICS = (
     "full_valid_mean_token_accuracy",
 )  # fmt: skip
 ORGANIZATION = "acme"
+GRADER_PROMPT, GRADER_COMPLETION = 241, 139
+"""Tokens of one graded sample, as in the event that OpenAI's guide prints."""
+GRADED_HELD_OUT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +235,8 @@ def _events(run: Run, flavour: Flavour) -> Iterator[dict[str, Any]]:
         values = run.metrics(step)
         message = f"Step {step}/{run.steps}: training loss={values['train_loss']:.2f}"
         data: dict[str, Any] = {name: values[name] for name in METRICS if name in values}
+        if usage := _graded(run, step):
+            data["model_graders_token_usage"] = usage
         yield event(TRAINING + 3 * step / run.steps, message, step=step, **data)
     if run.state == "succeeded":
         for step in reversed(run.checkpoints()[1:]):
@@ -245,6 +250,29 @@ def _events(run: Run, flavour: Flavour) -> Iterator[dict[str, Any]]:
         yield event(run.position, "The job failed due to an internal error.", "error")
     if run.state == "cancelled":
         yield event(run.position, "The job was cancelled by the user")
+
+
+def _graded(run: Run, step: int) -> dict[str, dict[str, int]]:
+    """Tokens of each model that graded the samples of a step, one an example; held-out ones at the end of an epoch."""
+    method = run.asked.get("method")
+    if not isinstance(method, dict) or method.get("type") != "reinforcement":
+        return {}
+    held_out = GRADED_HELD_OUT if run.has_validation and step % run.per_epoch == 0 else 0
+    told = {
+        f"{part}_{kind}_tokens": tokens * samples
+        for part, samples in (("train", run.batch), ("eval", held_out))
+        for kind, tokens in (("prompt", GRADER_PROMPT), ("cached", 0), ("completion", GRADER_COMPLETION))
+    }
+    return {model: dict(told) for model in _graders((method["reinforcement"] or {}).get("grader"))}
+
+
+def _graders(grader: Any) -> list[str]:
+    if not isinstance(grader, dict):
+        return []
+    if grader.get("type") == "multi":
+        return [model for one in (grader.get("graders") or {}).values() for model in _graders(one)]
+    grades = grader.get("type") in ("score_model", "label_model") and "model" in grader
+    return [str(grader["model"])] if grades else []
 
 
 def _checkpoint(run: Run, step: int, flavour: Flavour) -> dict[str, Any]:

@@ -321,11 +321,15 @@ def test_charges_in_another_currency_are_told(ask: Ask, acme: Acme, noon: dateti
         "meter": "commitment", "rate_id": "commitment:1", "quantity": "1", "unit_price": "9", "cost": "9",
         "currency": "EUR",
     }  # fmt: skip
+    window = {"start": at(0, 0, 1).isoformat(), "end": at(0, 0, 3).isoformat()}
+    before = ask("owner", "admin/analytics/cost", **window)["totals"]["cost"]
     book(line(acme, at=at(0, 0, 1), currency="EUR", charges=[fee], cost=Decimal(9)))
 
-    body = ask("owner", "admin/analytics/cost", start=at(0, 0, 1).isoformat(), end=at(0, 0, 3).isoformat())
+    body = ask("owner", "admin/analytics/cost", **window)
 
-    assert "currencies_mixed" in codes(body)
+    assert "rate_missing" in codes(body)
+    assert "currencies_mixed" not in codes(body)
+    assert body["totals"]["cost"] == before
 
 
 # ---- performance ---------------------------------------------------------------------------------------------------

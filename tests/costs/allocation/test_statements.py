@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from costs.allocation.showback import showback
 from costs.models import CostCenter, Statement, StatementStatus
 from costs.services import allocation, statements
-from gateway.models import AuditEvent
+from gateway.models import AuditEvent, Team
 from gateway.services.errors import Conflict, Invalid
 from tests.factories import Acme, book_lines, line
 
@@ -112,6 +113,27 @@ def test_another_time_zone_charges_no_hour_twice(company: Acme, centers: dict[st
     assert (lines_of(july), corrections_of(july)) == ({"search": 20, "ads": 720}, [])
     statements.lock_statement(statement=july, actor=None)
     assert statement(company, 8).start == july.end
+
+
+def test_a_locked_month_is_shown_with_its_own_hours(company: Acme, centers: dict[str, CostCenter]) -> None:
+    """By Kathmandu June ends at 18:15 UTC of the 30th; it was locked by UTC, and July begins there."""
+    spend(company, "10", JUNE + 30 * DAY - timedelta(hours=1))
+    spend(company, "20", JUNE + 31 * DAY)
+    CostCenter.objects.filter(code="search").update(team=company.search)
+    june = statements.lock_statement(statement=statement(company, 6), actor=None)
+    company.organization.reporting_timezone = "Asia/Kathmandu"
+    company.organization.save()
+    team = Team.objects.select_related("organization").get(pk=company.search.pk)
+
+    shown, after = (showback(team, date(2026, month, 1)) for month in (6, 7))
+
+    assert (shown.window, shown.spent, shown.total_charged) == ((june.start, june.end), 10, 10)
+    assert after.window == (june.end, JUNE + 61 * DAY - timedelta(hours=5, minutes=45))
+    assert (after.before, after.spent, after.previous) == (shown.window, 20, 10)
+    assert shown.notes == [(
+        "locked_window",
+        "As statements are locked, June 2026 is from 2026-06-01 05:45 to 2026-07-01 05:45 here.",
+    )]  # fmt: skip
 
 
 def test_a_draft_made_by_another_time_zone_is_locked_by_the_zone_of_now(

@@ -171,7 +171,7 @@ def test_a_teams_showback(company: Acme, django_assert_num_queries: Any) -> None
     path = f"{API}/cost/showback/{company.search.pk}?month=2026-06-01"
     bob = client(company, "bob")
     bob.get(path)
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(20):
         answer = bob.get(path)
 
     body = answer.json()

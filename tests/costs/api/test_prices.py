@@ -1,6 +1,6 @@
 """Prices over the API: lists with their history, own prices, the review queue, estimates against figures by hand."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from costs.models import PriceOverride, PriceRate, PriceReview, PriceSnapshot, RepricingRun
+from costs.repricing import Count
 from costs.services.prices import set_price_override
 from gateway.models import AuditEvent
 from tests import factories
@@ -164,6 +165,20 @@ def test_a_misspelt_field_states_no_price_and_counts_no_period(acme: factories.A
     ]  # fmt: skip
     assert not PriceOverride.objects.exists()
     assert not RepricingRun.objects.exists()
+
+
+def test_what_was_looked_at_is_applied_and_nothing_else(acme: factories.Acme, caller: Caller) -> None:
+    run = RepricingRun.objects.create(
+        organization=acme.organization, start=START, end=START + timedelta(days=1), state="ready", digest="",
+        counted=Count().as_json(),
+    )  # fmt: skip
+
+    refused = caller("admin").post(f"{URL}/reprice/{run.pk}/apply", {"counted_as": "1f"})
+    taken = caller("admin").post(f"{URL}/reprice/{run.pk}/apply", {"counted_as": ""})
+
+    assert refused.status_code == 409
+    assert b"It was counted again meanwhile; look at the new difference." in refused.content
+    assert (taken.status_code, taken.json()["state"]) == (202, "applying")
 
 
 def test_the_platforms_prices_are_not_ended_by_an_organization(caller: Caller) -> None:

@@ -23,7 +23,7 @@ from costs.focus.rows import COLUMNS
 from costs.focus.validator import validate
 from finetuning.backends import Kept, Seen, Told
 from finetuning.insights import Kind, Point, Run, diagnose
-from finetuning.models import Checkpoint, JobPoint, TunedModel, TuningJob
+from finetuning.models import Checkpoint, HostedTime, JobPoint, TunedModel, TuningJob
 from finetuning.services import jobs
 from finetuning.services.jobs import syncing, times
 from gateway.models import LedgerLine
@@ -104,19 +104,20 @@ def test_reinforcement_is_billed_by_its_seconds(acme: factories.Acme) -> None:
     assert line.charges[0]["meter"] == "training_hour"
 
 
-def hosted(acme: factories.Acme, **fields: Any) -> TunedModel:
+def hosted(acme: factories.Acme, **fields: Any) -> HostedTime:
     values = {
         "organization": acme.organization, "project": acme.assistant, "name": "intents", "backend": "azure",
-        "base_model": "gpt-4o-mini-2024-07-18", "hosting_since": datetime(2026, 11, 1, 18, tzinfo=UTC),
+        "base_model": "gpt-4o-mini-2024-07-18",
     } | fields  # fmt: skip
-    return TunedModel.objects.create(**values)
+    tuned = TunedModel.objects.create(**values)
+    return HostedTime.objects.create(tuned=tuned, since=datetime(2026, 11, 1, 18, tzinfo=UTC))
 
 
 def test_hosting_is_a_line_for_each_day_once(acme: factories.Acme) -> None:
-    model = hosted(acme)
+    time = hosted(acme)
 
     assert jobs.book_hosting(date(2026, 11, 4)) == 3
-    TunedModel.objects.update(hosting_booked_until=date(2026, 11, 2))
+    HostedTime.objects.update(booked_until=date(2026, 11, 2))
     assert (jobs.book_hosting(date(2026, 11, 4)), jobs.book_hosting(date(2026, 11, 5))) == (0, 1)
 
     lines = list(LedgerLine.objects.filter(kind="hosting").order_by("started_at"))
@@ -124,7 +125,7 @@ def test_hosting_is_a_line_for_each_day_once(acme: factories.Acme) -> None:
     assert lines[0].charges[0]["quantity"] == "6.000000"
     assert (lines[0].model_served, lines[0].provider) == ("intents", "azure")
 
-    TunedModel.objects.filter(pk=model.pk).update(hosting_until=datetime(2026, 11, 6, 12, tzinfo=UTC))
+    HostedTime.objects.filter(pk=time.pk).update(until=datetime(2026, 11, 6, 12, tzinfo=UTC))
     assert jobs.book_hosting(date(2026, 11, 20)) == 2
     assert jobs.book_hosting(date(2026, 11, 21)) == 0
     assert sum(line.cost or 0 for line in LedgerLine.objects.filter(kind="hosting")) == Decimal("193.8")
@@ -136,6 +137,25 @@ def test_hosting_without_a_known_price_is_unpriced(acme: factories.Acme) -> None
     jobs.book_hosting(date(2026, 11, 3))
 
     assert set(LedgerLine.objects.values_list("cost", "price_status")) == {(None, "unpriced")}
+
+
+def test_a_deployment_that_is_free_has_lines_that_cost_nothing(acme: factories.Acme) -> None:
+    HostedTime.objects.filter(pk=hosted(acme).pk).update(is_free=True)
+
+    jobs.book_hosting(date(2026, 11, 3))
+
+    assert list(LedgerLine.objects.values_list("cost", "price_status")) == [(Decimal(0), "free")] * 2
+
+
+def test_two_times_of_one_day_are_two_lines_of_their_own_hours(acme: factories.Acme) -> None:
+    first = hosted(acme)
+    HostedTime.objects.filter(pk=first.pk).update(until=datetime(2026, 11, 1, 20, tzinfo=UTC))
+    HostedTime.objects.create(tuned=first.tuned, since=datetime(2026, 11, 1, 23, tzinfo=UTC))
+
+    assert jobs.book_hosting(date(2026, 11, 2)) == 2
+
+    costs = LedgerLine.objects.filter(kind="hosting").values_list("cost", flat=True)
+    assert sorted(costs) == [Decimal("1.7"), Decimal("3.4")]  # 1 h and 2 h at 1.70
 
 
 def test_three_schedulers_do_each_job_once(acme: factories.Acme, make: Make, upstream: Any) -> None:

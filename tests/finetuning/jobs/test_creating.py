@@ -10,12 +10,14 @@ from costs.services.budgets import create_budget
 from costs.services.holds import BudgetTooSmall
 from finetuning.models import JobEvent, TuningJob
 from finetuning.services import jobs
+from finetuning.services.files import inspect_file
+from finetuning.services.jobs.files import check
 from gateway.models import AuditEvent, OutboxMessage, Provider
 from gateway.services import outbox
 from gateway.services.errors import Conflict, Invalid
 from tests import factories
 from tests.analytics.alerts.receiver import receiving
-from tests.finetuning.jobs.conftest import Make, chats, follow, stored
+from tests.finetuning.jobs.conftest import BASES, Make, chats, follow, stored
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAIR = {
@@ -68,6 +70,41 @@ def test_what_is_refused(make: Make, changes: dict[str, Any], code: str) -> None
 
     assert refused.value.code == code
     assert not TuningJob.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("backend", "lines", "takes"),
+    [
+        ("local-head", 3, True), ("dicl", 3, True), ("together", 1, True), ("vertex", 3, True),
+        ("fireworks", 3, True), ("fireworks", 2, False), ("openai", 9, False), ("openai", 10, True),
+        ("azure", 9, False),
+    ],
+)  # fmt: skip
+def test_each_backend_has_its_own_fewest_held_out_lines(
+    acme: factories.Acme, provider: Any, backend: str, lines: int, takes: bool
+) -> None:
+    held_out = stored(acme, chats(lines, "Look it up"), "valid.jsonl")
+    inspect_file(held_out)
+    held_out.refresh_from_db()
+    assert held_out.report is not None
+    is_local = backend in ("local-head", "dicl")
+    base = {"local-head": "local-head-hash", "dicl": acme.model.name, **BASES}[backend]
+
+    there = None if is_local else provider(backend)
+
+    def made() -> TuningJob:
+        return jobs.create_job(
+            project=acme.assistant, backend=backend, provider=there, base_model=base,
+            method="supervised", training_file=stored(acme, chats(20)), validation_file=held_out, actor=None,
+        )  # fmt: skip
+
+    if takes:
+        check(made())  # and again before it starts
+        return
+    with pytest.raises(Invalid) as refused:
+        made()
+    assert (refused.value.code, refused.value.field) == ("too_few_examples", "validation_file")
+    assert f"examples or more; valid.jsonl has {lines}." in refused.value.message
 
 
 def _as(make: Make, **changes: Any) -> None:

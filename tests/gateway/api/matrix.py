@@ -349,6 +349,10 @@ POST   fine-tuning/evaluations                  401 202 403 202 202 202 202 403 
 GET    fine-tuning/evaluations/{evaluation}     401 200 200 200 200 200 200 200 200 404
 POST   fine-tuning/evaluations/{evaluation}/cancel 401 200 403 200 200 200 200 403 200 404
 GET    fine-tuning/evaluations/{evaluation}/items 401 200 200 200 200 200 200 200 200 404
+GET    fine-tuning/recordings                   401 200 200 200 200 200 200 200 200 200
+POST   fine-tuning/recordings                   401 202 403 202 202 202 202 403 202 400
+GET    fine-tuning/recordings/{recording}       401 200 200 200 200 200 200 200 200 404
+POST   fine-tuning/recordings/{recording}/cancel 401 200 403 200 200 200 200 403 200 404
 GET    fine-tuning/models                       401 200 200 200 200 200 200 200 200 200
 GET    fine-tuning/models/{tuned_model}         401 200 200 200 200 200 200 200 200 404
 POST   fine-tuning/models/{tuned_model}/deploy  401 403 403 403 200 200 200 403 200 404

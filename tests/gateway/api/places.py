@@ -44,7 +44,7 @@ from gateway.ledger.ids import uuid7
 from gateway.models import ImportRun, Job, Project, RateLimit, Team
 from gateway.services.rate_limits import create_rate_limit
 from tests import factories
-from tests.finetuning.places import evaluation_of, tuned_model_of
+from tests.finetuning.places import evaluation_of, recording_of, tuned_model_of
 
 BILL = b"day,model,cost,currency\n2026-06-01,gpt-4o,1,USD\n"
 EXAMPLE = b'{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}\n'
@@ -101,6 +101,7 @@ class Places(dict[str, Any]):
             "ads_job": lambda: tuning_job_of(company, company.banner).pk,
             "finished_job": lambda: tuning_job_of(company, company.assistant, status="failed").pk,
             "evaluation": lambda: evaluation_of(company).pk, "tuned_model": lambda: tuned_model_of(company).pk,
+            "recording": lambda: recording_of(company).pk,
             "runner_job": lambda: runner_job_of(company).pk,
             "commitment": lambda: commitment_of(company).pk, "exchange_rate": lambda: exchange_rate_of(company).pk,
         }  # fmt: skip

@@ -661,3 +661,16 @@ def test_an_id_of_the_ledger_is_found_by_its_time(company: factories.Acme, calle
     stranger = uuid7(ms_of(datetime.now(UTC)))
 
     assert caller("analyst").get(f"{API}/usage-records/{stranger}").status_code == 404
+
+
+def test_what_a_key_spent_is_said_by_currency(company: factories.Acme, caller: Caller) -> None:
+    factories.book_lines(
+        factories.line(company, cost=Decimal("5")), factories.line(company, cost=Decimal("2.5"), currency="EUR")
+    )
+
+    body = caller("owner").get(f"{API}/api-keys/{company.keys['bob'].pk}").json()
+
+    assert (body["spent"], body["spent_in_other_currencies"]) == (
+        "5.0000000000", [{"currency": "EUR", "spent": "2.5000000000"}]
+    )  # fmt: skip
+    assert caller("owner").get(f"{API}/api-keys/{company.keys['ads'].pk}").json()["spent_in_other_currencies"] == []

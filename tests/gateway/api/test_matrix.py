@@ -166,6 +166,12 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
             "contestants": CONTESTANTS,
             "file": str(held_out_of(company).pk) if row.path == "fine-tuning/evaluations" else "",
         },
+        "POST fine-tuning/recordings": {
+            "project": str(company.assistant.pk),
+            "model": "ft:dying",
+            "consent": True,
+            "source": str(held_out_of(company).pk) if row.path == "fine-tuning/recordings" else "",
+        },
         "POST fine-tuning/models/{tuned_model}/deploy": {"route": company.route.alias, "share": 10},
         "POST fine-tuning/models/{tuned_model}/withdraw": {"route": company.route.alias},
         "POST fine-tuning/estimate-cost": {"content": LINE, "candidates": [{"backend": "azure", "model": "gpt-4o"}]},

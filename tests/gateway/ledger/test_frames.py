@@ -125,8 +125,8 @@ def test_effects_are_spend_by_key_and_the_minutes_of_every_line() -> None:
     effects = encode([orjson.dumps(item) for item in sent], NOW).effects
 
     assert effects.spend == {
-        KEY: Spend(Decimal("0.7"), requests=8, last_ms=AT + 60_000),
-        other: Spend(Decimal(0), requests=1, last_ms=AT),
+        KEY: Spend({"USD": Decimal("0.7")}, requests=8, last_ms=AT + 60_000),
+        other: Spend({}, requests=1, last_ms=AT),
     }
     minute = AT // 60_000
     assert effects.minutes == {(ORGANIZATION, minute), (ORGANIZATION, minute + 1), (ORGANIZATION, minute - 1)}
@@ -136,7 +136,7 @@ def test_a_key_is_one_key_however_its_id_is_written() -> None:
     key = "0190f3c2-aaaa-7000-8000-00000000000a"
     effects = Effects.of([line(at=AT, api_key=key, cost="1"), line(at=AT, api_key=key.upper(), cost="2")])
 
-    assert effects.by_key() == [(UUID(key), Spend(Decimal(3), 2, AT))]
+    assert effects.by_key() == [(UUID(key), Spend({"USD": Decimal(3)}, 2, AT))]
 
 
 NO_LINES = {

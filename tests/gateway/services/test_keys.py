@@ -11,11 +11,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
 from gateway import credentials
-from gateway.models import AuditEvent, KeySpend, VirtualKey
+from gateway.ledger.booking import derived_id
+from gateway.models import AuditEvent, KeyForeignSpend, KeySpend, VirtualKey
 from gateway.services import identity, keys
 from gateway.services.errors import Conflict, Invalid
 from tests import factories
@@ -171,3 +173,44 @@ def _environment() -> dict[str, str]:
     wanted = connection.get_connection_params()
     url = f"postgresql://{wanted['user']}@/{wanted['dbname']}?host={quote(str(wanted['host']))}"
     return {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_key_spends_in_other_currencies_is_beside_its_spend(company: factories.Acme) -> None:
+    """5 USD, 7 and 2 EUR, 1 GBP; one of the euros is taken back."""
+
+    def paid(cost: str, currency: str) -> dict[str, Any]:
+        charge = {"meter": "request", "rate_id": "r", "quantity": cost, "unit_price": "1", "cost": cost}
+        return {"cost": Decimal(cost), "list_cost": None, "currency": currency, "charges": [charge]}
+
+    lines = [
+        factories.line(company, **paid(cost, currency))
+        for cost, currency in (("5", "USD"), ("7", "EUR"), ("2", "EUR"), ("1", "GBP"))
+    ]
+    factories.book_lines(*lines)
+    back = {"id": derived_id(lines[1]["id"], "test"), "corrects": lines[1]["id"], "kind": "adjustment"}
+    factories.book_lines(lines[1] | back | {"is_final": False} | paid("-1", "EUR"))
+
+    spend = KeySpend.objects.get(key_id=company.keys["bob"].pk)
+    other = KeyForeignSpend.objects.filter(key_id=company.keys["bob"].pk).order_by("currency")
+    assert (spend.spent, spend.requests) == (5, 4)
+    assert list(other.values_list("currency", "spent")) == [("EUR", 8), ("GBP", 1)]
+    call_command("verify_ledger", "--organization", "acme")
+    other.filter(currency="EUR").update(spent=3)
+    with pytest.raises(CommandError, match="spend of keys"):
+        call_command("verify_ledger", "--organization", "acme")
+
+
+def test_a_currency_in_which_books_are_kept_stays(company: factories.Acme) -> None:
+    identity.update_organization(organization=company.organization, actor=None, currency="EUR")
+    factories.book_lines(factories.line(company))
+
+    with pytest.raises(Conflict) as caught:
+        identity.update_organization(organization=company.organization, actor=None, currency="USD")
+    identity.update_organization(organization=company.organization, actor=None, name="Acme GmbH", currency="EUR")
+
+    assert caught.value.message == (
+        "The books are kept in EUR since the first call; costs can be asked for in any currency."
+    )
+    company.organization.refresh_from_db()
+    assert (company.organization.name, company.organization.currency) == ("Acme GmbH", "EUR")
