@@ -233,6 +233,7 @@ SPECTACULAR_SETTINGS = {
         "TuningFileStatusEnum": "finetuning.choices.FileStatus",
         "TuningUploadStatusEnum": "finetuning.services.files.uploads.STATES",
         "DatasetSeverityEnum": "finetuning.quality.kinds.SEVERITIES",
+        "SdkLanguageEnum": "sdkgen.languages.registry.IDS",
     },
     "PREPROCESSING_HOOKS": ["gateway.api.openapi.strip_slashes"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,

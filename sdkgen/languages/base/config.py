@@ -16,8 +16,9 @@ class ConfigError(ValueError):
     """A setting that is unknown or wrong; `field` names it."""
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
+        super().__init__(f"{field}: {message}" if field else message)
         self.field = field
+        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ def read(text: str) -> Config:
         raise ConfigError("", f"the configuration is not JSON: {error}") from error
     if not isinstance(said, dict):
         raise ConfigError("", "the configuration must be an object")
+    return read_fields(said)
+
+
+def read_fields(said: Mapping[str, Any]) -> Config:
+    """Settings as JSON values. Raises ConfigError."""
     known = {one.name for one in fields(Config)}
     for name in said:
         if name not in known:

@@ -6,14 +6,17 @@ from typing import Protocol
 
 from sdkgen.ir.codec import sha
 from sdkgen.ir.nodes import Api
-from sdkgen.languages.base.config import Config
+from sdkgen.ir.select import SelectionError, select
+from sdkgen.languages.base.config import Config, ConfigError
 from sdkgen.languages.base.files import Origin, with_manifest
 from sdkgen.languages.base.names import Lock, Name, Names, settle
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is said of a language. `maturity`: `stable`, or `preview` for one whose conformance is not complete."""
+    """What is said of a language. `maturity`: `stable`, or `preview` for one whose conformance is not complete.
+    `install` and `quick_start` are a command and a program in which `{package}`, `{module}`, `{version}` and `{file}`
+    (the downloaded archive) stand for those of a package."""
 
     id: str
     display_name: str
@@ -21,6 +24,10 @@ class About:
     maturity: str
     features: tuple[str, ...]
     aliases: tuple[str, ...] = ()
+    licence: str = "Apache-2.0"
+    dependencies: tuple[str, ...] = ()
+    install: str = ""
+    quick_start: str = ""
 
 
 class Language(Protocol):
@@ -54,6 +61,11 @@ class Generated:
 def generate(language: Language, api: Api, config: Config) -> Generated:
     """Raises ConfigError, NameCollisionError and OutputError."""
     config = language.checked(config)
+    if config.operations:
+        try:
+            api = select(api, config.operations)
+        except SelectionError as error:
+            raise ConfigError("operations", str(error)) from error
     names = settle(language.propose(api), language.lock())
     origin = Origin(language.about.id, config.version, api.document_sha, sha(api), config.sha())
     return Generated(with_manifest(language.files(api, names, config), origin), names, config)

@@ -1,9 +1,12 @@
 """Who uses a type: whether it is sent, received or both, and which part of a client it belongs to. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sdkgen.ir.nodes import Api, Declaration, ListOf, MapOf, Method, Model, Nullable, Ref, Type, Union
+from sdkgen.ir.nodes import Api
+from sdkgen.ir.reach import closure, parts_of, received_by, refs_of, sent_by
+
+__all__ = ["SHARED", "Usage", "closure", "group_of", "parts_of", "received_by", "refs_of", "sent_by", "usage_of"]
 
 SHARED = "shared"
 
@@ -18,47 +21,6 @@ class Usage:
 
     def group_of(self, name: str) -> str:
         return self.groups.get(name, SHARED)
-
-
-def refs_of(of: Type | None) -> Iterator[str]:
-    """Names that a type refers to directly."""
-    match of:
-        case Ref(name):
-            yield name
-        case ListOf(inner) | MapOf(inner) | Nullable(inner):
-            yield from refs_of(inner)
-
-
-def parts_of(declared: Declaration) -> Iterator[Type]:
-    match declared:
-        case Model():
-            yield from (field.type for field in declared.fields)
-            if declared.extra is not None:
-                yield declared.extra
-        case Union():
-            yield from (variant.type for variant in declared.variants)
-
-
-def closure(roots: Iterable[str], types: Mapping[str, Declaration]) -> set[str]:
-    """The types, and all that they need."""
-    found: set[str] = set()
-    waiting = list(roots)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += [ref for part in parts_of(types[name]) for ref in refs_of(part)]
-    return found
-
-
-def sent_by(method: Method) -> set[str]:
-    roots = {ref for one in method.parameters for ref in refs_of(one.type)}
-    return roots | set(refs_of(method.body.type if method.body else None))
-
-
-def received_by(method: Method) -> set[str]:
-    roots = {ref for one in method.answers for ref in refs_of(one.type)}
-    return roots | set(refs_of(method.stream.event if method.stream else None))
 
 
 def group_of(path: tuple[str, ...]) -> str:

@@ -17,6 +17,14 @@ from sdkgen.languages.python.package import Package
 from sdkgen.languages.python.resources import Resources
 from sdkgen.languages.python.types import Spelling
 
+QUICK_START = """\
+from {module} import Gateway
+
+client = Gateway(api_key="gw-…")
+answer = client.chat.completions.create(model="gpt-4o-mini", messages=[{{"role": "user", "content": "Say hello."}}])
+print(answer.choices[0].message.content, answer.gateway.cost)
+"""
+
 
 class Python:
     """See `sdkgen.languages.base.language.Language`."""
@@ -31,6 +39,8 @@ class Python:
             "response-metadata", "cancellation", "time-outs", "no-dependencies",
         ),
         aliases=("py", "python3"),
+        install="pip install ./{file}",
+        quick_start=QUICK_START,
     )  # fmt: skip
 
     def lock(self) -> Lock:

@@ -1,13 +1,16 @@
 """The modules of types: `types/<group>.py` for answers, `params/<group>.py` for arguments. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from sdkgen.ir.nodes import Api, Const, Enum, Field, Method, Model, Parameter, Ref, Resource, Union
 from sdkgen.languages.base.escaping import python_docstring, python_string, sentence
 from sdkgen.languages.base.usage import SHARED, Usage, group_of, parts_of, refs_of
 from sdkgen.languages.python.naming import OF_CALLS, arguments_class, attribute, field_name
-from sdkgen.languages.python.types import Spelling, optional
+from sdkgen.languages.python.types import Spelling, optional, quoted
 
+LISTED = frozenset({"ordering", "page", "page_size", "search"})
+"""Parameters of most lists, which `runtime/options.py` has once."""
 FUTURE = "from __future__ import annotations\n"
 
 
@@ -30,6 +33,7 @@ class Modules:
         }
 
         self._envelopes = _envelopes(api)
+        self._only_bodies = _only_bodies(api)
         self._first_of: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def groups(self) -> list[str]:
@@ -59,7 +63,7 @@ class Modules:
                     body.append(self._union(declared))
                     if declared.discriminator:
                         tags.append(self._tags(declared))
-        lines = [FUTURE, "from typing import TYPE_CHECKING", "", "from .._runtime.model import Model as _Model", ""]
+        lines = [FUTURE, "from .._runtime.model import TYPE_CHECKING, Model as _Model", ""]
         lines += self._checking(group, needed, "types")
         lines += body
         if tags:
@@ -91,7 +95,7 @@ class Modules:
         if (first := self._first_of.setdefault(key, enum.name)) != enum.name:
             return f"{self._spelling.public(enum.name)}: TypeAlias = {python_string(self._spelling.public(first))}"
         words = ", ".join(python_string(value) for value in enum.values)
-        return f"{self._spelling.public(enum.name)}: TypeAlias = {python_string(f'Literal[{words}] | str')}"
+        return f"{self._spelling.public(enum.name)}: TypeAlias = {quoted(f'Literal[{words}] | str')}"
 
     def _union(self, union: Union) -> str:
         options = [
@@ -118,13 +122,17 @@ class Modules:
             is_ours = self._usage.group_of(declared.name) == group
             if not is_ours or declared.name not in self._usage.sent or isinstance(declared, Enum):
                 continue
+            if declared.name in self._only_bodies:
+                continue
             needed |= {ref for part in parts_of(declared) for ref in refs_of(part)}
             body += ["", *self._sent(declared, group)]
         for resource in self._api.resources:
             if group_of(resource.path) == group:
                 for method in resource.methods:
                     body += ["", *self._arguments(resource, method, needed, based)]
-        lines = [FUTURE, "from typing import TYPE_CHECKING, TypedDict", "", "from .._runtime.options import Call"]
+        lines = [FUTURE, *(["from typing import TypedDict", ""] if any("TypedDict" in line for line in body) else [])]
+        base = [one for one in ("Call", "Listed") if any(re.search(rf"\b{one}\b, total", line) for line in body)]
+        lines.append(f"from .._runtime.options import {', '.join(['TYPE_CHECKING', *base])}")
         if foreign := sorted(self._spelling.public_sent(name) for name in based if not self._is_ours(name, group)):
             lines.append(f"from .shared import {', '.join(foreign)}")
         lines += ["", *self._checking(group, needed - based, "params"), *body]
@@ -171,10 +179,15 @@ class Modules:
         if body is not None and isinstance(body.type, Ref) and isinstance(self._spelling.types[body.type.name], Model):
             model = self._spelling.types[body.type.name]
             assert isinstance(model, Model)
-            if any(attribute(field.name, OF_CALLS) != field.name for field in model.fields):
+            renames = any(attribute(field.name, OF_CALLS) != field.name for field in model.fields)
+            if renames or model.name in self._only_bodies:
                 for field in model.fields:
+                    if (model.name, field.name) in self._streamed:
+                        continue
                     needed |= set(refs_of(field.type))
                     lines.append(f"    {attribute(field.name, OF_CALLS)}: {self._given(field)}")
+                    if documented(group_of(resource.path)) and field.doc:
+                        lines += python_docstring(sentence(field.doc), "    ")
             else:
                 bases.append(self._spelling.public_sent(body.type.name))
                 based.add(body.type.name)
@@ -182,31 +195,43 @@ class Modules:
             needed |= set(refs_of(body.type))
             annotation = "bytes" if body.content == "binary" else self._spelling.sent(body.type)
             lines.append(f"    body: {f'Required[{annotation}]' if body.required else annotation}")
+        query = {one.name for one in method.parameters if one.where == "query"}
+        listed = LISTED if query >= LISTED else frozenset[str]()
         for one in method.parameters:
-            if one.where != "path":
+            if one.where != "path" and one.name not in listed:
                 needed |= set(refs_of(one.type))
                 lines.append(f"    {attribute(one.name, OF_CALLS)}: {self._given(one)}")
-        if bases or lines:
-            yield f"class {arguments_class(resource.path, method.name)}({', '.join([*bases, 'Call'])}, total=False):"
-            yield from lines or ["    ..."]
+        if bases or lines or listed:
+            inherited = ", ".join([*bases, "Listed" if listed else "Call"])
+            yield f"class {arguments_class(resource.path, method.name)}({inherited}, total=False):"
+            yield from lines or ["    pass"]
 
     # ---- imports -------------------------------------------------------------------------------------------------
     def _checking(self, group: str, needed: Iterable[str], room: str) -> list[str]:
-        """What only a type checker needs."""
-        shared: dict[str, set[str]] = {}
+        """What only a type checker needs: whole modules, which is shorter than their names."""
+        modules = set()
         for name in needed:
-            if self._usage.group_of(name) == group and (room == "types" or not self._is_words(name)):
-                continue
             home = "types" if room == "types" or self._is_words(name) else "params"
-            public = self._spelling.public(name) if home == "types" else self._spelling.public_sent(name)
-            module = f"..{home}.{self._usage.group_of(name)}" if home != room else f".{self._usage.group_of(name)}"
-            shared.setdefault(module, set()).add(public)
+            if home != room or self._usage.group_of(name) != group:
+                modules.add(f"{'.' if home == room else f'..{home}.'}{self._usage.group_of(name)}")
         found = ["if TYPE_CHECKING:", "    from .._runtime.hints import *"]
-        found += [f"    from {module} import {', '.join(sorted(names))}" for module, names in sorted(shared.items())]
-        return [*found, ""]
+        return [*found, *(f"    from {module} import *" for module in sorted(modules)), ""]
 
     def _is_words(self, name: str) -> bool:
         return isinstance(self._spelling.types[name], Enum)
+
+
+def _only_bodies(api: Api) -> set[str]:
+    """Types that are the body of one method and nothing else: their fields are its arguments."""
+    bodies: dict[str, int] = {}
+    others = {ref for declared in api.types for part in parts_of(declared) for ref in refs_of(part)}
+    for resource in api.resources:
+        for method in resource.methods:
+            others |= {ref for one in method.parameters for ref in refs_of(one.type)}
+            if method.body is not None:
+                for name in refs_of(method.body.type):
+                    bodies[name] = bodies.get(name, 0) + (1 if method.body.type == Ref(name) else 2)
+    return {name for name, count in bodies.items() if count == 1} - others
 
 
 def _envelopes(api: Api) -> set[str]:
@@ -227,4 +252,4 @@ def has_arguments(method: Method) -> bool:
 
 
 def _text(lines: Iterable[str]) -> str:
-    return "\n".join(lines).rstrip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"

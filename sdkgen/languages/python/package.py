@@ -158,8 +158,8 @@ else:
         ]  # fmt: skip
         for error in self._api.errors:
             base = BASES.get(error.status, "ServerError" if error.status >= 500 else "BadRequest")
-            lines += ["", f"class {error.name}({base}):", *python_docstring(error.doc, "    "), "",
-                      f"    statuses = ({error.status},)", ""]  # fmt: skip
+            doc = python_docstring(error.doc, "    ") or ["    pass"]
+            lines += ["", f"class {error.name}({base}):", *doc, ""]
         pairs = [f"    {python_string(error.code)}: {error.name}," for error in self._api.errors]
         lines += ["", "CODES: dict[str, type[APIError]] = {", *pairs, "}"]
         return "\n".join(lines) + "\n"

@@ -1,5 +1,6 @@
 """The modules `resources/<group>.py`. A method's body is its declaration (`runtime/resource.py`). Pure."""
 
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from sdkgen.ir.nodes import Answer, Api, ListOf, Method, Model, Pagination, Parameter, Ref, Resource, Type
 from sdkgen.languages.base.escaping import python_docstring, python_string, sentence
 from sdkgen.languages.base.usage import SHARED, Usage, group_of
-from sdkgen.languages.python.models import FUTURE, has_arguments
+from sdkgen.languages.python.models import FUTURE, documented, has_arguments
 from sdkgen.languages.python.naming import OF_CALLS, arguments_class, attribute, resource_class
 from sdkgen.languages.python.types import Spelling
 
@@ -44,15 +45,18 @@ class Resources:
         paths = sorted(path for path in self.tree.places if group_of(path) == group)
         body: list[str] = []
         foreign: set[tuple[str, ...]] = set()
+        base = self._base(paths)
         for path in paths:
             resource = self.tree.places[path]
             body += [f"class {resource_class(path)}(Resource[M]):"]
             body += python_docstring(resource.doc if resource else "", "    ")
             inner = list(self._places(path, group, foreign))
             for method in resource.methods if resource else ():
-                inner += _Writer(self._spelling, self._usage, path, method, group).lines()
+                inner += _Writer(self._spelling, self._usage, path, method, group, base).lines()
             body += [*(inner or ["    ..."]), ""]
-        return "\n".join([HEAD + FUTURE, *self._imports(group, foreign, "\n".join(body)), "", *body]).rstrip() + "\n"
+        return (
+            "\n".join([HEAD + FUTURE, *self._imports(group, foreign, "\n".join(body), base), "", *body]).rstrip() + "\n"
+        )
 
     def _places(self, path: tuple[str, ...], group: str, foreign: set[tuple[str, ...]]) -> Iterator[str]:
         for below in self.tree.below(path):
@@ -66,11 +70,14 @@ class Resources:
             yield f"        return {name}(self._client)"
             yield ""
 
-    def _imports(self, group: str, foreign: set[tuple[str, ...]], body: str) -> Iterator[str]:
+    def _base(self, paths: list[tuple[str, ...]]) -> str:
+        """What all paths of a module begin with, whole words."""
+        resources = [found for path in paths if (found := self.tree.places[path]) is not None]
+        return posixpath.commonpath([method.path for one in resources for method in one.methods]) if resources else ""
+
+    def _imports(self, group: str, foreign: set[tuple[str, ...]], body: str, base: str) -> Iterator[str]:
         has_ops = "@op" in body
-        yield "from typing import TYPE_CHECKING"
-        yield ""
-        yield f"from .._runtime.resource import M, {'Ops, ' if has_ops else ''}Resource"
+        yield f"from .._runtime.resource import TYPE_CHECKING, M, {'Ops, ' if has_ops else ''}Resource"
         yield ""
         yield "if TYPE_CHECKING:"
         if has_ops:
@@ -87,7 +94,8 @@ class Resources:
             yield "    pass"
         if has_ops:
             yield ""
-            yield f'op = Ops("{group}"{", management=True" if "management" in _auths(self.tree, group) else ""})'
+            whose = ", management=True" if "management" in _auths(self.tree, group) else ""
+            yield f'op = Ops("{group}", {python_string(base)}{whose})'
 
 
 def _mentions(body: str, alias: str) -> bool:
@@ -106,16 +114,18 @@ def _auths(tree: Tree, group: str) -> set[str]:
 class _Writer:
     """One method, of a blocking and an asynchronous client alike."""
 
-    def __init__(self, spelling: Spelling, usage: Usage, path: tuple[str, ...], method: Method, group: str) -> None:
-        self._spelling, self._path, self._method, self._group = spelling, path, method, group
+    def __init__(
+        self, spelling: Spelling, usage: Usage, path: tuple[str, ...], method: Method, group: str, base: str
+    ) -> None:
+        self._spelling, self._path, self._method, self._group, self._base = spelling, path, method, group, base
         self._here = _Here(spelling.types, spelling.names, usage, group)
         self._name = spelling.names.of("method", method.pointer).rpartition(".")[2]
 
     def lines(self) -> Iterator[str]:
         yield f"    @op{'.page' if self._method.pagination else ''}({self._op()})"
-        yield f"    def {self._name}({self._signature()}) -> {self._returns()}:"
-        doc = python_docstring(sentence(self._method.doc), "        ")
-        yield from doc or ["        ..."]
+        doc = python_docstring(sentence(self._method.doc), "        ") if documented(self._group) else []
+        yield f"    def {self._name}({self._signature()}) -> {self._returns()}:{'' if doc else ' ...'}"
+        yield from doc
         yield ""
         if self._method.stream:
             name = "stream" if self._name == "create" else f"stream_{self._name}"
@@ -128,12 +138,12 @@ class _Writer:
     # ---- the operation -------------------------------------------------------------------------------------------
     def _op(self) -> str:
         method = self._method
-        said = [python_string(method.http), python_string(method.path)]
+        said = [python_string(method.http), python_string(method.path.removeprefix(self._base))]
         for where, word in (("query", "query"), ("header", "headers")):
             if found := [self._pair(one) for one in method.parameters if one.where == where]:
                 said.append(f"{word}={python_string(' '.join(found))}")
         said += self._body()
-        said += [f"answer={self._answer()}"] if self._answer() != '""' else []
+        said += [f"answer={answer}"] if (answer := self._answer()) else []
         if method.idempotent:
             said.append("idempotent=True")
         if method.auth == "none":
@@ -165,12 +175,13 @@ class _Writer:
         return [*said, f"names={{{', '.join(pairs)}}}"] if pairs else said
 
     def _answer(self) -> str:
+        """Where it depends on the status."""
         answers = self._method.answers
         if self._method.pagination:
-            return python_string(self._spelling.received(self._item()))
+            return ""
         spelled = {answer.status: self._runtime_type(answer) for answer in answers}
         if len(set(spelled.values())) <= 1:
-            return python_string(next(iter(spelled.values()), ""))
+            return ""  # the method's annotation says it
         return "{" + ", ".join(f"{status}: {python_string(said)}" for status, said in spelled.items()) + "}"
 
     def _runtime_type(self, answer: Answer) -> str:

@@ -97,6 +97,11 @@ def literal(value: str | int | bool) -> str:
     return python_string(value) if isinstance(value, str) else repr(value)
 
 
+def quoted(code: str) -> str:
+    """Code of an annotation, itself ASCII, as a literal: in single quotes where nothing in it has to be escaped."""
+    return f"'{code}'" if "'" not in code and "\\" not in code else python_string(code)
+
+
 def optional(annotation: str) -> str:
     """Of a field that may be absent."""
     return annotation if annotation in ("Any", "None") or annotation.endswith(" | None") else f"{annotation} | None"

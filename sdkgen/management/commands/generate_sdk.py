@@ -83,7 +83,7 @@ class Command(BaseCommand):
             self.stdout.write(f"kept: {key} stays {kept} (by rule now: {by_rule})")
         for old, new in made.names.moved:
             self.stdout.write(f"kept: {new} has the name of {old}")
-        for key in made.names.gone:
+        for key in () if made.config.operations else made.names.gone:
             self.stdout.write(f"gone: {key}")
 
 

@@ -49,7 +49,7 @@ def test_the_ledger_names_the_package(client: Any, world: World) -> None:
     )
 
     (line,) = world.stack.lines(answer.gateway.request_id)
-    assert line["sdk"] == "python/1.0.0;"
+    assert line["sdk"] == "python/1.0.0"
     assert line["end_user"] == "zoë"
 
 

@@ -409,8 +409,9 @@ def error_of(settings: Settings, status: int, headers: Mapping[str, str], conten
                 param = listed[0].get("field")
     code = code if isinstance(code, str) else None
     made = settings.codes.get(code or "")
-    if made is None or status not in getattr(made, "statuses", (status,)):
-        made = errors.of_status(status)
+    by_status = errors.of_status(status)
+    if made is None or not issubclass(made, by_status):
+        made = by_status
     text = message if isinstance(message, str) else str(body)[:500] or "no message"
     return made(status, code, text, headers=headers, body=body, param=param if isinstance(param, str) else None)
 

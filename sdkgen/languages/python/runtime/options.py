@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING as TYPE_CHECKING  # for the generated modules
+from typing import Any, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,6 +60,15 @@ class Call(TypedDict, total=False):
     """What every method takes."""
 
     request_options: RequestOptions
+
+
+class Listed(Call, total=False):
+    """What most lists take."""
+
+    ordering: str
+    page: int
+    page_size: int
+    search: str
 
 
 class Cancel:

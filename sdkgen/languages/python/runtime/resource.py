@@ -3,7 +3,8 @@ client: the body of a method is its declaration."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING as TYPE_CHECKING  # for the generated modules
+from typing import Any, Generic, TypeVar
 
 from .core import Op
 
@@ -58,10 +59,20 @@ class _Declared:
         return bound
 
 
-class Ops:
-    """Declares the methods of one module of resources."""
+def _answer(annotation: str) -> str:
+    """What is decoded, from the annotation of what a method returns."""
+    said = annotation.replace("builtins.", "").replace("t.", "").replace("s.", "")
+    if said.startswith("Stream["):
+        said = said[7:-1].partition(", ")[2]
+    return {"None": "", "str": "text"}.get(said, said)
 
-    def __init__(self, group: str, *, management: bool = False) -> None:
+
+class Ops:
+    """Declares the methods of one module of resources; their paths go on from `base`. The answer of an operation is
+    what its method returns, unless it depends on the status."""
+
+    def __init__(self, group: str, base: str = "", *, management: bool = False) -> None:
+        self._base = base
         self._said: dict[str, Any] = {"group": group, "management": management}
 
     if TYPE_CHECKING:
@@ -84,8 +95,12 @@ class Ops:
             return self._declare("stream", http, path, said)
 
         def _declare(self, kind, http, path, said):
-            op = Op(http, path, **{**self._said, **said})
-            return lambda declared: _Declared(op, kind, declared)
+            def declare(declared):
+                answer = said.get("answer") or _answer(declared.__annotations__["return"])
+                op = Op(http, self._base + path, **{**self._said, **said, "answer": answer})
+                return _Declared(op, kind, declared)
+
+            return declare
 
 
 if TYPE_CHECKING:

@@ -211,7 +211,7 @@ class Body:
             self.close()
             raise
         if not piece:
-            is_short = not self._response.isclosed() or bool(self._response.length)
+            is_short = bool(self._response.length)  # of a body in chunks, http.client raises by itself
             self._finish(reusable=not is_short)
             self._refuse_cancelled()
             if is_short:
@@ -226,10 +226,10 @@ class Body:
         if self._is_open:
             self._is_open = False
             self._cancel.release()
+            self._response.close()
             if reusable and not self._response.will_close and self._connection.sock is not None:
                 self._transport.give_back(self._connection)
             else:
-                self._response.close()
                 self._connection.close()
 
     def close(self) -> None:
