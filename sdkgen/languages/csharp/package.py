@@ -18,12 +18,12 @@ from sdkgen.languages.csharp.types import Types
 
 RUNTIME = (
     "Configuration", "Errors", "EventStream", "Folding", "IdleReader", "Json", "Logging", "Metadata", "Multipart",
-    "Optional", "Options", "Paging", "Polyfills", "Retry", "Sse", "Telemetry", "Transport",
+    "Optional", "Options", "Paging", "PlainEncoder", "Polyfills", "Retry", "Sse", "Telemetry", "Transport",
 )  # fmt: skip
 """Beside these the runtime has `Defaults` and `ErrorCodes`, which are written here."""
 
 BASES = {
-    400: "BadRequest", 401: "Authentication", 402: "PaymentRequired", 403: "PermissionDenied", 404: "NotFound",
+    400: "BadRequest", 401: "AuthenticationFailed", 402: "PaymentRequired", 403: "PermissionDenied", 404: "NotFound",
     409: "Conflict", 422: "Unprocessable", 429: "RateLimited",
 }  # fmt: skip
 EXAMPLES = ("Chat", "Stream", "Tools", "Errors", "Upload")

@@ -20,6 +20,7 @@ from sdkgen.ir.nodes import (
     Resource,
     Scalar,
     Type,
+    Union,
 )
 from sdkgen.languages.base.casing import pascal
 from sdkgen.languages.base.escaping import csharp_string
@@ -179,7 +180,9 @@ class Resources:
         names = f"new[] {{ {last} }}" if last else "Array.Empty<string>()"
         read = f"root => {self.types.read(method.stream.event, 'root', csharp_string('an event'))}"
         fold = f", {csharp_string(method.stream.fold)}" if whole else ""
-        yield f"    var shape = new StreamShape<{event}>({read}, {csharp_string(method.stream.done)}, {names}{fold});"
+        declared = self.types.declared.get(method.stream.event.name) if isinstance(method.stream.event, Ref) else None
+        union = " { IsUnion = true }" if isinstance(declared, Union) else ""
+        yield f"    var shape = new StreamShape<{event}>({read}, {csharp_string(method.stream.done)}, {names}{fold}){union};"
         more = f"root => {self.types.read(whole, 'root', csharp_string('the answer'))}, " if whole else ""
         yield f"    return _transport.Stream({self._call(method)}, shape, {more}options, cancellation);"
         yield "}"

@@ -115,7 +115,7 @@ public sealed class GatewayTests : Tests
         Same((404, "model_not_found", "model"), (missing.Status, missing.Code, missing.Param));
         True(missing is NotFoundException && missing.RequestId!.StartsWith("req_", StringComparison.Ordinal));
         using var stranger = new GatewayClient(new ClientOptions { ApiKey = "gw-wrong", MaxRetries = 0 });
-        Same("invalid_api_key", (await Fails<AuthenticationException>(() => stranger.Models.ListAsync())).Code);
+        Same("invalid_api_key", (await Fails<AuthenticationFailedException>(() => stranger.Models.ListAsync())).Code);
         await Fails<RateLimitedException>(() => Client.Chat.Completions.CreateAsync(new() { Model = "sim-fault-error-429", Messages = Hello }));
         await Fails<UpstreamErrorException>(() => Client.Chat.Completions.CreateAsync(new() { Model = "sim-fault-error-500", Messages = Hello }));
     }
@@ -152,7 +152,7 @@ public sealed class GatewayTests : Tests
         var request = new ChatCompletionRequest { Model = "sim-fault-hang", Messages = Hello };
         await Fails<OperationCanceledException>(() => Client.Chat.Completions.CreateAsync(request, null, source.Token));
         var short_ = new RequestOptions { Timeouts = new() { FirstByte = TimeSpan.FromMilliseconds(200) } };
-        Same(TimeoutPhase.FirstByte, (await Fails<GatewayTimeoutException>(() => Client.Chat.Completions.CreateAsync(request, short_))).Phase);
+        Same(TimeoutPhase.FirstByte, (await Fails<TimedOutException>(() => Client.Chat.Completions.CreateAsync(request, short_))).Phase);
     }
 
     [Test]

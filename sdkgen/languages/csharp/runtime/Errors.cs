@@ -33,13 +33,14 @@ public sealed class ConfigurationException : GatewayException
 }
 
 /// <summary>The gateway could not be reached, or the connection was lost.</summary>
-public class ConnectionException : GatewayException
+public class ConnectionFailedException : GatewayException
 {
     /// <summary>With a message and a cause.</summary>
-    public ConnectionException(string message, Exception? cause = null)
-        : base(message, cause)
-    {
-    }
+    public ConnectionFailedException(string message, Exception? cause = null)
+        : base(message, cause) => WasSent = cause is null || !Retry.WasNotSent(cause);
+
+    /// <summary>Whether the gateway may have seen the request.</summary>
+    public bool WasSent { get; }
 }
 
 /// <summary>Which wait of a call took too long.</summary>
@@ -56,10 +57,10 @@ public enum TimeoutPhase
 }
 
 /// <summary>A call took too long.</summary>
-public sealed class GatewayTimeoutException : ConnectionException
+public sealed class TimedOutException : ConnectionFailedException
 {
     /// <summary>With the wait that was too long.</summary>
-    public GatewayTimeoutException(TimeoutPhase phase, TimeSpan limit, Exception? cause = null)
+    public TimedOutException(TimeoutPhase phase, TimeSpan limit, Exception? cause = null)
         : base($"The gateway did not answer in time ({phase}, {limit.TotalSeconds:0.###} s).", cause)
     {
         Phase = phase;
@@ -91,10 +92,10 @@ public sealed class StreamInterruptedException : GatewayException
 }
 
 /// <summary>An answer is not what the API's document says.</summary>
-public sealed class DecodingException : GatewayException
+public sealed class DecodeException : GatewayException
 {
     /// <summary>With a message and a cause.</summary>
-    public DecodingException(string message, Exception? cause = null)
+    public DecodeException(string message, Exception? cause = null)
         : base(message, cause)
     {
     }
@@ -128,8 +129,8 @@ public class ApiException : GatewayException
     /// <summary>HTTP status; 200 for an error within a stream.</summary>
     public int Status { get; }
 
-    /// <summary>The stable word to program against, for example <c>budget_exceeded</c>; empty when none was sent.</summary>
-    public string Code { get; }
+    /// <summary>The stable word to program against, for example <c>budget_exceeded</c>; null when none was sent.</summary>
+    public string? Code { get; }
 
     /// <summary>The vendor's kind of error, for example <c>invalid_request_error</c>.</summary>
     public string? Type { get; }
@@ -158,7 +159,7 @@ public class ApiException : GatewayException
     /// <summary>The error of a code that has a class of its own, else of a status.</summary>
     internal static ApiException Of(ErrorBody body) => ErrorCodes.Of(body) ?? body.Status switch
     {
-        401 => new AuthenticationException(body),
+        401 => new AuthenticationFailedException(body),
         402 => new PaymentRequiredException(body),
         403 => new PermissionDeniedException(body),
         404 => new NotFoundException(body),
@@ -180,9 +181,9 @@ public class BadRequestException : ApiException
 }
 
 /// <summary>401: no key, or one that is mistyped, expired or revoked.</summary>
-public class AuthenticationException : ApiException
+public class AuthenticationFailedException : ApiException
 {
-    internal AuthenticationException(ErrorBody body)
+    internal AuthenticationFailedException(ErrorBody body)
         : base(body)
     {
     }
@@ -256,7 +257,7 @@ internal sealed class ErrorBody
 {
     public int Status { get; private set; }
 
-    public string Code { get; private set; } = "";
+    public string? Code { get; private set; }
 
     public string? Type { get; private set; }
 
@@ -282,7 +283,7 @@ internal sealed class ErrorBody
     {
         var body = Of((int)response.StatusCode, bytes);
         body.Gateway = gateway;
-        if (body.Code.Length > 0) body.DocumentationUrl = Configuration.Documentation(root, body.Code);
+        if (body.Code is { } code) body.DocumentationUrl = Configuration.Documentation(root, code);
         body.RetryAfter = Retry.Asked(response, now);
         body.BudgetId = GatewayInfo.Header(response, "X-Gateway-Budget");
         if (DateTimeOffset.TryParse(
@@ -306,7 +307,7 @@ internal sealed class ErrorBody
         {
             // A proxy's page, or nothing: the status has to do.
         }
-        if (body.Text.Length == 0) body.Text = $"The gateway answered with status {status}.";
+        if (body.Text.Length == 0) body.Text = body.Raw.Length > 0 ? body.Raw.Substring(0, Math.Min(body.Raw.Length, 500)) : "no message";
         return body;
     }
 
@@ -320,13 +321,13 @@ internal sealed class ErrorBody
             Text = String(error, "message") ?? "";
             Type = String(error, "type");
             Param = String(error, "param");
-            Code = String(error, "code") ?? "";
+            Code = String(error, "code");
             return;
         }
-        Text = String(root, "detail") ?? String(root, "message") ?? "";
+        Text = String(root, "detail") ?? String(root, "message") ?? String(root, "title") ?? "";
         Type = String(root, "type");
         Param = String(root, "param");
-        Code = String(root, "code") ?? "";
+        Code = String(root, "code");
         if (!root.TryGetProperty("errors", out var faults) || faults.ValueKind != JsonValueKind.Array) return;
         var found = new List<FieldError>();
         foreach (var each in faults.EnumerateArray())

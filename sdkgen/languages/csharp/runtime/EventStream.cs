@@ -12,7 +12,11 @@ using System.Threading.Tasks;
 /// <param name="Done">A <c>data:</c> that is the end mark, for example <c>[DONE]</c>; empty for none.</param>
 /// <param name="LastEvents">Names of events after which no other comes.</param>
 /// <param name="Fold">The rule by which the events add up to the whole answer; empty: they do not.</param>
-internal sealed record StreamShape<T>(Func<JsonElement, T> Read, string Done, IReadOnlyCollection<string> LastEvents, string Fold = "");
+internal sealed record StreamShape<T>(Func<JsonElement, T> Read, string Done, IReadOnlyCollection<string> LastEvents, string Fold = "")
+{
+    /// <summary>Whether events are of several types, each under its name.</summary>
+    public bool IsUnion { get; init; }
+}
 
 /// <summary>An answer that comes piece by piece: <c>await foreach</c> once, and dispose.</summary>
 /// <remarks>Ending the loop early or disposing the stream ends the call; it is billed for what had been made. A stream
@@ -20,11 +24,14 @@ internal sealed record StreamShape<T>(Func<JsonElement, T> Read, string Done, IR
 /// <typeparam name="T">An event.</typeparam>
 public class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDisposable
 {
+    private const int MostUnknown = 100;
+
     private readonly HttpResponseMessage _response;
     private readonly StreamShape<T> _shape;
     private readonly TimeSpan? _idle;
     private readonly IFold? _fold;
     private readonly CancellationToken _cancellation;
+    private readonly List<(string Name, JsonElement Data)> _unknown = new();
     private int _isRead;
 
     internal EventStream(
@@ -43,6 +50,10 @@ public class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDisposable
 
     /// <summary>How many events have come.</summary>
     public int Received { get; private set; }
+
+    /// <summary>Events of a name that the stream's type has no place for, at most 100. A stream of several types has them
+    /// among its events.</summary>
+    public IReadOnlyList<(string Name, JsonElement Data)> Unknown => _unknown;
 
     /// <summary>The answer as HTTP has it.</summary>
     public HttpResponseMessage Response => _response;
@@ -73,8 +84,8 @@ public class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDisposable
                     isComplete = true;
                     break;
                 }
-                if (found.Data.Length == 0) continue;
-                var value = Decode(found, out var type);
+                var value = Decode(found, out var type, out var isKnown);
+                if (!isKnown) continue;
                 Received++;
                 isComplete = Contains(type);
                 yield return value;
@@ -104,10 +115,6 @@ public class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDisposable
         {
             return await each.MoveNextAsync().ConfigureAwait(false);
         }
-        catch (GatewayException)
-        {
-            throw;
-        }
         catch (Exception error) when (!cancellation.IsCancellationRequested)
         {
             throw Interrupted(error);
@@ -118,8 +125,9 @@ public class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDisposable
         }
     }
 
-    private T Decode(ServerEvent found, out string type)
+    private T Decode(ServerEvent found, out string type, out bool isKnown)
     {
+        isKnown = true;
         JsonElement root;
         try
         {
@@ -136,6 +144,13 @@ public class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDisposable
                 type = said.GetString()!;
             if (type == "error" || IsError(root)) throw Failed(root);
         }
+        if (!_shape.IsUnion && found.Name is not ("" or "message"))
+        {
+            // Events of one type have no names: this is one that the stream has no place for.
+            if (_unknown.Count < MostUnknown) _unknown.Add((found.Name, root));
+            isKnown = false;
+            return default!;
+        }
         _fold?.Add(root);
         try
         {
@@ -143,7 +158,7 @@ public class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDisposable
         }
         catch (Exception error) when (error is InvalidOperationException or FormatException or KeyNotFoundException or JsonException)
         {
-            throw new DecodingException($"An event is not what the API's document says: {error.Message}", error) { Gateway = Gateway };
+            throw new DecodeException($"An event is not what the API's document says: {error.Message}", error) { Gateway = Gateway };
         }
     }
 
@@ -154,7 +169,7 @@ public class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDisposable
     private StreamInterruptedException Failed(JsonElement root)
     {
         var body = ErrorBody.Of((int)_response.StatusCode, System.Text.Encoding.UTF8.GetBytes(root.GetRawText()));
-        return new(body.Text, Received) { Gateway = Gateway, Code = body.Code.Length > 0 ? body.Code : body.Type, Partial = Partial };
+        return new(body.Text, Received) { Gateway = Gateway, Code = body.Code ?? body.Type, Partial = Partial };
     }
 
     private bool IsDone(ReadOnlySpan<byte> data)
@@ -185,7 +200,7 @@ public class EventStream<T> : IAsyncEnumerable<T>, IAsyncDisposable, IDisposable
         {
             using var document = JsonDocument.Parse(text.Substring("gateway ".Length));
             if (document.RootElement.TryGetProperty("cost", out var cost) && cost.ValueKind == JsonValueKind.String)
-                Gateway = Gateway with { Cost = GatewayInfo.Amount(cost.GetString()) };
+                Gateway = Gateway with { Cost = GatewayInfo.Amount(cost.GetString()), CostText = cost.GetString() };
         }
         catch (JsonException)
         {

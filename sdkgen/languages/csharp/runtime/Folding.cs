@@ -43,6 +43,8 @@ internal static class Folding
         raw.ValueKind == JsonValueKind.Object && raw.TryGetProperty(field, out var found) && found.ValueKind == JsonValueKind.String
             ? found.GetString() : null;
 
+    public static JsonElement Number(double value) => JsonDocument.Parse(Json.Text(value)).RootElement;
+
     public static int Index(JsonElement raw, string field, int otherwise) =>
         raw.ValueKind == JsonValueKind.Object && raw.TryGetProperty(field, out var found)
         && found.ValueKind == JsonValueKind.Number && found.TryGetInt32(out var index) ? index : otherwise;
@@ -56,6 +58,7 @@ internal static class Folding
         switch (value)
         {
             case null: writer.WriteNullValue(); break;
+            case JsonElement { ValueKind: JsonValueKind.Undefined }: writer.WriteNullValue(); break;
             case JsonElement element: element.WriteTo(writer); break;
             case string text: writer.WriteStringValue(text); break;
             case StringBuilder text: writer.WriteStringValue(text.ToString()); break;

@@ -41,12 +41,16 @@ internal sealed class IdleReader : IDisposable
         _timer?.Change(_idle!.Value, Timeout.InfiniteTimeSpan);
         try
         {
+            int read;
             using (cancellation.Register(Close, _response))
-                return await stream.ReadAsync(buffer, offset, count, cancellation).ConfigureAwait(false);
+                read = await stream.ReadAsync(buffer, offset, count, cancellation).ConfigureAwait(false);
+            cancellation.ThrowIfCancellationRequested();
+            // A stream that was closed under the read may say that it is over.
+            return _isSilent ? throw new TimedOutException(TimeoutPhase.Idle, _idle!.Value) : read;
         }
-        catch (Exception error) when (_isSilent)
+        catch (Exception error) when (_isSilent && error is not TimedOutException)
         {
-            throw new GatewayTimeoutException(TimeoutPhase.Idle, _idle!.Value, error);
+            throw new TimedOutException(TimeoutPhase.Idle, _idle!.Value, error);
         }
         catch (Exception error) when (cancellation.IsCancellationRequested && error is not OperationCanceledException)
         {

@@ -38,7 +38,7 @@ public abstract record JsonModel : IJsonValue
 
 /// <summary>An object that came: a view of its JSON. Nothing is decoded before it is looked at, and nothing is lost:
 /// fields that this version does not know are in <see cref="Raw"/>.</summary>
-/// <remarks>A property throws <see cref="DecodingException"/> when the field is missing or of another type than the API's
+/// <remarks>A property throws <see cref="DecodeException"/> when the field is missing or of another type than the API's
 /// document says.</remarks>
 public abstract class JsonView : IJsonValue
 {
@@ -141,12 +141,7 @@ internal static class Json
 {
     public static readonly IReadOnlyDictionary<string, JsonElement> NoExtra = new Dictionary<string, JsonElement>();
 
-    // Letters beyond ASCII stay as they are: a request is UTF-8, never part of a page.
-    private static readonly JsonWriterOptions Written = new()
-    {
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        SkipValidation = true,
-    };
+    private static readonly JsonWriterOptions Written = new() { Encoder = PlainEncoder.Instance, SkipValidation = true };
 
     public static readonly IReadOnlyList<KeyValuePair<string, string>> NoPairs = Array.Empty<KeyValuePair<string, string>>();
 
@@ -198,10 +193,10 @@ internal static class Json
 
     public static ConfigurationException Unset(string model, string field) => new($"{model}.{field} must be stated.");
 
-    public static DecodingException Wrong(JsonElement found, string wanted, string name) =>
+    public static DecodeException Wrong(JsonElement found, string wanted, string name) =>
         new($"{name} is not {wanted} but {found.ValueKind}.");
 
-    public static DecodingException Missing(string model, string name) => new($"{model} has no {name}.");
+    public static DecodeException Missing(string model, string name) => new($"{model} has no {name}.");
 
     public static string String(JsonElement value, string name) =>
         value.ValueKind == JsonValueKind.String ? value.GetString()! : throw Wrong(value, "a string", name);

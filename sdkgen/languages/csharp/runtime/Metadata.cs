@@ -14,12 +14,18 @@ public sealed record RateLimit(long Limit, long Remaining, TimeSpan? ResetsIn);
 /// <summary>What the gateway says about an answer beside the answer.</summary>
 public sealed record GatewayInfo
 {
+    /// <summary>HTTP status.</summary>
+    public int Status { get; init; }
+
     /// <summary>Id of the request, in the gateway's logs and ledger too.</summary>
     public string? RequestId { get; init; }
 
     /// <summary>Cost of the answering attempt, as a decimal in the price's currency; null while no price is known.
     /// A stream's cost is known at its end.</summary>
     public decimal? Cost { get; init; }
+
+    /// <summary>The cost as the gateway wrote it.</summary>
+    public string? CostText { get; init; }
 
     /// <summary>Slug of the provider that answered.</summary>
     public string? Provider { get; init; }
@@ -48,7 +54,9 @@ public sealed record GatewayInfo
     internal static GatewayInfo Of(HttpResponseMessage response, int retries) => new()
     {
         RequestId = Header(response, "X-Request-ID"),
+        Status = (int)response.StatusCode,
         Cost = Amount(Header(response, "X-Gateway-Cost")),
+        CostText = Header(response, "X-Gateway-Cost"),
         Provider = Header(response, "X-Gateway-Provider"),
         Model = Header(response, "X-Gateway-Model"),
         Attempts = Count(Header(response, "X-Gateway-Attempts")) is { } attempts ? (int)attempts : null,

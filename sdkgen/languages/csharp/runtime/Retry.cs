@@ -24,7 +24,7 @@ internal static class Retry
 
     /// <summary>Whether an answer may change when the request is sent again. A refusal for its rate did nothing, so
     /// any request may be; all others only when sending twice makes one call.</summary>
-    public static bool IsWorthwhile(HttpResponseMessage response, string code, bool isRepeatable)
+    public static bool IsWorthwhile(HttpResponseMessage response, string? code, bool isRepeatable)
     {
         var status = (int)response.StatusCode;
         if (!isRepeatable && status != 429) return false;

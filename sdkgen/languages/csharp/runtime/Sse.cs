@@ -20,7 +20,7 @@ public readonly record struct ServerEvent(string Name, ReadOnlyMemory<byte> Data
 
 /// <summary>Cuts a stream of bytes into server-sent events (WHATWG HTML, section 9.2.6).</summary>
 /// <remarks>Lines end with CR, LF or both; a byte order mark is skipped; an event without its blank line at the end of
-/// the stream still counts, since what it says may be the end mark.</remarks>
+/// the stream is none.</remarks>
 internal sealed class SseReader
 {
     private const byte Cr = (byte)'\r';
@@ -68,12 +68,6 @@ internal sealed class SseReader
             }
             isOver = !await Fill(cancellation).ConfigureAwait(false);
         }
-        if (_end > _start)
-        {
-            Field(_start, _end - _start);
-            _start = _end;
-        }
-        if (TakeEvent(out var last)) yield return last;
     }
 
     private bool TakeEvent(out ServerEvent found)

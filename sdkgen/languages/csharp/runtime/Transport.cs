@@ -71,10 +71,16 @@ internal static class BinaryAnswers
 /// <summary>Sends calls: connections, headers, time-outs, retries, errors.</summary>
 internal sealed class Transport : IDisposable
 {
+    private static readonly Encoding Latin1 = Encoding.GetEncoding("iso-8859-1");
+
     private readonly ClientOptions _options;
     private readonly HttpClient _http;
     private readonly string _root;
     private readonly string? _telemetry;
+
+#if !NET5_0_OR_GREATER
+    static Transport() => AppContext.SetSwitch("System.Net.Http.SocketsHttpHandler.AllowLatin1Headers", true);
+#endif
 
     public Transport(ClientOptions options)
     {
@@ -96,15 +102,15 @@ internal sealed class Transport : IDisposable
     {
         var timeouts = options?.Timeouts ?? _options.Timeouts;
         using var deadline = new Deadline(timeouts.Total, cancellation);
-        using var sent = await Begin(call, options, timeouts, deadline).ConfigureAwait(false);
-        var bytes = await Body(sent.Response, timeouts, deadline, sent.Gateway).ConfigureAwait(false);
+        using var sent = await Begin(call, options, timeouts, deadline, isWhole: true).ConfigureAwait(false);
+        var bytes = sent.Bytes;
         try
         {
             return new(read(bytes), sent.Gateway, (int)sent.Response.StatusCode, All(sent.Response), bytes);
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
-            throw new DecodingException($"The answer is not what the API's document says: {error.Message}", error)
+            throw new DecodeException($"The answer is not what the API's document says: {error.Message}", error)
             {
                 Gateway = sent.Gateway,
             };
@@ -133,10 +139,12 @@ internal sealed class Transport : IDisposable
     {
         var timeouts = options?.Timeouts ?? _options.Timeouts;
         using var deadline = new Deadline(timeouts.Total, cancellation);
-        return (await Begin(call with { Accept = "text/event-stream" }, options, timeouts, deadline).ConfigureAwait(false), timeouts.Idle);
+        call = call with { Accept = "text/event-stream" };
+        return (await Begin(call, options, timeouts, deadline, isWhole: false).ConfigureAwait(false), timeouts.Idle);
     }
 
-    private async Task<Sent> Begin(ApiCall call, RequestOptions? options, Timeouts timeouts, Deadline deadline)
+    // An answer that is cut off is asked for again where that is allowed; a stream that has begun never is.
+    private async Task<Sent> Begin(ApiCall call, RequestOptions? options, Timeouts timeouts, Deadline deadline, bool isWhole)
     {
         var retries = options?.MaxRetries ?? _options.MaxRetries;
         var key = options?.IdempotencyKey ?? (call.IsKeyed ? Guid.NewGuid().ToString() : null);
@@ -153,14 +161,15 @@ internal sealed class Transport : IDisposable
                 response = await FirstByte(request, timeouts, deadline).ConfigureAwait(false);
                 var gateway = GatewayInfo.Of(response, attempt);
                 Tell("answer", request, response, attempt, clock.Elapsed);
-                if (response.IsSuccessStatusCode) return new(response, gateway);
+                if (response.IsSuccessStatusCode && !isWhole) return new(response, gateway, Array.Empty<byte>());
                 var body = await Body(response, timeouts, deadline, gateway).ConfigureAwait(false);
+                if (response.IsSuccessStatusCode) return new(response, gateway, body);
                 var said = ErrorBody.Of(response, body, gateway, _root, DateTimeOffset.UtcNow);
                 failure = ApiException.Of(said);
                 delay = attempt < retries && Retry.IsWorthwhile(response, said.Code, isRepeatable)
                     ? Retry.Delay(response, attempt, _options, DateTimeOffset.UtcNow) : null;
             }
-            catch (ConnectionException error)
+            catch (ConnectionFailedException error)
             {
                 Tell($"failure: {error.Message}", request, response, attempt, clock.Elapsed);
                 failure = error;
@@ -185,14 +194,14 @@ internal sealed class Transport : IDisposable
         catch (OperationCanceledException error)
         {
             deadline.Caller.ThrowIfCancellationRequested();
-            if (deadline.IsOver) throw new GatewayTimeoutException(TimeoutPhase.Total, timeouts.Total!.Value, error);
+            if (deadline.IsOver) throw new TimedOutException(TimeoutPhase.Total, timeouts.Total!.Value, error);
             if (limited.IsCancellationRequested)
-                throw new GatewayTimeoutException(TimeoutPhase.FirstByte, timeouts.FirstByte!.Value, error);
-            throw new ConnectionException("No connection to the gateway in time.", error);
+                throw new TimedOutException(TimeoutPhase.FirstByte, timeouts.FirstByte!.Value, error);
+            throw new ConnectionFailedException("No connection to the gateway in time.", error);
         }
         catch (HttpRequestException error)
         {
-            throw new ConnectionException($"The gateway could not be reached: {error.InnerException?.Message ?? error.Message}", error);
+            throw new ConnectionFailedException($"The gateway could not be reached: {error.InnerException?.Message ?? error.Message}", error);
         }
     }
 
@@ -206,11 +215,11 @@ internal sealed class Transport : IDisposable
         catch (OperationCanceledException error)
         {
             deadline.Caller.ThrowIfCancellationRequested();
-            throw new GatewayTimeoutException(TimeoutPhase.Total, timeouts.Total!.Value, error) { Gateway = gateway };
+            throw new TimedOutException(TimeoutPhase.Total, timeouts.Total!.Value, error) { Gateway = gateway };
         }
         catch (Exception error) when (error is HttpRequestException or System.IO.IOException)
         {
-            throw new ConnectionException($"The connection was lost within the answer: {error.Message}", error) { Gateway = gateway };
+            throw new ConnectionFailedException($"The connection was lost within the answer: {error.Message}", error) { Gateway = gateway };
         }
     }
 
@@ -225,12 +234,12 @@ internal sealed class Transport : IDisposable
         headers.TryAddWithoutValidation("User-Agent", Telemetry.UserAgent);
         if (key is not null) headers.TryAddWithoutValidation("Idempotency-Key", key);
         if (_telemetry is not null) headers.TryAddWithoutValidation("X-Gateway-SDK", $"{_telemetry}; try={attempt}");
-        if (options?.EndUser is { } user) headers.TryAddWithoutValidation("X-Gateway-End-User", user);
+        if (options?.EndUser is { } user) headers.TryAddWithoutValidation("X-Gateway-End-User", Wire(user));
         if (options?.Cache is { } cache) headers.TryAddWithoutValidation("X-Gateway-Cache", cache);
         if (options?.Route is { } route) headers.TryAddWithoutValidation("X-Gateway-Route", route);
         var organization = options?.Organization ?? (call.Key == KeyKind.Management ? Configuration.Organization(_options) : null);
         if (organization is not null) headers.TryAddWithoutValidation("X-Organization", organization);
-        if (options?.Tags is { Count: > 0 } tags) headers.TryAddWithoutValidation("X-Gateway-Tags", Join(tags));
+        if (options?.Tags is { Count: > 0 } tags) headers.TryAddWithoutValidation("X-Gateway-Tags", Wire(Join(tags)));
         Set(headers, call.Headers);
         Set(headers, _options.Headers);
         Set(headers, options?.Headers);
@@ -266,8 +275,19 @@ internal sealed class Transport : IDisposable
             if (pair.Key.IndexOfAny(new[] { '\r', '\n', ':' }) >= 0 || pair.Value.IndexOfAny(new[] { '\r', '\n' }) >= 0)
                 throw new ConfigurationException($"The header {pair.Key} holds characters that no header may hold.");
             headers.Remove(pair.Key);
-            headers.TryAddWithoutValidation(pair.Key, pair.Value);
+            headers.TryAddWithoutValidation(pair.Key, Wire(pair.Value));
         }
+    }
+
+    // A header is bytes, which .NET writes as Latin-1 when it is allowed to: UTF-8 is spelled in those.
+    private static string Wire(string value)
+    {
+        if (value.IndexOfAny(new[] { '\r', '\n' }) >= 0) throw new ConfigurationException("A header holds a line break.");
+        foreach (var each in value)
+        {
+            if (each > '~') return Latin1.GetString(Encoding.UTF8.GetBytes(value));
+        }
+        return value;
     }
 
     private static string Join(IReadOnlyDictionary<string, string> tags)
@@ -310,6 +330,9 @@ internal sealed class Transport : IDisposable
             MaxConnectionsPerServer = int.MaxValue,
         };
         if (options.Timeouts.Connect is { } limit) handler.ConnectTimeout = limit;
+#if NET5_0_OR_GREATER
+        handler.RequestHeaderEncodingSelector = (_, _) => Latin1;
+#endif
 #else
         var handler = new HttpClientHandler
         {
@@ -326,7 +349,7 @@ internal sealed class Transport : IDisposable
         return handler;
     }
 
-    private sealed record Sent(HttpResponseMessage Response, GatewayInfo Gateway) : IDisposable
+    private sealed record Sent(HttpResponseMessage Response, GatewayInfo Gateway, byte[] Bytes) : IDisposable
     {
         public void Dispose() => Response.Dispose();
     }

@@ -30,7 +30,7 @@ public static class Errors
         {
             Console.WriteLine("Wait " + error.RetryAfter);
         }
-        catch (ConnectionException error)
+        catch (ConnectionFailedException error)
         {
             Console.WriteLine("No connection: " + error.Message);
         }
