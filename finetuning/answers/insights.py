@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 
 from finetuning.choices import OVER, Backend
-from finetuning.insights import Insight, Point, Run, diagnose, true_accuracy
+from finetuning.insights import Floor, Insight, Point, Run, diagnose, true_accuracy
 from finetuning.models import Checkpoint, JobPoint, TuningFile, TuningJob
 from finetuning.services.jobs.times import epochs_of, hyperparameter
 
@@ -17,6 +17,7 @@ KEEPS_LAST_EPOCHS = {Backend.OPENAI: 3, Backend.AZURE: 3}
 """Vendors that keep the checkpoints of the last epochs alone."""
 COUNTS_HIDDEN_TOKENS = frozenset({Backend.OPENAI, Backend.AZURE})
 """Vendors whose token accuracy counts two hidden tokens of each example."""
+HIDDEN_TOKENS = 2
 ACCURACIES = {"train": "train_accuracy", "valid": "valid_accuracy", "full_valid": "full_valid_accuracy"}
 NAMES = tuple(field.name for field in fields(Point))
 
@@ -81,9 +82,28 @@ def run_of(job: TuningJob, points: Sequence[JobPoint], checkpoints: Sequence[Che
         status=job.status, error=str((job.error or {}).get("message") or ""), n_train=job.training_file.lines or 0,
         batch_size=int(hyperparameter(job, "batch_size") or 0), n_epochs=epochs_of(job) or 0,
         kept=[row.step for row in checkpoints if row.dropped_at is None],
-        keeps_last_epochs=KEEPS_LAST_EPOCHS.get(Backend(job.backend)),
+        floor=floor_of(job), keeps_last_epochs=KEEPS_LAST_EPOCHS.get(Backend(job.backend)),
         silence_s=(now - times[-1]).total_seconds() if is_running and times else None,
         usual_gap_s=median(gaps) if gaps else None,
+    )  # fmt: skip
+
+
+def floor_of(job: TuningJob) -> Floor:
+    """By the report of the training file, in the unit of the job's curve: tokens of an answer, the vendor's hidden ones
+    among them; whole lines where a head learns labels. Nothing where the file was not checked."""
+    report = job.training_file.report or {}
+    found = (report.get("statistics") or {}).get("label_floor")
+    if not found or not report.get("examples"):
+        return Floor()
+    per_line = 1.0
+    if job.backend != Backend.LOCAL_HEAD:
+        hidden = HIDDEN_TOKENS if Backend(job.backend) in COUNTS_HIDDEN_TOKENS else 0
+        per_line = report["tokens"]["answers"] / report["examples"] + hidden
+    if per_line <= 0:
+        return Floor()
+    return Floor(
+        found["contradiction_nats"] / per_line, found["contradicting_lines"], (found["noise_nats"] or 0.0) / per_line,
+        found["noise_share"] or 0.0,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import orjson
 from analytics.compare.intervals import wilson
 from finetuning.evaluation import BINARY, Comparison, compare, holm, macro_f1
 from finetuning.evaluation.paired import detectable
+from finetuning.evaluation.slices import slices_of
 from finetuning.messages import answered, text_of
 from finetuning.models import Evaluation, EvaluationItem
 from finetuning.services.files import path_of
@@ -21,6 +22,8 @@ MARGIN = 0.02
 Z = 1.959963984540054
 FEW = 100
 WORST = 20
+OF_MANY = ("macro_f1", "judge")
+"""Metrics that score no single answer."""
 THOUSAND = Decimal(1_000)
 Rows = Mapping[int, Mapping[int, EvaluationItem]]
 
@@ -31,6 +34,7 @@ def result_of(evaluation: Evaluation) -> dict[str, Any]:
     main = [row for row in rows if not row.is_regression]
     other = [row for row in rows if row.is_regression]
     found = _part(evaluation, main)
+    found["slices"] = _slices(evaluation, main)
     found["regression"] = _part(evaluation, other) if evaluation.regression_file_id else None
     found["verdict"] = _overall(found)
     return found
@@ -38,11 +42,7 @@ def result_of(evaluation: Evaluation) -> dict[str, Any]:
 
 def _part(evaluation: Evaluation, rows: Sequence[EvaluationItem]) -> dict[str, Any]:
     numbers = range(len(evaluation.contestants))
-    answers: dict[int, dict[int, EvaluationItem]] = {number: {} for number in numbers}
-    for row in rows:
-        if not row.error:
-            answers[row.contestant][row.line] = row
-    lines = sorted(set.intersection(*(set(found) for found in answers.values()))) if rows else []
+    answers, lines = _answered(evaluation, rows)
     metrics = [_metric(evaluation, metric, lines, answers) for metric in evaluation.metrics]
     _adjust(metrics)
     return {
@@ -53,6 +53,32 @@ def _part(evaluation: Evaluation, rows: Sequence[EvaluationItem]) -> dict[str, A
         "detectable": {str(share): detectable(len(lines), share) for share in (0.1, 0.2, 0.3)} if lines else {},
         "worst": _worst(evaluation, lines, answers),
     }  # fmt: skip
+
+
+def _answered(
+    evaluation: Evaluation, rows: Sequence[EvaluationItem]
+) -> tuple[dict[int, dict[int, EvaluationItem]], list[int]]:  # fmt: skip
+    """Answers by contestant and line, and the lines that all answered."""
+    answers: dict[int, dict[int, EvaluationItem]] = {number: {} for number in range(len(evaluation.contestants))}
+    for row in rows:
+        if not row.error:
+            answers[row.contestant][row.line] = row
+    return answers, sorted(set.intersection(*(set(found) for found in answers.values()))) if rows else []
+
+
+def _slices(evaluation: Evaluation, rows: Sequence[EvaluationItem]) -> list[dict[str, Any]]:
+    """The first metric that scores single answers, on each part of the items; Holm over all slices together. Nothing
+    where there is no such metric."""
+    metric = next((name for name in evaluation.metrics if name not in OF_MANY), None)
+    answers, lines = _answered(evaluation, rows)
+    if metric is None or not lines:
+        return []
+    found = []
+    for one in slices_of(records_of(evaluation, lines)):
+        scored = _metric(evaluation, metric, one.lines, answers)
+        found.append({"kind": one.kind, "name": one.name, "items": len(one.lines), **scored})
+    _adjust(found)
+    return found
 
 
 def _contestant(evaluation: Evaluation, number: int, rows: Sequence[EvaluationItem]) -> dict[str, Any]:
@@ -117,13 +143,15 @@ def answer_of(item: EvaluationItem) -> str:
 
 def expected_of(evaluation: Evaluation, lines: Sequence[int]) -> list[str]:
     """The expected texts of these lines of the held-out file."""
-    wanted, found = set(lines), {}
+    found = records_of(evaluation, lines)
+    return [(text_of(answered(found[line])[1].get("content")) or "").strip() for line in lines]
+
+
+def records_of(evaluation: Evaluation, lines: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """These lines of the held-out file, by their number."""
+    wanted = set(lines)
     with path_of(evaluation.file) as path, path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if number in wanted:
-                _, last = answered(orjson.loads(line))
-                found[number] = (text_of(last.get("content")) or "").strip()
-    return [found[line] for line in lines]
+        return {number: orjson.loads(line) for number, line in enumerate(file, start=1) if number in wanted}
 
 
 def _difference(number: int, found: Comparison) -> dict[str, Any]:

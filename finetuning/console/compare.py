@@ -25,6 +25,8 @@ from gateway.console.scope import actor, frame, person
 from gateway.services.errors import ServiceError
 
 PER_PAGE = 25
+SURE = 0.05
+"""Of a slice better or worse is said only where it holds after looking at all of them."""
 TONES = {
     EvaluationStatus.SUCCEEDED: "ok", EvaluationStatus.FAILED: "bad", EvaluationStatus.RUNNING: "accent",
     EvaluationStatus.QUEUED: "accent",
@@ -99,7 +101,7 @@ def evaluation_page(request: HttpRequest, site: ConsoleSite, evaluation_id: UUID
         "left_out": [
             (reason.replace("_", " "), len(lines), lines[:20]) for reason, lines in row.leaks.items() if lines
         ],
-        "parts": _parts(row, organization.currency),
+        "parts": _parts(row, organization.currency), "slices": _slices(row),
     }  # fmt: skip
     return render(request, "console/tuning/evaluation.html", context)
 
@@ -188,6 +190,24 @@ def _part(row: Evaluation, title: str, part: Mapping[str, Any], currency: str) -
             for one in part["worst"]
         ],
     }  # fmt: skip
+
+
+def _slices(row: Evaluation) -> list[dict[str, Any]]:
+    """A row for each slice and model that is held against the first."""
+    labels = [one["label"] for one in row.contestants]
+    found = []
+    for one in (row.result or {}).get("slices", ()):
+        scores = {mean["contestant"]: mean for mean in one["contestants"]}
+        for difference in one["differences"]:
+            is_decided = difference["verdict"] not in ("better", "worse") or difference["p_adjusted"] < SURE
+            told = _difference(labels, difference if is_decided else {**difference, "verdict": "cannot_tell"})
+            before, after = scores[0], scores[difference["contestant"]]
+            found.append({
+                **told, "kind": one["kind"].capitalize(), "name": one["name"], "items": one["items"],
+                "before": percent(before["mean"]), "after": percent(after["mean"]),
+                "before_interval": _interval(before), "after_interval": _interval(after),
+            })  # fmt: skip
+    return found
 
 
 def _amounts(one: Mapping[str, Any], currency: str) -> dict[str, str]:

@@ -6,9 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django import forms
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
@@ -18,52 +17,20 @@ from finetuning.answers.estimates import Answer, Wish, estimates
 from finetuning.answers.templates import Template, templates
 from finetuning.choices import Backend, FileFormat, FilePurpose
 from finetuning.console.access import file_of, files_of, require_maker
+from finetuning.console.wizardform import StartForm
 from finetuning.models import TuningFile, TuningJob
 from finetuning.scenarios import Scenario
 from finetuning.services import jobs
 from finetuning.services.files import path_of
-from finetuning.services.jobs.creating import KINDS
+from finetuning.services.jobs.creating import KINDS, MOST_EPOCHS
+from gateway.api.permissions import ADMINS
 from gateway.console import ConsoleSite
 from gateway.console.scope import actor, frame, person
-from gateway.models import Organization, Provider
+from gateway.models import Organization, Provider, Route
 from gateway.services.errors import ServiceError
 
 FILES = 50
 STEPS = ("Template", "Data", "Estimate", "Start")
-
-
-class StartForm(forms.Form):
-    """What is left to say about a job. `base` is asked of example banks alone, `provider` where one trains."""
-
-    name = forms.CharField(max_length=120, required=False, help_text="Empty: model and file.")
-    base = forms.CharField(
-        max_length=200,
-        label="Model that answers",
-        help_text="As applications name it; it is shown the nearest examples.",
-    )
-    provider = forms.ModelChoiceField(Provider.objects.none(), empty_label=None)
-    validation_file = forms.ModelChoiceField(
-        TuningFile.objects.none(), required=False, empty_label="None",
-        help_text="Held-out lines: without them nobody can tell overfitting.",
-    )  # fmt: skip
-    epochs = forms.IntegerField(required=False, min_value=1, max_value=100, help_text="Empty: as the backend chooses.")
-    suffix = forms.CharField(max_length=64, required=False, help_text="Part of the tuned model's name.")
-    budget_limit = forms.DecimalField(
-        required=False, min_value=0, max_digits=20, decimal_places=10, label="Cost at most",
-        help_text="The job is refused above it, and ended when it would pass it.",
-    )  # fmt: skip
-
-    def __init__(
-        self, backend: str, providers: QuerySet[Provider], files: QuerySet[TuningFile], *args: Any, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        for name, rows in (("provider", providers), ("validation_file", files)):
-            field: Any = self.fields[name]
-            field.queryset = rows
-        if backend not in KINDS:
-            del self.fields["provider"]
-        if backend != Backend.DICL:
-            del self.fields["base"]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -85,8 +52,9 @@ def new_job(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
         context["files"] = [(file, _url(scenario, file)) for file in rows.defer("report")[:FILES]]
         return render(request, "console/tuning/new.html", context)
     file = file_of(request, organization, _uuid(request.GET["file"]))
-    answers, problem = _estimates(organization, scenario, file)
     place = request.GET.get("candidate", "")
+    sent = request.POST if request.method == "POST" else None
+    answers, problem = _estimates(organization, scenario, file, _epochs(sent, scenario))
     context |= {
         "file": file, "problem": problem, "steps": list(_steps(2)),
         "answers": [_answer(one, scenario, file, organization.currency) for one in answers],
@@ -97,9 +65,12 @@ def new_job(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     candidate = scenario.candidates[int(place)]
     providers = _providers(request, organization, candidate.backend)
     others = rows.filter(project=file.project_id).exclude(pk=file.pk)
-    sent = request.POST if request.method == "POST" else None
-    form = StartForm(candidate.backend, providers, others, sent, initial={"epochs": scenario.epochs})
-    if sent is not None and form.is_valid() and (job := _start(request, form, scenario, int(place), file)):
+    routes = _routes(request, organization)
+    form = StartForm(
+        candidate.backend, scenario, providers, others, routes, sent, initial={"epochs": scenario.epochs, "share": 10}
+    )
+    is_meant = sent is not None and "estimate" not in sent
+    if form.is_valid() and is_meant and (job := _start(request, form, scenario, int(place), file)):
         return redirect("admin:tuning_job", job.pk)
     context |= {
         "form": form, "candidate": candidate, "backend": Backend(candidate.backend).label, "steps": list(_steps(3)),
@@ -138,11 +109,28 @@ def _uuid(text: str) -> UUID:
         raise Http404 from error
 
 
-def _estimates(organization: Organization, scenario: Scenario, file: TuningFile) -> tuple[list[Answer], str]:
+def _epochs(sent: QueryDict | None, scenario: Scenario) -> int | None:
+    """That the form asks for, where it was sent with a number; None: as each backend chooses."""
+    if sent is None:
+        return scenario.epochs
+    text = sent.get("epochs", "").strip()
+    return int(text) if text.isdecimal() and 1 <= int(text) <= MOST_EPOCHS else None
+
+
+def _routes(request: HttpRequest, organization: Organization) -> QuerySet[Route] | None:
+    """Of the organization, for who may put tuned models on them; None for others."""
+    user: Any = request.user
+    if not (user.is_superuser or getattr(organization, "role", None) in ADMINS):
+        return None
+    rows = Route.objects.visible_to(person(request)).filter(organization=organization, is_enabled=True)
+    return rows.order_by("alias")
+
+
+def _estimates(
+    organization: Organization, scenario: Scenario, file: TuningFile, epochs: int | None
+) -> tuple[list[Answer], str]:  # fmt: skip
     """Each candidate of the template on this file, the cheapest first; else why there is none."""
-    wishes = [
-        Wish(one.backend, one.model, scenario.method, one.technique, scenario.epochs) for one in scenario.candidates
-    ]
+    wishes = [Wish(one.backend, one.model, scenario.method, one.technique, epochs) for one in scenario.candidates]
     try:
         with path_of(file) as path:
             found = estimates(
@@ -193,6 +181,8 @@ def _start(
     settings: dict[str, Any] = {"n_epochs": given["epochs"]} if given["epochs"] else {}
     if candidate.technique:
         settings["technique"] = candidate.technique
+    if given.get("grader"):
+        settings["grader"] = given["grader"]
     base = given.get("base", "").strip()  # of an example bank: the model that answers
     try:
         return jobs.create_job(
@@ -200,7 +190,8 @@ def _start(
             base_model=base or candidate.model, method=scenario.method.value, training_file=file,
             validation_file=given["validation_file"], hyperparameters=settings, name=given["name"],
             suffix=given["suffix"], budget_limit=given["budget_limit"], template=scenario.id, actor=actor(request),
+            **form.wishes(),
         )  # fmt: skip
     except ServiceError as error:
-        form.add_error(error.field if error.field in form.fields else None, error.message)
+        form.say(error.field, error.message)
         return None

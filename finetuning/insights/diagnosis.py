@@ -23,6 +23,8 @@ GAP = 0.5
 """Held-out loss this share above the train loss, and flat, wants more rows rather than more epochs."""
 NEAR_FLOOR = 1.15
 """Train loss within this factor of what contradicting answers allow cannot fall further."""
+NEAR_NOISE = (1 / 1.15, 1.15)
+"""Held-out loss between these times what wrong labels leave is what they leave: the estimate is rough both ways."""
 STALLED_AFTER = 6.0
 """A pause this many times the usual one between two measurements is a stall."""
 FEW_POINTS = 4
@@ -43,17 +45,29 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Floor:
+    """What the training file's answers leave of a loss, in the unit of the curve (nats a token; of a local head nats a
+    line). `contradictions`: at least, by `contradicting` lines whose question is answered in two ways; `noise`: by
+    wrong labels on `noise_share` of the lines, an estimate. 0: none, or not known."""
+
+    contradictions: float = 0.0
+    contradicting: int = 0
+    noise: float = 0.0
+    noise_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """What is known of a job besides its curve. `label_floor`: nats a token that answers which contradict each other
-    leave at least (0 when there are none); `kept`: steps whose checkpoints can still be used, None when the vendor
-    keeps all; `silence_s`, `usual_gap_s`: time since the last measurement, and the usual time between two."""
+    """What is known of a job besides its curve. `floor`: what no training can go below; `kept`: steps whose checkpoints
+    can still be used, None when the vendor keeps all; `silence_s`, `usual_gap_s`: time since the last measurement, and
+    the usual time between two."""
 
     status: str = "succeeded"
     error: str = ""
     n_train: int = 0
     batch_size: int = 0
     n_epochs: int = 0
-    label_floor: float = 0.0
+    floor: Floor = Floor()
     kept: Sequence[int] | None = None
     keeps_last_epochs: int | None = None
     silence_s: float | None = None
@@ -125,7 +139,7 @@ def _diagnosis(
         return Diagnosis(Kind.TOO_EARLY, "Too few points were measured to tell.", figures)
     return (
         _overfitting(finite, held)
-        or _label_floor(finite, run)
+        or _label_floor(finite, held, run.floor)
         or _noisy(finite, run)
         or _underfitting(finite, held)
         or _still_improving(held or finite)
@@ -185,15 +199,33 @@ def _overfitting(finite: Sequence[tuple[int, float]], held: Sequence[tuple[int, 
     )
 
 
-def _label_floor(finite: Sequence[tuple[int, float]], run: Run) -> Diagnosis | None:
-    if run.label_floor <= 0 or len(finite) < FEW_POINTS:
-        return None
-    last = _level(finite[-_quarter(finite) :])
-    if last > NEAR_FLOOR * run.label_floor:
-        return None
-    text = f"Train loss is {last:.4g}; rows that contradict each other leave at least {run.label_floor:.4g}."
-    figures = {"last": last, "floor": run.label_floor}
-    return Diagnosis(Kind.LABEL_FLOOR, text, figures, ("Mend the contradicting answers; more epochs cannot help.",))
+def _label_floor(
+    finite: Sequence[tuple[int, float]], held: Sequence[tuple[int, float]], floor: Floor
+) -> Diagnosis | None:
+    """Contradicting lines bound the train loss; wrong labels the held-out loss, since single lines can be remembered
+    but not foreseen."""
+    if floor.contradictions > 0 and len(finite) >= FEW_POINTS:
+        last = _level(finite[-_quarter(finite) :])
+        if last <= NEAR_FLOOR * floor.contradictions:
+            text = (
+                f"Train loss is {last:.4g}; {floor.contradicting:,} lines that contradict each other leave at least "
+                f"{floor.contradictions:.4g}."
+            )
+            figures = {"last": last, "floor": floor.contradictions, "contradicting_lines": float(floor.contradicting)}
+            advice = ("Mend the contradicting answers; more epochs cannot help.",)
+            return Diagnosis(Kind.LABEL_FLOOR, text, figures, advice)
+    if floor.noise > 0 and len(held) >= FEW_POINTS:
+        last = _level(held[-_quarter(held) :])
+        low, high = NEAR_NOISE
+        if low * floor.noise <= last <= high * floor.noise and _still_improving(held) is None:
+            text = (
+                f"Held-out loss has settled at {last:.4g}; wrong labels on about {floor.noise_share:.1%} of the lines "
+                f"would leave {floor.noise:.4g}."
+            )
+            figures = {"last": last, "floor": floor.noise, "noise_share": floor.noise_share}
+            advice = ("Look at the lines told as wrong labels and set them; more epochs cannot help.",)
+            return Diagnosis(Kind.LABEL_FLOOR, text, figures, advice)
+    return None
 
 
 def _underfitting(finite: Sequence[tuple[int, float]], held: Sequence[tuple[int, float]]) -> Diagnosis | None:

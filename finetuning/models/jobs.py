@@ -20,8 +20,9 @@ class TuningJob(Record):
 
     `hyperparameters`: as asked (`"auto"` allowed) and, once known, under `"used"`; `estimate`: what
     `finetuning.estimates` said when it was made, prices and their days included; `eta`: {"p50", "p90"} times in ISO
-    format; `auto_deploy`: {"route", "share", "threshold", "fallback"}; `notification`: {"emails", "webhook", "on"};
-    `provider_state`: what a backend must remember (ids of uploaded files, cursors).
+    format; `auto_deploy`: {"route", "share", "threshold", "fallback"}; `evaluation`: {"base", "metrics", "judge"},
+    which its success queues; `notification`: {"emails", "webhook", "on"}; `provider_state`: what a backend must
+    remember (ids of uploaded files, cursors).
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="tuning_jobs")
@@ -60,6 +61,7 @@ class TuningJob(Record):
     billed_tokens = models.BigIntegerField(null=True, blank=True, help_text="What the bill is made of, where told.")
     line_id = models.UUIDField(null=True, blank=True, help_text="The ledger line of the training, booked once.")
     auto_deploy = models.JSONField(null=True, blank=True)
+    evaluation = models.JSONField(null=True, blank=True)
     notification = models.JSONField(default=dict, blank=True)
     tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from finetuning.estimates.formulas import default_epochs
 from finetuning.tokens import Counter
 
-from . import examples, reading, score
+from . import examples, floors, reading, score
 from .checks import CHECKS, Context
 from .checks.conflicts import find_conflicts
 from .checks.duplicates import find_exact, find_near
@@ -92,10 +93,15 @@ class _Reader:
     def _compare(self) -> None:
         repeats = find_exact(self.context, self.index)
         find_near(self.context, self.index, repeats)
-        labels = Labels(self.context, self.index)
-        find_conflicts(self.context, self.index, labels)
+        self.labels = Labels(self.context, self.index)
+        find_conflicts(self.context, self.index, self.labels)
         if self.is_train:
-            labels.find_noise()
+            self.labels.find_noise()
+
+    def _statistics(self) -> dict[str, Any]:
+        found = self.labels
+        floor = floors.told(self.index, len(self.index), found.noisy, found.judged, found.classes)
+        return {**self.makeup.statistics(), "label_floor": floor}
 
     def report(self, validation: Report | None) -> Report:
         epochs = self.options.epochs or default_epochs(max(1, self.sums.examples))
@@ -112,6 +118,6 @@ class _Reader:
             findings=self.found.priced(epochs, price),
             counts={kind: self.found.counts[kind] for kind in KINDS if self.found.counts[kind]},
             score=score.score(own), parts=own, observations=tuple(self.makeup.observations()),
-            statistics=self.makeup.statistics(), skipped=dict(self.found.skipped),
+            statistics=self._statistics(), skipped=dict(self.found.skipped),
             amount=amount(billable, price), validation=validation,
         )  # fmt: skip

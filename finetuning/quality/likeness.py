@@ -15,15 +15,19 @@ from .text import words
 
 BUCKETS = 1 << 18
 DIMENSIONS = 2_048
-RIDGE = 3.0
-SHARPNESS = 12.0
+FEW_ROWS, WIDE = 2_048, 8_192
+"""So few rows get more dimensions: fewer n-grams share one, and the kernel is no larger."""
+RIDGE = 10.0
+SHARPNESS = 16.0
 NEIGHBOURS = 3
 NEIGHBOUR_WEIGHT = 4.0
 BLOCK = 1_024
 
 
-def features(texts: list[str], dimensions: int = DIMENSIONS) -> np.ndarray:
-    """float32[len(texts), dimensions], rows of length 1: words, word pairs and parts of words of 2 to 5 letters."""
+def features(texts: list[str]) -> np.ndarray:
+    """float32[len(texts), `WIDE` or `DIMENSIONS`], rows of length 1: words, word pairs and parts of words of 2 to 5
+    letters."""
+    dimensions = WIDE if len(texts) <= FEW_ROWS else DIMENSIONS
     known: dict[str, int] = {}
     counts = [_counts(text, known) for text in texts]
     seen = np.zeros(BUCKETS, dtype=np.float64)

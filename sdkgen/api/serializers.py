@@ -47,6 +47,9 @@ class ConfigSerializer(Input):
     total_timeout_s = serializers.FloatField(required=False, min_value=0)
     max_retries = serializers.IntegerField(required=False, min_value=0, max_value=20)
     headers = serializers.DictField(child=serializers.CharField(max_length=1000), required=False)
+    docs_url = serializers.CharField(
+        required=False, max_length=500, help_text="Explains error codes; errors link to it."
+    )
     operations = serializers.ListField(
         child=serializers.CharField(max_length=200), required=False, max_length=500,
         help_text="Patterns of operationIds or of places in a client, such as `chat.*`; all when left out.",

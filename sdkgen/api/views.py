@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
@@ -16,6 +15,7 @@ from rest_framework.reverse import reverse
 from analytics.api.views.exports import file_response
 from gateway.api.permissions import MEMBERS
 from gateway.api.views.base import Resource
+from gateway.downloads import Download
 from gateway.models import Job
 from sdkgen import builds
 from sdkgen.api import serializers as shapes
@@ -106,6 +106,6 @@ class BuildViewSet(RetrieveModelMixin, Resource):
         }
     )
     @action(detail=True, methods=["get"], pagination_class=None)
-    def download(self, request: Request, pk: UUID) -> StreamingHttpResponse:
+    def download(self, request: Request, pk: UUID) -> Download:
         """The archive. 409 while it is not done, 410 when it has expired."""
         return file_response(*builds.open_build(job=self.get_object(), user=request.user))

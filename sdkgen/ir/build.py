@@ -212,8 +212,8 @@ class _Operation:
 
 
 def _example(contents: Mapping[str, Any]) -> Any:
-    for content in contents.values():
-        for example in content.get("examples", {}).values():
+    for _, content in sorted(contents.items()):
+        for _, example in sorted(content.get("examples", {}).items()):
             return example.get("value")
     return None
 

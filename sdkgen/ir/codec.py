@@ -6,7 +6,7 @@ sorted keys, no spaces, UTF-8, so equal representations are equal bytes.
 
 import hashlib
 import json
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from sdkgen.ir.nodes import FORMAT, NODES, Api
@@ -18,7 +18,7 @@ class CodecError(ValueError):
 
 def to_json(api: Api) -> dict[str, Any]:
     """The representation as plain JSON values."""
-    return {"format": FORMAT, "api": _encode(api)}
+    return {"format": FORMAT, "api": encode(api)}
 
 
 def from_json(said: Any) -> Api:
@@ -58,20 +58,17 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def _default(field: "Field[Any]") -> Any:
-    return field.default if field.default is not MISSING else MISSING
-
-
-def _encode(value: Any) -> Any:
+def encode(value: Any) -> Any:
+    """A node, or a tuple of nodes, as plain JSON values."""
     if is_dataclass(value) and not isinstance(value, type):
         said: dict[str, Any] = {"node": type(value).__name__}
         for field in fields(value):
             found = getattr(value, field.name)
-            if found != _default(field):
-                said[field.name] = found if field.metadata.get("raw") else _encode(found)
+            if found != field.default:
+                said[field.name] = found if field.metadata.get("raw") else encode(found)
         return said
     if isinstance(value, tuple):
-        return [_encode(item) for item in value]
+        return [encode(item) for item in value]
     return value
 
 

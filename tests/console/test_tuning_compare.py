@@ -56,6 +56,10 @@ def test_the_verdict_with_its_figures(
         client.get(f"{PAGE}{row.pk}/")
 
     text = text_of(client, f"{PAGE}{row.pk}/")
+    assert (
+        "team=south Tag 10 40.0 % 16.8 % to 68.7 % 90.0 % 59.6 % to 98.2 % +50.0 +0.4 to +77.6 0.125 Cannot tell"
+        in text
+    )
 
     assert "Better tuned against base . Fewer than 100 items rarely decide." in text
     assert "base gpt-4o-mini 20 0 — — 2,200 500 ms 500 ms" in text  # the base's answers have no price

@@ -1,9 +1,12 @@
 """The wizard of a new job: template, data, estimate, start."""
 
+import json
+
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from finetuning.models import TuningFile, TuningJob
+from gateway.models import Route
 from tests.console.company import Company
 from tests.console.conftest import SignIn
 from tests.console.test_tuning_jobs import text_of
@@ -108,3 +111,74 @@ def test_wrong_addresses(company: Company, sign_in: SignIn, file: TuningFile) ->
 def test_readers_start_nothing(company: Company, sign_in: SignIn, file: TuningFile, name: str) -> None:
     assert sign_in(name).get(PAGE).status_code == 404
     assert sign_in(name).post(step(file, candidate=0), {}).status_code == 404
+
+
+def test_what_comes_after_the_job(company: Company, sign_in: SignIn, file: TuningFile) -> None:
+    """An administrator gives it a route; an evaluation wants held-out lines, a judge the other model."""
+    held_out = file_of(company, "triage", rows=chats(12, "Ask"), name="held-out.jsonl")
+    Route.objects.create(organization=company.organization, alias="intents")
+    client, path, own = sign_in("adam"), step(file, candidate=0), company.people["adam"].email
+
+    for given, said in (
+        ({"judge": "gpt-4.1"}, "A judge compares two models: name the other one."),
+        ({"emails": "stranger@example.com"}, "stranger@example.com: mails go to members of the organization alone."),
+        ({"evaluation_base": "gpt-4o-mini"}, "An evaluation needs held-out lines."),
+        ({"route": "nothing"}, "Select a valid choice"),
+    ):
+        assert said in client.post(path, given).content.decode()
+    assert TuningJob.objects.count() == 0
+    client.post(path, {
+        "validation_file": str(held_out.pk), "evaluation_base": "gpt-4o-mini", "judge": "gpt-4.1", "route": "intents",
+        "share": "25", "emails": own, "told_on": ["succeeded", "failed"],
+    })  # fmt: skip
+
+    job = TuningJob.objects.get()
+    assert job.auto_deploy == {"route": "intents", "share": 0.25}
+    assert job.evaluation == {
+        "base": "gpt-4o-mini", "metrics": ["exact", "macro_f1", "judge"], "judge": {"model": "gpt-4.1", "rubric": ""},
+    }  # fmt: skip
+    assert job.notification == {"emails": [own.lower()], "on": ["succeeded", "failed"]}
+
+
+def test_only_administrators_are_offered_routes(company: Company, sign_in: SignIn, file: TuningFile) -> None:
+    Route.objects.create(organization=company.organization, alias="intents")
+    client, path = sign_in("dave"), step(file, candidate=0)
+
+    assert "Deploy to route" not in text_of(client, path)
+    client.post(path, {"route": "intents", "share": "50"})
+
+    assert TuningJob.objects.get().auto_deploy is None
+
+
+def test_the_estimate_follows_the_epochs_and_starts_nothing(
+    company: Company, sign_in: SignIn, file: TuningFile
+) -> None:
+    client, path = sign_in("dave"), step(file, candidate=0)
+
+    answers = [client.post(path, {"epochs": epochs, "estimate": "1"}).context["answers"] for epochs in ("2", "40")]
+
+    tokens = [next(one["tokens"] for one in some if one["model"].startswith("gpt-4.1")) for some in answers]
+    assert tokens[0] != tokens[1]
+    assert TuningJob.objects.count() == 0
+
+
+def test_a_grader_is_checked(company: Company, sign_in: SignIn) -> None:
+    rows = [
+        {"messages": [{"role": "user", "content": f"What is {number} and {number}?"}], "answer": str(2 * number)}
+        for number in range(60)
+    ]
+    problems = file_of(company, "triage", rows=rows, name="problems.jsonl")
+    path = f"{PAGE}?template=graded-reasoning&file={problems.pk}&candidate=0"
+    client = sign_in("dave")
+    grader = {"type": "string_check", "name": "sum", "input": "{{sample.output_text}}"}
+
+    for text, said in (
+        ("{", "This is no JSON"), ("{}", "The type of the grader is one of string_check"),
+        (json.dumps(grader), "The grader of type string_check needs reference, operation."),
+    ):  # fmt: skip
+        assert said in client.post(path, {"grader": text}).content.decode()
+    assert TuningJob.objects.count() == 0
+    grader |= {"reference": "{{item.answer}}", "operation": "eq"}
+    client.post(path, {"grader": json.dumps(grader)})
+
+    assert TuningJob.objects.get().hyperparameters["grader"] == grader

@@ -106,9 +106,10 @@ def tuned_of(company: Company, job: TuningJob, **fields: Any) -> TunedModel:
 
 
 def waiting(company: Company, project: str = "triage") -> Evaluation:
+    rows = [{**row, "metadata": {"team": ("north", "south")[number % 2]}} for number, row in enumerate(chats(20))]
     return create_evaluation(
-        project=company.projects[project], file=file_of(company, project, name="held-out.jsonl"), contestants=MODELS,
-        metrics=["exact"], name="Parcels", actor=None,
+        project=company.projects[project], file=file_of(company, project, rows=rows, name="held-out.jsonl"),
+        contestants=MODELS, metrics=["exact"], name="Parcels", actor=None,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from finetuning.evaluation.slices import KINDS
 from finetuning.models import Evaluation, Hosting, TunedModel, TuningFile, TuningJob
 from finetuning.services.evaluations.scoring import METRICS
 from gateway.api.openapi import examples
@@ -33,6 +34,10 @@ _PART: dict[str, Any] = {
 }  # fmt: skip
 RESULT = {
     **_PART, "regression": None,
+    "slices": [
+        {"kind": "label", "name": "billing", "items": 40, "metric": "exact",
+         "contestants": [{"contestant": 0, "mean": 0.7, "lower": 0.55, "upper": 0.82}], "differences": [_DIFFERENCE]},
+    ],
     "verdict": [{"contestant": 1, "verdict": "better", "few": False, "regressed": False}],
 }  # fmt: skip
 _CONTESTANTS = [
@@ -185,8 +190,19 @@ class VerdictSerializer(serializers.Serializer):
     regressed = serializers.BooleanField()
 
 
+class SliceSerializer(MetricSerializer):
+    """A part of the items, by what all of it has in common. `p_adjusted` is for all slices together."""
+
+    kind = serializers.ChoiceField(KINDS)
+    name = serializers.CharField()
+    items = serializers.IntegerField()
+
+
 class ResultSerializer(EvaluatedPartSerializer):
-    """The outcome, and the same of the regression set."""
+    """The outcome, the same of the regression set, and the first metric that scores single answers on each slice of at
+    least five items."""
+
+    slices = SliceSerializer(many=True)
 
     regression = EvaluatedPartSerializer(allow_null=True)
     verdict = VerdictSerializer(many=True)
@@ -234,6 +250,8 @@ def shaped(result: dict[str, Any]) -> dict[str, Any]:
     told["detectable"] = [
         {"discordance": float(key), "difference": value} for key, value in result["detectable"].items()
     ]
+    if "regression" in result:
+        told["slices"] = result.get("slices", [])  # none in results of before there were any
     if result.get("regression"):
         told["regression"] = shaped(result["regression"])
     return told

@@ -16,6 +16,7 @@ from finetuning.estimates import Method
 from finetuning.insights import Point
 from finetuning.insights.curves import point_of
 from finetuning.models import Checkpoint, JobEvent, JobPoint, TuningFile, TuningJob
+from finetuning.services.evaluations.scoring import METRICS
 from finetuning.services.jobs import notifying
 from gateway.api.openapi import examples
 from gateway.api.serializers.base import Input, Money, Record, Scoped
@@ -48,6 +49,7 @@ JOB: dict[str, Any] = {
     "trained_tokens": 214000,
     "billed_tokens": None, "estimate_difference": "0.0056150000",
     "auto_deploy": {"route": "intents", "share": 0.1, "threshold": 0.9, "fallback": "gpt-4.1-mini"},
+    "evaluation": {"base": "gpt-4.1-mini", "metrics": ["exact", "judge"], "judge": {"model": "gpt-4.1", "rubric": ""}},
     "notification": {"emails": ["bob@acme.example"], "on": ["succeeded", "failed"], "webhook_host": ""},
     "tags": ["team=support"], "metadata": _METADATA, "template": "", "error": None, "created_by": ID,
     "sync_failures": 0, "synced_at": "2026-11-02T10:20:31Z", "created_at": "2026-11-02T09:30:00Z",
@@ -177,6 +179,25 @@ class AutoDeploySerializer(Input):
     fallback = serializers.CharField(max_length=200, required=False, allow_blank=True)
 
 
+class JobJudgeSerializer(Input):
+    """Who compares pairs of answers, each twice with places changed."""
+
+    model = serializers.CharField(max_length=300)
+    rubric = serializers.CharField(max_length=2_000, required=False, allow_blank=True, default="")
+
+
+class JobEvaluationSerializer(Input):
+    """When the job succeeds: the tuned model against `base` on the validation file. The first metric decides; a judge
+    adds the metric `judge`."""
+
+    base = serializers.CharField(max_length=300, help_text="A model or route, as applications name it.")
+    metrics = serializers.ListField(
+        child=serializers.CharField(max_length=20), required=False, max_length=len(METRICS),
+        help_text=f"Of {', '.join(METRICS)}. Nothing: exact.",
+    )  # fmt: skip
+    judge = JobJudgeSerializer(required=False, allow_null=True, default=None)
+
+
 class NotificationSerializer(Input):
     """Who is told of the end. Mails go to members of the organization alone; a webhook is signed."""
 
@@ -266,6 +287,7 @@ class TuningJobSerializer(Record):
     budget_limit = Money(allow_null=True)
     estimate_difference = serializers.SerializerMethodField()
     auto_deploy = AutoDeploySerializer(allow_null=True)
+    evaluation = JobEvaluationSerializer(allow_null=True)
     notification = serializers.SerializerMethodField()
     metadata = serializers.SerializerMethodField()
     error = JobErrorSerializer(allow_null=True)
@@ -323,6 +345,7 @@ class TuningJobRequestSerializer(Input):
     seed = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0)
     budget_limit = Money(required=False, allow_null=True, default=None, min_value=Decimal("0.0000000001"))
     auto_deploy = AutoDeploySerializer(required=False, allow_null=True, default=None)
+    evaluation = JobEvaluationSerializer(required=False, allow_null=True, default=None)
     notification = NotificationSerializer(required=False)
     tags = serializers.ListField(child=serializers.CharField(max_length=100), max_length=20, required=False)
     metadata = MetadataSerializer(many=True, required=False)

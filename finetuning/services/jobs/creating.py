@@ -16,7 +16,8 @@ from finetuning.choices import Backend
 from finetuning.estimates import Estimate, Method
 from finetuning.models import TuningFile, TuningJob
 from finetuning.services import files as contents
-from finetuning.services.jobs import billing, files, graders, notifying
+from finetuning.services.jobs import billing, files, following, graders, notifying
+from finetuning.services.jobs.grading import check_grader
 from finetuning.services.jobs.pricing import FREE, QUANTUM, estimate_dict, estimate_of
 from gateway.choices import ProviderKind
 from gateway.models import Project, Provider, User, VirtualKey
@@ -76,6 +77,7 @@ def create_job(
     seed: int | None = None,
     budget_limit: Decimal | None = None,
     auto_deploy: Mapping[str, Any] | None = None,
+    evaluation: Mapping[str, Any] | None = None,
     notification: Mapping[str, Any] | None = None,
     tags: Iterable[str] = (),
     metadata: Mapping[str, str] | None = None,
@@ -86,7 +88,8 @@ def create_job(
     """Make a job, which starts within seconds in the background.
 
     Its estimate is stored with the prices it rests on, and hard budgets that it falls under keep that much room until
-    its line is booked. `notification`: {"emails", "webhook", "on"}; the webhook's secret is then on the job as
+    its line is booked. `evaluation`: {"base", "metrics", "judge"}, queued on the validation file when it
+    succeeds. `notification`: {"emails", "webhook", "on"}; the webhook's secret is then on the job as
     `webhook_secret`, this once. Raises `Invalid` (files, format, rows, sunset, price above `budget_limit`, …) and
     `costs.services.holds.BudgetTooSmall`.
     """
@@ -95,13 +98,15 @@ def create_job(
     )
     found = _estimate(wish)
     cost = _cost(wish, found, budget_limit)
+    judged = following.checked(evaluation, validation_file)
     told, secret = notifying.checked(notification, project.organization)
     job = TuningJob(
         organization=project.organization, project=project, backend=wish.backend, provider=provider,
         base_model=wish.base_model, method=wish.method.value, suffix=_suffix(suffix), training_file=training_file,
         validation_file=validation_file, hyperparameters=wish.hyperparameters, seed=_seed(seed),
         name=(name.strip() or f"{wish.base_model} on {training_file.name}")[:120], budget_limit=budget_limit,
-        auto_deploy=dict(auto_deploy) if auto_deploy else None, notification=told, tags=_tags(tags),
+        auto_deploy=dict(auto_deploy) if auto_deploy else None, evaluation=judged,
+        notification=told, tags=_tags(tags),
         metadata=_metadata(metadata), template=template, api_key=api_key, cost_estimate=cost,
         estimate=_kept(wish, found), sync_due_at=timezone.now(),
         currency=found.rate.currency if found is not None and found.rate is not None else "USD",
@@ -168,6 +173,8 @@ def _check_hyperparameters(given: Mapping[str, Any]) -> None:
     if unknown := sorted(set(given) - HYPERPARAMETERS):
         message = f"There is no hyperparameter {', '.join(unknown)}."
         raise Invalid("hyperparameter_unknown", message, field="hyperparameters")
+    if "grader" in given:
+        check_grader(given["grader"])
     for name in COUNTS:
         value = given.get(name, "auto")
         if value == "auto":

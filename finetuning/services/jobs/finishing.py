@@ -11,7 +11,7 @@ from finetuning.choices import OVER, TuningStatus
 from finetuning.estimates import sunset_of
 from finetuning.models import Checkpoint, TunedModel, TuningJob
 from finetuning.services import deploying
-from finetuning.services.jobs import billing, notifying
+from finetuning.services.jobs import billing, following, notifying
 from finetuning.services.jobs.telling import say
 from finetuning.services.jobs.tunedprices import state_price
 from gateway.models import Model, Provider
@@ -59,7 +59,9 @@ def finish_job(job: TuningJob, seen: Seen) -> TuningJob:
         job.holds, job.cost_actual = [], Decimal(0)
     job.save(update_fields=WRITTEN)
     if job.status == TuningStatus.SUCCEEDED and job.tuned_model:
-        _deploy(job, _keep_model(job, seen))
+        tuned = _keep_model(job, seen)
+        _deploy(job, tuned)
+        following.evaluate(job, tuned)
     say(job, "over", _words(job), level="error" if job.status == TuningStatus.FAILED else "info", at=job.finished_at)
     notifying.tell(job, job.status)
     audit.record(

@@ -24,7 +24,8 @@ class ConfigError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Config:
     """Of one client. Empty names are those of the language. Times are seconds; `operations` are patterns of
-    operationIds or of places (`chat.*`), empty for all."""
+    operationIds or of places (`chat.*`), empty for all. `docs_url` is the page that explains error codes, each at its
+    name (`…#budget_exceeded`); errors link to it."""
 
     package: str = ""
     module: str = ""
@@ -37,6 +38,7 @@ class Config:
     max_retries: int = 2
     headers: Mapping[str, str] = field(default_factory=dict)
     operations: tuple[str, ...] = ()
+    docs_url: str = ""
 
     def sha(self) -> str:
         return hashlib.sha256(canonical(asdict(self)).encode()).hexdigest()
@@ -87,6 +89,8 @@ def checked(config: Config) -> Config:
         raise ConfigError("version", "not of the form 1.2.3")
     if not re.fullmatch(r"https?://[^\s/?#@]+(?:/[^\s?#@]*)?", config.base_url):
         raise ConfigError("base_url", "not an http(s) address without query, fragment and credentials")
+    if config.docs_url and not re.fullmatch(r"https?://[^\s?#@\"\\]+", config.docs_url):
+        raise ConfigError("docs_url", "not an http(s) address without query, fragment and credentials")
     for name in ("connect_timeout_s", "first_byte_timeout_s", "idle_timeout_s", "total_timeout_s"):
         if not 0 < getattr(config, name) <= 86_400:
             raise ConfigError(name, "more than 0 and at most 86400 seconds")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from sdkgen.ir.codec import _encode, canonical
+from sdkgen.ir.codec import canonical, encode
 from sdkgen.ir.nodes import Declaration
 
 FORMAT = 1
@@ -89,7 +89,7 @@ class Lock:
 
 def shape_of(declared: Declaration) -> str:
     """Of a type without its own name, place and doc."""
-    said: dict[str, Any] = _encode(replace(declared, name="", pointer="", doc=""))
+    said: dict[str, Any] = encode(replace(declared, name="", pointer="", doc=""))
     for one in said.get("fields", ()):
         one.pop("pointer"), one.pop("doc", None)
     return hashlib.sha256(canonical(said).encode()).hexdigest()[:12]

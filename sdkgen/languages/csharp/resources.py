@@ -182,7 +182,8 @@ class Resources:
         fold = f", {csharp_string(method.stream.fold)}" if whole else ""
         declared = self.types.declared.get(method.stream.event.name) if isinstance(method.stream.event, Ref) else None
         union = " { IsUnion = true }" if isinstance(declared, Union) else ""
-        yield f"    var shape = new StreamShape<{event}>({read}, {csharp_string(method.stream.done)}, {names}{fold}){union};"
+        made = f"({read}, {csharp_string(method.stream.done)}, {names}{fold}){union}"
+        yield f"    var shape = new StreamShape<{event}>{made};"
         more = f"root => {self.types.read(whole, 'root', csharp_string('the answer'))}, " if whole else ""
         yield f"    return _transport.Stream({self._call(method)}, shape, {more}options, cancellation);"
         yield "}"

@@ -236,7 +236,8 @@ def _only_bodies(api: Api) -> set[str]:
 
 def _envelopes(api: Api) -> set[str]:
     """Types that are only the answer around a page, for which callers get a `Page`."""
-    pages, others = set(), set()
+    pages: set[str] = set()
+    others: set[str] = set()
     for resource in api.resources:
         for method in resource.methods:
             found = {ref for answer in method.answers for ref in refs_of(answer.type)}

@@ -6,7 +6,7 @@ from string import Template
 
 from sdkgen.ir.nodes import Api, Method, Model, Ref, Resource
 from sdkgen.languages.base.config import Config
-from sdkgen.languages.base.escaping import markdown, python_docstring, python_string, toml_string
+from sdkgen.languages.base.escaping import markdown, one_line, python_docstring, python_string, toml_string
 from sdkgen.languages.base.usage import group_of
 from sdkgen.languages.python.models import FUTURE, Modules
 from sdkgen.languages.python.naming import attribute, resource_class
@@ -160,6 +160,8 @@ else:
             base = BASES.get(error.status, "ServerError" if error.status >= 500 else "BadRequest")
             doc = python_docstring(error.doc, "    ") or ["    pass"]
             lines += ["", f"class {error.name}({base}):", *doc, ""]
+        if self._config.docs_url:
+            lines += ["", f"APIError.docs = {python_string(self._config.docs_url)}"]
         pairs = [f"    {python_string(error.code)}: {error.name}," for error in self._api.errors]
         lines += ["", "CODES: dict[str, type[APIError]] = {", *pairs, "}"]
         return "\n".join(lines) + "\n"
@@ -278,7 +280,7 @@ CLIENT_DOC = (
 
 
 def _doc(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', "'").replace("\n", " ")
+    return one_line(text).replace("\\", "\\\\").replace('"', "'")
 
 
 def _resource(room: str, name: str) -> str:

@@ -63,6 +63,28 @@ def test_the_diagnosis_comes_with_its_numbers(
         client.get(f"{URL}{job.pk}/insights")
 
 
+@pytest.mark.parametrize(
+    ("backend", "base", "per_line"), [("openai", "gpt-4.1-mini", 4.0), ("local-head", "local-head-hash", 1.0)]
+)
+def test_a_label_floor_is_of_the_files_report(
+    caller: Caller, fits: Fits, make_job: Make, make_file: Make, backend: str, base: str, per_line: float
+) -> None:
+    """Two tokens an answer and two hidden ones; of a head nats a line."""
+    floor = {
+        "contradicting_lines": 30, "contradiction_nats": 2.0, "noise_share": None, "noise_nats": None, "labels": 0,
+    }  # fmt: skip
+    report = {"tokens": {"answers": 20}, "examples": 10, "counts": {}, "statistics": {"label_floor": floor}}
+    job = make_job(backend=backend, base_model=base, status="succeeded", training_file=make_file(report=report))
+    for place, above in enumerate((3.0, 2.0, 1.5, 1.2, 1.1, 1.05, 1.05, 1.05), start=1):
+        JobPoint.objects.create(job=job, step=place, train_loss=above * 2.0 / per_line, at=NOW)
+
+    found = read(caller, fits, job)
+
+    assert found["diagnosis"] == "label_floor"
+    assert {"name": "floor", "value": 2.0 / per_line} in found["figures"]
+    assert {"name": "contradicting_lines", "value": 30.0} in found["figures"]
+
+
 def test_an_accuracy_is_not_corrected_where_nothing_is_known(caller: Caller, fits: Fits, job: TuningJob) -> None:
     job.validation_file = None
     job.save()

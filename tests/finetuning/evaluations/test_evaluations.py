@@ -216,3 +216,27 @@ def test_bad_ones_are_refused(company: Acme, chats: Chats, values: dict[str, Any
         made(company, chats(("Hello", "x")), **values)
 
     assert caught.value.code == code
+
+
+def test_slices_show_who_lost(company: Acme, chats: Chats, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second model has one label right and the other wrong; p is adjusted for all five slices."""
+    monkeypatch.setattr(
+        running, "ask", lambda secret, body, tags: Reply("red" if body["model"] == OTHER else "blue", latency_ms=1)
+    )
+    pairs = [(f"Question {number}" + " x" * 100 * (number % 2), ("red", "blue")[number % 2]) for number in range(20)]
+
+    result = ran(made(company, chats(*pairs), metrics=["macro_f1", "exact"])).result
+
+    assert result is not None
+    found = {(one["kind"], one["name"]): one for one in result["slices"]}
+    assert list(found) == [
+        ("label", "blue"), ("label", "red"), ("length", "201 to 1,000 characters"), ("length", "up to 200 characters"),
+        ("language", "en"),
+    ]  # fmt: skip
+    red, blue = found["label", "red"], found["label", "blue"]
+    assert [one["mean"] for one in red["contestants"]] == [0.0, 1.0]
+    assert red["contestants"][1]["lower"] == pytest.approx(0.7225, abs=1e-4)  # Wilson, 10 of 10
+    assert (red["metric"], red["items"], red["differences"][0]["verdict"]) == ("exact", 10, "better")
+    assert blue["differences"][0]["verdict"] == "worse"
+    assert red["differences"][0]["p_value"] == 2 / 2**10
+    assert red["differences"][0]["p_adjusted"] == 5 * 2 / 2**10

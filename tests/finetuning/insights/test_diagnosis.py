@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from finetuning.insights import Kind, Point, Run, diagnose, true_accuracy
+from finetuning.insights import Floor, Kind, Point, Run, diagnose, true_accuracy
 
 
 def points(train: list[float], held: list[float] | None = None, every: int = 10) -> list[Point]:
@@ -31,7 +31,7 @@ FALLING = [2.0, 1.5, 1.2, 1.0, 0.9, 0.85, 0.84, 0.84]
         (points([1.0, 1.0, 2.0, 3.0, 4.0, 4.0]), {}, Kind.DIVERGED),
         (points([1.0, math.nan, 0.5, 0.4]), {}, Kind.DIVERGED),
         (points([2.0, 1.0, 0.2, 1.4, 0.1, 1.2, 0.1, 1.3, 0.1, 1.1, 0.1, 1.2]), {"batch_size": 1}, Kind.NOISY),
-        (points(FALLING), {"label_floor": 0.8}, Kind.LABEL_FLOOR),
+        (points(FALLING), {"floor": Floor(contradictions=0.8, contradicting=40)}, Kind.LABEL_FLOOR),
         (points([2.0, 1.2, 0.6, 0.3, 0.2, 0.2], [2.0, 1.5, 1.2, 1.2, 1.2, 1.2]), {}, Kind.DATA_BOUND),
         (points(FALLING), {"status": "running", "silence_s": 601.0, "usual_gap_s": 100.0}, Kind.STALLED),
         (points(FALLING), {"status": "failed", "error": "The file is unsafe."}, Kind.FAILED),
@@ -41,6 +41,26 @@ FALLING = [2.0, 1.5, 1.2, 1.0, 0.9, 0.85, 0.84, 0.84]
 )  # fmt: skip
 def test_each_curve_has_its_diagnosis(curve: list[Point], run: dict[str, Any], kind: Kind) -> None:
     assert diagnose(curve, Run(**run)).diagnosis.kind is kind
+
+
+def test_contradictions_bound_the_train_loss() -> None:
+    found = diagnose(points(FALLING), Run(floor=Floor(contradictions=0.8, contradicting=40))).diagnosis
+
+    assert found.figures == {"last": 0.84, "floor": 0.8, "contradicting_lines": 40.0}
+    assert found.text == "Train loss is 0.84; 40 lines that contradict each other leave at least 0.8."
+    assert diagnose(points(FALLING), Run(floor=Floor(contradictions=0.7))).diagnosis.kind is not Kind.LABEL_FLOOR
+
+
+@pytest.mark.parametrize(("noise", "is_floor"), [(0.8, False), (0.9, True), (1.0, True), (1.2, False)])
+def test_wrong_labels_bound_the_held_out_loss(noise: float, is_floor: bool) -> None:
+    """Train loss goes below it: lines can be remembered."""
+    curve = points([2.0, 1.2, 0.6, 0.3, 0.2, 0.2], [2.0, 1.4, 1.1, 1.0, 1.0, 1.0])
+
+    found = diagnose(curve, Run(floor=Floor(noise=noise, noise_share=0.05))).diagnosis
+
+    assert (found.kind is Kind.LABEL_FLOOR) is is_floor
+    if is_floor:
+        assert found.figures == {"last": 1.0, "floor": noise, "noise_share": 0.05}
 
 
 def test_a_loss_of_nothing_has_not_diverged() -> None:

@@ -223,16 +223,23 @@ def test_the_labelled_development_files(data, write):
 
 
 @pytest.mark.needs_shared
-def test_wrong_labels_of_banking77(data, write):
+@pytest.mark.parametrize(("seed", "recall"), [(None, 0.90), (14, 0.80), (17, 0.80)])
+def test_wrong_labels_of_banking77(data, write, seed, recall):
+    """The draw of the data folder, and two that are harder than most."""
     rows = [json.loads(line) for line in (data / "banking77_train20.jsonl").read_text().splitlines()]
-    noise = json.loads((data / "banking77_train20_noise5.json").read_text())
-    for one in noise:
-        rows[one["row"]]["messages"][-1]["content"] = one["noisy"]
-    wrong = {one["row"] + 1 for one in noise}
+    labels = [row["messages"][-1]["content"] for row in rows]
+    if seed is None:
+        changed = {one["row"]: one["noisy"] for one in json.loads((data / "banking77_train20_noise5.json").read_text())}
+    else:
+        source, names = random.Random(seed), sorted(set(labels))
+        changed = {row: source.choice(names) for row in source.sample(range(len(rows)), 77)}
+    for row, label in changed.items():
+        rows[row]["messages"][-1]["content"] = label
+    wrong = {row + 1 for row, label in changed.items() if label != labels[row]}
 
     told = {one.line for one in inspect(write(rows)).findings if one.kind in ("label_noise", "label_conflict")}
 
-    assert len(told & wrong) / len(wrong) >= 0.90
+    assert len(told & wrong) / len(wrong) >= recall
     assert len(told & wrong) / len(told) >= 0.75
 
 

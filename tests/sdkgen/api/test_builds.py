@@ -200,7 +200,7 @@ def test_warnings_and_suggestions(caller: Caller) -> None:
 def test_queries(caller: Caller, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     client = caller("developer")
     where = client.post(f"{URL}/generate", WANTED)["Location"]
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(4):
         client.get(where)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         client.get(f"{URL}/languages")

@@ -129,6 +129,7 @@ def test_paths_that_differ_in_case_only_are_refused() -> None:
         ('{"headers": {"Authorization": "x"}}', "headers"),
         ('{"headers": {"X-A": "a\\r\\nb: c"}}', "headers"),
         ('{"operations": "chat"}', "operations"),
+        ('{"docs_url": "javascript:alert(1)"}', "docs_url"),
     ],
 )
 def test_settings_that_are_wrong(said: str, field: str) -> None:
@@ -152,7 +153,9 @@ def test_aliases() -> None:
 def test_the_command(api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, folder, config = tmp_path / "ir.json", tmp_path / "sdk", tmp_path / "config.json"
     file.write_text(ir.dumps(api))
-    config.write_text('{"operations": ["chat.*"], "module": "acme_llm", "version": "2.0.0"}')
+    config.write_text(
+        '{"operations": ["chat.*"], "module": "acme_llm", "version": "2.0.0", "docs_url": "https://d.example/errors"}'
+    )
     arguments = ["python", "--output", str(folder), "--representation", str(file), "--config", str(config)]
 
     call_command("generate_sdk", *arguments, "--json")
@@ -160,6 +163,8 @@ def test_the_command(api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert (said["language"], said["version"], said["names"]["changed"]) == ("python", "2.0.0", [])
     assert (folder / "acme_llm" / "resources" / "chat.py").is_file()
     assert not (folder / "acme_llm" / "resources" / "embeddings.py").exists()
+
+    assert 'APIError.docs = "https://d.example/errors"' in (folder / "acme_llm" / "errors.py").read_text()
 
     call_command("generate_sdk", *arguments, "--verify")
     (folder / "README.md").write_text("mine")

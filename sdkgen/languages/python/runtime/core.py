@@ -171,7 +171,7 @@ def prepare(
 ) -> tuple[Request, RequestOptions]:
     """The request of a call. Raises ConfigurationError and TypeError."""
     given = dict(params)
-    options: RequestOptions = given.pop("request_options", None) or {}
+    options: RequestOptions = given.pop("request_options", {})
     if op.param and op.param in given:
         raise TypeError(f"{op.param!r} is no argument: the method stream() answers with events")
     query = {wire: given.pop(attr) for attr, wire in op.query.items() if attr in given}
@@ -186,7 +186,7 @@ def prepare(
     for name, value in headers.items():
         if "\r" in value or "\n" in value:
             raise ValueError(f"the header {name} has a line break")
-    timeouts = settings.timeouts.replaced(options.get("timeouts", {}))
+    timeouts = settings.timeouts.replaced(dict(options.get("timeouts", {})))
     deadline = settings.clock() + timeouts.total
     path = _path(op, args) + _query({**query, **options.get("query", {})})
     return Request(op.http, path, headers, body, timeouts, deadline, options.get("cancel")), options

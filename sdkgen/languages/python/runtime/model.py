@@ -179,7 +179,7 @@ def _named(name: str, module: Any) -> Decoder | None:
         module = import_module(".shared", module.__package__)
         found = module.__dict__[name]
     if isinstance(found, str):  # an alias: a list of words, or a union
-        tags = module.__dict__.get("_tags", {}).get(name)
+        tags: tuple[str, Mapping[str, str]] | None = module.__dict__.get("_tags", {}).get(name)
         return _tagged(*tags, module) if tags else decoder(found, module)
     made: Decoder = found
     return made
@@ -214,12 +214,14 @@ def _tagged(field: str, classes: Mapping[str, str], module: Any) -> Decoder:
         if not isinstance(value, dict):
             return value
         tag = value.get(field)
-        made = known.get(tag) if isinstance(tag, str) else None
+        if not isinstance(tag, str):
+            return Unknown(value)
+        made = known.get(tag)
         if made is None:
-            name = classes.get(tag) if isinstance(tag, str) else None
-            if name is None:
+            if tag not in classes:
                 return Unknown(value)
-            known[tag] = made = _named(name, module)
+            found: Any = _named(classes[tag], module)
+            known[tag] = made = found
         return made(value)
 
     return decode

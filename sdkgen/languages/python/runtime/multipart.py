@@ -121,7 +121,7 @@ def _size(source: Any) -> int | None:
         return len(source)
     if not _can_seek(source):
         return None
-    here = source.tell()
+    here: int = source.tell()
     end: int = source.seek(0, 2)
     source.seek(here)
     return end - here

@@ -23,7 +23,7 @@ class Timeouts:
         self.idle = idle
         self.total = total
 
-    def replaced(self, said: Mapping[str, float]) -> Timeouts:
+    def replaced(self, said: Mapping[str, Any]) -> Timeouts:
         current = {name: getattr(self, name) for name in self.__slots__}
         return Timeouts(**{**current, **said})
 
