@@ -4,12 +4,8 @@ from sdkgen.languages.base.language import Language
 from sdkgen.languages.csharp import CSharp
 from sdkgen.languages.python import Python
 
-<<<<<<< HEAD
 LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(), CSharp())}
-=======
-LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(),)}
 IDS = sorted(LANGUAGES)
->>>>>>> wsdk
 
 
 def named(text: str) -> Language:
