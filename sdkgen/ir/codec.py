@@ -1,7 +1,7 @@
 """The representation as JSON and back, exactly. Pure.
 
 A node is an object with its class under `node` and every field that differs from its default. The text is canonical:
-sorted keys, no spaces, UTF-8, so equal representations are equal bytes.
+sorted keys, no spaces, ASCII, so equal representations are equal bytes.
 """
 
 import hashlib
@@ -54,8 +54,8 @@ def sha(api: Api) -> str:
 
 
 def canonical(value: Any) -> str:
-    """JSON with one way of writing each value."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    """JSON with one way of writing each value, ASCII only: lone surrogates of a hostile document stay what they are."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def encode(value: Any) -> Any:

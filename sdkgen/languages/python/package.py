@@ -56,7 +56,8 @@ class Package:
         yield "LICENSE", _resource("templates", "LICENSE")
         yield (
             "CHANGELOG.md",
-            f"# Changelog\n\n## {self._config.version}\n\nMade of {self._api.title} {self._api.version}.\n",
+            f"# Changelog\n\n## {self._config.version}\n\n"
+            f"Made of {markdown(self._api.title)} {markdown(self._api.version)}.\n",
         )
         yield "README.md", self._filled("README.md")
         yield "docs/reference.md", "".join(self._reference())
@@ -240,7 +241,7 @@ packages = [
     def _method(self, resource: Resource, method: Method) -> Iterator[str]:
         name = self._spelling.names.of("method", method.pointer)
         path = [attribute(one.name, frozenset()) for one in method.parameters if one.where == "path"]
-        yield f"### `client.{name}({', '.join([*path, '...'])})`\n\n`{method.http} {method.path}`"
+        yield f"### `client.{name}({', '.join([*path, '...'])})`\n\n{_code(f'{method.http} {method.path}')}"
         yield f"\n\n{markdown(method.doc)}\n\n" if method.doc else "\n\n"
         rows = [(one.name, self._spelling.sent(one.type), one.required, one.doc) for one in method.parameters]
         rows += self._body_rows(method)
@@ -248,7 +249,7 @@ packages = [
             yield "| argument | type | required | |\n|---|---|---|---|\n"
             for argument, kind, required, doc in rows:
                 word = "yes" if required else ""
-                yield f"| `{argument}` | `{kind.replace('|', chr(92) + '|')}` | {word} | {markdown(doc)} |\n"
+                yield f"| {_code(argument)} | {_code(kind)} | {word} | {markdown(doc)} |\n"
             yield "\n"
         if method.errors:
             yield f"Errors: {', '.join(map(str, method.errors))}.\n\n"
@@ -277,6 +278,11 @@ CLIENT_DOC = (
     "Keys come from the arguments api_key and management_key, else from GATEWAY_API_KEY and GATEWAY_MANAGEMENT_KEY; "
     "the address from base_url, else from GATEWAY_BASE_URL."
 )
+
+
+def _code(text: str) -> str:
+    """A code span in a table."""
+    return "`" + one_line(text).replace("`", "'").replace("|", "\\|") + "`"
 
 
 def _doc(text: str) -> str:
