@@ -3,12 +3,10 @@
 namespace LlmGateway.Conformance;
 
 using System;
-using System.Collections;
 using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
-using System.Reflection;
 using System.Text;
 using System.Text.Json;
 using System.Threading;
@@ -78,27 +76,27 @@ public static class Program
 
         switch (operation)
         {
-            case "chat.create": return Answered(await client.Chat.Completions.CreateAsync(Bind<ChatCompletionRequest>(args), options, cancel));
-            case "chat.stream": return await Streamed(await client.Chat.Completions.CreateStreamAsync(Bind<ChatCompletionRequest>(args), options, cancel), events);
-            case "responses.stream": return await Streamed(await client.Responses.CreateStreamAsync(Bind<ResponseRequest>(args), options, cancel), events);
-            case "messages.stream": return await Streamed(await client.Messages.CreateStreamAsync(Bind<MessageRequest>(args), options, cancel), events);
-            case "embeddings.create": return Answered(await client.Embeddings.CreateAsync(Bind<EmbeddingRequest>(args), options, cancel));
-            case "feedback.create": return Answered(await client.Feedback.CreateAsync(Bind<FeedbackRequest>(args), options, cancel));
+            case "chat.create": return Answered(await client.Chat.Completions.CreateAsync(Binding.Bind<ChatCompletionRequest>(args), options, cancel));
+            case "chat.stream": return await Streamed(await client.Chat.Completions.CreateStreamAsync(Binding.Bind<ChatCompletionRequest>(args), options, cancel), events);
+            case "responses.stream": return await Streamed(await client.Responses.CreateStreamAsync(Binding.Bind<ResponseRequest>(args), options, cancel), events);
+            case "messages.stream": return await Streamed(await client.Messages.CreateStreamAsync(Binding.Bind<MessageRequest>(args), options, cancel), events);
+            case "embeddings.create": return Answered(await client.Embeddings.CreateAsync(Binding.Bind<EmbeddingRequest>(args), options, cancel));
+            case "feedback.create": return Answered(await client.Feedback.CreateAsync(Binding.Bind<FeedbackRequest>(args), options, cancel));
             case "models.get": return Answered(await client.Models.GetAsync(Take("model"), options, cancel));
-            case "keys.create": return Answered(await client.Manage.ApiKeys.CreateAsync(Bind<KeyRequest>(args), options, cancel));
-            case "keys.update": return Answered(await client.Manage.ApiKeys.UpdateAsync(Take("id"), Bind<PatchedKeyLimitsRequest>(args), options, cancel));
+            case "keys.create": return Answered(await client.Manage.ApiKeys.CreateAsync(Binding.Bind<KeyRequest>(args), options, cancel));
+            case "keys.update": return Answered(await client.Manage.ApiKeys.UpdateAsync(Take("id"), Binding.Bind<PatchedKeyLimitsRequest>(args), options, cancel));
             case "keys.delete":
                 await client.Manage.Annotations.DeleteAsync(Take("id"), options, cancel);
                 return new() { ["answer"] = null };
-            case "keys.list": return await Listed(await client.Manage.ApiKeys.ListAsync(Bind<ManageApiKeysListParams>(args), options, cancel));
-            case "files.list": return await Listed(await client.Files.ListAsync(Bind<FilesListParams>(args), options, cancel));
+            case "keys.list": return await Listed(await client.Manage.ApiKeys.ListAsync(Binding.Bind<ManageApiKeysListParams>(args), options, cancel));
+            case "files.list": return await Listed(await client.Files.ListAsync(Binding.Bind<FilesListParams>(args), options, cancel));
             case "files.content":
                 return new() { ["text"] = Encoding.UTF8.GetString((await client.Files.ContentAsync(Take("file_id"), options, cancel)).Bytes.ToArray()) };
             case "files.create":
                 var file = Upload.Bytes("file.jsonl", Encoding.UTF8.GetBytes(Take("file")));
-                return Answered(await client.Files.CreateAsync(Bind<FileRequest>(args) with { File = file }, options, cancel));
+                return Answered(await client.Files.CreateAsync(Binding.Bind<FileRequest>(args) with { File = file }, options, cancel));
             case "analytics.query":
-                var found = await client.Manage.Admin.Analytics.QueryAsync(Bind<SemanticQueryRequest>(args), options, cancel);
+                var found = await client.Manage.Admin.Analytics.QueryAsync(Binding.Bind<SemanticQueryRequest>(args), options, cancel);
                 var view = found.Ok ?? (JsonView)found.Accepted!;
                 view.Gateway = found.Gateway;
                 return Answered(view);
@@ -198,76 +196,4 @@ public static class Program
     private static Dictionary<string, string>? Texts(JsonElement said, string name) =>
         said.ValueKind == JsonValueKind.Object && said.TryGetProperty(name, out var found)
             ? found.EnumerateObject().ToDictionary(each => each.Name, each => each.Value.GetString()!) : null;
-
-    private static T Bind<T>(Dictionary<string, JsonElement> args) => (T)Made(typeof(T), Folding.Element(args.ToDictionary(each => each.Key, each => (object?)each.Value)))!;
-
-    /// <summary>A typed value of JSON, by the public properties of its type.</summary>
-    private static object? Made(Type type, JsonElement said)
-    {
-        if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Optional<>))
-            return Activator.CreateInstance(type, Made(type.GetGenericArguments()[0], said));
-        if (said.ValueKind == JsonValueKind.Null) return null;
-        type = Nullable.GetUnderlyingType(type) ?? type;
-        if (type == typeof(string)) return said.GetString();
-        if (type == typeof(long)) return said.GetInt64();
-        if (type == typeof(double)) return said.GetDouble();
-        if (type == typeof(bool)) return said.GetBoolean();
-        if (type == typeof(decimal)) return Json.Amount(said, "");
-        if (type == typeof(DateTimeOffset)) return Json.Time(said, "");
-        if (type == typeof(AnyJson)) return (AnyJson)said;
-        if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>))
-        {
-            var list = (IList)Activator.CreateInstance(typeof(List<>).MakeGenericType(type.GetGenericArguments()))!;
-            foreach (var each in said.EnumerateArray()) list.Add(Made(type.GetGenericArguments()[0], each));
-            return list;
-        }
-        if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyDictionary<,>))
-        {
-            var map = (IDictionary)Activator.CreateInstance(typeof(Dictionary<,>).MakeGenericType(type.GetGenericArguments()))!;
-            foreach (var each in said.EnumerateObject()) map.Add(each.Name, Made(type.GetGenericArguments()[1], each.Value));
-            return map;
-        }
-        if (type.IsValueType) return Activator.CreateInstance(type, said.GetString());
-        if (type.IsInterface) return Variant(type, said);
-        return type.GetConstructor(Type.EmptyTypes) is null ? Choice(type, said) : Record(type, said);
-    }
-
-    private static object Variant(Type type, JsonElement said)
-    {
-        foreach (var variant in type.Assembly.GetTypes().Where(each => !each.IsInterface && type.IsAssignableFrom(each) && each.GetConstructor(Type.EmptyTypes) is not null))
-        {
-            var made = Activator.CreateInstance(variant)!;
-            var tags = variant.GetProperties().Where(each => each.SetMethod is null && each.PropertyType == typeof(string) && each.Name is "Role" or "Type");
-            if (tags.Any(tag => Folding.Text(said, tag.Name.ToLowerInvariant()) == (string?)tag.GetValue(made))) return Record(variant, said);
-        }
-        throw new InvalidOperationException($"no {type.Name} of {said}");
-    }
-
-    private static object Choice(Type type, JsonElement said)
-    {
-        foreach (var make in type.GetMethods(BindingFlags.Public | BindingFlags.Static).Where(each => each.Name == "Of"))
-        {
-            var wanted = make.GetParameters()[0].ParameterType;
-            var isList = wanted.IsGenericType;
-            var isText = wanted == typeof(string) || wanted.IsValueType;
-            if (isList != (said.ValueKind == JsonValueKind.Array) || isText != (said.ValueKind == JsonValueKind.String)) continue;
-            return make.Invoke(null, new[] { Made(wanted, said) })!;
-        }
-        throw new InvalidOperationException($"no {type.Name} of {said}");
-    }
-
-    private static object Record(Type type, JsonElement said)
-    {
-        var made = Activator.CreateInstance(type)!;
-        var extra = new Dictionary<string, JsonElement>();
-        foreach (var field in said.EnumerateObject())
-        {
-            var name = string.Concat(field.Name.Split('_').Where(part => part.Length > 0).Select(part => char.ToUpperInvariant(part[0]) + part.Substring(1)));
-            var property = type.GetProperty(name);
-            if (property?.SetMethod is not null) property.SetValue(made, Made(property.PropertyType, field.Value));
-            else if (property is null) extra[field.Name] = field.Value;
-        }
-        if (extra.Count > 0) type.GetProperty("ExtraProperties")!.SetValue(made, extra);
-        return made;
-    }
 }
