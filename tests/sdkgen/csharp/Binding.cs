@@ -55,17 +55,24 @@ public static class Binding
         throw new InvalidOperationException($"no {type.Name} of {said}");
     }
 
+    /// <summary>The variant of the JSON's kind that knows most of its fields.</summary>
     private static object Choice(Type type, JsonElement said)
     {
+        object? best = null;
+        var fewest = int.MaxValue;
         foreach (var make in type.GetMethods(BindingFlags.Public | BindingFlags.Static).Where(each => each.Name == "Of"))
         {
             var wanted = make.GetParameters()[0].ParameterType;
             var isList = wanted.IsGenericType;
             var isText = wanted == typeof(string) || wanted.IsValueType;
             if (isList != (said.ValueKind == JsonValueKind.Array) || isText != (said.ValueKind == JsonValueKind.String)) continue;
-            return make.Invoke(null, new[] { Made(wanted, said) })!;
+            var made = Made(wanted, said);
+            var unknown = made is JsonModel model ? model.ExtraProperties.Count : 0;
+            if (unknown >= fewest) continue;
+            fewest = unknown;
+            best = make.Invoke(null, new[] { made });
         }
-        throw new InvalidOperationException($"no {type.Name} of {said}");
+        return best ?? throw new InvalidOperationException($"no {type.Name} of {said}");
     }
 
     private static object Record(Type type, JsonElement said)

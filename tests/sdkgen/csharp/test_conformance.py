@@ -11,9 +11,6 @@ from tests.sdkgen.csharp.conftest import TOOLS, Compiler
 def test_csharp(compiler: Compiler, csharp_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = [Path(__file__).with_name(name) for name in ("Binding.cs", "Driver.cs")]
     sources = [*sorted((csharp_folder / "src").rglob("*.cs")), *own]
-        *sorted((csharp_folder / "src").rglob("*.cs")),
-        *(Path(__file__).with_name(name) for name in ("Binding.cs", "Driver.cs")),
-    ]
     assert compiler.diagnostics(sources, tmp_path, "driver") == []
 
     row = play("csharp", [str(TOOLS / "dotnet"), str(tmp_path / "driver.dll")])
