@@ -1,16 +1,15 @@
 """The languages by id and alias."""
 
 from sdkgen.languages.base.language import Language
+from sdkgen.languages.csharp import CSharp
 from sdkgen.languages.go import Go
 from sdkgen.languages.java import Java
-from sdkgen.languages.csharp import CSharp
 from sdkgen.languages.python import Python
 from sdkgen.languages.typescript import TypeScript
 
-LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(), TypeScript())}
-LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(), Go())}
-LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(), Java())}
-LANGUAGES: dict[str, Language] = {language.about.id: language for language in (Python(), CSharp())}
+LANGUAGES: dict[str, Language] = {
+    language.about.id: language for language in (Python(), TypeScript(), Java(), Go(), CSharp())
+}
 IDS = sorted(LANGUAGES)
 
 

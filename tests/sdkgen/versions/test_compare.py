@@ -15,6 +15,9 @@ Document = dict[str, Any]
 MAJOR, MINOR, PATCH = Level.MAJOR, Level.MINOR, Level.PATCH
 
 
+NOTE = {"200": {"description": "", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Note"}}}}}
+
+
 def document() -> Document:
     """Two operations, a type that is sent, one that is received and one that is both."""
     ref = "#/components/schemas/"
@@ -32,9 +35,7 @@ def document() -> Document:
                         {"name": "limit", "in": "query", "schema": {"type": "integer", "maximum": 100}},
                     ],
                     "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": ref + "Draft"}}}},
-                    "responses": {
-                        "200": {"description": "", "content": {"application/json": {"schema": {"$ref": ref + "Note"}}}}
-                    },
+                    "responses": NOTE,
                 }
             },
             "/v1/notes/{id}": {
@@ -42,9 +43,7 @@ def document() -> Document:
                     "operationId": "getNote",
                     "x-sdk": {"resource": ["notes"], "method": "get"},
                     "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
-                    "responses": {
-                        "200": {"description": "", "content": {"application/json": {"schema": {"$ref": ref + "Note"}}}}
-                    },
+                    "responses": NOTE,
                 }
             },
         },
