@@ -15,6 +15,7 @@ Document = dict[str, Any]
 MAJOR, MINOR, PATCH = Level.MAJOR, Level.MINOR, Level.PATCH
 
 
+DRAFT = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Draft"}}}}
 NOTE = {"200": {"description": "", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Note"}}}}}
 
 
@@ -34,7 +35,7 @@ def document() -> Document:
                         {"name": "dry", "in": "query", "schema": {"type": "boolean"}},
                         {"name": "limit", "in": "query", "schema": {"type": "integer", "maximum": 100}},
                     ],
-                    "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": ref + "Draft"}}}},
+                    "requestBody": DRAFT,
                     "responses": NOTE,
                 }
             },
