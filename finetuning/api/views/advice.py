@@ -17,6 +17,7 @@ from rest_framework.reverse import reverse
 from analytics.api.views.base import AnalyticsView
 from finetuning.answers import analytics, costs, estimates, recommendations, sunsets, templates
 from finetuning.answers.estimates import Answer, Today, Wish
+from finetuning.api.permissions import check_auto_deploy
 from finetuning.api.serializers import advice as shapes
 from finetuning.api.serializers.jobs import NewTuningJobSerializer
 from finetuning.api.serializers.templates import TemplateJobSerializer, TuningTemplatesSerializer
@@ -142,11 +143,13 @@ class TemplateJobView(AnalyticsView):
     )  # fmt: skip
     def post(self, request: Request, template_id: str) -> Response:
         """Make a job with the template's method and hyperparameters at its first candidate, or at the backend that you
-        name. Refused as any job is that would fail or cost too much."""
+        name. Refused as any job is that would fail or cost too much; `auto_deploy` is for administrators (403)."""
         scenario = scenario_of(template_id)
         if scenario is None:
             raise NotFound("template_not_found", "There is no such template.")
-        job = create_from_template(scenario=scenario, actor=actor_of(request.user), **self.asked(TemplateJobSerializer))
+        asked = self.asked(TemplateJobSerializer)
+        check_auto_deploy(request, asked["auto_deploy"])
+        job = create_from_template(scenario=scenario, actor=actor_of(request.user), **asked)
         response = Response(NewTuningJobSerializer(job, context={"request": request}).data, 201)
         response["Location"] = reverse("finetuning-api:job-detail", args=[job.pk], request=request)
         return response

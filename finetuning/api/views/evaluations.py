@@ -96,7 +96,7 @@ class EvaluationViewSet(ReadableResource):
 class TunedModelViewSet(ReadableResource):
     """Tuned models."""
 
-    queryset = TunedModel.objects.select_related("hosting").defer("artifact")
+    queryset = TunedModel.objects.select_related("hosting").prefetch_related("canaries").defer("artifact")
     serializer_class = shapes.TunedModelSerializer
     roles = {"list": MEMBERS, "retrieve": MEMBERS, "deploy": ADMINS, "withdraw": ADMINS}
     filterset_fields = {"project": ["exact"], "backend": ["exact", "in"], "archived_at": ["isnull"]}
@@ -108,10 +108,13 @@ class TunedModelViewSet(ReadableResource):
     def deploy(self, request: Request, pk: str) -> Response:
         """Give it a share of a route's calls; what was there keeps the rest and is tried when it fails. Again with
         another share moves it. On Azure it is deployed first, billed by the hour, and put on the route once it answers:
-        `hosting` says how far that is."""
+        `hosting` says how far that is. While it has a part of the calls it is watched: `canaries` says what was seen,
+        `canary_guard` what follows from it by itself."""
         asked = self.validated(shapes.DeployRequestSerializer)
         row = self.get_object()
-        deploying.deploy(tuned=row, alias=asked["route"], share=asked["share"], actor=self.actor)
+        deploying.deploy(
+            tuned=row, alias=asked["route"], share=asked["share"], actor=self.actor, canary_guard=asked["canary_guard"]
+        )
         hosting.sync(row)
         return self.answer(self.get_object())
 

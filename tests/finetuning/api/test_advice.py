@@ -1,5 +1,6 @@
 """Estimates, templates, advice, sums and last days over the API."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ from finetuning.models import TuningFile, TuningJob
 from finetuning.scenarios import sample_of
 from finetuning.services.files import create_file
 from tests.analytics.api.conftest import URL, Fits, book
-from tests.factories import Acme, line
+from tests.factories import Acme, ProviderFactory, line
 from tests.finetuning.answers.conftest import Make
 from tests.gateway.api.conftest import Caller
 
@@ -144,3 +145,44 @@ def test_a_job_from_a_template(caller: Caller, company: Acme, file: TuningFile) 
     assert [one["field"] for one in bank.json()["errors"]] == ["base_model"]
     missing = caller("developer").post(f"{URL}/fine-tuning/templates/poetry/create-job", body, format="json")
     assert missing.status_code == 404
+
+
+@pytest.mark.parametrize(("role", "status"), [("developer", 403), ("manager", 403), ("admin", 201)])
+def test_a_route_is_given_by_administrators_alone(
+    caller: Caller, company: Acme, file: TuningFile, role: str, status: int
+) -> None:  # fmt: skip
+    """As `deploy` is."""
+    body = {
+        "project": str(company.assistant.pk), "training_file": str(file.pk),
+        "auto_deploy": {"route": company.route.alias, "share": 0.2},
+    }  # fmt: skip
+
+    response = caller(role).post(f"{URL}/fine-tuning/templates/classification/create-job", body, format="json")
+
+    assert response.status_code == status, response.content
+    assert TuningJob.objects.count() == (status == 201)
+
+
+def test_a_graded_job_from_a_template(caller: Caller, company: Acme) -> None:
+    file = create_file(
+        project=company.assistant, name="problems.jsonl", purpose="fine-tune", created_by=None, actor=None,
+        content=[b"\n".join(orjson.dumps(line) for line in sample_of("graded-reasoning"))],
+    )  # fmt: skip
+    azure = ProviderFactory(organization=company.organization, slug="azure", kind="azure")
+    body = {"project": str(company.assistant.pk), "training_file": str(file.pk), "backend": "azure",
+            "provider": str(azure.pk)}  # fmt: skip
+    path = f"{URL}/fine-tuning/templates/graded-reasoning/create-job"
+    grader = {"type": "string_check", "name": "sum", "input": "{{sample.output_text}}", "operation": "eq",
+              "reference": "{{item.answer}}"}  # fmt: skip
+
+    without = caller("developer").post(path, body, format="json")
+    elsewhere = caller("developer").post(
+        path, {**body, "backend": "fireworks", "base_model": "accounts/fireworks/models/qwen3-8b"}, format="json"
+    )
+    made = caller("developer").post(path, {**body, "grader": json.dumps(grader)}, format="json")
+
+    assert [one["code"] for one in without.json()["errors"]] == ["grader_missing"]
+    assert [(one["code"], one["field"]) for one in elsewhere.json()["errors"]] == [("no_candidate", "backend")]
+    assert made.status_code == 201, made.content
+    job = TuningJob.objects.get()
+    assert (job.backend, job.method, job.hyperparameters["grader"]) == ("azure", "reinforcement", grader)
