@@ -54,8 +54,8 @@ class EstimateCostView(AnalyticsView):
         responses=shapes.TuningEstimatesSerializer,
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        """Tokens, training, hosting, requests, time and break-even at each backend, before anything is uploaded or by a
-        file's id. Unknown prices are null, never zero."""
+        """Tokens, training, graders, hosting, requests, time and break-even at each backend, before anything is
+        uploaded or by a file's id. Unknown prices are null, never zero."""
         asked = self.asked(shapes.TuningEstimateRequestSerializer)
         wishes = [Wish(**each) for each in asked.get("candidates") or ()] or list(USUAL)
         today = Today(**asked["today"]) if asked["today"] else None
@@ -104,7 +104,7 @@ def _told(answer: Answer) -> dict[str, Any]:
         "unread_lines": profile.unread, "billable_tokens": found.billable_tokens, "training": found.training,
         "training_lower": found.lower, "training_upper": found.upper, "hosting_per_month": found.hosting_per_month,
         "price": rate, "inference_per_1k": answer.inference_per_1k, "base_per_1k": answer.base_per_1k,
-        "break_even": answer.break_even,
+        "break_even": answer.break_even, "grader": None if answer.grader is None else answer.grader.told,
         "eta": {"p50_s": answer.duration.p50, "p90_s": answer.duration.p90, "jobs": answer.duration.jobs,
                 "note": answer.duration.note},
         "currency": rate.currency if rate else "USD", "notes": [*found.notes, *answer.notes],

@@ -134,12 +134,13 @@ class CompareView(AnalyticsView):
 
     @extend_schema(operation_id="fine_tuning_compare", responses=VersusSerializer)
     def get(self, request: Request, base_model_id: str, fine_tuned_model_id: str) -> Response:
-        """What the newest evaluation of both says of their quality, and what both cost and take in the last 30 days. A
-        model's name may hold slashes: write them as they are."""
+        """What the newest evaluation of both says of their quality, what both cost and take in the last 30 days, and
+        when training is earned back with hosting paid for. A model's name may hold slashes: write them as they are."""
         found = versus(self.questions(), base_model_id, fine_tuned_model_id, timezone.now())
         recorded = found.recorded
         body = {
             "base": found.base, "tuned": found.tuned, "verdict": found.verdict, "break_even": found.pays,
+            "hosting": found.upkeep,
             "notes": found.notes, "currency": self.questions().organization.currency,
             "evaluation": None if recorded is None else {
                 "id": recorded.evaluation.pk, "name": recorded.evaluation.name, "base": recorded.base,

@@ -268,10 +268,7 @@ def _kept(wish: Wish, found: Estimate | None) -> dict[str, Any] | None:
         grader=wish.hyperparameters.get("grader"), examples=wish.training_file.lines or 0, at=timezone.now(),
     )  # fmt: skip
     if graded is not None and wish.method is Method.REINFORCEMENT:
-        told["grader"] = {
-            "models": list(graded.models), "cost": None if graded.cost is None else f"{graded.cost:f}",
-            "currency": graded.currency, "jobs": graded.jobs, "note": graded.note,
-        }  # fmt: skip
+        told["grader"] = graded.told
     return told
 
 
