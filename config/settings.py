@@ -178,6 +178,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "gateway.api.openapi.GatewaySchema",
     "EXCEPTION_HANDLER": "gateway.api.problems.problem_response",
     "DEFAULT_VERSIONING_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,  # `format` is a column of lists: DRF would take it for the name of a renderer
     "COERCE_DECIMAL_TO_STRING": True,
     "NUM_PROXIES": 0,  # throttles count by REMOTE_ADDR; a forwarded header of the caller never names the bucket
     "DEFAULT_THROTTLE_RATES": {"sign_in": "30/min", "mail": "10/min"},

@@ -28,6 +28,7 @@ from finetuning.insights import Kind
 from finetuning.models import Checkpoint, Hosting, TunedModel, TuningJob
 from finetuning.services import deploying, hosting, jobs
 from finetuning.services.jobs.times import expected
+from gateway import downloads
 from gateway.console import ConsoleSite
 from gateway.console.parts import Pair, Tab
 from gateway.console.scope import actor, frame, may_administer, person
@@ -201,8 +202,7 @@ def job_file(request: HttpRequest, site: ConsoleSite, job_id: UUID, form: str) -
     if form not in exports.FORMATS:
         raise Http404
     made = exports.document(insights_of(job_of(request, organization, job_id), timezone.now()), form)
-    headers = {"Content-Disposition": f'attachment; filename="{made.name}"', "X-Content-Type-Options": "nosniff"}
-    return HttpResponse(made.content, content_type=made.content_type, headers=headers)
+    return downloads.document(made.content, name=made.name, content_type=made.content_type)
 
 
 def _row(job: TuningJob) -> dict[str, Any]:

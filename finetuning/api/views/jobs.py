@@ -24,6 +24,7 @@ from finetuning.front.base import OneAnswer
 from finetuning.models import Checkpoint, JobEvent, JobPoint, TuningJob
 from finetuning.services import jobs
 from finetuning.services.jobs.times import expected, steps_of
+from gateway import downloads
 from gateway.api.permissions import KEY_MAKERS, MEMBERS
 from gateway.api.views.base import ReadableResource
 
@@ -169,8 +170,7 @@ class TuningJobViewSet(ReadableResource):
             response["Content-Disposition"] = f'attachment; filename="job-{found.job.pk.hex[-8:]}.json"'
             return response
         made = document(found, wanted)
-        headers = {"Content-Disposition": f'attachment; filename="{made.name}"', "X-Content-Type-Options": "nosniff"}
-        return HttpResponse(made.content, content_type=made.content_type, headers=headers)
+        return downloads.document(made.content, name=made.name, content_type=made.content_type)
 
     def _told(self, found: JobInsights) -> dict[str, Any]:
         eta = None if found.job.status in OVER else expected(found.job, timezone.now())
