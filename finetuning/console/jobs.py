@@ -67,7 +67,7 @@ class DeployForm(forms.Form):
     route = forms.ChoiceField()
     share = forms.IntegerField(min_value=1, max_value=100, initial=10, label="Percent of its calls")
     canary_guard = forms.ChoiceField(
-        choices=CanaryGuard.choices, initial=CanaryGuard.ROLLBACK, required=False, label="What the gateway does by itself"
+        choices=CanaryGuard.choices, initial=CanaryGuard.ROLLBACK, required=False, label="Without being asked"
     )
 
     def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:

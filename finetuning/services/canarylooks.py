@@ -125,7 +125,7 @@ def _tell(row: Canary, tuned: TunedModel) -> None:
     level = "warn" if row.state == CanaryState.ROLLED_BACK else "info"
     say(tuned.job, f"canary:{row.pk}", f"{words} {row.why}", level=level)
     news = {"id": str(row.pk), "route": row.route, "state": str(row.state), "looks": row.looks, "why": row.why}
-    notifying.tell(tuned.job, "canary", mark=str(row.pk), words=words, news={"canary": news})
+    notifying.tell(tuned.job, "canary", mark=row.pk.hex[-12:], words=words, news={"canary": news})
 
 
 def arms(row: Canary, tuned: TunedModel, since: datetime, until: datetime) -> tuple[Arm, Arm, bool]:

@@ -98,7 +98,7 @@ def test_what_fails_is_taken_off_once_and_told(company: Acme, tuned: TunedModel,
     assert told.after["route"] == alias
     event = JobEvent.objects.get(job=tuned.job, key=f"gateway:canary:{row.pk}")
     assert (event.level, event.message) == ("warn", f"It was taken off the route {alias}. {row.why}")
-    mail = OutboxMessage.objects.get(dedupe_key=f"tuning.{tuned.job_id}.canary.{row.pk}.{MAIL}")
+    mail = OutboxMessage.objects.get(dedupe_key=f"tuning.{tuned.job_id}.canary.{row.pk.hex[-12:]}.{MAIL}")
     assert f"It was taken off the route {alias}." in str(mail.payload)
 
 
