@@ -57,7 +57,8 @@ class EstimateCostView(AnalyticsView):
         """Tokens, training, graders, hosting, requests, time and break-even at each backend, before anything is
         uploaded or by a file's id. Unknown prices are null, never zero."""
         asked = self.asked(shapes.TuningEstimateRequestSerializer)
-        wishes = [Wish(**each) for each in asked.get("candidates") or ()] or list(USUAL)
+        named = asked.get("candidates") or ()
+        wishes = [Wish(**{**each, "method": Method(each["method"])}) for each in named] or list(USUAL)
         today = Today(**asked["today"]) if asked["today"] else None
         now = timezone.now()
         with _Lines(asked["file"], asked["content"]) as lines, _Lines(asked["validation_file"], "") as validation:

@@ -21,6 +21,7 @@ from finetuning.services import hosting
 from finetuning.services.canarylooks import look, look_due
 from finetuning.services.deploying import deploy, withdraw
 from gateway.models import AuditEvent, Model, OutboxMessage, QualityScore, Route
+from gateway.services import outbox
 from gateway.services.errors import Invalid
 from tests.factories import Acme, book_lines, line
 from tests.finetuning.answers.conftest import Make
@@ -99,7 +100,9 @@ def test_what_fails_is_taken_off_once_and_told(company: Acme, tuned: TunedModel,
     event = JobEvent.objects.get(job=tuned.job, key=f"gateway:canary:{row.pk}")
     assert (event.level, event.message) == ("warn", f"It was taken off the route {alias}. {row.why}")
     mail = OutboxMessage.objects.get(dedupe_key=f"tuning.{tuned.job_id}.canary.{row.pk.hex[-12:]}.{MAIL}")
-    assert f"It was taken off the route {alias}." in str(mail.payload)
+    words = outbox._opened(mail)
+    assert words["subject"] == f"[Fine-tuning] Tickets: It was taken off the route {alias}."
+    assert f"\nWhy: {row.why}\n" in words["text"]
 
 
 def test_too_few_calls_and_calls_of_others_decide_nothing(company: Acme, tuned: TunedModel, alias: str) -> None:
