@@ -233,6 +233,8 @@ SPECTACULAR_SETTINGS = {
         "TuningFileOriginEnum": "finetuning.choices.FileOrigin",
         "TuningFileStatusEnum": "finetuning.choices.FileStatus",
         "TuningUploadStatusEnum": "finetuning.services.files.uploads.STATES",
+        "CanaryGuardEnum": "finetuning.choices.CanaryGuard",
+        "CanaryStateEnum": "finetuning.choices.CanaryState",
         "DatasetSeverityEnum": "finetuning.quality.kinds.SEVERITIES",
         "SdkLanguageEnum": "sdkgen.languages.registry.IDS",
     },

@@ -16,6 +16,7 @@ from rest_framework.reverse import reverse
 
 from finetuning.answers.exports import MOST_EVENTS, document
 from finetuning.answers.insights import JobInsights, insights_of
+from finetuning.api.permissions import check_auto_deploy
 from finetuning.api.serializers import jobs as shapes
 from finetuning.api.serializers.insights import JobDocumentSerializer, JobInsightsSerializer, insights_told
 from finetuning.choices import OVER
@@ -61,8 +62,9 @@ class TuningJobViewSet(ReadableResource):
     def create(self, request: Request) -> Response:
         """Make a job; it starts within seconds. Refused before anything is sent or spent: a file with lines that
         vendors refuse or too few of them, a model whose tuning has ended, an estimate above `budget_limit`, and (402)
-        hard budgets without that much room, which they keep from then on."""
+        hard budgets without that much room, which they keep from then on. `auto_deploy` is for administrators (403)."""
         fields = self.validated(shapes.TuningJobRequestSerializer)
+        check_auto_deploy(request, fields.get("auto_deploy"))
         fields["hyperparameters"] = dict(fields.get("hyperparameters") or {})
         job = jobs.create_job(**fields, actor=self.actor)
         response = self.answer(job, 201, shapes.NewTuningJobSerializer)

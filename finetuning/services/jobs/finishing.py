@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from costs.services import holds
 from finetuning.backends import Seen, host_of
-from finetuning.choices import OVER, TuningStatus
+from finetuning.choices import OVER, CanaryGuard, TuningStatus
 from finetuning.estimates import sunset_of
 from finetuning.models import Checkpoint, TunedModel, TuningJob
 from finetuning.services import deploying
@@ -107,7 +107,10 @@ def _deploy(job: TuningJob, tuned: TunedModel) -> None:
     share = max(1, round(float(wish.get("share") or SHARE) * 100))
     try:
         with transaction.atomic():
-            deploying.deploy(tuned=tuned, alias=wish["route"], share=share, actor=job.created_by)
+            deploying.deploy(
+                tuned=tuned, alias=wish["route"], share=share, actor=job.created_by,
+                canary_guard=wish.get("canary_guard") or CanaryGuard.ROLLBACK,
+            )  # fmt: skip
     except ServiceError as error:
         say(job, "deployed", f"It was not put on the route {wish['route']}: {error.message}", level="warn")
     else:

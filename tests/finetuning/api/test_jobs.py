@@ -33,7 +33,7 @@ def test_a_job_is_made_read_and_cancelled(caller, company, asked, fits) -> None:
     wished = {
         "hyperparameters": {"n_epochs": 4, "batch_size": "auto"}, "budget_limit": "5", "tags": ["feature=intents"],
         "metadata": [{"name": "ticket", "value": "ML-17"}], "suffix": "intents", "seed": 3,
-        "auto_deploy": {"route": "intents", "share": 0.2}, "notification": {"emails": ["bob@acme.example"]},
+        "notification": {"emails": ["bob@acme.example"]},
     }  # fmt: skip
     made = caller("developer").post(API, asked | wished, format="json")
 
@@ -55,6 +55,20 @@ def test_a_job_is_made_read_and_cancelled(caller, company, asked, fits) -> None:
     assert (over["status"], over["cost_actual"]) == ("cancelled", "0.0000000000")
     assert caller("developer").delete(f"{API}/{body['id']}").status_code == 204
     assert not TuningJob.objects.exists()
+
+
+@pytest.mark.parametrize(("role", "status"), [("developer", 403), ("manager", 403), ("admin", 201)])
+def test_a_route_is_given_by_administrators_alone(caller, asked, role: str, status: int) -> None:
+    """As `POST models/{id}/deploy` is."""
+    wished = {"auto_deploy": {"route": "intents", "share": 0.2}}
+
+    answer = caller(role).post(API, asked | wished, format="json")
+
+    assert answer.status_code == status
+    if status == 403:
+        assert (answer.json()["code"], answer.json()["errors"][0]["field"]) == ("role_required", "auto_deploy")
+        assert "Only administrators put tuned models on routes" in answer.json()["detail"]
+    assert TuningJob.objects.count() == (status == 201)
 
 
 @pytest.mark.parametrize(
