@@ -55,7 +55,7 @@ public static class Binding
         throw new InvalidOperationException($"no {type.Name} of {said}");
     }
 
-    /// <summary>The variant of the JSON's kind that knows most of its fields.</summary>
+    /// <summary>The variant of the JSON's kind that knows most of its fields and has all that it must have.</summary>
     private static object Choice(Type type, JsonElement said)
     {
         object? best = null;
@@ -68,11 +68,24 @@ public static class Binding
             if (isList != (said.ValueKind == JsonValueKind.Array) || isText != (said.ValueKind == JsonValueKind.String)) continue;
             var made = Made(wanted, said);
             var unknown = made is JsonModel model ? model.ExtraProperties.Count : 0;
-            if (unknown >= fewest) continue;
+            if (unknown >= fewest || !IsWhole(made)) continue;
             fewest = unknown;
             best = make.Invoke(null, new[] { made });
         }
         return best ?? throw new InvalidOperationException($"no {type.Name} of {said}");
+    }
+
+    private static bool IsWhole(object? made)
+    {
+        try
+        {
+            (made as JsonModel)?.ToJson();
+            return true;
+        }
+        catch (ConfigurationException)
+        {
+            return false;
+        }
     }
 
     private static object Record(Type type, JsonElement said)
