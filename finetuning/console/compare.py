@@ -57,7 +57,12 @@ class StartForm(forms.Form):
     )  # fmt: skip
     sample = forms.IntegerField(required=False, min_value=1, label="Items at most", help_text="Empty: all.")
     budget_limit = forms.DecimalField(
-        required=False, min_value=0, max_digits=20, decimal_places=10, label="Cost at most"
+        required=False,
+        min_value=0,
+        max_digits=20,
+        decimal_places=10,
+        label="Cost at most, in US dollars",
+        help_text="Answers and judge; it ends with what it has once this is spent.",
     )
 
     def __init__(self, files: QuerySet[TuningFile], jobs: QuerySet[TuningJob], *args: Any, **kwargs: Any) -> None:
