@@ -1,15 +1,20 @@
 """A base model and a tuned one: what evaluations recorded, and what they cost and take in live traffic."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
+
 from analytics.answers.questions import Questions
 from analytics.query import Filter, Query
+from finetuning.answers.exchange import LISTS, Exchange
 from finetuning.choices import EvaluationStatus
 from finetuning.estimates import BreakEven, break_even
-from finetuning.models import Evaluation, TunedModel
+from finetuning.estimates.price import HOURS_A_MONTH
+from finetuning.models import Evaluation, HostedTime, TunedModel
+from finetuning.services.jobs.billing import hosting_rate
 
 WINDOW = timedelta(days=30)
 LOOKED_AT = 200
@@ -18,7 +23,8 @@ THOUSAND = Decimal(1_000)
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Of the last 30 days, as far as the asker sees them. Costs None: no requests, or none with a known price."""
+    """Of the last 30 days, as far as the asker sees them. `cost_per_1k`: of those with
+    a known price; None: there is none."""
 
     model: str
     requests: int
@@ -75,12 +81,13 @@ def versus(questions: Questions, base: str, tuned: str, now: datetime) -> Versus
 
 
 def _live(questions: Questions, model: str, now: datetime) -> Live:
-    measures = ("requests", "errors", "cost", "input_tokens", "output_tokens")
+    measures = ("requests", "unpriced_requests", "errors", "cost", "input_tokens", "output_tokens")
     query = Query(measures=measures, filters=(Filter("model", "in", (model,)),), start=now - WINDOW, end=now)
     totals = questions.ask(query, ("latency_p50", "latency_p95")).totals
     requests, cost = int(totals["requests"] or 0), Decimal(totals["cost"] or 0)
+    priced = requests - int(totals["unpriced_requests"] or 0)
     return Live(
-        model, requests, int(totals["errors"] or 0), cost, cost / requests * THOUSAND if requests else None,
+        model, requests, int(totals["errors"] or 0), cost, cost / priced * THOUSAND if priced > 0 else None,
         _number(totals.get("latency_p50")), _number(totals.get("latency_p95")), int(totals["input_tokens"] or 0),
         int(totals["output_tokens"] or 0),
     )  # fmt: skip
@@ -113,11 +120,23 @@ def _pays(questions: Questions, base: Live, tuned: Live, name: str) -> BreakEven
         .select_related("job")
         .first()
     )
-    if row is None or row.job is None or row.job.cost_actual is None:
+    if row is None or row.job is None or row.job.finished_at is None:
         return None
-    if base.cost_per_1k is None or tuned.cost_per_1k is None:
+    kept, today = Exchange(questions.organization), timezone.now().date()
+    training = kept.of(row.job.cost_actual, row.job.currency, row.job.finished_at.date())
+    hosting = kept.of(*_hosting(row, today), today)
+    if training is None or hosting is None or base.cost_per_1k is None or tuned.cost_per_1k is None:
         return None
     return break_even(
-        training=row.job.cost_actual, hosting_per_month=Decimal(0), base_per_request=base.cost_per_1k / THOUSAND,
+        training=training, hosting_per_month=hosting, base_per_request=base.cost_per_1k / THOUSAND,
         tuned_per_request=tuned.cost_per_1k / THOUSAND, requests_per_month=base.requests + tuned.requests,
     )  # fmt: skip
+
+
+def _hosting(row: TunedModel, today: date) -> tuple[Decimal | None, str]:
+    """A month of the deployment that it stands on now, and its currency; None where its price is not known."""
+    hosted = HostedTime.objects.filter(tuned=row, until=None).first()
+    if hosted is None or hosted.is_free:
+        return Decimal(0), LISTS
+    rate = hosting_rate(row, today)
+    return (None, LISTS) if rate is None else (rate.hosting_per_hour * HOURS_A_MONTH, rate.currency)
