@@ -20,6 +20,7 @@ from finetuning.services.jobs import billing, files, following, graders, notifyi
 from finetuning.services.jobs.grading import check_grader
 from finetuning.services.jobs.pricing import FREE, QUANTUM, estimate_dict, estimate_of
 from finetuning.services.jobs.times import LARGEST_NUMBER
+from finetuning.services.rights import check_may_route
 from finetuning.services.storable import is_storable
 from gateway.choices import ProviderKind
 from gateway.models import Project, Provider, User, VirtualKey
@@ -93,9 +94,11 @@ def create_job(
     Its estimate is stored with the prices it rests on, and hard budgets that it falls under keep that much room until
     its line is booked. `evaluation`: {"base", "metrics", "judge"}, queued on the validation file when it
     succeeds. `notification`: {"emails", "webhook", "on"}; the webhook's secret is then on the job as
-    `webhook_secret`, this once. Raises `Invalid` (files, format, rows, sunset, price above `budget_limit`, …) and
-    `costs.services.holds.BudgetTooSmall`.
+    `webhook_secret`, this once. Raises `Invalid` (files, format, rows, sunset, price above `budget_limit`, …),
+    `Forbidden` (`auto_deploy` by somebody who may not change routes) and `costs.services.holds.BudgetTooSmall`.
     """
+    if auto_deploy:
+        check_may_route(actor, project.organization)
     wish = _checked(
         project, backend, provider, base_model, method, training_file, validation_file, dict(hyperparameters or {})
     )
