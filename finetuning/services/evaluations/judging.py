@@ -26,12 +26,16 @@ Pair = tuple[Item, EvaluationItem, str, str]
 SPENT = "spent"
 """In `Evaluation.judge`: what its answers cost by now, as text; None once one of them had no known price."""
 
+ERROR = "error"
+"""In `Evaluation.judge`: why it could not be asked, the last time that it could not."""
+
 
 class Verdict(NamedTuple):
-    """`score` None: the judge said nothing that counts; `cost` None: not known."""
+    """`score` None: the judge said nothing that counts; `cost` None: not known; `error`: why it could not be asked."""
 
     score: float | None
     cost: Decimal | None
+    error: str = ""
 
 
 def judge_all(
@@ -69,7 +73,8 @@ def _book(evaluation: Evaluation, verdicts: Sequence[Verdict]) -> None:
     before, costs = spent_on(evaluation), [verdict.cost for verdict in verdicts]
     known = [cost for cost in costs if cost is not None]
     spent = None if before is None or len(known) < len(costs) else f"{sum(known, before):f}"
-    evaluation.judge = {**(evaluation.judge or {}), SPENT: spent}
+    errors = [verdict.error for verdict in verdicts if verdict.error]
+    evaluation.judge = {**(evaluation.judge or {}), SPENT: spent} | ({ERROR: errors[-1]} if errors else {})
     evaluation.save(update_fields=["judge"])
 
 
@@ -88,7 +93,8 @@ def _verdict(secret: str, evaluation: Evaluation, pair: Pair) -> Verdict:
         score = WIN
     elif letters == ("A", "B"):
         score = LOSS
-    return Verdict(score, sum(known, Decimal(0)) if len(known) == len(costs) else None)
+    cost = sum(known, Decimal(0)) if len(known) == len(costs) else None
+    return Verdict(score, cost, next((reply.error for reply in replies if reply.error), ""))
 
 
 def _reply(secret: str, evaluation: Evaluation, item: Item, first: str, second: str) -> Reply:

@@ -162,6 +162,18 @@ def test_the_judge_is_paid_from_the_same_limit(
     assert (evaluation.judge or {})["spent"] == spent
 
 
+def test_why_the_judge_could_not_be_asked_is_kept(company: Acme, chats: Chats, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "ask", lambda secret, body, tags: Reply(error="The model does not exist."))
+    monkeypatch.setattr(running, "ask", lambda secret, body, tags: Reply(body["model"], cost=Decimal("0.05")))
+
+    evaluation = ran(made(company, chats(("Q", "x")), metrics=["judge"], judge={"model": "gpt-9"}))
+
+    assert evaluation.judge is not None
+    assert (evaluation.status, evaluation.judge["spent"], evaluation.judge["error"]) == (
+        "succeeded", "0", "The model does not exist."
+    )  # fmt: skip
+
+
 def test_a_cancelled_one_stays_cancelled(company: Acme, chats: Chats) -> None:
     evaluation = made(company, chats(("Hello", "x")))
 
