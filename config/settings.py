@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "analytics.apps.AnalyticsConfig",
     "costs",
     "finetuning",
+    "sdkgen",
     "config.apps.ConsoleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -178,6 +179,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "gateway.api.openapi.GatewaySchema",
     "EXCEPTION_HANDLER": "gateway.api.problems.problem_response",
     "DEFAULT_VERSIONING_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,  # `format` is a column of lists: DRF would take it for the name of a renderer
     "COERCE_DECIMAL_TO_STRING": True,
     "NUM_PROXIES": 0,  # throttles count by REMOTE_ADDR; a forwarded header of the caller never names the bucket
     "DEFAULT_THROTTLE_RATES": {"sign_in": "30/min", "mail": "10/min"},
@@ -231,7 +233,10 @@ SPECTACULAR_SETTINGS = {
         "TuningFileOriginEnum": "finetuning.choices.FileOrigin",
         "TuningFileStatusEnum": "finetuning.choices.FileStatus",
         "TuningUploadStatusEnum": "finetuning.services.files.uploads.STATES",
+        "CanaryGuardEnum": "finetuning.choices.CanaryGuard",
+        "CanaryStateEnum": "finetuning.choices.CanaryState",
         "DatasetSeverityEnum": "finetuning.quality.kinds.SEVERITIES",
+        "SdkLanguageEnum": "sdkgen.languages.registry.IDS",
     },
     "PREPROCESSING_HOOKS": ["gateway.api.openapi.strip_slashes"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,

@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("analytics.api.annotations")),
     path("api/v1/", include("costs.api.urls")),
     path("api/v1/fine-tuning/", include("finetuning.api.urls")),
+    path("api/v1/", include("sdkgen.api.urls")),
     path("api/openai/v1/", include("finetuning.front.urls")),
     path("api/v1/", include("analytics.api.urls")),
     path("api/", include("gateway.api.docs")),

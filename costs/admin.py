@@ -12,8 +12,11 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.html import format_html_join
 
-from analytics.console.format import money
+from analytics.console.format import exact_money, money
+from costs.forms import CLASSES, RARE, USUAL, PriceOverrideForm, tiers_in_words
+from costs.forms import name_of as name_of_field
 from costs.models import Budget, PriceOverride
 from costs.services import close_price_override, set_price_override
 from costs.services.budgets import CHANGEABLE, archive_budget, create_budget, update_budget
@@ -24,16 +27,10 @@ from gateway.querysets import WIDE_ROLES
 from gateway.services.errors import ServiceError
 
 KEPT_AFTER_A_REFUSAL = (
-    "organization",
-    "provider",
-    "model",
-    "prices",
-    "tiers",
-    "currency",
-    "discount_percent",
-    "source",
-    "note",
-)
+    "organization", "provider", "model", *map(name_of_field, CLASSES), "tiers", "currency", "discount_percent",
+    "source", "note",
+)  # fmt: skip
+WHAT, WHEN = ("organization", "provider", "model"), ("valid_from", "valid_to", "source", "note")
 
 
 @admin.register(PriceOverride)
@@ -49,19 +46,36 @@ class PriceOverrideAdmin(RoleAdmin):
     search_fields = ("provider", "model", "source", "note")
     date_hierarchy = "valid_from"
     actions = ("end_now",)
-    fields = (
-        "organization",
-        "provider",
-        "model",
-        "prices",
-        "tiers",
-        "discount_percent",
-        "currency",
-        "valid_from",
-        "valid_to",
-        "source",
-        "note",
-    )
+    form = PriceOverrideForm
+    change_form_template = "admin/costs/priceoverride.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: PriceOverride | None = None) -> Any:
+        """Fields of each class for a new price; an old one is words."""
+        if obj is not None:
+            return [(None, {"fields": (*WHAT, "stated", "other_tiers", "discount_percent", "currency", *WHEN)})]
+        grid = ("price-grid",)
+        return [
+            ("What it is for", {"fields": (*WHAT, "currency")}),
+            ("Prices", {"fields": tuple(map(name_of_field, USUAL)), "classes": grid}),
+            ("Audio, images, units", {"fields": tuple(map(name_of_field, RARE)), "classes": (*grid, "collapse")}),
+            ("Tiers and discount", {"fields": ("tiers", "discount_percent")}),
+            ("When, and by what", {"fields": WHEN}),
+        ]
+
+    @admin.display(description="Prices")
+    def stated(self, row: PriceOverride) -> str:
+        if not row.prices:
+            return "The list's, less the discount"
+        lines = [
+            (CLASSES[meter][0], exact_money(amount, row.currency), CLASSES[meter][1])
+            for meter, amount in row.prices.items()
+            if meter in CLASSES
+        ]
+        return format_html_join("", "{}: {} per {}<br>", lines)
+
+    @admin.display(description="Tiers")
+    def other_tiers(self, row: PriceOverride) -> str:
+        return format_html_join("", "{}<br>", [(line,) for line in tiers_in_words(row.tiers).splitlines()]) or "–"
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Only superusers may leave the organization empty, which makes a price of every organization."""

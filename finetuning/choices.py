@@ -87,3 +87,20 @@ class HostingState(TextChoices):
     DELETING = "deleting", "Being deleted"
     ENDED = "ended", "Ended"
     FAILED = "failed", "Failed"
+
+
+class CanaryGuard(TextChoices):
+    """What the gateway may do by itself with a tuned model on a share of a route."""
+
+    ROLLBACK = "rollback", "Take it off when it is worse"
+    PROMOTE = "promote", "Take it off when it is worse, give it all calls when it is not"
+    OFF = "off", "Nothing: I watch it myself"
+
+
+class CanaryState(TextChoices):
+    """`ended`: nobody watches it any more, and nothing was decided."""
+
+    WATCHING = "watching", "Watched"
+    ROLLED_BACK = "rolled_back", "Rolled back"
+    PROMOTED = "promoted", "Promoted"
+    ENDED = "ended", "Watched no more"

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from finetuning.services import evaluations, heads, hosting, jobs, recording
+from finetuning.services import canarylooks, evaluations, heads, hosting, jobs, recording
 from finetuning.services.files import runs, uploads
 
 
@@ -28,6 +28,12 @@ def sync_jobs() -> int:
 def sync_hosting() -> int:
     """Deploy tuned models at their vendors, watch and end deployments; returns how many rounds were made."""
     return hosting.sync_due()
+
+
+@shared_task(name="finetuning.look_at_canaries", soft_time_limit=300, time_limit=360)
+def look_at_canaries() -> int:
+    """Look at tuned models on shares of routes; returns how many looks were made."""
+    return canarylooks.look_due()
 
 
 @shared_task(name="finetuning.book_hosting", soft_time_limit=600, time_limit=660)

@@ -79,6 +79,20 @@ def open_palette(page: Page) -> None:
     page.wait_for_selector(".palette-note")
 
 
+def open_job(page: Page) -> None:
+    """From the list of jobs to the one that was trained for too long."""
+    page.get_by_role("link", name="Triage, ten epochs", exact=True).click()
+    page.wait_for_load_state("networkidle")
+
+
+def estimate_job(page: Page) -> None:
+    """From the templates to what the first costs everywhere, on the newest file."""
+    page.locator("a[href*='template=classification']").first.click()
+    page.wait_for_load_state("networkidle")
+    page.locator("a[href*='file=']").first.click()
+    page.wait_for_load_state("networkidle")
+
+
 PICTURES = (
     Picture("home-light", f"/admin/{DEMO}&range=30d", height=1000),
     Picture("home-dark", f"/admin/{DEMO}&range=30d", "dark", 1000),
@@ -113,6 +127,11 @@ PICTURES = (
     Picture("providers", f"/admin/providers/{DEMO}", height=620),
     Picture("keys", f"/admin/keys/{DEMO}"),
     Picture("key", f"/admin/keys/{DEMO}", height=1100, before=open_first),
+    Picture("tuning-jobs", f"/admin/fine-tuning/jobs/{DEMO}", height=760),
+    Picture("tuning-job", f"/admin/fine-tuning/jobs/{DEMO}", height=1250, before=open_job),
+    Picture("tuning-new", f"/admin/fine-tuning/new/{DEMO}", height=1250, before=estimate_job),
+    Picture("tuning-file", f"/admin/fine-tuning/files/{DEMO}", height=1100, before=open_first),
+    Picture("tuning-sunsets", f"/admin/fine-tuning/sunsets/{DEMO}", "dark", 900),
     Picture("realtime", f"/admin/realtime/{DEMO}", height=1060),
     Picture("home-narrowed", f"/admin/{DEMO}&range=30d&model=gpt-4o-mini", "dark", 760, open_picker),
     Picture("rate-limits", f"/admin/rate-limits/{DEMO}", height=620),

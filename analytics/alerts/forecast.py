@@ -12,7 +12,7 @@ from analytics.alerts.metric import shown
 from analytics.alerts.models import AlertRule, Baseline, Comparison
 from analytics.alerts.reading import Reading
 from analytics.answers.questions import Questions
-from analytics.labels import labels
+from analytics.labels import spoken
 from analytics.metrics import MEASURES
 from analytics.outlook.models import ForecastRun
 from analytics.outlook.runs import MEASURES as FORECAST
@@ -73,7 +73,7 @@ class ForecastSource:
         runs = newest(rule, month)
         spent, today = _measured(rule, month, now)
         each = is_each(rule.scope_value)
-        names = labels(rule.scope, [run.subject for run in runs]) if each else {}
+        names = spoken(rule.scope, [run.subject for run in runs]) if each else {}
         found = [_reading(rule, run, month, spent, today, names if each else None) for run in runs]
         if not found and not each:
             text = f"{MEASURES[rule.measure].label}: there is no forecast yet."

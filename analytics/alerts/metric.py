@@ -13,7 +13,7 @@ from django.utils import timezone as clock
 from analytics.alerts.models import AlertRule, Baseline, Comparison
 from analytics.alerts.reading import Reading
 from analytics.console import format
-from analytics.labels import labels
+from analytics.labels import spoken
 from analytics.metrics import MEASURES
 from analytics.query import Filter, Query, QueryError, run
 from analytics.query.scope import operator
@@ -69,7 +69,7 @@ class MetricSource:
         if dimension is None:
             return [_reading(rule, "", "", result.totals, result.previous_totals, result.currency)]
         groups = [g for g in result.groups if not g.is_other and g.dimensions[dimension] is not None]
-        names = labels(dimension, (group.dimensions[dimension] for group in groups))
+        names = spoken(dimension, (group.dimensions[dimension] for group in groups))
         return [
             _reading(rule, key, names.get(key, key), group.measures, group.previous, result.currency)
             for group in groups

@@ -10,7 +10,7 @@ from analytics.anomaly.frame import WHOLE, Scope
 from analytics.anomaly.incidents import Incident
 from analytics.console import format
 from analytics.explain import Cause, Effects, Facts, summarise
-from analytics.labels import labels
+from analytics.labels import spoken
 from gateway.models import Organization
 
 DIMENSION_WORDS = {
@@ -39,7 +39,7 @@ def names_of(organization: Organization, scopes: Iterable[Scope]) -> dict[Scope,
         found.setdefault(dimension, set()).add(value)
     names: dict[Scope, str] = {WHOLE: organization.name}
     for dimension, values in found.items():
-        known = labels(dimension, values) if dimension != WHOLE[0] else {}
+        known = spoken(dimension, values) if dimension != WHOLE[0] else {}
         names |= {(dimension, value): known.get(value, value) for value in values if (dimension, value) != WHOLE}
     return names
 

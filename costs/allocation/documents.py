@@ -13,6 +13,7 @@ from analytics.reports.blocks import Block, Drawn, Figure, Figures, Grid, Part, 
 from analytics.reports.render import documents
 from costs.allocation.answers import share
 from costs.models import Statement, StatementStatus
+from gateway import downloads
 from gateway.services.errors import Invalid
 
 FORMATS = list(documents.FORMATS)
@@ -40,8 +41,7 @@ def response(statement: Statement, wanted: str) -> HttpResponse:
     if wanted not in FORMATS:
         raise Invalid("format", f"The format is one of {', '.join(FORMATS)}.", field="file")
     made = files(statement, [wanted])[0]
-    headers = {"Content-Disposition": f'attachment; filename="{made.name}"', "X-Content-Type-Options": "nosniff"}
-    return HttpResponse(made.content, content_type=made.content_type, headers=headers)
+    return downloads.document(made.content, name=made.name, content_type=made.content_type)
 
 
 def files(statement: Statement, wanted: list[str], only: Centers = None) -> list[documents.Document]:

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from analytics.console.format import local, money
+from analytics.console.format import local, money, percent
 from costs.allocation import answers, documents
 from costs.allocation.compute import month_window, this_month
 from costs.allocation.rules import DIMENSIONS, METRICS
@@ -125,6 +125,7 @@ class Bar:
     name: str
     owner: str
     share: float
+    share_text: str
     amount: str
     basis: list[tuple[str, str]]
     of_budget: float | None
@@ -198,7 +199,7 @@ def statement_page(request: HttpRequest, site: ConsoleSite, statement_id: UUID) 
     context |= {
         "statement": row, "title": f"Statement {row.month:%B %Y}",
         "rows": [
-            (code, name, *(money(amount, row.currency) for amount in amounts), share)
+            (code, name, *(money(amount, row.currency) for amount in amounts), share, percent(share))
             for code, name, *amounts, share in rows
         ],
         "total": money(total, row.currency), "corrected": money(corrected, row.currency),
@@ -330,7 +331,7 @@ def _bar(item: dict[str, Any], currency: str) -> Bar:
     row, budget = item["cost_center"], item["budget"]
     return Bar(
         code=row.code, name=row.name, owner=item["owner"] or "", share=item["share"] or 0.0,
-        amount=money(item["amount"], currency),
+        share_text=percent(item["share"]), amount=money(item["amount"], currency),
         basis=[(part["name"], money(Decimal(part["amount"]), currency)) for part in item["basis"]],
         of_budget=float(item["amount"] / budget) if budget else None, budget=money(budget, currency) if budget else "",
     )  # fmt: skip

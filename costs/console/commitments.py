@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from analytics.console.format import exact_money, money
+from analytics.console.format import exact_money, money, percent
 from costs.choices import CommitmentKind, CommitmentUnitTime
 from costs.commitments.reading import Utilisation, utilisation
 from costs.console.prices import PER_PAGE, tabs_of
@@ -209,21 +209,27 @@ def _row(row: Commitment, end: datetime) -> dict[str, Any]:
         "row": row, "used": used, "tone": tone, "terms": _terms(row), "cost": money(used.cost, used.currency),
         "value": "–" if used.list_value is None else money(used.list_value, used.currency),
         "unused": "–" if used.unused_cost is None else money(used.unused_cost, used.currency),
-        "share": None if share is None else float(share), "tokens": _tokens(used),
+        "share": None if share is None else float(share), "used_words": _used(share), "tokens": _tokens(used),
         "has_ended": row.ends_on is not None and row.ends_on <= end.date(),
     }  # fmt: skip
 
 
 def _terms(row: Commitment) -> str:
     """`100 PTU at $1.00 an hour each`."""
-    units = f"{row.units.normalize():f} {row.unit_name or 'unit'}"
+    name = row.unit_name or "unit"
+    units = f"{row.units.normalize():f} {'units' if name == 'unit' and row.units != 1 else name}"
     price = exact_money(row.amount.normalize(), row.currency)
     each = " each" if row.units != 1 else ""
     return f"{units} at {price} {'an hour' if row.per == CommitmentUnitTime.HOUR else 'a month'}{each}"
+
+
+def _used(share: Decimal | None) -> str:
+    """What the covered calls would have cost, of what is paid."""
+    return "" if share is None else f"{percent(share)} of what is paid"
 
 
 def _tokens(used: Utilisation) -> str:
     """How much of the stated throughput was used; empty where none is stated."""
     if used.token_share is None or used.peak_token_share is None:
         return ""
-    return f"{used.token_share:.0%} of its throughput, {used.peak_token_share:.0%} in the busiest hour"
+    return f"{percent(used.token_share)} of its throughput, {percent(used.peak_token_share)} in the busiest hour"

@@ -144,7 +144,7 @@ def _prices(request: HttpRequest, organization: Organization) -> Prices:
         except ValueError:  # written around the services: the pricer leaves it out too
             continue
         known[str(row.pk)] = row
-    may_state = person(request).has_perm("costs.add_priceoverride")
+    may_state = may_administer(request, organization)
     return Prices(
         organization, default_book().with_catalogue(catalogue_in_force()).with_overrides(usable), known, may_state
     )

@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from analytics.console.format import exact_money, local, number
+from analytics.console.format import exact_money, local, money, number
 from analytics.console.periods import zone_or_utc
 from analytics.query import window as windows
 from costs.choices import PriceSource, ReviewState
@@ -248,10 +248,11 @@ def _amount(rate: PriceRate) -> str:
     """Per 1,000,000 tokens or characters, per minute heard, per unit; a factor as one."""
     if rate.meter == "multiplier":
         return f"× {rate.amount.normalize():f}"
-    return exact_money(_listed(rate.meter, rate.amount), rate.currency)
+    return exact_money(listed(rate.meter, rate.amount), rate.currency)
 
 
-def _listed(meter: str, amount: Decimal) -> Decimal:
+def listed(meter: str, amount: Decimal) -> Decimal:
+    """A unit price as lists state it: per 1,000,000 tokens or characters, per minute heard."""
     if meter in m.PER_MILLION:
         return amount.scaleb(6).normalize()
     return (amount * 60 if meter in m.PER_MINUTE else amount).normalize()
@@ -259,7 +260,7 @@ def _listed(meter: str, amount: Decimal) -> Decimal:
 
 def _difference(one: dict[str, Any]) -> dict[str, str]:
     try:
-        first, second = (exact_money(_listed(one["meter"], Decimal(one[name])), "USD") for name in ("first", "second"))
+        first, second = (exact_money(listed(one["meter"], Decimal(one[name])), "USD") for name in ("first", "second"))
     except InvalidOperation:
         first, second = one["first"], one["second"]
     about = one["meter"].replace("_", " ")
@@ -272,8 +273,10 @@ def _run(run: RepricingRun, teams: dict[str, str]) -> dict[str, Any]:
     found, zone = run.applied or run.counted, run.organization.reporting_timezone
     groups = []
     for one in (found or {}).get("groups", [])[:MOST_GROUPS]:
-        money = {name: exact_money(Decimal(one[name]), one["currency"]) for name in ("before", "after", "difference")}
-        groups.append(one | money | {"team": teams.get(one["team"] or "", "–")})
+        figures = {name: Decimal(one[name]) for name in ("before", "after", "difference")}
+        rounded = {name: money(amount, one["currency"]) for name, amount in figures.items()}
+        exact = {name: exact_money(amount, one["currency"]) for name, amount in figures.items()}
+        groups.append(one | rounded | {"exact": exact, "team": teams.get(one["team"] or "", "–")})
     difference = _in_all(found["groups"], run.organization.currency) if found else ""
     tone = {"applied": "ok", "failed": "bad", "ready": "warn"}.get(run.state, "")
     return {

@@ -14,6 +14,7 @@ from analytics.reports.render import documents
 from costs.invoices import answers
 from costs.invoices.words import TITLES
 from costs.models import Invoice
+from gateway import downloads
 from gateway.services.errors import Conflict, Invalid
 
 FORMATS = list(documents.FORMATS)
@@ -37,8 +38,7 @@ def response(invoice: Invoice, wanted: str) -> HttpResponse:
         raise Conflict("invoice_not_ready", "The export is not read yet.")
     stem = f"reconciliation-{invoice.vendor or 'invoice'}-{invoice.start:%Y-%m-%d}"
     made = documents.documents(draw(invoice), {}, [wanted], stem)[0]
-    headers = {"Content-Disposition": f'attachment; filename="{made.name}"', "X-Content-Type-Options": "nosniff"}
-    return HttpResponse(made.content, content_type=made.content_type, headers=headers)
+    return downloads.document(made.content, name=made.name, content_type=made.content_type)
 
 
 def draw(invoice: Invoice) -> Drawn:

@@ -1,10 +1,11 @@
 """What tuning on a file would cost at each backend, how long it takes, and from which volume on it pays."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
+from typing import Any
 
 from costs.bookshelf import book_of
 from costs.pricing import PriceBook
@@ -25,7 +26,8 @@ from finetuning.estimates import (
     tuned_rate_of,
 )
 from finetuning.estimates.price import MILLION, Note
-from gateway.models import Organization
+from finetuning.services.jobs.graders import GraderEstimate, estimate_grader
+from gateway.models import Organization, Provider
 
 Lines = Callable[[], Iterable[bytes]]
 THOUSAND = Decimal(1_000)
@@ -43,7 +45,8 @@ PRICE_LISTS = {Backend.VERTEX: "google"}
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One way to ask about. `shots`: of an example bank."""
+    """One way to ask about. `shots`: of an example bank. `grader`: of reinforcement, priced by the list of `provider`,
+    or of the backend."""
 
     backend: str
     model: str
@@ -52,6 +55,8 @@ class Wish:
     epochs: int | None = None
     max_tokens: int | None = None
     shots: int = SHOTS
+    grader: Mapping[str, Any] | None = None
+    provider: Provider | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,8 @@ class Today:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`training` and the rest of the bill are in `estimate`. `inference_per_1k`: of a thousand requests to the tuned
-    model, None when no price is known; `base_per_1k`: of the same to `Today`'s model, or to the base."""
+    model, None when no price is known; `base_per_1k`: of the same to `Today`'s model, or to the base. `grader`:
+    what models that grade will cost beside it, as a job's own estimate has it; None where none does."""
 
     wish: Wish
     profile: Profile
@@ -79,6 +85,7 @@ class Answer:
     break_even: BreakEven | None
     duration: Duration
     notes: tuple[Note, ...] = field(default=())
+    grader: GraderEstimate | None = None
 
 
 class RequestPrices:
@@ -152,6 +159,16 @@ def _answer(prices: RequestPrices, wish: Wish, profile: Profile, today: Today | 
         pays,
         duration_of(prices.organization.pk, wish.backend, wish.model),
         tuple(notes),
+        _grader(prices, wish, profile),
+    )  # fmt: skip
+
+
+def _grader(prices: RequestPrices, wish: Wish, profile: Profile) -> GraderEstimate | None:
+    if wish.method is not Method.REINFORCEMENT or wish.grader is None:
+        return None
+    return estimate_grader(
+        organization=prices.organization, provider=wish.provider, backend=wish.backend, grader=wish.grader,
+        examples=len(profile.dataset.tokens), at=prices.at,
     )  # fmt: skip
 
 

@@ -1,20 +1,16 @@
 """A base model and a tuned one: what evaluations recorded, and what they cost and take in live traffic."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
-
 from analytics.answers.questions import Questions
 from analytics.query import Filter, Query
-from finetuning.answers.exchange import LISTS, Exchange
+from finetuning.answers.hosting import Upkeep, upkeep_of
 from finetuning.choices import EvaluationStatus
 from finetuning.estimates import BreakEven, break_even
-from finetuning.estimates.price import HOURS_A_MONTH
-from finetuning.models import Evaluation, HostedTime, TunedModel
-from finetuning.services.jobs.billing import hosting_rate
+from finetuning.models import Evaluation, TunedModel
 
 WINDOW = timedelta(days=30)
 LOOKED_AT = 200
@@ -23,8 +19,7 @@ THOUSAND = Decimal(1_000)
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Of the last 30 days, as far as the asker sees them. `cost_per_1k`: of those with
-    a known price; None: there is none."""
+    """Of the last 30 days, as far as the asker sees them. Costs None: no requests, or none with a known price."""
 
     model: str
     requests: int
@@ -48,13 +43,15 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Versus:
-    """`recorded` None: they were never evaluated together, so nothing is said of their quality."""
+    """`recorded` None: they were never evaluated together, so nothing is said of their quality. `upkeep`: of the tuned
+    model; None when it is none of the organization's that the asker sees."""
 
     base: Live
     tuned: Live
     recorded: Recorded | None
     verdict: str
     pays: BreakEven | None
+    upkeep: Upkeep | None
     notes: tuple[str, ...]
 
 
@@ -75,9 +72,10 @@ def versus(questions: Questions, base: str, tuned: str, now: datetime) -> Versus
             notes.append("Fewer than 100 items rarely decide.")
         if found and found["regressed"]:
             notes.append("On general prompts it became worse.")
-    return Versus(
-        live[base], live[tuned], recorded, verdict, _pays(questions, live[base], live[tuned], tuned), tuple(notes)
-    )
+    row = _tuned(questions, tuned)
+    upkeep = None if row is None else upkeep_of(row, now)
+    pays = None if row is None or upkeep is None else _pays(questions, live[base], live[tuned], row, upkeep)
+    return Versus(live[base], live[tuned], recorded, verdict, pays, upkeep, tuple(notes))
 
 
 def _live(questions: Questions, model: str, now: datetime) -> Live:
@@ -112,31 +110,26 @@ def _recorded(questions: Questions, base: str, tuned: str) -> Recorded | None:
     return next((one for one in found if one.base == 0), found[0] if found else None)
 
 
-def _pays(questions: Questions, base: Live, tuned: Live, name: str) -> BreakEven | None:
-    """From the training's real cost and what requests really cost; None while one of them is not known."""
-    row = (
-        TunedModel.objects.visible_to(questions.user)
-        .filter(organization=questions.organization, name=name)
-        .select_related("job")
-        .first()
-    )
-    if row is None or row.job is None or row.job.finished_at is None:
+def _tuned(questions: Questions, name: str) -> TunedModel | None:
+    rows = TunedModel.objects.visible_to(questions.user).filter(organization=questions.organization, name=name)
+    return rows.select_related("job", "hosting").defer("artifact").first()
+
+
+def _pays(questions: Questions, base: Live, tuned: Live, row: TunedModel, upkeep: Upkeep) -> BreakEven | None:
+    """From the training's real cost, what hosting costs and what requests really cost; None while training or requests
+    have no known cost, without an answer but with the reason while hosting has none, or they are of two currencies."""
+    if row.job is None or row.job.cost_actual is None:
         return None
-    kept, today = Exchange(questions.organization), timezone.now().date()
-    training = kept.of(row.job.cost_actual, row.job.currency, row.job.finished_at.date())
-    hosting = kept.of(*_hosting(row, today), today)
-    if training is None or hosting is None or base.cost_per_1k is None or tuned.cost_per_1k is None:
+    if base.cost_per_1k is None or tuned.cost_per_1k is None:
         return None
+    saved, currency = (base.cost_per_1k - tuned.cost_per_1k) / THOUSAND, questions.organization.currency
+    if upkeep.per_month is None:
+        return BreakEven(None, None, saved, upkeep.note)
+    for what, amount, of in (("Training", row.job.cost_actual, row.job.currency),
+                             ("Hosting", upkeep.per_month, upkeep.currency)):  # fmt: skip
+        if amount and of != currency:
+            return BreakEven(None, None, saved, f"{what} is billed in {of}, and what requests cost is in {currency}.")
     return break_even(
-        training=training, hosting_per_month=hosting, base_per_request=base.cost_per_1k / THOUSAND,
+        training=row.job.cost_actual, hosting_per_month=upkeep.per_month, base_per_request=base.cost_per_1k / THOUSAND,
         tuned_per_request=tuned.cost_per_1k / THOUSAND, requests_per_month=base.requests + tuned.requests,
     )  # fmt: skip
-
-
-def _hosting(row: TunedModel, today: date) -> tuple[Decimal | None, str]:
-    """A month of the deployment that it stands on now, and its currency; None where its price is not known."""
-    hosted = HostedTime.objects.filter(tuned=row, until=None).first()
-    if hosted is None or hosted.is_free:
-        return Decimal(0), LISTS
-    rate = hosting_rate(row, today)
-    return (None, LISTS) if rate is None else (rate.hosting_per_hour * HOURS_A_MONTH, rate.currency)

@@ -20,13 +20,15 @@ from django.views.decorators.http import require_POST, require_safe
 from analytics.console.format import compact, lag, money, number, percent, signed_money
 from finetuning.answers import exports
 from finetuning.answers.insights import JobInsights, insights_of
-from finetuning.choices import OVER, Backend, HostingState, TuningStatus
+from finetuning.choices import OVER, Backend, CanaryGuard, HostingState, TuningStatus
 from finetuning.console.access import job_of, jobs_of, may_make, require_maker
+from finetuning.console.canaries import canaries_of
 from finetuning.console.curves import accuracy_card, loss_card
 from finetuning.insights import Kind
 from finetuning.models import Checkpoint, Hosting, TunedModel, TuningJob
 from finetuning.services import deploying, hosting, jobs
 from finetuning.services.jobs.times import expected
+from gateway import downloads
 from gateway.console import ConsoleSite
 from gateway.console.parts import Pair, Tab
 from gateway.console.scope import actor, frame, may_administer, person
@@ -64,6 +66,9 @@ class DeployForm(forms.Form):
 
     route = forms.ChoiceField()
     share = forms.IntegerField(min_value=1, max_value=100, initial=10, label="Percent of its calls")
+    canary_guard = forms.ChoiceField(
+        choices=CanaryGuard.choices, initial=CanaryGuard.ROLLBACK, required=False, label="Without being asked"
+    )
 
     def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -131,6 +136,7 @@ def job_page(request: HttpRequest, site: ConsoleSite, job_id: UUID) -> HttpRespo
         "deploy_form": DeployForm(organization) if may_deploy else None,
         "hosting": _hosting(tuned), "uncorrected": _uncorrected(found),
         "routes": sorted(tuned.serving.get("routes", {}).items()) if tuned else [],
+        "canaries": canaries_of(tuned),
     }  # fmt: skip
     return render(request, "console/tuning/job.html", context)
 
@@ -178,7 +184,8 @@ def job_deploy(request: HttpRequest, site: ConsoleSite, job_id: UUID) -> HttpRes
                 messages.error(request, "Choose a route, and a share of 1 to 100 percent.")
                 return redirect("admin:tuning_job", job.pk)
             route, share = form.cleaned_data["route"], form.cleaned_data["share"]
-            deploying.deploy(tuned=tuned, alias=route, share=share, actor=actor(request))
+            guard = form.cleaned_data["canary_guard"] or CanaryGuard.ROLLBACK
+            deploying.deploy(tuned=tuned, alias=route, share=share, actor=actor(request), canary_guard=guard)
             hosting.sync(tuned)
             waits = Hosting.objects.filter(tuned=tuned, waits__has_key=route).exists()
             told = f"It answers {share} % of the calls of {route}"
@@ -195,8 +202,7 @@ def job_file(request: HttpRequest, site: ConsoleSite, job_id: UUID, form: str) -
     if form not in exports.FORMATS:
         raise Http404
     made = exports.document(insights_of(job_of(request, organization, job_id), timezone.now()), form)
-    headers = {"Content-Disposition": f'attachment; filename="{made.name}"', "X-Content-Type-Options": "nosniff"}
-    return HttpResponse(made.content, content_type=made.content_type, headers=headers)
+    return downloads.document(made.content, name=made.name, content_type=made.content_type)
 
 
 def _row(job: TuningJob) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from gateway.services.errors import Invalid
 
 EVALUATION = ("evaluation_base", "judge", "rubric")
 """Asked where files are chats: of pairs and of problems nobody knows the answer that is expected."""
-OCCASION_LABELS = {"succeeded": "It succeeded", "failed": "It failed", "cancelled": "It was cancelled",
-                   "budget": "Its cost limit ended it"}  # fmt: skip
+OCCASION_LABELS = {
+    "succeeded": "It succeeded", "failed": "It failed", "cancelled": "It was cancelled",
+    "budget": "Its cost limit ended it", "canary": "It was taken off a route, or got all of it",
+}  # fmt: skip
 FIELDS_OF = {
     "route": "route", "share": "share", "auto_deploy": "route", "evaluation": "evaluation_base",
     "notification": "emails", "hyperparameters": "epochs",

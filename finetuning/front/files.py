@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, StreamingHttpResponse
+from django.http import Http404
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +16,7 @@ from finetuning.models import TuningFile
 from finetuning.models.files import PREFIX
 from finetuning.services.files import create_file, delete_file
 from finetuning.services.files.storing import PART_BYTES
+from gateway.downloads import Download
 from gateway.services.errors import Invalid, TooLarge
 
 FORM_ROOM_BYTES = 1 << 20
@@ -100,7 +101,7 @@ class FileView(OneFileView):
 
 
 class ContentView(OneFileView):
-    def get(self, request: Request, name: str) -> StreamingHttpResponse:
+    def get(self, request: Request, name: str) -> Download:
         return download(self.file(name))
 
 

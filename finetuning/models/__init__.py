@@ -1,5 +1,6 @@
 """Tables of fine-tuning: files, jobs with what they tell, tuned models, evaluations."""
 
+from finetuning.models.canaries import Canary
 from finetuning.models.evaluations import Evaluation, EvaluationItem
 from finetuning.models.files import FilePart, TuningFile
 from finetuning.models.golden import RecordedPrompt, Recording
@@ -9,6 +10,7 @@ from finetuning.models.running import HeadRun, RunnerLink
 from finetuning.models.tuned import TunedModel
 
 __all__ = [
+    "Canary",
     "Checkpoint",
     "Evaluation",
     "EvaluationItem",

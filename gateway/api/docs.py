@@ -2,19 +2,30 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.contrib.staticfiles import finders
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request
 
 from gateway.api.permissions import ANYONE
+
+
+class FormatByQuery(DefaultContentNegotiation):
+    """`?format=json` or `?format=yaml` before the `Accept` header, for who opens the document in a browser."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return super().select_renderer(request, renderers, format_suffix or request.query_params.get("format"))
 
 
 class SchemaView(SpectacularAPIView):
     """The OpenAPI document."""
 
     roles = {"get": ANYONE}
+    content_negotiation_class = FormatByQuery
 
 
 class SwaggerView(SpectacularSwaggerSplitView):

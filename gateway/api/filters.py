@@ -73,7 +73,7 @@ class StrictFilters(DjangoFilterBackend):
         filters = self.get_filterset_class(view, queryset)
         known = set(filters.base_filters) if filters else set()
         pages = (getattr(view.paginator, f"{name}_query_param", None) for name in ("page", "page_size"))
-        others = (api_settings.SEARCH_PARAM, api_settings.ORDERING_PARAM, api_settings.URL_FORMAT_OVERRIDE)
+        others = (api_settings.SEARCH_PARAM, api_settings.ORDERING_PARAM)
         return known.union(filter(None, (*pages, *others)))
 
 

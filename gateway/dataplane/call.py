@@ -335,7 +335,7 @@ def sdk_of(user_agent: bytes, gateway_sdk: bytes | None) -> str | None:
     if not text:
         return None
     product = re.match(r"(?:Async)?(OpenAI|Anthropic)/(\w+) ([\w.\-]+)", text)
-    named = f"{product[1].lower()}-{product[2].lower()}/{product[3]}" if product else text.split(" ")[0]
+    named = f"{product[1].lower()}-{product[2].lower()}/{product[3]}" if product else re.split(r"[ ;]", text)[0]
     return clean(named, 80)
 
 

@@ -58,6 +58,7 @@ go() {
 }
 
 csharp() {
+  debian npm npm
   if ! is_current csharp; then
     local new python=python3
     new="$(mktemp -d "$root/.csharp.XXXX")"

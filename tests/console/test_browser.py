@@ -72,6 +72,7 @@ PAGES = (
     "/admin/budgets/",
     "/admin/prices/?organization=acme",
     "/admin/prices/history/?provider=openai&model=gpt-4o",
+    "/admin/costs/priceoverride/add/?provider=openai&model=gpt-4o&price_input=2",
     "/admin/prices/reviews/?organization=acme",
     "/admin/prices/repricing/?organization=acme",
     "/admin/allocation/?organization=acme",

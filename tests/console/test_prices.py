@@ -1,5 +1,6 @@
 """The pages of prices: lists and history, the review queue, re-pricing; what they say, to whom, at what cost."""
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -147,3 +148,47 @@ def test_re_pricing_is_for_who_sees_all_and_written_by_administrators(company: C
     assert (sign_in("bob").get(page).status_code, sign_in("carol").get(page).status_code) == (403, 200)
     assert "Count the difference" not in sign_in("carol").get(page).content.decode()
     assert sign_in("carol").post(page, {"start": "2026-11-01", "end": "2026-11-07"}).status_code == 403
+
+
+def previewed(page: str) -> dict[str, str]:
+    """Meter → what stands at its field."""
+    found = re.findall(r'<span class="beside[^"]*" id="beside_(\w+)" hx-swap-oob="true">(?:· )?([^<]*)</span>', page)
+    return {meter: html.unescape(text).replace("\u202f", " ") for meter, text in found if text}
+
+
+def test_a_price_is_shown_beside_the_list_as_it_is_typed(company: Company, rates: None, sign_in: SignIn) -> None:
+    client = sign_in("alice")
+    stated = {"provider": "acme", "model": "big", "currency": "USD"}
+
+    def ask(**more: str) -> dict[str, str]:
+        response = client.get(f"{URL}preview/", stated | more)
+        assert response.status_code == 200
+        return previewed(response.content.decode())
+
+    assert ask() == {"input": "list $3.00", "cache_read": "list $3.00"}
+    assert ask(price_output="9", discount_percent="10") == {
+        "input": "left out: unpriced, list $3.00", "cache_read": "left out: unpriced, list $3.00",
+        "output": "not in the list",
+    }  # fmt: skip
+    assert ask(price_input="2", price_cache_read="3", discount_percent="10") == {
+        "input": "40.0 % below the list's $3.00", "cache_read": "10.0 % below the list's $3.00",
+    }  # fmt: skip
+    assert ask(price_input="6")["input"] == "100 % above the list's $3.00"
+    assert ask(discount_percent="10")["input"] == "$2.70, 10.0 % below the list's $3.00"
+    assert ask(price_input="2", currency="EUR")["input"] == "list $3.00"
+    assert ask(price_input="cheap", model="bi*") == {}
+
+
+def test_only_who_may_state_prices_asks_for_the_list_beside_them(company: Company, sign_in: SignIn) -> None:
+    answers = {name: sign_in(name).get(f"{URL}preview/").status_code for name in ("alice", "adam", "carol", "bob")}
+
+    assert answers == {"alice": 200, "adam": 200, "carol": 403, "bob": 403}
+
+
+def test_the_list_beside_a_price_takes_few_queries(
+    company: Company, sign_in: SignIn, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client = sign_in("alice")
+
+    with django_assert_num_queries(4):
+        client.get(f"{URL}preview/?provider=openai&model=gpt-4o")

@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from finetuning.choices import TuningStatus
-from finetuning.models import TunedModel, TuningJob
+from finetuning.models import Canary, TunedModel, TuningJob
 from gateway.models import RouteTarget
 from tests.console.company import Company
 from tests.console.conftest import SignIn
@@ -160,6 +160,32 @@ def test_its_model_goes_on_a_route_and_off_again(company: Company, sign_in: Sign
     sign_in("adam").post(deploy, {"withdraw": "fast"})
     assert TunedModel.objects.get().serving["routes"] == {}
     assert "It is on no route." in text_of(sign_in("carol"), page_of(job))
+
+
+def test_what_is_watched_on_a_route_is_shown(company: Company, sign_in: SignIn) -> None:
+    job = job_of(company)
+    tuned = tuned_of(company, job)
+    sign_in("adam").post(f"{page_of(job)}deploy/", {"route": "fast", "share": "10", "canary_guard": "promote"})
+    assert Canary.objects.get().guard == "promote"
+    assert "It was not looked at yet." in text_of(sign_in("carol"), page_of(job))
+
+    Canary.objects.update(
+        state="rolled_back", looks=14, why="It fails more often: too often.", decision="roll_back",
+        measures=[
+            {"name": "errors", "tuned": 78, "tuned_mean": 0.205, "others": 702, "others_mean": 0.01,
+             "difference": 0.195, "interval": {"lower": 0.032, "upper": 0.41}},
+            {"name": "score", "tuned": 0, "tuned_mean": None, "others": 0, "others_mean": None, "difference": None,
+             "interval": {"lower": -1.0, "upper": 1.0}},
+        ],
+    )  # fmt: skip
+
+    shown = text_of(sign_in("carol"), page_of(job))
+    for text in ("10 % of fast", "Rolled back", "It fails more often: too often.", "14 looks", "+3.2 to +41.0 points"):
+        assert text in shown
+    assert "Scores" not in shown
+    for number in range(3):
+        Canary.objects.create(tuned=tuned, route=f"r{number}", share=10)
+    assert text_of(sign_in("carol"), page_of(job)).count("It was not looked at yet.") == 3
 
 
 def test_a_share_that_cannot_be_is_refused(company: Company, sign_in: SignIn) -> None:

@@ -215,7 +215,7 @@ def test_the_admin_states_and_ends_prices_through_the_services(client, root, set
     settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
     client.force_login(root)
     add = reverse("admin:costs_priceoverride_add")
-    form = {"provider": "openai", "model": "gpt-4o", "prices": '{"input": "2"}', "currency": "USD"}
+    form = {"provider": "openai", "model": "gpt-4o", "price_input": "2", "currency": "USD"}
     when = {"valid_from_0": "2026-01-01", "valid_from_1": "00:00:00", "valid_to_0": "", "valid_to_1": ""}
 
     created = client.post(add, form | when)
@@ -229,7 +229,7 @@ def test_the_admin_states_and_ends_prices_through_the_services(client, root, set
 
     row.refresh_from_db()
     assert (created.status_code, refused.status_code, ended.status_code) == (302, 302, 302)
-    assert refused.url.startswith(f"{add}?provider=openai&model=gpt-4o&prices=")
+    assert refused.url.startswith(f"{add}?provider=openai&model=gpt-4o&price_input=2&")
     assert (listed.status_code, shown.status_code) == (200, 200)
     assert client.get(refused.url).status_code == 200
     assert row.valid_to is not None
@@ -244,7 +244,7 @@ def test_prices_in_the_console_are_the_administrators(client, acme, root, settin
         Membership.objects.create(organization=acme, user=person, role=role)
     shared = state(None)
     add, pages = reverse("admin:costs_priceoverride_add"), reverse("admin:costs_priceoverride_changelist")
-    form = {"provider": "openai", "model": "o9", "prices": '{"input": "2"}', "currency": "USD"}
+    form = {"provider": "openai", "model": "o9", "price_input": "2", "currency": "USD"}
     when = {"valid_from_0": "2026-01-01", "valid_from_1": "00:00:00", "valid_to_0": "", "valid_to_1": ""}
     answers = {}
 

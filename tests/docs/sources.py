@@ -108,7 +108,7 @@ def requirements(name: str) -> list[str]:
 
 
 def _python_sources() -> Iterator[ast.Module]:
-    for folder in ("config", "gateway", "analytics", "costs", "finetuning"):
+    for folder in ("config", "gateway", "analytics", "costs", "finetuning", "sdkgen"):
         for path in (ROOT / folder).rglob("*.py"):
             yield ast.parse(path.read_text())
 

@@ -22,6 +22,7 @@ FOLDERS = (
     "analytics",
     "costs",
     "finetuning",
+    "sdkgen",
     "templates",
     "static",
     "tests",
@@ -106,7 +107,7 @@ def test_named_settings_exist(page: Path):
 
 def _source_words() -> set[str]:
     files = [ROOT / "Makefile", ROOT / ".env.example", ROOT / ".ci" / "run", *(ROOT / "scripts").glob("*.sh")]
-    for folder in ("config", "gateway", "analytics", "costs", "finetuning"):
+    for folder in ("config", "gateway", "analytics", "costs", "finetuning", "sdkgen"):
         files += (ROOT / folder).rglob("*.py")
     return {word for file in files for word in re.findall(r"[A-Z][A-Z0-9_]+", file.read_text())}
 

@@ -27,14 +27,15 @@ EXAMPLE = {
     "start": "2026-11-16T22:00:00Z", "last_seen": "2026-11-17T05:00:00Z", "actual": 48.2, "expected": 2.1,
     "lower": 0.4, "upper": 5.9, "score": 0.83, "severity": "critical", "impact_amount": "312.3000000000",
     "currency": "USD", "state": "open",
-    "causes": [{"dimension": "api_key", "value": ID, "name": "lgw_ab12", "share": 0.99,
-                "text": "key lgw_ab12: $47.90 instead of $0.00, 99.0 % of the change"}],
+    "causes": [{"dimension": "api_key", "value": ID, "name": "Nightly jobs (lgw_ab12)", "share": 0.99,
+                "text": "key Nightly jobs (lgw_ab12): $47.90 instead of $0.00, 99.0 % of the change"}],
     "effects": _EFFECTS, "explanation": "Cost of Acme has been above what was expected since 16 Nov, 22:00: $48.20 "
-    "instead of $2.10. Most of the change comes from key lgw_ab12 (99.0 %).", "feedback": "", "series": [_SERIES],
+    "instead of $2.10. Most of the change comes from key Nightly jobs (lgw_ab12) (99.0 %).", "feedback": "",
+    "series": [_SERIES],
 }  # fmt: skip
 _SUMMARY = {
     "total": 1, "by_severity": {"low": 0, "medium": 0, "high": 0, "critical": 1}, "total_excess": "312.3000000000",
-    "most_affected": [{"dimension": "api_key", "value": ID, "name": "lgw_ab12", "anomalies": 1}],
+    "most_affected": [{"dimension": "api_key", "value": ID, "name": "Nightly jobs (lgw_ab12)", "anomalies": 1}],
 }  # fmt: skip
 
 
@@ -168,7 +169,9 @@ class AnomalySummarySerializer(serializers.Serializer):
     response={
         "generated_at": "2026-11-22T10:00:00Z", "scanned_until": "2026-11-22T09:00:00Z", "currency": "USD",
         "anomalies": [EXAMPLE], "summary": _SUMMARY,
-        "recommendations": ["Look at key lgw_ab12: it carries 99.0 % of a change of cost since 16 Nov, 22:00."],
+        "recommendations": [
+            "Look at key Nightly jobs (lgw_ab12): it carries 99.0 % of a change of cost since 16 Nov, 22:00.",
+        ],
         "notes": [],
     }
 )  # fmt: skip

@@ -59,9 +59,8 @@ class AnalyticsView(APIView):
         return self._checked(serializer, self.request.data)
 
     def parameters(self, serializer: type[BaseSerializer]) -> dict[str, Any]:
-        """The checked query parameters; `format` is the browsable API's."""
-        given = {name: value for name, value in self.request.query_params.items() if name != "format"}
-        return self._checked(serializer, given)
+        """The checked query parameters."""
+        return self._checked(serializer, dict(self.request.query_params.items()))
 
     def answer(self, body: Mapping[str, Any], serializer: type[BaseSerializer], end: datetime) -> Response:
         """`end`: of the window, which says how long the answer may be kept."""

@@ -1,9 +1,9 @@
 """Exports: asked for by any member, of what they see; made by the background process; downloaded until they expire."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
@@ -16,6 +16,7 @@ from analytics.exports import service
 from analytics.exports.models import StoredFile
 from gateway.api.permissions import MEMBERS
 from gateway.api.views.base import ReadableResource
+from gateway.downloads import Download
 from gateway.models import Job
 
 LOCATION = OpenApiParameter(
@@ -59,7 +60,7 @@ class ExportViewSet(ReadableResource):
         }
     )
     @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
-    def download(self, request: Request, pk: UUID) -> StreamingHttpResponse:
+    def download(self, request: Request, pk: UUID) -> Download:
         """The file. 409 while it is not done, 410 when it has expired, 403 when what you may see has become less."""
         return file_response(*service.open_export(job=self.get_object(), user=request.user))
 
@@ -85,11 +86,6 @@ def accepted(request: Request, job: Job) -> Response:
     return response
 
 
-def file_response(file: StoredFile, content: Any) -> StreamingHttpResponse:
+def file_response(file: StoredFile, content: Iterator[bytes]) -> Download:
     """The download of the API and of the console."""
-    response = StreamingHttpResponse(content, content_type=file.content_type)
-    response["Content-Disposition"] = f'attachment; filename="{file.name}"'
-    response["Content-Length"] = str(file.size_bytes)
-    response["Cache-Control"] = "private, no-store"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return Download(content, name=file.name, content_type=file.content_type, size_bytes=file.size_bytes)

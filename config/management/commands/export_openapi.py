@@ -6,20 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
+
+from sdkgen.documents.merged import merged
 
 
 class Command(BaseCommand):
     """OpenAPI 3.1 as JSON, validated, the same bytes for the same code."""
 
-    help = "Write the OpenAPI document of the management API."
+    help = "Write the OpenAPI document of the data plane and the management API."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--output", default="", metavar="FILE", help="Standard output by default.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        document = SchemaGenerator().get_schema(request=None, public=True)
+        document = merged()
         validate_schema(document)
         text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         if not options["output"]:

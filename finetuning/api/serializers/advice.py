@@ -5,13 +5,17 @@ from typing import Any
 from rest_framework import serializers
 
 from finetuning.answers.estimates import SHOTS
+from finetuning.api.serializers.jobs import GraderEstimateSerializer, JSONText
 from finetuning.choices import METHODS, Backend
 from finetuning.estimates import Method
 from finetuning.models import TuningFile
+from finetuning.services.jobs.grading import check_grader
 from gateway.api.openapi import examples
 from gateway.api.serializers.base import Input, Money, Scoped
 from gateway.api.serializers.catalog import NoteSerializer
 from gateway.api.serializers.identity import ID
+from gateway.models import Provider
+from gateway.services.errors import Invalid
 
 MOST_CANDIDATES = 20
 LONGEST_CONTENT = 8 * 1024 * 1024
@@ -34,6 +38,7 @@ _ESTIMATE = {
     "inference_per_1k": "0.0480000000", "base_per_1k": "0.0240000000",
     "break_even": {"requests": None, "months": None, "saved_per_request": "-0.0000240000",
                    "note": "A request of the tuned model costs no less than one of the base model."},
+    "grader": None,
     "eta": {"p50_s": None, "p90_s": None, "jobs": 0,
             "note": "0 finished jobs of this kind are known; a range needs 3."},
     "currency": "USD", "notes": [], "blocked_by": [],
@@ -52,6 +57,22 @@ class CandidateSerializer(Input):
         min_value=1, required=False, allow_null=True, default=None, help_text="Longest example that is not cut."
     )
     shots = serializers.IntegerField(min_value=1, max_value=64, default=SHOTS, help_text="Of an example bank.")
+    grader = JSONText(
+        required=False, allow_null=True, default=None, max_length=65_536,
+        help_text="Of reinforcement: JSON text of what OpenAI's API takes.",
+    )  # fmt: skip
+    provider = Scoped(
+        queryset=Provider.objects.all(), platform=True, required=False, allow_null=True, default=None,
+        help_text="Whose price list the models that grade are priced by; nothing: the backend's.",
+    )  # fmt: skip
+
+    def validate_grader(self, grader: dict[str, Any] | None) -> dict[str, Any] | None:
+        if grader is not None:
+            try:
+                check_grader(grader)
+            except Invalid as error:
+                raise serializers.ValidationError(error.message, code=error.code) from error
+        return grader
 
 
 class TodaySerializer(Input):
@@ -139,6 +160,9 @@ class TuningEstimateSerializer(serializers.Serializer):
     inference_per_1k = Money(allow_null=True, help_text="1,000 such requests to the tuned model.")
     base_per_1k = Money(allow_null=True, help_text="1,000 such requests today, or to the base model.")
     break_even = BreakEvenSerializer(allow_null=True)
+    grader = GraderEstimateSerializer(
+        allow_null=True, help_text="Of models that grade, beside training; null: none was named that does."
+    )
     eta = EtaSerializer()
     currency = serializers.CharField()
     notes = NoteSerializer(many=True)

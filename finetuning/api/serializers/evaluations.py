@@ -5,8 +5,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from finetuning.choices import CanaryGuard
 from finetuning.evaluation.slices import KINDS
-from finetuning.models import Evaluation, Hosting, TunedModel, TuningFile, TuningJob
+from finetuning.models import Canary, Evaluation, Hosting, TunedModel, TuningFile, TuningJob
 from finetuning.services.evaluations.scoring import METRICS
 from gateway.api.openapi import examples
 from gateway.api.serializers.base import Input, Money, Scoped
@@ -282,12 +283,17 @@ class EvaluationItemSerializer(serializers.Serializer):
     error = serializers.CharField()
 
 
-@examples(request={"route": "tickets", "share": 10})
+@examples(request={"route": "tickets", "share": 10, "canary_guard": "rollback"})
 class DeployRequestSerializer(Input):
     """Give a share of a route's first choices to the tuned model."""
 
     route = serializers.CharField(max_length=200, help_text="An alias, or a model's name that becomes one.")
     share = serializers.IntegerField(min_value=1, max_value=100, default=10, help_text="Percent.")
+    canary_guard = serializers.ChoiceField(
+        CanaryGuard.choices, default=CanaryGuard.ROLLBACK.value,
+        help_text="Of a share below 100: whether it is taken off by itself when it is worse, and with `promote` gets "
+        "all calls when it is not.",
+    )  # fmt: skip
 
 
 @examples(request={"route": "tickets"})
@@ -304,9 +310,58 @@ class RouteShareSerializer(serializers.Serializer):
     share = serializers.IntegerField()
 
 
+_CANARY = {
+    "id": ID, "route": "tickets", "share": 10, "guard": "rollback", "state": "rolled_back",
+    "since": "2026-11-29T09:00:00Z", "looks": 14, "looked_at": "2026-11-29T09:14:00Z", "decision": "roll_back",
+    "why": "It fails more often: 20.5% of 78 calls against 1.1% of 702, a difference of +3.2 to +41.0 points.",
+    "measures": [
+        {"name": "errors", "tuned": 78, "tuned_mean": 0.205, "others": 702, "others_mean": 0.011, "difference": 0.194,
+         "interval": {"lower": 0.032, "upper": 0.41}},
+        {"name": "score", "tuned": 0, "tuned_mean": None, "others": 0, "others_mean": None, "difference": None,
+         "interval": {"lower": -1.0, "upper": 1.0}},
+    ],
+    "ended_at": "2026-11-29T09:14:00Z",
+}  # fmt: skip
+
+
+class CanaryIntervalSerializer(serializers.Serializer):
+    """Of the difference, at all times at once."""
+
+    lower = serializers.FloatField()
+    upper = serializers.FloatField()
+
+
+class CanaryMeasureSerializer(serializers.Serializer):
+    """`errors` (shares of calls) or `score` (0–1): outcomes and mean of the tuned model and of the route's other
+    targets in the same time, and the former less the latter. Null: no outcome."""
+
+    name = serializers.CharField()
+    tuned = serializers.IntegerField()
+    tuned_mean = serializers.FloatField(allow_null=True)
+    others = serializers.IntegerField()
+    others_mean = serializers.FloatField(allow_null=True)
+    difference = serializers.FloatField(allow_null=True)
+    interval = CanaryIntervalSerializer()
+
+
+class CanarySerializer(serializers.ModelSerializer):
+    """A watch over a tuned model on a share of a route. `decision`: go_on, roll_back or promote, of the last look;
+    empty before the first."""
+
+    measures = CanaryMeasureSerializer(many=True)
+
+    class Meta:
+        model = Canary
+        fields = (
+            "id", "route", "share", "guard", "state", "since", "looks", "looked_at", "decision", "why", "measures",
+            "ended_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
 _TUNED = {
     "id": ID, "project": ID, "job": ID, "name": "ft:local-head:acme:tickets:1", "backend": "local-head",
-    "base_model": "local-head-hash", "routes": [{"route": "tickets", "share": 10}], "hosting": None,
+    "base_model": "local-head-hash", "routes": [], "canaries": [_CANARY], "hosting": None,
     "hosting_since": None, "hosting_until": None, "sunset_on": None, "sunset_source": "", "archived_at": None, **TIMES,
 }  # fmt: skip
 
@@ -331,12 +386,14 @@ class TunedModelSerializer(serializers.ModelSerializer):
     """A tuned model by the name that applications send."""
 
     routes = serializers.SerializerMethodField()
+    canaries = CanarySerializer(many=True, help_text="The newest first.")
     hosting = serializers.SerializerMethodField(help_text="Null where none was asked for.")
 
     class Meta:
         model = TunedModel
         fields = (
-            "id", "project", "job", "name", "backend", "base_model", "routes", "hosting", "hosting_since",
+            "id", "project", "job", "name", "backend", "base_model", "routes", "canaries", "hosting",
+            "hosting_since",
             "hosting_until", "sunset_on", "sunset_source", "archived_at", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields

@@ -11,7 +11,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from finetuning.choices import METHODS, Backend, TuningStatus
+from finetuning.choices import METHODS, Backend, CanaryGuard, TuningStatus
 from finetuning.estimates import Method
 from finetuning.insights import Point
 from finetuning.insights.curves import point_of
@@ -48,7 +48,8 @@ JOB: dict[str, Any] = {
     "cost_actual": "1.0700000000", "grader_cost": None, "currency": "USD", "budget_limit": "5.0000000000",
     "trained_tokens": 214000,
     "billed_tokens": None, "estimate_difference": "0.0056150000",
-    "auto_deploy": {"route": "intents", "share": 0.1, "threshold": 0.9, "fallback": "gpt-4.1-mini"},
+    "auto_deploy": {"route": "intents", "share": 0.1, "threshold": 0.9, "fallback": "gpt-4.1-mini",
+                    "canary_guard": "rollback"},
     "evaluation": {"base": "gpt-4.1-mini", "metrics": ["exact", "judge"], "judge": {"model": "gpt-4.1", "rubric": ""}},
     "notification": {"emails": ["bob@acme.example"], "on": ["succeeded", "failed"], "webhook_host": ""},
     "tags": ["team=support"], "metadata": _METADATA, "template": "", "error": None, "created_by": ID,
@@ -171,12 +172,15 @@ class MetadataSerializer(Input):
 
 
 class AutoDeploySerializer(Input):
-    """When the job succeeds: which route gets the tuned model, with what share of its traffic."""
+    """When the job succeeds: which route gets the tuned model, with what share of its traffic. For administrators."""
 
     route = serializers.CharField(max_length=200)
     share = serializers.FloatField(min_value=0, max_value=1, default=0.1)
     threshold = serializers.FloatField(min_value=0, max_value=1, required=False, allow_null=True)
     fallback = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    canary_guard = serializers.ChoiceField(
+        CanaryGuard.choices, default=CanaryGuard.ROLLBACK.value, help_text="What may be done with it by itself."
+    )
 
 
 class JobJudgeSerializer(Input):

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from finetuning.api.serializers.jobs import AutoDeploySerializer
+from finetuning.api.serializers.jobs import AutoDeploySerializer, JSONText
 from finetuning.choices import Backend
 from finetuning.models import TuningFile
 from gateway.api.openapi import examples
@@ -109,6 +109,9 @@ class TemplateJobSerializer(Input):
         queryset=Provider.objects.all(), platform=True, required=False, allow_null=True, default=None,
         help_text="Of backends over HTTP.",
     )  # fmt: skip
+    grader = JSONText(
+        required=False, max_length=65_536, help_text="Of reinforcement: JSON text of what OpenAI's API takes."
+    )
     name = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
     suffix = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
     seed = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0)

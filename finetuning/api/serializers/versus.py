@@ -39,17 +39,27 @@ class RecordedSerializer(serializers.Serializer):
     result = ResultSerializer()
 
 
+class UpkeepSerializer(serializers.Serializer):
+    """What the tuned model costs to be kept deployed for a month of 730 hours. Null: not known, `note` says why."""
+
+    per_month = Money(allow_null=True)
+    currency = serializers.CharField()
+    note = serializers.CharField(allow_blank=True)
+
+
 @examples(
     response={
         "base": _LIVE, "tuned": {**_LIVE, "model": "ft:local-head:acme:tickets:1", "cost_per_1k": "0.0000000000"},
         "verdict": "better", "currency": "USD", "notes": [],
         "evaluation": {"id": ID, "name": "Tickets", "base": 0, "tuned": 1, "finished_at": "2026-11-29T09:04:00Z",
                        "result": RESULT},
+        "hosting": {"per_month": "0.0000000000", "currency": "USD", "note": ""},
         "break_even": {"requests": 0, "months": "0.0000", "saved_per_request": "0.0002926829", "note": ""},
     }
 )  # fmt: skip
 class VersusSerializer(serializers.Serializer):
-    """`verdict`: better, worse, equivalent or cannot_tell, of the tuned model by the newest evaluation of both."""
+    """`verdict`: better, worse, equivalent or cannot_tell, of the tuned model by the newest evaluation of both.
+    `break_even` has no answer but a note while hosting has no known price."""
 
     base = LiveSerializer()
     tuned = LiveSerializer()
@@ -57,4 +67,5 @@ class VersusSerializer(serializers.Serializer):
     currency = serializers.CharField()
     notes = serializers.ListField(child=serializers.CharField())
     evaluation = RecordedSerializer(allow_null=True)
+    hosting = UpkeepSerializer(allow_null=True, help_text="Null: the name is of no tuned model here.")
     break_even = BreakEvenSerializer(allow_null=True)

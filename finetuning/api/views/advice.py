@@ -17,6 +17,7 @@ from rest_framework.reverse import reverse
 from analytics.api.views.base import AnalyticsView
 from finetuning.answers import analytics, costs, estimates, recommendations, sunsets, templates
 from finetuning.answers.estimates import Answer, Today, Wish
+from finetuning.api.permissions import check_auto_deploy
 from finetuning.api.serializers import advice as shapes
 from finetuning.api.serializers.jobs import NewTuningJobSerializer
 from finetuning.api.serializers.templates import TemplateJobSerializer, TuningTemplatesSerializer
@@ -54,10 +55,11 @@ class EstimateCostView(AnalyticsView):
         responses=shapes.TuningEstimatesSerializer,
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        """Tokens, training, hosting, requests, time and break-even at each backend, before anything is uploaded or by a
-        file's id. Unknown prices are null, never zero."""
+        """Tokens, training, graders, hosting, requests, time and break-even at each backend, before anything is
+        uploaded or by a file's id. Unknown prices are null, never zero."""
         asked = self.asked(shapes.TuningEstimateRequestSerializer)
-        wishes = [Wish(**each) for each in asked.get("candidates") or ()] or list(USUAL)
+        named = asked.get("candidates") or ()
+        wishes = [Wish(**{**each, "method": Method(each["method"])}) for each in named] or list(USUAL)
         today = Today(**asked["today"]) if asked["today"] else None
         now = timezone.now()
         with _Lines(asked["file"], asked["content"]) as lines, _Lines(asked["validation_file"], "") as validation:
@@ -104,7 +106,7 @@ def _told(answer: Answer) -> dict[str, Any]:
         "unread_lines": profile.unread, "billable_tokens": found.billable_tokens, "training": found.training,
         "training_lower": found.lower, "training_upper": found.upper, "hosting_per_month": found.hosting_per_month,
         "price": rate, "inference_per_1k": answer.inference_per_1k, "base_per_1k": answer.base_per_1k,
-        "break_even": answer.break_even,
+        "break_even": answer.break_even, "grader": None if answer.grader is None else answer.grader.told,
         "eta": {"p50_s": answer.duration.p50, "p90_s": answer.duration.p90, "jobs": answer.duration.jobs,
                 "note": answer.duration.note},
         "currency": rate.currency if rate else "USD", "notes": [*found.notes, *answer.notes],
@@ -143,11 +145,13 @@ class TemplateJobView(AnalyticsView):
     )  # fmt: skip
     def post(self, request: Request, template_id: str) -> Response:
         """Make a job with the template's method and hyperparameters at its first candidate, or at the backend that you
-        name. Refused as any job is that would fail or cost too much."""
+        name. Refused as any job is that would fail or cost too much; `auto_deploy` is for administrators (403)."""
         scenario = scenario_of(template_id)
         if scenario is None:
             raise NotFound("template_not_found", "There is no such template.")
-        job = create_from_template(scenario=scenario, actor=actor_of(request.user), **self.asked(TemplateJobSerializer))
+        asked = self.asked(TemplateJobSerializer)
+        check_auto_deploy(request, asked["auto_deploy"])
+        job = create_from_template(scenario=scenario, actor=actor_of(request.user), **asked)
         response = Response(NewTuningJobSerializer(job, context={"request": request}).data, 201)
         response["Location"] = reverse("finetuning-api:job-detail", args=[job.pk], request=request)
         return response

@@ -96,7 +96,7 @@ class EvaluationViewSet(ReadableResource):
 class TunedModelViewSet(ReadableResource):
     """Tuned models."""
 
-    queryset = TunedModel.objects.select_related("hosting").defer("artifact")
+    queryset = TunedModel.objects.select_related("hosting").prefetch_related("canaries").defer("artifact")
     serializer_class = shapes.TunedModelSerializer
     roles = {"list": MEMBERS, "retrieve": MEMBERS, "deploy": ADMINS, "withdraw": ADMINS}
     filterset_fields = {"project": ["exact"], "backend": ["exact", "in"], "archived_at": ["isnull"]}
@@ -108,10 +108,13 @@ class TunedModelViewSet(ReadableResource):
     def deploy(self, request: Request, pk: str) -> Response:
         """Give it a share of a route's calls; what was there keeps the rest and is tried when it fails. Again with
         another share moves it. On Azure it is deployed first, billed by the hour, and put on the route once it answers:
-        `hosting` says how far that is."""
+        `hosting` says how far that is. While it has a part of the calls it is watched: `canaries` says what was seen,
+        `canary_guard` what follows from it by itself."""
         asked = self.validated(shapes.DeployRequestSerializer)
         row = self.get_object()
-        deploying.deploy(tuned=row, alias=asked["route"], share=asked["share"], actor=self.actor)
+        deploying.deploy(
+            tuned=row, alias=asked["route"], share=asked["share"], actor=self.actor, canary_guard=asked["canary_guard"]
+        )
         hosting.sync(row)
         return self.answer(self.get_object())
 
@@ -131,12 +134,13 @@ class CompareView(AnalyticsView):
 
     @extend_schema(operation_id="fine_tuning_compare", responses=VersusSerializer)
     def get(self, request: Request, base_model_id: str, fine_tuned_model_id: str) -> Response:
-        """What the newest evaluation of both says of their quality, and what both cost and take in the last 30 days. A
-        model's name may hold slashes: write them as they are."""
+        """What the newest evaluation of both says of their quality, what both cost and take in the last 30 days, and
+        when training is earned back with hosting paid for. A model's name may hold slashes: write them as they are."""
         found = versus(self.questions(), base_model_id, fine_tuned_model_id, timezone.now())
         recorded = found.recorded
         body = {
             "base": found.base, "tuned": found.tuned, "verdict": found.verdict, "break_even": found.pays,
+            "hosting": found.upkeep,
             "notes": found.notes, "currency": self.questions().organization.currency,
             "evaluation": None if recorded is None else {
                 "id": recorded.evaluation.pk, "name": recorded.evaluation.name, "base": recorded.base,

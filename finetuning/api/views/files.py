@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import Http404, StreamingHttpResponse
+from django.http import Http404
 from django.utils import timezone
 from django_filters import ChoiceFilter
 from drf_spectacular.types import OpenApiTypes
@@ -31,6 +31,7 @@ from gateway.api.filters import ListFilters
 from gateway.api.parsers import BoundedJSONParser
 from gateway.api.permissions import KEY_MAKERS, MEMBERS
 from gateway.api.views.base import ReadableResource, Resource
+from gateway.downloads import Download
 from gateway.models import Job, Project, User
 from gateway.services.errors import Invalid
 
@@ -127,7 +128,7 @@ class FileViewSet(ReadableResource, FileResource):
         }
     )  # fmt: skip
     @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
-    def content(self, request: Request, pk: str) -> StreamingHttpResponse:
+    def content(self, request: Request, pk: str) -> Download:
         """The file itself."""
         return download(self.get_object())
 

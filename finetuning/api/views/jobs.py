@@ -16,6 +16,7 @@ from rest_framework.reverse import reverse
 
 from finetuning.answers.exports import MOST_EVENTS, document
 from finetuning.answers.insights import JobInsights, insights_of
+from finetuning.api.permissions import check_auto_deploy
 from finetuning.api.serializers import jobs as shapes
 from finetuning.api.serializers.insights import JobDocumentSerializer, JobInsightsSerializer, insights_told
 from finetuning.choices import OVER
@@ -23,6 +24,7 @@ from finetuning.front.base import OneAnswer
 from finetuning.models import Checkpoint, JobEvent, JobPoint, TuningJob
 from finetuning.services import jobs
 from finetuning.services.jobs.times import expected, steps_of
+from gateway import downloads
 from gateway.api.permissions import KEY_MAKERS, MEMBERS
 from gateway.api.views.base import ReadableResource
 
@@ -60,8 +62,9 @@ class TuningJobViewSet(ReadableResource):
     def create(self, request: Request) -> Response:
         """Make a job; it starts within seconds. Refused before anything is sent or spent: a file with lines that
         vendors refuse or too few of them, a model whose tuning has ended, an estimate above `budget_limit`, and (402)
-        hard budgets without that much room, which they keep from then on."""
+        hard budgets without that much room, which they keep from then on. `auto_deploy` is for administrators (403)."""
         fields = self.validated(shapes.TuningJobRequestSerializer)
+        check_auto_deploy(request, fields.get("auto_deploy"))
         fields["hyperparameters"] = dict(fields.get("hyperparameters") or {})
         job = jobs.create_job(**fields, actor=self.actor)
         response = self.answer(job, 201, shapes.NewTuningJobSerializer)
@@ -167,8 +170,7 @@ class TuningJobViewSet(ReadableResource):
             response["Content-Disposition"] = f'attachment; filename="job-{found.job.pk.hex[-8:]}.json"'
             return response
         made = document(found, wanted)
-        headers = {"Content-Disposition": f'attachment; filename="{made.name}"', "X-Content-Type-Options": "nosniff"}
-        return HttpResponse(made.content, content_type=made.content_type, headers=headers)
+        return downloads.document(made.content, name=made.name, content_type=made.content_type)
 
     def _told(self, found: JobInsights) -> dict[str, Any]:
         eta = None if found.job.status in OVER else expected(found.job, timezone.now())

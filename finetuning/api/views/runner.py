@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import IO, Any, cast
 
 from django.conf import settings
-from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
@@ -21,6 +20,7 @@ from finetuning.runner import FRAMEWORKS, NotProgress, read
 from finetuning.services import runner
 from gateway.api.permissions import KEY_MAKERS, SIGNED_IN
 from gateway.api.views.base import Resource
+from gateway.downloads import Download
 from gateway.services.errors import Invalid, NotFound, TooLarge
 
 LIMIT_BYTES = 2 * 1024 * 1024
@@ -47,17 +47,12 @@ class RunnerJobViewSet(Resource):
         },
     )  # fmt: skip
     @action(detail=True, methods=["get"], url_path="runner-bundle", filter_backends=(), pagination_class=None)
-    def runner_bundle(self, request: Request, pk: str) -> StreamingHttpResponse:
+    def runner_bundle(self, request: Request, pk: str) -> Download:
         """A folder ready to train: configuration and data in the framework's own format, pinned requirements, and a
         small client that reports. It has no token in it. 409 for a job of another backend."""
         job, framework = self.get_object(), request.query_params.get("framework", "")
-        response = StreamingHttpResponse(
-            runner.build_bundle(job, framework, url=settings.CONSOLE_URL), content_type="application/zip"
-        )
-        response["Content-Disposition"] = f'attachment; filename="{framework}-{job.pk.hex[-8:]}.zip"'
-        response["Cache-Control"] = "private, no-store"
-        response["X-Content-Type-Options"] = "nosniff"
-        return response
+        folder = runner.build_bundle(job, framework, url=settings.CONSOLE_URL)
+        return Download(folder, name=f"{framework}-{job.pk.hex[-8:]}.zip", content_type="application/zip")
 
     @extend_schema(request=None, responses={201: shapes.RunnerTokenSerializer})
     @action(detail=True, methods=["post"], url_path="runner-token", filter_backends=(), pagination_class=None)

@@ -43,6 +43,8 @@ HYPERPARAMETERS = frozenset({
     "max_context_length", "template", "precision", "threshold", "fallback", "shots",
 })  # fmt: skip
 """Of all backends; each takes those that it knows."""
+GRADED = frozenset({Backend.OPENAI, Backend.AZURE})
+"""Vendors that train by a grader, and start nothing without one."""
 COUNTS = ("n_epochs", "batch_size")
 RATES = ("learning_rate_multiplier", "learning_rate", "beta")
 MOST_EPOCHS = 100
@@ -155,6 +157,8 @@ def _checked(
             message = "The validation file is the training file: what is measured on it says nothing."
             raise Invalid("validation_is_training", message, field="validation_file")
     _check_hyperparameters(hyperparameters)
+    if kind is Method.REINFORCEMENT and backend in GRADED and not hyperparameters.get("grader"):
+        raise Invalid("grader_missing", "A reinforcement job needs a grader.", field="hyperparameters")
     return Wish(project, backend, provider, base, kind, training_file, validation_file, hyperparameters)
 
 
@@ -281,10 +285,7 @@ def _kept(wish: Wish, found: Estimate | None) -> dict[str, Any] | None:
         grader=wish.hyperparameters.get("grader"), examples=wish.training_file.lines or 0, at=timezone.now(),
     )  # fmt: skip
     if graded is not None and wish.method is Method.REINFORCEMENT:
-        told["grader"] = {
-            "models": list(graded.models), "cost": None if graded.cost is None else f"{graded.cost:f}",
-            "currency": graded.currency, "jobs": graded.jobs, "note": graded.note,
-        }  # fmt: skip
+        told["grader"] = graded.told
     return told
 
 

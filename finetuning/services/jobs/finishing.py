@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from costs.services import holds
 from finetuning.backends import Seen, host_of
-from finetuning.choices import OVER, TuningStatus
+from finetuning.choices import OVER, CanaryGuard, TuningStatus
 from finetuning.estimates import sunset_of
 from finetuning.models import Checkpoint, TunedModel, TuningJob
 from finetuning.services import deploying
@@ -110,7 +110,10 @@ def _deploy(job: TuningJob, tuned: TunedModel) -> None:
         if job.api_key_id is None:
             check_may_route(job.created_by, job.organization)  # who made the job may have lost that role since
         with transaction.atomic():
-            deploying.deploy(tuned=tuned, alias=wish["route"], share=share, actor=job.created_by)
+            deploying.deploy(
+                tuned=tuned, alias=wish["route"], share=share, actor=job.created_by,
+                canary_guard=wish.get("canary_guard") or CanaryGuard.ROLLBACK,
+            )  # fmt: skip
     except ServiceError as error:
         say(job, "deployed", f"It was not put on the route {wish['route']}: {error.message}", level="warn")
     else:

@@ -106,6 +106,14 @@ class GraderEstimate:
     jobs: int
     note: str
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """As it is kept with a job and answered: money as text."""
+        return {
+            "models": list(self.models), "cost": None if self.cost is None else f"{self.cost:f}",
+            "currency": self.currency, "jobs": self.jobs, "note": self.note,
+        }  # fmt: skip
+
 
 def estimate_grader(
     *, organization: Organization, provider: Provider | None, backend: str, grader: object, examples: int, at: Any

@@ -24,8 +24,8 @@ from gateway.services.errors import Invalid
 
 TOPIC = "tuning"
 MOST_EMAILS = 20
-OCCASIONS = ("succeeded", "failed", "cancelled", "budget")
-"""On which a job tells: how it ended, or that its budget limit ended it."""
+OCCASIONS = ("succeeded", "failed", "cancelled", "budget", "canary")
+"""On which a job tells: how it ended, that its budget limit ended it, or what was decided of its model on a route."""
 
 
 def checked(given: Mapping[str, Any] | None, organization: Organization) -> tuple[dict[str, Any], str]:
@@ -56,18 +56,22 @@ def shown(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {"emails": stored.get("emails", []), "on": stored.get("on", []), "webhook_host": stored.get("host", "")}
 
 
-def tell(job: TuningJob, occasion: str) -> int:
-    """Write the messages of an occasion, in the caller's transaction; returns how many."""
+def tell(
+    job: TuningJob, occasion: str, *, mark: str = "", words: str = "", news: Mapping[str, Any] | None = None
+) -> int:
+    """Write the messages of an occasion, in the caller's transaction; returns how many. `mark`: which of several of its
+    kind; `words`: what happened, in place of the occasion's name; `news`: more for the webhook."""
     wanted = job.notification or {}
     if occasion not in (wanted.get("on") or OCCASIONS):
         return 0
-    name = f"tuning.{job.pk}.{occasion}"
+    name = f"tuning.{job.pk}.{occasion}{mark and f'.{mark}'}"
     for address in wanted.get("emails", ()):
         outbox.enqueue_mail(
-            to=address, subject=_subject(job, occasion), text=_text(job, occasion), dedupe_key=f"{name}.{address}"
-        )
+            to=address, subject=_subject(job, words or occasion), text=_text(job, words or occasion, news),
+            dedupe_key=f"{name}.{address}",
+        )  # fmt: skip
     if "webhook" in wanted:
-        body = {"type": f"fine_tuning.job.{occasion}", "data": _data(job)}
+        body = {"type": f"fine_tuning.job.{occasion}", "data": {**_data(job), **(news or {})}}
         outbox.enqueue(topic=TOPIC, dedupe_key=name, payload={"job": str(job.pk), "body": body})
     return len(wanted.get("emails", ())) + ("webhook" in wanted)
 
@@ -125,11 +129,12 @@ def _subject(job: TuningJob, occasion: str) -> str:
     return f"[Fine-tuning] {job.name}: {word}".replace("\n", " ").replace("\r", " ")[:200]
 
 
-def _text(job: TuningJob, occasion: str) -> str:
+def _text(job: TuningJob, occasion: str, news: Mapping[str, Any] | None) -> str:
     facts = [
         f"Base model: {job.base_model}", f"Tuned model: {job.tuned_model}" if job.tuned_model else "",
         f"Estimated cost: {job.cost_estimate:f} {job.currency}" if job.cost_estimate is not None else "",
         f"Error: {(job.error or {}).get('message', '')}" if job.error else "",
+        *(f"Why: {one['why']}" for one in (news or {}).values()),
     ]  # fmt: skip
     return "\n".join([_subject(job, occasion), "", *filter(None, facts), "", f"{settings.CONSOLE_URL}/admin/", ""])
 

@@ -1,12 +1,10 @@
 """Imports of usage that was recorded elsewhere: administrators upload, the background process imports."""
 
 import csv
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
@@ -17,6 +15,7 @@ from rest_framework.response import Response
 from gateway.api.permissions import ADMINS
 from gateway.api.serializers import imports as shapes
 from gateway.api.views.base import ReadableResource
+from gateway.downloads import Download
 from gateway.models import ImportRun
 from gateway.services import imports
 from gateway.services.errors import TooLarge
@@ -86,25 +85,23 @@ class ImportViewSet(ReadableResource):
         }
     )
     @action(detail=True, methods=["get"], filter_backends=(), pagination_class=None)
-    def rejected(self, request: Request, pk: UUID) -> StreamingHttpResponse:
+    def rejected(self, request: Request, pk: UUID) -> Download:
         """Every rejected record with its line and reason, as CSV."""
         return rejected_csv(self.get_object())
 
 
-def rejected_csv(run: ImportRun) -> StreamingHttpResponse:
+def rejected_csv(run: ImportRun) -> Download:
     """The download of the API and of the console."""
     writer = csv.writer(_Echo())
-    lines: Iterator[str] = (writer.writerow(row) for row in imports.rejected_rows(run))
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="rejected-{run.pk}.csv"'
-    return response
+    lines = (writer.writerow(row) for row in imports.rejected_rows(run))
+    return Download(lines, name=f"rejected-{run.pk}.csv", content_type="text/csv; charset=utf-8")
 
 
 class _Echo:
     """A file for the CSV writer that hands each line back."""
 
-    def write(self, text: str) -> str:
-        return text
+    def write(self, text: str) -> bytes:
+        return text.encode()
 
 
 def refuse_large(request: Request) -> None:

@@ -68,7 +68,7 @@ public static class Compiler
             SourceText.From(File.ReadAllText(file), Encoding.UTF8), parse, file));
         var options = new CSharpCompilationOptions(
             library ? OutputKind.DynamicallyLinkedLibrary : OutputKind.ConsoleApplication,
-            optimizationLevel: OptimizationLevel.Release, deterministic: true,
+            optimizationLevel: OptimizationLevel.Release, deterministic: true, allowUnsafe: true,
             nullableContextOptions: NullableContextOptions.Enable, concurrentBuild: true,
             warningLevel: 6, generalDiagnosticOption: lenient ? ReportDiagnostic.Suppress : ReportDiagnostic.Error);
         var compilation = CSharpCompilation.Create(

@@ -161,8 +161,8 @@ def test_each_project_has_an_alert_of_its_own(company: Acme) -> None:
     evaluate_due()
 
     states = dict(Alert.objects.filter(rule=rule).values_list("label", "state"))
-    assert states == {"assistant": "firing", "banner": "ok"}
-    assert AlertEvent.objects.get().text == "Cost of assistant is $2.00; the threshold is above $1.00."
+    assert states == {"Assistant": "firing", "Banner": "ok"}
+    assert AlertEvent.objects.get().text == "Cost of Assistant is $2.00; the threshold is above $1.00."
 
 
 def test_the_scope_narrows(company: Acme) -> None:

@@ -80,7 +80,7 @@ def test_each_team_has_an_alert_of_its_own(company: Acme, time_machine: TimeMach
     evaluate_due()
 
     (event,) = AlertEvent.objects.filter(rule=rule)
-    assert (event.label, event.value) == ("search", Decimal(80))  # 20 and twelve days of 5
+    assert (event.label, event.value) == ("Search", Decimal(80))  # 20 and twelve days of 5
     mine = make(company, scope="team", scope_value=str(company.ads.pk), threshold=Decimal(11))
     evaluate_due()
     assert told(mine) == [("fired", "Cost is expected to be $12.00 in March 2026; the threshold is above $11.00.")]

@@ -72,7 +72,7 @@ def fits(document: dict[str, Any]) -> Fits:
     operations = {}
     for path, item in document["paths"].items():
         sample = re.sub(r"\{(user_id|id|delivery|file_id)\}", "0192f0c4-0000-7000-8000-000000000000", path)
-        sample = sample.replace("{model_id}", "x")
+        sample = sample.replace("{model_id}", "x").replace("{base_model_id}/{fine_tuned_model_id}", "x/ft:x")
         if "{" not in sample:
             operations.setdefault(resolve(sample).view_name, {}).update(item)
 

@@ -1,12 +1,19 @@
 """Exports and slow questions over HTTP: 202, progress, the file, refusals."""
 
 import json
+import random
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.test import AsyncClient
 
 from analytics.exports import service
 from analytics.metrics import DIMENSIONS, Dimension, declare
+from gateway import credentials
+from gateway.downloads import BLOCK_BYTES
 from gateway.models import Job
 from tests.analytics.api.conftest import URL, Fits, window
 from tests.factories import Acme
@@ -38,6 +45,41 @@ def test_from_the_question_to_the_file(caller: Caller, fits: Fits) -> None:
     assert int(file["Content-Length"]) == done["size_bytes"]
     assert content.splitlines()[0] == "team,team_name,requests,cost"
     assert [line.split(",")[1:3] for line in content.splitlines()[1:]] == [["search", "6"], ["ads", "3"]]
+
+
+def test_the_first_piece_of_a_large_file_is_sent_before_the_second_is_read(
+    busy: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "PIECE_BYTES", BLOCK_BYTES)
+    alice = busy.people["alice"]
+    job = service.request_export(
+        organization=busy.organization, user=alice, asked=service.Asked("metrics", "csv", QUESTION)
+    )
+    service.run_waiting()
+    content = random.Random(1).randbytes(40 * BLOCK_BYTES)
+    with tempfile.NamedTemporaryFile() as large:
+        large.write(content)
+        large.flush()
+        service.store(job, Path(large.name), name="large.csv", content_type="text/csv", rows=1)
+    client = AsyncClient()
+    client.force_login(alice)
+    opened: list[bytes] = []
+    decrypt = credentials.decrypt_bytes
+    monkeypatch.setattr(credentials, "decrypt_bytes", lambda data: opened.append(data) or decrypt(data))
+
+    @async_to_sync
+    async def arrivals() -> tuple[list[bytes], list[int]]:
+        response: Any = await client.get(f"{URL}/analytics/exports/{job.pk}/download")
+        blocks, read = [], []
+        async for block in response:
+            blocks.append(block)
+            read.append(len(opened))
+        return blocks, read
+
+    blocks, read = arrivals()
+
+    assert b"".join(blocks) == content
+    assert read == list(range(1, 41))
 
 
 def test_the_list_has_ones_own(caller: Caller) -> None:

@@ -159,6 +159,15 @@ def test_a_reconciliation_takes_a_fixed_number_of_queries(company: Acme) -> None
     assert counts[0] == counts[1]
 
 
+def test_the_list_is_filtered_by_format(company: Acme) -> None:
+    made = send(company, ledgers.costs(extra=DRIFT)).json()
+
+    answers = [client(company).get(API, {"format": form}) for form in ("openai", "anthropic")]
+
+    assert made["format"] == "openai"
+    assert [[one["id"] for one in answer.json()["results"]] for answer in answers] == [[made["id"]], []]
+
+
 def test_it_is_compared_anew_and_deleted(company: Acme) -> None:
     made = send(company, ledgers.costs()).json()["id"]
 

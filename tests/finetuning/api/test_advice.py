@@ -1,17 +1,21 @@
 """Estimates, templates, advice, sums and last days over the API."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
 import orjson
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from finetuning.models import TuningFile, TuningJob
+from finetuning.models import Canary, JobEvent, TuningFile, TuningJob
 from finetuning.scenarios import sample_of
 from finetuning.services.files import create_file
 from tests.analytics.api.conftest import URL, Fits, book
-from tests.factories import Acme, line
+from tests.factories import Acme, ProviderFactory, line
 from tests.finetuning.answers.conftest import Make
+from tests.finetuning.places import tuned_model_of
 from tests.gateway.api.conftest import Caller
 
 pytestmark = pytest.mark.django_db
@@ -159,3 +163,142 @@ def test_a_job_from_a_template(caller: Caller, company: Acme, file: TuningFile) 
     assert [one["field"] for one in bank.json()["errors"]] == ["base_model"]
     missing = caller("developer").post(f"{URL}/fine-tuning/templates/poetry/create-job", body, format="json")
     assert missing.status_code == 404
+
+
+@pytest.mark.parametrize(("role", "status"), [("developer", 403), ("manager", 403), ("admin", 201)])
+def test_a_route_is_given_by_administrators_alone(
+    caller: Caller, company: Acme, file: TuningFile, role: str, status: int
+) -> None:  # fmt: skip
+    """As `deploy` is."""
+    body = {
+        "project": str(company.assistant.pk), "training_file": str(file.pk),
+        "auto_deploy": {"route": company.route.alias, "share": 0.2},
+    }  # fmt: skip
+
+    response = caller(role).post(f"{URL}/fine-tuning/templates/classification/create-job", body, format="json")
+
+    assert response.status_code == status, response.content
+    assert TuningJob.objects.count() == (status == 201)
+
+
+def test_a_graded_job_from_a_template(caller: Caller, company: Acme) -> None:
+    file = create_file(
+        project=company.assistant, name="problems.jsonl", purpose="fine-tune", created_by=None, actor=None,
+        content=[b"\n".join(orjson.dumps(line) for line in sample_of("graded-reasoning"))],
+    )  # fmt: skip
+    azure = ProviderFactory(organization=company.organization, slug="azure", kind="azure")
+    body = {"project": str(company.assistant.pk), "training_file": str(file.pk), "backend": "azure",
+            "provider": str(azure.pk)}  # fmt: skip
+    path = f"{URL}/fine-tuning/templates/graded-reasoning/create-job"
+    grader = {"type": "string_check", "name": "sum", "input": "{{sample.output_text}}", "operation": "eq",
+              "reference": "{{item.answer}}"}  # fmt: skip
+
+    without = caller("developer").post(path, body, format="json")
+    elsewhere = caller("developer").post(
+        path, {**body, "backend": "fireworks", "base_model": "accounts/fireworks/models/qwen3-8b"}, format="json"
+    )
+    made = caller("developer").post(path, {**body, "grader": json.dumps(grader)}, format="json")
+
+    assert [one["code"] for one in without.json()["errors"]] == ["grader_missing"]
+    assert [(one["code"], one["field"]) for one in elsewhere.json()["errors"]] == [("no_candidate", "backend")]
+    assert made.status_code == 201, made.content
+    job = TuningJob.objects.get()
+    assert (job.backend, job.method, job.hyperparameters["grader"]) == ("azure", "reinforcement", grader)
+
+
+GRADER = {"type": "score_model", "name": "judge", "model": "o3-mini", "input": [{"role": "user", "content": "Grade"}]}
+
+
+def test_graders_are_estimated_as_a_job_does(caller: Caller, company: Acme, make_job: Make, fits: Fits) -> None:
+    """By the tokens an example of own jobs with the same graders."""
+    lines = b"\n".join(orjson.dumps(row) for row in sample_of("graded-reasoning")).decode()
+    wish = {"backend": "azure", "model": "o4-mini-2025-04-16", "method": "reinforcement", "grader": json.dumps(GRADER)}
+
+    (before,) = fits(
+        caller("developer").post(
+            f"{URL}/fine-tuning/estimate-cost", {"content": lines, "candidates": [wish]}, format="json"
+        )
+    )["estimates"]
+    job = make_job(method="reinforcement", base_model="o4-mini-2025-04-16", hyperparameters={"grader": GRADER})
+    usage = {"train_prompt_tokens": 1_000_000, "train_completion_tokens": 100_000}
+    JobEvent.objects.create(
+        job=job, key="step-1", at=job.created_at, level="info", type="metrics", message="Step 1",
+        data={"step": 1, "model_graders_token_usage": {"o3-mini": usage}},
+    )  # fmt: skip
+    (after,) = estimate(caller, {"content": lines, "candidates": [wish]})["estimates"]
+
+    assert (before["grader"]["models"], before["grader"]["cost"], before["grader"]["jobs"]) == (["o3-mini"], None, 0)
+    # ten examples as before: 1 M × 1.10 + 0.1 M × 4.40
+    assert (Decimal(after["grader"]["cost"]), after["grader"]["jobs"]) == (Decimal("1.54"), 1)
+    assert after["training"] is None
+    bad = estimate(caller, {"content": lines, "candidates": [{**wish, "grader": '{"type": "x"}'}]}, 400)
+    assert [one["field"] for one in bad["errors"]] == ["candidates.0.grader"]
+    (plain,) = estimate(caller, {"content": LINES.decode(), "candidates": [MINI]})["estimates"]
+    assert plain["grader"] is None
+
+
+@pytest.mark.parametrize(
+    ("backend", "per_month", "requests", "note"),
+    [
+        ("openai", Decimal(0), 1_000, ""),
+        ("azure", Decimal(1241), None, "Hosting costs more than it saves below 620,500 requests a month."),
+        ("runner", None, None, "What your own machines cost an hour is not known here."),
+    ],
+)
+def test_break_even_pays_for_hosting(
+    caller: Caller, company: Acme, make_job: Make, make_tuned: Make, fits: Fits, backend: str,
+    per_month: Decimal | None, requests: int | None, note: str,
+) -> None:  # fmt: skip
+    """A request costs 0.0035 before and 0.0015 after; training was 2.00."""
+    job = make_job(backend=backend, cost_actual=Decimal(2))
+    make_tuned("ft:x", backend=backend, base_model="gpt-4.1-mini-2025-04-14", job=job)
+    cheap: dict[str, Any] = {
+        "model_served": "ft:x", "cost": Decimal("0.0015"), "list_cost": Decimal("0.0015"),
+        "charges": [{"meter": "input_tokens", "rate_id": "book:in", "quantity": "1000", "unit_price": "0.0000015",
+                     "cost": "0.0015", "currency": "USD"}],
+    }  # fmt: skip
+    book(line(company), line(company), line(company, **cheap), line(company, **cheap))
+
+    found = fits(caller("developer").get(f"{URL}/fine-tuning/compare/gpt-4o/ft:x"))
+
+    hosting = found["hosting"]["per_month"]
+    assert (None if hosting is None else Decimal(hosting)) == per_month
+    assert Decimal(found["break_even"]["saved_per_request"]) == Decimal("0.002")
+    assert (found["break_even"]["requests"], found["break_even"]["note"]) == (requests, note)
+
+
+def test_what_is_watched_on_a_route_is_answered(caller: Caller, company: Acme, fits: Fits) -> None:
+    tuned = tuned_model_of(company)
+    path, route = f"{URL}/fine-tuning/models/{tuned.pk}", company.route.alias
+
+    made = fits(caller("admin").post(f"{path}/deploy", {"route": route, "share": 10}, format="json"))
+    Canary.objects.update(looks=3, decision="go_on", why="No harm is shown.", measures=[
+        {"name": "errors", "tuned": 40, "tuned_mean": 0.025, "others": 400, "others_mean": 0.01, "difference": 0.015,
+         "interval": {"lower": -0.05, "upper": 0.2}},
+    ])  # fmt: skip
+    read = fits(caller("analyst").get(path))
+    off = fits(
+        caller("admin").post(f"{path}/deploy", {"route": route, "share": 10, "canary_guard": "off"}, format="json")
+    )
+
+    (watch,) = made["canaries"]
+    assert (watch["route"], watch["share"], watch["guard"], watch["state"]) == (route, 10, "rollback", "watching")
+    (watch,) = read["canaries"]
+    assert (watch["looks"], watch["decision"], watch["why"]) == (3, "go_on", "No harm is shown.")
+    assert watch["measures"][0]["interval"] == {"lower": -0.05, "upper": 0.2}
+    assert [(one["state"], one["why"]) for one in off["canaries"]] == [("ended", "It was switched off.")]
+    wrong = caller("admin").post(f"{path}/deploy", {"route": route, "canary_guard": "maybe"}, format="json")
+    assert [one["field"] for one in wrong.json()["errors"]] == ["canary_guard"]
+
+
+def test_the_list_of_models_costs_the_same_for_many_watches(caller: Caller, company: Acme) -> None:
+    tuned = tuned_model_of(company)
+    counts = []
+    for number in (1, 5):
+        for name in range(number):
+            Canary.objects.create(tuned=tuned, route=f"r{number}-{name}", share=10)
+        with CaptureQueriesContext(connection) as queries:
+            assert caller("analyst").get(f"{URL}/fine-tuning/models").status_code == 200
+        counts.append(len(queries))
+
+    assert counts[0] == counts[1]

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -32,13 +31,6 @@ def sent(caller, company: Acme, data: bytes, role: str = "developer", **fields: 
     return caller(role).post(f"{API}/files", body, format="multipart")
 
 
-def content_of(response: Any) -> bytes:
-    async def collect() -> bytes:
-        return b"".join([piece async for piece in response.streaming_content])
-
-    return async_to_sync(collect)()
-
-
 def test_a_file_from_upload_to_deletion(caller, company, fits):
     data = jsonl(*ROWS)
 
@@ -55,9 +47,9 @@ def test_a_file_from_upload_to_deletion(caller, company, fits):
     analyst = caller("analyst")
     assert fits(analyst.get(f"{API}/files/{body['id']}")) == body
     got = analyst.get(f"{API}/files/{body['id']}/content")
-    assert content_of(got) == data
+    assert got.getvalue() == data
     assert got["Content-Length"] == str(len(data))
-    assert got["Content-Disposition"] == "attachment; filename*=UTF-8''train.jsonl"
+    assert got["Content-Disposition"] == 'attachment; filename="train.jsonl"'
     assert caller("developer").delete(f"{API}/files/{body['id']}").status_code == 204
     assert analyst.get(f"{API}/files/{body['id']}").status_code == 404
 

@@ -58,6 +58,20 @@ def test_a_job_is_made_read_and_cancelled(caller, company, asked, fits) -> None:
     assert not TuningJob.objects.exists()
 
 
+@pytest.mark.parametrize(("role", "status"), [("developer", 403), ("manager", 403), ("admin", 201)])
+def test_a_route_is_given_by_administrators_alone(caller, asked, role: str, status: int) -> None:
+    """As `POST models/{id}/deploy` is."""
+    wished = {"auto_deploy": {"route": "intents", "share": 0.2}}
+
+    answer = caller(role).post(API, asked | wished, format="json")
+
+    assert answer.status_code == status
+    if status == 403:
+        assert (answer.json()["code"], answer.json()["errors"][0]["field"]) == ("role_required", "auto_deploy")
+        assert "Only administrators put tuned models on routes" in answer.json()["detail"]
+    assert TuningJob.objects.count() == (status == 201)
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "field"),
     [

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from finetuning.choices import Backend
+from finetuning.estimates import Method
 from finetuning.quality import inspect
 from finetuning.scenarios import SCENARIOS, Scenario, sample_of, scenario_of
 
@@ -39,3 +40,11 @@ def test_its_candidates_are_backends_of_ours(scenario: Scenario) -> None:
     assert {one.backend for one in scenario.candidates} <= set(Backend.values)
     assert scenario.rows[0] < scenario.rows[1]
     assert scenario.checks
+
+
+def test_graders_are_offered_only_where_they_are_taken() -> None:
+    graded = [one for one in SCENARIOS if one.method is Method.REINFORCEMENT]
+
+    assert [(one.id, [each.backend for each in one.candidates]) for one in graded] == [
+        ("graded-reasoning", ["runner", "azure"])
+    ]

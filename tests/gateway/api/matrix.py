@@ -403,6 +403,12 @@ GET    fine-tuning/jobs/{runner_job}/runner-bundle 401 400 403 400 400 400 400 4
 POST   fine-tuning/jobs/{runner_job}/runner-token 401 201 403 201 201 201 201 403 201 404
 POST   fine-tuning/jobs/{runner_job}/events     401 401 401 401 401 401 401 401 401 401
 
+GET    sdk/languages                            401 200 200 200 200 200 200 200 200 200
+POST   sdk/generate                             401 202 202 202 202 202 202 202 202 202
+GET    sdk/builds/{sdk_build}                   401 404 404 404 200 200 200 200 200 404
+GET    sdk/builds/{sdk_build}/download          401 404 404 404 409 409 409 409 409 404
+POST   sdk/validate                             401 200 200 200 200 200 200 200 200 200
+
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404
 GET    audit-events/verify                      401 403 403 403 200 200 200 200 200 200

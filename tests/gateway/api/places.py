@@ -43,6 +43,7 @@ from finetuning.services.files import runs
 from gateway.ledger.ids import uuid7
 from gateway.models import ImportRun, Job, Project, RateLimit, Team
 from gateway.services.rate_limits import create_rate_limit
+from sdkgen import builds
 from tests import factories
 from tests.finetuning.places import evaluation_of, recording_of, tuned_model_of
 
@@ -76,6 +77,7 @@ class Places(dict[str, Any]):
             "whole_anomaly": lambda: anomaly_of(company, "organization").pk,
             "budget": lambda: budget_of(company, "team").pk,
             "whole_budget": lambda: budget_of(company, "organization").pk, "export": lambda: export_of(company).pk,
+            "sdk_build": lambda: sdk_build_of(company).pk,
             "report": lambda: report_of(company, company.search).pk,
             "whole_report": lambda: report_of(company, None).pk,
             "report_run": lambda: delivery_of(company).run_id, "delivery": lambda: delivery_of(company).pk,
@@ -278,6 +280,13 @@ def export_of(company: factories.Acme) -> Job:
     asked = Asked("metrics", "csv", {**WINDOW, "measures": ["cost"]})
     return Job.objects.filter(kind=exports.KIND).first() or exports.request_export(
         organization=company.organization, user=company.people["alice"], asked=asked
+    )
+
+
+def sdk_build_of(company: factories.Acme) -> Job:
+    """A package that alice asked for; made at most once."""
+    return Job.objects.filter(kind=builds.KIND).first() or builds.request_build(
+        organization=company.organization, user=company.people["alice"], language="python", said={}
     )
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -194,6 +195,15 @@ def test_one_import_at_a_time(admin):
     assert imports.run_waiting() == 0
     jobs.fail(first, "")
     assert imports.run_waiting() == 1
+
+
+def test_the_list_is_filtered_by_format(admin, company):
+    for form in ("csv", "litellm", "csv"):
+        ImportRun.objects.create(organization=company.organization.pk, source=f"sha256:{uuid4()}", format=form)
+
+    found = admin.get("/api/v1/usage-imports?format=litellm")
+
+    assert (found.status_code, [run["format"] for run in found.json()["results"]]) == (200, ["litellm"])
 
 
 def test_lists_and_reports_cost_a_fixed_number_of_queries(admin, company):

@@ -16,13 +16,14 @@ from analytics.api import urls as analytics_urls
 from costs.api import urls as costs_urls
 from finetuning.api import urls as finetuning_urls
 from gateway.api import urls
+from sdkgen.api import urls as sdkgen_urls
 from tests import factories
 from tests.finetuning.places import CONTESTANTS, held_out_of
 from tests.gateway.api.conftest import Caller
 from tests.gateway.api.matrix import CALLERS, Row, rows
 from tests.gateway.api.places import BILL, EXAMPLE, WINDOW, Places, cost_center_of, job_wish
 
-PARTS = (urls, costs_urls, finetuning_urls, declared_tags, annotations, analytics_urls)
+PARTS = (urls, costs_urls, finetuning_urls, declared_tags, annotations, analytics_urls, sdkgen_urls)
 LINE = '{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}'
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROWS = rows()
@@ -86,6 +87,8 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST annotations": {"kind": "deploy", "text": "Release 43"},
         "PATCH annotations/{annotation}": {"text": "Release 42.1"},
         "PATCH annotations/{ads_annotation}": {"text": "Release 42.1"},
+        "POST sdk/generate": {"language": "py", "config": {"operations": ["chat.*"]}},
+        "POST sdk/validate": {"language": "python"},
         "POST analytics/exports": {"format": "csv", "query": {**WINDOW, "measures": ["requests"]}},
         "POST cost/exports": {"format": "csv", "query": WINDOW},
         "POST reports": {

@@ -30,6 +30,16 @@ def test_what_is_listed_opens() -> None:
     assert client.get("/api/v1/budgets").status_code == 200
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("form", "kind"), [("json", "application/vnd.oai.openapi+json"), ("yaml", "application/vnd.oai.openapi")]
+)
+def test_the_document_opens_in_either_format(form: str, kind: str) -> None:
+    response = Client().get(f"/api/schema/?format={form}")
+
+    assert (response.status_code, response["Content-Type"].split(";")[0]) == (200, kind)
+
+
 @pytest.mark.parametrize("filters", [UsageFilter, AuditFilter])
 def test_filters_are_named(filters: Any) -> None:
     assert [name for name, one in filters.base_filters.items() if one.label == "[invalid name]"] == []

@@ -1,0 +1,17 @@
+"""Paths of SDKs under `/api/v1/`; a slash at the end is optional."""
+
+from django.urls import URLPattern, URLResolver, re_path
+from rest_framework.routers import SimpleRouter
+
+from sdkgen.api.views import BuildViewSet, SdkViewSet
+
+app_name = "sdk-api"
+router = SimpleRouter()
+router.trailing_slash = "/?"
+router.register("sdk/builds", BuildViewSet, basename="build")
+urlpatterns: list[URLPattern | URLResolver] = [
+    re_path("^sdk/languages/?$", SdkViewSet.as_view({"get": "languages"}), name="languages"),
+    re_path("^sdk/generate/?$", SdkViewSet.as_view({"post": "generate"}), name="generate"),
+    re_path("^sdk/validate/?$", SdkViewSet.as_view({"post": "check"}), name="validate"),
+    *router.urls,
+]

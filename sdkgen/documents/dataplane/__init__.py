@@ -1,0 +1,1 @@
+"""The declared document of `/v1/*`: one YAML file a subject, each with `paths` and `schemas`."""

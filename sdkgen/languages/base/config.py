@@ -1,0 +1,104 @@
+"""How a client is to be: names, address, time-outs, retries. Pure."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from sdkgen.ir.codec import canonical
+
+VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}(?:-[0-9A-Za-z.\-]{1,40})?")
+
+
+class ConfigError(ValueError):
+    """A setting that is unknown or wrong; `field` names it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}" if field else message)
+        self.field = field
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Of one client. Empty names are those of the language. Times are seconds; `operations` are patterns of
+    operationIds or of places (`chat.*`), empty for all. `docs_url` is the page that explains error codes, each at its
+    name (`…#budget_exceeded`); errors link to it."""
+
+    package: str = ""
+    module: str = ""
+    version: str = "1.0.0"
+    base_url: str = "http://localhost:8000"
+    connect_timeout_s: float = 5.0
+    first_byte_timeout_s: float = 120.0
+    idle_timeout_s: float = 60.0
+    total_timeout_s: float = 600.0
+    max_retries: int = 2
+    headers: Mapping[str, str] = field(default_factory=dict)
+    operations: tuple[str, ...] = ()
+    docs_url: str = ""
+
+    def sha(self) -> str:
+        return hashlib.sha256(canonical(asdict(self)).encode()).hexdigest()
+
+
+def read(text: str) -> Config:
+    """A JSON object. Raises ConfigError."""
+    try:
+        said = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError("", f"the configuration is not JSON: {error}") from error
+    if not isinstance(said, dict):
+        raise ConfigError("", "the configuration must be an object")
+    return read_fields(said)
+
+
+def read_fields(said: Mapping[str, Any]) -> Config:
+    """Settings as JSON values. Raises ConfigError."""
+    known = {one.name for one in fields(Config)}
+    for name in said:
+        if name not in known:
+            raise ConfigError(name, f"unknown; known are {', '.join(sorted(known))}")
+    return checked(Config(**{name: _read(name, value) for name, value in said.items()}))
+
+
+def _read(name: str, value: Any) -> Any:
+    if name == "operations":
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise ConfigError(name, "a list of texts")
+        return tuple(value)
+    if name == "headers":
+        if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+            raise ConfigError(name, "an object of texts")
+        return dict(sorted(value.items()))
+    wanted: type[Any] | tuple[type[Any], ...] = str
+    if name.endswith("_s"):
+        wanted = (int, float)
+    elif name == "max_retries":
+        wanted = int
+    if isinstance(value, bool) or not isinstance(value, wanted):
+        raise ConfigError(name, f"{value!r} is of the wrong type")
+    return float(value) if name.endswith("_s") else value
+
+
+def checked(config: Config) -> Config:
+    """Raises ConfigError."""
+    if not VERSION.fullmatch(config.version):
+        raise ConfigError("version", "not of the form 1.2.3")
+    if not re.fullmatch(r"https?://[^\s/?#@]+(?:/[^\s?#@]*)?", config.base_url):
+        raise ConfigError("base_url", "not an http(s) address without query, fragment and credentials")
+    if config.docs_url and not re.fullmatch(r"https?://[^\s?#@\"\\]+", config.docs_url):
+        raise ConfigError("docs_url", "not an http(s) address without query, fragment and credentials")
+    for name in ("connect_timeout_s", "first_byte_timeout_s", "idle_timeout_s", "total_timeout_s"):
+        if not 0 < getattr(config, name) <= 86_400:
+            raise ConfigError(name, "more than 0 and at most 86400 seconds")
+    if not 0 <= config.max_retries <= 20:
+        raise ConfigError("max_retries", "0 to 20")
+    for name, value in config.headers.items():
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~\-]{1,100}", name) or re.search(r"[^\x20-\x7e]", value):
+            raise ConfigError("headers", f"{name!r} is no header")
+        if name.lower() in ("authorization", "x-api-key", "cookie", "proxy-authorization"):
+            raise ConfigError("headers", f"{name} holds a secret, which does not belong into a package")
+    return config

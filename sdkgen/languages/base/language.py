@@ -1,0 +1,71 @@
+"""What a package of `sdkgen.languages` offers, and the way from a representation to a package's files. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from sdkgen.ir.codec import sha
+from sdkgen.ir.nodes import Api
+from sdkgen.ir.select import SelectionError, select
+from sdkgen.languages.base.config import Config, ConfigError
+from sdkgen.languages.base.files import Origin, with_manifest
+from sdkgen.languages.base.names import Lock, Name, Names, settle
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is said of a language. `maturity`: `stable`, or `preview` for one whose conformance is not complete.
+    `install` and `quick_start` are a command and a program in which `{package}`, `{module}`, `{version}` and `{file}`
+    (the downloaded archive) stand for those of a package."""
+
+    id: str
+    display_name: str
+    minimum_runtime: str
+    maturity: str
+    features: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
+    licence: str = "Apache-2.0"
+    dependencies: tuple[str, ...] = ()
+    install: str = ""
+    quick_start: str = ""
+
+
+class Language(Protocol):
+    """One language. Implementations hold no state; equal arguments give equal files."""
+
+    about: About
+
+    def lock(self) -> Lock:
+        """The names that are published, from `names.lock.json` beside the implementation."""
+
+    def propose(self, api: Api) -> list[Name]:
+        """Names by rule: of every type, method, and of each field or member whose name is not its wire name."""
+
+    def checked(self, config: Config) -> Config:
+        """With the language's names where the configuration has none. Raises ConfigError for names that its package
+        registry or its compiler refuses."""
+
+    def files(self, api: Api, names: Names, config: Config) -> Mapping[str, str | bytes]:
+        """The package: path → content, without the manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A package in memory, and what is to be said of its names."""
+
+    files: Mapping[str, bytes]
+    names: Names
+    config: Config
+
+
+def generate(language: Language, api: Api, config: Config) -> Generated:
+    """Raises ConfigError, NameCollisionError and OutputError."""
+    config = language.checked(config)
+    if config.operations:
+        try:
+            api = select(api, config.operations)
+        except SelectionError as error:
+            raise ConfigError("operations", str(error)) from error
+    names = settle(language.propose(api), language.lock())
+    origin = Origin(language.about.id, config.version, api.document_sha, sha(api), config.sha())
+    return Generated(with_manifest(language.files(api, names, config), origin), names, config)

@@ -1,0 +1,5 @@
+"""C#."""
+
+from sdkgen.languages.csharp.language import CSharp
+
+__all__ = ["CSharp"]

@@ -1,0 +1,5 @@
+"""Python."""
+
+from sdkgen.languages.python.language import Python
+
+__all__ = ["Python"]

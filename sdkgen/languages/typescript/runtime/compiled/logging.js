@@ -1,0 +1,30 @@
+/** Log lines about requests, without bodies and without secrets. */
+import { env } from './environment.js';
+const LEVELS = ['off', 'error', 'warn', 'info', 'debug'];
+const SECRET_HEADERS = /^(authorization|proxy-authorization|cookie|set-cookie|.*(api-?key|token|secret|password|signature).*)$/i;
+const SECRET_PARAMETERS = /([?&][^=&]*(?:key|token|secret|password|signature)[^=&]*=)[^&#]*/gi;
+/** The level that is asked for, else that of `GATEWAY_LOG`, else `warn`. */
+export function logLevel(asked) {
+    const found = asked ?? env('GATEWAY_LOG')?.toLowerCase();
+    return LEVELS.includes(found) ? found : 'warn';
+}
+/** The logger with everything above `level` left out. */
+export function leveled(logger, level) {
+    const upTo = LEVELS.indexOf(level);
+    const of = (name) => LEVELS.indexOf(name) <= upTo
+        ? (message, ...details) => logger[name](`[llm-gateway] ${message}`, ...details)
+        : () => undefined;
+    return { error: of('error'), warn: of('warn'), info: of('info'), debug: of('debug') };
+}
+/** Headers as they may be shown. */
+export function shownHeaders(headers) {
+    const shown = {};
+    headers.forEach((value, name) => {
+        shown[name] = SECRET_HEADERS.test(name) ? '***' : value;
+    });
+    return shown;
+}
+/** A URL as it may be shown. */
+export function shownUrl(url) {
+    return url.replace(/^(\w+:\/\/)[^/@]*@/, '$1***@').replace(SECRET_PARAMETERS, '$1***');
+}
