@@ -9,6 +9,7 @@ from math import ceil
 from statistics import median
 from typing import Any
 
+from finetuning.answers.exchange import Exchange
 from finetuning.choices import OVER, TuningStatus
 from finetuning.models import TuningJob
 from gateway.models import Organization
@@ -19,7 +20,8 @@ DIMENSIONS = ("status", "backend", "base_model", "method", "project", "user", "t
 @dataclass(frozen=True, slots=True)
 class Figures:
     """`success_rate`: of those that are over, cancelled ones left out; `duration_*` in seconds from start to end of
-    those that succeeded; `estimate_error`: median of actual ÷ estimated cost − 1. None: nothing to say it of."""
+    those that succeeded; `unknown_cost_jobs`: that are over and whose cost, or its exchange rate, is not known;
+    `estimate_error`: median of actual ÷ estimated cost − 1. None: nothing to say it of."""
 
     jobs: int
     succeeded: int
@@ -42,7 +44,8 @@ class JobAnalytics:
 
 
 def job_analytics(user: Any, organization: Organization, start: datetime, end: datetime) -> JobAnalytics:
-    """Jobs that were made in `[start, end)`, by each of `DIMENSIONS`. One statement."""
+    """Jobs that were made in `[start, end)`, by each of `DIMENSIONS`. One statement, one more for each currency that
+    the organization does not keep."""
     rows = list(
         TuningJob.objects.visible_to(user)
         .filter(organization=organization, created_at__gte=start, created_at__lt=end)
@@ -50,26 +53,30 @@ def job_analytics(user: Any, organization: Organization, start: datetime, end: d
         .defer("provider_state", "estimate")
     )
     groups: dict[str, dict[str, list[TuningJob]]] = {name: defaultdict(list) for name in DIMENSIONS}
+    kept = Exchange(organization)
     for job in rows:
         for name in DIMENSIONS:
             groups[name][_value(job, name)].append(job)
     return JobAnalytics(
-        figures(rows),
+        figures(rows, kept),
         {
-            name: {value: figures(jobs) for value, jobs in sorted(found.items(), key=lambda item: -len(item[1]))}
+            name: {value: figures(jobs, kept) for value, jobs in sorted(found.items(), key=lambda item: -len(item[1]))}
             for name, found in groups.items()
         },
     )
 
 
-def figures(jobs: Sequence[TuningJob]) -> Figures:
-    """The numbers of some jobs."""
+def figures(jobs: Sequence[TuningJob], kept: Exchange) -> Figures:
+    """The numbers of some jobs, money in the currency of `kept`."""
     count = {status: sum(job.status == status for job in jobs) for status in TuningStatus}
     judged = count[TuningStatus.SUCCEEDED] + count[TuningStatus.FAILED]
     seconds = sorted(
         (job.finished_at - job.started_at).total_seconds()
         for job in jobs
-        if job.status == TuningStatus.SUCCEEDED and job.started_at and job.finished_at
+        if job.status == TuningStatus.SUCCEEDED
+        and job.started_at
+        and job.finished_at
+        and job.started_at <= job.finished_at
     )
     errors = [
         float(job.cost_actual / job.cost_estimate - 1)
@@ -77,12 +84,13 @@ def figures(jobs: Sequence[TuningJob]) -> Figures:
         if job.cost_actual is not None and job.cost_estimate and job.status == TuningStatus.SUCCEEDED
     ]
     over = [job for job in jobs if job.status in OVER]
+    costs = [kept.of(job.cost_actual, job.currency, (job.finished_at or job.created_at).date()) for job in over]
     return Figures(
         len(jobs), count[TuningStatus.SUCCEEDED], count[TuningStatus.FAILED], count[TuningStatus.CANCELLED],
         len(jobs) - len(over), count[TuningStatus.SUCCEEDED] / judged if judged else None,
         _quantile(seconds, 0.5), _quantile(seconds, 0.9), sum(job.trained_tokens or 0 for job in jobs),
-        sum((job.cost_actual for job in jobs if job.cost_actual is not None), Decimal(0)),
-        sum(job.cost_actual is None for job in over), median(errors) if errors else None,
+        sum((cost for cost in costs if cost is not None), Decimal(0)), sum(cost is None for cost in costs),
+        median(errors) if errors else None,
     )  # fmt: skip
 
 

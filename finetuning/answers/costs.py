@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from analytics.answers.questions import Questions
 from analytics.query import Filter, Group, Query
+from finetuning.answers.exchange import Exchange
 from finetuning.choices import TuningStatus
 from finetuning.models import TunedModel, TuningJob
 from gateway.choices import LineKind
@@ -16,6 +17,7 @@ KINDS = (LineKind.TRAINING, LineKind.GRADER, LineKind.HOSTING)
 DIMENSIONS = ("kind", "provider", "model", "team", "project")
 GROUPS = 1_000
 INFERENCE = "inference"
+ZERO = Decimal(0)
 PARTS = ("training", "grader", "hosting", INFERENCE)
 
 
@@ -33,13 +35,13 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class JobCost:
-    """`grader`: of the models that graded it, beside its `cost`; `wasted`: why this training served nothing, or
-    empty."""
+    """`grader`: of the models that graded it, beside its `cost`; both in the currency of the breakdown, None where no
+    rate to it was stated; `wasted`: why this training served nothing, or empty."""
 
     job: TuningJob
-    cost: Decimal
+    cost: Decimal | None
     wasted: str
-    grader: Decimal = Decimal(0)
+    grader: Decimal | None = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def breakdown(questions: Questions, start: datetime, end: datetime) -> Breakdown
         for name in DIMENSIONS[1:]:
             _add(by[name][str(group.dimensions.get(name) or "")], part, group)
     jobs = _jobs(questions, start, end)
-    explained = sum((one.cost for one in jobs), Decimal(0))
+    explained = sum((one.cost for one in jobs if one.cost is not None), Decimal(0))
     wasted = _wasted(jobs)
     idle = sum((sums.parts["hosting"] for sums in by["model"].values() if not sums.requests), Decimal(0))
     if idle:
@@ -111,6 +113,7 @@ def _jobs(questions: Questions, start: datetime, end: datetime) -> list[JobCost]
     )  # fmt: skip
     seen: set[tuple[str, ...]] = set()
     found = []
+    kept = Exchange(questions.organization)
     for job in rows:
         same = (
             job.backend, job.base_model, job.method, job.training_file.sha256, str(sorted(job.hyperparameters.items())),
@@ -120,14 +123,16 @@ def _jobs(questions: Questions, start: datetime, end: datetime) -> list[JobCost]
         if not why and job.status == TuningStatus.SUCCEEDED:
             why = "repeated" if same in seen else ""
             seen.add(same)
-        assert job.cost_actual is not None
-        found.append(JobCost(job, job.cost_actual, why, job.grader_cost or Decimal(0)))
-    return sorted(found, key=lambda one: one.cost, reverse=True)
+        assert job.finished_at is not None
+        day = job.finished_at.astimezone(UTC).date()
+        cost, grader = (kept.of(amount, job.currency, day) for amount in (job.cost_actual, job.grader_cost or ZERO))
+        found.append(JobCost(job, cost, why, grader))
+    return sorted(found, key=lambda one: one.cost or ZERO, reverse=True)
 
 
 def _wasted(jobs: Iterable[JobCost]) -> dict[str, Decimal]:
     found: defaultdict[str, Decimal] = defaultdict(Decimal)
     for one in jobs:
         if one.wasted and (one.cost or one.grader):
-            found[one.wasted] += one.cost + one.grader
+            found[one.wasted] += (one.cost or ZERO) + (one.grader or ZERO)
     return dict(found)

@@ -9,6 +9,7 @@ from typing import Any
 
 from costs.bookshelf import book_of
 from costs.pricing import PriceBook
+from finetuning.answers.exchange import LISTS, Exchange
 from finetuning.answers.history import duration_of
 from finetuning.answers.profiles import Profile, profile_of
 from finetuning.choices import Backend
@@ -88,22 +89,28 @@ class Answer:
 
 
 class RequestPrices:
-    """What requests cost an organization at a time, by its own book, which is read once."""
+    """What requests cost an organization at a time, by its own book, which is read once. `currency`: of all amounts;
+    empty: the organization's."""
 
-    def __init__(self, organization: Organization, at: datetime) -> None:
+    def __init__(self, organization: Organization, at: datetime, currency: str = "") -> None:
         self.organization, self.at = organization, at
+        self.exchange = Exchange(organization, currency)
 
     @cached_property
     def _book(self) -> PriceBook:
         return book_of(self.organization)
 
     def per_1k(self, provider: str, model: str, prompt: int, answer: int) -> Decimal | None:
-        """Of 1,000 requests; None when a price is missing."""
+        """Of 1,000 requests; None when a price, or an exchange rate to its currency, is missing."""
         usage = {"input_tokens": prompt, "output_tokens": answer}
         found = self._book.price(
             usage, provider=provider, model=model, at=self.at, context={}, organization=str(self.organization.pk)
         )
-        return None if found.total is None else found.total * THOUSAND
+        return None if found.total is None else self.kept(found.total * THOUSAND, found.currency)
+
+    def kept(self, amount: Decimal | None, currency: str) -> Decimal | None:
+        """An amount in the currency of the others; None without an exchange rate."""
+        return self.exchange.of(amount, currency, self.at.date())
 
 
 def estimates(
@@ -113,7 +120,7 @@ def estimates(
     """Each wish answered, the cheapest known training first, unknown prices last. `lines` is asked once for each base
     model. Writes nothing. Raises ValueError for a file without an example."""
     profiles: dict[str, Profile] = {}
-    prices = RequestPrices(organization, at)
+    prices = RequestPrices(organization, at, LISTS)
     answers = []
     for wish in wishes:
         if wish.model not in profiles:
@@ -180,7 +187,8 @@ def inference_per_1k(
         return price, None if price is not None else _unknown(wish)
     rate = tuned_rate_of(backend, wish.model)  # as a finished job states its model's price
     if rate is not None:
-        return (prompt * rate.input + answer * rate.output) * THOUSAND / MILLION, None
+        amount = prices.kept((prompt * rate.input + answer * rate.output) * THOUSAND / MILLION, LISTS)
+        return amount, None if amount is not None else _unknown(wish)
     rule = base_rule_of(backend)
     if rule is not None and not rule.is_base_price:
         return None, Note("billed_by_time", f"{rule.note} ({rule.source})")

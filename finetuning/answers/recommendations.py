@@ -11,6 +11,7 @@ from django.db.models import Count, Q
 from analytics.answers.questions import Questions
 from analytics.query import Filter, Query
 from finetuning.answers.estimates import NO_BILL, RequestPrices, Wish, inference_per_1k
+from finetuning.answers.exchange import LISTS
 from finetuning.answers.sunsets import Row, radar
 from finetuning.choices import Backend
 from finetuning.estimates import BreakEven, Dataset, Estimate, break_even, estimate
@@ -165,14 +166,18 @@ def _option(
     bill = _bill(wish, rows, one, prices.at)
     if bill.blocked_by:
         return None
+    currency = bill.rate.currency if bill.rate is not None else LISTS
+    training, hosting = (prices.kept(one, currency) for one in (bill.training, bill.hosting_per_month or Decimal(0)))
+    if hosting is None:
+        return None  # nothing can be said without an exchange rate
     gaps = _gaps(one, scenario, rows, have)
     pays = None
-    if bill.training is not None:
+    if training is not None:
         pays = break_even(
-            training=bill.training, hosting_per_month=bill.hosting_per_month or Decimal(0),
-            base_per_request=base / THOUSAND, tuned_per_request=inference / THOUSAND, requests_per_month=one.requests,
+            training=training, hosting_per_month=hosting, base_per_request=base / THOUSAND,
+            tuned_per_request=inference / THOUSAND, requests_per_month=one.requests,
         )  # fmt: skip
-    saving = (base - inference) / THOUSAND * one.requests - (bill.hosting_per_month or Decimal(0))
+    saving = (base - inference) / THOUSAND * one.requests - hosting
     free = backend == Backend.LOCAL_HEAD
     good = saving > 0 and (free or (pays is not None and pays.months is not None and pays.months <= PAYS_WITHIN_MONTHS))
     evidence = [
@@ -191,7 +196,7 @@ def _option(
     }[kind]
     return Advice(
         f"{one.project}:{one.model}:{backend}:{model}", kind, title, scenario.id, one.project, one.name, one.model,
-        backend.value, model, one.requests, one.cost, bill.training, saving, pays, tuple(evidence), gaps,
+        backend.value, model, one.requests, one.cost, training, saving, pays, tuple(evidence), gaps,
     )  # fmt: skip
 
 

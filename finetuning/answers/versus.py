@@ -79,12 +79,13 @@ def versus(questions: Questions, base: str, tuned: str, now: datetime) -> Versus
 
 
 def _live(questions: Questions, model: str, now: datetime) -> Live:
-    measures = ("requests", "errors", "cost", "input_tokens", "output_tokens")
+    measures = ("requests", "unpriced_requests", "errors", "cost", "input_tokens", "output_tokens")
     query = Query(measures=measures, filters=(Filter("model", "in", (model,)),), start=now - WINDOW, end=now)
     totals = questions.ask(query, ("latency_p50", "latency_p95")).totals
     requests, cost = int(totals["requests"] or 0), Decimal(totals["cost"] or 0)
+    priced = requests - int(totals["unpriced_requests"] or 0)
     return Live(
-        model, requests, int(totals["errors"] or 0), cost, cost / requests * THOUSAND if requests else None,
+        model, requests, int(totals["errors"] or 0), cost, cost / priced * THOUSAND if priced > 0 else None,
         _number(totals.get("latency_p50")), _number(totals.get("latency_p95")), int(totals["input_tokens"] or 0),
         int(totals["output_tokens"] or 0),
     )  # fmt: skip

@@ -50,7 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^sunsets/?$", advice.RadarView.as_view(), name="fine-tuning-sunsets"),
     re_path(r"^analytics/?$", advice.FineTuningAnalyticsView.as_view(), name="fine-tuning-analytics"),
     re_path(
-        r"^compare/(?P<base_model_id>.+)/(?P<fine_tuned_model_id>(?:ft:|accounts/).+|[^/]+?)/?$",
+        r"^compare/(?P<base_model_id>[^\x00]+)/(?P<fine_tuned_model_id>(?:ft:|accounts/)[^\x00]+|[^/\x00]+?)/?$",
         CompareView.as_view(),
         name="fine-tuning-compare",
     ),

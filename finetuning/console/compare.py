@@ -18,6 +18,7 @@ from finetuning.choices import EvaluationStatus, FileFormat, FilePurpose
 from finetuning.console.access import evaluations_of, files_of, jobs_of, may_make, require_maker
 from finetuning.models import Evaluation, TuningFile, TuningJob
 from finetuning.services import evaluations
+from finetuning.services.evaluations import judging
 from finetuning.services.evaluations.making import OPEN
 from finetuning.services.evaluations.scoring import METRICS, OF_PAIRS
 from gateway.console import ConsoleSite
@@ -57,7 +58,12 @@ class StartForm(forms.Form):
     )  # fmt: skip
     sample = forms.IntegerField(required=False, min_value=1, label="Items at most", help_text="Empty: all.")
     budget_limit = forms.DecimalField(
-        required=False, min_value=0, max_digits=20, decimal_places=10, label="Cost at most"
+        required=False,
+        min_value=0,
+        max_digits=20,
+        decimal_places=10,
+        label="Cost at most, in US dollars",
+        help_text="Answers and judge; it ends with what it has once this is spent.",
     )
 
     def __init__(self, files: QuerySet[TuningFile], jobs: QuerySet[TuningJob], *args: Any, **kwargs: Any) -> None:
@@ -182,6 +188,7 @@ def _part(row: Evaluation, title: str, part: Mapping[str, Any], currency: str) -
                     (labels[one["contestant"]], percent(one["mean"]), _interval(one)) for one in metric["contestants"]
                 ],
                 "differences": [_difference(labels, one) for one in metric["differences"]],
+                "note": _of_the_judge(row, metric, currency) if metric["metric"] == OF_PAIRS else "",
             }
             for metric in part["metrics"]
         ],
@@ -190,6 +197,18 @@ def _part(row: Evaluation, title: str, part: Mapping[str, Any], currency: str) -
             for one in part["worst"]
         ],
     }  # fmt: skip
+
+
+def _of_the_judge(row: Evaluation, metric: Mapping[str, Any], currency: str) -> str:
+    """Who judged, what that cost so far as it is known, and whether anything came of it."""
+    judge, spent = row.judge or {}, judging.spent_on(row)
+    cost = "what that cost is not known" if spent is None else f"for {money(spent, currency)}"
+    told = f"Judged by {judge.get('model', '')}, {cost}." if judging.SPENT in judge else f"Judge: {judge.get('model')}."
+    if judge.get(judging.ERROR):
+        told += f" It could not always be asked: {judge[judging.ERROR]}"
+    elif all(one["mean"] is None for one in metric["contestants"]):
+        told += " It gave no verdict: it has to answer A, B or T, and nothing else."
+    return told
 
 
 def _slices(row: Evaluation) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from analytics.console.cards import Card, LegendEntry, Row, Table
 from analytics.console.colors import color, pattern_number
 from analytics.console.format import DASH, percent
 from finetuning.answers.insights import JobInsights, corrected
+from finetuning.choices import Backend
 from finetuning.models import JobPoint
 
 MOST_PLACES = 400
@@ -44,7 +45,8 @@ def loss_card(found: JobInsights) -> Card | None:
     if insight.best_step is not None:
         basis = "Held-out" if insight.basis == "held_out" else "Train"
         summary = f"{basis} loss was lowest at step {insight.best_step:,}: {insight.best_loss:.4g}."
-    return _card("loss", "Loss", "nats a token", summary, points, curves, lambda value: f"{value:.4g}")
+    unit = "nats a line" if _is_head(found) else "nats a token"
+    return _card("loss", "Loss", unit, summary, points, curves, lambda value: f"{value:.4g}")
 
 
 def accuracy_card(found: JobInsights) -> Card | None:
@@ -66,7 +68,15 @@ def accuracy_card(found: JobInsights) -> Card | None:
             f"At step {newest.step:,}, {percent(newest.corrected)} of the answer tokens are right; the vendor says "
             f"{percent(newest.reported)}, which counts two hidden tokens of each example."
         )
+    if _is_head(found):
+        summary = "Share of lines whose label is right."
+        return _card("accuracy", "Accuracy", "share of lines", summary, points, curves, percent)
     return _card("accuracy", "Token accuracy", "share of answer tokens", summary, points, curves, percent)
+
+
+def _is_head(found: JobInsights) -> bool:
+    """A local head answers a line with one label: its curves count lines, where others count tokens."""
+    return found.job.backend == Backend.LOCAL_HEAD
 
 
 def thinned(points: Sequence[JobPoint], most: int) -> Sequence[JobPoint]:

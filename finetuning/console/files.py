@@ -20,7 +20,7 @@ from analytics.console.format import DASH, compact, money, number, percent
 from finetuning.choices import FileOrigin, FilePurpose
 from finetuning.console.access import file_of, files_of, may_make, projects_of, require_maker
 from finetuning.models import TuningFile
-from finetuning.quality.kinds import KINDS
+from finetuning.quality.kinds import KINDS, PARTS, SEVERITIES
 from finetuning.services import files
 from finetuning.services.files import runs
 from finetuning.services.files.storing import PART_BYTES
@@ -260,22 +260,25 @@ def _facts(file: TuningFile) -> list[Pair]:
 
 
 def _report(report: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The stored report, its findings by kind in the order of a report, the first lines of each."""
+    """The stored report, its findings by kind, what vendors refuse first, the first lines of each. What is stored has
+    lost its order: the database sorts keys."""
     if report is None:
         return None
     by_kind: dict[str, list[Mapping[str, Any]]] = {}
     for finding in report["findings"]:
         by_kind.setdefault(finding["kind"], []).append(finding)
     tokens = report["tokens"]
-    parts = [Pair(part.capitalize(), percent(share)) for part, share in report["parts"].items()]
+    parts = [Pair(part.capitalize(), percent(report["parts"][part])) for part in PARTS if part in report["parts"]]
+    kinds = [_kind(name, report["counts"][name], by_kind.get(name, [])) for name in KINDS if report["counts"].get(name)]
     return {
-        "kinds": [_kind(name, count, by_kind.get(name, [])) for name, count in report["counts"].items() if count],
+        "kinds": sorted(kinds, key=lambda kind: SEVERITIES.index(kind["severity"].lower())),
         "parts": parts,
         "observations": [
             (one["message"], {"error": "bad", "warning": "warn"}.get(one["severity"], ""))
             for one in report["observations"]
         ],
-        "skipped": sorted(report["skipped"].items()), "examples": number(report["examples"]), "model": report["model"],
+        "skipped": sorted((name.replace("_", " "), why) for name, why in report["skipped"].items()),
+        "examples": number(report["examples"]), "model": report["model"],
         "billable": compact(tokens["billable"]), "epochs": tokens["epochs"], "wasted": compact(tokens["wasted"]),
         "amount": money(_decimal(report["amount"])), "is_valid": report["valid"],
     }  # fmt: skip

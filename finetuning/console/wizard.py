@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from analytics.console.format import compact, lag, money
 from finetuning.answers.estimates import Answer, Wish, estimates
+from finetuning.answers.exchange import LISTS
 from finetuning.answers.templates import Template, templates
 from finetuning.choices import Backend, FileFormat, FilePurpose
 from finetuning.console.access import file_of, files_of, require_maker
@@ -57,7 +58,7 @@ def new_job(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     answers, problem = _estimates(organization, scenario, file, _epochs(sent, scenario))
     context |= {
         "file": file, "problem": problem, "steps": list(_steps(2)),
-        "answers": [_answer(one, scenario, file, organization.currency) for one in answers],
+        "answers": [_answer(one, scenario, file) for one in answers],
         "is_short": (file.lines or 0) < scenario.rows[0],
     }  # fmt: skip
     if not (place.isdecimal() and int(place) < len(scenario.candidates)):
@@ -147,20 +148,21 @@ def _lines(path: Path) -> Iterator[bytes]:
         yield from file
 
 
-def _answer(one: Answer, scenario: Scenario, file: TuningFile, currency: str) -> dict[str, Any]:
+def _answer(one: Answer, scenario: Scenario, file: TuningFile) -> dict[str, Any]:
     found, rate = one.estimate, one.estimate.rate
+    currency = rate.currency if rate else LISTS
     place = next(
         number for number, each in enumerate(scenario.candidates)
         if (each.backend, each.model) == (one.wish.backend, one.wish.model)
     )  # fmt: skip
-    training = money(found.training, rate.currency if rate else "USD")
+    training = money(found.training, currency)
     if found.lower != found.upper:
-        training = f"{money(found.lower)} to {money(found.upper)}"
+        training = f"{money(found.lower, currency)} to {money(found.upper, currency)}"
     eta = "not known" if one.duration.p50 is None else lag(one.duration.p50)
     pays = one.break_even
     return {
         "backend": Backend(one.wish.backend).label, "model": one.wish.model, "training": training,
-        "hosting": money(found.hosting_per_month), "per_1k": money(one.inference_per_1k, currency),
+        "hosting": money(found.hosting_per_month, currency), "per_1k": money(one.inference_per_1k, currency),
         "base_per_1k": money(one.base_per_1k, currency), "eta": eta, "tokens": compact(found.billable_tokens),
         "pays": "" if pays is None else pays.note or f"Pays from {compact(pays.requests)} requests on.",
         "notes": [note.message for note in (*found.notes, *one.notes)],

@@ -30,7 +30,10 @@ def duration(history: Sequence[Mapping[Phase, float]], *, steps: int | None = No
     """From finished jobs of the same provider and base model: seconds a phase, of `steps` seconds a step when `steps`
     is given. The range of the whole is taken over whole jobs, since phases vary together."""
     if len(history) < FEWEST_JOBS:
-        note = f"{len(history)} finished jobs of this kind are known; a range needs {FEWEST_JOBS}."
+        known = (
+            "1 finished job of this kind is" if len(history) == 1 else f"{len(history)} finished jobs of this kind are"
+        )
+        note = f"{known} known; a range needs {FEWEST_JOBS}."
         return Duration(None, None, {}, len(history), note)
     scaled = [{phase: _seconds(job, phase, steps) for phase in Phase} for job in history]
     totals = sorted(sum(job.values()) for job in scaled)

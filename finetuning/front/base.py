@@ -6,6 +6,7 @@ Sources: OpenAI API reference, "Errors" (`{"error": {message, type, param, code}
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import structlog
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
@@ -17,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.utils.mediatypes import media_type_matches
 from rest_framework.views import APIView, set_rollback
 
+from finetuning.services.storable import is_storable
 from gateway.api.authentication import KeyPrincipal, presented_key
 from gateway.choices import Scope
 from gateway.models import Project, VirtualKey
@@ -25,6 +27,9 @@ from gateway.services.errors import Invalid, NotFound, ServiceError
 
 KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 MAX_PAGE = 10_000
+UNSTORABLE = "A text holds a NUL or half a character, or a number is out of range."
+FAILED = "Something went wrong on our side; the request id finds it in the logs."
+log = structlog.get_logger(__name__)
 
 
 class VirtualKeyAuthentication(BaseAuthentication):
@@ -73,6 +78,12 @@ class FrontView(APIView):
     content_negotiation_class = OneAnswer
     schema = None
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Raises `Invalid` for parameters that no row can have."""
+        super().initial(request, *args, **kwargs)
+        if not is_storable(dict(request.query_params.lists())):
+            raise Invalid("invalid_request", UNSTORABLE)
+
     @property
     def key(self) -> VirtualKey:
         user: Any = self.request.user
@@ -96,8 +107,8 @@ class UnknownView(FrontView):
         raise NotFound("unknown_url", f"Unknown request URL: {request.method} {path}.")
 
 
-def error_response(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """OpenAI's error body for whatever was raised; None for what nobody foresaw."""
+def error_response(exc: Exception, context: dict[str, Any]) -> Response:
+    """OpenAI's error body for whatever was raised, also for what nobody foresaw."""
     match exc:
         case ServiceError():
             status, code, message, param = exc.status, exc.code, exc.message, exc.field or None
@@ -110,7 +121,8 @@ def error_response(exc: Exception, context: dict[str, Any]) -> Response | None:
             code = getattr(detail, "code", "invalid_request")
             status, message, param = exc.status_code, str(detail), None
         case _:
-            return None
+            log.exception("openai_front_failed", path=context["request"].path)
+            status, code, message, param = 500, "server_error", FAILED, None
     set_rollback()
     response = Response(said(status, code, message, param), status)
     if status == 401:

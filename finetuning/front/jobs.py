@@ -17,12 +17,13 @@ from rest_framework.response import Response
 from finetuning.choices import Backend
 from finetuning.estimates import Method
 from finetuning.estimates.rates import same_model
-from finetuning.front.base import FrontView, limit_of, page_of
+from finetuning.front.base import UNSTORABLE, FrontView, limit_of, page_of
 from finetuning.front.files import pk_of
 from finetuning.models import Checkpoint, JobEvent, TuningFile, TuningJob
 from finetuning.models.jobs import PREFIX
 from finetuning.services import jobs
 from finetuning.services.jobs.creating import HYPERPARAMETERS, KINDS
+from finetuning.services.storable import is_storable
 from gateway.models import Model, Provider
 from gateway.services.errors import Forbidden, Invalid, NotFound
 
@@ -93,6 +94,8 @@ class JobsView(JobsFrontView):
         asked: Any = request.data
         if not isinstance(asked, Mapping):
             raise Invalid("invalid_request", "The body must be a JSON object.")
+        if not is_storable(asked):
+            raise Invalid("invalid_request", UNSTORABLE)
         if asked.get("integrations"):
             raise Invalid("invalid_request", "Integrations are not offered.", field="integrations")
         model = _text(asked, "model")

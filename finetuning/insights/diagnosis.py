@@ -138,7 +138,7 @@ def _diagnosis(
         figures = {"points": float(max(len(finite), len(held)))}
         return Diagnosis(Kind.TOO_EARLY, "Too few points were measured to tell.", figures)
     return (
-        _overfitting(finite, held)
+        _overfitting(finite, held, run)
         or _label_floor(finite, held, run.floor)
         or _noisy(finite, run)
         or _underfitting(finite, held)
@@ -168,12 +168,21 @@ def _stalled(run: Run) -> Diagnosis | None:
     if run.silence_s <= STALLED_AFTER * run.usual_gap_s:
         return None
     times = run.silence_s / run.usual_gap_s
-    text = f"Nothing was measured for {run.silence_s:.0f} s, {times:.0f} times the usual pause."
+    text = f"Nothing was measured for {_long(run.silence_s)}, {times:,.0f} times the usual pause."
     figures = {"silence_s": run.silence_s, "usual_gap_s": run.usual_gap_s}
     return Diagnosis(Kind.STALLED, text, figures, ("Ask the provider's status page.", "Cancel when it does not go on."))
 
 
-def _overfitting(finite: Sequence[tuple[int, float]], held: Sequence[tuple[int, float]]) -> Diagnosis | None:
+def _long(seconds: float) -> str:
+    """As people say it: `50 s`, `46 min`, `3.5 h`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"
+
+
+def _overfitting(
+    finite: Sequence[tuple[int, float]], held: Sequence[tuple[int, float]], run: Run
+) -> Diagnosis | None:  # fmt: skip
     if len(held) < 3:
         return None
     best_step, best = min(held, key=lambda pair: pair[1])
@@ -195,8 +204,18 @@ def _overfitting(finite: Sequence[tuple[int, float]], held: Sequence[tuple[int, 
         Kind.OVERFITTING,
         text,
         figures,
-        (f"Use the checkpoint of step {best_step}.", "Train fewer epochs.", "Add rows."),
+        (_usable(best_step, held, run), "Train fewer epochs.", "Add rows."),
     )
+
+
+def _usable(best_step: int, held: Sequence[tuple[int, float]], run: Run) -> str:
+    """Which checkpoint to use: the best one, else the best that there still is."""
+    if run.kept is None or best_step in run.kept:
+        return f"Use the checkpoint of step {best_step}."
+    kept = min((pair for pair in held if pair[0] in set(run.kept)), key=lambda pair: pair[1], default=None)
+    if kept is None:
+        return f"The checkpoint of step {best_step} is not kept, nor one of another measured step: train again."
+    return f"The checkpoint of step {best_step} is not kept: use that of step {kept[0]}, the best that is."
 
 
 def _label_floor(

@@ -71,6 +71,28 @@ def test_the_verdict_with_its_figures(
     assert "tuned Better" in text_of(client, PAGE)
 
 
+def test_the_judge_is_told_with_its_cost_and_when_it_said_nothing(company: Company, sign_in: SignIn) -> None:
+    row, client = decided(company), sign_in("carol")
+    result = row.result or {}
+    silent = {**result["metrics"][0], "metric": "judge", "differences": []}
+    silent["contestants"] = [{**one, "mean": None, "lower": None, "upper": None} for one in silent["contestants"]]
+    row.result = {**result, "metrics": [*result["metrics"], silent]}
+    row.judge = {"model": "gpt-4o", "rubric": "", "spent": "0.25"}
+    row.save()
+
+    text = text_of(client, f"{PAGE}{row.pk}/")
+    assert "Judged by gpt-4o, for $0.25. It gave no verdict: it has to answer A, B or T, and nothing else." in text
+
+    row.judge = {"model": "gpt-9", "rubric": "", "spent": "0", "error": "The model does not exist."}
+    row.save()
+    told = "Judged by gpt-9, for $0.00. It could not always be asked: The model does not exist."
+    assert told in text_of(client, f"{PAGE}{row.pk}/")
+
+    row.judge = {"model": "gpt-4o", "rubric": "", "spent": None}
+    row.save()
+    assert "Judged by gpt-4o, what that cost is not known." in text_of(client, f"{PAGE}{row.pk}/")
+
+
 def test_cancel_one(company: Company, sign_in: SignIn) -> None:
     row = waiting(company)
     path = f"{PAGE}{row.pk}/"

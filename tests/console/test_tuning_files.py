@@ -70,6 +70,22 @@ def test_the_check_finds_a_repeat_and_what_it_costs(
         client.get(path)
 
 
+def test_what_vendors_refuse_stands_first_and_checks_have_words(company: Company, sign_in: SignIn) -> None:
+    rows = [*REPEATED, {"messages": [{"role": "user", "content": "No answer"}]}]
+    file, client = file_of(company, rows=rows), sign_in("dave")
+    path = f"{PAGE}{file.pk}/"
+    client.post(f"{path}do/", {"verb": "check"})
+    file.refresh_from_db()
+    file.report = {**(file.report or {}), "skipped": {"label_noise": "Too few to tell."}}
+    file.save()
+
+    text = text_of(client, path)
+
+    assert text.index("No answer to learn from line 22") < text.index("The same example again line 21")
+    assert text.index("Format ") < text.index("Answers ") < text.index("Duplicates ")
+    assert "Not judged: label noise: Too few to tell." in text
+
+
 def test_mending_makes_a_version_and_says_what_changed(company: Company, sign_in: SignIn) -> None:
     file, client = file_of(company, rows=REPEATED), sign_in("dave")
 

@@ -83,7 +83,7 @@ def test_a_job_says_what_is_wrong_and_which_step_is_best(
     text = text_of(client, page_of(job))
 
     assert "Overfitting Held-out loss was lowest at step 40 (1.2) and is 20% higher at step 80 (1.44)" in text
-    assert "Use the checkpoint of step 40." in text
+    assert "The checkpoint of step 40 is not kept: use that of step 60, the best that is." in text
     assert "Best step 40 (loss 1.2000); best checkpoint that is kept: step 60 (loss 1.3000)." in text
     assert "Held-out loss was lowest at step 40: 1.2." in text
     assert "60 ft:x:ckpt-step-60 1.3 Kept Best kept" in text

@@ -281,7 +281,9 @@ class FiguresSerializer(serializers.Serializer):
     duration_p90 = serializers.FloatField(allow_null=True)
     trained_tokens = serializers.IntegerField()
     cost = Money()
-    unknown_cost_jobs = serializers.IntegerField(help_text="That are over and whose cost nobody told.")
+    unknown_cost_jobs = serializers.IntegerField(
+        help_text="That are over and whose cost nobody told, or that is in a currency without an exchange rate."
+    )
     estimate_error = serializers.FloatField(allow_null=True)
 
 
@@ -335,15 +337,16 @@ class CostGroupSerializer(serializers.Serializer):
 
 
 class JobCostSerializer(serializers.Serializer):
-    """A training that ended in the window. `wasted`: failed, cancelled or repeated, else empty."""
+    """A training that ended in the window. `wasted`: failed, cancelled or repeated, else empty. Amounts are null where
+    no exchange rate to the currency of the breakdown was stated."""
 
     id = serializers.UUIDField()
     name = serializers.CharField()
     backend = serializers.CharField()
     base_model = serializers.CharField()
     status = serializers.CharField()
-    cost = Money()
-    grader = Money(help_text="Of the models that graded it, beside its cost.")
+    cost = Money(allow_null=True)
+    grader = Money(allow_null=True, help_text="Of the models that graded it, beside its cost.")
     wasted = serializers.CharField(allow_blank=True)
 
 

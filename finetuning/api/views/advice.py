@@ -34,6 +34,7 @@ from gateway.api.permissions import KEY_MAKERS
 from gateway.services.errors import NotFound
 
 DAYS = 30
+YEARS = (1, 9999)
 WINDOW = [
     OpenApiParameter("start", OpenApiTypes.DATETIME, description=f"Default: {DAYS} days before `end`."),
     OpenApiParameter("end", OpenApiTypes.DATETIME, description="Default: now."),
@@ -278,4 +279,6 @@ def _time(request: Request, name: str) -> datetime | None:
         raise ValidationError({name: "A time as 2026-11-28T00:00:00Z is wanted."}, code="invalid") from None
     if time.tzinfo is None:
         raise ValidationError({name: "The time needs a zone."}, code="naive_time")
+    if not YEARS[0] < time.year < YEARS[1]:  # what is reckoned from it must stay a time
+        raise ValidationError({name: f"A year from {YEARS[0] + 1} to {YEARS[1] - 1} is wanted."}, code="out_of_range")
     return time

@@ -3,12 +3,15 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.db import transaction
 
 from finetuning.answers.verdicts import answer_of
 from finetuning.messages import text_of
 from finetuning.models import Evaluation, EvaluationItem
-from finetuning.services.evaluations.asking import ask
+from finetuning.services.evaluations.asking import Reply, ask
 from finetuning.services.evaluations.items import Item
 from finetuning.services.evaluations.scoring import OF_PAIRS
 
@@ -20,6 +23,19 @@ TASK = (
 )
 WIN, TIE, LOSS = 1.0, 0.5, 0.0
 Pair = tuple[Item, EvaluationItem, str, str]
+SPENT = "spent"
+"""In `Evaluation.judge`: what its answers cost by now, as text; None once one of them had no known price."""
+
+ERROR = "error"
+"""In `Evaluation.judge`: why it could not be asked, the last time that it could not."""
+
+
+class Verdict(NamedTuple):
+    """`score` None: the judge said nothing that counts; `cost` None: not known; `error`: why it could not be asked."""
+
+    score: float | None
+    cost: Decimal | None
+    error: str = ""
 
 
 def judge_all(
@@ -40,25 +56,48 @@ def judge_all(
         go_on()
         verdicts = list(pool.map(lambda pair: _verdict(secret, evaluation, pair), some))
         for (_, row, _, _), verdict in zip(some, verdicts, strict=True):
-            if verdict is not None:
-                row.scores = {**row.scores, OF_PAIRS: verdict}
-        EvaluationItem.objects.bulk_update([pair[1] for pair in some], ["scores"])
+            if verdict.score is not None:
+                row.scores = {**row.scores, OF_PAIRS: verdict.score}
+        with transaction.atomic():
+            EvaluationItem.objects.bulk_update([pair[1] for pair in some], ["scores"])
+            _book(evaluation, verdicts)
 
 
-def _verdict(secret: str, evaluation: Evaluation, pair: Pair) -> float | None:
+def spent_on(evaluation: Evaluation) -> Decimal | None:
+    """What the judge's answers cost by now; None: one of them has no known price."""
+    spent = (evaluation.judge or {}).get(SPENT, "0")
+    return None if spent is None else Decimal(spent)
+
+
+def _book(evaluation: Evaluation, verdicts: Sequence[Verdict]) -> None:
+    before, costs = spent_on(evaluation), [verdict.cost for verdict in verdicts]
+    known = [cost for cost in costs if cost is not None]
+    spent = None if before is None or len(known) < len(costs) else f"{sum(known, before):f}"
+    errors = [verdict.error for verdict in verdicts if verdict.error]
+    evaluation.judge = {**(evaluation.judge or {}), SPENT: spent} | ({ERROR: errors[-1]} if errors else {})
+    evaluation.save(update_fields=["judge"])
+
+
+def _verdict(secret: str, evaluation: Evaluation, pair: Pair) -> Verdict:
     item, _, base, other = pair
     if base == other:
-        return TIE
-    straight = _letter(secret, evaluation, item, base, other)
-    swapped = _letter(secret, evaluation, item, other, base)
-    if straight is None or swapped is None:
-        return None
-    if (straight, swapped) == ("B", "A"):
-        return WIN
-    return LOSS if (straight, swapped) == ("A", "B") else TIE
+        return Verdict(TIE, Decimal(0))
+    replies = [_reply(secret, evaluation, item, *order) for order in ((base, other), (other, base))]
+    costs = [reply.cost for reply in replies if not reply.error]  # what failed is free
+    known = [cost for cost in costs if cost is not None]
+    letters = tuple(map(_letter, replies))
+    score: float | None = TIE
+    if None in letters:
+        score = None
+    elif letters == ("B", "A"):
+        score = WIN
+    elif letters == ("A", "B"):
+        score = LOSS
+    cost = sum(known, Decimal(0)) if len(known) == len(costs) else None
+    return Verdict(score, cost, next((reply.error for reply in replies if reply.error), ""))
 
 
-def _letter(secret: str, evaluation: Evaluation, item: Item, first: str, second: str) -> str | None:
+def _reply(secret: str, evaluation: Evaluation, item: Item, first: str, second: str) -> Reply:
     judge: dict[str, Any] = evaluation.judge or {}
     asked = "\n\n".join(f"{message.get('role')}: {text_of(message.get('content')) or ''}" for message in item.messages)
     content = f"Request:\n{asked}\n\nAnswer A:\n{first}\n\nAnswer B:\n{second}"
@@ -69,6 +108,9 @@ def _letter(secret: str, evaluation: Evaluation, item: Item, first: str, second:
             {"role": "user", "content": content},
         ],
     }  # fmt: skip
-    reply = ask(secret, body, tags=f"evaluation={evaluation.pk}")
+    return ask(secret, body, tags=f"evaluation={evaluation.pk}")
+
+
+def _letter(reply: Reply) -> str | None:
     letter = reply.text.strip().strip(".\"'*").upper()[:1]
     return letter if not reply.error and letter in ("A", "B", "T") else None

@@ -115,8 +115,10 @@ def _ask_all(evaluation: Evaluation, job: Job) -> None:
                 [_row(evaluation, item, number, reply) for (item, number), reply in zip(some, replies, strict=True)],
                 ignore_conflicts=True,
             )
+            _check_priced(evaluation)
         if OF_PAIRS in evaluation.metrics:
             judging.judge_all(evaluation, items, secret, pool, go_on=lambda: _go_on(evaluation, job, 1.0))
+            _check_priced(evaluation)
 
 
 def _go_on(evaluation: Evaluation, job: Job, progress: float) -> None:
@@ -125,11 +127,21 @@ def _go_on(evaluation: Evaluation, job: Job, progress: float) -> None:
     jobs.extend(job, LEASE_S, progress)
     if not Evaluation.objects.filter(pk=evaluation.pk, status=EvaluationStatus.RUNNING).update(progress=progress):
         raise Stopped("It was cancelled.")
+    _check_priced(evaluation)
     if evaluation.budget_limit is not None:
         rows = EvaluationItem.objects.filter(evaluation=evaluation)
         spent: Decimal = rows.aggregate(spent=Coalesce(Sum("cost"), Decimal(0)))["spent"]
-        if spent >= evaluation.budget_limit:
+        if spent + (judging.spent_on(evaluation) or 0) >= evaluation.budget_limit:
             raise Stopped(f"Its limit of {evaluation.budget_limit.normalize():f} is spent.")
+
+
+def _check_priced(evaluation: Evaluation) -> None:
+    """Raises Stopped when there is a limit that cannot be kept, since an answer had no known price."""
+    if evaluation.budget_limit is None:
+        return
+    unpriced = EvaluationItem.objects.filter(evaluation=evaluation, cost=None, error="")
+    if judging.spent_on(evaluation) is None or unpriced.exists():
+        raise Stopped("What an answer costs is not known, so its limit could not be kept.")
 
 
 def _asked(secret: str, evaluation: Evaluation, item: Item, number: int) -> Reply:

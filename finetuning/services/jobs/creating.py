@@ -19,6 +19,9 @@ from finetuning.services import files as contents
 from finetuning.services.jobs import billing, files, following, graders, notifying
 from finetuning.services.jobs.grading import check_grader
 from finetuning.services.jobs.pricing import FREE, QUANTUM, estimate_dict, estimate_of
+from finetuning.services.jobs.times import LARGEST_NUMBER
+from finetuning.services.rights import check_may_route
+from finetuning.services.storable import is_storable
 from gateway.choices import ProviderKind
 from gateway.models import Project, Provider, User, VirtualKey
 from gateway.services import audit
@@ -43,6 +46,7 @@ HYPERPARAMETERS = frozenset({
 GRADED = frozenset({Backend.OPENAI, Backend.AZURE})
 """Vendors that train by a grader, and start nothing without one."""
 COUNTS = ("n_epochs", "batch_size")
+RATES = ("learning_rate_multiplier", "learning_rate", "beta")
 MOST_EPOCHS = 100
 SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MOST_TAGS, LONGEST_TAG = 20, 100
@@ -92,9 +96,11 @@ def create_job(
     Its estimate is stored with the prices it rests on, and hard budgets that it falls under keep that much room until
     its line is booked. `evaluation`: {"base", "metrics", "judge"}, queued on the validation file when it
     succeeds. `notification`: {"emails", "webhook", "on"}; the webhook's secret is then on the job as
-    `webhook_secret`, this once. Raises `Invalid` (files, format, rows, sunset, price above `budget_limit`, …) and
-    `costs.services.holds.BudgetTooSmall`.
+    `webhook_secret`, this once. Raises `Invalid` (files, format, rows, sunset, price above `budget_limit`, …),
+    `Forbidden` (`auto_deploy` by somebody who may not change routes) and `costs.services.holds.BudgetTooSmall`.
     """
+    if auto_deploy:
+        check_may_route(actor, project.organization)
     wish = _checked(
         project, backend, provider, base_model, method, training_file, validation_file, dict(hyperparameters or {})
     )
@@ -174,6 +180,9 @@ def _check_provider(backend: str, provider: Provider | None, project: Project) -
 
 
 def _check_hyperparameters(given: Mapping[str, Any]) -> None:
+    if not is_storable(given):
+        message = "A number is out of range, or a text holds a NUL or half a character."
+        raise Invalid("hyperparameter", message, field="hyperparameters")
     if unknown := sorted(set(given) - HYPERPARAMETERS):
         message = f"There is no hyperparameter {', '.join(unknown)}."
         raise Invalid("hyperparameter_unknown", message, field="hyperparameters")
@@ -185,6 +194,14 @@ def _check_hyperparameters(given: Mapping[str, Any]) -> None:
             continue
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise Invalid("hyperparameter", f"{name} is a number from 1 on, or auto.", field="hyperparameters")
+    for name in RATES:
+        value = given.get(name, "auto")
+        if value != "auto" and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
+            raise Invalid("hyperparameter", f"{name} is a number above zero, or auto.", field="hyperparameters")
+    for name, value in given.items():
+        if isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:
+            message = f"{name} is out of range: at most {LARGEST_NUMBER:,}."
+            raise Invalid("hyperparameter", message, field="hyperparameters")
     epochs = given.get("n_epochs", "auto")
     if isinstance(epochs, int) and epochs > MOST_EPOCHS:
         raise Invalid("hyperparameter", f"At most {MOST_EPOCHS} epochs.", field="hyperparameters")

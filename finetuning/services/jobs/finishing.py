@@ -14,6 +14,7 @@ from finetuning.services import deploying
 from finetuning.services.jobs import billing, following, notifying
 from finetuning.services.jobs.telling import say
 from finetuning.services.jobs.tunedprices import state_price
+from finetuning.services.rights import check_may_route
 from gateway.models import Model, Provider
 from gateway.services import audit, catalog
 from gateway.services.errors import ServiceError
@@ -106,6 +107,8 @@ def _deploy(job: TuningJob, tuned: TunedModel) -> None:
         return
     share = max(1, round(float(wish.get("share") or SHARE) * 100))
     try:
+        if job.api_key_id is None:
+            check_may_route(job.created_by, job.organization)  # who made the job may have lost that role since
         with transaction.atomic():
             deploying.deploy(
                 tuned=tuned, alias=wish["route"], share=share, actor=job.created_by,

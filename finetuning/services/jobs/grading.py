@@ -23,7 +23,7 @@ def check_grader(grader: Any, path: str = "grader") -> None:
     if not isinstance(grader, Mapping):
         raise _bad(f"The {path} is a JSON object.")
     kind = grader.get("type")
-    if kind not in NEEDS:
+    if not isinstance(kind, str) or kind not in NEEDS:
         raise _bad(f"The type of the {path} is one of {', '.join(NEEDS)}.")
     if missing := [name for name in NEEDS[kind] if not grader.get(name)]:
         raise _bad(f"The {path} of type {kind} needs {', '.join(missing)}.")

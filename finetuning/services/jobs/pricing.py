@@ -15,6 +15,8 @@ from gateway.choices import UsageSource
 
 FREE = frozenset({Backend.LOCAL_HEAD, Backend.DICL, Backend.RUNNER})
 """Trained here or on the user's own machines: no vendor sends a bill."""
+LOST = "lost"
+"""`provider_status` of a job that its backend does not know any more: what it had trained by then nobody can say."""
 QUANTUM = Decimal("1e-10")
 HOUR_S = Decimal(3600)
 CENT = Decimal("0.01")
@@ -101,9 +103,10 @@ def bill_of(job: TuningJob) -> Bill:
     """What a job that is over cost.
 
     Tokens: as the provider billed them (Azure says so in an event alone); else its `trained_tokens`, but on Azure,
-    where they are not what is billed; else our own count. A job that failed costs nothing; one that was cancelled costs
-    what it had trained, by its progress where nothing was told. Reinforcement: its seconds at the price of an hour,
-    rounded to cents (https://help.openai.com/en/articles/11323177).
+    where they are not what is billed; else our own count. A job that failed costs nothing, but what one costs that its
+    backend lost is not known; one that was cancelled costs what it had trained, by its progress where nothing was told.
+    Reinforcement: its seconds at the price of an hour, rounded to cents
+    (https://help.openai.com/en/articles/11323177).
     """
     rate = rate_for(job)
     if job.backend in FREE:
@@ -126,7 +129,7 @@ def _tokens(job: TuningJob) -> tuple[int | None, UsageSource]:
     if job.billed_tokens is not None:
         return job.billed_tokens, UsageSource.REPORTED
     if job.status == TuningStatus.FAILED:
-        return 0, UsageSource.COUNTED
+        return None if job.provider_status == LOST else 0, UsageSource.COUNTED
     if job.trained_tokens is not None and job.backend != Backend.AZURE:
         return job.trained_tokens, UsageSource.REPORTED
     tokens = projected_tokens(job)
@@ -137,10 +140,14 @@ def _tokens(job: TuningJob) -> tuple[int | None, UsageSource]:
 
 def _by_time(job: TuningJob, rate: Rate) -> Bill:
     """From the first step to the end; the queue is free, and so is a job that failed. Azure rounds hours to two
-    decimals (https://learn.microsoft.com/azure/foundry/openai/how-to/fine-tuning-cost-management)."""
+    decimals (https://learn.microsoft.com/azure/foundry/openai/how-to/fine-tuning-cost-management). Not known: of one
+    that succeeded without a word of when it began, and of one that its backend lost."""
     hours = Decimal(0)
+    has_begun_unseen = job.status == TuningStatus.SUCCEEDED and job.started_at is None
+    if has_begun_unseen or job.provider_status == LOST:
+        return Bill(hours, "hours", UsageSource.ESTIMATED, rate, None, None)
     if job.status != TuningStatus.FAILED and job.started_at and job.finished_at:
-        hours = Decimal((job.finished_at - job.started_at).total_seconds()) / HOUR_S
+        hours = max(hours, Decimal((job.finished_at - job.started_at).total_seconds()) / HOUR_S)
     if job.backend == Backend.AZURE:
         hours = hours.quantize(CENT, ROUND_HALF_EVEN)
     cost = (hours * rate.amount).quantize(CENT, ROUND_HALF_EVEN)

@@ -11,13 +11,14 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Min, Q
 from django.utils import timezone
 
 from finetuning.backends import Kept, Refused, Seen, Told, TuningBackend, Unreachable, backend_of
 from finetuning.choices import OVER, TuningStatus
 from finetuning.models import JobPoint, TuningJob
 from finetuning.services.jobs import billing, files, finishing, guarding
+from finetuning.services.jobs.pricing import LOST
 from finetuning.services.jobs.telling import record_checkpoints, record_events, say
 from finetuning.services.jobs.times import expected, progress_of
 
@@ -28,6 +29,8 @@ EVERY_PAUSED = timedelta(minutes=2)
 FIRST_DELAY_S, LONGEST_DELAY_S = 5, 600
 LOST_AFTER = 5
 """Rounds in a row in which the backend does not know its own job, until it counts as failed."""
+UNKNOWN = "unknown_rounds"
+"""In `provider_state`: how many such rounds there were by now."""
 BEGUN = "begun"
 """In `provider_state`: a try to start the job has begun, so the backend may have it."""
 NOT_FOUND = "not_found"
@@ -173,9 +176,21 @@ def _take_fields(job: TuningJob, seen: Seen, now: datetime) -> None:
         used = {**(job.hyperparameters.get("used") or {}), **seen.hyperparameters}
         job.hyperparameters = {**job.hyperparameters, "used": used}
     job.provider_state = {**job.provider_state, **seen.state}
-    has_started = seen.status in (TuningStatus.RUNNING, TuningStatus.PAUSED, TuningStatus.SUCCEEDED)
-    if job.started_at is None and (seen.started_at or has_started):
-        job.started_at = seen.started_at or now
+    job.provider_state.pop(UNKNOWN, None)
+    if job.started_at is None:
+        job.started_at = _began(job, seen, now)
+
+
+def _began(job: TuningJob, seen: Seen, now: datetime) -> datetime | None:
+    """When it began to train: as told, else when its first step was measured, else when it is first seen to run; never
+    after its end. None: it did not, or it was over when it was first seen and nothing says when it began."""
+    end = seen.finished_at or now
+    if seen.started_at is not None:
+        return min(seen.started_at, end)
+    first: datetime | None = JobPoint.objects.filter(job=job).aggregate(first=Min("at"))["first"]
+    if first is not None:
+        return min(first, end)
+    return now if seen.status in (TuningStatus.RUNNING, TuningStatus.PAUSED) else None
 
 
 def _every(job: TuningJob) -> timedelta:
@@ -195,15 +210,17 @@ def locked(job: TuningJob) -> TuningJob:
 
 # ---- when it does not work -------------------------------------------------------------------------------------------
 @transaction.atomic
-def _put_off(job: TuningJob, why: str) -> None:
-    """Ask again later: twice as late each time, at most after ten minutes."""
+def _put_off(job: TuningJob, why: str, *, unknown: int = 0) -> None:
+    """Ask again later: twice as late each time, at most after ten minutes. `unknown`: rounds in a row in which the
+    backend did not know the job, with this one."""
     row = locked(job)
     if row.status in OVER:
         return
     row.sync_failures += 1
     delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** min(row.sync_failures - 1, 10))
     row.sync_due_at, row.claimed_until = timezone.now() + timedelta(seconds=delay), None
-    row.save(update_fields=["sync_failures", "sync_due_at", "claimed_until", "updated_at"])
+    row.provider_state = {**row.provider_state, UNKNOWN: unknown}
+    row.save(update_fields=["sync_failures", "sync_due_at", "claimed_until", "provider_state", "updated_at"])
     if row.sync_failures == 1:
         say(row, f"away:{timezone.now().isoformat()}", why, level="warn")
 
@@ -214,10 +231,11 @@ def _refused(job: TuningJob, error: Refused) -> None:
     row = locked(job)
     if row.status in OVER:
         return
-    is_lost = error.code == NOT_FOUND and row.sync_failures + 1 >= LOST_AFTER
-    if row.provider_job_id and not is_lost:
-        _put_off(row, error.message)
+    unknown = row.provider_state.get(UNKNOWN, 0) + 1 if error.code == NOT_FOUND else 0
+    if row.provider_job_id and unknown < LOST_AFTER:
+        _put_off(row, error.message, unknown=unknown)
         return
     told: dict[str, Any] = {"code": error.code, "message": error.message, "param": error.param}
     say(row, "refused", error.message, level="error")
-    finishing.finish_job(row, Seen("refused", TuningStatus.FAILED, error=told))
+    said = LOST if row.provider_job_id else "refused"
+    finishing.finish_job(row, Seen(said, TuningStatus.FAILED, error=told))

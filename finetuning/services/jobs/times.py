@@ -9,6 +9,9 @@ from finetuning.choices import OVER, TuningStatus
 from finetuning.estimates import Duration, Method, Phase, default_epochs, duration
 from finetuning.models import JobPoint, TuningJob
 
+LARGEST_NUMBER = 1_000_000_000
+"""Of hyperparameters; what is larger counts as not said."""
+
 
 def past_of(job: TuningJob) -> list[Mapping[Phase, float]]:
     """Jobs before it of the same kind, by phases. One query."""
@@ -69,7 +72,7 @@ def hyperparameter(job: TuningJob, name: str) -> float | None:
     """A number as used, else as asked; None for `auto`, -1 (Azure's word for it) and what was not said."""
     for values in (job.hyperparameters.get("used") or {}, job.hyperparameters):
         value = values.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LARGEST_NUMBER:
             return float(value)
     return None
 

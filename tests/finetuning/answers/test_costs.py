@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from analytics.answers.questions import Questions
+from costs.currencies.models import ExchangeRate
 from finetuning.answers.analytics import job_analytics
 from finetuning.answers.costs import Breakdown, breakdown
+from finetuning.answers.estimates import RequestPrices, Wish, inference_per_1k
 from tests.analytics.api.conftest import book
 from tests.factories import Acme, line
 from tests.finetuning.answers.conftest import NOW, Make
@@ -100,3 +102,36 @@ def test_jobs_in_numbers(company: Acme, make_job: Make) -> None:
     assert found.groups["backend"]["together"].success_rate == 0
     assert found.groups["template"]["tone"].jobs == 3
     assert job_analytics(company.people["bob"], company.organization, START, NOW).totals.jobs == 6
+
+
+def test_money_of_jobs_is_in_the_currency_that_is_kept(company: Acme, make_job: Make) -> None:
+    company.organization.currency = "EUR"
+    company.organization.save()
+    ended = NOW - timedelta(days=3)
+    make_job(cost_actual=Decimal(10), status="cancelled", created_at=ended, finished_at=ended)
+    book(billed(company, "training", "10", at=ended))
+
+    unknown = of(company)
+    assert (unknown.sums.parts["training"], unknown.not_of_jobs, unknown.wasted) == (0, 0, {})
+    assert unknown.jobs[0].cost is None
+    figures = job_analytics(company.people["carol"], company.organization, START, NOW).totals
+    assert (figures.cost, figures.unknown_cost_jobs) == (0, 1)
+
+    ExchangeRate.objects.create(base="USD", quote="EUR", rate=Decimal("0.8"), valid_from=START.date(), source="ECB")
+    found = of(company)
+
+    assert (found.currency, found.sums.parts["training"], found.jobs[0].cost) == ("EUR", 8, 8)
+    assert (found.not_of_jobs, found.wasted) == (0, {"cancelled": Decimal(8)})
+    figures = job_analytics(company.people["carol"], company.organization, START, NOW).totals
+    assert (figures.cost, figures.unknown_cost_jobs) == (8, 0)
+
+
+def test_prices_of_requests_are_in_one_currency(company: Acme) -> None:
+    wish = Wish("openai", "gpt-4.1-mini-2025-04-14")
+    assert inference_per_1k(RequestPrices(company.organization, NOW, "EUR"), wish, 1000, 100)[0] is None
+
+    ExchangeRate.objects.create(base="USD", quote="EUR", rate=Decimal("0.5"), valid_from=START.date(), source="ECB")
+
+    dollars, _ = inference_per_1k(RequestPrices(company.organization, NOW, "USD"), wish, 1000, 100)
+    euros, _ = inference_per_1k(RequestPrices(company.organization, NOW, "EUR"), wish, 1000, 100)
+    assert (dollars, euros) == (Decimal("1.12"), Decimal("0.56"))  # 1,000 × (1,000 × 0.80 + 100 × 3.20) ÷ 1 M

@@ -129,6 +129,21 @@ def test_sums_and_advice_have_the_documents_shape(caller: Caller, company: Acme,
     assert response.json()["errors"][0]["code"] == "empty_window"
 
 
+@pytest.mark.parametrize("path", ["analytics", "cost-breakdown"])
+@pytest.mark.parametrize(
+    "window", ["end=0001-01-01T00:00:00Z", "start=0001-01-01T00:00:00%2B14:00", "end=9999-12-31T23:59:59Z"]
+)
+def test_a_time_that_nothing_can_be_reckoned_from_is_refused(caller: Caller, path: str, window: str) -> None:
+    response = caller("analyst").get(f"{URL}/fine-tuning/{path}?{window}")
+
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["code"] == "out_of_range"
+
+
+def test_a_model_name_with_a_nul_is_nowhere(caller: Caller) -> None:
+    assert caller("analyst").get(f"{URL}/fine-tuning/compare/a%00/b").status_code == 404
+
+
 def test_a_job_from_a_template(caller: Caller, company: Acme, file: TuningFile) -> None:
     body = {"project": str(company.assistant.pk), "training_file": str(file.pk), "suffix": "tickets"}
 

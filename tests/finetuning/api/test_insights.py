@@ -52,7 +52,7 @@ def test_the_diagnosis_comes_with_its_numbers(
     assert (found["best_step"], found["best_loss"]) == (40, 1.2)
     assert (found["best_kept_step"], found["best_kept_loss"]) == (60, 1.3)
     assert {"name": "last", "value": 1.44} in found["figures"]
-    assert found["advice"][0] == "Use the checkpoint of step 40."
+    assert found["advice"][0] == "The checkpoint of step 40 is not kept: use that of step 60, the best that is."
     assert (found["estimate_difference"], found["eta"]) == ("0.3000000000", None)
     (accuracy,) = found["accuracies"]
     assert (accuracy["curve"], accuracy["step"], accuracy["reported"]) == ("full_valid", 80, 0.8)

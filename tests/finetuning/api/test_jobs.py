@@ -1,5 +1,6 @@
 """Jobs over HTTP: made, read, steered, searched; what others see of them; counts of queries."""
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -85,6 +86,34 @@ def test_what_is_refused_names_its_field(caller, asked, changes: dict[str, Any],
     answer = caller("developer").post(API, asked | changes, format="json")
 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (status, field)
+
+
+def test_only_administrators_have_a_job_put_its_model_on_a_route(caller, company, asked, fits) -> None:
+    wish = {"auto_deploy": {"route": company.route.alias, "share": 1.0}}
+
+    for role in ("developer", "manager"):
+        refused = caller(role).post(API, asked | wish, format="json")
+        assert (refused.status_code, refused.json()["code"]) == (403, "role_required")
+        assert refused.json()["errors"][0]["field"] == "auto_deploy"
+    assert not TuningJob.objects.exists()
+    made = fits(caller("admin").post(API, asked | wish, format="json"))
+
+    assert made["auto_deploy"]["route"] == company.route.alias
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "field"),
+    [
+        ('{"learning_rate_multiplier": 1e400}', "hyperparameters"), ('{"grader": "{\\"type\\": [1]}"}', "grader"),
+        ('{"grader": "{\\"type\\": \\"python\\", \\"name\\": \\"a\\", \\"source\\": 1e400}"}', "hyperparameters"),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_none_are_refused(caller, asked, hyperparameters: str, field: str) -> None:
+    body = json.dumps(asked)[:-1] + f', "hyperparameters": {hyperparameters}}}'
+
+    answer = caller("developer").post(API, body, content_type="application/json")
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
 
 
 def test_a_budget_without_room_is_a_402(caller, company, asked) -> None:

@@ -84,6 +84,20 @@ def test_a_job_puts_its_model_on_the_route_it_was_made_with(company: Acme, make_
     assert event.message == f"It answers 25 % of the calls of the route {company.route.alias}."
 
 
+def test_who_lost_the_role_since_changes_no_route(company: Acme, make_job: Make) -> None:
+    wish, before = {"route": company.route.alias, "share": 1.0}, targets(company.route.alias)
+    job = make_job(
+        status="running", backend="openai", provider=company.provider, auto_deploy=wish,
+        created_by=company.people["bob"],
+    )  # fmt: skip
+
+    finish_job(job, Seen("succeeded", "succeeded", job_id="ftjob-1", tuned_model="ft:gpt-4o-mini:acme:x:1"))
+
+    assert targets(company.route.alias) == before
+    event = JobEvent.objects.get(job=job, key="gateway:deployed")
+    assert "Only administrators put models on routes" in event.message
+
+
 def test_a_route_that_is_not_there_is_told_and_the_job_succeeds(company: Acme, make_job: Make) -> None:
     job = make_job(status="running", backend="openai", provider=company.provider, auto_deploy={"route": "none"})
 

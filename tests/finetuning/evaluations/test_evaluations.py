@@ -133,6 +133,47 @@ def test_it_stops_when_its_money_is_spent(company: Acme, chats: Chats, monkeypat
     assert evaluation.result["contestants"][0]["cost"] == "0.6000000000"
 
 
+def test_a_limit_that_cannot_be_kept_ends_it(company: Acme, chats: Chats, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "ask", lambda secret, body, tags: Reply("x", latency_ms=1))
+
+    evaluation = ran(made(company, chats(("Hello", "x")), budget_limit=Decimal(1)))
+
+    assert evaluation.status == "failed"
+    assert evaluation.error == "What an answer costs is not known, so its limit could not be kept."
+
+
+@pytest.mark.parametrize(("price", "said"), [("0.2", "Its limit of 1 is spent."), (None, "What an answer costs")])
+def test_the_judge_is_paid_from_the_same_limit(
+    company: Acme, chats: Chats, monkeypatch: pytest.MonkeyPatch, price: str | None, said: str
+) -> None:
+    cost = None if price is None else Decimal(price)
+    monkeypatch.setattr(judging, "BATCH", 1)
+    monkeypatch.setattr(judging, "ask", lambda secret, body, tags: Reply("A", cost=cost))
+    monkeypatch.setattr(running, "ask", lambda secret, body, tags: Reply(body["model"], cost=Decimal("0.05")))
+    evaluation = made(
+        company, chats(*((f"Q{n}", "x") for n in range(4))), metrics=["judge"], judge={"model": "gpt-4o"},
+        budget_limit=Decimal(1),
+    )  # fmt: skip
+
+    ran(evaluation)
+
+    assert (evaluation.status, evaluation.error.startswith(said)) == ("failed", True)
+    spent = {"0.2": "0.8", None: None}[price]  # eight answers of 0.05, then two judges of 0.2 a pair
+    assert (evaluation.judge or {})["spent"] == spent
+
+
+def test_why_the_judge_could_not_be_asked_is_kept(company: Acme, chats: Chats, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "ask", lambda secret, body, tags: Reply(error="The model does not exist."))
+    monkeypatch.setattr(running, "ask", lambda secret, body, tags: Reply(body["model"], cost=Decimal("0.05")))
+
+    evaluation = ran(made(company, chats(("Q", "x")), metrics=["judge"], judge={"model": "gpt-9"}))
+
+    assert evaluation.judge is not None
+    assert (evaluation.status, evaluation.judge["spent"], evaluation.judge["error"]) == (
+        "succeeded", "0", "The model does not exist."
+    )  # fmt: skip
+
+
 def test_a_cancelled_one_stays_cancelled(company: Acme, chats: Chats) -> None:
     evaluation = made(company, chats(("Hello", "x")))
 

@@ -69,6 +69,36 @@ def test_a_session_is_no_key(company):
     assert browser.get(f"{API}/files").status_code == 401
 
 
+@pytest.mark.parametrize("query", ["metadata[a%00]=b", "metadata[a]=%00", "after=%00"])
+def test_parameters_that_no_row_can_have_are_refused(call, query):
+    answer = call("get", f"fine_tuning/jobs?{query}")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "more",
+    ['"metadata": {"a": "\\u0000"}', '"metadata": {"a": "\\ud800"}', '"suffix": "\\u0000"',
+     '"hyperparameters": {"learning_rate_multiplier": 1e400}'],
+)  # fmt: skip
+def test_a_body_that_no_row_can_have_is_refused(company, call, more):
+    body = f'{{"model": "local-head-hash", "training_file": "{made(company).public_id}", {more}}}'
+
+    answer = call("post", "fine_tuning/jobs", body, content_type="application/json")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request")
+
+
+def test_what_nobody_foresaw_has_openais_shape(call, monkeypatch):
+    monkeypatch.setattr("finetuning.front.jobs.limit_of", lambda *args, **more: 1 / 0)
+
+    answer = call("get", "fine_tuning/jobs")
+
+    assert (answer.status_code, answer.json()["error"]["type"], answer.json()["error"]["code"]) == (
+        500, "api_error", "server_error"
+    )  # fmt: skip
+
+
 def test_an_upload_is_the_keys(company, call):
     form = {"purpose": "fine-tune", "file": SimpleUploadedFile("t.jsonl", DATA)}
 

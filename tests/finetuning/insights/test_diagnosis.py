@@ -95,6 +95,26 @@ def test_the_best_of_all_and_the_best_that_is_kept() -> None:
     assert (found.best_step, found.best_kept_step, found.best_kept_loss) == (40, 70, 1.28)
 
 
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (None, "Use the checkpoint of step 40."), ((40, 80), "Use the checkpoint of step 40."),
+        ((50, 60, 70), "The checkpoint of step 40 is not kept: use that of step 50, the best that is."),
+        ((), "The checkpoint of step 40 is not kept, nor one of another measured step: train again."),
+    ],
+)  # fmt: skip
+def test_no_checkpoint_is_advised_that_is_gone(kept: tuple[int, ...] | None, said: str) -> None:
+    curve = points(FALLING, [2.1, 1.6, 1.3, 1.2, 1.3, 1.35, 1.4, 1.5])
+
+    assert diagnose(curve, Run(kept=kept)).diagnosis.advice[0] == said
+
+
+def test_a_long_silence_is_told_in_minutes() -> None:
+    found = diagnose(points(FALLING), Run(status="running", silence_s=2751.0, usual_gap_s=4.0)).diagnosis
+
+    assert (found.kind, found.text) == (Kind.STALLED, "Nothing was measured for 46 min, 688 times the usual pause.")
+
+
 def test_it_says_when_the_vendor_drops_the_best_checkpoint() -> None:
     curve = points([1.0, 0.5, 0.3, 0.2], [1.0, 0.8, 0.9, 1.0])
     run = Run(status="running", n_train=40, batch_size=4, n_epochs=10, keeps_last_epochs=3)

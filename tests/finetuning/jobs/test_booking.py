@@ -84,6 +84,7 @@ def test_the_ledger_its_sums_and_budgets_agree(acme: factories.Acme) -> None:
         ({"status": "cancelled", "trained_tokens": None, "progress": 0.25, "estimate": {"billable_tokens": 80_000}},
          "0.1", "estimated"),
         ({"backend": "local-head", "base_model": "local-head-hash"}, "0", "counted"),
+        ({"status": "failed", "provider_status": "lost"}, None, "counted"),
         ({"base_model": "gpt-9"}, None, "reported"), ({"trained_tokens": None}, None, "estimated"),
     ],
 )  # fmt: skip
@@ -102,6 +103,33 @@ def test_reinforcement_is_billed_by_its_seconds(acme: factories.Acme) -> None:
     line = LedgerLine.objects.get(kind="training")
     assert line.cost == Decimal("16.67")  # ten minutes at 100 an hour
     assert line.charges[0]["meter"] == "training_hour"
+
+
+def test_time_without_a_beginning_is_unpriced_and_never_less_than_nothing(acme: factories.Acme) -> None:
+    reinforced = {"method": "reinforcement", "base_model": "o4-mini-2025-04-16"}
+    late = datetime(2026, 11, 3, 11, tzinfo=UTC)
+    jobs.book_training(finished(acme, **reinforced, started_at=None, provider_job_id="ftjob-1"))
+    jobs.book_training(finished(acme, **reinforced, started_at=late, provider_job_id="ftjob-2"))
+
+    lines = LedgerLine.objects.filter(kind="training").order_by("id")
+    found = {(line.cost, line.price_status) for line in lines}
+    assert found == {(None, "unpriced"), (Decimal(0), "free")}
+
+
+@pytest.mark.parametrize(
+    ("first", "began"), [(None, None), (datetime(2026, 11, 3, 9, 40, tzinfo=UTC), "2026-11-03T09:40:00+00:00")]
+)
+def test_a_job_that_is_over_when_it_is_first_seen(make: Make, first: datetime | None, began: str | None) -> None:
+    job = make("openai")
+    if first is not None:
+        JobPoint.objects.create(job=job, step=1, train_loss=1.0, at=first)
+    end = datetime(2026, 11, 3, 10, tzinfo=UTC)
+
+    syncing.take_over(job, Seen("succeeded", "succeeded", job_id="ftjob-1", finished_at=end))
+
+    job.refresh_from_db()
+    assert job.finished_at == end
+    assert (job.started_at and job.started_at.isoformat()) == began
 
 
 def hosted(acme: factories.Acme, **fields: Any) -> HostedTime:

@@ -293,7 +293,8 @@ def test_a_secret_that_entra_refuses_is_told_and_tried_again(
 
 
 def test_a_job_that_succeeds_deploys_by_itself(make: Make, acme: factories.Acme) -> None:
-    job = make("azure", auto_deploy={"route": acme.route.alias, "share": 0.25})
+    wish = {"route": acme.route.alias, "share": 0.25}
+    job = make("azure", auto_deploy=wish, actor=acme.people["alice"])
     catalog.update_provider(
         provider=Provider.objects.get(slug="azure"), actor=None, options={"resource": RESOURCE},
         credential=json.dumps(PRINCIPAL),

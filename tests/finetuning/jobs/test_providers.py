@@ -292,6 +292,31 @@ def test_a_job_that_the_provider_has_lost_fails_after_a_while(make: Make, upstre
     assert job.error["code"] == "not_found"
 
 
+def test_a_provider_that_was_away_has_not_lost_its_jobs(make: Make, upstream: SimulatorProcess) -> None:
+    job = jobs.sync_job(make("openai"))
+    upstream.configure(down=True)
+    for _ in range(syncing.LOST_AFTER):
+        job = jobs.sync_job(job)
+    assert job.sync_failures == syncing.LOST_AFTER
+    upstream.configure(down=False)
+    upstream.reset()  # now it does not know the job
+
+    assert jobs.sync_job(job).status == "validating_files"
+
+    assert TuningJob.objects.get(pk=job.pk).provider_state[syncing.UNKNOWN] == 1
+
+
+def test_what_a_lost_job_cost_is_not_known(make: Make, upstream: SimulatorProcess) -> None:
+    job = jobs.sync_job(make("openai"))
+    upstream.reset()
+    for _ in range(syncing.LOST_AFTER):
+        job = jobs.sync_job(job)
+
+    assert (job.status, job.provider_status, job.cost_actual) == ("failed", "lost", None)
+    line = LedgerLine.objects.get(kind="training")
+    assert (line.cost, line.price_status) == (None, "unpriced")
+
+
 def test_what_the_provider_refuses_has_failed(make: Make) -> None:
     job = jobs.sync_job(make("openai", base_model="gpt-4o-mini-tts-2099", budget_limit=None))
 
