@@ -34,12 +34,17 @@ FACTS = [
 """The catalogue as `config.demo.setup` makes it."""
 
 
-def view_of(company: Company, days: int) -> View:
-    """Its last `days` days. Projects are called by their slugs."""
+FLAT = ("translation", "gemini-2.5-flash", 7)
+"""Project, model and days before the last from which on a flat rate pays for the calls (config.demo.agreements)."""
+
+
+def view_of(company: Company, days: int, *, is_agreed: bool = False) -> View:
+    """Its last `days` days. Projects are called by their slugs. `is_agreed`: with the calls of the flat rate priced
+    anew, as the demo is."""
     start, end = company.calendar.midnight(days - 1), company.calendar.until
     builder, prefixes = Builder(), PrefixReplay()
     for before in range(days - 1, -1, -1):
-        _add_day(builder, prefixes, company, before)
+        _add_day(builder, prefixes, company, before, is_agreed=is_agreed)
     lines = builder.lines()
     pricer = BatchPricer(book_of(company), start, end, str(company.organization))
     named = {number: one for number, one in enumerate(lines.profiles) if one.provider}
@@ -73,18 +78,19 @@ def _committed(company: Company, one: Agreed, days: int) -> Commitment:
     )  # fmt: skip
 
 
-def _add_day(builder: Builder, prefixes: PrefixReplay, company: Company, before: int) -> None:
+def _add_day(builder: Builder, prefixes: PrefixReplay, company: Company, before: int, *, is_agreed: bool) -> None:
     prices, parts = Prices.of(company, before), []
     for number, workload in enumerate(workloads_of(company)):
         calls = calls_of(company, workload, before)
         calls = calls.take(calls.status != c.DENIED)
         fine = calls.status == c.OK
         hashes = prefixes_of(workload, calls) if workload.endpoint == CHAT else [""] * len(calls)
+        is_free = is_agreed and _is_flat(workload, before)
         parts.append({
             "profile": _profiles(builder, company, workload, calls), "at": calls.ms,
             "duration": calls.duration.astype(np.int64), "request": (before * 100 + number << 32) + calls.request,
             "asked": np.where(fine, calls.hmac, 0), "max_tokens": np.full(len(calls), workload.max_tokens or 0),
-            "cost": prices.cost(calls), "tokens": _tokens(calls), "id": ids_of(calls),
+            "cost": prices.cost(calls) * (not is_free), "tokens": _tokens(calls), "id": ids_of(calls),
             "hashes": np.array([text if one else "" for text, one in zip(hashes, fine.tolist(), strict=True)], object),
         })  # fmt: skip
     columns = {
@@ -95,6 +101,11 @@ def _add_day(builder: Builder, prefixes: PrefixReplay, company: Company, before:
     columns = {name: values[..., order] for name, values in columns.items()}
     seen = _replayed(builder, prefixes, columns.pop("hashes").tolist(), columns["profile"], columns["at"])
     builder.add(**columns, blocks=seen[0], seen=seen[1], ended=seen[2])
+
+
+def _is_flat(workload: Workload, before: int) -> bool:
+    project, model, since = FLAT
+    return (workload.project, workload.model) == (project, model) and before <= since
 
 
 def _tokens(calls: Calls) -> Ints:
