@@ -39,6 +39,7 @@ class _Bridge(BaseHTTPRequestHandler):
         content = b"".join(answer.streaming_content) if answer.streaming else answer.content
         self.server.bodies.append(content)
         self.send_response(answer.status_code)
+        self.send_header("connection", "close")  # or a client sends its next request to a connection that ends
         for name, value in answer.items():
             if name.lower() != "content-length":
                 self.send_header(name, value)

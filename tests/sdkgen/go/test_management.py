@@ -41,6 +41,7 @@ class Bridge(BaseHTTPRequestHandler):
         content = b"".join(answer.streaming_content) if answer.streaming else answer.content
         self.bodies.append(content)
         self.send_response(answer.status_code)
+        self.send_header("connection", "close")
         for name, value in answer.items():
             if name.lower() != "content-length":
                 self.send_header(name, value)
