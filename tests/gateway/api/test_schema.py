@@ -71,6 +71,7 @@ def test_there_are_no_untyped_objects(document: dict[str, Any]) -> None:
 MAPS = ("measures", "dimensions", "totals", "previous_totals", "change", "previous")
 # of training files: kinds of findings, parts of a score, tags; how a file was made; what a report says beside
 MAPS += ("counts", "parts", "skipped", "left", "tags", "lineage", "statistics", "validation")
+MAPS += ("headers",)  # of a configured client: names and values of HTTP headers
 
 
 def _is_typed_map(node: dict[str, Any], where: str) -> bool:
