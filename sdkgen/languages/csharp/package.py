@@ -7,6 +7,7 @@ from string import Template
 
 from sdkgen.ir.nodes import Api, Method, Ref, Resource
 from sdkgen.languages.base.casing import pascal
+from sdkgen.languages.base.common import kind_of, licence
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import csharp_string, markdown, xml_text
 from sdkgen.languages.base.names import Names
@@ -22,10 +23,6 @@ RUNTIME = (
 )  # fmt: skip
 """Beside these the runtime has `Defaults` and `ErrorCodes`, which are written here."""
 
-BASES = {
-    400: "BadRequest", 401: "AuthenticationFailed", 402: "PaymentRequired", 403: "PermissionDenied", 404: "NotFound",
-    409: "Conflict", 422: "Unprocessable", 429: "RateLimited",
-}  # fmt: skip
 EXAMPLES = ("Chat", "Stream", "Tools", "Errors", "Upload")
 
 
@@ -55,9 +52,8 @@ class Package:
         yield from self._models()
         yield from self._places_of_methods()
         yield f"{self._config.package}.csproj", self._project()
-        for name in ("README.md", "LICENSE"):
-            text = _read("templates", name)
-            yield name, text if name == "LICENSE" else self._filled(text)
+        yield "README.md", self._filled(_read("templates", "README.md"))
+        yield "LICENSE", licence()
         made = f"Made from the API's document {self._api.document_sha[:12]}."
         yield "CHANGELOG.md", f"# Changelog\n\n## {self._config.version}\n\n{made}\n"
         yield "REFERENCE.md", "".join(self._reference())
@@ -151,7 +147,7 @@ class Package:
         ]
         lines += ["        _ => null,", "    };", "}"]
         for error in self._api.errors:
-            base = BASES.get(error.status, "Server" if error.status >= 500 else "BadRequest")
+            base = kind_of(error.status)
             lines += [
                 "",
                 *summary(error.doc, error.code),

@@ -6,6 +6,7 @@ from string import Template
 
 from sdkgen.ir.names import words
 from sdkgen.ir.nodes import Api, Method, Model, Ref, Resource
+from sdkgen.languages.base.common import licence
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import go_string, markdown
 from sdkgen.languages.go.layout import aligned, comment, source
@@ -44,7 +45,7 @@ class Package:
         for group in self._tree.groups():
             yield f"resources_{group}.go", self._tree.file(package, group)
         yield "go.mod", f"module {self._config.package}\n\ngo 1.19\n"
-        yield "LICENSE", _resource("templates", "LICENSE")
+        yield "LICENSE", licence()
         made_of = f"{markdown(self._api.title)} {markdown(self._api.version)}"
         yield "CHANGELOG.md", f"# Changelog\n\n## {self._config.version}\n\nMade of {made_of}.\n"
         yield "README.md", self._filled("README.md")

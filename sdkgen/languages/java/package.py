@@ -7,6 +7,7 @@ from string import Template
 
 from sdkgen.ir.nodes import Api, Method, Model
 from sdkgen.languages.base.casing import camel
+from sdkgen.languages.base.common import kind_of, licence
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import java_string, javadoc, markdown, shell_word, xml_text
 from sdkgen.languages.base.names import NameCollisionError
@@ -17,10 +18,6 @@ from sdkgen.languages.java.source import renamed, source
 from sdkgen.languages.java.types import Spelling
 
 EXAMPLES = ("Chat", "Stream", "Tools", "Errors", "Asynchronous")
-BASES = {
-    401: "AuthenticationFailed", 402: "PaymentRequired", 403: "PermissionDenied", 404: "NotFound", 409: "Conflict",
-    422: "Unprocessable", 429: "RateLimited",
-}  # fmt: skip
 
 
 class Package:
@@ -48,7 +45,7 @@ class Package:
                 folder = f"{self._root}/{room}".rstrip("/")
                 yield f"{folder}/{name}.java", source(room, lines, own, self._config.module)
         yield "pom.xml", self._filled("pom.xml", xml_text)
-        yield "LICENSE", _text(resources.files("sdkgen.languages.python.templates").joinpath("LICENSE"))
+        yield "LICENSE", licence()
         yield (
             "CHANGELOG.md",
             f"# Changelog\n\n## {self._config.version}\n\n"
@@ -128,7 +125,7 @@ class Package:
         entries = []
         for error in self._api.errors:
             name = f"{error.name.removesuffix('Error')}Exception"
-            base = BASES.get(error.status) or ("Server" if error.status >= 500 else "BadRequest")
+            base = kind_of(error.status)
             entries.append(
                 f"            Map.entry({java_string(error.code)}, new ErrorClasses.Known({error.status}, {name}::new))"
             )

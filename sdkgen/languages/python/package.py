@@ -5,6 +5,7 @@ from importlib import resources
 from string import Template
 
 from sdkgen.ir.nodes import Api, Method, Model, Ref, Resource
+from sdkgen.languages.base.common import kind_of, licence
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import markdown, one_line, python_docstring, python_string, toml_string
 from sdkgen.languages.base.usage import group_of
@@ -17,10 +18,6 @@ RUNTIME = (
     "__init__", "aio", "client", "core", "errors", "hints", "meta", "model", "multipart", "options", "pages",
     "resource", "sse", "stream", "transport",
 )  # fmt: skip
-BASES = {
-    400: "BadRequest", 401: "AuthenticationFailed", 402: "PaymentRequired", 403: "PermissionDenied", 404: "NotFound",
-    409: "Conflict", 422: "Unprocessable", 429: "RateLimited",
-}  # fmt: skip
 RAISED = (
     "APIError", "AuthenticationFailed", "BadRequest", "Cancelled", "ConfigurationError", "Conflict", "ConnectionFailed",
     "DecodeError", "GatewayError", "NotFound", "PaymentRequired", "PermissionDenied", "RateLimited", "ServerError",
@@ -53,7 +50,7 @@ class Package:
         for group in self._tree.tree.groups():
             yield f"{module}/resources/{group}.py", self._tree.module(group)
         yield "pyproject.toml", self._pyproject()
-        yield "LICENSE", _resource("templates", "LICENSE")
+        yield "LICENSE", licence()
         yield (
             "CHANGELOG.md",
             f"# Changelog\n\n## {self._config.version}\n\n"
@@ -158,7 +155,8 @@ else:
             "from ._runtime.errors import (", *[f"    {name} as {name}," for name in RAISED], ")", "",
         ]  # fmt: skip
         for error in self._api.errors:
-            base = BASES.get(error.status, "ServerError" if error.status >= 500 else "BadRequest")
+            kind = kind_of(error.status)
+            base = "ServerError" if kind == "Server" else kind
             doc = python_docstring(error.doc, "    ") or ["    pass"]
             lines += ["", f"class {error.name}({base}):", *doc, ""]
         if self._config.docs_url:

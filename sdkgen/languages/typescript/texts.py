@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Any
 
 from sdkgen.ir.nodes import Api, Enum, Field, Method, Model, Parameter, Ref, Resource
+from sdkgen.languages.base.common import licence
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import markdown, one_line
 from sdkgen.languages.base.names import Names
@@ -32,7 +33,7 @@ def texts(api: Api, names: Names, config: Config, tree: Resources) -> dict[str, 
     spelling = Spelling.of(api, names)
     files: dict[str, str | bytes] = {
         "README.md": _filled("README.md", api, config),
-        "LICENSE": _template("LICENSE"),
+        "LICENSE": licence(),
         "CHANGELOG.md": _changelog(api, config),
         "docs/reference.md": "".join(_reference(api, names, spelling, tree)),
         "docs/types.md": "".join(_types(api, spelling)),
