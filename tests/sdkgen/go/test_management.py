@@ -1,17 +1,15 @@
 """Management operations through the generated Go package, against the real views: every list and read, and every body
-of an example. A small server in the test's own thread, and so in its transaction, passes the requests on to Django."""
+of an example."""
 
 import json
 import os
 import subprocess
 from collections.abc import Iterator
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rest_framework.test import APIClient
 
 from sdkgen.ir.nodes import Api, Method, Resource
 from sdkgen.languages.base.config import Config
@@ -22,38 +20,11 @@ from sdkgen.languages.go.resources import Writer
 from sdkgen.languages.go.types import Spelling
 from sdkgen.languages.registry import named
 from tests import factories
+from tests.sdkgen.bridge import serving
 from tests.sdkgen.go.conftest import HERE, Toolchain, program
 
 pytestmark = pytest.mark.django_db
 MISSING = "01930f2e-7c1a-7b3e-9d41-2f6a8c0b5e17"
-
-
-class Bridge(BaseHTTPRequestHandler):
-    """HTTP → Django's test client. Keeps the bodies of answers."""
-
-    bodies: list[bytes]
-
-    def handle_any(self) -> None:
-        extra = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers.items()}
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        kind = self.headers.get("content-type", "application/octet-stream")
-        answer = APIClient().generic(self.command, self.path, body, content_type=kind, **extra)
-        content = b"".join(answer.streaming_content) if answer.streaming else answer.content
-        self.bodies.append(content)
-        self.send_response(answer.status_code)
-        self.send_header("connection", "close")
-        for name, value in answer.items():
-            if name.lower() != "content-length":
-                self.send_header(name, value)
-        if answer.status_code != 204:
-            self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_POST = handle_any
-
-    def log_message(self, *arguments: object) -> None:
-        return
 
 
 def calls(api: Api) -> Iterator[tuple[str, str]]:
@@ -123,22 +94,11 @@ def test_every_read_and_every_example(toolchain: Toolchain, go_folder: Path, api
 
 
 def _run(command: Path, key: str) -> tuple[list[dict[str, Any]], list[bytes]]:
-    bodies: list[bytes] = []
-    handler = type("Kept", (Bridge,), {"bodies": bodies})
-    with HTTPServer(("127.0.0.1", 0), handler) as server:
-        server.timeout = 0.1
-        environment = {
-            **os.environ,
-            "GATEWAY_MANAGEMENT_KEY": key,
-            "GATEWAY_BASE_URL": f"http://127.0.0.1:{server.server_port}",
-        }
-        with (command.parent / "outcomes").open("wb") as out:
-            process = subprocess.Popen([str(command)], env=environment, stdout=out)
-            while process.poll() is None:
-                server.handle_request()
-    assert process.returncode == 0
+    with serving() as server, (command.parent / "outcomes").open("wb") as out:
+        environment = {**os.environ, "GATEWAY_MANAGEMENT_KEY": key, "GATEWAY_BASE_URL": server.url}
+        server.pass_on(subprocess.Popen([str(command)], env=environment, stdout=out))
     lines = (command.parent / "outcomes").read_text().splitlines()
-    return [json.loads(line) for line in lines], bodies
+    return [json.loads(line) for line in lines], server.bodies
 
 
 def _differ(written: Any, came: Any, where: str = "") -> Iterator[str]:
