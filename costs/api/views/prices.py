@@ -194,7 +194,10 @@ class UnpricedViewSet(Resource):
     @extend_schema(parameters=[shapes.WindowSerializer], responses=shapes.UnpricedSerializer(many=True))
     def list(self, request: Request) -> Response:
         """What has no price in `[start, end)`, by default the last 30 days, most calls first; at most 200."""
-        asked = shapes.WindowSerializer(data=request.query_params.dict())
+        said = request.query_params.dict()
+        for of_pages in (self.paginator.page_query_param, self.paginator.page_size_query_param):
+            said.pop(of_pages, None)
+        asked = shapes.WindowSerializer(data=said)
         asked.is_valid(raise_exception=True)
         end = asked.validated_data.get("end") or timezone.now()
         start = asked.validated_data.get("start") or end - timedelta(days=30)

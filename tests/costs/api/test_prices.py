@@ -201,3 +201,17 @@ def test_a_review_is_decided_by_a_superuser(caller: Caller) -> None:
     assert [one["model"] for one in found["results"]] == ["gpt-4o"]
     assert (decided.json()["state"], decided.json()["note"]) == ("taken", "as on the page")
     assert AuditEvent.objects.filter(verb="price.reviewed").count() == 1
+
+
+def test_what_has_no_price_comes_in_pages(acme: factories.Acme, caller: Caller) -> None:
+    unpriced = {"price_status": "unpriced", "cost": None, "list_cost": None, "charges": []}
+    factories.book_lines(*[factories.line(acme, model_served=name, **unpriced) for name in ("a", "b", "b")])
+
+    analyst = caller("analyst")
+
+    first = analyst.get(f"{URL}/unpriced", {"page_size": 1}).json()
+    second = analyst.get(f"{URL}/unpriced", {"page_size": 1, "page": 2}).json()
+
+    assert (first["count"], first["next"] is not None, second["next"]) == (2, True, None)
+    assert [(one["model"], one["lines"]) for one in (*first["results"], *second["results"])] == [("b", 2), ("a", 1)]
+    assert analyst.get(f"{URL}/unpriced", {"pages": 1}).json()["code"] == "invalid"
