@@ -114,23 +114,28 @@ def create_job(
         validation_file=validation_file, hyperparameters=wish.hyperparameters, seed=_seed(seed),
         name=(name.strip() or f"{wish.base_model} on {training_file.name}")[:120], budget_limit=budget_limit,
         auto_deploy=dict(auto_deploy) if auto_deploy else None, evaluation=judged,
-        notification=told, tags=_tags(tags),
-        metadata=_metadata(metadata), template=template, api_key=api_key, cost_estimate=cost,
+        notification=told, tags=_tags(tags), metadata=_metadata(metadata), template=template,
+        api_key=api_key, cost_estimate=cost,
         estimate=_kept(wish, found), sync_due_at=timezone.now(),
         currency=found.rate.currency if found is not None and found.rate is not None else "USD",
         created_by=actor if isinstance(actor, User) else api_key.user if api_key is not None else None,
     )  # fmt: skip
-    with transaction.atomic():
-        if cost:
-            job.holds = _hold(job, cost)
-        job.save(force_insert=True)
-        after = {
-            "backend": job.backend, "base_model": job.base_model, "training_file": training_file.pk,
-            "cost_estimate": cost, "budget_limit": budget_limit,
-        }  # fmt: skip
-        audit.record(organization=project.organization, actor=actor, verb="tuning_job.create", target=job, after=after)
+    _store(job, actor)
     job.webhook_secret = secret
     return job
+
+
+@transaction.atomic
+def _store(job: TuningJob, actor: Actor) -> None:
+    """With room in its budgets for what it is estimated to cost, and the audit row."""
+    if job.cost_estimate:
+        job.holds = _hold(job, job.cost_estimate)
+    job.save(force_insert=True)
+    after = {
+        "backend": job.backend, "base_model": job.base_model, "training_file": job.training_file.pk,
+        "cost_estimate": job.cost_estimate, "budget_limit": job.budget_limit,
+    }  # fmt: skip
+    audit.record(organization=job.organization, actor=actor, verb="tuning_job.create", target=job, after=after)
 
 
 # ---- checks ----------------------------------------------------------------------------------------------------------
