@@ -38,7 +38,7 @@ class Package:
             for method in resource.methods
             if method.body is not None and method.body.content == "multipart" and isinstance(method.body.type, Ref)
         )
-        self._resources = Resources(self._types, forms)
+        self._resources = Resources(self._types)
         self._forms = forms
         paths = {resource.path for resource in api.resources}
         self._places = sorted({path[:length] for path in paths for length in range(1, len(path) + 1)})
@@ -122,6 +122,7 @@ class Package:
             f"    public const string Version = {csharp_string(config.version)};\n"
             f"    public const string SpecSha = {csharp_string(self._api.document_sha[:12])};\n"
             f"    public const string BaseUrl = {csharp_string(config.base_url)};\n"
+            f"    public const string DocsUrl = {csharp_string(config.docs_url)};\n"
             f"    public const double ConnectSeconds = {config.connect_timeout_s!r};\n"
             f"    public const double FirstByteSeconds = {config.first_byte_timeout_s!r};\n"
             f"    public const double IdleSeconds = {config.idle_timeout_s!r};\n"

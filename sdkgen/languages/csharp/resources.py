@@ -50,10 +50,9 @@ TAIL = "RequestOptions? options = null, CancellationToken cancellation = default
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Writes the classes of an API's resources. `forms`: names of models that are sent as forms."""
+    """Writes the classes of an API's resources."""
 
     types: Types
-    forms: frozenset[str]
 
     def module(self, resources: Sequence[Resource], children: Mapping[tuple[str, ...], Sequence[tuple[str, ...]]],
                namespace: str) -> str:  # fmt: skip

@@ -152,7 +152,8 @@ public sealed class RuntimeTests : Tests
         var budget = await Fails<PaymentRequiredException>(() => transport.Send(call, Whole, null, default));
         Same(("No budget.", "budget_exceeded", "req_1", "b1", 402), (budget.Message, budget.Code, budget.RequestId, budget.BudgetId, budget.Status));
         Same(new DateTimeOffset(2026, 12, 1, 0, 0, 0, TimeSpan.Zero), budget.BudgetResetsAt);
-        True(budget.DocumentationUrl!.EndsWith("#budget_exceeded", StringComparison.Ordinal));
+        Same(null, budget.DocumentationUrl);
+        Same("https://docs.test/errors#budget_exceeded", Configuration.Documentation("https://docs.test/errors", budget.Code));
         var invalid = await Fails<BadRequestException>(() => transport.Send(call, Whole, null, default));
         Same(new FieldError("targets.0", "min", "Too small."), invalid.Errors.Single());
         Same("model: ?", (await Fails<BadRequestException>(() => transport.Send(call, Whole, null, default))).Message);

@@ -57,5 +57,7 @@ internal static class Configuration
         text is "" or "." or ".." ? throw new ConfigurationException($"A part of the path must not be '{text}'.")
             : Uri.EscapeDataString(text);
 
-    public static string Documentation(string root, string code) => $"{root}/docs/errors/#{Uri.EscapeDataString(code)}";
+    /// <summary>Where a page explains an error's code; null when the package was made without one.</summary>
+    public static string? Documentation(string page, string? code) =>
+        page.Length == 0 || code is null ? null : $"{page}#{Uri.EscapeDataString(code)}";
 }

@@ -8,6 +8,7 @@ internal static class Defaults
     public const string Version = "0.0.0";
     public const string SpecSha = "000000000000";
     public const string BaseUrl = "http://127.0.0.1:8000";
+    public const string DocsUrl = "";
     public const double ConnectSeconds = 5;
     public const double FirstByteSeconds = 120;
     public const double IdleSeconds = 60;

@@ -147,7 +147,7 @@ public class ApiException : GatewayException
     /// <summary>How long the gateway asks to wait.</summary>
     public TimeSpan? RetryAfter { get; }
 
-    /// <summary>Where the gateway explains the code.</summary>
+    /// <summary>Where a page explains the code; null when the package was made without one.</summary>
     public string? DocumentationUrl { get; }
 
     /// <summary>Id of the budget that binds.</summary>
@@ -279,11 +279,11 @@ internal sealed class ErrorBody
 
     public GatewayInfo? Gateway { get; private set; }
 
-    public static ErrorBody Of(HttpResponseMessage response, byte[] bytes, GatewayInfo gateway, string root, DateTimeOffset now)
+    public static ErrorBody Of(HttpResponseMessage response, byte[] bytes, GatewayInfo gateway, DateTimeOffset now)
     {
         var body = Of((int)response.StatusCode, bytes);
         body.Gateway = gateway;
-        if (body.Code is { } code) body.DocumentationUrl = Configuration.Documentation(root, code);
+        body.DocumentationUrl = Configuration.Documentation(Defaults.DocsUrl, body.Code);
         body.RetryAfter = Retry.Asked(response, now);
         body.BudgetId = GatewayInfo.Header(response, "X-Gateway-Budget");
         if (DateTimeOffset.TryParse(

@@ -164,7 +164,7 @@ internal sealed class Transport : IDisposable
                 if (response.IsSuccessStatusCode && !isWhole) return new(response, gateway, Array.Empty<byte>());
                 var body = await Body(response, timeouts, deadline, gateway).ConfigureAwait(false);
                 if (response.IsSuccessStatusCode) return new(response, gateway, body);
-                var said = ErrorBody.Of(response, body, gateway, _root, DateTimeOffset.UtcNow);
+                var said = ErrorBody.Of(response, body, gateway, DateTimeOffset.UtcNow);
                 failure = ApiException.Of(said);
                 delay = attempt < retries && Retry.IsWorthwhile(response, said.Code, isRepeatable)
                     ? Retry.Delay(response, attempt, _options, DateTimeOffset.UtcNow) : null;
