@@ -23,6 +23,7 @@ from costs.services.prices import close_price_override, set_price_override
 from gateway.api.authentication import actor_of
 from gateway.api.filters import StrictFilters
 from gateway.api.organization import required_organization
+from gateway.api.pagination import PagePagination
 from gateway.api.permissions import ADMINS, ANALYSTS, MEMBERS, SUPERUSER
 from gateway.api.views.base import ReadableResource, Resource
 
@@ -195,7 +196,7 @@ class UnpricedViewSet(Resource):
     def list(self, request: Request) -> Response:
         """What has no price in `[start, end)`, by default the last 30 days, most calls first; at most 200."""
         said = request.query_params.dict()
-        for of_pages in (self.paginator.page_query_param, self.paginator.page_size_query_param):
+        for of_pages in (PagePagination.page_query_param, PagePagination.page_size_query_param):
             said.pop(of_pages, None)
         asked = shapes.WindowSerializer(data=said)
         asked.is_valid(raise_exception=True)
