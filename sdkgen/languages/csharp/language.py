@@ -12,6 +12,19 @@ from sdkgen.languages.base.names import Lock, Name, Names
 from sdkgen.languages.csharp.naming import KEYWORDS, proposed
 from sdkgen.languages.csharp.package import Package
 
+QUICK_START = """\
+using System;
+using {module};
+
+using var client = new GatewayClient(new ClientOptions {{ ApiKey = "gw-…" }});
+var answer = await client.Chat.Completions.CreateAsync(new()
+{{
+    Model = "gpt-4o-mini",
+    Messages = new IChatMessage[] {{ new ChatUserMessage {{ Content = "Say hello." }} }},
+}});
+Console.WriteLine(answer.Choices[0].Message.Content + " " + answer.Gateway?.Cost);
+"""
+
 
 class CSharp:
     """See `sdkgen.languages.base.language.Language`."""
@@ -20,12 +33,15 @@ class CSharp:
         id="csharp",
         display_name="C#",
         minimum_runtime=".NET Standard 2.0 (.NET Framework 4.6.2, .NET Core 3.1, .NET 5 and later)",
-        maturity="preview",
+        maturity="stable",
         features=(
             "async", "streaming", "retries", "idempotency", "pagination", "uploads", "typed-errors",
             "response-metadata", "cancellation", "time-outs", "no-dependencies",
         ),
         aliases=("c#", "cs", "dotnet"),
+        dependencies=("System.Text.Json (.NET Standard 2.0 alone)",),
+        install="unzip {file} -d {package} && dotnet add reference {package}/{package}.csproj",
+        quick_start=QUICK_START,
     )  # fmt: skip
 
     def lock(self) -> Lock:

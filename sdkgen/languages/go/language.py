@@ -18,6 +18,34 @@ from sdkgen.languages.go.types import Spelling
 
 _ELEMENT = r"[A-Za-z0-9](?:[A-Za-z0-9._~\-]{0,98}[A-Za-z0-9])?"
 
+QUICK_START = """\
+package main
+
+import (
+\t"context"
+\t"fmt"
+\t"log"
+
+\tgateway "{package}"
+)
+
+func main() {{
+\tclient, err := gateway.NewClient(gateway.WithAPIKey("gw-…"))
+\tif err != nil {{
+\t\tlog.Fatal(err)
+\t}}
+\tvar meta gateway.Meta
+\tanswer, err := client.Chat.Completions.Create(context.Background(), gateway.ChatCompletionRequest{{
+\t\tModel:    "gpt-4o-mini",
+\t\tMessages: []gateway.ChatMessage{{gateway.ChatUserMessage{{Content: gateway.ChatUserContentString("Say hello.")}}}},
+\t}}, gateway.WithMeta(&meta))
+\tif err != nil {{
+\t\tlog.Fatal(err)
+\t}}
+\tfmt.Println(answer.Choices[0].Message.Content.Value(), meta.Cost)
+}}
+"""
+
 
 class Go:
     """See `sdkgen.languages.base.language.Language`. `Config.package` is the path of the module, `Config.module` the
@@ -27,12 +55,14 @@ class Go:
         id="go",
         display_name="Go",
         minimum_runtime="Go 1.19",
-        maturity="preview",
+        maturity="stable",
         features=(
             "streaming", "retries", "idempotency", "pagination", "uploads", "typed-errors", "response-metadata",
             "cancellation", "time-outs", "no-dependencies",
         ),
         aliases=("golang",),
+        install="unzip {file} -d llmgateway && go mod edit -replace {package}=./llmgateway && go get {package}",
+        quick_start=QUICK_START,
     )  # fmt: skip
 
     def lock(self) -> Lock:

@@ -14,6 +14,21 @@ from sdkgen.languages.java.package import Package
 from sdkgen.languages.java.source import OWN
 from sdkgen.languages.java.types import Spelling
 
+QUICK_START = """\
+import {module}.LlmGateway;
+import {module}.models.*;
+import java.util.List;
+
+class QuickStart {{
+    public static void main(String[] arguments) {{
+        var gateway = new LlmGateway();  // GATEWAY_API_KEY, GATEWAY_BASE_URL
+        var request = ChatCompletionRequest.of(List.of(ChatUserMessage.of("Say hello.")), "gpt-4o-mini");
+        var answer = gateway.chat().completions().create(request);
+        System.out.println(answer.choices().get(0).message().content().orElse(""));
+    }}
+}}
+"""
+
 
 class Java:
     """See `sdkgen.languages.base.language.Language`. A package is called `group:artifact`, a module is a package of
@@ -29,6 +44,8 @@ class Java:
             "response-metadata", "cancellation", "time-outs", "no-dependencies",
         ),
         aliases=("jdk", "java17"),
+        install="unzip {file} -d llm-gateway-java && mvn -f llm-gateway-java install",
+        quick_start=QUICK_START,
     )  # fmt: skip
 
     def lock(self) -> Lock:

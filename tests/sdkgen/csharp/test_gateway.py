@@ -6,6 +6,7 @@ import pytest
 
 from tests.gateway.dataplane.conftest import World
 from tests.sdkgen.csharp.conftest import Compiler, run
+from tests.sdkgen.quickstart import quick_start
 
 HERE = Path(__file__).parent
 
@@ -43,3 +44,9 @@ def test_examples_run(
 
 def where(world: World) -> dict[str, str]:
     return {"GATEWAY_BASE_URL": f"http://127.0.0.1:{world.stack.port}", "GATEWAY_API_KEY": world.secret}
+
+
+def test_the_first_program_compiles(compiler: Compiler, library: Path, tmp_path: Path) -> None:
+    (tmp_path / "First.cs").write_text(quick_start("csharp"))
+
+    assert compiler.diagnostics([tmp_path / "First.cs"], tmp_path, "First", [library]) == []

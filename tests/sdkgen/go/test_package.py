@@ -13,8 +13,9 @@ from sdkgen.languages.base.language import generate
 from sdkgen.languages.base.names import NameCollisionError
 from sdkgen.languages.go.naming import argument, exported, field_name, type_name, word_of
 from sdkgen.languages.registry import named
-from tests.sdkgen.go.conftest import Toolchain
+from tests.sdkgen.go.conftest import Toolchain, program
 from tests.sdkgen.languages.test_packages import _poisoned
+from tests.sdkgen.quickstart import quick_start
 
 PARTS = Config(operations=("chat.*", "responses.*", "messages.*", "files.*", "manage.budgets.*"))
 """Of each kind something, since compiling everything takes its time."""
@@ -139,3 +140,13 @@ def test_parts_of_the_api_under_another_name(toolchain: Toolchain, api: Api, tmp
     assert "llmgateway" not in "".join(file.read_text() for file in (tmp_path / "sdk").rglob("*.go"))
     assert toolchain.unformatted(tmp_path / "sdk") == ""
     toolchain.run(tmp_path / "sdk", "vet", "./...")
+
+
+def test_the_first_program_compiles(toolchain: Toolchain, go_folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "main.go").write_text(quick_start("go"))
+    folder = program(source, tmp_path / "program", go_folder)
+
+    assert toolchain.unformatted(folder) == ""
+    toolchain.run(folder, "vet", ".")

@@ -15,6 +15,7 @@ from sdkgen.languages.java.naming import identifier, member_name
 from sdkgen.languages.registry import named
 from tests.sdkgen.java.toolchain import compiled
 from tests.sdkgen.languages.hostile import HOSTILE
+from tests.sdkgen.quickstart import quick_start
 
 OTHER = Config(
     package="org.acme:client", module="org.acme.llm", version="2.0.0-beta.1", base_url="https://gw.acme.example",
@@ -81,3 +82,10 @@ def test_methods_of_fields(wire: str, name: str) -> None:
 )
 def test_constants_of_words(value: str, name: str) -> None:
     assert member_name(value) == name
+
+
+def test_the_first_program_compiles(java_classes: Path, tmp_path: Path) -> None:
+    source = tmp_path / "QuickStart.java"
+    source.write_text(quick_start("java"), encoding="utf-8")
+
+    assert (compiled([source], tmp_path / "first", on=java_classes) / "QuickStart.class").exists()

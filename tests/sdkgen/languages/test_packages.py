@@ -177,3 +177,12 @@ def test_the_command(api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str
         call_command("generate_sdk", *arguments, "--verify")
     with pytest.raises(CommandError, match="no such language"):
         call_command("generate_sdk", "cobol", "--output", str(folder))
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
+def test_every_language_says_how_to_begin(language: str) -> None:
+    about = named(language).about
+
+    assert "{file}" in about.install
+    assert "{module}" in about.quick_start or "{package}" in about.quick_start
+    assert "{" not in about.install.format(package="p", module="m", version="1.0.0", file="f")
