@@ -6,6 +6,7 @@ anew and has one effect. Equal configurations of equal code give equal archives.
 
 import contextlib
 import io
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -55,7 +56,8 @@ class Package:
 
     @property
     def file_name(self) -> str:
-        return f"{self.config.package.replace('/', '-').replace('@', '')}-{self.config.version}.zip"
+        name = re.sub("[/:]", "-", self.config.package.replace("@", ""))  # of a module in Go, of Maven, of npm
+        return f"{name}-{self.config.version}.zip"
 
     def filled(self, text: str) -> str:
         """`About.install` or `About.quick_start` of this package."""

@@ -152,10 +152,6 @@ class BuildSerializer(serializers.ModelSerializer):
         return (job.result or {}).get("sha256")
 
 
-class ConfigField(serializers.DictField):
-    """Any object: what is wrong with it is the answer, not an error."""
-
-
 @examples(request={"language": "python", "config": {"base_url": "http://gateway.example", "max_retries": 2}})
 class ValidateRequestSerializer(Input):
     """A configuration to look at, as `sdk/generate` takes it."""
