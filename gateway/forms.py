@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.forms.fields import InvalidJSONInput
 
+from gateway.jsonfaults import fault_of
+
 
 class Readable(json.JSONEncoder):
     """Two spaces a level."""
@@ -27,7 +29,7 @@ class ConfigField(forms.JSONField):
     def to_python(self, value: Any) -> Any:
         try:
             found = super().to_python(value) or {}
-        except forms.ValidationError:
+        except (forms.ValidationError, ValueError, RecursionError):
             raise forms.ValidationError(_where(value), code="invalid") from None
         _refuse_what_no_column_takes(found)
         return found
@@ -38,8 +40,8 @@ def _where(value: Any) -> str:
         json.loads(value)
     except json.JSONDecodeError as error:
         return f"This is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}."
-    except RecursionError:
-        return "This is nested too deeply."
+    except (ValueError, RecursionError) as error:
+        return f"This is not valid JSON: {fault_of(error)}."
     return "This is not valid JSON."
 
 

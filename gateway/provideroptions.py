@@ -132,7 +132,7 @@ def aws_credential(secret: str) -> AwsCredential:
         return AwsCredential(bearer=secret)
     try:
         given = json.loads(secret)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise OptionError("credential", "The credential looks like JSON but is none.") from None
     names = ("access_key_id", "secret_access_key", "session_token")
     if not all(isinstance(given.get(name, ""), str) for name in names) or set(given) - set(names):
@@ -161,7 +161,7 @@ def azure_credential(secret: str) -> AzureCredential:
         return AzureCredential(api_key=secret)
     try:
         given = json.loads(secret)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise OptionError("credential", "The credential looks like JSON but is none.") from None
     names = ("api_key", "tenant_id", "client_id", "client_secret")
     if set(given) != set(names) or not all(isinstance(given[name], str) and given[name] for name in names):

@@ -221,6 +221,12 @@ def _add_catalog(company: Acme) -> None:
     company.cache_policy = cache.create_cache_policy(organization=company.organization, actor=None)
 
 
+def offer(company: Acme, *names: str) -> None:
+    """Models of these names at Acme's provider."""
+    for name in names:
+        ModelFactory(organization=company.organization, provider=company.provider, name=name)
+
+
 def line(
     company: Acme, *, project: Project | None = None, at: datetime | None = None, **columns: Any
 ) -> dict[str, Any]:

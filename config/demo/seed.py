@@ -14,7 +14,19 @@ from analytics.anomalies.models import AnomalyScan
 from analytics.anomalies.scan import scan, whole_hour
 from analytics.outlook import runs
 from analytics.outlook.models import ForecastRun
-from config.demo import agreements, alerts, costcenters, invoices, policies, reports, setup, tuning, tuningjobs, units
+from config.demo import (
+    agreements,
+    alerts,
+    costcenters,
+    invoices,
+    policies,
+    reports,
+    setup,
+    tuning,
+    tuningcalls,
+    tuningjobs,
+    units,
+)
 from config.demo.company import FOUNDED, Company
 from config.demo.load import gather_statistics, load_day, refresh_days
 from config.demo.rows import DayLines, day_lines
@@ -111,6 +123,7 @@ def seed(
         units.ensure_unit_metrics(job, company)
         tuning.ensure_training_files(job, company)
         tuningjobs.ensure_tuning_jobs(job, company)
+        tuningcalls.ensure_tuned_calls(job, company)
         _settle_marks(company)
         _set_status(job, JobStatus.SUCCEEDED)
     return Seeded(slug, company.calendar.until, added_days, added_lines, done, wanted)

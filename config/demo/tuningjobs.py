@@ -57,7 +57,7 @@ FATES = (
     Fate("Triage, too fast", MINI, 4, TuningStatus.CANCELLED, 6, share=0.5, overfits=True),
     Fate("Triage", MINI, 3, TuningStatus.SUCCEEDED, 3),
     Fate("Triage, on this machine", "local-head-hash", 2, TuningStatus.SUCCEEDED, 12, 32, Backend.LOCAL_HEAD),
-    Fate("Triage, next version", MINI, 0, TuningStatus.RUNNING, 4, share=0.6),
+    Fate("Triage, next version", MINI, 0, TuningStatus.PAUSED, 4, share=0.6),
     Fate("Triage, small", SMALL, 0, TuningStatus.QUEUED, 3, share=0),
 )  # fmt: skip
 

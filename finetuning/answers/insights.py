@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 from statistics import median
 
-from finetuning.choices import OVER, Backend
+from finetuning.choices import OVER, Backend, TuningStatus
 from finetuning.insights import Floor, Insight, Point, Run, diagnose, true_accuracy
 from finetuning.models import Checkpoint, JobPoint, TuningFile, TuningJob
 from finetuning.services.jobs.times import epochs_of, hyperparameter
@@ -77,7 +77,7 @@ def run_of(job: TuningJob, points: Sequence[JobPoint], checkpoints: Sequence[Che
     """What `diagnose` has to know besides the curve."""
     times = [row.at for row in points if row.at is not None]
     gaps = [(after - before).total_seconds() for before, after in pairwise(times)]
-    is_running = job.status not in OVER
+    is_running = job.status not in (*OVER, TuningStatus.PAUSED)  # nothing is measured while it is paused
     return Run(
         status=job.status, error=str((job.error or {}).get("message") or ""), n_train=job.training_file.lines or 0,
         batch_size=int(hyperparameter(job, "batch_size") or 0), n_epochs=epochs_of(job) or 0,

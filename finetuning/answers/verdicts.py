@@ -14,6 +14,7 @@ from finetuning.evaluation.paired import detectable
 from finetuning.evaluation.slices import slices_of
 from finetuning.messages import answered, text_of
 from finetuning.models import Evaluation, EvaluationItem
+from finetuning.money import one_of, sums_of
 from finetuning.services.files import path_of
 from gateway import credentials
 
@@ -83,12 +84,13 @@ def _slices(evaluation: Evaluation, rows: Sequence[EvaluationItem]) -> list[dict
 
 def _contestant(evaluation: Evaluation, number: int, rows: Sequence[EvaluationItem]) -> dict[str, Any]:
     costs = [row.cost for row in rows if row.cost is not None]
+    currency, cost = one_of(sums_of((row.currency, row.cost) for row in rows))
     times = sorted(row.latency_ms for row in rows if row.latency_ms is not None)
-    known = len(costs) == len(rows) and bool(rows)
+    known = len(costs) == len(rows) and bool(rows) and cost is not None
     return {
         "label": evaluation.contestants[number]["label"], "model": evaluation.contestants[number]["model"],
-        "answers": len(rows), "cost": f"{sum(costs, Decimal(0)):f}",
-        "cost_per_1k": f"{sum(costs, Decimal(0)) / len(rows) * THOUSAND:f}" if known else None,
+        "answers": len(rows), "currency": currency, "cost": None if cost is None else f"{cost:f}",
+        "cost_per_1k": f"{cost / len(rows) * THOUSAND:f}" if known and cost is not None else None,
         "latency_p50_ms": times[(len(times) - 1) // 2] if times else None,
         "latency_p95_ms": times[min(len(times) - 1, int(0.95 * len(times)))] if times else None,
         "input_tokens": sum(row.input_tokens or 0 for row in rows),

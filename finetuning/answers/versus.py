@@ -1,9 +1,12 @@
 """A base model and a tuned one: what evaluations recorded, and what they cost and take in live traffic."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from django.db.models import Q
 
 from analytics.answers.questions import Questions
 from analytics.query import Filter, Query
@@ -11,6 +14,8 @@ from finetuning.answers.hosting import Upkeep, upkeep_of
 from finetuning.choices import EvaluationStatus
 from finetuning.estimates import BreakEven, break_even
 from finetuning.models import Evaluation, TunedModel
+from gateway.models import Model, Route
+from gateway.services.errors import NotFound
 
 WINDOW = timedelta(days=30)
 LOOKED_AT = 200
@@ -56,9 +61,14 @@ class Versus:
 
 
 def versus(questions: Questions, base: str, tuned: str, now: datetime) -> Versus:
-    """Three statements besides the scope's."""
+    """Three statements besides the scope's; three more for a name without requests. Raises `NotFound` for a name that
+    nothing here has or had."""
     live = {name: _live(questions, name, now) for name in (base, tuned)}
-    recorded = _recorded(questions, base, tuned)
+    evaluations = _evaluations(questions)
+    recorded = _recorded(evaluations, base, tuned)
+    for field, name in (("base_model_id", base), ("fine_tuned_model_id", tuned)):
+        if not live[name].requests and recorded is None and not _is_known(questions, name, evaluations):
+            raise NotFound("model_not_found", f"There is no model {name} here, and there was none.", field=field)
     notes, verdict = [], "cannot_tell"
     if recorded is None:
         notes.append("They were never evaluated on the same items: nothing can be said of their quality.")
@@ -95,13 +105,28 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _recorded(questions: Questions, base: str, tuned: str) -> Recorded | None:
-    """The newest that is over and has both; one in which the base is first stands before others."""
-    rows = (
-        Evaluation.objects.visible_to(questions.user)
-        .filter(organization=questions.organization, status=EvaluationStatus.SUCCEEDED)
-        .order_by("-created_at")[:LOOKED_AT]
+def _evaluations(questions: Questions) -> list[Evaluation]:
+    """The newest that are over."""
+    rows = Evaluation.objects.visible_to(questions.user).filter(
+        organization=questions.organization, status=EvaluationStatus.SUCCEEDED
     )
+    return list(rows.order_by("-created_at")[:LOOKED_AT])
+
+
+def _is_known(questions: Questions, name: str, evaluations: Sequence[Evaluation]) -> bool:
+    """Whether the catalogue, the tuned models that the asker sees, or an evaluation has the name; disabled ones too."""
+    if any(name == one["model"] for row in evaluations for one in row.contestants):
+        return True
+    offered = Q(organization=questions.organization) | Q(organization=None)
+    return (
+        Model.objects.filter(offered, name=name).exists()
+        or Route.objects.filter(offered, alias=name).exists()
+        or _tuned(questions, name) is not None
+    )
+
+
+def _recorded(rows: Sequence[Evaluation], base: str, tuned: str) -> Recorded | None:
+    """The newest that has both; one in which the base is first stands before others."""
     found = []
     for row in rows:
         models = [one["model"] for one in row.contestants]

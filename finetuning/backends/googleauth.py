@@ -45,7 +45,7 @@ def _exchanged(secret: str) -> tuple[str, int]:
         account = json.loads(secret)
         address = str(account.get("token_uri") or TOKEN_URI)
         assertion = _signed(account["client_email"], account["private_key"], address, int(time.time()))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         raise outbound.OutboundError(
             "credential_unusable", "The credential is no key of a service account: it needs client_email, private_key."
         ) from None

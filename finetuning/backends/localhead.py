@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 
 from finetuning.backends.base import NotOffered, Refused, Seen, Told
 from finetuning.backends.stored import records_of
@@ -17,12 +16,13 @@ from finetuning.choices import OVER, TuningStatus
 from finetuning.estimates import Method
 from finetuning.localhead import Example, NotClosedError, Options, closed_set, examples_of
 from finetuning.models import HeadRun, TuningFile, TuningJob
-from gateway.models import Job, Model, Route
+from finetuning.services.askable import HEAD_BASE, is_askable
+from gateway.models import Job
 from gateway.services import jobs
 
 KIND = "finetuning.local_head"
 """Of the claimed work; its period is the tuning job's id."""
-BASE = "local-head-hash"
+BASE = HEAD_BASE
 MAX_RECORDS = 200_000
 PRECISION = 0.95
 """Of the answers that a head gives by itself, where nobody says another; it decides the threshold."""
@@ -118,13 +118,7 @@ def fallback_of(job: TuningJob) -> str:
     """The model or route that answers below the threshold; empty: none. Raises `Refused` for one that is not there."""
     wish = job.auto_deploy or {}
     name = str(job.hyperparameters.get("fallback") or wish.get("fallback") or "")
-    owners = Q(organization=job.organization_id) | Q(organization=None)
-    is_there = (
-        not name
-        or Model.objects.filter(owners, name=name, is_enabled=True).exists()
-        or Route.objects.filter(owners, alias=name, is_enabled=True).exists()
-    )
-    if not is_there:
+    if name and not is_askable(job.organization_id, name):
         raise Refused("fallback_not_found", f"There is no enabled model or route {name}.", "hyperparameters")
     return name
 

@@ -17,6 +17,7 @@ from analytics.console.format import DASH, compact, duration, money, percent
 from finetuning.choices import EvaluationStatus, FileFormat, FilePurpose
 from finetuning.console.access import evaluations_of, files_of, jobs_of, may_make, require_maker
 from finetuning.models import Evaluation, TuningFile, TuningJob
+from finetuning.money import LISTED_CURRENCY
 from finetuning.services import evaluations
 from finetuning.services.evaluations import judging
 from finetuning.services.evaluations.making import OPEN
@@ -26,6 +27,8 @@ from gateway.console.scope import actor, frame, person
 from gateway.services.errors import ServiceError
 
 PER_PAGE = 25
+CONTESTANTS = {"contestants.0.model": "base", "contestants.1.model": "tuned"}
+"""Where the form shows what the service says of a model."""
 SURE = 0.05
 """Of a slice better or worse is said only where it holds after looking at all of them."""
 TONES = {
@@ -62,8 +65,8 @@ class StartForm(forms.Form):
         min_value=0,
         max_digits=20,
         decimal_places=10,
-        label="Cost at most, in US dollars",
-        help_text="Answers and judge; it ends with what it has once this is spent.",
+        label="Cost at most",
+        help_text="Answers and judge, in the currency of their prices. No answer passes it: it ends before.",
     )
 
     def __init__(self, files: QuerySet[TuningFile], jobs: QuerySet[TuningJob], *args: Any, **kwargs: Any) -> None:
@@ -107,7 +110,7 @@ def evaluation_page(request: HttpRequest, site: ConsoleSite, evaluation_id: UUID
         "left_out": [
             (reason.replace("_", " "), len(lines), lines[:20]) for reason, lines in row.leaks.items() if lines
         ],
-        "parts": _parts(row, organization.currency), "slices": _slices(row),
+        "parts": _parts(row), "slices": _slices(row),
     }  # fmt: skip
     return render(request, "console/tuning/evaluation.html", context)
 
@@ -136,7 +139,8 @@ def _start(request: HttpRequest, form: StartForm) -> Evaluation | None:
             budget_limit=given["budget_limit"], actor=actor(request), created_by=person(request),
         )  # fmt: skip
     except ServiceError as error:
-        form.add_error(error.field if error.field in form.fields else None, error.message)
+        field = CONTESTANTS.get(error.field, error.field)
+        form.add_error(field if field in form.fields else None, error.message)
         return None
 
 
@@ -156,7 +160,7 @@ def _row(row: Evaluation) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _parts(row: Evaluation, currency: str) -> list[dict[str, Any]]:
+def _parts(row: Evaluation) -> list[dict[str, Any]]:
     """The held-out items, and the regression set where there is one."""
     result = row.result
     if result is None:
@@ -164,10 +168,10 @@ def _parts(row: Evaluation, currency: str) -> list[dict[str, Any]]:
     parts = [("Held-out items", result)]
     if result.get("regression"):
         parts.append(("Regression set", result["regression"]))
-    return [_part(row, title, part, currency) for title, part in parts]
+    return [_part(row, title, part) for title, part in parts]
 
 
-def _part(row: Evaluation, title: str, part: Mapping[str, Any], currency: str) -> dict[str, Any]:
+def _part(row: Evaluation, title: str, part: Mapping[str, Any]) -> dict[str, Any]:
     labels = [one["label"] for one in row.contestants]
     return {
         "title": title, "items": part["items"],
@@ -175,7 +179,7 @@ def _part(row: Evaluation, title: str, part: Mapping[str, Any], currency: str) -
             {
                 "label": one["label"], "model": one["model"], "answers": one["answers"],
                 "errors": part["errors"].get(str(number), 0),
-                **_amounts(one, currency),
+                **_amounts(one),
                 "p50": duration(one["latency_p50_ms"]), "p95": duration(one["latency_p95_ms"]),
                 "tokens": compact(one["input_tokens"] + one["output_tokens"]),
             }
@@ -188,7 +192,7 @@ def _part(row: Evaluation, title: str, part: Mapping[str, Any], currency: str) -
                     (labels[one["contestant"]], percent(one["mean"]), _interval(one)) for one in metric["contestants"]
                 ],
                 "differences": [_difference(labels, one) for one in metric["differences"]],
-                "note": _of_the_judge(row, metric, currency) if metric["metric"] == OF_PAIRS else "",
+                "note": _of_the_judge(row, metric) if metric["metric"] == OF_PAIRS else "",
             }
             for metric in part["metrics"]
         ],
@@ -199,9 +203,9 @@ def _part(row: Evaluation, title: str, part: Mapping[str, Any], currency: str) -
     }  # fmt: skip
 
 
-def _of_the_judge(row: Evaluation, metric: Mapping[str, Any], currency: str) -> str:
+def _of_the_judge(row: Evaluation, metric: Mapping[str, Any]) -> str:
     """Who judged, what that cost so far as it is known, and whether anything came of it."""
-    judge, spent = row.judge or {}, judging.spent_on(row)
+    judge, (currency, spent) = row.judge or {}, judging.paid_by(row)
     cost = "what that cost is not known" if spent is None else f"for {money(spent, currency)}"
     told = f"Judged by {judge.get('model', '')}, {cost}." if judging.SPENT in judge else f"Judge: {judge.get('model')}."
     if judge.get(judging.ERROR):
@@ -229,10 +233,11 @@ def _slices(row: Evaluation) -> list[dict[str, Any]]:
     return found
 
 
-def _amounts(one: Mapping[str, Any], currency: str) -> dict[str, str]:
-    """Dashes when not every answer has a known price."""
+def _amounts(one: Mapping[str, Any]) -> dict[str, str]:
+    """In the currency of their prices; dashes when not every answer has a known price, or they are of several."""
     if one["cost_per_1k"] is None:
         return {"cost": DASH, "per_1k": DASH}
+    currency = one.get("currency", LISTED_CURRENCY)
     return {name: money(Decimal(one[key]), currency) for name, key in (("cost", "cost"), ("per_1k", "cost_per_1k"))}
 
 

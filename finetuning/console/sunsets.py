@@ -48,8 +48,8 @@ class RecordForm(forms.Form):
         max_digits=20,
         decimal_places=10,
         initial="5",
-        label="Limit in US dollars",
-        help_text="It ends with what it has once this is spent.",
+        label="Cost at most",
+        help_text="In the currency of the prices. No answer passes it: it ends with what it has before.",
     )
     consent = forms.BooleanField(label="Those whose words these are have agreed to their use for training")
 
@@ -150,5 +150,5 @@ def _recording(row: Recording) -> dict[str, Any]:
     return {
         "row": row, "status": status.label, "tone": RECORDING_TONES.get(status, ""),
         "is_open": row.status in recording.OPEN, "progress": row.progress, "progress_text": percent(row.progress),
-        "spent": money(row.spent, "USD"),
+        "spent": money(row.spent, row.currency),
     }  # fmt: skip

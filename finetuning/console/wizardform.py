@@ -6,13 +6,14 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 
-from finetuning.choices import Backend, FileFormat
+from finetuning.choices import Backend, CanaryGuard, FileFormat
 from finetuning.estimates import Method
 from finetuning.models import TuningFile
 from finetuning.scenarios import Scenario
 from finetuning.services.jobs.creating import KINDS
 from finetuning.services.jobs.grading import check_grader
 from finetuning.services.jobs.notifying import OCCASIONS
+from gateway.jsonfaults import fault_of
 from gateway.models import Provider, Route
 from gateway.services.errors import Invalid
 
@@ -23,15 +24,17 @@ OCCASION_LABELS = {
     "budget": "Its cost limit ended it", "canary": "It was taken off a route, or got all of it",
 }  # fmt: skip
 FIELDS_OF = {
-    "route": "route", "share": "share", "auto_deploy": "route", "evaluation": "evaluation_base",
-    "notification": "emails", "hyperparameters": "epochs",
+    "route": "route", "share": "share", "auto_deploy": "route", "auto_deploy.route": "route",
+    "evaluation": "evaluation_base", "evaluation.base": "evaluation_base", "evaluation.judge.model": "judge",
+    "notification": "emails", "hyperparameters": "epochs", "base_model": "base",
 }  # fmt: skip
 """Where the form shows what the service says of a field of its own."""
 
 
 class StartForm(forms.Form):
     """What is left to say about a job. `base` is asked of example banks alone, `provider` where one trains, `grader` of
-    reinforcement, `route` and `share` of who may put models on routes."""
+    reinforcement, `route`, `share` and
+    `canary_guard` of who may put models on routes."""
 
     name = forms.CharField(max_length=120, required=False, help_text="Empty: model and file.")
     base = forms.CharField(
@@ -75,6 +78,10 @@ class StartForm(forms.Form):
         required=False, min_value=1, max_value=100, initial=10, label="Share in percent",
         help_text="Of the calls of the route; the rest stays where it is.",
     )  # fmt: skip
+    canary_guard = forms.ChoiceField(
+        required=False, choices=CanaryGuard.choices, initial=CanaryGuard.ROLLBACK, label="When it differs",
+        help_text="While it has a part of the calls it is watched against the rest: what may follow by itself.",
+    )  # fmt: skip
     emails = forms.CharField(
         required=False, max_length=2_000, label="Tell by mail",
         help_text="Addresses of members of the organization, with commas between.",
@@ -98,7 +105,8 @@ class StartForm(forms.Form):
         for name, is_asked in (
             ("provider", backend in KINDS), ("base", backend == Backend.DICL),
             ("grader", scenario.method is Method.REINFORCEMENT), ("route", routes is not None),
-            ("share", routes is not None), *((name, scenario.format == FileFormat.CHAT) for name in EVALUATION),
+            ("share", routes is not None), ("canary_guard", routes is not None),
+            *((name, scenario.format == FileFormat.CHAT) for name in EVALUATION),
         ):  # fmt: skip
             if not is_asked:
                 del self.fields[name]
@@ -113,7 +121,7 @@ class StartForm(forms.Form):
             grader: dict[str, Any] = json.loads(text)
             check_grader(grader)
         except (ValueError, RecursionError) as error:
-            raise forms.ValidationError(f"This is no JSON: {error}") from None
+            raise forms.ValidationError(f"This is no JSON: {fault_of(error)}.") from None
         except Invalid as error:
             raise forms.ValidationError(error.message) from None
         return grader
@@ -137,7 +145,10 @@ class StartForm(forms.Form):
             metrics = [name for name in self.scenario.metrics or (self.scenario.gate,) if name != "judge"]
             found["evaluation"] = {"base": given["evaluation_base"], "metrics": metrics, "judge": judge}
         if given.get("route") is not None:
-            found["auto_deploy"] = {"route": given["route"].alias, "share": (given["share"] or 10) / 100}
+            found["auto_deploy"] = {
+                "route": given["route"].alias, "share": (given["share"] or 10) / 100,
+                "canary_guard": given["canary_guard"] or CanaryGuard.ROLLBACK.value,
+            }  # fmt: skip
         emails = [one.strip() for one in given.get("emails", "").split(",") if one.strip()]
         if emails:
             found["notification"] = {"emails": emails, "on": given["told_on"]}

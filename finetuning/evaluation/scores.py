@@ -45,7 +45,7 @@ def json_valid(answer: str, schema: Mapping[str, Any] | None = None) -> float:
     fenced = _FENCE.match(answer)
     try:
         value = json.loads(fenced[1] if fenced else answer)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # a number of more digits than the interpreter reads is one too
         return 0.0
     return float(schema is None or Draft202012Validator(schema).is_valid(value))
 
@@ -94,6 +94,6 @@ def _call(call: Mapping[str, Any]) -> str:
     arguments = function.get("arguments")
     try:
         value = json.loads(arguments) if isinstance(arguments, str) else arguments
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         value = arguments
     return json.dumps([function.get("name"), value], sort_keys=True)

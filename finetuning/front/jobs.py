@@ -10,7 +10,6 @@ from typing import Any
 
 from django.db.models import F, Q
 from django.http import Http404
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,8 +21,10 @@ from finetuning.front.files import pk_of
 from finetuning.models import Checkpoint, JobEvent, TuningFile, TuningJob
 from finetuning.models.jobs import PREFIX
 from finetuning.services import jobs
+from finetuning.services.askable import check_base
 from finetuning.services.jobs.creating import HYPERPARAMETERS, KINDS
 from finetuning.services.storable import is_storable
+from gateway.api.parsers import BoundedJSONParser
 from gateway.models import Model, Provider
 from gateway.services.errors import Forbidden, Invalid, NotFound
 
@@ -62,7 +63,7 @@ def _unix(at: datetime | None) -> int | None:
 class JobsFrontView(FrontView):
     """What the views of jobs share: jobs of the key's project."""
 
-    parser_classes = (JSONParser,)
+    parser_classes = (BoundedJSONParser,)
 
     def rows(self) -> Any:
         related = ("training_file", "validation_file", "result_file")
@@ -114,11 +115,11 @@ class JobsView(JobsFrontView):
 
     def place_of(self, model: str) -> tuple[str, Provider | None, str]:
         """Backend, provider and base model. Raises `NotFound`."""
-        if model.startswith(Backend.LOCAL_HEAD):
-            return Backend.LOCAL_HEAD, None, model
         bank, _, base = model.partition(":")
+        if model.startswith(Backend.LOCAL_HEAD):
+            return self._made_here(Backend.LOCAL_HEAD, model)
         if bank == Backend.DICL:
-            return Backend.DICL, None, base or model
+            return self._made_here(Backend.DICL, base)
         offers = Q(organization=None) | Q(organization=self.project.organization_id)
         rows = Model.objects.filter(offers, is_enabled=True, provider__is_enabled=True).select_related("provider")
         kinds = {kind: backend for backend, of in KINDS.items() for kind in of}
@@ -130,6 +131,14 @@ class JobsView(JobsFrontView):
             if same_model(model, row.upstream_name) or same_model(row.upstream_name, model):
                 return kinds[row.provider.kind], row.provider, model
         raise NotFound("model_not_found", f"No provider here tunes the model {model!r}.", field="model")
+
+    def _made_here(self, backend: Backend, base: str) -> tuple[str, None, str]:
+        """Raises `NotFound`."""
+        try:
+            check_base(self.project.organization_id, backend, base, None)
+        except Invalid as error:
+            raise NotFound("model_not_found", error.message, field="model") from error
+        return backend, None, base
 
     def file(self, asked: Mapping[str, Any], name: str) -> TuningFile:
         """Raises `Invalid`."""

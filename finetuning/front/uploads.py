@@ -8,7 +8,7 @@ from typing import Any
 from django.http import Http404
 from django.utils import timezone
 from rest_framework import serializers
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,6 +26,7 @@ from finetuning.services.files.uploads import (
     parts_of,
     state_of,
 )  # fmt: skip
+from gateway.api.parsers import BoundedJSONParser
 from gateway.services.errors import Invalid
 
 PREFIX = "upload_"
@@ -51,7 +52,7 @@ class Completion(serializers.Serializer):
 
 
 class UploadsView(FrontView):
-    parser_classes = (JSONParser,)
+    parser_classes = (BoundedJSONParser,)
 
     def post(self, request: Request) -> Response:
         """Begin an upload; it waits a day for its next part."""
@@ -66,7 +67,7 @@ class UploadsView(FrontView):
 
 
 class OneUploadView(FrontView):
-    parser_classes: Any = (JSONParser,)
+    parser_classes: Any = (BoundedJSONParser,)
 
     def upload(self, name: str) -> TuningFile:
         """The project's upload. Raises `Http404`."""

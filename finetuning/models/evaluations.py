@@ -7,15 +7,17 @@ from django.db import models
 from finetuning.choices import EvaluationStatus
 from finetuning.models.files import TuningFile
 from finetuning.models.jobs import TuningJob
+from finetuning.money import LISTED_CURRENCY
 from finetuning.querysets import ProjectScopedQuerySet
-from gateway.models import Organization, Project, User
+from gateway.models import Organization, Project, User, VirtualKey
 from gateway.models.base import Record
 
 
 class Evaluation(Record):
     """`contestants`: [{"label", "model", "prompt", "shots"}], the first is the base that the others are held against;
-    `metrics`: names of `finetuning.evaluation.scores`, the first decides; `judge`: {"model", "rubric"} or null;
-    `result`: verdicts, intervals, costs as the API answers them.
+    `metrics`: names of `finetuning.evaluation.scores`, the first decides; `judge`: {"model", "rubric"} or null; `key`:
+    the first that it asked with, whose budget those after it share; `result`: verdicts, intervals, costs as the API
+    answers them.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="evaluations")
@@ -38,6 +40,7 @@ class Evaluation(Record):
     leaks = models.JSONField(default=dict, blank=True, help_text="Items left out since the training file has them.")
     result = models.JSONField(null=True, blank=True)
     error = models.TextField(blank=True)
+    key = models.ForeignKey(VirtualKey, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -66,6 +69,11 @@ class EvaluationItem(models.Model):
     scores = models.JSONField(default=dict)
     request_id = models.CharField(max_length=100, blank=True)
     cost = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
+    currency = models.CharField(
+        max_length=3,
+        default=LISTED_CURRENCY,
+        help_text="Of the price; of answers of before it was told, the public list's.",
+    )
     input_tokens = models.PositiveIntegerField(null=True, blank=True)
     output_tokens = models.PositiveIntegerField(null=True, blank=True)
     latency_ms = models.PositiveIntegerField(null=True, blank=True)

@@ -6,16 +6,18 @@ from django.db import models
 
 from finetuning.choices import EvaluationStatus
 from finetuning.models.files import TuningFile
+from finetuning.money import LISTED_CURRENCY
 from finetuning.querysets import ProjectScopedQuerySet
-from gateway.models import Organization, Project, User
+from gateway.models import Organization, Project, User, VirtualKey
 from gateway.models.base import Record
 
 
 class Recording(Record):
     """Prompts replayed to `model` through the gateway; its answers become `file` (origin golden).
 
-    `source`: the file whose prompts are asked; null: logged requests of the last `days`. Money is in US dollars as the
-    gateway states it with each answer.
+    `source`: the file whose prompts are asked; null: logged requests of the last `days`. `key`: the first that it
+    asked with; those after it share its budget, which is the limit. `spent` null: answers were billed in several
+    currencies; else it is in `currency`.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="recordings")
@@ -30,7 +32,9 @@ class Recording(Record):
     progress = models.FloatField(default=0)
     prompts = models.PositiveIntegerField(null=True, blank=True, help_text="Null until they are drawn.")
     recorded = models.PositiveIntegerField(default=0)
-    spent = models.DecimalField(max_digits=20, decimal_places=10, default=0)
+    spent = models.DecimalField(max_digits=20, decimal_places=10, default=0, null=True, blank=True)
+    currency = models.CharField(max_length=3, default=LISTED_CURRENCY)
+    key = models.ForeignKey(VirtualKey, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     error = models.TextField(blank=True)
     file = models.ForeignKey(TuningFile, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
@@ -58,6 +62,7 @@ class RecordedPrompt(models.Model):
     is_asked = models.BooleanField(default=False)
     is_answered = models.BooleanField(default=False)
     cost = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
+    currency = models.CharField(max_length=3, default=LISTED_CURRENCY)
     error = models.TextField(blank=True)
 
     objects = models.Manager()

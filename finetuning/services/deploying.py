@@ -28,7 +28,7 @@ def deploy(
         canaries.watch(tuned=row, alias=alias, share=share, guard=canary_guard, actor=actor)
         return
     shares.check_share(share)
-    shares.check_alias(row, alias)
+    shares.check_alias(row.organization_id, alias)
     if row.archived_at is not None:
         raise Conflict("not_served", "The model is archived.")
     hosting.want(tuned=row, waits={alias: share}, actor=actor)

@@ -15,15 +15,18 @@ from uuid import UUID
 
 import orjson
 from django.db import transaction
-from django.db.models import Count, Q, Sum
+from django.db.models import Sum
 from django.utils import timezone
 
 from finetuning.choices import EvaluationStatus, FileFormat, FileOrigin, FilePurpose, FileStatus
 from finetuning.messages import answered
 from finetuning.models import RecordedPrompt, Recording, TuningFile
+from finetuning.money import Sums, one_of, sums_of
 from finetuning.services import files
+from finetuning.services.askable import check_askable
 from finetuning.services.evaluations.asking import Reply, ask
-from finetuning.services.evaluations.running import AT_ONCE, BATCH, LEASE_S, Stopped, key_for
+from finetuning.services.evaluations.running import AT_ONCE, BATCH, LEASE_S
+from finetuning.services.evaluations.spending import CUT, Stopped, asker_of, is_refused, why_over, why_reached
 from finetuning.services.files.traffic import Chosen, check_consent, sample_traffic
 from gateway import credentials
 from gateway.models import Job, Project, User
@@ -54,6 +57,7 @@ def create_recording(
         _check_source(source, project)
     if not 1 <= size <= MOST_PROMPTS:
         raise Invalid("size", f"1 to {MOST_PROMPTS:,} prompts are recorded at once.", field="size")
+    check_askable(project.organization_id, model, field="model")
     if budget_limit is not None and budget_limit <= 0:
         raise Invalid("budget_limit", "The limit is an amount above zero.", field="budget_limit")
     Project.objects.select_for_update().get(pk=project.pk)  # two that ask at once: one waits and is refused
@@ -177,19 +181,19 @@ def _ask_all(row: Recording, job: Job) -> str:
     """Ask what was not asked yet; returns why it ended before the last prompt, or nothing."""
     _draw(row)
     todo = list(RecordedPrompt.objects.filter(recording=row, is_asked=False))
-    name = f"Recording {row.model}"
     total = row.prompts or 1
-    with key_for(row.organization, row.project, row.created_by, name) as secret, ThreadPoolExecutor(AT_ONCE) as pool:
+    with asker_of(row, f"Recording {row.model}") as asker, ThreadPoolExecutor(AT_ONCE) as pool:
         while todo:
             if why := _go_on(row, job, (total - len(todo)) / total):
                 return why
             some, todo = todo[:BATCH], todo[BATCH:]
-            replies = list(pool.map(lambda item: _asked(secret, row, item), some))
-            for item, reply in zip(some, replies, strict=True):
+            replies = list(pool.map(lambda item: _asked(asker.secret, row, item), some))
+            answers = [(item, reply) for item, reply in zip(some, replies, strict=True) if not is_refused(reply, asker)]
+            for item, reply in answers:
                 _take(item, reply)
-            _keep(row, some)
-            if row.budget_limit is not None and any(one.is_answered and one.cost is None for one in some):
-                return "No price of the model is known, so its limit could not be kept."
+            _keep(row, [item for item, _ in answers])
+            if why := why_over(row, replies, asker, _spent(row)):
+                return why
     return ""
 
 
@@ -200,14 +204,12 @@ def _go_on(row: Recording, job: Job, progress: float) -> str:
     if not running.update(progress=progress, updated_at=timezone.now()):
         raise Stopped("It was cancelled.")
     row.progress = progress
-    if row.budget_limit is not None and _spent(row) >= row.budget_limit:
-        return f"Its limit of {row.budget_limit.normalize():f} is spent."
-    return ""
+    return why_reached(row, _spent(row)) if row.budget_limit is not None else ""
 
 
-def _spent(row: Recording) -> Decimal:
-    found: Decimal | None = RecordedPrompt.objects.filter(recording=row).aggregate(spent=Sum("cost"))["spent"]
-    return found or Decimal(0)
+def _spent(row: Recording) -> Sums:
+    items = RecordedPrompt.objects.filter(recording=row).order_by()
+    return sums_of(items.values_list("currency").annotate(Sum("cost")))
 
 
 def _asked(secret: str, row: Recording, item: RecordedPrompt) -> Reply:
@@ -216,8 +218,9 @@ def _asked(secret: str, row: Recording, item: RecordedPrompt) -> Reply:
 
 
 def _take(item: RecordedPrompt, reply: Reply) -> None:
-    item.is_asked, item.cost, item.error = True, reply.cost, reply.error
-    if reply.error:
+    item.is_asked, item.cost, item.error = True, reply.cost, reply.error or (CUT if reply.is_cut else "")
+    item.currency = reply.currency
+    if item.error:
         return
     record = orjson.loads(credentials.decrypt(bytes(item.record)))
     said: dict[str, Any] = {"role": "assistant", "content": reply.text or None}
@@ -233,11 +236,10 @@ def _take(item: RecordedPrompt, reply: Reply) -> None:
 @transaction.atomic
 def _keep(row: Recording, some: list[RecordedPrompt]) -> None:
     """A recording that was cancelled meanwhile has no prompts any more, so nothing is written."""
-    RecordedPrompt.objects.bulk_update(some, ["record", "is_asked", "is_answered", "cost", "error"])
-    counts = RecordedPrompt.objects.filter(recording=row).aggregate(
-        recorded=Count("pk", filter=Q(is_answered=True)), spent=Sum("cost")
-    )
-    Recording.objects.filter(pk=row.pk).update(recorded=counts["recorded"], spent=counts["spent"] or 0)
+    RecordedPrompt.objects.bulk_update(some, ["record", "is_asked", "is_answered", "cost", "currency", "error"])
+    recorded = RecordedPrompt.objects.filter(recording=row, is_answered=True).count()
+    currency, spent = one_of(_spent(row))
+    Recording.objects.filter(pk=row.pk).update(recorded=recorded, spent=spent, currency=currency)
 
 
 def _end(row: Recording, job: Job, told: str) -> bool:
@@ -258,7 +260,8 @@ def _end(row: Recording, job: Job, told: str) -> bool:
             lineage=_lineage(locked, len(items)), actor=row.created_by,
         )  # fmt: skip
         locked.status, locked.progress, locked.error = EvaluationStatus.SUCCEEDED, 1.0, told
-        locked.recorded, locked.spent, locked.finished_at = len(items), _spent(row), timezone.now()
+        locked.recorded, locked.finished_at = len(items), timezone.now()
+        locked.currency, locked.spent = one_of(_spent(row))
         locked.save()
         RecordedPrompt.objects.filter(recording=row).delete()
         jobs.finish(job, {"file": str(locked.file.pk)})
@@ -276,8 +279,9 @@ def _lineage(row: Recording, recorded: int) -> dict[str, Any]:
 @transaction.atomic
 def _fail(row: Recording, job: Job, error: str) -> bool:
     now = timezone.now()
+    currency, spent = one_of(_spent(row))
     Recording.objects.filter(pk=row.pk, status=EvaluationStatus.RUNNING).update(
-        status=EvaluationStatus.FAILED, error=error, spent=_spent(row), finished_at=now, updated_at=now
+        status=EvaluationStatus.FAILED, error=error, spent=spent, currency=currency, finished_at=now, updated_at=now
     )
     RecordedPrompt.objects.filter(recording=row).delete()
     jobs.finish(job)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import gcd
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
@@ -32,7 +33,7 @@ def put_on(*, tuned: TunedModel, alias: str, share: int, actor: Actor) -> Route:
     known = routes.get(alias, {})
     route = Route.objects.select_for_update().filter(organization=row.organization_id, alias=alias).first()
     if route is None:
-        base = _named(row, alias)
+        base = _named(row.organization_id, alias, "route")
         targets = _shared([Target(base)], row.catalog_model, share)
         route = catalog.create_route(
             organization=row.organization, actor=actor, targets=targets, alias=alias, description=NOTE
@@ -81,10 +82,10 @@ def check_share(share: int) -> None:
         raise Invalid("share_out_of_range", "A share is 1 to 100 percent.", field="share")
 
 
-def check_alias(row: TunedModel, alias: str) -> None:
+def check_alias(organization: UUID, alias: str, *, field: str = "route") -> None:
     """A route of that name is there, or a model that becomes one. Raises `Invalid`."""
-    if not Route.objects.filter(organization=row.organization_id, alias=alias).exists():
-        _named(row, alias)
+    if not Route.objects.filter(organization=organization, alias=alias).exists():
+        _named(organization, alias, field)
 
 
 def _others(row: TunedModel, route: Route, former: Sequence[dict[str, Any]] | None) -> list[Target]:
@@ -115,12 +116,12 @@ def _shared(others: Sequence[Target], tuned: Model, share: int) -> list[Target]:
     return [*rest, Target(tuned, first, weight * share // unit)]
 
 
-def _named(row: TunedModel, alias: str) -> Model:
+def _named(organization: UUID, alias: str, field: str) -> Model:
     """The model that answers to this name today, the organization's own first. Raises `Invalid`."""
-    offered = Q(organization=row.organization_id) | Q(organization=None)
+    offered = Q(organization=organization) | Q(organization=None)
     found = list(Model.objects.filter(offered, name=alias, is_enabled=True, provider__is_enabled=True))
     if not found:
-        raise Invalid("unknown_route", f"There is neither a route nor a model {alias}.", field="alias")
+        raise Invalid("unknown_route", f"There is neither a route nor a model {alias}.", field=field)
     return min(found, key=lambda one: one.organization_id is None)
 
 

@@ -6,14 +6,22 @@ from typing import IO, Any
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
+from gateway.jsonfaults import fault_of
+
 
 class BoundedJSONParser(JSONParser):
-    """JSON whose nesting the interpreter can follow; deeper is the caller's mistake (400), not a failure of ours."""
+    """JSON whose nesting and numbers the interpreter can follow; others are the caller's mistake (400), no failure of
+    ours."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         try:
             return super().parse(stream, media_type, parser_context)
-        except RecursionError:
-            raise ParseError("JSON parse error - nested too deeply") from None
+        except RecursionError as error:
+            raise ParseError(f"JSON parse error - {fault_of(error)}") from None
+        except ParseError as refusal:
+            error = refusal.__context__
+            if not isinstance(error, ValueError):
+                raise
+            raise ParseError(f"JSON parse error - {fault_of(error)}") from None

@@ -20,6 +20,7 @@ from gateway.dataplane.forms import Form, FormError
 from gateway.dataplane.routing import policy as policies
 from gateway.dataplane.routing.policy import Policy
 from gateway.dataplane.views import KeyView, Target
+from gateway.jsonfaults import fault_of
 from gateway.middleware import request_id_from
 
 if TYPE_CHECKING:
@@ -263,8 +264,9 @@ def _slowly(body: bytes, error: ValueError) -> object:
     try:
         text = body.decode("utf-8")  # of bytes, `json` would guess UTF-16 and UTF-32, which no provider reads
         return json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        raise ApiError(400, "invalid_json", f"The body is not valid JSON: {error}.") from error
+    except (ValueError, RecursionError) as reason:
+        told = error if isinstance(reason, json.JSONDecodeError | UnicodeDecodeError) else fault_of(reason)
+        raise ApiError(400, "invalid_json", f"The body is not valid JSON: {told}.") from error
 
 
 def _no_constant(name: str) -> None:

@@ -227,6 +227,7 @@ class Relay:
         headers += self._gateway_headers(attempt)
         if line["cost"] is not None:
             headers.append((b"x-gateway-cost", line["cost"].encode()))
+            headers.append((b"x-gateway-currency", line.get("currency", "USD").encode()))
         if self.call.sealing:
             await seal(self.call, exchange.status, headers)
         headers.append((b"content-length", str(len(body)).encode()))

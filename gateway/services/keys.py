@@ -56,9 +56,11 @@ def create_key(
     actor: Actor,
     name: str,
     user: User | None = None,
+    shares_budget_of: VirtualKey | None = None,
     **limits: Unpack[KeyLimits],
 ) -> IssuedKey:
-    """Issue a key of `project`; `user` None makes a service key. Raises `Invalid`."""
+    """Issue a key of `project`; `user` None makes a service key. `shares_budget_of`: a former key of the same work,
+    whose budget goes on. Raises `Invalid`."""
     if project.organization_id != organization.pk:
         raise Invalid("project_not_found", "No such project in this organization.", field="project")
     if project.archived_at or organization.archived_at:
@@ -66,9 +68,11 @@ def create_key(
     if user is not None and not is_member(user, organization):
         raise Invalid("user_not_member", "The owner must be a member of the organization.", field="user")
     _check_limits(limits)
-    return _issue(
-        VirtualKey(organization=organization, project=project, user=user, name=name, **_fields(limits)), actor=actor
+    lineage = None if shares_budget_of is None else shares_budget_of.lineage
+    made = VirtualKey(
+        organization=organization, project=project, user=user, name=name, lineage_id=lineage, **_fields(limits)
     )
+    return _issue(made, actor=actor)
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from tests.console.company import Company
 from tests.console.conftest import SignIn
 from tests.console.test_tuning_jobs import text_of
 from tests.console.tuning import chats, file_of
+from tests.factories import ModelFactory, ProviderFactory
 
 PAGE = "/admin/fine-tuning/new/"
 QUERIES = 15
@@ -116,6 +117,9 @@ def test_readers_start_nothing(company: Company, sign_in: SignIn, file: TuningFi
 def test_what_comes_after_the_job(company: Company, sign_in: SignIn, file: TuningFile) -> None:
     """An administrator gives it a route; an evaluation wants held-out lines, a judge the other model."""
     held_out = file_of(company, "triage", rows=chats(12, "Ask"), name="held-out.jsonl")
+    provider = ProviderFactory(organization=company.organization, slug="own")
+    for name in ("gpt-4.1", "gpt-4o-mini"):
+        ModelFactory(organization=company.organization, provider=provider, name=name)
     Route.objects.create(organization=company.organization, alias="intents")
     client, path, own = sign_in("adam"), step(file, candidate=0), company.people["adam"].email
 
@@ -124,16 +128,18 @@ def test_what_comes_after_the_job(company: Company, sign_in: SignIn, file: Tunin
         ({"emails": "stranger@example.com"}, "stranger@example.com: mails go to members of the organization alone."),
         ({"evaluation_base": "gpt-4o-mini"}, "An evaluation needs held-out lines."),
         ({"route": "nothing"}, "Select a valid choice"),
+        ({"route": "intents", "canary_guard": "maybe"}, "Select a valid choice"),
+        ({"evaluation_base": "dicl:nope", "validation_file": str(held_out.pk)}, "no enabled model or route dicl:nope."),
     ):
         assert said in client.post(path, given).content.decode()
     assert TuningJob.objects.count() == 0
     client.post(path, {
         "validation_file": str(held_out.pk), "evaluation_base": "gpt-4o-mini", "judge": "gpt-4.1", "route": "intents",
-        "share": "25", "emails": own, "told_on": ["succeeded", "failed"],
+        "share": "25", "canary_guard": "promote", "emails": own, "told_on": ["succeeded", "failed"],
     })  # fmt: skip
 
     job = TuningJob.objects.get()
-    assert job.auto_deploy == {"route": "intents", "share": 0.25}
+    assert job.auto_deploy == {"route": "intents", "share": 0.25, "canary_guard": "promote"}
     assert job.evaluation == {
         "base": "gpt-4o-mini", "metrics": ["exact", "macro_f1", "judge"], "judge": {"model": "gpt-4.1", "rubric": ""},
     }  # fmt: skip

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,6 +18,7 @@ from costs.models import Invoice, InvoiceState
 from costs.services import invoices
 from gateway.api.authentication import actor_of
 from gateway.api.organization import required_organization
+from gateway.api.parsers import BoundedJSONParser
 from gateway.api.permissions import ADMINS, ANALYSTS
 from gateway.api.views.base import ReadableResource
 from gateway.api.views.imports import refuse_large
@@ -126,7 +127,7 @@ class DriftPolicyView(APIView):
     """From which drift on the organization is told."""
 
     roles = {"get": ANALYSTS, "put": ADMINS}
-    parser_classes = (JSONParser,)
+    parser_classes = (BoundedJSONParser,)
 
     @extend_schema(operation_id="invoices_drift_policy", responses=shapes.DriftPolicySerializer)
     def get(self, request: Request) -> Response:

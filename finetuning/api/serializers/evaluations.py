@@ -8,6 +8,7 @@ from rest_framework import serializers
 from finetuning.choices import CanaryGuard
 from finetuning.evaluation.slices import KINDS
 from finetuning.models import Canary, Evaluation, Hosting, TunedModel, TuningFile, TuningJob
+from finetuning.money import LISTED_CURRENCY
 from finetuning.services.evaluations.scoring import METRICS
 from gateway.api.openapi import examples
 from gateway.api.serializers.base import Input, Money, Scoped
@@ -22,7 +23,7 @@ _DIFFERENCE = {
 _PART: dict[str, Any] = {
     "items": 200, "errors": [{"contestant": 0, "count": 0}, {"contestant": 1, "count": 0}],
     "contestants": [
-        {"label": "base", "model": "gpt-4.1-mini", "answers": 200, "cost": "0.0410000000",
+        {"label": "base", "model": "gpt-4.1-mini", "answers": 200, "currency": "USD", "cost": "0.0410000000",
          "cost_per_1k": "0.2050000000",
          "latency_p50_ms": 640, "latency_p95_ms": 1210, "input_tokens": 81200, "output_tokens": 600},
     ],
@@ -92,7 +93,10 @@ class EvaluationRequestSerializer(Input):
     judge = JudgeSerializer(required=False, allow_null=True, default=None)
     sample = serializers.IntegerField(min_value=1, required=False, allow_null=True, default=None)
     seed = serializers.IntegerField(min_value=0, max_value=2**31, required=False, default=0)
-    budget_limit = Money(required=False, allow_null=True, default=None, min_value=0)
+    budget_limit = Money(
+        required=False, allow_null=True, default=None, min_value=0,
+        help_text="Answers and judge cost no more than this, in the currency of their prices: it ends before.",
+    )  # fmt: skip
 
 
 class CountSerializer(serializers.Serializer):
@@ -103,12 +107,14 @@ class CountSerializer(serializers.Serializer):
 
 
 class AnsweredSerializer(serializers.Serializer):
-    """What a contestant took. `cost_per_1k` null: not every answer has a known price."""
+    """What a contestant took. `cost` null: its answers are billed in several currencies; `cost_per_1k` null: so, or not
+    every answer has a known price."""
 
     label = serializers.CharField()  # type: ignore[assignment]
     model = serializers.CharField()
     answers = serializers.IntegerField()
-    cost = Money()
+    currency = serializers.CharField()
+    cost = Money(allow_null=True)
     cost_per_1k = Money(allow_null=True)
     latency_p50_ms = serializers.IntegerField(allow_null=True)
     latency_p95_ms = serializers.IntegerField(allow_null=True)
@@ -247,6 +253,7 @@ class EvaluationSerializer(serializers.ModelSerializer):
 def shaped(result: dict[str, Any]) -> dict[str, Any]:
     """A stored result with its maps as lists."""
     told = {**result}
+    told["contestants"] = [{"currency": LISTED_CURRENCY, **one} for one in result["contestants"]]  # none in older ones
     told["errors"] = [{"contestant": int(key), "count": value} for key, value in result["errors"].items()]
     told["detectable"] = [
         {"discordance": float(key), "difference": value} for key, value in result["detectable"].items()
@@ -267,7 +274,7 @@ class ItemScoreSerializer(serializers.Serializer):
 
 @examples(response={"line": 17, "is_regression": False, "contestant": 1, "answer": "billing",
                     "scores": [{"metric": "exact", "value": 0.0}], "request_id": "req_47ef", "cost": "0.0002050000",
-                    "latency_ms": 640, "error": ""})  # fmt: skip
+                    "currency": "USD", "latency_ms": 640, "error": ""})  # fmt: skip
 class EvaluationItemSerializer(serializers.Serializer):
     """One answer of one contestant."""
 
@@ -279,6 +286,7 @@ class EvaluationItemSerializer(serializers.Serializer):
     answer = serializers.CharField()
     request_id = serializers.CharField(help_text="Finds its ledger line.")
     cost = Money(allow_null=True)
+    currency = serializers.CharField()
     latency_ms = serializers.IntegerField(allow_null=True)
     error = serializers.CharField()
 

@@ -108,7 +108,7 @@ class JSONText(serializers.CharField):
     def to_internal_value(self, data: Any) -> Any:
         try:
             found = json.loads(super().to_internal_value(data))
-        except ValueError:
+        except (ValueError, RecursionError):
             self.fail("not_json")
         if not isinstance(found, dict):
             self.fail("not_json")

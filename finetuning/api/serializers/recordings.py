@@ -12,8 +12,8 @@ from gateway.models import Project
 RECORDING = {
     "id": ID, "project": ID, "model": "ft:gpt-4.1-mini-2025-04-14:acme:tickets:9x", "source": None, "days": 30,
     "size": 200, "seed": 0, "budget_limit": "2.0000000000", "status": "succeeded", "progress": 1.0, "prompts": 200,
-    "recorded": 199, "spent": "0.4100000000", "error": "", "file": ID, "started_at": "2026-11-29T09:00:00Z",
-    "finished_at": "2026-11-29T09:04:00Z", **TIMES,
+    "recorded": 199, "spent": "0.4100000000", "currency": "USD", "error": "", "file": ID,
+    "started_at": "2026-11-29T09:00:00Z", "finished_at": "2026-11-29T09:04:00Z", **TIMES,
 }  # fmt: skip
 
 
@@ -23,7 +23,7 @@ class RecordingSerializer(serializers.ModelSerializer):
     `error` says why it ended early."""
 
     budget_limit = Money(allow_null=True)
-    spent = Money()
+    spent = Money(allow_null=True, help_text="Null: the answers are billed in several currencies.")
 
     class Meta:
         model = Recording
@@ -52,4 +52,7 @@ class RecordingRequestSerializer(Input):
     days = serializers.IntegerField(min_value=1, max_value=365, required=False, default=30)
     size = serializers.IntegerField(min_value=1, max_value=MOST_PROMPTS, required=False, default=200)
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False, default=0)
-    budget_limit = Money(required=False, allow_null=True, default=None, min_value=0)
+    budget_limit = Money(
+        required=False, allow_null=True, default=None, min_value=0,
+        help_text="The answers cost no more than this, in the currency of their prices: it ends before.",
+    )  # fmt: skip

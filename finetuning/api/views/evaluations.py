@@ -7,6 +7,7 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -26,6 +27,7 @@ LOCATION = OpenApiParameter(
     "Location", OpenApiTypes.URI, OpenApiParameter.HEADER, response=[202], description="Where its progress is."
 )
 
+LONGEST_NUMBER = 9
 
 QUEUED = {
     **shapes.EVALUATION, "status": "queued", "progress": 0.0, "result": None, "left_out": [], "started_at": None,
@@ -79,18 +81,26 @@ class EvaluationViewSet(ReadableResource):
         """Every answer with its scores, in the order of the lines."""
         rows: Any = EvaluationItem.objects.filter(evaluation=self.get_object())
         for name in ("contestant", "line"):
-            if (text := request.query_params.get(name, "")).isdigit():
-                rows = rows.filter(**{name: int(text)})
+            if text := request.query_params.get(name, ""):
+                rows = rows.filter(**{name: _number(name, text)})
         page = self.paginate_queryset(rows) or []
         told = [
             {
                 "line": row.line, "is_regression": row.is_regression, "contestant": row.contestant,
-                "answer": answer_of(row), "request_id": row.request_id, "cost": row.cost, "latency_ms": row.latency_ms,
+                "answer": answer_of(row), "request_id": row.request_id, "cost": row.cost, "currency": row.currency,
+                "latency_ms": row.latency_ms,
                 "scores": [{"metric": name, "value": value} for name, value in row.scores.items()], "error": row.error,
             }
             for row in page
         ]  # fmt: skip
         return self.get_paginated_response(shapes.EvaluationItemSerializer(told, many=True).data)
+
+
+def _number(name: str, text: str) -> int:
+    """Raises ValidationError."""
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
+        raise ValidationError({name: "A whole number is wanted."}, code="invalid")
+    return int(text)
 
 
 class TunedModelViewSet(ReadableResource):

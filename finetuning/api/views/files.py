@@ -10,7 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.mixins import RetrieveModelMixin
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -82,7 +82,7 @@ class FileViewSet(ReadableResource, FileResource):
         "list": MEMBERS, "retrieve": MEMBERS, "content": MEMBERS, "versions": MEMBERS, "diff": MEMBERS,
         "report": MEMBERS, "create": KEY_MAKERS, "destroy": KEY_MAKERS, "from_traffic": KEY_MAKERS,
     }  # fmt: skip
-    parser_classes = (MultiPartParser, JSONParser)
+    parser_classes = (MultiPartParser, BoundedJSONParser)
     filterset_class = FileFilter
     search_fields = ("name",)
     ordering_fields = ("created_at", "size_bytes", "lines", "score")

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, default=30, help="of logged requests; default: %(default)s")
         parser.add_argument("--size", type=int, default=200, help="at most so many prompts; default: %(default)s")
         parser.add_argument("--seed", type=int, default=0)
-        parser.add_argument("--budget-limit", metavar="USD", help="end with what there is once this is spent")
+        parser.add_argument("--budget-limit", metavar="AMOUNT", help="end with what there is before answers cost more")
         parser.add_argument("--consent", action="store_true", help="those whose words these are have agreed")
         parser.add_argument("--json", action="store_true")
 
@@ -44,7 +44,8 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps({
                 "id": str(row.pk), "status": row.status, "prompts": row.prompts, "recorded": row.recorded,
-                "spent": f"{row.spent:f}", "file": str(row.file_id) if row.file_id else None, "error": row.error,
+                "spent": None if row.spent is None else f"{row.spent:f}",
+                "currency": row.currency, "file": str(row.file_id) if row.file_id else None, "error": row.error,
             }))  # fmt: skip
         else:
             self._say(row)
@@ -52,7 +53,8 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
     def _say(self, row: Recording) -> None:
-        self.stdout.write(f"{row.status}: {row.recorded} of {row.prompts or 0} prompts, {row.spent:f} USD")
+        spent = "cost in several currencies" if row.spent is None else f"{row.spent:f} {row.currency}"
+        self.stdout.write(f"{row.status}: {row.recorded} of {row.prompts or 0} prompts, {spent}")
         if row.file_id:
             self.stdout.write(f"file {row.file_id}")
         if row.error:

@@ -19,18 +19,23 @@ WORTH_AGAIN = (408, 409, 429, 500, 502, 503, 504, 529)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`error` empty: answered. `cost` None: not priced, or not told."""
+    """`error` empty: answered. `cost` None: not priced, or not told; `currency` is of the price. `refusal`: the error's
+    code, `budget`: which budget refused it. `is_cut`: a budget had no room for the rest of the answer."""
 
     text: str = ""
     calls: Sequence[Mapping[str, Any]] = field(default=())
     request_id: str = ""
     cost: Decimal | None = None
+    currency: str = "USD"
     input_tokens: int | None = None
     output_tokens: int | None = None
     latency_ms: int | None = None
     error: str = ""
     is_final: bool = True
     """False: it would be worth asking again."""
+    refusal: str = ""
+    budget: str = ""
+    is_cut: bool = False
 
 
 def ask(secret: str, body: Mapping[str, Any], *, tags: str) -> Reply:
@@ -66,14 +71,20 @@ def _once(secret: str, body: Mapping[str, Any], tags: str) -> Reply:
         said = json.loads(data)
         if status != 200:
             message = str(said["error"]["message"])
-            return Reply(request_id=request_id, error=message[:500], is_final=status not in WORTH_AGAIN)
-        message = said["choices"][0]["message"]
+            return Reply(
+                request_id=request_id, error=message[:500], is_final=status not in WORTH_AGAIN,
+                refusal=str(said["error"].get("code") or ""), budget=headers.get("x-gateway-budget", ""),
+            )  # fmt: skip
+        choice = said["choices"][0]
+        message = choice["message"]
         usage = said.get("usage") or {}
     except (ValueError, LookupError, TypeError):
         return Reply(request_id=request_id, error=f"An answer of no known shape (status {status}).")
     return Reply(
         message.get("content") or "", message.get("tool_calls") or (), request_id,
-        _decimal(headers.get("x-gateway-cost")), usage.get("prompt_tokens"), usage.get("completion_tokens"), elapsed,
+        _decimal(headers.get("x-gateway-cost")), headers.get("x-gateway-currency", "USD"),
+        usage.get("prompt_tokens"), usage.get("completion_tokens"), elapsed,
+        is_cut="x-gateway-output-cap" in headers and choice.get("finish_reason") == "length",
     )  # fmt: skip
 
 

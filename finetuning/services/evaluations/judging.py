@@ -11,9 +11,11 @@ from django.db import transaction
 from finetuning.answers.verdicts import answer_of
 from finetuning.messages import text_of
 from finetuning.models import Evaluation, EvaluationItem
+from finetuning.money import LISTED_CURRENCY, Sums, one_of, sums_of
 from finetuning.services.evaluations.asking import Reply, ask
 from finetuning.services.evaluations.items import Item
 from finetuning.services.evaluations.scoring import OF_PAIRS
+from finetuning.services.evaluations.spending import Asker, Stopped, why_over
 
 BATCH = 20
 RUBRIC = "correct, complete, in the wanted form, and no longer than it needs to be"
@@ -26,22 +28,26 @@ Pair = tuple[Item, EvaluationItem, str, str]
 SPENT = "spent"
 """In `Evaluation.judge`: what its answers cost by now, as text; None once one of them had no known price."""
 
+CURRENCY = "currency"
+"""In `Evaluation.judge`: of that amount."""
+
 ERROR = "error"
 """In `Evaluation.judge`: why it could not be asked, the last time that it could not."""
 
 
 class Verdict(NamedTuple):
-    """`score` None: the judge said nothing that counts; `cost` None: not known; `error`: why it could not be asked."""
+    """`score` None: the judge said nothing that counts; `replies`: none for equal answers, which nobody judges."""
 
     score: float | None
-    cost: Decimal | None
-    error: str = ""
+    replies: Sequence[Reply] = ()
 
 
 def judge_all(
-    evaluation: Evaluation, items: Sequence[Item], secret: str, pool: ThreadPoolExecutor, *, go_on: Callable[[], None]
-) -> None:
-    """Score each contestant's answers against the first one's, where not done yet: 1 better, 0.5 tie, 0 worse."""
+    evaluation: Evaluation, items: Sequence[Item], asker: Asker, pool: ThreadPoolExecutor, *,
+    go_on: Callable[[], None], spent: Callable[[Evaluation], Sums],
+) -> None:  # fmt: skip
+    """Score each contestant's answers against the first one's, where not done yet: 1 better, 0.5 tie, 0 worse. `spent`:
+    of the whole evaluation. Raises Stopped."""
     by_place = {(item.is_regression, item.line): item for item in items}
     rows = list(EvaluationItem.objects.filter(evaluation=evaluation, error=""))
     first = {(row.is_regression, row.line): row for row in rows if row.contestant == 0}
@@ -54,37 +60,45 @@ def judge_all(
     while pairs:
         some, pairs = pairs[:BATCH], pairs[BATCH:]
         go_on()
-        verdicts = list(pool.map(lambda pair: _verdict(secret, evaluation, pair), some))
+        verdicts = list(pool.map(lambda pair: _verdict(asker.secret, evaluation, pair), some))
         for (_, row, _, _), verdict in zip(some, verdicts, strict=True):
             if verdict.score is not None:
                 row.scores = {**row.scores, OF_PAIRS: verdict.score}
         with transaction.atomic():
             EvaluationItem.objects.bulk_update([pair[1] for pair in some], ["scores"])
-            _book(evaluation, verdicts)
+            replies = [reply for verdict in verdicts for reply in verdict.replies]
+            _book(evaluation, replies)
+        if why := why_over(evaluation, replies, asker, spent(evaluation)):
+            raise Stopped(why)
 
 
 def spent_on(evaluation: Evaluation) -> Decimal | None:
-    """What the judge's answers cost by now; None: one of them has no known price."""
+    """What the judge's answers cost by now; None: one of them has no known price, or they are of several currencies."""
     spent = (evaluation.judge or {}).get(SPENT, "0")
     return None if spent is None else Decimal(spent)
 
 
-def _book(evaluation: Evaluation, verdicts: Sequence[Verdict]) -> None:
-    before, costs = spent_on(evaluation), [verdict.cost for verdict in verdicts]
-    known = [cost for cost in costs if cost is not None]
-    spent = None if before is None or len(known) < len(costs) else f"{sum(known, before):f}"
-    errors = [verdict.error for verdict in verdicts if verdict.error]
-    evaluation.judge = {**(evaluation.judge or {}), SPENT: spent} | ({ERROR: errors[-1]} if errors else {})
+def paid_by(evaluation: Evaluation) -> tuple[str, Decimal | None]:
+    """Currency and amount."""
+    return (evaluation.judge or {}).get(CURRENCY, LISTED_CURRENCY), spent_on(evaluation)
+
+
+def _book(evaluation: Evaluation, replies: Sequence[Reply]) -> None:
+    paid = [(reply.currency, reply.cost) for reply in replies if not reply.error]  # what failed is free
+    currency, spent = one_of(sums_of([paid_by(evaluation), *paid]))
+    if spent_on(evaluation) is None or any(cost is None for _, cost in paid):
+        spent = None
+    errors = [reply.error for reply in replies if reply.error]
+    told = {SPENT: None if spent is None else f"{spent:f}", CURRENCY: currency}
+    evaluation.judge = {**(evaluation.judge or {}), **told} | ({ERROR: errors[0]} if errors else {})
     evaluation.save(update_fields=["judge"])
 
 
 def _verdict(secret: str, evaluation: Evaluation, pair: Pair) -> Verdict:
     item, _, base, other = pair
     if base == other:
-        return Verdict(TIE, Decimal(0))
+        return Verdict(TIE)
     replies = [_reply(secret, evaluation, item, *order) for order in ((base, other), (other, base))]
-    costs = [reply.cost for reply in replies if not reply.error]  # what failed is free
-    known = [cost for cost in costs if cost is not None]
     letters = tuple(map(_letter, replies))
     score: float | None = TIE
     if None in letters:
@@ -93,8 +107,7 @@ def _verdict(secret: str, evaluation: Evaluation, pair: Pair) -> Verdict:
         score = WIN
     elif letters == ("A", "B"):
         score = LOSS
-    cost = sum(known, Decimal(0)) if len(known) == len(costs) else None
-    return Verdict(score, cost, next((reply.error for reply in replies if reply.error), ""))
+    return Verdict(score, replies)
 
 
 def _reply(secret: str, evaluation: Evaluation, item: Item, first: str, second: str) -> Reply:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from finetuning.choices import EvaluationStatus, FileFormat, FileStatus
 from finetuning.models import Evaluation, TuningFile, TuningJob
+from finetuning.services.askable import check_askable
 from finetuning.services.evaluations.scoring import METRICS, OF_PAIRS
 from gateway.models import Project, User
 from gateway.services import audit, jobs
@@ -51,6 +52,10 @@ def create_evaluation(
         raise Invalid("unknown_metric", f"Metrics are {', '.join(METRICS)}.", field="metrics")
     if (OF_PAIRS in metrics) != (judge is not None):
         raise Invalid("judge", "The metric judge needs a judge, and a judge the metric.", field="judge")
+    for number, one in enumerate(contestants):
+        check_askable(project.organization_id, one["model"], field=f"contestants.{number}.model")
+    if judge is not None:
+        check_askable(project.organization_id, judge["model"], field="judge.model")
     row = Evaluation.objects.create(
         organization=project.organization, project=project, job=job, file=file, regression_file=regression_file,
         name=name or f"{contestants[-1]['model']} against {contestants[0]['model']}"[:120], judge=judge,

@@ -1,48 +1,39 @@
 """Run an evaluation that waits: ask what was not asked yet, score, compare. A run that is killed goes on where it was.
 
-Questions go through the gateway with a key of the project that lives for the run alone, so their cost is in the
-ledger, under the tag `evaluation`.
+Questions go through the gateway with a key of the project that lives for the run alone and may spend its limit, so
+their cost is in the ledger, under the tag `evaluation`.
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import structlog
 from django.db import transaction
 from django.db.models import Sum
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from finetuning.answers.verdicts import result_of
 from finetuning.choices import EvaluationStatus
 from finetuning.messages import INSTRUCTING
 from finetuning.models import Evaluation, EvaluationItem
+from finetuning.money import Sums, sums_of
 from finetuning.services.evaluations import judging
-from finetuning.services.evaluations.asking import Reply, ask, knows
+from finetuning.services.evaluations.asking import Reply, ask
 from finetuning.services.evaluations.items import Item, items_of
 from finetuning.services.evaluations.making import KIND
 from finetuning.services.evaluations.scoring import OF_PAIRS, scores_of
+from finetuning.services.evaluations.spending import CUT, Stopped, asker_of, is_refused, why_over, why_reached
 from gateway import credentials
-from gateway.models import Job, Organization, Project, User
-from gateway.services import jobs, keys
+from gateway.models import Job
+from gateway.services import jobs
 from gateway.services.errors import ServiceError
 
 LEASE_S = 600.0
 AT_ONCE = 4
 BATCH = 40
-KNOWN_WITHIN_S = 30.0
-KEY_LIFE = timedelta(hours=12)
 log = structlog.get_logger(__name__)
-
-
-class Stopped(Exception):
-    """The evaluation goes no further; the message says why."""
 
 
 def run_waiting() -> int:
@@ -105,20 +96,24 @@ def _ask_all(evaluation: Evaluation, job: Job) -> None:
     ]
     total = len(items) * len(evaluation.contestants)
     name = f"Evaluation {evaluation.name}"
-    asker = key_for(evaluation.organization, evaluation.project, evaluation.created_by, name)
-    with asker as secret, ThreadPoolExecutor(AT_ONCE) as pool:
+    with asker_of(evaluation, name) as asker, ThreadPoolExecutor(AT_ONCE) as pool:
         while todo:
             some, todo = todo[:BATCH], todo[BATCH:]
             _go_on(evaluation, job, (total - len(todo) - len(some)) / total)
-            replies = list(pool.map(lambda one: _asked(secret, evaluation, *one), some))
+            replies = list(pool.map(lambda one: _asked(asker.secret, evaluation, *one), some))
             EvaluationItem.objects.bulk_create(
-                [_row(evaluation, item, number, reply) for (item, number), reply in zip(some, replies, strict=True)],
+                [
+                    _row(evaluation, item, number, reply)
+                    for (item, number), reply in zip(some, replies, strict=True)
+                    if not is_refused(reply, asker)
+                ],
                 ignore_conflicts=True,
             )
-            _check_priced(evaluation)
+            _stop(why_over(evaluation, replies, asker, spent_by(evaluation)))
         if OF_PAIRS in evaluation.metrics:
-            judging.judge_all(evaluation, items, secret, pool, go_on=lambda: _go_on(evaluation, job, 1.0))
-            _check_priced(evaluation)
+            judging.judge_all(
+                evaluation, items, asker, pool, go_on=lambda: _go_on(evaluation, job, 1.0), spent=spent_by
+            )
 
 
 def _go_on(evaluation: Evaluation, job: Job, progress: float) -> None:
@@ -127,21 +122,21 @@ def _go_on(evaluation: Evaluation, job: Job, progress: float) -> None:
     jobs.extend(job, LEASE_S, progress)
     if not Evaluation.objects.filter(pk=evaluation.pk, status=EvaluationStatus.RUNNING).update(progress=progress):
         raise Stopped("It was cancelled.")
-    _check_priced(evaluation)
     if evaluation.budget_limit is not None:
-        rows = EvaluationItem.objects.filter(evaluation=evaluation)
-        spent: Decimal = rows.aggregate(spent=Coalesce(Sum("cost"), Decimal(0)))["spent"]
-        if spent + (judging.spent_on(evaluation) or 0) >= evaluation.budget_limit:
-            raise Stopped(f"Its limit of {evaluation.budget_limit.normalize():f} is spent.")
+        _stop(why_reached(evaluation, spent_by(evaluation)))
 
 
-def _check_priced(evaluation: Evaluation) -> None:
-    """Raises Stopped when there is a limit that cannot be kept, since an answer had no known price."""
-    if evaluation.budget_limit is None:
-        return
-    unpriced = EvaluationItem.objects.filter(evaluation=evaluation, cost=None, error="")
-    if judging.spent_on(evaluation) is None or unpriced.exists():
-        raise Stopped("What an answer costs is not known, so its limit could not be kept.")
+def spent_by(evaluation: Evaluation) -> Sums:
+    """By its answers and its judge, as far as they have a price. One query."""
+    rows = EvaluationItem.objects.filter(evaluation=evaluation).order_by()
+    amounts = list(rows.values_list("currency").annotate(Sum("cost")))
+    return sums_of([*amounts, judging.paid_by(evaluation)])
+
+
+def _stop(why: str) -> None:
+    """Raises Stopped when there is a reason."""
+    if why:
+        raise Stopped(why)
 
 
 def _asked(secret: str, evaluation: Evaluation, item: Item, number: int) -> Reply:
@@ -166,28 +161,12 @@ def body_of(item: Item, contestant: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row(evaluation: Evaluation, item: Item, number: int, reply: Reply) -> EvaluationItem:
+    error = reply.error or (CUT if reply.is_cut else "")
     return EvaluationItem(
         evaluation=evaluation, line=item.line, is_regression=item.is_regression, contestant=number,
         answer=credentials.encrypt(reply.text), request_id=reply.request_id[:100], cost=reply.cost,
-        scores={} if reply.error else scores_of(item, reply, evaluation.metrics),
+        currency=reply.currency,
+        scores={} if error else scores_of(item, reply, evaluation.metrics),
         input_tokens=reply.input_tokens, output_tokens=reply.output_tokens, latency_ms=reply.latency_ms,
-        error=reply.error,
+        error=error,
     )  # fmt: skip
-
-
-@contextmanager
-def key_for(organization: Organization, project: Project, person: User | None, name: str) -> Iterator[str]:
-    """The secret of a key that ends with the run. Raises Stopped when the data plane does not take it."""
-    issued = keys.create_key(
-        organization=organization, project=project, actor=person, name=name[:100],
-        expires_at=timezone.now() + KEY_LIFE, scopes=["inference"],
-    )  # fmt: skip
-    try:
-        until = time.monotonic() + KNOWN_WITHIN_S
-        while not knows(issued.secret):
-            if time.monotonic() > until:
-                raise Stopped("The gateway does not answer at GATEWAY_INTERNAL_URL.")
-            time.sleep(0.3)
-        yield issued.secret
-    finally:
-        keys.revoke_key(key=issued.key, actor=person)

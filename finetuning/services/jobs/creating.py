@@ -16,6 +16,8 @@ from finetuning.choices import Backend
 from finetuning.estimates import Estimate, Method
 from finetuning.models import TuningFile, TuningJob
 from finetuning.services import files as contents
+from finetuning.services import shares
+from finetuning.services.askable import check_askable, check_base
 from finetuning.services.jobs import billing, files, following, graders, notifying
 from finetuning.services.jobs.grading import check_grader
 from finetuning.services.jobs.pricing import FREE, QUANTUM, estimate_dict, estimate_of
@@ -101,12 +103,13 @@ def create_job(
     """
     if auto_deploy:
         check_may_route(actor, project.organization)
+        _check_deployment(project, backend, auto_deploy)
     wish = _checked(
         project, backend, provider, base_model, method, training_file, validation_file, dict(hyperparameters or {})
     )
     found = _estimate(wish)
     cost = _cost(wish, found, budget_limit)
-    judged = following.checked(evaluation, validation_file)
+    judged = following.checked(evaluation, validation_file, project.organization_id)
     told, secret = notifying.checked(notification, project.organization)
     job = TuningJob(
         organization=project.organization, project=project, backend=wish.backend, provider=provider,
@@ -127,7 +130,9 @@ def create_job(
 
 @transaction.atomic
 def _store(job: TuningJob, actor: Actor) -> None:
-    """With room in its budgets for what it is estimated to cost, and the audit row."""
+    """With room in its budgets for what it is estimated to cost, and the audit row. Its files are locked, so that one
+    that is being deleted is gone for it, and one that it has got stays."""
+    _lock_files(job)
     if job.cost_estimate:
         job.holds = _hold(job, job.cost_estimate)
     job.save(force_insert=True)
@@ -136,6 +141,18 @@ def _store(job: TuningJob, actor: Actor) -> None:
         "cost_estimate": job.cost_estimate, "budget_limit": job.budget_limit,
     }  # fmt: skip
     audit.record(organization=job.organization, actor=actor, verb="tuning_job.create", target=job, after=after)
+
+
+def _lock_files(job: TuningJob) -> None:
+    """In the order of their keys. Raises `Invalid` for one that was deleted since it was looked at."""
+    wanted = {job.training_file_id: "training_file"}
+    if job.validation_file_id is not None:
+        wanted[job.validation_file_id] = "validation_file"
+    rows = TuningFile.objects.select_for_update(of=("self",)).filter(pk__in=wanted, deleted_at=None).order_by("pk")
+    there = set(rows.values_list("pk", flat=True))
+    for identity, name in wanted.items():
+        if identity not in there:
+            raise Invalid("file_not_found", "There is no such file in this project.", field=name)
 
 
 # ---- checks ----------------------------------------------------------------------------------------------------------
@@ -153,6 +170,9 @@ def _checked(
     if project.archived_at is not None:
         raise Invalid("project_archived", "The project is archived.", field="project")
     _check_provider(backend, provider, project)
+    check_base(project.organization_id, backend, base, provider)
+    if backend == Backend.LOCAL_HEAD and (fallback := hyperparameters.get("fallback")):
+        check_askable(project.organization_id, str(fallback), field="hyperparameters.fallback")
     kind = Method(method)
     files.check_usable(training_file, project=project, backend=backend, method=kind, field="training_file")
     if validation_file is not None:
@@ -165,6 +185,14 @@ def _checked(
     if kind is Method.REINFORCEMENT and backend in GRADED and not hyperparameters.get("grader"):
         raise Invalid("grader_missing", "A reinforcement job needs a grader.", field="hyperparameters")
     return Wish(project, backend, provider, base, kind, training_file, validation_file, hyperparameters)
+
+
+def _check_deployment(project: Project, backend: str, wish: Mapping[str, Any]) -> None:
+    """Where its model shall answer, and who answers in its place. Raises `Invalid`."""
+    if alias := wish.get("route"):
+        shares.check_alias(project.organization_id, str(alias), field="auto_deploy.route")
+    if backend == Backend.LOCAL_HEAD and (fallback := wish.get("fallback")):
+        check_askable(project.organization_id, str(fallback), field="auto_deploy.fallback")
 
 
 def _check_provider(backend: str, provider: Provider | None, project: Project) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
 from finetuning.choices import FileFormat
 from finetuning.models import TunedModel, TuningFile, TuningJob
+from finetuning.services.askable import check_askable
 from finetuning.services.evaluations.making import create_evaluation
 from finetuning.services.evaluations.scoring import METRICS, OF_PAIRS
 from finetuning.services.jobs.telling import say
@@ -15,7 +17,9 @@ from gateway.services.errors import Invalid, ServiceError
 LONGEST_NAME, LONGEST_RUBRIC = 300, 2_000
 
 
-def checked(given: Mapping[str, Any] | None, validation_file: TuningFile | None) -> dict[str, Any] | None:
+def checked(
+    given: Mapping[str, Any] | None, validation_file: TuningFile | None, organization: UUID
+) -> dict[str, Any] | None:
     """What is stored of `{"base", "metrics", "judge"}`; None: nothing is evaluated. Raises `Invalid`."""
     if not given:
         return None
@@ -35,6 +39,9 @@ def checked(given: Mapping[str, Any] | None, validation_file: TuningFile | None)
         raise Invalid("judge", "Name the model that judges.", field="evaluation")
     if OF_PAIRS in metrics and not judge:
         raise Invalid("judge", "The metric judge needs a judge.", field="evaluation")
+    check_askable(organization, base, field="evaluation.base")
+    if judge:
+        check_askable(organization, str(judge["model"]).strip(), field="evaluation.judge.model")
     rubric = str(judge.get("rubric") or "").strip()[:LONGEST_RUBRIC]
     told = {"model": str(judge["model"]).strip()[:LONGEST_NAME], "rubric": rubric} if judge else None
     return {"base": base, "metrics": metrics, "judge": told}

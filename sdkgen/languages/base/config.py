@@ -48,8 +48,9 @@ def read(text: str) -> Config:
     """A JSON object. Raises ConfigError."""
     try:
         said = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigError("", f"the configuration is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        told = error if isinstance(error, json.JSONDecodeError) else "nested too deeply, or a number is too long"
+        raise ConfigError("", f"the configuration is not JSON: {told}") from error
     if not isinstance(said, dict):
         raise ConfigError("", "the configuration must be an object")
     return read_fields(said)

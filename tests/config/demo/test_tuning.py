@@ -1,12 +1,19 @@
 """The demo's training files: the same for the same seed, the planted defects found, the mended version without them."""
 
+from datetime import timedelta
+from decimal import Decimal
+
 import pytest
 from django.core.management import call_command
+from django.db.models import Sum
+from django.utils import timezone
 
 from analytics.rollups.marks import process_marks
 from config.demo.tuning import PROJECT, ensure_training_files, files_of
+from config.demo.tuningcalls import ensure_tuned_calls
 from config.demo.tuningjobs import ensure_tuning_jobs
-from finetuning.models import TuningFile, TuningJob
+from finetuning.answers.insights import insights_of
+from finetuning.models import Evaluation, TuningFile, TuningJob
 from finetuning.services.files import open_file
 from finetuning.services.jobs import sync_due
 from gateway.models import Job, LedgerLine, Organization, Project, Provider
@@ -56,7 +63,7 @@ def test_jobs_of_every_fate_with_their_lines():
 
     made = {row.name: row for row in TuningJob.objects.all()}
     assert [(row.status, row.points.count() > 0) for row in made.values()].count(("succeeded", True)) == 3
-    assert {row.status for row in made.values()} == {"succeeded", "failed", "cancelled", "running", "queued"}
+    assert {row.status for row in made.values()} == {"succeeded", "failed", "cancelled", "paused", "queued"}
     assert sync_due() == 0  # nobody asks about them
     lines = LedgerLine.objects.filter(kind="training")
     assert lines.count() == 5
@@ -65,6 +72,22 @@ def test_jobs_of_every_fate_with_their_lines():
         row = made[name]
         assert row.cost_actual == row.cost_estimate == lines.get(request_id=row.public_id).cost
     assert made["Triage"].result.catalog_model.is_enabled
+    paused = insights_of(made["Triage, next version"], timezone.now() + timedelta(hours=9))
+    assert paused.insight.diagnosis.kind != "stalled"
+
+    assert (ensure_tuned_calls(job, demo), ensure_tuned_calls(job, demo)) == (True, False)
+    tuned = made["Triage"].result
+    calls = LedgerLine.objects.filter(kind="attempt")
+    assert {(line.model_served == tuned.name, line.price_status) for line in calls} == {
+        (True, "priced"), (False, "priced")
+    }  # fmt: skip
+    evaluation = Evaluation.objects.get()
+    base, better = evaluation.result["contestants"]
+    spent = calls.filter(tag_set__evaluation=str(evaluation.pk)).aggregate(spent=Sum("cost"))["spent"]
+    assert Decimal(base["cost"]) + Decimal(better["cost"]) == spent
+    assert (base["answers"], better["answers"], better["model"]) == (48, 48, tuned.name)
+    assert [one["verdict"] for one in evaluation.result["verdict"]] == ["better"]
+    assert calls.filter(model_served=tuned.name).count() > 100
     while process_marks().quarter_hours:
         pass
     call_command("verify_ledger", "--organization", "demo")

@@ -140,6 +140,20 @@ def test_a_time_that_nothing_can_be_reckoned_from_is_refused(caller: Caller, pat
     assert response.json()["errors"][0]["code"] == "out_of_range"
 
 
+def test_models_that_nobody_ever_had_are_not_compared(caller: Caller, company: Acme, make_tuned: Make) -> None:
+    make_tuned("ft:of-others", organization=company.globex, project=company.globex_project)
+    make_tuned("ft:never-called")
+    for path, field in (
+        ("compare/nope/ft:x", "base_model_id"), ("compare/gpt-4o/ft:local-head:bogus:x:1", "fine_tuned_model_id"),
+        ("compare/gpt-4o/ft:of-others", "fine_tuned_model_id"),
+    ):  # fmt: skip
+        answer = caller("analyst").get(f"{URL}/fine-tuning/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "model_not_found")
+        assert answer.json()["errors"][0]["field"] == field
+
+    assert caller("analyst").get(f"{URL}/fine-tuning/compare/gpt-4o/ft:never-called").status_code == 200
+
+
 def test_a_model_name_with_a_nul_is_nowhere(caller: Caller) -> None:
     assert caller("analyst").get(f"{URL}/fine-tuning/compare/a%00/b").status_code == 404
 

@@ -59,9 +59,9 @@ def test_a_job_is_made_read_and_cancelled(caller, company, asked, fits) -> None:
 
 
 @pytest.mark.parametrize(("role", "status"), [("developer", 403), ("manager", 403), ("admin", 201)])
-def test_a_route_is_given_by_administrators_alone(caller, asked, role: str, status: int) -> None:
+def test_a_route_is_given_by_administrators_alone(caller, company, asked, role: str, status: int) -> None:
     """As `POST models/{id}/deploy` is."""
-    wished = {"auto_deploy": {"route": "intents", "share": 0.2}}
+    wished = {"auto_deploy": {"route": company.route.alias, "share": 0.2}}
 
     answer = caller(role).post(API, asked | wished, format="json")
 
@@ -72,6 +72,18 @@ def test_a_route_is_given_by_administrators_alone(caller, asked, role: str, stat
     assert TuningJob.objects.count() == (status == 201)
 
 
+def test_a_route_that_is_not_there_is_refused_before_anything_is_trained(caller, company, asked) -> None:
+    for wish, field in (
+        ({"route": "ft:local-head:bogus:x:1"}, "auto_deploy.route"),
+        ({"route": company.route.alias, "fallback": "dicl:nope"}, "auto_deploy.fallback"),
+    ):  # fmt: skip
+        body = {**asked, "backend": "local-head", "provider": None, "base_model": "local-head-hash"}
+
+        answer = caller("admin").post(API, {**body, "auto_deploy": wish}, format="json")
+
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "field"),
     [
@@ -80,6 +92,10 @@ def test_a_route_is_given_by_administrators_alone(caller, asked, role: str, stat
         ({"hyperparameters": {"n_epochs": "many"}}, 400, "hyperparameters.n_epochs"),
         ({"training_file": "0192f0c4-0000-7000-8000-000000000000"}, 400, "training_file"),
         ({"notification": {"emails": ["stranger@example.com"]}}, 400, "notification"),
+        ({"backend": "local-head", "provider": None, "base_model": "local-head-bogus"}, 400, "base_model"),
+        ({"backend": "dicl", "provider": None, "base_model": "nope"}, 400, "base_model"),
+        ({"backend": "local-head", "provider": None, "base_model": "local-head-hash",
+          "hyperparameters": {"fallback": "ft:local-head:bogus:x:1"}}, 400, "hyperparameters.fallback"),
     ],
 )  # fmt: skip
 def test_what_is_refused_names_its_field(caller, asked, changes: dict[str, Any], status: int, field: str) -> None:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from finetuning.models import Recording, TuningFile
-from tests.factories import Acme
+from tests.factories import Acme, offer
 
 pytestmark = pytest.mark.django_db
 API = "/api/v1/fine-tuning/recordings"
@@ -18,12 +18,15 @@ CHAT = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "c
 def test_made_listed_and_cancelled(
     company: Acme, caller: Callable[[str], Any], upload: Callable[..., TuningFile]
 ) -> None:
+    offer(company, "sim-a", "sim-b", "sim-c")
     source = upload(CHAT)
-    asked = {"project": str(company.assistant.pk), "model": "ft:a", "consent": True, "source": str(source.pk),
+    asked = {"project": str(company.assistant.pk), "model": "sim-a", "consent": True, "source": str(source.pk),
              "budget_limit": "2"}  # fmt: skip
     developer = caller("developer")
 
     assert developer.post(API, {**asked, "consent": False}, format="json").json()["code"] == "consent_required"
+    nothing = developer.post(API, {**asked, "model": "ft:local-head:bogus:x:1"}, format="json").json()
+    assert (nothing["code"], nothing["errors"][0]["field"]) == ("model_not_found", "model")
     made = developer.post(API, asked, format="json")
     again = developer.post(API, asked, format="json")
 
@@ -39,8 +42,8 @@ def test_made_listed_and_cancelled(
         return len(found)
 
     few = queries()
-    developer.post(API, {**asked, "model": "ft:b"}, format="json")
-    developer.post(API, {**asked, "model": "ft:c"}, format="json")
+    developer.post(API, {**asked, "model": "sim-b"}, format="json")
+    developer.post(API, {**asked, "model": "sim-c"}, format="json")
     assert queries() == few
     over = developer.post(f"{API}/{made.json()['id']}/cancel")
     assert (over.status_code, over.json()["status"]) == (200, "cancelled")

@@ -9,7 +9,7 @@ import pytest
 from finetuning.models import TuningFile
 from finetuning.services.files import create_file
 from gateway.simulator.process import SimulatorProcess
-from tests.factories import Acme, acme
+from tests.factories import Acme, acme, offer
 from tests.finetuning.answers.conftest import make_file, make_job, make_tuned  # noqa: F401
 
 Chats = Callable[..., TuningFile]
@@ -17,7 +17,10 @@ Chats = Callable[..., TuningFile]
 
 @pytest.fixture
 def company(db: None) -> Acme:
-    return acme()
+    """With models that the simulator answers for."""
+    company = acme()
+    offer(company, "sim-one", "sim-two", "sim-dying", "no-such-model")
+    return company
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """Evaluations from the question to the verdict; the simulated provider answers in the gateway's place."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -128,7 +129,7 @@ def test_it_stops_when_its_money_is_spent(company: Acme, chats: Chats, monkeypat
 
     ran(evaluation)
 
-    assert (evaluation.status, evaluation.error) == ("failed", "Its limit of 1 is spent.")
+    assert (evaluation.status, evaluation.error) == ("failed", "Its limit of 1 USD is spent.")
     assert evaluation.result is not None
     assert evaluation.result["contestants"][0]["cost"] == "0.6000000000"
 
@@ -142,7 +143,7 @@ def test_a_limit_that_cannot_be_kept_ends_it(company: Acme, chats: Chats, monkey
     assert evaluation.error == "What an answer costs is not known, so its limit could not be kept."
 
 
-@pytest.mark.parametrize(("price", "said"), [("0.2", "Its limit of 1 is spent."), (None, "What an answer costs")])
+@pytest.mark.parametrize(("price", "said"), [("0.2", "Its limit of 1 USD is spent."), (None, "What an answer costs")])
 def test_the_judge_is_paid_from_the_same_limit(
     company: Acme, chats: Chats, monkeypatch: pytest.MonkeyPatch, price: str | None, said: str
 ) -> None:
@@ -166,7 +167,7 @@ def test_why_the_judge_could_not_be_asked_is_kept(company: Acme, chats: Chats, m
     monkeypatch.setattr(judging, "ask", lambda secret, body, tags: Reply(error="The model does not exist."))
     monkeypatch.setattr(running, "ask", lambda secret, body, tags: Reply(body["model"], cost=Decimal("0.05")))
 
-    evaluation = ran(made(company, chats(("Q", "x")), metrics=["judge"], judge={"model": "gpt-9"}))
+    evaluation = ran(made(company, chats(("Q", "x")), metrics=["judge"], judge={"model": "gpt-4o"}))
 
     assert evaluation.judge is not None
     assert (evaluation.status, evaluation.judge["spent"], evaluation.judge["error"]) == (
@@ -281,3 +282,102 @@ def test_slices_show_who_lost(company: Acme, chats: Chats, monkeypatch: pytest.M
     assert blue["differences"][0]["verdict"] == "worse"
     assert red["differences"][0]["p_value"] == 2 / 2**10
     assert red["differences"][0]["p_adjusted"] == 5 * 2 / 2**10
+
+
+# ---- names -----------------------------------------------------------------------------------------------------------
+def test_models_that_nothing_answers_to_are_refused(company: Acme, chats: Chats) -> None:
+    file = chats(("Hello", "x"))
+    for values, field in (
+        ({"contestants": [TWO[0], {"model": "ft:local-head:bogus:x:1"}]}, "contestants.1.model"),
+        ({"contestants": [{"model": "dicl:nope"}, TWO[1]]}, "contestants.0.model"),
+        ({"metrics": ["judge"], "judge": {"model": "nope"}}, "judge.model"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            made(company, file, **values)
+        assert (refused.value.code, refused.value.field) == ("model_not_found", field)
+
+
+# ---- money -----------------------------------------------------------------------------------------------------------
+def own_budget() -> str:
+    return str(VirtualKey.objects.get(name__startswith="Evaluation").lineage)
+
+
+def test_the_limit_is_the_budget_of_its_keys_however_often_it_is_killed(
+    company: Acme, chats: Chats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(secret: str, body: dict[str, Any], *, tags: str) -> Reply:
+        raise KeyboardInterrupt
+
+    evaluation = made(company, chats(("Hello", "x")), budget_limit=Decimal(1))
+    for ask_it in (dies, dies, lambda secret, body, tags: Reply("x", cost=Decimal("0.1"))):
+        monkeypatch.setattr(running, "ask", ask_it)
+        try:
+            ran(evaluation)
+        except KeyboardInterrupt:
+            Job.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+
+    keys = VirtualKey.objects.filter(name__startswith="Evaluation").order_by("created_at")
+    assert [key.budget_amount for key in keys] == [Decimal(1)] * 3
+    assert {key.lineage for key in keys} == {keys[0].pk}
+    assert evaluation.status == "succeeded"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_its_own_budget_refuses_ends_it_and_is_no_answer(
+    company: Acme, chats: Chats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answers(secret: str, body: dict[str, Any], *, tags: str) -> Reply:
+        if body["model"] == BASE:
+            return Reply("x", cost=Decimal("0.1"))
+        return Reply(error="It is used up.", refusal="budget_exceeded", budget=own_budget())
+
+    monkeypatch.setattr(running, "ask", answers)
+
+    evaluation = ran(made(company, chats(("Hello", "x")), budget_limit=Decimal(1)))
+
+    assert (evaluation.status, evaluation.error) == ("failed", "Its limit of 1 USD is spent.")
+    assert EvaluationItem.objects.get(evaluation=evaluation).contestant == 0
+
+
+def test_an_answer_that_the_limit_cut_short_is_paid_and_not_scored(
+    company: Acme, chats: Chats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "ask", lambda secret, body, tags: Reply("x", cost=Decimal("0.1"), is_cut=True))
+
+    evaluation = ran(made(company, chats(("Hello", "x")), budget_limit=Decimal(1)))
+
+    assert evaluation.error == "Its limit of 1 USD is spent."
+    assert {(one.error, one.cost) for one in EvaluationItem.objects.filter(evaluation=evaluation)} == {
+        ("The limit had no room for the whole answer.", Decimal("0.1"))
+    }
+
+
+def test_another_budget_that_refuses_is_an_answer_that_never_came(
+    company: Acme, chats: Chats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = Reply(error="The budget of Acme is used up.", refusal="budget_exceeded", budget="another")
+    monkeypatch.setattr(running, "ask", lambda secret, body, tags: refused)
+
+    evaluation = ran(made(company, chats(("Hello", "x")), budget_limit=Decimal(1)))
+
+    assert (evaluation.status, evaluation.result and evaluation.result["errors"]) == ("succeeded", {"0": 1, "1": 1})
+
+
+def test_amounts_are_of_the_currency_of_their_prices(
+    company: Acme, chats: Chats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second model is billed in euros on one item and in dollars on the other: that has no sum."""
+
+    def answers(secret: str, body: dict[str, Any], *, tags: str) -> Reply:
+        is_euro = body["model"] == BASE or body["messages"][0]["content"] == "Q0"
+        return Reply("x", cost=Decimal("0.2"), currency="EUR" if is_euro else "USD")
+
+    monkeypatch.setattr(running, "ask", answers)
+    file = chats(("Q0", "x"), ("Q1", "x"))
+
+    first, second = (ran(made(company, file)).result or {})["contestants"]
+    limited = ran(made(company, file, budget_limit=Decimal(5)))
+
+    assert (first["currency"], first["cost"], first["cost_per_1k"]) == ("EUR", "0.4000000000", "200.0000000000")
+    assert (second["cost"], second["cost_per_1k"]) == (None, None)
+    assert limited.error == "Its answers are billed in EUR and USD, so one limit could not be kept."

@@ -128,7 +128,7 @@ def test_at_its_limit_it_ends_with_what_it_has(
 
     row.refresh_from_db()
     assert (row.status, row.recorded, row.spent) == ("succeeded", 4, Decimal("0.4"))
-    assert row.error == "Its limit of 0.3 is spent."
+    assert row.error == "Its limit of 0.3 USD is spent."
     assert row.file is not None
     assert row.file.lines == 4
 
@@ -141,7 +141,7 @@ def test_a_limit_needs_a_price(company: Acme, prompts: TuningFile, monkeypatch: 
     run(row.pk)
 
     row.refresh_from_db()
-    assert (row.recorded, row.error) == (2, "No price of the model is known, so its limit could not be kept.")
+    assert (row.recorded, row.error) == (2, "What an answer costs is not known, so its limit could not be kept.")
 
 
 def test_a_cancelled_one_keeps_nothing(company: Acme, prompts: TuningFile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,13 +172,13 @@ def test_a_cancelled_one_keeps_nothing(company: Acme, prompts: TuningFile, monke
 
 
 def test_a_model_that_does_not_answer_fails_with_why(company: Acme, prompts: TuningFile) -> None:
-    row = made(company, prompts, model="gone-1")
+    row = made(company, prompts, model="no-such-model")
 
     run(row.pk)
 
     row.refresh_from_db()
     assert (row.status, row.recorded, row.file) == ("failed", 0, None)
-    assert "gone-1" in row.error
+    assert "no-such-model" in row.error
 
 
 def test_what_is_refused(company: Acme, prompts: TuningFile, make_file: Make) -> None:

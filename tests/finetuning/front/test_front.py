@@ -178,3 +178,26 @@ def test_queries(company, call):
     # the key, its project, the rows
     assert queries("files") == 3
     assert queries(f"files/{files[0].public_id}") == 3
+
+
+def test_models_that_are_made_here_have_to_be_known(company: Acme, call: Call) -> None:
+    file = made(company).public_id
+    for model in ("local-head-bogus", "dicl", "dicl:nope", "nope"):
+        body = {"model": model, "training_file": file}
+        answer = call("post", "fine_tuning/jobs", body, content_type="application/json")
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["param"]) == (404, "model_not_found", "model")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"seed": ' + b"9" * 5_000 + b"}", "a number has more than 4,300 digits"),
+        (b'{"a": ' + b"[" * 100_000, "nested too deeply"),
+        (b'{"a": "\xff"}', "byte 8 is not UTF-8"),
+    ],
+)
+def test_what_is_no_json_is_told_in_our_words(call: Call, body: bytes, said: str) -> None:
+    answer = call("post", "fine_tuning/jobs", body, content_type="application/json")
+
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, f"JSON parse error - {said}")

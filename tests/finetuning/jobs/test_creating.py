@@ -1,16 +1,19 @@
 """What is checked and priced before a job is made; room in hard budgets; limits of its own."""
 
+import threading
+import time
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from costs.models import BudgetCounter, BudgetLease
 from costs.services.budgets import create_budget
 from costs.services.holds import BudgetTooSmall
 from finetuning.models import JobEvent, TuningJob
 from finetuning.services import jobs
-from finetuning.services.files import inspect_file
+from finetuning.services.files import delete_file, inspect_file
 from finetuning.services.jobs.files import check
 from gateway.models import AuditEvent, OutboxMessage, Provider
 from gateway.services import outbox
@@ -118,6 +121,33 @@ def _as(make: Make, **changes: Any) -> None:
         project=made.project, backend=changes["backend"], provider=made.provider, base_model=made.base_model,
         method="supervised", training_file=made.training_file, actor=None,
     )  # fmt: skip
+
+
+def test_a_file_that_is_deleted_at_the_same_time_is_not_trained_on(acme: factories.Acme) -> None:
+    file, is_locked = stored(acme, chats(20)), threading.Event()
+
+    def delete() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            delete_file(file=file, actor=None)
+            is_locked.set()
+            waiting, until = False, time.monotonic() + 20
+            while not waiting and time.monotonic() < until:
+                cursor.execute("SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+                waiting = cursor.fetchone()[0]
+        connection.close()
+
+    other = threading.Thread(target=delete)
+    other.start()
+    is_locked.wait(20)
+    with pytest.raises(Invalid) as refused:
+        jobs.create_job(
+            project=acme.assistant, backend="local-head", provider=None, base_model="local-head-hash",
+            method="supervised", training_file=file, actor=None,
+        )  # fmt: skip
+    other.join()
+
+    assert (refused.value.code, refused.value.field) == ("file_not_found", "training_file")
+    assert not TuningJob.objects.exists()
 
 
 def test_a_preference_job_takes_pairs(acme: factories.Acme, make: Make) -> None:

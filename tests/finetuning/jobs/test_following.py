@@ -10,7 +10,7 @@ from finetuning.services.jobs import finish_job
 from finetuning.services.jobs.following import checked
 from finetuning.services.jobs.grading import check_grader
 from gateway.services.errors import Invalid
-from tests.factories import Acme, acme
+from tests.factories import Acme, acme, offer
 from tests.finetuning.answers.conftest import Make, make_file, make_job  # noqa: F401
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,9 @@ CHECK = {"type": "string_check", "name": "a", "input": "x", "reference": "y", "o
 
 @pytest.fixture
 def company() -> Acme:
-    return acme()
+    company = acme()
+    offer(company, "gpt-4o-mini", "gpt-4.1")
+    return company
 
 
 def test_success_queues_one_evaluation(company: Acme, make_job: Make, make_file: Make) -> None:  # noqa: F811
@@ -56,22 +58,27 @@ def test_a_job_that_failed_evaluates_nothing(company: Acme, make_job: Make, make
         ({"base": "m", "metrics": ["bleu"]}, "unknown_metric"),
         ({"base": "m", "metrics": ["judge"]}, "judge"),
         ({"base": "m", "judge": {"rubric": "short"}}, "judge"),
+        ({"base": "ft:local-head:bogus:x:1"}, "model_not_found"),
+        ({"base": "gpt-4.1", "judge": {"model": "dicl:nope"}}, "model_not_found"),
     ],
 )
-def test_bad_wishes_are_refused(make_file: Make, given: dict[str, Any], code: str) -> None:  # noqa: F811
+def test_bad_wishes_are_refused(
+    company: Acme, make_file: Make, given: dict[str, Any], code: str  # noqa: F811
+) -> None:  # fmt: skip
     with pytest.raises(Invalid) as caught:
-        checked(given, make_file())
+        checked(given, make_file(), company.organization.pk)
 
     assert caught.value.code == code
 
 
-def test_what_an_evaluation_needs(make_file: Make) -> None:  # noqa: F811
+def test_what_an_evaluation_needs(company: Acme, make_file: Make) -> None:  # noqa: F811
     with pytest.raises(Invalid, match="held-out lines"):
-        checked({"base": "m"}, None)
+        checked({"base": "gpt-4.1"}, None, company.organization.pk)
     with pytest.raises(Invalid, match="Only chats"):
-        checked({"base": "m"}, make_file(format="preference"))
-    assert checked(None, None) is None
-    assert checked({"base": "m"}, make_file()) == {"base": "m", "metrics": ["exact"], "judge": None}
+        checked({"base": "gpt-4.1"}, make_file(format="preference"), company.organization.pk)
+    assert checked(None, None, company.organization.pk) is None
+    found = checked({"base": "gpt-4.1"}, make_file(), company.organization.pk)
+    assert found == {"base": "gpt-4.1", "metrics": ["exact"], "judge": None}
 
 
 @pytest.mark.parametrize(

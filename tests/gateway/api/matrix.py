@@ -343,7 +343,7 @@ POST   fine-tuning/templates/tone/create-job    401 201 403 201 201 201 201 403 
 GET    fine-tuning/recommendations              401 200 200 200 200 200 200 200 200 200
 GET    fine-tuning/sunsets                      401 200 200 200 200 200 200 200 200 200
 GET    fine-tuning/analytics                    401 200 200 200 200 200 200 200 200 200
-GET    fine-tuning/compare/gpt-4o/ft:x          401 200 200 200 200 200 200 200 200 200
+GET    fine-tuning/compare/gpt-4o/gpt-4o        401 200 200 200 200 200 200 200 200 404
 GET    fine-tuning/evaluations                  401 200 200 200 200 200 200 200 200 200
 POST   fine-tuning/evaluations                  401 202 403 202 202 202 202 403 202 400
 GET    fine-tuning/evaluations/{evaluation}     401 200 200 200 200 200 200 200 200 404
