@@ -18,6 +18,9 @@ HEALTH_CHECK = "health_check_s"
 BUCKET = "bucket"
 RESOURCE = "resource"
 DEPLOYMENT_TYPE = "deployment_type"
+HARDWARE = "hardware"
+ACCELERATOR = "accelerator"
+GPU_HOUR_PRICE = "gpu_hour_price"
 V1 = "v1"
 ENTRA_ID = "entra-id"
 _BEDROCK_HOST = re.compile(r"^bedrock(?:-runtime)?(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$")
@@ -88,6 +91,24 @@ OPTIONS: dict[str, Option] = {
         "'Standard', 'GlobalStandard' or 'DeveloperTier'",
         "Azure OpenAI: how tuned models are deployed: Standard (default) and GlobalStandard are billed by the hour, "
         "DeveloperTier is not and ends after 24 hours.",
+    ),
+    HARDWARE: Option(
+        frozenset({"together"}),
+        re.compile(r"\d{1,2}x_[a-z0-9_]{3,50}"),
+        "hardware such as 1x_nvidia_h100_80gb_sxm",
+        "Together: on what tuned models are deployed, billed by the minute at its price; without it they are not.",
+    ),
+    ACCELERATOR: Option(
+        frozenset({"fireworks"}),
+        re.compile(r"[A-Z][A-Z0-9_]{3,50}"),
+        "an accelerator such as NVIDIA_H100_80GB",
+        "Fireworks: on what tuned models are deployed, billed by the second; without it they are not.",
+    ),
+    GPU_HOUR_PRICE: Option(
+        frozenset({"fireworks"}),
+        re.compile(r"\d{1,4}(?:\.\d{1,4})?"),
+        "an amount such as 7.00",
+        "Fireworks: US dollars that an hour of the accelerator costs; without it hours are in the ledger unpriced.",
     ),
     HEALTH_CHECK: Option(
         frozenset(),

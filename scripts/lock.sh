@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compile requirements.in, requirements-dev.in and requirements-parquet.in into hash-pinned files that fit every platform and Python >= 3.11.
+# Compile requirements*.in into hash-pinned files that fit every platform and Python >= 3.11.
 # uv is a tool of this step alone, so it gets an environment of its own. UPGRADE=1 takes newer versions.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,3 +14,4 @@ if [ -n "${UPGRADE:-}" ]; then options+=(--upgrade); fi
 "$tool/bin/uv" pip compile "${options[@]}" requirements.in -o requirements.txt
 "$tool/bin/uv" pip compile "${options[@]}" requirements-dev.in -o requirements-dev.txt
 "$tool/bin/uv" pip compile "${options[@]}" requirements-parquet.in -o requirements-parquet.txt
+"$tool/bin/uv" pip compile "${options[@]}" requirements-presidio.in -o requirements-presidio.txt

@@ -26,6 +26,7 @@ SHARED = ROOT.parent / "shared"
 SHARED_ABSENT = "../shared is absent"
 CHROMIUM_ABSENT = "no Chromium on this machine"
 OFFICE_ABSENT = "no LibreOffice or poppler on this machine"
+PRESIDIO_ABSENT = "requirements-presidio.txt is not installed"
 OFFICE = ("soffice", "pdftoppm", "pdftotext")
 _PREFIX = f"llmgateway-tests-{os.geteuid()}-"
 
@@ -129,7 +130,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests this machine could not run, even when it is none."""
     skipped = terminalreporter.stats.get("skipped", [])
-    for reason in (SHARED_ABSENT, CHROMIUM_ABSENT, OFFICE_ABSENT):
+    for reason in (SHARED_ABSENT, CHROMIUM_ABSENT, OFFICE_ABSENT, PRESIDIO_ABSENT):
         count = sum(reason in str(report.longrepr) for report in skipped)
         terminalreporter.write_line(f"skipped because {reason}: {count}")
 

@@ -33,6 +33,8 @@ def upkeep_of(tuned: TunedModel, at: datetime) -> Upkeep:
     deployed = getattr(tuned, "hosting", None)
     if deployed is not None and deployed.kind == DEVELOPER:
         return Upkeep(Decimal(0), "USD")
+    if deployed is not None and deployed.per_hour is not None:
+        return Upkeep(deployed.per_hour * HOURS_A_MONTH, "USD")
     method = Method(tuned.job.method) if tuned.job is not None else Method.SUPERVISED
     rate = rate_of(tuned.backend, tuned.base_model, method, at=at.date())
     if rate is None:

@@ -12,7 +12,7 @@ from finetuning.backends.base import (
     TuningBackend,
     Unreachable,
 )
-from finetuning.backends.registry import backend_of, host_of
+from finetuning.backends.registry import backend_of, host_of, needs_host
 
 __all__ = [
     "Hosted",
@@ -27,4 +27,5 @@ __all__ = [
     "Unreachable",
     "backend_of",
     "host_of",
+    "needs_host",
 ]

@@ -27,6 +27,7 @@ CLOUDS = {
 }
 """Ends of hosts to the management plane and the token endpoint of their cloud."""
 PUBLIC = "https://management.azure.com"
+STANDARD = "Standard"
 EARLY_S = 300
 """A token is not used in its last minutes."""
 STATES: dict[str, Any] = {"Succeeded": "ready", "Failed": "failed", "Canceled": "failed", "Disabled": "failed"}
@@ -34,6 +35,10 @@ STATES: dict[str, Any] = {"Succeeded": "ready", "Failed": "failed", "Canceled": 
 
 class AzureHosting:
     """Deployments at a provider of kind Azure."""
+
+    def kind(self, provider: Provider | None) -> str:
+        options = provider.options if provider is not None else {}
+        return str(options.get(provideroptions.DEPLOYMENT_TYPE, STANDARD))
 
     def check(self, hosting: Hosting) -> None:
         provider = _provider(hosting)

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from finetuning.models import Hosting, TuningJob
+from gateway.models import Provider
 
 
 class Unreachable(Exception):
@@ -100,17 +102,25 @@ class TuningBackend(Protocol):
 @dataclass(frozen=True, slots=True)
 class Hosted:
     """A deployment as its vendor describes it now. `since`: when it was made, where that is told; `message`: why it
-    failed."""
+    failed; `called`: the name that calls use, empty: its own; `per_hour`: US dollars, where the vendor or the row of
+    the provider says so, and `priced_by` where. `bills_tokens`: beside the hours."""
 
     state: Literal["absent", "creating", "ready", "failed"]
     since: datetime | None = None
     message: str = ""
+    called: str = ""
+    per_hour: Decimal | None = None
+    priced_by: str = ""
+    bills_tokens: bool = True
 
 
 class HostsModels(Protocol):
     """Where a tuned model answers only while it is deployed, by the hour. A deployment is known by its name
     (`Hosting.name`), so each may be repeated, by several processes at once and after a kill. All raise Unreachable or
     Refused."""
+
+    def kind(self, provider: Provider | None) -> str:
+        """How a model of this provider is deployed, in the vendor's word; empty: it answers without."""
 
     def check(self, hosting: Hosting) -> None:
         """Whether all that is needed is configured; asks nobody. Raises Refused."""

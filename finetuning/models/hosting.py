@@ -19,7 +19,10 @@ class Hosting(Record):
 
     tuned = models.OneToOneField(TunedModel, on_delete=models.CASCADE, related_name="hosting")
     name = models.CharField(max_length=64)
-    kind = models.CharField(max_length=20, blank=True)
+    kind = models.CharField(max_length=60, blank=True)
+    called = models.CharField(max_length=200, blank=True, help_text="The name that calls use; empty: its own.")
+    per_hour = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True, help_text="US dollars.")
+    priced_by = models.CharField(max_length=200, blank=True)
     is_wanted = models.BooleanField(default=True)
     state = models.CharField(max_length=10, choices=HostingState.choices, default=HostingState.ASKED)
     waits = models.JSONField(default=dict, blank=True)
@@ -42,12 +45,14 @@ class Hosting(Record):
 
 class HostedTime(Record):
     """`[since, until)` in which a tuned model was deployed; `until` null: it still is. `is_free`: the vendor takes
-    nothing for a deployment of this kind."""
+    nothing for a deployment of this kind; `per_hour` null: by the dated price of its backend."""
 
     tuned = models.ForeignKey(TunedModel, on_delete=models.CASCADE, related_name="hosted_times")
     since = models.DateTimeField()
     until = models.DateTimeField(null=True, blank=True)
     is_free = models.BooleanField(default=False)
+    per_hour = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True, help_text="US dollars.")
+    priced_by = models.CharField(max_length=200, blank=True)
     booked_until = models.DateField(null=True, blank=True, help_text="Days before it are in the ledger.")
 
     objects = models.Manager()

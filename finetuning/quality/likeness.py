@@ -5,6 +5,7 @@ three nearest neighbours in each class. That the two are combined, and how, is o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 from zlib import crc32
@@ -28,8 +29,8 @@ def features(texts: list[str]) -> np.ndarray:
     """float32[len(texts), `WIDE` or `DIMENSIONS`], rows of length 1: words, word pairs and parts of words of 2 to 5
     letters."""
     dimensions = WIDE if len(texts) <= FEW_ROWS else DIMENSIONS
-    known: dict[str, int] = {}
-    counts = [_counts(text, known) for text in texts]
+    buckets = _Buckets()
+    counts = [buckets.counts(text) for text in texts]
     seen = np.zeros(BUCKETS, dtype=np.float64)
     for found in counts:
         seen[list(found)] += 1
@@ -37,34 +38,51 @@ def features(texts: list[str]) -> np.ndarray:
     matrix = np.zeros((len(texts), dimensions), dtype=np.float32)
     for row, found in enumerate(counts):
         if found:
-            buckets = np.fromiter(found.keys(), dtype=np.int64)
-            weights = (1 + np.log(np.fromiter(found.values(), dtype=np.float64))) * rarity[buckets]
-            signs = np.where(buckets >> 17 & 1, 1.0, -1.0)
-            matrix[row] = np.bincount(buckets % dimensions, weights * signs, minlength=dimensions)
+            places = np.fromiter(found.keys(), dtype=np.int64)
+            weights = (1 + np.log(np.fromiter(found.values(), dtype=np.float64))) * rarity[places]
+            signs = np.where(places >> 17 & 1, 1.0, -1.0)
+            matrix[row] = np.bincount(places % dimensions, weights * signs, minlength=dimensions)
     matrix /= np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-9)
     return matrix
 
 
-def _counts(text: str, known: dict[str, int]) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for gram in _grams(text):
-        bucket = known.get(gram)
-        if bucket is None:
-            bucket = known[gram] = (crc32(gram.encode("utf-8", "replace")) * 2_654_435_761 >> 7) % BUCKETS
-        counts[bucket] = counts.get(bucket, 0) + 1
-    return counts
+class _Buckets:
+    """Words, and pairs of them, are hashed once: a file has few beside how often it uses them."""
+
+    def __init__(self) -> None:
+        self._words: dict[str, tuple[int, ...]] = {}
+        self._pairs: dict[tuple[str, str], int] = {}
+
+    def counts(self, text: str) -> Counter[int]:
+        found = words(text.lower())
+        buckets: list[int] = []
+        before = ""
+        for word in found:
+            if word not in self._words:
+                self._words[word] = tuple(map(_bucket, _parts(word)))
+            own = self._words[word]
+            buckets.append(own[0])
+            if before:
+                pair = before, word
+                if pair not in self._pairs:
+                    self._pairs[pair] = _bucket(" ".join(pair))
+                buckets.append(self._pairs[pair])
+            buckets += own[1:]
+            before = word
+        return Counter(buckets)
 
 
-def _grams(text: str) -> Iterable[str]:
-    found = words(text.lower())
-    for place, word in enumerate(found):
-        yield word
-        if place:
-            yield f"{found[place - 1]} {word}"
-        padded = f" {word} "
-        for size in (2, 3, 4, 5):
-            for start in range(max(len(padded) - size, 0) + 1):
-                yield f"#{padded[start : start + size]}"
+def _parts(word: str) -> Iterable[str]:
+    """The word, then its parts of 2 to 5 letters, the spaces around it being letters too."""
+    yield word
+    padded = f" {word} "
+    for size in (2, 3, 4, 5):
+        for start in range(max(len(padded) - size, 0) + 1):
+            yield f"#{padded[start : start + size]}"
+
+
+def _bucket(gram: str) -> int:
+    return (crc32(gram.encode("utf-8", "replace")) * 2_654_435_761 >> 7) % BUCKETS
 
 
 def suspicion(matrix: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -13,13 +13,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from finetuning.backends import Hosted, HostsModels, Refused, Unreachable, host_of
+from finetuning.backends import Hosted, HostsModels, Refused, Unreachable, host_of, needs_host
 from finetuning.choices import HostingState
 from finetuning.models import HostedTime, Hosting, TunedModel
 from finetuning.services import shares
 from finetuning.services.jobs.telling import say
 from finetuning.services.jobs.tunedprices import state_price
-from gateway import provideroptions
 from gateway.services import audit, catalog
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, ServiceError
@@ -30,15 +29,15 @@ EVERY = timedelta(seconds=15)
 EVERY_SERVING = timedelta(minutes=15)
 """How often a deployment that serves is looked at: the vendor ends some by itself."""
 FIRST_DELAY_S, LONGEST_DELAY_S = 5, 600
-STANDARD, DEVELOPER = "Standard", "DeveloperTier"
-"""The latter is free, and Azure ends it after a day."""
+DEVELOPER = "DeveloperTier"
+"""Free, and Azure ends it after a day."""
 GONE = "The vendor has ended the deployment; deploy the model again to go on."
 log = structlog.get_logger(__name__)
 
 
 def needs_hosting(tuned: TunedModel) -> bool:
     """Whether it answers only where it is deployed."""
-    return host_of(tuned.backend) is not None
+    return needs_host(tuned.backend, tuned.provider)
 
 
 # ---- wishes ----------------------------------------------------------------------------------------------------------
@@ -51,8 +50,9 @@ def want(*, tuned: TunedModel, waits: Mapping[str, int], actor: Actor) -> None:
         row = Hosting(tuned=tuned, name=f"gateway-{tuned.pk.hex}", is_wanted=False)
     was_wanted = row.is_wanted
     if not was_wanted:
-        options = tuned.provider.options if tuned.provider is not None else {}
-        row.kind = options.get(provideroptions.DEPLOYMENT_TYPE, STANDARD)
+        host = host_of(tuned.backend)
+        assert host is not None
+        row.kind, row.called, row.per_hour, row.priced_by = host.kind(tuned.provider), "", None, ""
         row.is_wanted, row.has_failed, row.error, row.failures, row.asked_at = True, False, "", 0, None
         row.state, row.waits = HostingState.ASKED, {}
     row.tuned = tuned
@@ -158,6 +158,10 @@ def _take_over(row: Hosting, seen: Hosted) -> bool:
     now = timezone.now()
     tuned, current = _locked(row)
     begun = HostedTime.objects.select_for_update().filter(tuned=tuned, until=None).first()
+    if seen.called:
+        current.called = seen.called
+    if seen.per_hour is not None:
+        current.per_hour, current.priced_by = seen.per_hour, seen.priced_by
     if seen.state == "ready" and begun is None:
         _begin(tuned, current, seen.since or current.asked_at or now)
     if seen.state in ("absent", "failed") and begun is not None:
@@ -187,7 +191,7 @@ def _move_state(tuned: TunedModel, row: Hosting, seen: Hosted) -> None:
         row.state = over if seen.state == "absent" else HostingState.DELETING
     elif seen.state == "ready":
         if row.state != HostingState.SERVING:
-            _serve(tuned, row)
+            _serve(tuned, row, bills_tokens=seen.bills_tokens)
         row.state, row.error = HostingState.SERVING, ""
         _put_on_routes(tuned, row)
     elif seen.state == "creating":
@@ -222,7 +226,9 @@ def _begin(tuned: TunedModel, row: Hosting, since: datetime) -> None:
     """From when it is billed; never before the time that was billed last."""
     last = HostedTime.objects.filter(tuned=tuned).order_by("-since").first()
     start = max(since, last.until) if last is not None and last.until is not None else since
-    HostedTime.objects.create(tuned=tuned, since=start, is_free=row.kind == DEVELOPER)
+    HostedTime.objects.create(
+        tuned=tuned, since=start, is_free=row.kind == DEVELOPER, per_hour=row.per_hour, priced_by=row.priced_by
+    )
     tuned.hosting_since, tuned.hosting_until = start, None
     tuned.save(update_fields=["hosting_since", "hosting_until", "updated_at"])
 
@@ -239,19 +245,20 @@ def _give_up(tuned: TunedModel, row: Hosting, why: str) -> None:
     _tell(tuned, why, level="error")
 
 
-def _serve(tuned: TunedModel, row: Hosting) -> None:
+def _serve(tuned: TunedModel, row: Hosting, *, bills_tokens: bool) -> None:
     """The catalogue asks for it by the deployment's name from now on."""
+    called = row.called or row.name
     if tuned.catalog_model is not None:
-        catalog.update_model(model=tuned.catalog_model, actor=None, upstream_name=row.name, is_enabled=True)
+        catalog.update_model(model=tuned.catalog_model, actor=None, upstream_name=called, is_enabled=True)
         tuned.catalog_model.refresh_from_db()
     if tuned.provider is not None and tuned.hosting_since is not None:
         why = state_price(  # calls are priced by the name that they are sent under
             organization=tuned.organization, provider=tuned.provider, backend=tuned.backend,
-            base_model=tuned.base_model, model=row.name, at=tuned.hosting_since,
+            base_model=tuned.base_model, model=called, at=tuned.hosting_since, bills_tokens=bills_tokens,
         )  # fmt: skip
         if why:
             _tell(tuned, why, level="warn")
-    _tell(tuned, f"It is deployed as {row.name}.")
+    _tell(tuned, f"It is deployed as {called}.")
 
 
 def _disable(tuned: TunedModel) -> None:

@@ -13,7 +13,7 @@ from costs.services.prices import set_price_override
 from finetuning.choices import Backend
 from finetuning.models import TunedModel, TuningJob
 from gateway.choices import ProviderKind
-from gateway.models import Model, Organization, Provider
+from gateway.models import Model, Organization, Project, Provider
 from gateway.services import audit, catalog
 
 NOWHERE = "https://local-head.invalid"
@@ -49,6 +49,29 @@ def publish_served(job: TuningJob, *, provider: Provider, upstream_name: str) ->
     """Offer a model that answers elsewhere; its price is unknown until somebody states one."""
     model = _offer(job, provider, upstream_name=upstream_name, capabilities=("chat",))
     return _keep(job, provider, model, None, {})
+
+
+def publish_imported(
+    project: Project, *, suffix: str, mark: str, base_model: str, artifact: bytes, serving: Mapping[str, Any]
+) -> TunedModel:
+    """Serve a head that no job here made; the same again changes nothing. `mark`: ends its name."""
+    organization = project.organization
+    provider = heads_of(organization)
+    _price(organization)
+    start, end = f"ft:{Backend.LOCAL_HEAD.value}:{organization.slug}:", f":{mark}"
+    name = f"{start}{suffix[: LONGEST_NAME - len(start) - len(end)]}{end}"
+    added = catalog.add_model(
+        organization=organization, actor=None, provider=provider, name=name, upstream_name=name, capabilities=("chat",)
+    )
+    tuned, _ = TunedModel.objects.get_or_create(
+        organization=organization, name=name,
+        defaults={
+            "project": project, "backend": Backend.LOCAL_HEAD, "provider": provider, "base_model": base_model,
+            "catalog_model": added.row, "serving": dict(serving), "artifact": artifact,
+            "artifact_sha256": hashlib.sha256(artifact).hexdigest(),
+        },
+    )  # fmt: skip
+    return tuned
 
 
 def heads_of(organization: Organization) -> Provider:

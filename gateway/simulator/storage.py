@@ -47,6 +47,14 @@ class Storage:
     deployments: dict[str, Deployment] = field(default_factory=dict)
     made: int = 0
 
+    def look(self, name: str, now: float) -> Deployment | None:
+        """A deployment as time has gone on; None when there is none, or none any more."""
+        known = self.deployments.get(name)
+        if known is None:
+            return None
+        known.look(now)
+        return None if known.is_deleted else known
+
     def clear(self) -> None:
         """Forget everything."""
         self.files.clear()

@@ -9,6 +9,7 @@ from .keys import Keys
 from .languagemix import LanguageMix
 from .length import Length
 from .pairs import Pairs
+from .presidio import Presidio
 from .privacy import Privacy
 from .refusals import Refusals
 from .roles import Roles
@@ -18,7 +19,7 @@ from .weights import Weights
 
 CHECKS: tuple[type[Check], ...] = (
     JsonLines, Keys, Roles, Answers, Weights, Tools, Pairs, Length, Truncation, Refusals, Balance, Encoding,
-    LanguageMix, Privacy,
+    LanguageMix, Privacy, Presidio,
 )  # fmt: skip
 
 __all__ = ("CHECKS", "Check", "Context")

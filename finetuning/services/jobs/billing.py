@@ -18,7 +18,7 @@ from django.utils import timezone
 from costs.pricer import columns_of
 from costs.pricing import Priced
 from finetuning.choices import OVER
-from finetuning.estimates import Method, Rate, rate_of
+from finetuning.estimates import Confidence, Method, Rate, rate_of
 from finetuning.models import HostedTime, TunedModel, TuningJob
 from finetuning.services.jobs import graders
 from finetuning.services.jobs.pricing import QUANTUM, Bill, bill_of, rate_id
@@ -146,7 +146,7 @@ def book_hosting(until: date | None = None) -> int:
 
 def _book_days(identity: UUID, last: date) -> int:
     hosted = HostedTime.objects.select_related("tuned__project", "tuned__provider", "tuned__job").get(pk=identity)
-    rate = None if hosted.is_free else hosting_rate(hosted.tuned, hosted.since.date())
+    rate = None if hosted.is_free else _rate_of(hosted)
     with connect() as connection:
         first_day = hosted.since.astimezone(UTC).date()
         ensure_partitions(connection, (_noon(day) for day in _days(first_day, last)))
@@ -162,6 +162,16 @@ def _book_days(identity: UUID, last: date) -> int:
                 "UPDATE finetuning_hostedtime SET booked_until = %s, updated_at = now() WHERE id = %s", [last, identity]
             )
     return result.new
+
+
+def _rate_of(hosted: HostedTime) -> Rate | None:
+    """What its vendor, or its provider's row, said when it was deployed; else the dated price of its backend."""
+    if hosted.per_hour is None:
+        return hosting_rate(hosted.tuned, hosted.since.date())
+    return Rate(
+        hosted.tuned.backend, hosted.tuned.base_model, Method.SUPERVISED, Decimal(0), hosted.priced_by,
+        hosted.since.date(), Confidence.HIGH, hosting_per_hour=hosted.per_hour.normalize(),
+    )  # fmt: skip
 
 
 def hosting_rate(model: TunedModel, at: date) -> Rate | None:

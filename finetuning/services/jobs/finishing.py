@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from costs.services import holds
-from finetuning.backends import Seen, host_of
+from finetuning.backends import Seen, needs_host
 from finetuning.choices import OVER, CanaryGuard, TuningStatus
 from finetuning.estimates import sunset_of
 from finetuning.models import Checkpoint, TunedModel, TuningJob
@@ -117,7 +117,7 @@ def _deploy(job: TuningJob, tuned: TunedModel) -> None:
     except ServiceError as error:
         say(job, "deployed", f"It was not put on the route {wish['route']}: {error.message}", level="warn")
     else:
-        if host_of(job.backend) is None:
+        if not needs_host(job.backend, job.provider):
             say(job, "deployed", f"It answers {share} % of the calls of the route {wish['route']}.")
 
 
@@ -125,7 +125,7 @@ def _catalogue(job: TuningJob, provider: Provider) -> Model | None:
     if len(job.tuned_model) > LONGEST_NAME:
         say(job, "catalogue", "Its name is too long for the catalogue; add it under another one.", level="warn")
         return None
-    needs_deployment = host_of(job.backend) is not None
+    needs_deployment = needs_host(job.backend, provider)
     known = Model.objects.filter(organization=job.organization, provider=provider, name=job.tuned_model).first()
     if needs_deployment:
         say(job, "deploy", "It answers once it is deployed, which is billed by the hour: give it a share of a route.")

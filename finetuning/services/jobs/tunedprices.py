@@ -77,19 +77,28 @@ def _of_card(card: RateCard, source: str, note: str) -> TunedPrice:
     return TunedPrice(each[BASE_TIER], tuple(tiers), card.currency, source, note)
 
 
+BY_THE_HOUR = TunedPrice(
+    {"input": Decimal(0), "output": Decimal(0)}, source="billed by the hour",
+    note="Its dedicated deployment is billed by the hour, and no tokens beside it.",
+)  # fmt: skip
+
+
 def state_price(
-    *, organization: Organization, provider: Provider, backend: str, base_model: str, model: str, at: datetime
+    *, organization: Organization, provider: Provider, backend: str, base_model: str, model: str, at: datetime,
+    bills_tokens: bool = True,
 ) -> str:  # fmt: skip
     """State the price of `model`, the name that calls are sent under, from `at` on, unless somebody has stated one.
-    Returns why there is none, or nothing."""
+    `bills_tokens` False: its hours are billed and nothing else. Returns why there is none, or nothing."""
     listed = provider.price_list or provider.kind
     if PriceOverride.objects.filter(
         organization=organization, provider=canonical_provider(listed), model=model
     ).exists():  # fmt: skip
         return ""
-    found = price_of_tuned(
-        organization=organization, provider=provider, backend=backend, base_model=base_model, at=at
-    )  # fmt: skip
+    found = BY_THE_HOUR
+    if bills_tokens:
+        found = price_of_tuned(
+            organization=organization, provider=provider, backend=backend, base_model=base_model, at=at
+        )
     if not found.prices:
         return f"{found.reason} Its calls are unpriced until you state a price under Prices."
     try:

@@ -1,11 +1,13 @@
-"""Fireworks' accounts, datasets and tuning jobs.
+"""Fireworks' accounts, datasets, tuning jobs and deployments.
 
 Source: the client library `fireworks-ai` 1.2.30 (`types/supervised_fine_tuning_job.py`, `types/dataset.py`,
-`types/dpo_job.py`) and https://docs.fireworks.ai/fine-tuning/fine-tuning-via-api. Names are paths
+`types/dpo_job.py`), https://docs.fireworks.ai/fine-tuning/fine-tuning-via-api and
+https://docs.fireworks.ai/api-reference/create-deployment with its neighbours. Names are paths
 (`accounts/acme/datasets/…`), the caller gives a job its id, and a verb stands behind a colon.
 """
 
 import re
+import time
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -16,6 +18,7 @@ from gateway.simulator.latency import Pace
 from gateway.simulator.multipart import read_form
 from gateway.simulator.options import phase_ms
 from gateway.simulator.request_log import Outcome
+from gateway.simulator.storage import Deployment
 from gateway.simulator.tuning import PHASES, TRAINING, Run, begin
 from gateway.simulator.turn import Endpoint, Turn
 from gateway.simulator.wire import openai_requests as requests
@@ -23,7 +26,9 @@ from gateway.simulator.wire.together import SIGNED, time_of
 
 PREFIX = b"/v1/accounts"
 ACCOUNT = "accounts/acme"
-_PATH = re.compile(r"^/v1/(accounts/[^/]+)/(datasets|supervisedFineTuningJobs|dpoJobs)(?:/([^/:]+))?(?::(\w+))?$")
+_PATH = re.compile(
+    r"^/v1/(accounts/[^/]+)/(datasets|supervisedFineTuningJobs|dpoJobs|deployments)(?:/([^/:]+))?(?::(\w+))?$"
+)
 STATES = {
     "validating": "JOB_STATE_VALIDATING", "queued": "JOB_STATE_PENDING", "odd": "JOB_STATE_RESHARDING",
     "running": "JOB_STATE_RUNNING", "paused": "JOB_STATE_PAUSED", "succeeded": "JOB_STATE_COMPLETED",
@@ -53,6 +58,8 @@ def _answer(turn: Turn, method: str, path: str) -> Any:
     _, kind, name, verb = found.groups()
     if kind == "datasets":
         return _dataset(turn, method, name, verb)
+    if kind == "deployments":
+        return _deployment(turn, method, name)
     return _job(turn, method, kind, name, verb)
 
 
@@ -97,6 +104,46 @@ def _filled(turn: Turn, owner: str, made: dict[str, Any], content: bytes) -> dic
     done = made | {"state": "READY", "exampleCount": str(lines)}
     turn.storage.datasets[done["name"]] = (owner, done, content)
     return done
+
+
+# ---- deployments -----------------------------------------------------------------------------------------------------
+DEPLOYMENT_STATES = {"Creating": "CREATING", "Succeeded": "READY", "Failed": "FAILED"}
+
+
+def _deployment(turn: Turn, method: str, name: str | None) -> Any:
+    """A tuned model in an account of its own; `name` None: one is made."""
+    if name is None and method == "POST":
+        payload = requests.read_object(turn.exchange.body)
+        query = parse_qs(turn.exchange.query.decode("latin-1"))
+        return _deploy(turn, f"{ACCOUNT}/deployments/{query.get('deploymentId', [f'd{turn.number}'])[-1]}", payload)
+    identity = f"{ACCOUNT}/deployments/{name}"
+    known = turn.storage.look(identity, time.time())
+    if known is None:
+        raise _error(404, "NOT_FOUND", f"{identity} not found")
+    if method == "DELETE":
+        known.is_deleted = True
+        return {}
+    return _deployed(known)
+
+
+def _deploy(turn: Turn, identity: str, payload: dict[str, Any]) -> dict[str, Any]:
+    now, model = time.time(), payload.get("baseModel")
+    if turn.storage.look(identity, now) is not None:
+        raise _error(409, "ALREADY_EXISTS", f"{identity} already exists")
+    if model not in turn.storage.tuned:
+        raise _error(404, "NOT_FOUND", f"model {model} not found")
+    if not str(payload.get("acceleratorType") or "").startswith(("NVIDIA_", "AMD_")):
+        raise _error(400, "INVALID_ARGUMENT", f"accelerator {payload.get('acceleratorType')} is not available")
+    made = Deployment(identity, str(model), payload, now, now, phase_ms(turn.options))
+    turn.storage.deployments[identity] = made
+    turn.storage.tuned.add(f"{model}#{identity}")
+    return _deployed(made)
+
+
+def _deployed(one: Deployment) -> dict[str, Any]:
+    state = DEPLOYMENT_STATES[one.state]
+    failed = {"code": "RESOURCE_EXHAUSTED", "message": "no capacity"} if state == "FAILED" else {"code": "OK"}
+    return {**one.sku, "name": one.name, "state": state, "createTime": time_of(one.created), "status": failed}
 
 
 # ---- jobs ------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
-"""Together's fine-tuning jobs, beside OpenAI's paths; files arrive by the vendor's redirect.
+"""Together's fine-tuning jobs and dedicated endpoints, beside OpenAI's paths; files arrive by the vendor's redirect.
 
 Source: the client library `together` 3.1.1 (`resources/fine_tuning.py`, `types/finetune_response.py`,
 `lib/resources/files.py`) and https://docs.together.ai/reference/post-fine-tunes. `POST /v1/files` with the fields
 `file_name` and `file_type` but no content answers 302 with a place to put the bytes and `X-Together-File-Id`; prices
-are in nano-dollars.
+are in nano-dollars. Endpoints: https://docs.together.ai/reference/createendpoint and its neighbours.
 """
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -17,12 +18,17 @@ from gateway.simulator.latency import Pace
 from gateway.simulator.multipart import read_form
 from gateway.simulator.options import phase_ms
 from gateway.simulator.request_log import Outcome
+from gateway.simulator.storage import Deployment
 from gateway.simulator.tuning import FINISHING, PHASES, QUEUED, TRAINING, Run, begin
 from gateway.simulator.turn import Endpoint, Turn
 from gateway.simulator.wire import openai_files
 from gateway.simulator.wire import openai_requests as requests
 
 JOBS_PATH = b"/v1/fine-tunes"
+ENDPOINTS_PATH = b"/v1/endpoints"
+HARDWARE = {"1x_nvidia_h100_80gb_sxm": 6.65, "1x_nvidia_h200_140gb_sxm": 9.15}
+"""Cents a minute."""
+ENDPOINT_STATES = {"Creating": "PENDING", "Succeeded": "STARTED", "Failed": "ERROR"}
 PUT_PATH = b"/v1/_put/"
 STATUSES = {
     "validating": "pending", "odd": "waiting_for_capacity", "succeeded": "completed", "failed": "error",
@@ -41,6 +47,12 @@ def find_endpoint(method: bytes, path: bytes) -> Endpoint | None:
         return _put
     if path.startswith(openai_files.FILES_PATH + b"/") and path.endswith(b"/preprocess") and method == b"POST":
         return _preprocess
+    if path == b"/v1/hardware" and method == b"GET":
+        return _hardware
+    if path == ENDPOINTS_PATH:
+        return {b"POST": _start_endpoint, b"GET": _endpoints}.get(method)
+    if path.startswith(ENDPOINTS_PATH + b"/"):
+        return {b"GET": _endpoint, b"DELETE": _end_endpoint}.get(method)
     if path == JOBS_PATH:
         return {b"POST": _create, b"GET": _list}.get(method)
     return _one if path.startswith(JOBS_PATH + b"/") else None
@@ -83,6 +95,65 @@ async def _preprocess(turn: Turn) -> Outcome:
     name = turn.exchange.path.removeprefix(openai_files.FILES_PATH + b"/").removesuffix(b"/preprocess")
     made, _ = openai_files.file_of(turn, name.decode("latin-1"))
     return await _send(turn, made | {"FileType": "jsonl", "Processed": True})
+
+
+# ---- endpoints -------------------------------------------------------------------------------------------------------
+async def _hardware(turn: Turn) -> Outcome:
+    rows = [
+        {"object": "hardware", "id": name, "pricing": {"cents_per_minute": cents},
+         "availability": {"status": "available"}}
+        for name, cents in HARDWARE.items()
+    ]  # fmt: skip
+    return await _send(turn, {"object": "list", "data": rows})
+
+
+async def _start_endpoint(turn: Turn) -> Outcome:
+    """Its id and name are the vendor's; the same again makes another one."""
+    asked = requests.read_object(turn.exchange.body)
+    model = asked.get("model")
+    if model not in turn.storage.tuned:
+        raise ProviderError(404, f"Unable to access model {model}", code="model_not_available")
+    if asked.get("hardware") not in HARDWARE or not isinstance(asked.get("autoscaling"), dict):
+        raise ProviderError(400, f"hardware {asked.get('hardware')} is not available", code="invalid_request")
+    now, identity = time.time(), f"endpoint-{turn.number:032x}"
+    turn.storage.deployments[identity] = Deployment(identity, str(model), asked, now, now, phase_ms(turn.options))
+    turn.storage.tuned.add(_called(turn.storage.deployments[identity]))
+    return await _send(turn, _shown_endpoint(turn.storage.deployments[identity]))
+
+
+async def _endpoints(turn: Turn) -> Outcome:
+    now = time.time()
+    known = [turn.storage.look(name, now) for name in list(turn.storage.deployments) if name.startswith("endpoint-")]
+    return await _send(turn, {"object": "list", "data": [_shown_endpoint(one) for one in known if one is not None]})
+
+
+async def _endpoint(turn: Turn) -> Outcome:
+    return await _send(turn, _shown_endpoint(_named(turn)))
+
+
+async def _end_endpoint(turn: Turn) -> Outcome:
+    _named(turn).is_deleted = True
+    return await _send(turn, {})
+
+
+def _named(turn: Turn) -> Deployment:
+    name = turn.exchange.path.removeprefix(ENDPOINTS_PATH + b"/").decode("latin-1")
+    known = turn.storage.look(name, time.time())
+    if known is None:
+        raise ProviderError(404, f"Endpoint {name} not found", code="not_found")
+    return known
+
+
+def _called(one: Deployment) -> str:
+    return f"{one.model}-{one.name[-8:]}"
+
+
+def _shown_endpoint(one: Deployment) -> dict[str, Any]:
+    return {
+        "object": "endpoint", "id": one.name, "name": _called(one), "display_name": one.sku.get("display_name"),
+        "model": one.model, "hardware": one.sku["hardware"], "type": "dedicated", "owner": PROJECT,
+        "state": ENDPOINT_STATES[one.state], "autoscaling": one.sku["autoscaling"], "created_at": time_of(one.created),
+    }  # fmt: skip
 
 
 # ---- jobs ------------------------------------------------------------------------------------------------------------
