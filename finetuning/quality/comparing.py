@@ -7,6 +7,7 @@ import re
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from rensa import RMinHash
@@ -60,6 +61,8 @@ class Index:
         self.numbers, self.offsets, self.tokens = array("L"), array("Q"), array("L")
         self.whole, self.asked, self.bare, self.answer = array("Q"), array("Q"), array("Q"), array("Q")
         self.labelled = bytearray()
+        self._normalized = lru_cache(16)(texts.normalized)
+        """Of instructions, which most lines share."""
         self._waiting: list[set[str]] = []
         self._signatures: list[np.ndarray] = []
 
@@ -70,7 +73,7 @@ class Index:
         if not example.is_comparable:
             return
         said = saying(example, self.context)
-        system, prompt = texts.normalized(example.system), texts.normalized(example.prompt)
+        system, prompt = self._normalized(example.system), texts.normalized(example.prompt)
         rejected = texts.normalized(example.rejected.text) if example.rejected else ""
         self.numbers.append(example.number)
         self.offsets.append(example.offset)
@@ -86,7 +89,7 @@ class Index:
 
     def _sign(self) -> None:
         if self._waiting:
-            sets = [sorted(grams) for grams in self._waiting]
+            sets = [list(grams) for grams in self._waiting]  # the least of hashes knows no order
             matrix = RMinHash.digest_matrix_from_token_sets(sets, PERMUTATIONS, SEED)
             self._signatures.append(np.array(matrix.to_rows(), dtype=np.uint32))
             self._waiting.clear()

@@ -173,6 +173,22 @@ def test_from_a_file_to_a_model_that_pays(gateway: Gateway) -> None:
     versus = gateway.api("GET", f"fine-tuning/compare/sim-base/{tuned}")
     assert versus["verdict"] == "better"
 
+    # a limit that not all answers fit under: four are asked at once, and none passes it
+    limited = gateway.api("POST", "fine-tuning/evaluations", {
+        "project": project, "file": files["held.jsonl"]["id"], "metrics": ["exact"], "budget_limit": "0.002",
+        "contestants": [{"label": name, "model": "sim-base", "max_tokens": 5} for name in ("one", "two")],
+    })  # fmt: skip
+    over = gateway.until(
+        lambda: gateway.api("GET", f"fine-tuning/evaluations/{limited['id']}"),
+        lambda one: one["status"] in ("succeeded", "failed"),
+    )
+    assert (over["status"], over["error"]) == ("failed", "Its limit of 0.002 USD is spent.")
+    paid = gateway.api("GET", f"fine-tuning/evaluations/{limited['id']}/items?page_size=500")["results"]
+    assert Decimal("0.0015") < sum(Decimal(one["cost"]) for one in paid if one["cost"]) <= Decimal("0.002")
+    (key,) = [row for row in gateway.api("GET", "api-keys?page_size=500")["results"]
+              if row["budget_amount"] is not None and Decimal(row["budget_amount"]) == Decimal("0.002")]  # fmt: skip
+    assert key["revoked_at"] is not None
+
     # a share of a route
     (model,) = gateway.api("GET", "fine-tuning/models")["results"]
     gateway.api("POST", f"fine-tuning/models/{model['id']}/deploy", {"route": "sim-base", "share": 50})

@@ -16,7 +16,7 @@ from finetuning.answers.insights import insights_of
 from finetuning.models import Evaluation, TuningFile, TuningJob
 from finetuning.services.files import open_file
 from finetuning.services.jobs import sync_due
-from gateway.models import Job, LedgerLine, Organization, Project, Provider
+from gateway.models import Job, LedgerLine, Organization, Project, Provider, VirtualKey
 from tests.config.demo.test_generator import company
 
 
@@ -75,6 +75,10 @@ def test_jobs_of_every_fate_with_their_lines():
     paused = insights_of(made["Triage, next version"], timezone.now() + timedelta(hours=9))
     assert paused.insight.diagnosis.kind != "stalled"
 
+    key = next(key for key in demo.keys if key.project == PROJECT)
+    VirtualKey.objects.create(
+        id=demo.key(key), organization=organization, project_id=demo.project(PROJECT), name=key.name, digest=b"d"
+    )
     assert (ensure_tuned_calls(job, demo), ensure_tuned_calls(job, demo)) == (True, False)
     tuned = made["Triage"].result
     calls = LedgerLine.objects.filter(kind="attempt")

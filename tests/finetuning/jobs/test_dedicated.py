@@ -71,8 +71,7 @@ def test_from_the_first_route_to_the_last(
     assert (row.state, row.error, row.per_hour) == ("serving", "", PER_HOUR[backend])
     assert (model.is_enabled, model.upstream_name) == (True, row.called)
     assert row.called in on_route(alias)
-    base_url = f"{upstream.url}/v1" if backend == "together" else f"{upstream.url}/inference/v1"
-    with openai.OpenAI(base_url=base_url, api_key="sk-test", max_retries=0) as client:
+    with openai.OpenAI(base_url=f"{upstream.url}/v1", api_key="sk-test", max_retries=0) as client:
         said: Any = [{"role": "user", "content": "hello"}]
         assert client.chat.completions.create(model=row.called, messages=said, max_tokens=4).model == row.called
     tuned = TunedModel.objects.select_related("hosting", "job").get()
