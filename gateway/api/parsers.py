@@ -21,7 +21,7 @@ class BoundedJSONParser(JSONParser):
         except RecursionError as error:
             raise ParseError(f"JSON parse error - {fault_of(error)}") from None
         except ParseError as refusal:
-            error = refusal.__context__
-            if not isinstance(error, ValueError):
+            reason = refusal.__context__
+            if not isinstance(reason, ValueError):
                 raise
-            raise ParseError(f"JSON parse error - {fault_of(error)}") from None
+            raise ParseError(f"JSON parse error - {fault_of(reason)}") from None

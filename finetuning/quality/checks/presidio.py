@@ -31,12 +31,10 @@ def _recognizers() -> tuple[Any, ...]:
     """Those that prove a number by its checksum, of all countries."""
     from presidio_analyzer import PatternRecognizer, predefined_recognizers
 
-    kinds = (getattr(predefined_recognizers, name) for name in predefined_recognizers.__all__)
-    proving = (
-        kind for kind in kinds
-        if isinstance(kind, type) and issubclass(kind, PatternRecognizer)
-        and kind.validate_result is not PatternRecognizer.validate_result
-    )  # fmt: skip
+    kinds: list[Any] = [getattr(predefined_recognizers, name) for name in predefined_recognizers.__all__]
+    bare: Any = PatternRecognizer
+    patterned: list[Any] = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, bare)]
+    proving = (kind for kind in patterned if kind.validate_result is not bare.validate_result)
     return tuple(kind(supported_language="en") for kind in proving)
 
 
@@ -71,7 +69,8 @@ class Presidio(Check):
 def found_in(text: str) -> Iterator[tuple[str, int]]:
     """(entity, start) of what is sure and that our own patterns did not find, each entity once. A checksum of one digit
     is right for a tenth of all numbers, so the text has to name the thing too, by a word that the recognizer knows."""
-    known, told = [(start, end) for _, _, start, end in spans(text)], set()
+    known = [(start, end) for _, _, start, end in spans(text)]
+    told: set[str] = set()
     spoken = text.casefold()
     named = (each for each in _recognizers() if any(word.casefold() in spoken for word in each.context or ()))
     results = (one for each in named for one in each.analyze(text, each.supported_entities, None))

@@ -52,8 +52,8 @@ def create_evaluation(
         raise Invalid("unknown_metric", f"Metrics are {', '.join(METRICS)}.", field="metrics")
     if (OF_PAIRS in metrics) != (judge is not None):
         raise Invalid("judge", "The metric judge needs a judge, and a judge the metric.", field="judge")
-    for number, one in enumerate(contestants):
-        check_askable(project.organization_id, one["model"], field=f"contestants.{number}.model")
+    for number, contestant in enumerate(contestants):
+        check_askable(project.organization_id, contestant["model"], field=f"contestants.{number}.model")
     if judge is not None:
         check_askable(project.organization_id, judge["model"], field="judge.model")
     row = Evaluation.objects.create(
