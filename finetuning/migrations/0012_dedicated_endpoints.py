@@ -4,40 +4,39 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('finetuning', '0011_currencies_and_keys'),
+        ("finetuning", "0011_currencies_and_keys"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='hostedtime',
-            name='per_hour',
-            field=models.DecimalField(blank=True, decimal_places=10, help_text='US dollars.', max_digits=20, null=True),
+            model_name="hostedtime",
+            name="per_hour",
+            field=models.DecimalField(blank=True, decimal_places=10, help_text="US dollars.", max_digits=20, null=True),
         ),
         migrations.AddField(
-            model_name='hostedtime',
-            name='priced_by',
+            model_name="hostedtime",
+            name="priced_by",
             field=models.CharField(blank=True, max_length=200),
         ),
         migrations.AddField(
-            model_name='hosting',
-            name='called',
-            field=models.CharField(blank=True, help_text='The name that calls use; empty: its own.', max_length=200),
+            model_name="hosting",
+            name="called",
+            field=models.CharField(blank=True, help_text="The name that calls use; empty: its own.", max_length=200),
         ),
         migrations.AddField(
-            model_name='hosting',
-            name='per_hour',
-            field=models.DecimalField(blank=True, decimal_places=10, help_text='US dollars.', max_digits=20, null=True),
+            model_name="hosting",
+            name="per_hour",
+            field=models.DecimalField(blank=True, decimal_places=10, help_text="US dollars.", max_digits=20, null=True),
         ),
         migrations.AddField(
-            model_name='hosting',
-            name='priced_by',
+            model_name="hosting",
+            name="priced_by",
             field=models.CharField(blank=True, max_length=200),
         ),
         migrations.AlterField(
-            model_name='hosting',
-            name='kind',
+            model_name="hosting",
+            name="kind",
             field=models.CharField(blank=True, max_length=60),
         ),
     ]

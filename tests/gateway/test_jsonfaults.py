@@ -12,9 +12,7 @@ LONG = '{"a": ' + "9" * 5_000 + "}"
 DEEP = '{"a": ' + "[" * 100_000
 
 
-@pytest.mark.parametrize(
-    ("text", "said"), [(LONG, "a number has more than 4,300 digits"), (DEEP, "nested too deeply")]
-)
+@pytest.mark.parametrize(("text", "said"), [(LONG, "a number has more than 4,300 digits"), (DEEP, "nested too deeply")])
 def test_in_forms(text: str, said: str) -> None:
     with pytest.raises(forms.ValidationError) as refused:
         ConfigField().clean(text)
