@@ -1,0 +1,29 @@
+"""The SDKs' own pages and entries."""
+
+from gateway.console import ConsoleProvider, NavEntry, Page, Section
+from sdkgen.console import documentation, overview
+
+
+class SdkConsole(ConsoleProvider):
+    """Clients in five languages: packages, and what there is to read of them."""
+
+    pages = (
+        Page("sdks/", overview.overview, "sdks"),
+        Page("sdks/build/", overview.build, "sdk_build"),
+        Page("sdks/builds/<uuid:job_id>/", overview.download, "sdk_archive"),
+        Page("sdks/docs/", documentation.first, "sdk_docs_first"),
+        Page("sdks/docs/<str:language>/", documentation.start, "sdk_docs"),
+        Page("sdks/docs/<str:language>/reference/", documentation.reference, "sdk_reference"),
+        Page("sdks/docs/<str:language>/reference/<str:method>/", documentation.method, "sdk_method"),
+        Page("sdks/docs/<str:language>/examples/", documentation.examples, "sdk_examples"),
+        Page("sdks/docs/<str:language>/tutorial/", documentation.tutorial, "sdk_tutorial"),
+        Page("sdks/docs/<str:language>/tutorial/<str:step>/", documentation.tutorial, "sdk_step"),
+    )
+    navigation = (
+        NavEntry("Packages", "admin:sdks", "braces", Section.SDKS, 10),
+        NavEntry(
+            "Documentation", "admin:sdk_docs_first", "book", Section.SDKS, 20,
+            also=("admin:sdk_docs", "admin:sdk_reference", "admin:sdk_method", "admin:sdk_examples",
+                  "admin:sdk_tutorial", "admin:sdk_step"),
+        ),
+    )  # fmt: skip
