@@ -190,13 +190,14 @@ function begin(root) {
       panel.hidden = !isChosen;
       panel.setAttribute("role", "tabpanel");
       panel.setAttribute("aria-labelledby", tab.id);
-      const code = element("pre", "code play-sample");
+      const code = element("pre", "", sample.code);
       code.tabIndex = 0;
-      code.textContent = sample.code;
+      const block = element("div", "code play-sample");
+      block.append(code);
       const copy = element("button", "btn btn-small", `Copy ${sample.language}`);
       /** @type {HTMLButtonElement} */ (copy).type = "button";
       copy.dataset.copy = sample.code;
-      panel.append(code, copy);
+      panel.append(block, copy);
       box.append(panel);
     }
     part("code").replaceChildren(box);

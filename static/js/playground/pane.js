@@ -65,10 +65,13 @@ export class Pane {
     tabs.setAttribute("aria-label", `Views of the answer of ${this.model}`);
     this.answer = element("div", "play-text");
     this.answer.setAttribute("aria-live", "polite");
-    this.events_ = element("pre", "code play-raw");
+    this.events_ = element("pre");
+    this.events_.tabIndex = 0;
+    const raw = element("div", "code play-raw");
+    raw.append(this.events_);
     this.timeline = element("ol", "plain-list play-timeline");
     this.said = element("dl", "pairs play-said");
-    const views = { Answer: this.answer, "Raw events": this.events_, Timeline: this.timeline, Gateway: this.said };
+    const views = { Answer: this.answer, "Raw events": raw, Timeline: this.timeline, Gateway: this.said };
     const panels = Object.entries(views).map(([name, view], at) => {
       const tab = element("button", "tab", name);
       const panel = element("div");
@@ -225,7 +228,7 @@ export class Pane {
       Tokens: tokens,
       Cost: this.gateway ? (this.gateway.cost ?? "no price known") : "—",
     };
-    this.figures?.replaceChildren(...pairsOf(figures));
+    this.figures?.replaceChildren(...pairsOf(figures, true));
     /** @type {Record<string, string | Node>} */
     const said = {};
     if (id) {
@@ -243,17 +246,22 @@ export class Pane {
     if (this.gateway?.isReplay) said.Replay = "of an earlier call with the same idempotency key, billed once";
     if (this.finish) said["Finish reason"] = this.finish;
     if (this.failure?.status) said.Status = `${this.failure.status}${this.failure.code ? ` (${this.failure.code})` : ""}`;
-    this.said?.replaceChildren(...pairsOf(said));
+    this.said?.replaceChildren(...pairsOf(said, false));
   }
 }
 
-/** @param {Record<string, string | Node>} pairs */
-function pairsOf(pairs) {
-  return Object.entries(pairs).map(([label, value]) => {
-    const row = element("div");
+/**
+ * @param {Record<string, string | Node>} pairs
+ * @param {boolean} isGrouped each pair in a box of its own
+ */
+function pairsOf(pairs, isGrouped) {
+  return Object.entries(pairs).flatMap(([label, value]) => {
+    const name = element("dt", "", label);
     const shown = element("dd");
     shown.append(value);
-    row.append(element("dt", "", label), shown);
-    return row;
+    if (!isGrouped) return [name, shown];
+    const row = element("div");
+    row.append(name, shown);
+    return [row];
   });
 }

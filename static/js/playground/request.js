@@ -166,6 +166,7 @@ export class Form {
     const row = document.createElement("div");
     row.className = "play-row";
     const select = document.createElement("select");
+    select.className = "select";
     select.setAttribute("aria-label", `Model ${taken.length + 1}`);
     this.#fill(select, chosen);
     row.append(select, removal("Remove this model"));
@@ -178,9 +179,11 @@ export class Form {
     const row = document.createElement("div");
     row.className = "play-row play-message";
     const role = document.createElement("select");
+    role.className = "select";
     role.setAttribute("aria-label", "Role");
     for (const name of ROLES) role.append(new Option(name, name, false, name === message.role));
     const content = document.createElement("textarea");
+    content.className = "input";
     content.rows = 3;
     content.value = message.content;
     content.setAttribute("aria-label", "Message");
