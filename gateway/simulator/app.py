@@ -26,7 +26,6 @@ from gateway.simulator.turn import Turn
 from gateway.simulator.wire import find_format, openai
 from gateway.simulator.wire.format import WireFormat
 
-
 MOST_FAILED = 1_000
 """Requests that `fail-first` remembers; the oldest is forgotten first."""
 

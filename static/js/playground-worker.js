@@ -202,11 +202,13 @@ async def call(text, emit):
     try:
         async with AsyncGateway(base_url=asked["origin"], api_key=asked["secret"], transport=transport, **options) as client:
             stream = await client.chat.completions.stream(**asked["body"], request_options=request_options(asked))
+            seen = 0
             async with stream:
                 async for chunk in stream:
+                    for event, data in stream.unknown[seen:]:
+                        emit("unknown", json.dumps({"event": event, "data": json.dumps(data)}))
+                    seen = len(stream.unknown)
                     emit("chunk", json.dumps({"chunk": chunk.to_dict()}))
-            for event, data in stream.unknown:
-                emit("unknown", json.dumps({"event": event, "data": json.dumps(data)}))
             emit("done", json.dumps({"gateway": about(stream.gateway)}))
     except asyncio.CancelledError:
         emit("failed", json.dumps({"name": "CancelledError", "text": "The call was stopped.", "isStopped": True}))
@@ -223,7 +225,7 @@ def request_options(asked):
 
 def about(info):
     return {
-        "requestId": info.request_id, "cost": None if info.cost is None else str(info.cost), "cache": info.cache,
+        "requestId": info.request_id, "cost": None if info.cost is None else f"{info.cost:f}", "cache": info.cache,
         "provider": info.provider, "model": info.model, "attempts": info.attempts, "retries": info.retries,
     }
 `;

@@ -47,7 +47,7 @@ export function bodyOf(ask, model) {
   const body = { ...ask.extra, model };
   body.messages = [...(ask.system.trim() ? [{ role: "system", content: ask.system }] : []), ...ask.messages];
   for (const [name, text] of Object.entries({ temperature, top_p, max_tokens, seed })) {
-    if (text?.trim()) body[name] = Number(text);
+    if (text?.trim() && problemOf(name, text) === "") body[name] = Number(text);
   }
   if (stop) body.stop = stop;
   body.stream_options = { include_usage: true };
