@@ -134,6 +134,7 @@ function begin(root) {
       panes.set(run, pane);
       part("panes").append(pane.root);
     }
+    root.dataset.runs = String(runs);
     for (const [run, pane] of panes) {
       const body = bodyOf(asked, pane.model);
       started().postMessage({ type: "run", run, language: asked.language, secret, body, ...optionsOf(asked) });

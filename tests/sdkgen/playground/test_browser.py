@@ -18,7 +18,8 @@ playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 PASSWORD = "correct horse battery staple"
 COMPANY = f"""
-from config.sandbox import ensure_sandbox
+from config.sandbox import FREE_FROM, ensure_sandbox
+from costs.services.prices import set_price_override
 from gateway.choices import Role
 from gateway.models import Provider, User
 from gateway.services import catalog, identity, people
@@ -30,6 +31,10 @@ people.add_member(organization=own, actor=None, user=person, role=Role.ADMIN, ma
 ensure_sandbox(own, "SIMULATOR", "sk-simulated")
 sandbox = Provider.objects.get(organization=own, slug="sandbox")
 catalog.add_model(organization=own, actor=None, provider=sandbox, name="paced", upstream_name="sim-paced-50x200")
+set_price_override(
+    organization=own, actor=None, provider="sandbox", model="sim-paced-50x200", valid_from=FREE_FROM,
+    prices={{"input": "0", "output": "0"}},
+)
 """
 WATCH = """
 window.violations = [];
@@ -99,8 +104,9 @@ class Playground:
         self.page.fill("textarea[aria-label=Message]", text)
         self.page.select_option("[data-play-models] select >> nth=0", model)
         self.page.select_option("[name=fault]", fault)
+        before = self.page.get_attribute("[data-play]", "data-runs")
         self.page.keyboard.press("Control+Enter")
-        self.page.wait_for_selector("[data-play-stop]:enabled")
+        self.page.wait_for_selector(f'[data-play]:not([data-runs="{before}"])')
 
     def wait(self, timeout_s: float = 60) -> None:
         self.page.wait_for_selector("[data-play-stop]:disabled", timeout=timeout_s * 1000)
@@ -126,8 +132,6 @@ def playground(gateway: Stack) -> Iterator[Playground]:
         found = Playground(browser.new_page(), f"http://127.0.0.1:{gateway.port}")
         found.open()
         yield found
-        found.page.screenshot(path="/tmp/wplay/fail.png", full_page=True)  # DEBUG
-        print(found.complaints)  # DEBUG
         browser.close()
 
 
