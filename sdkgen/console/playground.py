@@ -1,13 +1,14 @@
 """The playground's page, the generated code that it runs, and the worker that runs it."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
 from csp.decorators import csp_replace
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import reverse
@@ -18,12 +19,13 @@ from gateway.console.scope import frame, may_administer, person
 from gateway.models import Organization, Project
 from gateway.services import bodies
 from gateway.services.errors import ServiceError
-from sdkgen.playground import packages, sessions
+from sdkgen.playground import code, packages, sessions
 from sdkgen.playground.offers import offers
 
 CHAT = "/v1/chat/completions"
 WORKER = Path(settings.BASE_DIR) / "static" / "js" / "playground-worker.js"
 FOR_EVER = "private, max-age=31536000, immutable"
+CACHE = ("", "no-cache", "no-store")
 PYODIDE = "vendor/pyodide/"
 
 
@@ -56,6 +58,23 @@ def from_request(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     return _page(request, context, organization, body=body)
 
 
+@require_POST
+def as_code(request: HttpRequest, site: ConsoleSite) -> JsonResponse:
+    """A request in the languages of the SDKs: `{body, retries, cache}` → `{samples}`, or `{problem}`. No query."""
+    try:
+        said = json.loads(request.body)
+        body, retries, cached = said["body"], said["retries"], said["cache"]
+    except (ValueError, KeyError, TypeError):
+        return JsonResponse({"problem": "The request is no JSON of the page."}, status=400)
+    if not isinstance(body, dict) or not isinstance(retries, int) or cached not in CACHE:
+        return JsonResponse({"problem": "The request is no JSON of the page."}, status=400)
+    try:
+        found = code.samples(body, retries=retries, cache=cached)
+    except ServiceError as error:
+        return JsonResponse({"problem": error.message})
+    return JsonResponse({"samples": [asdict(one) for one in found]})
+
+
 def _page(
     request: HttpRequest, context: dict[str, Any], organization: Organization, *, body: Any = None, problem: str = ""
 ) -> HttpResponse:
@@ -73,7 +92,8 @@ def _page(
             "sdk": reverse("admin:playground_sdk", args=[version, "lib/index.js"]),
             "python": reverse("admin:playground_sdk", args=[version, packages.PYTHON_ARCHIVE]),
             "pyodide": static(f"{PYODIDE}pyodide.mjs"), "pyodideFolder": f"{settings.STATIC_URL}{PYODIDE}",
-            "request": reverse("admin:request", args=["REQUEST"]), "gatewayUrl": settings.CONSOLE_URL,
+            "request": reverse("admin:request", args=["REQUEST"]), "code": reverse("admin:playground_code"),
+            "recorded": f"“{code.RECORDED['messages'][0]['content']}” to {code.RECORDED['model']}",
             "currency": organization.currency, "body": body,
         },
     }  # fmt: skip

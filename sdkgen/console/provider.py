@@ -11,6 +11,7 @@ class SdkConsole(ConsoleProvider):
     pages = (
         Page("playground/", playground.page, "playground", KEY_MAKERS),
         Page("playground/request/", playground.from_request, "playground_request", KEY_MAKERS),
+        Page("playground/code/", playground.as_code, "playground_code", KEY_MAKERS),
         Page("playground/worker.js", playground.worker, "playground_worker", KEY_MAKERS, cacheable=True),
         Page(
             "playground/sdk/<slug:version>/<path:path>", playground.package_file, "playground_sdk", KEY_MAKERS,

@@ -1,10 +1,10 @@
 // The playground: a request form, a key of its own, a worker that runs the generated SDKs, answers side by side.
 
-import { samplesOf } from "./code.js";
+import { Code } from "./code.js";
 import { askOfLink, History, linkOf } from "./keep.js";
 import { element, Pane, shownMs } from "./pane.js";
 import { askOf, bodyOf, Form, optionsOf } from "./request.js";
-import { Keys } from "./session.js";
+import { headersOf, Keys } from "./session.js";
 
 const facts = JSON.parse(document.getElementById("play-facts")?.textContent ?? "{}");
 const root = document.querySelector("[data-play]");
@@ -32,6 +32,7 @@ function begin(root) {
     form.limit(opened?.models ?? allowed());
     showKey();
   });
+  const code = new Code(part("code"), facts, headersOf());
   const form = new Form(root, facts.offers, showCode);
 
   for (const offer of facts.offers) {
@@ -171,37 +172,7 @@ function begin(root) {
 
   // ---- code, history, links ------------------------------------------------------------------------------------------
   function showCode() {
-    const chosen = part("code").querySelector("[aria-selected=true]")?.textContent;
-    const tabs = element("div", "tabs");
-    tabs.setAttribute("role", "tablist");
-    tabs.setAttribute("aria-label", "Language");
-    const box = element("div", "switch");
-    box.dataset.switch = "";
-    box.append(tabs);
-    for (const [at, sample] of samplesOf(form.read(), facts.gatewayUrl).entries()) {
-      const isChosen = chosen ? sample.language === chosen : at === 0;
-      const tab = element("button", "tab", sample.language);
-      Object.assign(tab, { type: "button", id: `play-code-tab-${at}`, tabIndex: isChosen ? 0 : -1 });
-      tab.setAttribute("role", "tab");
-      tab.setAttribute("aria-controls", `play-code-${at}`);
-      tab.setAttribute("aria-selected", String(isChosen));
-      tabs.append(tab);
-      const panel = element("div");
-      panel.id = `play-code-${at}`;
-      panel.hidden = !isChosen;
-      panel.setAttribute("role", "tabpanel");
-      panel.setAttribute("aria-labelledby", tab.id);
-      const code = element("pre", "", sample.code);
-      code.tabIndex = 0;
-      const block = element("div", "code play-sample");
-      block.append(code);
-      const copy = element("button", "btn btn-small", `Copy ${sample.language}`);
-      /** @type {HTMLButtonElement} */ (copy).type = "button";
-      copy.dataset.copy = sample.code;
-      panel.append(block, copy);
-      box.append(panel);
-    }
-    part("code").replaceChildren(box);
+    code.later(form.read());
   }
 
   function showHistory() {
@@ -253,10 +224,12 @@ function begin(root) {
   const unknown = (ask.models ?? []).filter((name) => !facts.offers.some((/** @type {any} */ offer) => offer.name === name));
   form.write(ask);
   if (unknown.length) complain(`Not offered here: ${unknown.join(", ")}. Choose another model.`);
-  showCode();
+  void code.show(form.read());
   showHistory();
   addEventListener("hashchange", () => {
     const found = askOfLink();
-    if (found) form.write(found);
+    if (!found) return;
+    form.write(found);
+    showCode();
   });
 }

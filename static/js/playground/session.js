@@ -5,6 +5,12 @@
 
 const AHEAD_MS = 20_000;
 
+/** Of a request of this page to the gateway's console. */
+export function headersOf() {
+  const token = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}")["X-CSRFToken"];
+  return { "Content-Type": "application/json", "X-CSRFToken": token };
+}
+
 export class Keys {
   /** @type {Opened | null} */
   #opened = null;
@@ -56,7 +62,7 @@ export class Keys {
     this.#opened = null;
     sessionStorage.removeItem(this.#place);
     this.changed(null);
-    if (id) await fetch(`${this.facts.sessions}/${id}`.replace("//", "/"), { method: "DELETE", headers: this.#headers });
+    if (id) await fetch(`${this.facts.sessions}/${id}`, { method: "DELETE", headers: this.#headers });
   }
 
   /** @param {object} body */
@@ -65,8 +71,7 @@ export class Keys {
   }
 
   get #headers() {
-    const token = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}")["X-CSRFToken"];
-    return { "Content-Type": "application/json", "X-CSRFToken": token, "X-Organization": this.facts.organization };
+    return { ...headersOf(), "X-Organization": this.facts.organization };
   }
 
   /** The session's id, which opens nothing, so that a page that is loaded again ends the key it had. */

@@ -1,8 +1,6 @@
 """The playground in real Chromium, through a real gateway to the simulated provider: the generated SDKs run in its
 worker. Chromium's own complaints about refused answers (429, 502) are expected; nothing else may be complained of."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,30 +10,11 @@ import pytest
 
 from tests.conftest import chromium
 from tests.gateway.dataplane.stack import ROOT, Stack
+from tests.sdkgen.playground.conftest import PASSWORD
 
 playwright = pytest.importorskip("playwright.sync_api")
 
 pytestmark = pytest.mark.browser
-PASSWORD = "correct horse battery staple"
-COMPANY = f"""
-from config.sandbox import FREE_FROM, ensure_sandbox
-from costs.services.prices import set_price_override
-from gateway.choices import Role
-from gateway.models import Provider, User
-from gateway.services import catalog, identity, people
-
-own = identity.create_organization(actor=None, slug="play", name="Play")
-identity.create_project(organization=own, actor=None, slug="try", name="Try")
-person = User.objects.create_user("pia@play.example", "pia@play.example", "{PASSWORD}")
-people.add_member(organization=own, actor=None, user=person, role=Role.ADMIN, may_grant_owner=True)
-ensure_sandbox(own, "SIMULATOR", "sk-simulated")
-sandbox = Provider.objects.get(organization=own, slug="sandbox")
-catalog.add_model(organization=own, actor=None, provider=sandbox, name="paced", upstream_name="sim-paced-50x200")
-set_price_override(
-    organization=own, actor=None, provider="sandbox", model="sim-paced-50x200", valid_from=FREE_FROM,
-    prices={{"input": "0", "output": "0"}},
-)
-"""
 WATCH = """
 window.violations = [];
 document.addEventListener('securitypolicyviolation', (event) => {
@@ -47,29 +26,6 @@ WATCH_WORKER = """() => {
   addEventListener('securitypolicyviolation', (event) => self.violations.push(event.blockedURI));
 }"""
 PANE = "[data-play-pane]"
-
-
-@pytest.fixture(scope="module")
-def gateway(stack: Stack) -> Iterator[Stack]:
-    """The data plane with a console behind it, as `manage.py up` runs them."""
-    environment = {**stack.environment(), "DEBUG": "true"}  # static files from their sources
-    code = COMPANY.replace("SIMULATOR", stack.simulator.base_url)
-    subprocess.run(
-        [sys.executable, "manage.py", "shell", "--no-imports", "--command", code], cwd=ROOT, env=environment, check=True
-    )
-    socket = stack.data_dir / "run" / "console.sock"
-    socket.parent.mkdir(exist_ok=True)
-    log = (stack.data_dir / "console.log").open("ab")
-    command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--uds", str(socket), "--proxy-headers"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    try:
-        stack.wait_for(lambda: stack.get("/admin/login/").status == 200, 60)
-        stack.wait_until_current()
-        yield stack
-    finally:
-        process.terminate()
-        process.wait(20)
-        log.close()
 
 
 @dataclass

@@ -147,3 +147,27 @@ def test_what_is_no_conversation_is_refused_in_words(company: Acme, body: str) -
 
     assert "is no whole conversation" in answer.content.decode()
     assert facts_of(answer.content.decode())["body"] is None
+
+
+def test_the_request_as_code_in_every_language(company: Acme) -> None:
+    client = as_(company, "bob")
+
+    def ask(**said: Any) -> Any:
+        return client.post(f"{PAGE}code/", json.dumps(said), content_type="application/json")
+
+    body = {"model": "fast", "messages": [{"role": "user", "content": 'Say "hi"'}], "temperature": 0.5}
+    found = ask(body=body, retries=4, cache="no-cache").json()["samples"]
+
+    assert [one["language"] for one in found] == ["TypeScript", "Python", "Java", "Go", "C#", "curl"]
+    assert [one["output"] is not None for one in found] == [False, False, True, True, True, False]
+    codes = {one["language"]: one["code"] for one in found}
+    assert "{ maxRetries: 4, gateway: { cache: 'no-cache' } }" in codes["TypeScript"]
+    assert 'messages=[{"role": "user", "content": "Say \\"hi\\""}],' in codes["Python"]
+    assert 'ChatUserMessage.of("Say \\"hi\\"")' in codes["Java"]
+    assert "gateway.Float(0.5)" in codes["Go"]
+    assert "Temperature = 0.5," in codes["C#"]
+    for text in codes.values():
+        assert credentials.KEY_MARK not in text
+    assert "cannot be written as code" in ask(body={"model": "fast"}, retries=2, cache="").json()["problem"]
+    for wrong in ({}, {"body": [], "retries": 2, "cache": ""}, {"body": body, "retries": 2, "cache": "x"}):
+        assert ask(**wrong).status_code == 400
