@@ -1,1 +1,1 @@
-"""Console pages of SDKs."""
+"""Pages of the SDKs in the console."""

@@ -1,14 +1,24 @@
-"""Pages and entries of SDKs."""
+"""The SDKs' own pages and entries."""
 
 from gateway.api.permissions import KEY_MAKERS
 from gateway.console import ConsoleProvider, NavEntry, Page, Section
-from sdkgen.console import playground
+from sdkgen.console import documentation, overview, playground
 
 
 class SdkConsole(ConsoleProvider):
-    """SDKs, from the first try to the release."""
+    """Clients in five languages: packages, and what there is to read of them."""
 
     pages = (
+        Page("sdks/", overview.overview, "sdks"),
+        Page("sdks/build/", overview.build, "sdk_build"),
+        Page("sdks/builds/<uuid:job_id>/", overview.download, "sdk_archive"),
+        Page("sdks/docs/", documentation.first, "sdk_docs_first"),
+        Page("sdks/docs/<str:language>/", documentation.start, "sdk_docs"),
+        Page("sdks/docs/<str:language>/reference/", documentation.reference, "sdk_reference"),
+        Page("sdks/docs/<str:language>/reference/<str:method>/", documentation.method, "sdk_method"),
+        Page("sdks/docs/<str:language>/examples/", documentation.examples, "sdk_examples"),
+        Page("sdks/docs/<str:language>/tutorial/", documentation.tutorial, "sdk_tutorial"),
+        Page("sdks/docs/<str:language>/tutorial/<str:step>/", documentation.tutorial, "sdk_step"),
         Page("playground/", playground.page, "playground", KEY_MAKERS),
         Page("playground/request/", playground.from_request, "playground_request", KEY_MAKERS),
         Page("playground/code/", playground.as_code, "playground_code", KEY_MAKERS),
@@ -19,5 +29,11 @@ class SdkConsole(ConsoleProvider):
         ),
     )  # fmt: skip
     navigation = (
-        NavEntry("Playground", "admin:playground", "play", Section.SDKS, 20, also=("admin:playground_request",)),
-    )
+        NavEntry("Packages", "admin:sdks", "braces", Section.SDKS, 10),
+        NavEntry(
+            "Documentation", "admin:sdk_docs_first", "book", Section.SDKS, 20,
+            also=("admin:sdk_docs", "admin:sdk_reference", "admin:sdk_method", "admin:sdk_examples",
+                  "admin:sdk_tutorial", "admin:sdk_step"),
+        ),
+        NavEntry("Playground", "admin:playground", "play", Section.SDKS, 60, also=("admin:playground_request",)),
+    )  # fmt: skip

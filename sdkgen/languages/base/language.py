@@ -1,5 +1,6 @@
 """What a package of `sdkgen.languages` offers, and the way from a representation to a package's files. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,6 +48,18 @@ class Language(Protocol):
 
     def files(self, api: Api, names: Names, config: Config) -> Mapping[str, str | bytes]:
         """The package: path → content, without the manifest."""
+
+
+def archive_name(config: Config) -> str:
+    """Of a package's archive: names of modules in Go, of Maven and of npm hold what no file's name may."""
+    name = re.sub("[/:]", "-", config.package.replace("@", ""))
+    return f"{name}-{config.version}.zip"
+
+
+def filled(text: str, config: Config) -> str:
+    """`About.install` or `About.quick_start` of a package."""
+    names = {"package": config.package, "module": config.module, "version": config.version}
+    return text.format(**names, file=archive_name(config))
 
 
 @dataclass(frozen=True, slots=True)
