@@ -21,7 +21,7 @@ LABELS = {
     "typescript": "TypeScript", "python": "Python", "java": "Java", "go": "Go", "csharp": "C#", "curl": "curl",
 }  # fmt: skip
 COMPILED = ("java", "go", "csharp")
-RECORDED = {
+RECORDED: dict[str, Any] = {
     "model": "sandbox", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 16,
     "stream_options": {"include_usage": True},
 }  # fmt: skip
