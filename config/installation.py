@@ -16,7 +16,9 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from config.demo.seed import seed
+from config.demo.setup import CREDENTIAL
 from config.embedded.secretfile import write_private
+from config.sandbox import ensure_sandbox
 from gateway.choices import JobStatus
 from gateway.models import Job, Model, Organization, Provider, User
 from gateway.services import catalog, identity, keys
@@ -105,6 +107,7 @@ def ensure_demo(simulator_url: str, say: Say) -> bool:
         began = time.monotonic()
         seed(days=DEMO_DAYS, days_first=DEMO_FIRST_DAYS, seed=DEMO_SEED, simulator_url=simulator_url)
         say("Demo company", f"{DEMO_FIRST_DAYS} days made in {time.monotonic() - began:.1f} s")
+    ensure_sandbox(Organization.objects.get(slug=DEMO_SLUG), simulator_url, CREDENTIAL)
     return not Job.objects.filter(kind="seed_demo", status=JobStatus.SUCCEEDED).exists()
 
 

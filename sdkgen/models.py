@@ -1,8 +1,13 @@
-"""What was released: each release keeps its document and representation, by which later ones are compared with it."""
+"""What was released: each release keeps its document and representation, by which later ones are compared with it.
+And who tries an SDK in the browser."""
+
+from typing import ClassVar
 
 from django.db import models
 
+from gateway.models import Organization, Project, User, VirtualKey
 from gateway.models.base import Record
+from sdkgen import querysets
 
 
 class Release(Record):
@@ -19,3 +24,25 @@ class Release(Record):
 
     def __str__(self) -> str:
         return self.version
+
+
+class PlaygroundSession(Record):
+    """One short-lived key of the playground, and for whom it was made. The secret is in the answer that made it, and
+    nowhere else; what the key may do is the key's own."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    key = models.OneToOneField(VirtualKey, on_delete=models.CASCADE, related_name="playground")
+
+    objects = querysets.PlaygroundQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at", "-id"]
+        indexes: ClassVar = [
+            # a person's sessions of which the oldest ends when there are too many
+            models.Index(fields=["user", "organization", "-created_at"], name="playground_by_person")
+        ]
+
+    def __str__(self) -> str:
+        return f"playground of {self.user_id}"

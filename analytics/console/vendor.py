@@ -16,7 +16,7 @@ def check_vendored(directory: Path = VENDOR_DIR) -> list[str]:
         manifest: dict[str, dict[str, str]] = json.loads((directory / MANIFEST).read_text())
     except (OSError, ValueError) as error:
         return [f"{MANIFEST} cannot be read: {error}"]
-    present = {path.name for path in directory.iterdir() if path.is_file()} - {MANIFEST}
+    present = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()} - {MANIFEST}
     problems = [f"{name} is not in {MANIFEST}." for name in sorted(present - manifest.keys())]
     for name, entry in sorted(manifest.items()):
         if name not in present:

@@ -1,6 +1,7 @@
 """The simulated provider: logs each request, applies outages, keys and faults, and hands it to its endpoint."""
 
 import asyncio
+import hashlib
 import random
 import time
 from collections import deque
@@ -25,6 +26,9 @@ from gateway.simulator.turn import Turn
 from gateway.simulator.wire import find_format, openai
 from gateway.simulator.wire.format import WireFormat
 
+MOST_FAILED = 1_000
+"""Requests that `fail-first` remembers; the oldest is forgotten first."""
+
 
 class Simulator:
     """State of one simulated provider; `handle` answers one exchange. Lives on one event loop."""
@@ -37,6 +41,7 @@ class Simulator:
         self.storage = Storage()
         self.down: Down = ""
         self.next_faults: deque[Fault | None] = deque()
+        self._failed: dict[bytes, int] = {}
         self._instant = InstantAnswers(options.seed)
 
     def handle(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
@@ -61,6 +66,7 @@ class Simulator:
         self.limiter.clear()
         self.storage.clear()
         self.next_faults.clear()
+        self._failed.clear()
         self.down = ""
 
     async def _serve(self, exchange: Exchange, wire: WireFormat) -> None:
@@ -108,6 +114,7 @@ class Simulator:
         fault = self._pick_fault(exchange, record, number)
         if fault is not None:
             record.fault = fault.kind
+            self._fail_first(exchange, wire, key, fault)
             if await _break_before_head(exchange, wire, fault):
                 return "cut"
         endpoint = wire.find_endpoint(exchange.method, exchange.path)
@@ -125,6 +132,19 @@ class Simulator:
         except ValueError as error:
             raise ProviderError(400, str(error), code="unknown_fault") from None
         return asked or random_fault(random.Random(~number), self.options.error_rate)
+
+    def _fail_first(self, exchange: Exchange, wire: WireFormat, key: str, fault: Fault) -> None:
+        """Raises `ProviderError` for `fail-first` until that many requests of the same key and body have failed; then
+        one is answered and counting begins anew."""
+        if fault.kind != "fail-first":
+            return
+        digest = hashlib.sha256(key.encode() + b"\0" + exchange.body).digest()
+        failed = self._failed.pop(digest, 0)
+        if failed < fault.argument:
+            while len(self._failed) >= MOST_FAILED:
+                self._failed.pop(next(iter(self._failed)))
+            self._failed[digest] = failed + 1
+            raise wire.failure(500, 0)
 
     def _answer_instantly(self, exchange: Exchange) -> bool:
         """Send prepared bytes for a plain, authorised chat or embeddings request; `False` leaves it to `_serve`."""

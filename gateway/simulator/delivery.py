@@ -39,6 +39,8 @@ class Framing:
 
 SSE = Framing()
 SERVER_ERROR = Frame(b'{"error":{"message":"The server had an error","type":"server_error"}}', is_error=True)
+INSERTIONS = frozenset({"malformed-chunk", "error-in-stream", "unknown-event"})
+UNKNOWN_EVENT = Frame(b'{"type":"sim.weather","outlook":"sunny"}', event=b"sim.weather")
 
 
 async def hang() -> None:
@@ -102,7 +104,7 @@ class Delivery:
     def _shape(self, frames: Iterator[Frame]) -> Iterator[tuple[Action, Frame]]:
         """Insert what the fault inserts, once its number of tokens has been sent or the stream is about to end."""
         endings: dict[str, Action] = {"hang-after-first": "hang", "cut-stream": "close", "reset-stream": "reset"}
-        pending = self.fault is not None and self._kind in {*endings, "malformed-chunk", "error-in-stream"}
+        pending = self.fault is not None and self._kind in {*endings, *INSERTIONS}
         for frame in frames:
             if pending and self.fault and (self.tokens_sent >= self.fault.argument or frame.is_last):
                 pending = False
@@ -113,6 +115,8 @@ class Delivery:
                             frame, payload=frame.payload[: len(frame.payload) * 2 // 3] or b"{", tokens=0, timed=False
                         ),
                     )
+                elif self._kind == "unknown-event":
+                    yield "send", UNKNOWN_EVENT
                 elif self._kind == "error-in-stream":
                     yield "send", self.error_event
                     yield "stop", frame

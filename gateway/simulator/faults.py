@@ -13,6 +13,8 @@ FAULTS: dict[str, int] = {
     "slow-first-byte": 3_000,  # ms between the head and the first byte of the body
     "slow-headers": 3_000,  # ms before the head
     "cut-stream": 3,  # tokens sent before the connection closes
+    "fail-first": 2,  # requests of the same key and body that get 500 before one is answered
+    "unknown-event": 2,  # tokens sent before an event of a kind that no vendor has
     "reset-stream": 3,  # tokens sent before the connection is reset
     "error-in-stream": 3,  # tokens sent before an error event ends the stream
     "cut-body": 0,

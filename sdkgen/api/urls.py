@@ -4,12 +4,14 @@ from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
 from sdkgen.api.documentation import DocumentationViewSet
+from sdkgen.api.playground import PlaygroundViewSet
 from sdkgen.api.views import BuildViewSet, SdkViewSet
 
 app_name = "sdk-api"
 router = SimpleRouter()
 router.trailing_slash = "/?"
 router.register("sdk/builds", BuildViewSet, basename="build")
+router.register("sdk/playground", PlaygroundViewSet, basename="playground")
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^sdk/languages/?$", SdkViewSet.as_view({"get": "languages"}), name="languages"),
     re_path("^sdk/generate/?$", SdkViewSet.as_view({"post": "generate"}), name="generate"),

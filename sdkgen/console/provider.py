@@ -1,7 +1,8 @@
 """The SDKs' own pages and entries."""
 
+from gateway.api.permissions import KEY_MAKERS
 from gateway.console import ConsoleProvider, NavEntry, Page, Section
-from sdkgen.console import documentation, overview
+from sdkgen.console import documentation, overview, playground
 
 
 class SdkConsole(ConsoleProvider):
@@ -18,7 +19,15 @@ class SdkConsole(ConsoleProvider):
         Page("sdks/docs/<str:language>/examples/", documentation.examples, "sdk_examples"),
         Page("sdks/docs/<str:language>/tutorial/", documentation.tutorial, "sdk_tutorial"),
         Page("sdks/docs/<str:language>/tutorial/<str:step>/", documentation.tutorial, "sdk_step"),
-    )
+        Page("playground/", playground.page, "playground", KEY_MAKERS),
+        Page("playground/request/", playground.from_request, "playground_request", KEY_MAKERS),
+        Page("playground/code/", playground.as_code, "playground_code", KEY_MAKERS),
+        Page("playground/worker.js", playground.worker, "playground_worker", KEY_MAKERS, cacheable=True),
+        Page(
+            "playground/sdk/<slug:version>/<path:path>", playground.package_file, "playground_sdk", KEY_MAKERS,
+            cacheable=True,
+        ),
+    )  # fmt: skip
     navigation = (
         NavEntry("Packages", "admin:sdks", "braces", Section.SDKS, 10),
         NavEntry(
@@ -26,4 +35,5 @@ class SdkConsole(ConsoleProvider):
             also=("admin:sdk_docs", "admin:sdk_reference", "admin:sdk_method", "admin:sdk_examples",
                   "admin:sdk_tutorial", "admin:sdk_step"),
         ),
+        NavEntry("Playground", "admin:playground", "play", Section.SDKS, 60, also=("admin:playground_request",)),
     )  # fmt: skip

@@ -88,6 +88,7 @@ PAGES = (
     "/admin/fine-tuning/new/?organization=acme",
     "/admin/fine-tuning/new/?organization=acme&template=classification",
     "/admin/fine-tuning/jobs/?organization=newcomer",
+    "/admin/playground/?organization=acme",
     "/admin/rate-limits/",
     "/admin/gateway/ratelimit/",
     "/admin/gateway/ratelimit/add/",

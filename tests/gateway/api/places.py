@@ -44,6 +44,8 @@ from gateway.ledger.ids import uuid7
 from gateway.models import ImportRun, Job, Project, RateLimit, Team
 from gateway.services.rate_limits import create_rate_limit
 from sdkgen import builds
+from sdkgen.models import PlaygroundSession
+from sdkgen.playground import sessions
 from tests import factories
 from tests.finetuning.places import evaluation_of, recording_of, tuned_model_of
 
@@ -77,7 +79,7 @@ class Places(dict[str, Any]):
             "whole_anomaly": lambda: anomaly_of(company, "organization").pk,
             "budget": lambda: budget_of(company, "team").pk,
             "whole_budget": lambda: budget_of(company, "organization").pk, "export": lambda: export_of(company).pk,
-            "sdk_build": lambda: sdk_build_of(company).pk,
+            "sdk_build": lambda: sdk_build_of(company).pk, "playground": lambda: playground_of(company).pk,
             "sdk_language": lambda: "python",
             "report": lambda: report_of(company, company.search).pk,
             "whole_report": lambda: report_of(company, None).pk,
@@ -288,6 +290,16 @@ def sdk_build_of(company: factories.Acme) -> Job:
     """A package that alice asked for; made at most once."""
     return Job.objects.filter(kind=builds.KIND).first() or builds.request_build(
         organization=company.organization, user=company.people["alice"], language="python", said={}
+    )
+
+
+def playground_of(company: factories.Acme) -> PlaygroundSession:
+    """A session of bob's; made at most once."""
+    return (
+        PlaygroundSession.objects.first()
+        or sessions.open_session(
+            organization=company.organization, person=company.people["bob"], project=company.assistant
+        ).session
     )
 
 

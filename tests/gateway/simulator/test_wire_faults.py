@@ -226,7 +226,9 @@ def test_faults_work_by_header_and_query_too(fresh_simulator):
 def test_no_fault_breaks_the_simulator_itself(fresh_simulator, path, stream):
     endless = {"hang", "hang-after-first"}
     for kind in sorted(set(FAULTS) - endless):
-        argument = {"huge-body": "@1000", "slow-headers": "@1", "slow-first-byte": "@1"}.get(kind, "")
+        argument = {"huge-body": "@1000", "slow-headers": "@1", "slow-first-byte": "@1", "fail-first": "@0"}.get(
+            kind, ""
+        )
         payload = ask(max_tokens=3, stream=stream) | {"input": "a"}
         payload["model"] = "text-embedding-3-small" if path.endswith("embeddings") else "gpt-4o"
         try:
@@ -237,3 +239,21 @@ def test_no_fault_breaks_the_simulator_itself(fresh_simulator, path, stream):
     stats = fresh_simulator.wait_idle()
     assert stats["requests"] == len(FAULTS) - len(endless)
     assert stats["by_status"].get("500") is None
+
+
+def test_an_unknown_event_comes_between_and_the_rest_follows(simulator):
+    _, body = post(simulator, fault("unknown-event", stream=True))
+
+    text = b"".join(dechunk(body))
+    assert text.count(b'event: sim.weather\ndata: {"type":"sim.weather","outlook":"sunny"}\n\n') == 1
+    assert events(body)[-1] == b"[DONE]"
+
+
+def test_fail_first_fails_for_the_same_request_alone(fresh_simulator):
+    def statuses(count, content):
+        asked = ask("sim-fault-fail-first@2", content, max_tokens=8)
+        return [post(fresh_simulator, asked)[0].split()[1].decode() for _ in range(count)]
+
+    assert statuses(2, "one") == ["500", "500"]
+    assert statuses(1, "another") == ["500"]
+    assert statuses(4, "one") == ["200", "500", "500", "200"]
