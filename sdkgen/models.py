@@ -1,8 +1,22 @@
 """What was released: each release keeps its document and representation, by which later ones are compared with it."""
 
+from typing import ClassVar
+
 from django.db import models
+from django.utils import timezone
 
 from gateway.models.base import Record
+
+
+class ReleaseQuerySet(models.QuerySet["Release"]):
+    """Releases belong to the installation: every member may read them, nobody changes them."""
+
+    def light(self) -> "ReleaseQuerySet":
+        """Without the documents, which are megabytes."""
+        return self.defer("document", "representation")
+
+    def newest(self) -> "Release | None":
+        return self.light().first()
 
 
 class Release(Record):
@@ -13,9 +27,15 @@ class Release(Record):
     document_sha256 = models.CharField(max_length=64)
     representation = models.JSONField(help_text="What `sdkgen.ir` made of it.")
     ir_sha256 = models.CharField(max_length=64)
+    released_at = models.DateTimeField(default=timezone.now)
+    previous = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
+    changes = models.JSONField(default=list, help_text="What differs from the previous one: `versions.Change` as JSON.")
+    evidence = models.JSONField(null=True, help_text="How the previous one's code compiled against it; null: not tried.")
+
+    objects = ReleaseQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-created_at", "-id"]
+        ordering: ClassVar = ["-released_at", "-id"]
 
     def __str__(self) -> str:
         return self.version
