@@ -30,7 +30,9 @@ class Release(Record):
     released_at = models.DateTimeField(default=timezone.now)
     previous = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
     changes = models.JSONField(default=list, help_text="What differs from the previous one: `versions.Change` as JSON.")
-    evidence = models.JSONField(null=True, help_text="How the previous one's code compiled against it; null: not tried.")
+    evidence = models.JSONField(
+        null=True, help_text="How the previous one's code compiled against it; null: not tried."
+    )
 
     objects = ReleaseQuerySet.as_manager()
 

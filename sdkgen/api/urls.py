@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
+from sdkgen.api.versions import VersionViewSet
 from sdkgen.api.views import BuildViewSet, SdkViewSet
 
 app_name = "sdk-api"
@@ -13,5 +14,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^sdk/languages/?$", SdkViewSet.as_view({"get": "languages"}), name="languages"),
     re_path("^sdk/generate/?$", SdkViewSet.as_view({"post": "generate"}), name="generate"),
     re_path("^sdk/validate/?$", SdkViewSet.as_view({"post": "check"}), name="validate"),
+    re_path(
+        "^sdk/changelog/(?P<language>[^/]{1,40})/?$", VersionViewSet.as_view({"get": "changelog"}), name="changelog"
+    ),
+    re_path("^sdk/migration-guide/?$", VersionViewSet.as_view({"post": "guide"}), name="migration-guide"),
     *router.urls,
 ]

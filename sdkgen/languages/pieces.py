@@ -2,7 +2,7 @@
 
 from sdkgen.ir.nodes import Api
 from sdkgen.languages.base.config import Config
-from sdkgen.languages.base.names import settle
+from sdkgen.languages.base.names import Lock, settle
 from sdkgen.languages.base.pieces import PieceWriter
 from sdkgen.languages.csharp.pieces import Pieces as CSharpPieces
 from sdkgen.languages.go.pieces import Pieces as GoPieces
@@ -16,8 +16,8 @@ WRITERS = {
 }  # fmt: skip
 
 
-def writer(language: str, api: Api, config: Config | None = None) -> PieceWriter:
-    """With the names that a package of `api` has. `language` is an id."""
+def writer(language: str, api: Api, *, lock: Lock | None = None) -> PieceWriter:
+    """With the names that a package of `api` has. `language` is an id; `lock` is the language's when left out."""
     found = LANGUAGES[language]
-    names = settle(found.propose(api), found.lock())
-    return WRITERS[language](api, names, found.checked(config or Config()))
+    names = settle(found.propose(api), found.lock() if lock is None else lock)
+    return WRITERS[language](api, names, found.checked(Config()))

@@ -11,34 +11,39 @@ def keep_times(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('sdkgen', '0001_release'),
+        ("sdkgen", "0001_release"),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='release',
-            options={'ordering': ['-released_at', '-id']},
+            name="release",
+            options={"ordering": ["-released_at", "-id"]},
         ),
         migrations.AddField(
-            model_name='release',
-            name='changes',
-            field=models.JSONField(default=list, help_text='What differs from the previous one: `versions.Change` as JSON.'),
+            model_name="release",
+            name="changes",
+            field=models.JSONField(
+                default=list, help_text="What differs from the previous one: `versions.Change` as JSON."
+            ),
         ),
         migrations.AddField(
-            model_name='release',
-            name='evidence',
-            field=models.JSONField(help_text="How the previous one's code compiled against it; null: not tried.", null=True),
+            model_name="release",
+            name="evidence",
+            field=models.JSONField(
+                help_text="How the previous one's code compiled against it; null: not tried.", null=True
+            ),
         ),
         migrations.AddField(
-            model_name='release',
-            name='previous',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='sdkgen.release'),
+            model_name="release",
+            name="previous",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="sdkgen.release"
+            ),
         ),
         migrations.AddField(
-            model_name='release',
-            name='released_at',
+            model_name="release",
+            name="released_at",
             field=models.DateTimeField(default=django.utils.timezone.now),
         ),
         migrations.RunPython(keep_times, migrations.RunPython.noop),

@@ -22,7 +22,8 @@ SILENT: Mapping[str, Mapping[str, frozenset[str]]] = {
     "value.required": {"sent": frozenset({"csharp", "go"})},
     "value.added.required": {"sent": frozenset({"csharp", "go"})},
 }
-"""Rule → way → languages whose compilers say nothing: words are open, and initializers need not be complete."""
+"""Rule → way → languages whose compilers say nothing: words are open, and initializers need not be complete. What is
+here was seen by compiling (`tests/sdkgen/versions/test_code.py`)."""
 
 
 def is_told(change: Change) -> bool:
@@ -48,7 +49,9 @@ class Pair:
     new: Api
 
     @cached_property
-    def _methods(self) -> dict[str, tuple[tuple[tuple[str, ...], Method] | None, tuple[tuple[str, ...], Method] | None]]:
+    def _methods(
+        self,
+    ) -> dict[str, tuple[tuple[tuple[str, ...], Method] | None, tuple[tuple[str, ...], Method] | None]]:
         """By the name in the newer one, of those that are gone in the older one."""
         old, new = called(self.old), called(self.new)
         pairs, gone, added = matched(old, new)
@@ -84,15 +87,27 @@ class Pair:
             return self._field(change)
         return None, None
 
+    def is_noticed(self, change: Change, language: str) -> bool:
+        """Whether code of the older version no longer passes the compiler, or the type checker, because of it."""
+        if level_of(change, language) is not Level.MAJOR:
+            return False
+        way = "sent" if change.rule.startswith("enum") else shown_way(change)
+        if language == "java" and way == "sent" and (change.before, change.after) == ("integer", "number"):
+            return False  # a long is taken where a double is wanted
+        if language == "csharp" and (found := _PARAMETER.fullmatch(change.subject)):
+            old, _ = self._methods.get(found["method"], (None, None))
+            if change.rule in ("value.required", "value.added.required") and old is not None:
+                # The argument that holds the parameters could be left out, and cannot any more.
+                return not any(one.required and one.where != "path" for one in old[1].parameters)
+        return language not in SILENT.get(change.rule, {}).get(way, frozenset())
+
     def _error(self, change: Change) -> tuple[Piece | None, Piece | None]:
         code = change.subject.removeprefix("error ")
         before = next((one for one in self.old.errors if one.code == code), None)
         after = next((one for one in self.new.errors if one.code == code), None)
         return (Catch(before) if before else None), (Catch(after) if after else None)
 
-    def _method(
-        self, name: str, before: frozenset[str], after: frozenset[str]
-    ) -> tuple[Piece | None, Piece | None]:
+    def _method(self, name: str, before: frozenset[str], after: frozenset[str]) -> tuple[Piece | None, Piece | None]:
         old, new = self._methods.get(name, (None, None))
         return (Call(*old, before) if old else None), (Call(*new, after) if new else None)
 
@@ -161,11 +176,3 @@ def _has(parameters: tuple[Parameter, ...], name: str) -> bool:
 
 def _field_of(model: Model, name: str) -> Field | None:
     return next((one for one in model.fields if one.name == name), None)
-
-
-def is_noticed(change: Change, language: str) -> bool:
-    """Whether code of the older version no longer compiles (or no longer passes the type checker) because of it."""
-    if level_of(change, language) is not Level.MAJOR:
-        return False
-    silent = SILENT.get(change.rule, {})
-    return language not in silent.get("sent" if change.rule.startswith("enum") else shown_way(change), frozenset())

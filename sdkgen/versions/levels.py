@@ -50,7 +50,8 @@ class Rule:
 
 
 _STATIC = {"go": MAJOR}
-"""A field that may be left out is another type in Go."""
+"""A field that may be null or left out is another type in Go; one that may be left out is no longer an argument of `of`
+in Java."""
 
 RULES: Mapping[str, Rule] = {
     # methods
@@ -80,7 +81,7 @@ RULES: Mapping[str, Rule] = {
     "value.added.required": Rule(MAJOR, MINOR, is_wire_breaking=True),
     "value.removed": Rule(MAJOR, is_wire_breaking=True),
     "value.required": Rule(MAJOR, MINOR, stricter_received={"go": MAJOR, "java": MAJOR}, is_wire_breaking=True),
-    "value.optional": Rule(MINOR, MAJOR, stricter=_STATIC, is_wire_breaking=True),
+    "value.optional": Rule(MINOR, MAJOR, stricter={"go": MAJOR, "java": MAJOR}, is_wire_breaking=True),
     "value.nullable": Rule(MINOR, MAJOR, stricter=_STATIC, is_wire_breaking=True),
     "value.not_nullable": Rule(MAJOR, MINOR, stricter_received={"go": MAJOR, "java": MAJOR}, is_wire_breaking=True),
     "value.wider": Rule(MINOR, MAJOR, stricter={"go": MAJOR, "java": MAJOR}, is_wire_breaking=True),

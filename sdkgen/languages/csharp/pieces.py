@@ -7,7 +7,21 @@ from sdkgen.languages.base.casing import pascal
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import csharp_string
 from sdkgen.languages.base.names import Names
-from sdkgen.languages.base.pieces import Call, Catch, Code, Given, Make, Piece, Read, Word, bodied, filled, given, inner, sample
+from sdkgen.languages.base.pieces import (
+    Call,
+    Catch,
+    Code,
+    Given,
+    Make,
+    Piece,
+    Read,
+    Word,
+    bodied,
+    filled,
+    given,
+    inner,
+    sample,
+)
 from sdkgen.languages.base.usage import usage_of
 from sdkgen.languages.csharp.naming import argument, escaped, property_of
 from sdkgen.languages.csharp.types import Types

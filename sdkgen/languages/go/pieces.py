@@ -7,7 +7,20 @@ from sdkgen.ir.nodes import Api, Field, Model
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import go_string
 from sdkgen.languages.base.names import Names
-from sdkgen.languages.base.pieces import Call, Catch, Code, Given, Make, Piece, Read, Word, bodied, filled, given, sample
+from sdkgen.languages.base.pieces import (
+    Call,
+    Catch,
+    Code,
+    Given,
+    Make,
+    Piece,
+    Read,
+    Word,
+    bodied,
+    filled,
+    given,
+    sample,
+)
 from sdkgen.languages.go.naming import argument, exported
 from sdkgen.languages.go.types import Spelling
 
@@ -123,5 +136,3 @@ class Pieces:
 def _qualified(spelled: str) -> str:
     """A type as another package writes it."""
     return re.sub(r"(?<![\w.])([A-Z]\w*)", r"gateway.\1", spelled)
-
-

@@ -65,7 +65,9 @@ class Pieces:
         imports = sorted({line for code in codes for line in code.imports})
         body = "\n".join(code.text for code in codes)
         inside = "\n".join(f"    {line}" if line else "" for line in body.splitlines())
-        return "\n".join([*imports, "", "final class Example {", "    private Example() {", "    }", "", inside, "}", ""])
+        return "\n".join(
+            [*imports, "", "final class Example {", "    private Example() {", "    }", "", inside, "}", ""]
+        )
 
     # ---- parts -----------------------------------------------------------------------------------------------------
     def _call(self, piece: Call, arguments: list[str]) -> list[str]:
@@ -138,7 +140,9 @@ class Pieces:
         if isinstance(found, bool):
             return str(found).lower()
         if found is not None:
-            return java_string(found) if isinstance(found, str) else f"{found}L" if isinstance(found, int) else str(found)
+            return (
+                java_string(found) if isinstance(found, str) else f"{found}L" if isinstance(found, int) else str(found)
+            )
         variable = identifier(one.name, TAKEN)
         of = one.type if one.required else inner(one.type)
         arguments.append(f"{self._spelling.plain(of)} {variable}")
@@ -159,5 +163,3 @@ class Pieces:
             elif word in IMPORTS:
                 found.add(f"import {IMPORTS[word]};")
         return found
-
-

@@ -115,5 +115,3 @@ class Pieces:
         for word in re.findall(r"\w+", spelled):
             if word in _STANDARD:
                 imports.add(f"from {_STANDARD[word]} import {word}")
-
-

@@ -52,7 +52,9 @@ class Command(BaseCommand):
             counts = levels_of(proposal.changes, language)
             said = ", ".join(f"{counts[one]} {one.name.lower()}" for one in sorted(Level, reverse=True))
             self.stdout.write(f"  {language:<12}{level.name.lower():<7}{said}")
-        grave = [one for one in proposal.changes if any(level_of(one, name) is Level.MAJOR for name in proposal.levels or ())]
+        grave = [
+            one for one in proposal.changes if any(level_of(one, name) is Level.MAJOR for name in proposal.levels or ())
+        ]
         for change in grave[:SHOWN]:
             self.stdout.write(f"  breaking: {change.text}")
         if len(grave) > SHOWN:

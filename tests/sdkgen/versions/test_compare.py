@@ -160,7 +160,7 @@ PLANTED: list[tuple[str, Callable[[Document], Any], tuple[str, str, str], dict[s
     ("a sent field that must be", lambda d: schemas(d)["Draft"]["required"].append("pages"),
      ("value.required", "Draft.pages", "sent"), everywhere(MAJOR)),
     ("a sent field that need not be", lambda d: schemas(d)["Draft"].pop("required"),
-     ("value.optional", "Draft.text", "sent"), everywhere(MINOR, go=MAJOR)),
+     ("value.optional", "Draft.text", "sent"), everywhere(MINOR, go=MAJOR, java=MAJOR)),
     ("a sent field that may be null", lambda d: fields(d, "Draft").update(pages={"type": ["integer", "null"]}),
      ("value.nullable", "Draft.pages", "sent"), everywhere(MINOR, go=MAJOR)),
     ("a sent field that takes more", lambda d: fields(d, "Draft").update(pages={"type": "number"}),
