@@ -77,7 +77,7 @@ class Between:
                 f"Not checked by compiling: what is breaking follows from rules alone; no code of {self.old.version} "
                 f"was compiled against {self.new.version} in {name}."
             )
-        files = f"{said['files']} files of examples and tests"
+        files = f"{said['files']} examples and tests and {said['calls']} calls"
         if said["verdict"] == "compiles":
             pair = f"of {self.old.version} compile against {self.new.version}"
             return f"Checked by compiling: {files} {pair} ({said['tool']})."

@@ -16,11 +16,20 @@ from sdkgen.languages.base.language import Generated
 ROOT = Path(__file__).resolve().parents[2]
 TYPESCRIPT = ROOT / ".toolchains" / "typescript" / "node_modules"
 CSHARP = ROOT / ".toolchains" / "csharp"
-TYPESCRIPT_OPTIONS = (
-    "--strict", "--noEmit", "--pretty", "false", "--module", "nodenext", "--target", "es2022",
-    "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--noImplicitOverride", "--noUnusedLocals",
-    "--noPropertyAccessFromIndexSignature", "--verbatimModuleSyntax", "--isolatedModules", "--skipLibCheck", "true",
+STRICT = (
+    "--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "--exactOptionalPropertyTypes",
+    "--noUncheckedIndexedAccess", "--noImplicitOverride", "--noUnusedLocals", "--noPropertyAccessFromIndexSignature",
+    "--verbatimModuleSyntax", "--isolatedModules", "--skipLibCheck", "true",
 )  # fmt: skip
+LOOSE = ("--noEmit", "--allowJs", "--checkJs", "--module", "nodenext", "--target", "es2022", "--skipLibCheck", "true")
+SHAPES = {
+    "python": re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+): error: (?P<message>.*)$", re.M),
+    "typescript": re.compile(r"^(?P<file>[^(\n]+)\((?P<line>\d+),\d+\): error (?P<message>.*)$", re.M),
+    "java": re.compile(r"^(?P<file>[^:\n]+\.java):(?P<line>\d+): (?:error: )?(?P<message>.*)$", re.M),
+    "go": re.compile(r"^(?:vet: )?(?:\./)?(?P<file>[^:\s]+\.go):(?P<line>\d+):\d+: (?P<message>.*)$", re.M),
+    "csharp": re.compile(r"^(?P<file>[^(\n]+)\((?P<line>\d+),\d+\): \w+ (?P<message>.*)$", re.M),
+}
+"""How each compiler names a place."""
 OBSOLETE = ("CS0612", "CS0618")
 
 
@@ -105,49 +114,26 @@ def version_of(language: str) -> str:
 def _python(package: Package, work: Path, files: Sequence[str]) -> list[Diagnosis]:
     options = ["--strict", "--no-error-summary", "--hide-error-context", "--no-pretty", "--namespace-packages"]
     cache = ["--cache-dir", str(package.folder.parent / "mypy-cache")]
-    # One package a run, so that programs of the same name do not meet.
-    done = _run([sys.executable, "-m", "mypy", *options, *cache, *files], work, MYPYPATH=str(package.folder))
-    return _read(
-        done.stdout + done.stderr, re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+): error: (?P<message>.*)$", re.M)
-    )
+    command = [sys.executable, "-m", "mypy", *options, *cache, *files]
+    return _read("python", _run(command, work, MYPYPATH=str(package.folder)), work)
 
 
 def _typescript(package: Package, work: Path, files: Sequence[str]) -> list[Diagnosis]:
     (work / "package.json").write_text('{"type": "module", "private": true}')
-    sources = [name for name in files if name.endswith(".ts")]
-    scripts = [name for name in files if name.endswith((".mjs", ".js"))]
-    types = ["--typeRoots", str(TYPESCRIPT / "@types"), "--types", "node"]
+    types = ["--pretty", "false", "--typeRoots", str(TYPESCRIPT / "@types"), "--types", "node"]
     found: list[Diagnosis] = []
-    shape = re.compile(r"^(?P<file>[^(\n]+)\((?P<line>\d+),\d+\): error (?P<message>.*)$", re.M)
-    if sources:
-        done = _run([str(TYPESCRIPT / ".bin/tsc"), *TYPESCRIPT_OPTIONS, *types, *sources], work)
-        found += _read(done.stdout + done.stderr, shape)
-    if scripts:
-        loose = [
-            "--noEmit",
-            "--allowJs",
-            "--checkJs",
-            "--module",
-            "nodenext",
-            "--target",
-            "es2022",
-            "--skipLibCheck",
-            "true",
-        ]
-        done = _run([str(TYPESCRIPT / ".bin/tsc"), *loose, "--pretty", "false", *types, *scripts], work)
-        found += _read(done.stdout + done.stderr, shape)
+    for suffixes, options in (((".ts",), STRICT), ((".mjs", ".js"), LOOSE)):
+        if chosen := [name for name in files if name.endswith(suffixes)]:
+            done = _run([str(TYPESCRIPT / ".bin/tsc"), *options, *types, *chosen], work)
+            found += _read("typescript", done, work)
     return found
 
 
 def _java(package: Package, work: Path, files: Sequence[str]) -> list[Diagnosis]:
     # Errors in imports end the compilation else, before the rest was looked at.
-    command = [_tool("javac", "java"), "--release", "17", "-encoding", "UTF-8", "-Xlint:all,-deprecation", "-Werror",
-               "-Xmaxerrs", "0", "-XDshould-stop.ifError=FLOW", "-cp", str(package.compiled),
-               "-d", str(work / "classes"), *files]  # fmt: skip
-    return _read(
-        _run(command, work).stderr,
-        re.compile(r"^(?P<file>[^:\n]+\.java):(?P<line>\d+): (?:error: )?(?P<message>.*)$", re.M),
-    )
+    options = ["--release", "17", "-encoding", "UTF-8", "-Xlint:all,-deprecation", "-Werror", "-Xmaxerrs", "0"]
+    goes_on = ["-XDshould-stop.ifError=FLOW", "-cp", str(package.compiled), "-d", str(work / "classes")]
+    return _read("java", _run([_tool("javac", "java"), *options, *goes_on, *files], work), work)
 
 
 def _go(package: Package, work: Path, files: Sequence[str]) -> list[Diagnosis]:
@@ -157,34 +143,25 @@ def _go(package: Package, work: Path, files: Sequence[str]) -> list[Diagnosis]:
     )
     offline = {"GOPROXY": "off", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=mod"}
     done = _run([_tool("go", "go"), "vet", "./..."], work, **offline)
-    done = (
-        done
-        if done.returncode == 0
-        else _run(["go", "build", "-gcflags=-e", "-o", "/dev/null", "./..."], work, **offline)
-    )
-    return _read(
-        done.stdout + done.stderr,
-        re.compile(r"^(?:vet: )?(?:\./)?(?P<file>[^:\s]+\.go):(?P<line>\d+):\d+: (?P<message>.*)$", re.M),
-    )
+    if done.returncode != 0:  # it stops after ten errors
+        done = _run([_tool("go", "go"), "build", "-gcflags=-e", "-o", "/dev/null", "./..."], work, **offline)
+    return _read("go", done, work)
 
 
 def _csharp(package: Package, work: Path, files: Sequence[str]) -> list[Diagnosis]:
+    """A file with an entry is a program of its own; the others are a library together."""
     (reference,) = package.compiled.glob("*.dll")
-    found = []
-    # Each example is a program; those without an entry are a library together.
     entries = [name for name in files if re.search(r"\bMain\(", (work / name).read_text())]
-    for group, kind in [
-        *(([name], []) for name in entries),
-        ([one for one in files if one not in entries], ["--library"]),
-    ]:
-        if group:
-            done = _run([_csc(), *kind, "--name", "App", "--out", str(work / "out"), "--reference", str(reference),
-                         *(str(work / name) for name in group)], work)  # fmt: skip
-            found += _read(
-                done.stdout, re.compile(r"^(?P<file>[^(\n]+)\((?P<line>\d+),\d+\): \w+ (?P<message>.*)$", re.M)
-            )
-            if done.returncode and not done.stdout.strip():
-                raise RuntimeError(done.stderr)
+    groups = [([name], list[str]()) for name in entries]
+    if others := [name for name in files if name not in entries]:
+        groups.append((others, ["--library"]))
+    found: list[Diagnosis] = []
+    for group, kind in groups:
+        options = [*kind, "--name", "App", "--out", str(work / "out"), "--reference", str(reference)]
+        done = _run([_csc(), *options, *(str(work / name) for name in group)], work)
+        if done.returncode != 0 and not done.stdout.strip():
+            raise RuntimeError(done.stderr)
+        found += _read("csharp", done, work)
     return [one for one in found if not one.message.startswith(OBSOLETE)]
 
 
@@ -193,10 +170,15 @@ CHECKS: Mapping[str, Callable[[Package, Path, Sequence[str]], list[Diagnosis]]] 
 }  # fmt: skip
 
 
-def _read(text: str, shape: "re.Pattern[str]") -> list[Diagnosis]:
-    found = [
-        Diagnosis(Path(one["file"]).name, int(one["line"]), one["message"].strip()) for one in shape.finditer(text)
-    ]
+def _read(language: str, done: "subprocess.CompletedProcess[str]", work: Path) -> list[Diagnosis]:
+    """Files are told by their place in the work folder. Raises RuntimeError for a failure that names none."""
+    found = []
+    for one in SHAPES[language].finditer(done.stdout + done.stderr):
+        file = Path(one["file"])
+        name = file.relative_to(work) if file.is_absolute() else file
+        found.append(Diagnosis(name.as_posix(), int(one["line"]), one["message"].strip()))
+    if done.returncode != 0 and not found:
+        raise RuntimeError(f"{language}: {(done.stdout + done.stderr)[-4000:]}")
     return list(dict.fromkeys(found))
 
 

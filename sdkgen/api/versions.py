@@ -59,7 +59,8 @@ class VerdictSerializer(serializers.Serializer):
     verdict = serializers.ChoiceField(choices=VERDICTS)
     tool = serializers.CharField(help_text="The compiler and its version.")
     files = serializers.IntegerField(min_value=0, help_text="Examples and tests of the release before.")
-    failed = serializers.IntegerField(min_value=0)
+    calls = serializers.IntegerField(min_value=0, help_text="Calls of its operations, one of each.")
+    failed = serializers.IntegerField(min_value=0, help_text="Of both, what no longer compiles.")
     made_at = serializers.DateTimeField()
 
 
@@ -87,14 +88,14 @@ _CHANGE = {
     "direction": "none", "operations": ["prices_reprice_apply_create"], "code": _CODE,
 }  # fmt: skip
 _VERDICT = {
-    "verdict": "compiles", "tool": "mypy 1.18.2 (compiled: yes)", "files": 5, "failed": 0,
+    "verdict": "compiles", "tool": "mypy 1.18.2 (compiled: yes)", "files": 5, "calls": 431, "failed": 0,
     "made_at": "2026-11-20T09:00:00Z",
 }  # fmt: skip
 _CHANGELOG = {
     "language": "python", "from_version": "0.9.0", "to_version": "1.0.0", "released_at": "2026-11-20T09:30:00Z",
     "level": "major", "counts": {"breaking": 1, "deprecated": 0, "added": 0, "changed": 0, "texts": 0},
     "evidence": _VERDICT,
-    "evidence_text": "Checked by compiling: 5 files of examples and tests of 0.9.0 compile against 1.0.0 (mypy).",
+    "evidence_text": "Checked by compiling: 5 examples and tests and 431 calls of 0.9.0 compile against 1.0.0 (mypy).",
     "changes": [_CHANGE], "markdown": "# Python: 0.9.0 to 1.0.0\n",
 }  # fmt: skip
 
