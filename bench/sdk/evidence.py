@@ -28,7 +28,8 @@ from sdkgen.languages.registry import LANGUAGES
 
 SUFFIXES = {"python": ".py", "typescript": (".mjs", ".ts"), "java": ".java", "go": ".go", "csharp": ".cs"}
 CALLS = {
-    "python": "calls.py", "typescript": "calls.ts", "java": "Example.java", "go": "calls/calls.go", "csharp": "Calls.cs",
+    "python": "calls.py", "typescript": "calls.ts", "java": "Example.java", "go": "calls/calls.go",
+    "csharp": "Calls.cs",
 }  # fmt: skip
 SHOWN = 20
 

@@ -124,6 +124,8 @@ class _Comparison:
             yield place.change("example", f"The examples of {new.name} changed.")
         yield from self._stream(place, was, now)
         yield from _pages(place, was, now)
+        if not _asks(was) and _asks(now):
+            yield place.change("method.params.added", f"{new.name} takes parameters.")
         yield from self._parameters(new.name, was, now)
         yield from self._body(place, was.body, now.body)
         yield from self._answers(place, was, now)
@@ -157,7 +159,8 @@ class _Comparison:
     def _body(self, place: _Place, old: Body | None, new: Body | None) -> Iterator[Change]:
         if old is None or new is None:
             if new is not None:
-                yield place.change("method.body.added", f"{place.subject} sends a body.", after=said(new.type))
+                rule, word = ("added", "sends") if new.required else ("offered", "may send")
+                yield place.change(f"method.body.{rule}", f"{place.subject} {word} a body.", after=said(new.type))
             elif old is not None:
                 yield place.change("method.body.removed", f"{place.subject} sends no body.", before=said(old.type))
             return
@@ -324,6 +327,11 @@ def matched(
     pairs += [(ids.pop(one.method.id), one) for one in rest if one.method.id in ids]
     taken = {one.method.id for _, one in pairs}
     return pairs, list(ids.values()), [one for one in rest if one.method.id not in taken]
+
+
+def _asks(method: Method) -> bool:
+    """Whether it has parameters beside those of the path: most languages hand them over as one argument."""
+    return any(one.where != "path" for one in method.parameters)
 
 
 def _line(method: Method) -> str:

@@ -30,6 +30,8 @@ ADVICE: Mapping[str, str] = {
     "method.stream.changed": "Read the events anew: they begin or end otherwise.",
     "method.pages.added": "Go through the pages; one answer is only the first of them.",
     "method.pages.removed": "Take the answer as it is; there are no further pages.",
+    "method.params.added": "There is an argument for them now, before the options of the call.",
+    "method.body.offered": "There is an argument for it now, before the options of the call.",
     "method.body.added": "State what it has to be told.",
     "method.body.removed": "Call it without a body.",
     "method.answer.removed": "Do not wait for that answer.",

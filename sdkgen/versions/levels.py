@@ -53,6 +53,9 @@ _STATIC = {"go": MAJOR}
 """A field that may be null or left out is another type in Go; one that may be left out is no longer an argument of `of`
 in Java."""
 
+_ARGUMENT = {"csharp": MAJOR, "go": MAJOR, "typescript": MAJOR}
+"""An argument more before the options of a call: in Go in each call, in the others where options stand by position."""
+
 RULES: Mapping[str, Rule] = {
     # methods
     "method.added": Rule(MINOR),
@@ -70,7 +73,9 @@ RULES: Mapping[str, Rule] = {
     "method.pages.added": Rule(MAJOR),
     "method.pages.removed": Rule(MAJOR, is_wire_breaking=True),
     "method.pages.changed": Rule(MINOR, is_wire_breaking=True),
+    "method.params.added": Rule(MINOR, stricter=_ARGUMENT),
     "method.body.added": Rule(MAJOR, is_wire_breaking=True),
+    "method.body.offered": Rule(MINOR, stricter=_ARGUMENT),
     "method.body.removed": Rule(MAJOR),
     "method.body.content": Rule(MAJOR, is_wire_breaking=True),
     "method.answer.added": Rule(MINOR),

@@ -16,6 +16,15 @@ from sdkgen.languages.base.names import Lock
 from tests.sdkgen.versions.test_compare import PLANTED, Document, document
 
 
+def first_parameter(said: Document) -> None:
+    said["paths"]["/v1/notes/{id}"]["get"]["parameters"].append(
+        {"name": "lang", "in": "query", "schema": {"type": "string"}}
+    )
+
+
+PLANTS: list[Callable[[Document], Any]] = [*(row[1] for row in PLANTED), first_parameter]
+
+
 class Unlocked:
     """A language whose names follow the rules: the lock is of another document."""
 
@@ -64,8 +73,8 @@ def _planted(plant: Callable[[Document], Any]) -> Document:
 
 def pair() -> tuple[Api, Api]:
     """Before and after all of them."""
-    old = _merged([_numbered(document(), number) for number, _ in enumerate(PLANTED)])
-    new = _merged([_numbered(_planted(row[1]), number) for number, row in enumerate(PLANTED)])
+    old = _merged([_numbered(document(), number) for number, _ in enumerate(PLANTS)])
+    new = _merged([_numbered(_planted(plant), number) for number, plant in enumerate(PLANTS)])
     return build(old), build(new)
 
 

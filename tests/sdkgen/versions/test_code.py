@@ -1,25 +1,25 @@
 """Code of before and after, by compilers: before compiles on the older package and fails on the newer one where it is
-said to, after compiles on the newer one. Two compilations a language."""
+said to, after compiles on the newer one and runs. Two packages a language."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from bench.sdk.compilers import Diagnosis, MissingToolError, prepare
+from bench.sdk.compilers import MissingToolError, prepare
+from bench.sdk.evidence import failing
 from sdkgen.ir.nodes import Api
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.language import Language, generate
 from sdkgen.languages.base.names import Lock
-from sdkgen.languages.base.pieces import Code
 from sdkgen.languages.pieces import writer
 from sdkgen.languages.registry import LANGUAGES
 from sdkgen.versions import compare
 from sdkgen.versions.code import Pair, is_told
 from sdkgen.versions.guide import steps
 from tests.sdkgen.versions.planted import Unlocked, number_of, pair
+from tests.sdkgen.versions.running import answering, run
 
 pytestmark = pytest.mark.slow
 SUFFIX = {"python": "py", "typescript": "ts", "java": "java", "go": "go", "csharp": "cs"}
@@ -28,24 +28,6 @@ SUFFIX = {"python": "py", "typescript": "ts", "java": "java", "go": "go", "cshar
 @pytest.fixture(scope="module")
 def apis() -> tuple[Api, Api]:
     return pair()
-
-
-def _failing(codes: Sequence[Code], text: str, said: Sequence[Diagnosis]) -> set[str]:
-    """The functions that a compiler speaks of, by the lines it names; a line of imports is of all that need it."""
-    lines = text.splitlines()
-    starts = {}
-    for code in codes:
-        head = code.text.splitlines()[0].strip()
-        starts[code.name] = next(at for at, line in enumerate(lines, 1) if line.strip() == head)
-    found: set[str] = set()
-    for one in said:
-        before = [(at, name) for name, at in starts.items() if at <= one.line]
-        if before:
-            found.add(max(before)[1])
-        else:
-            line = lines[one.line - 1].strip() if one.line else ""
-            found |= {code.name for code in codes if line in {each.strip() for each in code.imports}} or {str(one)}
-    return found
 
 
 @pytest.mark.parametrize("language", list(LANGUAGES))
@@ -70,9 +52,12 @@ def test_before_and_after(language: str, apis: tuple[Api, Api], tmp_path: Path) 
     text = writers[0].file(before)
     assert packages[0].check({file: text}) == []
     assert packages[1].check({file: writers[1].file(after)}) == []
+    with answering(new) as (url, seen):
+        run(packages[1], writers[1].file(after), after, url)
+    assert len(seen) == sum(code.is_alone for code in after) >= 12
     said = packages[1].check({file: text})
-    failing = {_number(name) for name in _failing(before, text, said)}
-    assert failing == {_number(name) for name, step in told.items() if step.is_noticed}
+    broken = {_number(name) for name in failing(before, text, said)}
+    assert broken == {_number(name) for name, step in told.items() if step.is_noticed}
     assert len(before) >= 12
 
 
