@@ -115,7 +115,7 @@ def run(package: Package, text: str, codes: Sequence[Code], url: str) -> None:
             text=True,
             timeout=300,
             check=False,
-            env={**os.environ, **environment},
+            env={**os.environ, **keys, **environment},
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
