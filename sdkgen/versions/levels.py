@@ -2,7 +2,7 @@
 
 Not the same as for the wire: every enumeration and union of ours is open, so a new value received breaks nothing, while
 an operation that is only called otherwise breaks every caller. The table is this module's; a release checks it by
-compiling the code of the release before (`docs/sdk/versions.md`).
+compiling the code of the release before (`bench.sdk.evidence`).
 """
 
 import re
