@@ -20,8 +20,10 @@ from sdkgen.versions import Change, compare
 from sdkgen.versions.guide import Entry, Step, entries, steps
 from sdkgen.versions.levels import RULES
 
+KEPT_APIS = 4
+"""Representations that a process keeps; each takes some megabytes."""
 KEPT = 16
-"""Pairs of releases, and steps of a pair in a language, that a process keeps."""
+"""Pairs of releases, and steps of a pair in each language, that a process keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,11 @@ class Between:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        return _compared(self.old.pk, self.new.pk)[2] if self.old is not None else ()
+        return _compared(self.old.pk, self.new.pk) if self.old is not None else ()
 
     @property
     def apis(self) -> tuple[Api, Api] | None:
-        return _compared(self.old.pk, self.new.pk)[:2] if self.old is not None else None
+        return (_api(self.old.pk), _api(self.new.pk)) if self.old is not None else None
 
     @property
     def entries(self) -> list[Entry]:
@@ -87,21 +89,24 @@ class Between:
         )
 
 
-@lru_cache(maxsize=KEPT)
-def _compared(old: UUID, new: UUID) -> tuple[Api, Api, tuple[Change, ...]]:
+@lru_cache(maxsize=KEPT_APIS)
+def _api(release: UUID) -> Api:
     """Raises Invalid."""
-    found = Release.objects.in_bulk([old, new])
+    found = Release.objects.get(pk=release)
     try:
-        apis = representation_of(found[old]), representation_of(found[new])
+        return representation_of(found)
     except CodecError as error:
-        raise Invalid("release_unreadable", f"A release was stored in another format: {error}.") from error
-    return *apis, compare(*apis)
+        raise Invalid("release_unreadable", f"Release {found.version} cannot be read: {error}.") from error
+
+
+@lru_cache(maxsize=KEPT)
+def _compared(old: UUID, new: UUID) -> tuple[Change, ...]:
+    return compare(_api(old), _api(new))
 
 
 @lru_cache(maxsize=KEPT * len(LANGUAGES))
 def _steps(language: str, old: UUID, new: UUID) -> tuple[Step, ...]:
-    before, after, changes = _compared(old, new)
-    return tuple(steps(language, before, after, changes=changes))
+    return tuple(steps(language, _api(old), _api(new), changes=_compared(old, new)))
 
 
 def is_wire_breaking(change: Change) -> bool:

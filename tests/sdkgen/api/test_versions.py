@@ -2,12 +2,14 @@
 
 import copy
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
 from analytics.rollups.refresh import refresh
@@ -151,6 +153,22 @@ def test_a_release_in_between_is_noticed(running: Any) -> None:
         releases.release(other)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_at_once_store_one_first_release(running: Any) -> None:
+    running(document())
+
+    def store(_: int) -> str:
+        try:
+            made = releases.ensure_first_release()
+            return made.version if made else ""
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(store, range(4))) <= {"1.0.0", ""}
+    assert list(Release.objects.values_list("version", flat=True)) == ["1.0.0"]
+
+
 # ---- the changelog -------------------------------------------------------------------------------------------------
 def test_the_changelog_of_a_language(
     caller: Caller, stored: tuple[Release, Release], django_assert_num_queries: DjangoAssertNumQueries
@@ -216,8 +234,8 @@ def test_refusals(caller: Caller, company: Acme) -> None:
     assert code("python?from_version=2.0.0&to_version=1.0.0") == (400, "versions_reversed")
     assert client.post(f"{URL}/migration-guide", {"language": "python", "nothing": 1}).status_code == 400
     Release.objects.filter(version="1.0.0").update(representation={"format": 0})
-    history._compared.cache_clear()
-    history._steps.cache_clear()
+    for kept in (history._api, history._compared, history._steps):
+        kept.cache_clear()
     assert code("python") == (400, "release_unreadable")
 
 
