@@ -18,6 +18,11 @@ BROKEN = {"python": 4, "go": 5}
 """Plain calls: one gone, one renamed, a parameter and a field that must be given; in Go, which wants no completeness,
 a field that may be left out, a first parameter and a first body instead."""
 
+WRONG = {
+    "python": {"wrong.py": "nothing: int = 'x'\n"},
+    "go": {"wrong/wrong.go": 'package main\n\nfunc f() int { return "x" }\n\nfunc main() { f() }\n'},
+}
+
 
 @pytest.mark.parametrize("language", list(BROKEN))
 def test_what_fails_is_counted(language: str, tmp_path: Path) -> None:
@@ -37,10 +42,6 @@ def test_what_fails_is_counted(language: str, tmp_path: Path) -> None:
 
     same = prepare(language, generate(LANGUAGES[language], old, Config()), tmp_path / "b")
     writes = writer(language, old)
-    wrong = (
-        {"wrong.py": "nothing: int = 'x'\n"}
-        if language == "python"
-        else {"wrong/wrong.go": 'package main\n\nfunc f() int { return "x" }\n'}
-    )
+    wrong = WRONG[language]
     again = compared(language, (same, same), wrong, calls(writes, old), writes)
     assert (again["verdict"], again["files"], again["left_out"]) == ("compiles", 0, 1)
