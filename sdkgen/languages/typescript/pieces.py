@@ -1,5 +1,6 @@
 """Pieces of callers' code in TypeScript. Pure."""
 
+import re
 from collections.abc import Sequence
 
 from sdkgen.ir.nodes import Api, Field
@@ -98,5 +99,6 @@ class Pieces:
             return str(found) if isinstance(found, float) else literal(found)
         variable = argument(one.name)
         variable = variable + "_" if variable in ("answer", "client") else variable
-        arguments.append(f"{variable}: {self._spelling.text(one.type, 'G.', only_sent=True)}")
+        spelled = re.sub(r"\bUploadable\b", "G.Uploadable", self._spelling.text(one.type, "G.", only_sent=True))
+        arguments.append(f"{variable}: {spelled}")
         return variable
