@@ -116,7 +116,7 @@ def is_wire_breaking(change: Change) -> bool:
 
 def releases() -> list[Release]:
     """All, the newest first, without their documents. One query."""
-    return list(Release.objects.light().select_related(None))
+    return list(Release.objects.light())
 
 
 def between(language: Language, from_version: str = "", to_version: str = "") -> Between:

@@ -12,8 +12,9 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
     """Releases belong to the installation: every member may read them, nobody changes them."""
 
     def light(self) -> "ReleaseQuerySet":
-        """Without the documents, which are megabytes."""
-        return self.defer("document", "representation")
+        """Without documents and lists of changes, which are megabytes; `change_count` says how many there are."""
+        count = models.Func(models.F("changes"), function="jsonb_array_length", output_field=models.IntegerField())
+        return self.defer("document", "representation", "changes").annotate(change_count=count)
 
     def newest(self) -> "Release | None":
         return self.light().first()

@@ -132,4 +132,4 @@ def _row(release: Release, known: Sequence[Release]) -> dict[str, Any]:
         (LANGUAGES[name].about.display_name, *VERDICTS[said["verdict"]])
         for name, said in languages.items() if name in LANGUAGES
     ]  # fmt: skip
-    return {"release": release, "before": before, "changes": len(release.changes), "verdicts": verdicts}
+    return {"release": release, "before": before, "changes": getattr(release, "change_count", 0), "verdicts": verdicts}

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from sdkgen.ir.nodes import Api, Enum, Field, Method, Model, Parameter, Ref
 from sdkgen.languages.base.pieces import Call, Catch, Make, Piece, Read, Word, given, sample
-from sdkgen.versions.compare import called, matched, renamed_types
+from sdkgen.versions.compare import Called, called, matched, renamed_types
 from sdkgen.versions.levels import RULES, Level, level_of
 from sdkgen.versions.nodes import Change
 
@@ -41,6 +41,10 @@ def shown_way(change: Change) -> str:
     return "sent" if rule.of("sent", "python") >= rule.of("received", "python") else "received"
 
 
+Placed = tuple[tuple[str, ...], Method]
+"""A method and where it is."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two versions, looked at together."""
@@ -49,9 +53,7 @@ class Pair:
     new: Api
 
     @cached_property
-    def _methods(
-        self,
-    ) -> dict[str, tuple[tuple[tuple[str, ...], Method] | None, tuple[tuple[str, ...], Method] | None]]:
+    def _methods(self) -> dict[str, tuple[Placed | None, Placed | None]]:
         """By the name in the newer one, of those that are gone in the older one."""
         old, new = called(self.old), called(self.new)
         pairs, gone, added = matched(old, new)
@@ -153,12 +155,11 @@ class Pair:
         return min(simple, key=lambda call: _weight(api, call), default=Read(model, field))
 
 
-def _placed(one: object) -> tuple[tuple[str, ...], Method]:
-    name, method = one.name, one.method  # type: ignore[attr-defined]
-    return tuple(name.split(".")[:-1]), method
+def _placed(one: Called) -> Placed:
+    return tuple(one.name.split(".")[:-1]), one.method
 
 
-def _all(api: Api) -> Iterator[tuple[tuple[str, ...], Method]]:
+def _all(api: Api) -> Iterator[Placed]:
     for resource in api.resources:
         for method in resource.methods:
             yield resource.path, method
