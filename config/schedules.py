@@ -41,6 +41,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "finetuning-canaries": {"task": "finetuning.look_at_canaries", "schedule": 15.0},  # each when its time has come
     "finetuning-book-hosting": {"task": "finetuning.book_hosting", "schedule": 900.0},  # each day is booked once
     "sdk-builds": {"task": "sdkgen.builds", "schedule": 3.0},
+    "sdk-first-release": {"task": "sdkgen.first_release", "schedule": 20.0},  # once in an installation's life
     # offered hourly, claimed once a day: a machine that slept through the night does it in the morning
     "analytics-reconcile": {"task": "analytics.reconcile", "schedule": 3600.0},
     # ten minutes after the hour, when late lines have come; a missed hour is made good by the next scan

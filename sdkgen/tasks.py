@@ -2,10 +2,16 @@
 
 from celery import shared_task
 
-from sdkgen import builds
+from sdkgen import builds, releases
 
 
 @shared_task(name="sdkgen.builds", soft_time_limit=240, time_limit=300)
 def make_builds() -> int:
     """Make the packages that wait; returns how many."""
     return builds.run_waiting()
+
+
+@shared_task(name="sdkgen.first_release", soft_time_limit=240, time_limit=300)
+def store_first_release() -> int:
+    """Keep what a new installation begins with, by which later releases are compared; how many were stored."""
+    return int(releases.ensure_first_release() is not None)

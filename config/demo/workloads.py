@@ -70,6 +70,7 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         "voice-of-customer", 190, "claude-haiku-4-5", "office", 0.3, (3_600, 0.5), (760, 0.4), max_tokens=2_560,
+        sdk="python/0.9.0",
     ),
     Workload(
         "code-review", 220, "claude-opus-5-5", "office", 0.08, (9_200, 0.6), (720, 0.6),
@@ -91,6 +92,7 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         "product-copy", 330, "mistral-large-2512", "office", 0.1, (850, 0.5), (250, 0.5), max_tokens=16_384,
+        sdk="typescript/0.8.0",
         tags=('{"market": "eu"}', '{"market": "us"}'),
     ),
     Workload("translation", 630, "gemini-2.5-flash", "consumer", 0.75, (1_150, 0.6), (1_050, 0.6), max_tokens=8_192),

@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from sdkgen.api.documentation import DocumentationViewSet
 from sdkgen.api.playground import PlaygroundViewSet
+from sdkgen.api.versions import VersionViewSet
 from sdkgen.api.views import BuildViewSet, SdkViewSet
 
 app_name = "sdk-api"
@@ -23,5 +24,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "^sdk/documentation/(?P<language>[^/]+)/llms.txt$", DocumentationViewSet.as_view({"get": "llms"}), name="llms"
     ),
     re_path("^sdk/examples/(?P<language>[^/]+)/?$", DocumentationViewSet.as_view({"get": "samples"}), name="examples"),
+    re_path(
+        "^sdk/changelog/(?P<language>[^/]{1,40})/?$", VersionViewSet.as_view({"get": "changelog"}), name="changelog"
+    ),
+    re_path("^sdk/migration-guide/?$", VersionViewSet.as_view({"post": "guide"}), name="migration-guide"),
     *router.urls,
 ]

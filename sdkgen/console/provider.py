@@ -2,7 +2,7 @@
 
 from gateway.api.permissions import KEY_MAKERS
 from gateway.console import ConsoleProvider, NavEntry, Page, Section
-from sdkgen.console import documentation, overview, playground
+from sdkgen.console import documentation, overview, playground, versions
 
 
 class SdkConsole(ConsoleProvider):
@@ -19,6 +19,8 @@ class SdkConsole(ConsoleProvider):
         Page("sdks/docs/<str:language>/examples/", documentation.examples, "sdk_examples"),
         Page("sdks/docs/<str:language>/tutorial/", documentation.tutorial, "sdk_tutorial"),
         Page("sdks/docs/<str:language>/tutorial/<str:step>/", documentation.tutorial, "sdk_step"),
+        Page("sdks/versions/", versions.version_page, "sdk_versions"),
+        Page("sdks/versions/guide/", versions.guide_file, "sdk_guide"),
         Page("playground/", playground.page, "playground", KEY_MAKERS),
         Page("playground/request/", playground.from_request, "playground_request", KEY_MAKERS),
         Page("playground/code/", playground.as_code, "playground_code", KEY_MAKERS),
@@ -35,5 +37,6 @@ class SdkConsole(ConsoleProvider):
             also=("admin:sdk_docs", "admin:sdk_reference", "admin:sdk_method", "admin:sdk_examples",
                   "admin:sdk_tutorial", "admin:sdk_step"),
         ),
+        NavEntry("Versions", "admin:sdk_versions", "history", Section.SDKS, 40),
         NavEntry("Playground", "admin:playground", "play", Section.SDKS, 60, also=("admin:playground_request",)),
     )  # fmt: skip

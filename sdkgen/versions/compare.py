@@ -31,7 +31,7 @@ def compare(old: Api, new: Api) -> tuple[Change, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Called:
+class Called:
     """A method with the name it is called by."""
 
     name: str
@@ -84,13 +84,13 @@ class _Comparison:
         self.old, self.new = old, new
         self.before = {declared.name: declared for declared in old.types}
         self.after = {declared.name: declared for declared in new.types}
-        self.renamed = _renamed(self.before, self.after)
+        self.renamed = renamed_types(self.before, self.after)
         self.old_reach, self.new_reach = _Reach.of(old), _Reach.of(new)
 
     # ---- methods -------------------------------------------------------------------------------------------------
     def methods(self) -> Iterator[Change]:
-        old, new = _called(self.old), _called(self.new)
-        pairs, gone, added = _matched(old, new)
+        old, new = called(self.old), called(self.new)
+        pairs, gone, added = matched(old, new)
         for one in gone:
             place = _Place(one.name, one.method.pointer, "none", (one.method.id,))
             yield place.change("method.removed", f"{one.name} is gone.", before=_line(one.method))
@@ -100,7 +100,7 @@ class _Comparison:
         for before, after in pairs:
             yield from self._method(before, after)
 
-    def _method(self, old: _Called, new: _Called) -> Iterator[Change]:
+    def _method(self, old: Called, new: Called) -> Iterator[Change]:
         was, now = old.method, new.method
         place = _Place(new.name, now.pointer, "none", (now.id,))
         if old.name != new.name:
@@ -124,6 +124,8 @@ class _Comparison:
             yield place.change("example", f"The examples of {new.name} changed.")
         yield from self._stream(place, was, now)
         yield from _pages(place, was, now)
+        if not _asks(was) and _asks(now):
+            yield place.change("method.params.added", f"{new.name} takes parameters.")
         yield from self._parameters(new.name, was, now)
         yield from self._body(place, was.body, now.body)
         yield from self._answers(place, was, now)
@@ -157,7 +159,8 @@ class _Comparison:
     def _body(self, place: _Place, old: Body | None, new: Body | None) -> Iterator[Change]:
         if old is None or new is None:
             if new is not None:
-                yield place.change("method.body.added", f"{place.subject} sends a body.", after=said(new.type))
+                rule, word = ("added", "sends") if new.required else ("offered", "may send")
+                yield place.change(f"method.body.{rule}", f"{place.subject} {word} a body.", after=said(new.type))
             elif old is not None:
                 yield place.change("method.body.removed", f"{place.subject} sends no body.", before=said(old.type))
             return
@@ -296,7 +299,7 @@ class _Comparison:
                 yield from _words(place, old.doc, new.doc)
 
 
-def _renamed(before: Mapping[str, Declaration], after: Mapping[str, Declaration]) -> dict[str, str]:
+def renamed_types(before: Mapping[str, Declaration], after: Mapping[str, Declaration]) -> dict[str, str]:
     """Old name → new name of types of which one is gone and one of the same shape is new."""
     gone, added = dict[str, list[str]](), dict[str, list[str]]()
     for name, declared in before.items():
@@ -308,13 +311,13 @@ def _renamed(before: Mapping[str, Declaration], after: Mapping[str, Declaration]
     return {old[0]: added[shape][0] for shape, old in gone.items() if len(old) == 1 == len(added.get(shape, ()))}
 
 
-def _called(api: Api) -> list[_Called]:
-    return [_Called(".".join((*one.path, method.name)), method) for one in api.resources for method in one.methods]
+def called(api: Api) -> list[Called]:
+    return [Called(".".join((*one.path, method.name)), method) for one in api.resources for method in one.methods]
 
 
-def _matched(
-    old: Sequence[_Called], new: Sequence[_Called]
-) -> tuple[list[tuple[_Called, _Called]], list[_Called], list[_Called]]:
+def matched(
+    old: Sequence[Called], new: Sequence[Called]
+) -> tuple[list[tuple[Called, Called]], list[Called], list[Called]]:
     """Pairs, what is gone, what is new."""
     lines = {_line(one.method): one for one in old}
     pairs = [(lines.pop(_line(one.method)), one) for one in new if _line(one.method) in lines]
@@ -324,6 +327,11 @@ def _matched(
     pairs += [(ids.pop(one.method.id), one) for one in rest if one.method.id in ids]
     taken = {one.method.id for _, one in pairs}
     return pairs, list(ids.values()), [one for one in rest if one.method.id not in taken]
+
+
+def _asks(method: Method) -> bool:
+    """Whether it has parameters beside those of the path: most languages hand them over as one argument."""
+    return any(one.where != "path" for one in method.parameters)
 
 
 def _line(method: Method) -> str:

@@ -2,7 +2,7 @@
 
 Not the same as for the wire: every enumeration and union of ours is open, so a new value received breaks nothing, while
 an operation that is only called otherwise breaks every caller. The table is this module's; a release checks it by
-compiling the code of the release before (`docs/sdk/versions.md`).
+compiling the code of the release before (`bench.sdk.evidence`).
 """
 
 import re
@@ -50,7 +50,11 @@ class Rule:
 
 
 _STATIC = {"go": MAJOR}
-"""A field that may be left out is another type in Go."""
+"""A field that may be null or left out is another type in Go; one that may be left out is no longer an argument of `of`
+in Java."""
+
+_ARGUMENT = {"csharp": MAJOR, "go": MAJOR, "typescript": MAJOR}
+"""An argument more before the options of a call: in Go in each call, in the others where options stand by position."""
 
 RULES: Mapping[str, Rule] = {
     # methods
@@ -69,7 +73,9 @@ RULES: Mapping[str, Rule] = {
     "method.pages.added": Rule(MAJOR),
     "method.pages.removed": Rule(MAJOR, is_wire_breaking=True),
     "method.pages.changed": Rule(MINOR, is_wire_breaking=True),
+    "method.params.added": Rule(MINOR, stricter=_ARGUMENT),
     "method.body.added": Rule(MAJOR, is_wire_breaking=True),
+    "method.body.offered": Rule(MINOR, stricter=_ARGUMENT),
     "method.body.removed": Rule(MAJOR),
     "method.body.content": Rule(MAJOR, is_wire_breaking=True),
     "method.answer.added": Rule(MINOR),
@@ -80,7 +86,7 @@ RULES: Mapping[str, Rule] = {
     "value.added.required": Rule(MAJOR, MINOR, is_wire_breaking=True),
     "value.removed": Rule(MAJOR, is_wire_breaking=True),
     "value.required": Rule(MAJOR, MINOR, stricter_received={"go": MAJOR, "java": MAJOR}, is_wire_breaking=True),
-    "value.optional": Rule(MINOR, MAJOR, stricter=_STATIC, is_wire_breaking=True),
+    "value.optional": Rule(MINOR, MAJOR, stricter={"go": MAJOR, "java": MAJOR}, is_wire_breaking=True),
     "value.nullable": Rule(MINOR, MAJOR, stricter=_STATIC, is_wire_breaking=True),
     "value.not_nullable": Rule(MAJOR, MINOR, stricter_received={"go": MAJOR, "java": MAJOR}, is_wire_breaking=True),
     "value.wider": Rule(MINOR, MAJOR, stricter={"go": MAJOR, "java": MAJOR}, is_wire_breaking=True),

@@ -84,6 +84,7 @@ PAGES = (
     "/admin/fine-tuning/jobs/?organization=acme",
     "/admin/fine-tuning/files/?organization=acme",
     "/admin/fine-tuning/compare/?organization=acme",
+    "/admin/sdks/versions/?organization=acme",
     "/admin/fine-tuning/sunsets/?organization=acme",
     "/admin/fine-tuning/new/?organization=acme",
     "/admin/fine-tuning/new/?organization=acme&template=classification",

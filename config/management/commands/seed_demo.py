@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from config.demo.releases import ensure_releases
 from config.demo.seed import SEED, SIMULATOR_URL, SLUG, DemoError, Seeded, seed
 from config.demo.story import DAYS
 
@@ -60,6 +61,8 @@ class Command(BaseCommand):
                 )
             except DemoError as error:
                 raise CommandError(str(error)) from error
+        if options["background"]:
+            ensure_releases()
         self._report(seeded, time.monotonic() - began, as_json=options["json"])
 
     def _report(self, seeded: Seeded, seconds: float, *, as_json: bool) -> None:

@@ -44,8 +44,10 @@ from gateway.ledger.ids import uuid7
 from gateway.models import ImportRun, Job, Project, RateLimit, Team
 from gateway.services.rate_limits import create_rate_limit
 from sdkgen import builds
-from sdkgen.models import PlaygroundSession
+from sdkgen.ir.nodes import Api
+from sdkgen.models import PlaygroundSession, Release
 from sdkgen.playground import sessions
+from sdkgen.services import store_release
 from tests import factories
 from tests.finetuning.places import evaluation_of, recording_of, tuned_model_of
 
@@ -80,7 +82,7 @@ class Places(dict[str, Any]):
             "budget": lambda: budget_of(company, "team").pk,
             "whole_budget": lambda: budget_of(company, "organization").pk, "export": lambda: export_of(company).pk,
             "sdk_build": lambda: sdk_build_of(company).pk, "playground": lambda: playground_of(company).pk,
-            "sdk_language": lambda: "python",
+            "sdk_language": lambda: sdk_release_of() and "python",
             "report": lambda: report_of(company, company.search).pk,
             "whole_report": lambda: report_of(company, None).pk,
             "report_run": lambda: delivery_of(company).run_id, "delivery": lambda: delivery_of(company).pk,
@@ -284,6 +286,11 @@ def export_of(company: factories.Acme) -> Job:
     return Job.objects.filter(kind=exports.KIND).first() or exports.request_export(
         organization=company.organization, user=company.people["alice"], asked=asked
     )
+
+
+def sdk_release_of() -> Release:
+    """A first release of the SDKs, of an API with nothing in it; made at most once."""
+    return store_release(version="1.0.0", document={"openapi": "3.1.0"}, api=Api("Nothing", "1", "0" * 64, (), ()))
 
 
 def sdk_build_of(company: factories.Acme) -> Job:

@@ -15,7 +15,7 @@ from tests import factories
 from tests.finetuning.places import CONTESTANTS, held_out_of
 from tests.gateway.api.conftest import client_of
 from tests.gateway.api.matrix import CALLERS, Row, rows
-from tests.gateway.api.places import BILL, EXAMPLE, WINDOW, Places, cost_center_of, job_wish
+from tests.gateway.api.places import BILL, EXAMPLE, WINDOW, Places, cost_center_of, job_wish, sdk_release_of
 
 LINE = '{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}'
 ROWS = rows()
@@ -23,6 +23,8 @@ ROWS = rows()
 
 def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
     """A valid body for the rows that take one."""
+    if row.path == "sdk/migration-guide":
+        sdk_release_of()
     target = {"model": str(company.model.pk)}
     passwords = {"current_password": "wrong", "new_password": "an entirely new one"}
     bodies: dict[str, dict[str, Any]] = {
@@ -82,6 +84,7 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST sdk/generate": {"language": "py", "config": {"operations": ["chat.*"]}},
         "POST sdk/validate": {"language": "python"},
         "POST sdk/playground": {"project": str(company.assistant.pk), "models": ["gpt-4o"]},
+        "POST sdk/migration-guide": {"language": "python", "personal": True},
         "POST analytics/exports": {"format": "csv", "query": {**WINDOW, "measures": ["requests"]}},
         "POST cost/exports": {"format": "csv", "query": WINDOW},
         "POST reports": {

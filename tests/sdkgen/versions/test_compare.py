@@ -139,6 +139,9 @@ PLANTED: list[tuple[str, Callable[[Document], Any], tuple[str, str, str], dict[s
      ("method.renamed", "notes.retrieve", "none"), everywhere(MAJOR)),
     ("a path", lambda d: d["paths"].update({"/v2/notes": d["paths"].pop("/v1/notes")}),
      ("method.moved", "notes.create", "none"), everywhere(MINOR)),
+    ("a body that may be sent", lambda d: d["paths"]["/v1/notes/{id}"]["get"].update(
+        requestBody={"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Draft"}}}}),
+     ("method.body.offered", "notes.get", "none"), everywhere(MINOR, go=MAJOR, typescript=MAJOR, csharp=MAJOR)),
     ("a deprecation", lambda d: create(d).update(deprecated=True),
      ("method.deprecated", "notes.create", "none"), everywhere(MINOR)),
     ("a parameter more", lambda d: create(d)["parameters"].append(
@@ -160,7 +163,7 @@ PLANTED: list[tuple[str, Callable[[Document], Any], tuple[str, str, str], dict[s
     ("a sent field that must be", lambda d: schemas(d)["Draft"]["required"].append("pages"),
      ("value.required", "Draft.pages", "sent"), everywhere(MAJOR)),
     ("a sent field that need not be", lambda d: schemas(d)["Draft"].pop("required"),
-     ("value.optional", "Draft.text", "sent"), everywhere(MINOR, go=MAJOR)),
+     ("value.optional", "Draft.text", "sent"), everywhere(MINOR, go=MAJOR, java=MAJOR)),
     ("a sent field that may be null", lambda d: fields(d, "Draft").update(pages={"type": ["integer", "null"]}),
      ("value.nullable", "Draft.pages", "sent"), everywhere(MINOR, go=MAJOR)),
     ("a sent field that takes more", lambda d: fields(d, "Draft").update(pages={"type": "number"}),
@@ -207,6 +210,19 @@ def test_a_change_is_seen_once_and_weighed_in_each_language(
 
     assert (change.rule, change.subject, change.direction) == expected
     assert levels(change) == grave
+
+
+def test_a_first_parameter_is_an_argument_more() -> None:
+    def plant(said: Document) -> None:
+        said["paths"]["/v1/notes/{id}"]["get"]["parameters"].append(
+            {"name": "lang", "in": "query", "schema": {"type": "string"}}
+        )
+
+    first, second = changed(plant)
+
+    assert (first.rule, second.rule) == ("method.params.added", "value.added")
+    assert levels(first) == everywhere(MINOR, go=MAJOR, typescript=MAJOR, csharp=MAJOR)
+    assert levels(second) == everywhere(MINOR)
 
 
 def test_a_variant_more_comes_with_its_type() -> None:

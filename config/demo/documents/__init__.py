@@ -1,0 +1,1 @@
+"""Documents of older releases of this project's API, for the demo."""

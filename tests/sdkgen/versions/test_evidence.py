@@ -1,0 +1,47 @@
+"""Code of the release before, compiled against the next one: what fails is counted, what never compiled is not."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bench.sdk.compilers import MissingToolError, prepare, version_of
+from bench.sdk.evidence import calls, compared, evidence_of
+from sdkgen.languages.base.config import Config
+from sdkgen.languages.base.language import generate
+from sdkgen.languages.pieces import writer
+from sdkgen.languages.registry import LANGUAGES
+from tests.sdkgen.versions.planted import PLANTS, pair
+
+pytestmark = pytest.mark.slow
+BROKEN = {"python": 4, "go": 5}
+"""Plain calls: one gone, one renamed, a parameter and a field that must be given; in Go, which wants no completeness,
+a field that may be left out, a first parameter and a first body instead."""
+
+WRONG = {
+    "python": {"wrong.py": "nothing: int = 'x'\n"},
+    "go": {"wrong/wrong.go": 'package main\n\nfunc f() int { return "x" }\n\nfunc main() { f() }\n'},
+}
+
+
+@pytest.mark.parametrize("language", list(BROKEN))
+def test_what_fails_is_counted(language: str, tmp_path: Path) -> None:
+    try:
+        tool = version_of(language)
+    except MissingToolError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    old, new = pair()
+
+    said = evidence_of(LANGUAGES[language], old, new, tmp_path / "a")
+
+    assert (said["verdict"], said["tool"], said["left_out"]) == ("breaks", tool, 0)
+    assert (said["calls"], said["failed"]) == (2 * len(PLANTS), BROKEN[language])
+    assert len(said["errors"]) == BROKEN[language]
+
+    same = prepare(language, generate(LANGUAGES[language], old, Config()), tmp_path / "b")
+    writes = writer(language, old)
+    wrong = WRONG[language]
+    again = compared(language, (same, same), wrong, calls(writes, old), writes)
+    assert (again["verdict"], again["files"], again["left_out"]) == ("compiles", 0, 1)
