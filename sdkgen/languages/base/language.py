@@ -10,6 +10,7 @@ from sdkgen.ir.select import SelectionError, select
 from sdkgen.languages.base.config import Config, ConfigError
 from sdkgen.languages.base.files import Origin, with_manifest
 from sdkgen.languages.base.names import Lock, Name, Names, settle
+from sdkgen.languages.base.readme import tailored
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,11 @@ class Generated:
     config: Config
 
 
-def generate(language: Language, api: Api, config: Config) -> Generated:
-    """Raises ConfigError, NameCollisionError and OutputError."""
+def generate(language: Language, api: Api, config: Config, readme: str = "", whole: Api | None = None) -> Generated:
+    """`readme` (Markdown) is said of a client made to order; `whole`: what its `api` is a part of, when it is a part.
+    Raises ConfigError, NameCollisionError and OutputError."""
     config = language.checked(config)
+    whole = whole or api
     if config.operations:
         try:
             api = select(api, config.operations)
@@ -68,4 +71,7 @@ def generate(language: Language, api: Api, config: Config) -> Generated:
             raise ConfigError("operations", str(error)) from error
     names = settle(language.propose(api), language.lock())
     origin = Origin(language.about.id, config.version, api.document_sha, sha(api), config.sha())
-    return Generated(with_manifest(language.files(api, names, config), origin), names, config)
+    files = dict(language.files(api, names, config))
+    if readme or api is not whole:
+        files["README.md"] = tailored(str(files["README.md"]), whole, api, config.auth, readme)
+    return Generated(with_manifest(files, origin), names, config)
