@@ -74,9 +74,7 @@ def place_of(resource: Resource, method: Method) -> str:
 def _fits(resource: Resource, method: Method, patterns: list[str], used: set[str]) -> bool:
     place = place_of(resource, method)
     found = [
-        one
-        for one in patterns
-        if fnmatchcase(method.id, one) or fnmatchcase(place, one) or place.startswith(f"{one}.")
+        one for one in patterns if fnmatchcase(method.id, one) or fnmatchcase(place, one) or place.startswith(f"{one}.")
     ]
     used.update(found)
     return bool(found)

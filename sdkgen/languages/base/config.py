@@ -16,7 +16,8 @@ AUTH = ("key", "management")
 CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "cookie", "proxy-authorization", "x-auth-token"})
 SECRET = re.compile(
     r"\b(?:gw|sk|gwrun|pk|rk)[-_][A-Za-z0-9_\-]{12,}|\b(?:Bearer|Basic)\s+\S{8,}|\beyJ[\w\-]{8,}\.[\w\-]{8,}"
-    r"|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bAIza[\w\-]{30,}|\bxox[abprs]-[\w\-]{10,}|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bAIza[\w\-]{30,}|\bxox[abprs]-[\w\-]{10,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
 )
 """What keys look like: the gateway's, those of vendors, JSON Web Tokens, private keys."""
 
@@ -34,8 +35,8 @@ class ConfigError(ValueError):
 class Config:
     """Of one client. Empty names are those of the language. Times are seconds; `operations` are patterns of
     operationIds, of places (`chat.*`) or of resources (`chat`), empty for all. `auth` lists the kinds of keys that
-    callers have, empty for those that the operations need. `docs_url` is the page that explains error codes, each at its
-    name (`…#budget_exceeded`); errors link to it."""
+    callers have, empty for those that the operations need. `docs_url` is the page that explains error codes, each at
+    its name (`…#budget_exceeded`); errors link to it."""
 
     package: str = ""
     module: str = ""

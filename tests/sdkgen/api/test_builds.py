@@ -168,7 +168,8 @@ def check(caller: Caller, **config: Any) -> Any:
 def test_a_configuration_without_fault(caller: Caller) -> None:
     said = check(caller, base_url="https://gateway.example", operations=["chat.*"])
 
-    assert said == {"valid": True, "errors": [], "warnings": [], "suggestions": []}
+    assert said.pop("size")["operations"] == 1
+    assert said == {"valid": True, "errors": [], "warnings": [], "suggestions": [], "preview": None}
 
 
 def test_all_errors_at_once(caller: Caller) -> None:
