@@ -33,7 +33,7 @@ class Draft:
 
 def shape_of(*, user: Any, organization: Organization, said: Mapping[str, Any] | None) -> Shape | None:
     """`said`: `{"api_key": id}` or `{"tenant": true}`; None for no shape. Raises Invalid."""
-    if not said:
+    if said is None:
         return None
     if said.get("api_key") is not None:
         if said.get("tenant"):

@@ -3,15 +3,18 @@
 import io
 import json
 import zipfile
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from costs.models import ExchangeRate, PriceOverride
+from costs.models import ExchangeRate
 from costs.services import budgets
+from costs.services.prices import set_price_override
 from gateway.choices import LimitScope
 from gateway.models import AuditEvent, Job, VirtualKey
 from gateway.services import catalog, keys
@@ -96,16 +99,21 @@ def test_refusals(caller: Caller, changes: dict[str, Any], code: str, field: str
     assert not Job.objects.filter(kind=builds.KIND).exists()
 
 
+def state(company: Acme, amount: str, at: datetime) -> None:
+    set_price_override(
+        organization=company.organization, actor=company.people["alice"], provider=company.provider.kind,
+        model=company.model.upstream_name, currency="EUR", prices={"input": amount, "output": "12"}, valid_from=at,
+        source="contract",
+    )  # fmt: skip
+
+
 def priced(company: Acme) -> None:
     """gpt-4o at 4 and 12 of the organization's currency, which is EUR; `slow` has no price; `both` leads to both."""
     company.organization.currency = "EUR"
     company.organization.save()
     company.model.context_tokens = 128_000
     company.model.save()
-    PriceOverride.objects.create(
-        organization=company.organization, provider="openai", model="gpt-4o", currency="EUR",
-        prices={"input": "4", "output": "12"}, valid_from=datetime(2026, 1, 1, tzinfo=UTC), source="contract",
-    )  # fmt: skip
+    state(company, "4", datetime(2026, 1, 1, tzinfo=UTC))
     slow = ModelFactory(organization=company.organization, provider=company.provider, name="slow", upstream_name="x-0")
     catalog.create_route(
         organization=company.organization, actor=None, alias="both",
@@ -176,7 +184,7 @@ def test_what_moved_since_is_told_at_the_build(caller: Caller, company: Acme, ap
         return [one["code"] for one in caller("owner").get(where).json()["stale"]]
 
     assert codes() == []
-    PriceOverride.objects.update(prices={"input": "5", "output": "12"})
+    state(company, "5", timezone.now() - timedelta(seconds=1))
     assert codes() == ["prices"]
     VirtualKey.objects.filter(pk=key.pk).update(scopes=["inference", "manage:read"], tpm_limit=1000)
     catalog.create_route(
@@ -185,8 +193,6 @@ def test_what_moved_since_is_told_at_the_build(caller: Caller, company: Acme, ap
     assert codes() == ["scopes", "models_new", "prices", "limits"]
     keys.revoke_key(key=VirtualKey.objects.get(pk=key.pk), actor=company.people["alice"])
     assert codes() == ["key_gone"]
-    from dataclasses import replace
-
     monkeypatch.setattr(builds, "representation", lambda: replace(api, document_sha="0" * 64))
     assert codes() == ["document", "key_gone"]
     builds.run_waiting()
@@ -217,7 +223,8 @@ def test_validation_points_and_previews(caller: Caller, company: Acme) -> None:
     said = caller("developer").post(
         f"{URL}/validate",
         {"language": "go", "preview": True,
-         "config": {"operations": ["chat", "manage.api_keys.list"], "base_url": "https://gw.example/llm", "auth": ["key"]}},
+         "config": {"operations": ["chat", "manage.api_keys.list"], "base_url": "https://gw.example/llm",
+                    "auth": ["key"]}},
         format="json",
     ).json()  # fmt: skip
     assert not said["valid"]
