@@ -409,6 +409,7 @@ ANALYTICS_PROVIDERS = [
     "gateway.console.provider.GatewayConsole",
     "costs.console.provider.CostsConsole",
     "finetuning.console.provider.FinetuningConsole",
+    "sdkgen.console.provider.SdkConsole",
 ]
 
 LOGGING_CONFIG = None

@@ -38,6 +38,7 @@ class Section(StrEnum):
     COSTS = "Costs"
     GATEWAY = "Gateway"
     TUNING = "Fine-tuning"
+    SDKS = "SDKs"
     ORGANIZATION = "Organization"
     SYSTEM = "System"
 

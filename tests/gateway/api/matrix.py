@@ -408,6 +408,7 @@ POST   sdk/generate                             401 202 202 202 202 202 202 202 
 GET    sdk/builds/{sdk_build}                   401 404 404 404 200 200 200 200 200 404
 GET    sdk/builds/{sdk_build}/download          401 404 404 404 409 409 409 409 409 404
 POST   sdk/validate                             401 200 200 200 200 200 200 200 200 200
+POST   sdk/custom-client                        401 202 202 202 202 202 202 202 202 202
 
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404
