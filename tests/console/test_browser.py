@@ -87,6 +87,7 @@ PAGES = (
     "/admin/fine-tuning/sunsets/?organization=acme",
     "/admin/fine-tuning/new/?organization=acme",
     "/admin/fine-tuning/new/?organization=acme&template=classification",
+    "/admin/sdks/custom/?organization=acme",
     "/admin/fine-tuning/jobs/?organization=newcomer",
     "/admin/rate-limits/",
     "/admin/gateway/ratelimit/",

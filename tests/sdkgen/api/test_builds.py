@@ -195,7 +195,9 @@ def test_warnings_and_suggestions(caller: Caller) -> None:
 
     assert said["valid"]
     assert [one["code"] for one in said["warnings"]] == ["no_tls", "shorter_than_retries", *["never_reached"] * 3]
-    assert [one["code"] for one in said["suggestions"]] == ["everything", "trailing_slash"]
+    assert [one["code"] for one in said["suggestions"]] == [
+        "unused_type", "reserved_word", "everything", "trailing_slash",
+    ]  # fmt: skip
 
 
 def test_queries(caller: Caller, django_assert_num_queries: DjangoAssertNumQueries) -> None:

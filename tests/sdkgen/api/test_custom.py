@@ -133,6 +133,12 @@ def test_what_a_key_may_do(caller: Caller, company: Acme, api: Api) -> None:
     )  # fmt: skip
     asked = ask(caller, "owner", config={"module": "acme_llm"}, shape={"api_key": str(key.pk)})
     assert asked.status_code == 202, asked.json()
+    shape = Job.objects.get(kind=builds.KIND).parameters["custom"]["shape"]
+    assert {one["name"]: one["price"] for one in shape["models"]} == {
+        "gpt-4o": "4 EUR per 1M input tokens, 12 EUR per 1M output tokens", "slow": "price unknown",
+        "both": "gpt-4o at upstream: 4 EUR per 1M input tokens, 12 EUR per 1M output tokens; "
+                "slow at upstream: price unknown",
+    }  # fmt: skip
     builds.run_waiting()
 
     files = archive(caller, asked["Location"], "owner")
@@ -250,7 +256,7 @@ def test_queries(caller: Caller, company: Acme, django_assert_num_queries: Djang
     client = caller("developer")
     body = {"language": "py", "config": CHOSEN, "shape": shape}
     where = client.post(f"{URL}/custom-client", body, format="json")["Location"]
-    with django_assert_num_queries(30):
+    with django_assert_num_queries(34):
         client.post(f"{URL}/custom-client", body, format="json")
     with django_assert_num_queries(17):
         client.get(where)

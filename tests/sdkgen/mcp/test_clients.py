@@ -29,7 +29,7 @@ def run(said: dict[str, Any]) -> dict[str, Any]:
             pytest.fail(missing)
         pytest.skip(missing)
     done = subprocess.run(
-        [str(PYTHON), str(ROOT / "tests/sdkgen/mcp/client.py")], input=json.dumps(said), capture_output=True, text=True,
+        [str(PYTHON), str(ROOT / "tests/sdkgen/mcp/client.py.txt")], input=json.dumps(said), capture_output=True, text=True,
         timeout=400, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
