@@ -14,6 +14,7 @@ from gateway.models import Job
 from sdkgen import builds
 from sdkgen.custom import service
 from sdkgen.languages.base.config import AUTH
+from sdkgen.languages.base.language import EXAMPLE_MODEL
 
 LANGUAGE = {
     "id": "python", "display_name": "Python", "aliases": ["py", "python3"], "versions": ["1.0.0"], "latest": "1.0.0",
@@ -126,7 +127,9 @@ class BuildSerializer(serializers.ModelSerializer):
     package = serializers.SerializerMethodField()
     download_url = serializers.SerializerMethodField(help_text="Where the archive is; null until it is done.")
     install = serializers.SerializerMethodField()
-    quick_start = serializers.SerializerMethodField()
+    quick_start = serializers.SerializerMethodField(
+        help_text="A first program; empty for a client made to order that has no chat.completions.create."
+    )
     files = serializers.SerializerMethodField()
     size_bytes = serializers.SerializerMethodField()
     sha256 = serializers.SerializerMethodField()
@@ -170,7 +173,11 @@ class BuildSerializer(serializers.ModelSerializer):
 
     def get_quick_start(self, job: Job) -> str:
         made = builds.package_of(job)
-        return made.filled(made.language.about.quick_start)
+        program = made.filled(made.language.about.quick_start)
+        custom = job.parameters.get("custom")
+        if not custom:
+            return program
+        return program.replace(EXAMPLE_MODEL, custom["model"]) if custom["model"] else ""
 
     def get_files(self, job: Job) -> int | None:
         return (job.result or {}).get("files")

@@ -42,10 +42,10 @@ def make(language: Language, api: Api, config: Config, shape: Shape | None, allo
     """Raises what `generate` raises, and SelectionError."""
     part = part_of(api, config, shape, allowed)
     text = about(shape, api.document_sha) if shape is not None else ""
-    return generate(language, part, replace(config, operations=()), Order(api, text, _model(shape)))
+    return generate(language, part, replace(config, operations=()), Order(api, text, example_model(shape)))
 
 
-def _model(shape: Shape | None) -> str:
+def example_model(shape: Shape | None) -> str:
     """What examples ask for in the place of `EXAMPLE_MODEL`, when that may not be asked for."""
     names = [one.name for one in shape.models] if shape is not None else []
     plain = [name for name in names if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/\-]{0,99}", name)]

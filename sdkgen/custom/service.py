@@ -10,16 +10,20 @@ from gateway.models import Job, Organization, User, VirtualKey
 from gateway.services.errors import Invalid
 from sdkgen import builds
 from sdkgen.custom.access import allowed
-from sdkgen.custom.making import Size, make, part_of, size_of
+from sdkgen.custom.making import Size, example_model, make, part_of, size_of
 from sdkgen.custom.policy import shape_of_key, shape_of_organization
 from sdkgen.custom.shape import Shape, changes
 from sdkgen.ir.nodes import Api
 from sdkgen.ir.select import SelectionError
+from sdkgen.languages.base.common import has
 from sdkgen.languages.base.config import Config, ConfigError, read_fields
 from sdkgen.languages.base.files import OutputError
 from sdkgen.languages.base.names import NameCollisionError
 from sdkgen.languages.base.readme import needed_auth
 from sdkgen.languages.preview import Preview, preview
+
+FIRST_CALL = "chat.completions.create"
+"""What the first program of a language calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def request_client(
     drafted = draft(language=language, said=said, shape=found)
     custom = {
         "document_sha": builds.representation().document_sha, "shape": found.as_json() if found else None,
-        "size": asdict(drafted.size),
+        "size": asdict(drafted.size), "model": example_model(found) if has(drafted.part, FIRST_CALL) else "",
     }  # fmt: skip
     return builds.request_build(organization=organization, user=user, language=language, said=said, custom=custom)
 

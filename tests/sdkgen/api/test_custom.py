@@ -65,9 +65,11 @@ def test_chosen_operations(caller: Caller, api: Api) -> None:
     assert 'headers={"X-Team": "search"}' in client
     assert "max_retries=1" in client
     readme = files["README.md"]
-    assert "Made to order: 2 of 350" in readme or f"Made to order: 2 of {size['operations_of']}" in readme
+    assert f"Made to order: 2 of {size['operations_of']} operations, " in readme
     assert "`models.list` | `GET /v1/models`" in readme
     assert "client.manage" not in readme
+    assert queued["quick_start"].startswith("from acme_llm import Gateway\n")
+    assert ask(caller, config={"operations": ["models.list"]}).json()["quick_start"] == ""
 
 
 @pytest.mark.parametrize(
@@ -135,8 +137,8 @@ def test_what_a_key_may_do(caller: Caller, company: Acme, api: Api) -> None:
     assert asked.status_code == 202, asked.json()
     shape = Job.objects.get(kind=builds.KIND).parameters["custom"]["shape"]
     assert {one["name"]: one["price"] for one in shape["models"]} == {
-        "gpt-4o": "4 EUR per 1M input tokens, 12 EUR per 1M output tokens", "slow": "price unknown",
-        "both": "gpt-4o at upstream: 4 EUR per 1M input tokens, 12 EUR per 1M output tokens; "
+        "gpt-4o": "4 EUR per 1M input tokens, 4 EUR per 1M tokens read from a cache, 12 EUR per 1M output tokens", "slow": "price unknown",
+        "both": "gpt-4o at upstream: 4 EUR per 1M input tokens, 4 EUR per 1M tokens read from a cache, 12 EUR per 1M output tokens; "
                 "slow at upstream: price unknown",
     }  # fmt: skip
     builds.run_waiting()
@@ -145,7 +147,7 @@ def test_what_a_key_may_do(caller: Caller, company: Acme, api: Api) -> None:
     assert not [name for name in files if "manage" in name]  # its one scope is inference
     types = "".join(text for name, text in files.items() if "/types/" in name)
     assert 'ModelName: TypeAlias = \'Literal["both", "gpt-4o", "slow"] | str\'' in types
-    assert "4 EUR per 1M input tokens, 12 EUR per 1M output tokens. Context window: 128,000 tokens." in " ".join(
+    assert "4 EUR per 1M input tokens, 4 EUR per 1M tokens read from a cache, 12 EUR per 1M output tokens. Context window: 128,000 tokens." in " ".join(
         types.split()
     )
     assert "slow: Price unknown. Context window: unknown." in types
@@ -156,6 +158,7 @@ def test_what_a_key_may_do(caller: Caller, company: Acme, api: Api) -> None:
         assert text in readme, text
     assert "gpt-4o-mini" not in readme + files["examples/chat.py"]
     assert 'model="both"' in files["examples/chat.py"]
+    assert 'model="both"' in asked.json()["quick_start"]
     event = AuditEvent.objects.get(verb="sdk.build")
     assert event.after["made_for"] == f"the key bob key ({key.prefix}…)"
 

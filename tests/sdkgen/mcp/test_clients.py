@@ -29,8 +29,8 @@ def run(said: dict[str, Any]) -> dict[str, Any]:
             pytest.fail(missing)
         pytest.skip(missing)
     done = subprocess.run(
-        [str(PYTHON), str(ROOT / "tests/sdkgen/mcp/client.py.txt")], input=json.dumps(said), capture_output=True, text=True,
-        timeout=400, check=False,
+        [str(PYTHON), str(ROOT / "tests/sdkgen/mcp/client.py.txt")], input=json.dumps(said), capture_output=True,
+        text=True, timeout=400, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     found: dict[str, Any] = json.loads(done.stdout)

@@ -83,7 +83,7 @@ def test_a_call_becomes_a_request(api: Api) -> None:
     made: list[Call] = []
     server = server_of(api, made, may_write=True)
 
-    def call(name: str, **arguments: Any) -> Any:
+    def call(name: str, /, **arguments: Any) -> Any:
         return ask(server, "tools/call", name=name, arguments=arguments)["result"]
 
     assert call("teams_retrieve", id="a/../b?c") == {"content": [{"type": "text", "text": "ok"}], "isError": False}
