@@ -6,7 +6,6 @@ anew and has one effect. Equal configurations of equal code give equal archives.
 
 import contextlib
 import io
-import re
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -34,7 +33,7 @@ from sdkgen.ir.nodes import Api
 from sdkgen.ir.select import SelectionError
 from sdkgen.languages.base.config import Config, ConfigError, read_fields
 from sdkgen.languages.base.files import OutputError
-from sdkgen.languages.base.language import Generated, Language, generate
+from sdkgen.languages.base.language import Generated, Language, archive_name, filled, generate
 from sdkgen.languages.base.lint import Finding, lint
 from sdkgen.languages.base.names import NameCollisionError
 from sdkgen.languages.registry import LANGUAGES, named
@@ -60,14 +59,11 @@ class Package:
 
     @property
     def file_name(self) -> str:
-        name = re.sub("[/:]", "-", self.config.package.replace("@", ""))  # of a module in Go, of Maven, of npm
-        return f"{name}-{self.config.version}.zip"
+        return archive_name(self.config)
 
     def filled(self, text: str) -> str:
         """`About.install` or `About.quick_start` of this package."""
-        config = self.config
-        names = {"package": config.package, "module": config.module, "version": config.version, "file": self.file_name}
-        return text.format(**names)
+        return filled(text, self.config)
 
 
 @cache

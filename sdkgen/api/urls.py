@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
 from sdkgen.api.custom import CustomViewSet
+from sdkgen.api.documentation import DocumentationViewSet
 from sdkgen.api.views import BuildViewSet, SdkViewSet
 
 app_name = "sdk-api"
@@ -15,5 +16,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^sdk/generate/?$", SdkViewSet.as_view({"post": "generate"}), name="generate"),
     re_path("^sdk/validate/?$", CustomViewSet.as_view({"post": "check"}), name="validate"),
     re_path("^sdk/custom-client/?$", CustomViewSet.as_view({"post": "create"}), name="custom-client"),
+    re_path(
+        "^sdk/documentation/(?P<language>[^/]+)/?$", DocumentationViewSet.as_view({"get": "read"}), name="documentation"
+    ),
+    re_path(
+        "^sdk/documentation/(?P<language>[^/]+)/llms.txt$", DocumentationViewSet.as_view({"get": "llms"}), name="llms"
+    ),
+    re_path("^sdk/examples/(?P<language>[^/]+)/?$", DocumentationViewSet.as_view({"get": "samples"}), name="examples"),
     *router.urls,
 ]

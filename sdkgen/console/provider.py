@@ -1,16 +1,34 @@
 """The SDKs' own pages and entries."""
 
 from gateway.console import ConsoleProvider, NavEntry, Page, Section
-from sdkgen.console import custom
+from sdkgen.console import custom, documentation, overview
 
 
 class SdkConsole(ConsoleProvider):
-    """Clients in five languages."""
+    """Clients in five languages: packages, and what there is to read of them."""
 
     pages = (
+        Page("sdks/", overview.overview, "sdks"),
+        Page("sdks/build/", overview.build, "sdk_build"),
+        Page("sdks/builds/<uuid:job_id>/", overview.download, "sdk_archive"),
         Page("sdks/custom/", custom.custom_client, "sdk_custom"),
         Page("sdks/custom/operations/", custom.custom_operations, "sdk_custom_operations"),
         Page("sdks/custom/check/", custom.custom_check, "sdk_custom_check"),
         Page("sdks/custom/<uuid:job_id>/", custom.custom_download, "sdk_custom_archive"),
+        Page("sdks/docs/", documentation.first, "sdk_docs_first"),
+        Page("sdks/docs/<str:language>/", documentation.start, "sdk_docs"),
+        Page("sdks/docs/<str:language>/reference/", documentation.reference, "sdk_reference"),
+        Page("sdks/docs/<str:language>/reference/<str:method>/", documentation.method, "sdk_method"),
+        Page("sdks/docs/<str:language>/examples/", documentation.examples, "sdk_examples"),
+        Page("sdks/docs/<str:language>/tutorial/", documentation.tutorial, "sdk_tutorial"),
+        Page("sdks/docs/<str:language>/tutorial/<str:step>/", documentation.tutorial, "sdk_step"),
     )
-    navigation = (NavEntry("Custom client", "admin:sdk_custom", "sliders", Section.SDKS, 30),)
+    navigation = (
+        NavEntry("Packages", "admin:sdks", "braces", Section.SDKS, 10),
+        NavEntry(
+            "Documentation", "admin:sdk_docs_first", "book", Section.SDKS, 20,
+            also=("admin:sdk_docs", "admin:sdk_reference", "admin:sdk_method", "admin:sdk_examples",
+                  "admin:sdk_tutorial", "admin:sdk_step"),
+        ),
+        NavEntry("Custom client", "admin:sdk_custom", "sliders", Section.SDKS, 30),
+    )  # fmt: skip

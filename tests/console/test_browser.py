@@ -109,6 +109,12 @@ PAGES = (
     "/admin/password_change/",
     "/api/docs/",
     "/api/redoc/",
+    "/admin/sdks/?organization=acme",
+    "/admin/sdks/docs/python/?organization=acme",
+    "/admin/sdks/docs/csharp/reference/?q=budgets",
+    "/admin/sdks/docs/java/reference/chat.completions.create/",
+    "/admin/sdks/docs/go/examples/?use_case=cost",
+    "/admin/sdks/docs/typescript/tutorial/stream/",
 )
 WATCH = """
 window.violations = [];

@@ -1,5 +1,6 @@
 """What a package of `sdkgen.languages` offers, and the way from a representation to a package's files. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -53,6 +54,18 @@ class Language(Protocol):
         """The package: path → content, without the manifest."""
 
 
+def archive_name(config: Config) -> str:
+    """Of a package's archive: names of modules in Go, of Maven and of npm hold what no file's name may."""
+    name = re.sub("[/:]", "-", config.package.replace("@", ""))
+    return f"{name}-{config.version}.zip"
+
+
+def filled(text: str, config: Config) -> str:
+    """`About.install` or `About.quick_start` of a package."""
+    names = {"package": config.package, "module": config.module, "version": config.version}
+    return text.format(**names, file=archive_name(config))
+
+
 @dataclass(frozen=True, slots=True)
 class Generated:
     """A package in memory, and what is to be said of its names."""
@@ -88,5 +101,5 @@ def generate(language: Language, api: Api, config: Config, order: Order | None =
         files["README.md"] = tailored(str(files["README.md"]), order.whole, api, config.auth, order.readme)
     if order.model != EXAMPLE_MODEL:
         files |= {path: str(text).replace(EXAMPLE_MODEL, order.model) for path, text in files.items()
-                  if path == "README.md" or path.startswith("examples/")}  # fmt: skip
+                  if path == "README.md" or path.startswith(("docs/", "examples/"))}  # fmt: skip
     return Generated(with_manifest(files, origin), names, config)

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 
+from sdkgen.documentation.texts import documents
 from sdkgen.ir.nodes import Api
 from sdkgen.languages.base.config import Config, ConfigError, checked
 from sdkgen.languages.base.language import About
 from sdkgen.languages.base.names import Lock, Name, Names
 from sdkgen.languages.csharp.naming import KEYWORDS, proposed
 from sdkgen.languages.csharp.package import Package
+from sdkgen.languages.csharp.snippets import CSharpSnippets
 
 QUICK_START = """\
 using System;
@@ -65,4 +67,5 @@ class CSharp:
         return config
 
     def files(self, api: Api, names: Names, config: Config) -> Mapping[str, str | bytes]:
-        return dict(Package(api, names, config).files())
+        more = documents(self.about, api, config, CSharpSnippets(api, names, config))
+        return dict(Package(api, names, config).files()) | more

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 
+from sdkgen.documentation.texts import documents
 from sdkgen.ir.nodes import Api, Ref
 from sdkgen.languages.base.config import Config, ConfigError, checked
 from sdkgen.languages.base.language import About
@@ -14,6 +15,7 @@ from sdkgen.languages.go.models import Models
 from sdkgen.languages.go.naming import KEYWORDS, propose
 from sdkgen.languages.go.package import Package
 from sdkgen.languages.go.resources import Resources
+from sdkgen.languages.go.snippets import GoSnippets
 from sdkgen.languages.go.types import Spelling
 
 _ELEMENT = r"[A-Za-z0-9](?:[A-Za-z0-9._~\-]{0,98}[A-Za-z0-9])?"
@@ -85,7 +87,8 @@ class Go:
     def files(self, api: Api, names: Names, config: Config) -> Mapping[str, str | bytes]:
         spelling = Spelling.of(api, names)
         models = Models(api, usage_of(api), spelling, _hidden(api))
-        return dict(Package(api, config, models, Resources(api, spelling), spelling).files())
+        more = documents(self.about, api, config, GoSnippets(api, names, config))
+        return dict(Package(api, config, models, Resources(api, spelling), spelling).files()) | more
 
 
 def _hidden(api: Api) -> frozenset[tuple[str, str]]:

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 
+from sdkgen.documentation.texts import documents
 from sdkgen.ir.nodes import Api
 from sdkgen.languages.base.config import Config, ConfigError, checked
 from sdkgen.languages.base.language import About
 from sdkgen.languages.base.names import Lock, Name, Names
 from sdkgen.languages.java.naming import KEYWORDS, propose
 from sdkgen.languages.java.package import Package
+from sdkgen.languages.java.snippets import JavaSnippets
 from sdkgen.languages.java.source import OWN
 from sdkgen.languages.java.types import Spelling
 
@@ -69,4 +71,5 @@ class Java:
         return config
 
     def files(self, api: Api, names: Names, config: Config) -> Mapping[str, str | bytes]:
-        return dict(Package(api, config, Spelling.of(api, names)).files())
+        more = documents(self.about, api, config, JavaSnippets(api, names, config))
+        return dict(Package(api, config, Spelling.of(api, names)).files()) | more

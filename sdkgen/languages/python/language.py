@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 
+from sdkgen.documentation.texts import documents
 from sdkgen.ir.nodes import Api
 from sdkgen.languages.base.config import Config, ConfigError, checked
 from sdkgen.languages.base.language import About
@@ -15,6 +16,7 @@ from sdkgen.languages.python.models import Modules
 from sdkgen.languages.python.naming import propose
 from sdkgen.languages.python.package import Package
 from sdkgen.languages.python.resources import Resources
+from sdkgen.languages.python.snippets import PythonSnippets
 from sdkgen.languages.python.types import Spelling
 
 QUICK_START = """\
@@ -63,4 +65,5 @@ class Python:
     def files(self, api: Api, names: Names, config: Config) -> Mapping[str, str | bytes]:
         usage, spelling = usage_of(api), Spelling.of(api, names)
         modules, tree = Modules(api, usage, spelling), Resources(api, usage, spelling)
-        return dict(Package(api, config, modules, tree, spelling).files())
+        texts = documents(self.about, api, config, PythonSnippets(api, names, config))
+        return dict(Package(api, config, modules, tree, spelling).files()) | texts

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from sdkgen.documentation.texts import documents
 from sdkgen.ir.nodes import Api
 from sdkgen.languages.base.config import Config, ConfigError, checked
 from sdkgen.languages.base.language import About
@@ -14,6 +15,7 @@ from sdkgen.languages.base.usage import usage_of
 from sdkgen.languages.typescript import naming, package
 from sdkgen.languages.typescript.declarations import Declarations
 from sdkgen.languages.typescript.resources import Resources
+from sdkgen.languages.typescript.snippets import TypeScriptSnippets
 from sdkgen.languages.typescript.texts import texts
 from sdkgen.languages.typescript.types import Spelling
 
@@ -85,7 +87,8 @@ class TypeScript:
             files[f"lib/resources/{module}.d.ts"] = resources.declarations(module)
         for name, text in runtime().items():
             files[f"lib/runtime/{name}"] = text
-        return {**files, **texts(api, names, config, resources)}
+        more = documents(self.about, api, config, TypeScriptSnippets(api, names, config))
+        return {**files, **texts(api, names, config, resources), **more}
 
 
 @cache

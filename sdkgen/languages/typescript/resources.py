@@ -168,10 +168,10 @@ class Resources:
         for child in children:
             yield f"  readonly {place_name(self._names, child)}: {resource_class(child)};"
         for method in resource.methods if resource is not None else ():
-            yield from self._signatures(resource, method)
+            yield from self.signatures(resource, method)
         yield "}"
 
-    def _signatures(self, resource: Resource | None, method: Method) -> Iterator[str]:
+    def signatures(self, resource: Resource | None, method: Method) -> Iterator[str]:
         assert resource is not None
         name = self._method_name(method)
         about = method.doc if documented(module_of(resource.path)) else sentence(method.doc)

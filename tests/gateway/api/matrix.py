@@ -409,6 +409,9 @@ GET    sdk/builds/{sdk_build}                   401 404 404 404 200 200 200 200 
 GET    sdk/builds/{sdk_build}/download          401 404 404 404 409 409 409 409 409 404
 POST   sdk/validate                             401 200 200 200 200 200 200 200 200 200
 POST   sdk/custom-client                        401 202 202 202 202 202 202 202 202 202
+GET    sdk/documentation/{sdk_language}         401 200 200 200 200 200 200 200 200 200
+GET    sdk/documentation/{sdk_language}/llms.txt 401 200 200 200 200 200 200 200 200 200
+GET    sdk/examples/{sdk_language}              401 200 200 200 200 200 200 200 200 200
 
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404

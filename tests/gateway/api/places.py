@@ -78,6 +78,7 @@ class Places(dict[str, Any]):
             "budget": lambda: budget_of(company, "team").pk,
             "whole_budget": lambda: budget_of(company, "organization").pk, "export": lambda: export_of(company).pk,
             "sdk_build": lambda: sdk_build_of(company).pk,
+            "sdk_language": lambda: "python",
             "report": lambda: report_of(company, company.search).pk,
             "whole_report": lambda: report_of(company, None).pk,
             "report_run": lambda: delivery_of(company).run_id, "delivery": lambda: delivery_of(company).pk,

@@ -25,6 +25,7 @@ from tests.factories import Acme, ModelFactory
 from tests.gateway.api.conftest import Caller
 
 URL = "/api/v1/sdk"
+PRICE = "4 EUR per 1M input tokens, 4 EUR per 1M tokens read from a cache, 12 EUR per 1M output tokens"
 CHOSEN = {"operations": ["chat", "models.list"], "module": "acme_llm"}
 
 
@@ -137,9 +138,9 @@ def test_what_a_key_may_do(caller: Caller, company: Acme, api: Api) -> None:
     assert asked.status_code == 202, asked.json()
     shape = Job.objects.get(kind=builds.KIND).parameters["custom"]["shape"]
     assert {one["name"]: one["price"] for one in shape["models"]} == {
-        "gpt-4o": "4 EUR per 1M input tokens, 4 EUR per 1M tokens read from a cache, 12 EUR per 1M output tokens", "slow": "price unknown",
-        "both": "gpt-4o at upstream: 4 EUR per 1M input tokens, 4 EUR per 1M tokens read from a cache, 12 EUR per 1M output tokens; "
-                "slow at upstream: price unknown",
+        "gpt-4o": PRICE,
+        "slow": "price unknown",
+        "both": f"gpt-4o at upstream: {PRICE}; slow at upstream: price unknown",
     }  # fmt: skip
     builds.run_waiting()
 
@@ -147,9 +148,7 @@ def test_what_a_key_may_do(caller: Caller, company: Acme, api: Api) -> None:
     assert not [name for name in files if "manage" in name]  # its one scope is inference
     types = "".join(text for name, text in files.items() if "/types/" in name)
     assert 'ModelName: TypeAlias = \'Literal["both", "gpt-4o", "slow"] | str\'' in types
-    assert "4 EUR per 1M input tokens, 4 EUR per 1M tokens read from a cache, 12 EUR per 1M output tokens. Context window: 128,000 tokens." in " ".join(
-        types.split()
-    )
+    assert f"{PRICE}. Context window: 128,000 tokens." in " ".join(types.split())
     assert "slow: Price unknown. Context window: unknown." in types
     assert "model: ModelName" in "".join(text for name, text in files.items() if "/params/" in name).replace("t.", "")
     readme = files["README.md"]

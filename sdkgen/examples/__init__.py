@@ -1,0 +1,1 @@
+"""Examples of calls as data; documentation, tutorials and other texts are rendered from them. Pure."""

@@ -1,0 +1,77 @@
+"""What a language makes of an example. Pure."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from sdkgen.examples.data import Call, Path
+from sdkgen.ir.nodes import Field, Method, Parameter, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """`body` are the statements after a client is there, without indentation; `call` the expression alone; `imports`
+    what the body needs, in the language's own words."""
+
+    imports: tuple[str, ...]
+    body: str
+    call: str
+    is_async: bool = False
+
+
+class Snippets(Protocol):
+    """Of one API and one configuration."""
+
+    def of(self, call: Call) -> Snippet:
+        """Raises ExampleError."""
+
+    def program(self, snippet: Snippet, name: str = "Example") -> str:
+        """A whole program that can be compiled and run; keys and the address come from the environment."""
+
+    def place(self, resource: Resource, method: Method) -> str:
+        """As it is called: `client.chat.completions.create`."""
+
+    def signature(self, resource: Resource, method: Method) -> str:
+        """The declaration, as far as it says more than the table of arguments."""
+
+    def argument(self, method: Method, one: Parameter | Field) -> tuple[str, str]:
+        """Name and type in the language."""
+
+    def returns(self, method: Method) -> str:
+        """The type of what a call gives, empty for nothing."""
+
+    def error(self, status: int) -> str:
+        """The class of errors of a status."""
+
+
+BUILTIN = frozenset({"client", "file", "gateway", "list", "print", "type"})
+"""What a variable is better not called."""
+
+
+def ordered(imports: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(imports)))
+
+
+def indented(code: str, indent: str) -> str:
+    return "\n".join(f"{indent}{line}" if line else "" for line in code.split("\n"))
+
+
+def each_parts(path: Path) -> list[Path]:
+    """`("choices", "*", "delta", "content")` → the list, and what is below an item of it."""
+    parts: list[list[str | int]] = [[]]
+    for one in path:
+        if one == "*":
+            parts.append([])
+        else:
+            parts[-1].append(one)
+    return [tuple(one) for one in parts]
+
+
+def singular(word: str, taken: Collection[str]) -> str:
+    """The name of one of several: `choices` → `choice`, `api_keys` → `key`, `data` → `item`."""
+    last = word.rpartition("_")[2]
+    if last.endswith("ies"):
+        found = last[:-3] + "y"
+    else:
+        found = last[:-1] if last.endswith("s") and not last.endswith("ss") else ""
+    return found if found.isidentifier() and found not in taken and found not in BUILTIN else "item"

@@ -1,0 +1,99 @@
+"""Documentation, examples and llms.txt over HTTP."""
+
+import json
+import re
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from sdkgen import builds, reading
+from sdkgen.examples.catalog import EXAMPLES, STEPS, USE_CASES
+from sdkgen.ir.nodes import Api
+from sdkgen.services import store_release
+from tests.gateway.api.conftest import Caller
+
+URL = "/api/v1/sdk"
+
+
+@pytest.fixture(autouse=True)
+def _representation(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same as the process would make for itself, which takes seconds."""
+    monkeypatch.setattr(builds, "representation", lambda: api)
+    reading.forget()
+
+
+def test_documentation_of_every_language(caller: Caller, api: Api) -> None:
+    operations = {".".join((*one.path, method.name)) for one in api.resources for method in one.methods}
+    expected = {
+        "python": ("client.chat.completions.create", "errors.NotFound", "pip install ./llm-gateway-sdk-1.0.0.zip"),
+        "typescript": ("client.chat.completions.create", "NotFoundError", "npm install ./"),
+        "java": ("gateway.chat().completions().create", "NotFoundException", "mvn "),
+        "go": ("client.Chat.Completions.Create", "gateway.ErrNotFound", "go get "),
+        "csharp": ("client.Chat.Completions.CreateAsync", "NotFoundException", "dotnet add "),
+    }
+    for language, (call, error, install) in expected.items():
+        said = caller("developer").get(f"{URL}/documentation/{language}").json()
+
+        methods = {one["id"]: one for resource in said["reference"] for one in resource["methods"]}
+        assert set(methods) == operations
+        assert [one for one in methods.values() if not (one["signature"] and one["example"])] == []
+        chat = methods["chat.completions.create"]
+        assert (chat["call"], chat["is_stream"], chat["is_idempotent"], chat["key"]) == (call, True, True, "key")
+        assert {one["wire"] for one in chat["arguments"] if one["required"]} == {"model", "messages"}
+        assert {one["name"] for one in chat["errors"] if one["status"] == 404} == {error}
+        assert install in said["getting_started"][0]["code"]
+        assert "http://testserver" in said["getting_started"][1]["code"]
+        assert [one["id"] for one in said["examples"]] == [one.id for one in EXAMPLES]
+        assert [one["id"] for one in said["tutorials"]] == [one.id for one in STEPS]
+        assert [one["number"] for one in said["tutorials"]] == list(range(1, len(STEPS) + 1))
+        assert len(said["faq"]) >= 5
+        assert said["changelog"].startswith("# Changelog")
+
+
+def test_javascript_is_plain(caller: Caller) -> None:
+    said = caller("developer").get(f"{URL}/examples/JavaScript?use_case=streaming").json()
+
+    assert said["language"] == "typescript"
+    assert [one["id"] for one in said["examples"]] == ["stream", "stream-messages"]
+    assert [one["id"] for one in said["tutorials"]] == ["stream"]
+    assert "import { Gateway } from" in said["examples"][0]["code"]
+    assert json.loads(said["examples"][0]["arguments_json"])["model"] == "gpt-4o-mini"
+    assert said["examples"][0]["curl"].startswith('curl -N "$GATEWAY_BASE_URL/v1/chat/completions"')
+    assert said["use_cases"] == list(USE_CASES)
+
+
+def test_what_is_not_there(caller: Caller) -> None:
+    get = caller("developer").get
+
+    for path, status, code in (
+        ("documentation/cobol", 404, "unknown_language"), ("documentation/cobol/llms.txt", 404, "unknown_language"),
+        ("documentation/go?version=9.9.9", 404, "unknown_version"), ("examples/go?use_case=x", 400, "unknown_use_case"),
+    ):  # fmt: skip
+        answer = get(f"{URL}/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (status, code), path
+
+
+def test_of_a_release(
+    caller: Caller, api: Api, document: dict[str, object], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    store_release(version="1.3.0", document={"openapi": "3.1.0"}, api=api)
+
+    said = caller("developer").get(f"{URL}/documentation/python?version=1.3.0").json()
+
+    assert said["version"] == "1.3.0"
+    assert "llm-gateway-sdk-1.3.0.zip" in said["getting_started"][0]["code"]
+    assert "## 1.3.0" in said["changelog"]
+    caller("developer").get(f"{URL}/documentation/python")
+    person = caller("developer")
+    with django_assert_num_queries(3):
+        assert person.get(f"{URL}/documentation/python").status_code == 200
+
+
+def test_text_for_assistants(caller: Caller, api: Api) -> None:
+    answer = caller("developer").get(f"{URL}/documentation/go/llms.txt")
+
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
+    text = answer.content.decode()
+    assert text.startswith("# LLM Gateway: Go\n\n> ")
+    listed = re.findall(r"^- `(client\.\S+)`: .+$", text, re.MULTILINE)
+    assert len(listed) == len(set(listed)) == sum(len(one.methods) for one in api.resources)

@@ -1,0 +1,119 @@
+"""The SDKs' pages in the console: packages, documentation, who sees what."""
+
+import html
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from gateway.choices import JobStatus
+from gateway.models import Job
+from sdkgen import builds, reading
+from sdkgen.ir.nodes import Api
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _representation(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same as the process would make for itself, which takes seconds."""
+    monkeypatch.setattr(builds, "representation", lambda: api)
+    reading.forget()
+
+
+@pytest.fixture
+def company() -> factories.Acme:
+    return factories.acme()
+
+
+def signed_in(person: Any) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def text_of(client: Client, path: str) -> str:
+    answer = client.get(f"/admin/{path}")
+    assert answer.status_code == 200, (path, answer.status_code)
+    return html.unescape(answer.content.decode())
+
+
+def test_from_the_page_to_the_archive(company: factories.Acme) -> None:
+    client = signed_in(company.people["bob"])
+
+    page = text_of(client, "sdks/")
+    for name in ("Python", "TypeScript", "Java", "Go", "C#"):
+        assert f"Make the package for {name}" in page
+    assert "pip install ./llm-gateway-sdk-1.0.0.zip" in page
+    assert "No package yet" in page
+    assert client.post("/admin/sdks/build/", {"language": "python"}).url == "/admin/sdks/"
+    (job,) = Job.objects.filter(kind=builds.KIND)
+    assert job.parameters["config"]["base_url"] == "http://testserver"
+    assert 'hx-trigger="every 2s"' in text_of(client, "sdks/?part=builds")
+    assert client.get(f"/admin/sdks/builds/{job.pk}/").url == "/admin/sdks/"  # not done
+    builds.run_waiting()
+    job.refresh_from_db()
+    assert job.status == JobStatus.SUCCEEDED, job.error
+
+    assert f"/admin/sdks/builds/{job.pk}/" in text_of(client, "sdks/")
+    archive = client.get(f"/admin/sdks/builds/{job.pk}/")
+    assert archive["Content-Type"] == "application/zip"
+    assert b"".join(archive.streaming_content)[:2] == b"PK"  # type: ignore[attr-defined]
+
+    for stranger in ("carol", "mallory"):
+        other = signed_in(company.people[stranger])
+        assert f"{job.pk}" not in text_of(other, "sdks/")
+        assert other.get(f"/admin/sdks/builds/{job.pk}/").status_code == 404
+    assert f"{job.pk}" in text_of(signed_in(company.people["alice"]), "sdks/")
+
+
+def test_what_is_refused(company: factories.Acme) -> None:
+    client = signed_in(company.people["bob"])
+
+    assert client.post("/admin/sdks/build/", {"language": "cobol"}).status_code == 302
+    assert not Job.objects.filter(kind=builds.KIND).exists()
+    assert client.get("/admin/sdks/build/").status_code == 405
+    for missing in (
+        "docs/cobol/", "docs/python/reference/no.such/", "docs/python/tutorial/no-such-step/", "docs/cobol/tutorial/",
+    ):  # fmt: skip
+        assert client.get(f"/admin/sdks/{missing}").status_code == 404, missing
+    assert Client().get("/admin/sdks/").status_code == 302
+
+
+def test_documentation(company: factories.Acme, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    client = signed_in(company.people["bob"])
+    text_of(client, "sdks/docs/go/")  # made once
+
+    start = text_of(client, "sdks/docs/go/")
+    assert "export GATEWAY_BASE_URL=http://testserver" in start
+    assert "GATEWAY_API_KEY=gw-••••" in start
+    assert "client.Chat.Completions.Create(ctx" in start
+    for link in ("/api/docs/", "/api/redoc/", "/api/v1/sdk/documentation/go/llms.txt"):
+        assert f'href="{link}"' in start
+    assert client.get("/admin/sdks/docs/").url == "/admin/sdks/docs/python/"
+    found = text_of(client, "sdks/docs/java/reference/?q=chat+completions")
+    assert "gateway.chat().completions().create" in found.replace("<wbr>", "")
+    assert "gateway.files()" not in found.replace("<wbr>", "")
+    assert "No method has these words" in text_of(client, "sdks/docs/java/reference/?q=teapot")
+    method = text_of(client, "sdks/docs/csharp/reference/chat.completions.create/")
+    assert "Task<EventStream<ChatCompletionChunk, ChatCompletion>> CreateStreamAsync(" in method
+    assert "RateLimitedException" in method
+    with django_assert_max_num_queries(12):
+        text_of(client, "sdks/docs/python/reference/")
+
+
+def test_another_language_keeps_the_place(company: factories.Acme) -> None:
+    client = signed_in(company.people["bob"])
+
+    for path in ("tutorial/stream/", "reference/files.list/", "examples/?use_case=cost", "reference/?q=budget"):
+        page = text_of(client, f"sdks/docs/python/{path}")
+        others = [one for one in re.findall(r'href="(/admin/sdks/docs/[^"]+)"', page) if one.endswith(path)]
+        assert [one.split("/")[4] for one in others][:5] == ["python", "typescript", "java", "go", "csharp"], path
+    step = text_of(client, "sdks/docs/typescript/tutorial/stream/")
+    assert "for await (const chunk of stream)" in step
+    assert "Step 4 of 11" in step
+    assert 'aria-current="step"' in step
+    assert "Let the model call a tool" in step
