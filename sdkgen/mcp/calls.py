@@ -80,7 +80,8 @@ def error_text(status: int, content: bytes, request_id: str) -> str:
     except (ValueError, RecursionError):
         said = None
     body = said if isinstance(said, dict) else {}
-    error = body.get("error") if isinstance(body.get("error"), dict) else body
+    nested = body.get("error")
+    error: dict[str, Any] = nested if isinstance(nested, dict) else body
     code = error.get("code") or error.get("type") or "error"
     message = error.get("detail") or error.get("message") or f"The gateway answered {status}."
     identity = body.get("request_id") or request_id
