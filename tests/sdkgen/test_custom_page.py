@@ -25,6 +25,13 @@ def _representation(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builds, "representation", lambda: api)
 
 
+@pytest.fixture(autouse=True)
+def _plain_static(settings: Any) -> None:
+    """Pages name static files without a manifest: nothing has to be collected first."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
+
+
 @pytest.fixture
 def company() -> factories.Acme:
     return factories.acme()
