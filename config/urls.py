@@ -9,6 +9,7 @@ from analytics.console.forms import ResetForm
 from analytics.reports.unsubscribe import unsubscribe
 from gateway.monitoring import ledger_metrics
 from gateway.views import invitation
+from sdkgen.mcp.endpoint import mcp
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/password_reset/", auth.PasswordResetView.as_view(form_class=ResetForm), name="admin_password_reset"),
@@ -25,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("costs.api.urls")),
     path("api/v1/fine-tuning/", include("finetuning.api.urls")),
     path("api/v1/", include("sdkgen.api.urls")),
+    path("mcp", mcp, name="mcp"),
     path("api/openai/v1/", include("finetuning.front.urls")),
     path("api/v1/", include("analytics.api.urls")),
     path("api/", include("gateway.api.docs")),

@@ -26,10 +26,14 @@ from gateway.ledger.ids import uuid7
 from gateway.models import Job, Organization, User
 from gateway.services import audit, jobs
 from gateway.services.errors import Conflict, Gone, Invalid
+from sdkgen.custom.access import allowed
+from sdkgen.custom.making import make
+from sdkgen.custom.shape import Shape
 from sdkgen.ir.nodes import Api
+from sdkgen.ir.select import SelectionError
 from sdkgen.languages.base.config import Config, ConfigError, read_fields
 from sdkgen.languages.base.files import OutputError
-from sdkgen.languages.base.language import Language, archive_name, filled, generate
+from sdkgen.languages.base.language import Generated, Language, archive_name, filled, generate
 from sdkgen.languages.base.lint import Finding, lint
 from sdkgen.languages.base.names import NameCollisionError
 from sdkgen.languages.registry import LANGUAGES, named
@@ -86,8 +90,12 @@ def findings(language: str, said: Mapping[str, Any]) -> list[Finding]:
     return lint(language_of(language), representation(), said)
 
 
-def request_build(*, organization: Organization, user: Any, language: str, said: Mapping[str, Any]) -> Job:
-    """Queue a package for `user`, a person or a management key. Raises Invalid and Conflict."""
+def request_build(
+    *, organization: Organization, user: Any, language: str, said: Mapping[str, Any],
+    custom: Mapping[str, Any] | None = None,
+) -> Job:  # fmt: skip
+    """Queue a package for `user`, a person or a management key. `custom`: of a client made to order, as
+    `sdkgen.custom.service` keeps it. Raises Invalid and Conflict."""
     wanted = language_of(language)
     try:
         config = wanted.checked(read_fields(said))
@@ -95,8 +103,9 @@ def request_build(*, organization: Organization, user: Any, language: str, said:
         raise Invalid("invalid_configuration", str(error), field=f"config.{error.field}".rstrip(".")) from None
     key = user.key if isinstance(user, KeyPrincipal) else None
     parameters = {
-        "language": wanted.about.id, "config": {**asdict(config), "operations": list(config.operations)},
-        "key": str(key.pk) if key else None,
+        "language": wanted.about.id,
+        "config": {**asdict(config), "operations": list(config.operations), "auth": list(config.auth)},
+        "key": str(key.pk) if key else None, "custom": dict(custom) if custom else None,
     }  # fmt: skip
     return _queue(organization, user if isinstance(user, User) else None, actor_of(user), parameters)
 
@@ -109,6 +118,8 @@ def _queue(organization: Organization, person: User | None, actor: audit.Actor, 
         raise Conflict("too_many_builds", f"{MAX_OPEN} builds of yours are not done yet; wait for one of them.")
     job = jobs.enqueue(KIND, str(uuid7()), organization=organization, requested_by=person, parameters=parameters)
     after = {"language": parameters["language"], "config": parameters["config"]}
+    if (custom := parameters["custom"]) and custom["shape"]:
+        after["made_for"] = custom["shape"]["subject"]
     audit.record(organization=organization, actor=actor, verb="sdk.build", target=job, after=after)
     return job
 
@@ -132,7 +143,7 @@ def run(job: Job) -> None:
         _make(job)
     except jobs.ClaimLost:
         log.warning("sdk_build_taken_over", job=str(job.pk))
-    except (ConfigError, NameCollisionError, OutputError, Invalid) as error:
+    except (ConfigError, NameCollisionError, OutputError, SelectionError, Invalid) as error:
         _fail(job, str(error))
     except Exception as error:
         log.exception("sdk_build_failed", job=str(job.pk), tries=job.fence)
@@ -149,7 +160,8 @@ def _make(job: Job) -> None:
     package = package_of(job)
     api = representation()
     jobs.extend(job, LEASE_S, 0.5)
-    made = generate(package.language, api, package.config)
+    custom = job.parameters.get("custom")
+    made = _made_to_order(package, api, custom) if custom else generate(package.language, api, package.config)
     content = archive(made.files)
     with tempfile.TemporaryDirectory(prefix="sdk-") as folder:
         path = Path(folder) / "sdk.zip"
@@ -159,6 +171,13 @@ def _make(job: Job) -> None:
                 job, path, name=package.file_name, content_type="application/zip", rows=len(made.files)
             )  # fmt: skip
             jobs.finish(job, {"files": len(made.files), "size_bytes": len(content), "sha256": file.sha256})
+
+
+def _made_to_order(package: Package, api: Api, custom: Mapping[str, Any]) -> Generated:
+    """By what the key and the organization could do when it was asked for."""
+    shape = Shape.from_json(custom["shape"]) if custom["shape"] else None
+    ids = allowed(api, shape.scopes) if shape is not None and shape.key else ()
+    return make(package.language, api, package.config, shape, ids)
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install the compilers that test the SDKs; nothing of it is part of the product, and nothing is fetched at run time.
-#   scripts/toolchains/install.sh [typescript|java|go|csharp]...      all of them without arguments
+#   scripts/toolchains/install.sh [typescript|java|go|csharp|mcp]...      all of them without arguments
 # Debian's packages where a command is missing (as root or with sudo), registries' packages pinned by checksum else.
 # What the project installs for itself lies in .toolchains; each part is made in a new folder and moved into place.
 set -euo pipefail
@@ -11,7 +11,7 @@ root="$PWD/.toolchains"
 mkdir -p "$root"
 exec 9>"$root/.lock"
 flock 9
-rm -rf "$root"/.{typescript,csharp}.*  # of one that was killed
+rm -rf "$root"/.{typescript,csharp,mcp}.*  # of one that was killed
 
 fail() { printf 'Toolchains: %s\n' "$*" >&2; exit 1; }
 
@@ -69,10 +69,22 @@ csharp() {
   printf 'C# %s\n' "$("$root/csharp/csc" --version)"
 }
 
-if [ "$#" -eq 0 ]; then set -- typescript java go csharp; fi
+mcp() {  # the official client, which tests speak to the MCP server with
+  if ! is_current mcp; then
+    local new python=python3
+    new="$(mktemp -d "$root/.mcp.XXXX")"
+    if [ -x .venv/bin/python ]; then python=.venv/bin/python; fi
+    "$python" -m venv "$new" && "$new/bin/python" -m pip install --quiet -r "$here/mcp/requirements.txt" \
+      || fail "The MCP client could not be installed."
+    finish mcp "$new"
+  fi
+  printf 'MCP %s\n' "$("$root/mcp/bin/python" -c 'from importlib.metadata import version; print(version("mcp"))')"
+}
+
+if [ "$#" -eq 0 ]; then set -- typescript java go csharp mcp; fi
 for part in "$@"; do
   case "$part" in
-    typescript | java | go | csharp) "$part" ;;
-    *) fail "$part is none of typescript, java, go, csharp." ;;
+    typescript | java | go | csharp | mcp) "$part" ;;
+    *) fail "$part is none of typescript, java, go, csharp, mcp." ;;
   esac
 done

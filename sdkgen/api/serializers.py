@@ -12,6 +12,9 @@ from gateway.api.serializers.identity import ID
 from gateway.choices import JobStatus
 from gateway.models import Job
 from sdkgen import builds
+from sdkgen.custom import service
+from sdkgen.languages.base.config import AUTH
+from sdkgen.languages.base.language import EXAMPLE_MODEL
 
 LANGUAGE = {
     "id": "python", "display_name": "Python", "aliases": ["py", "python3"], "versions": ["1.0.0"], "latest": "1.0.0",
@@ -52,7 +55,11 @@ class ConfigSerializer(Input):
     )
     operations = serializers.ListField(
         child=serializers.CharField(max_length=200), required=False, max_length=500,
-        help_text="Patterns of operationIds or of places in a client, such as `chat.*`; all when left out.",
+        help_text="Patterns of operationIds, of places in a client (`chat.*`) or of resources (`chat`); default: all.",
+    )  # fmt: skip
+    auth = serializers.ListField(
+        child=serializers.ChoiceField(choices=AUTH), required=False, max_length=2,
+        help_text="Kinds of keys that callers have; operations that need another one are refused.",
     )  # fmt: skip
 
 
@@ -73,6 +80,25 @@ class PackageSerializer(serializers.Serializer):
     dependencies = serializers.ListField(child=serializers.CharField())
 
 
+class SizeSerializer(serializers.Serializer):
+    """How large a client made to order is, and the one of everything. Bytes are of the files before they are packed."""
+
+    operations = serializers.IntegerField()
+    operations_of = serializers.IntegerField(help_text="Of the whole API.")
+    types = serializers.IntegerField()
+    types_of = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+    bytes_of = serializers.IntegerField()
+
+
+class StaleSerializer(serializers.Serializer):
+    """What a client made to order no longer agrees with."""
+
+    code = serializers.CharField(help_text="`document`, `scopes`, `models_gone`, `models_new`, `models_changed`, "
+                                 "`prices`, `limits`, `organization` or `key_gone`.")  # fmt: skip
+    message = serializers.CharField()
+
+
 _SHOWN = {
     "id": ID, "status": "succeeded", "progress": 1.0, "created_at": "2026-11-08T09:30:00Z",
     "started_at": "2026-11-08T09:30:01Z", "finished_at": "2026-11-08T09:30:04Z", "error": "", "language": "python",
@@ -82,7 +108,7 @@ _SHOWN = {
     "install": "pip install ./llm-gateway-sdk-1.2.0.zip",
     "quick_start": "from acme_llm import Gateway\n\nclient = Gateway(api_key=\"gw-…\")\n", "files": 48,
     "size_bytes": 91_204, "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    "expires_at": "2026-11-15T09:30:04Z",
+    "expires_at": "2026-11-15T09:30:04Z", "size": None, "stale": [],
 }  # fmt: skip
 QUEUED = {
     **_SHOWN, "status": "queued", "progress": 0.0, "started_at": None, "finished_at": None, "download_url": None,
@@ -101,16 +127,23 @@ class BuildSerializer(serializers.ModelSerializer):
     package = serializers.SerializerMethodField()
     download_url = serializers.SerializerMethodField(help_text="Where the archive is; null until it is done.")
     install = serializers.SerializerMethodField()
-    quick_start = serializers.SerializerMethodField()
+    quick_start = serializers.SerializerMethodField(
+        help_text="A first program; empty for a client made to order that has no chat.completions.create."
+    )
     files = serializers.SerializerMethodField()
     size_bytes = serializers.SerializerMethodField()
     sha256 = serializers.SerializerMethodField()
+    size = serializers.SerializerMethodField(help_text="Of a client made to order, else null.")
+    stale = serializers.SerializerMethodField(
+        help_text="What has moved since a client made to order was asked for: the document, or what its key may do."
+    )
 
     class Meta:
         model = Job
         fields = (
             "id", "status", "progress", "created_at", "started_at", "finished_at", "error", "language", "version",
             "package", "download_url", "install", "quick_start", "files", "size_bytes", "sha256", "expires_at",
+            "size", "stale",
         )  # fmt: skip
 
     def get_language(self, job: Job) -> str:
@@ -140,7 +173,11 @@ class BuildSerializer(serializers.ModelSerializer):
 
     def get_quick_start(self, job: Job) -> str:
         made = builds.package_of(job)
-        return made.filled(made.language.about.quick_start)
+        program = made.filled(made.language.about.quick_start)
+        custom = job.parameters.get("custom")
+        if not custom:
+            return program
+        return program.replace(EXAMPLE_MODEL, custom["model"]) if custom["model"] else ""
 
     def get_files(self, job: Job) -> int | None:
         return (job.result or {}).get("files")
@@ -151,41 +188,11 @@ class BuildSerializer(serializers.ModelSerializer):
     def get_sha256(self, job: Job) -> str | None:
         return (job.result or {}).get("sha256")
 
+    @extend_schema_field(SizeSerializer(allow_null=True))
+    def get_size(self, job: Job) -> dict[str, int] | None:
+        custom = job.parameters.get("custom")
+        return custom["size"] if custom else None
 
-@examples(request={"language": "python", "config": {"base_url": "http://gateway.example", "max_retries": 2}})
-class ValidateRequestSerializer(Input):
-    """A configuration to look at, as `sdk/generate` takes it."""
-
-    language = serializers.CharField(max_length=40, help_text="Id or alias.")
-    config = ConfigSerializer(required=False)
-
-    def to_internal_value(self, data: Any) -> Any:
-        config = data.get("config", {}) if isinstance(data, dict) else {}
-        if not isinstance(config, dict):
-            raise serializers.ValidationError({"config": "An object is wanted."})
-        found = super().to_internal_value({**data, "config": {}})
-        return {**found, "config": config}
-
-
-class FindingSerializer(serializers.Serializer):
-    """One thing to say of a configuration."""
-
-    field = serializers.CharField(help_text="Of the configuration; empty for the whole.")
-    code = serializers.CharField()
-    message = serializers.CharField()
-    fix = serializers.CharField(help_text="What to do.")
-
-
-_FINDING = {
-    "field": "base_url", "code": "no_tls", "message": "Keys would travel without encryption.", "fix": "Use https.",
-}  # fmt: skip
-
-
-@examples(response={"valid": True, "errors": [], "warnings": [_FINDING], "suggestions": []})
-class ValidationSerializer(serializers.Serializer):
-    """What is to be said of a configuration."""
-
-    valid = serializers.BooleanField(help_text="A package can be made of it.")
-    errors = FindingSerializer(many=True)  # type: ignore[assignment]  # the contract's name
-    warnings = FindingSerializer(many=True)
-    suggestions = FindingSerializer(many=True)
+    @extend_schema_field(StaleSerializer(many=True))
+    def get_stale(self, job: Job) -> list[dict[str, str]]:
+        return [{"code": code, "message": message} for code, message in service.stale(job)]

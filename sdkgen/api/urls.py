@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import SimpleRouter
 
+from sdkgen.api.custom import CustomViewSet
 from sdkgen.api.documentation import DocumentationViewSet
 from sdkgen.api.playground import PlaygroundViewSet
 from sdkgen.api.versions import VersionViewSet
@@ -16,7 +17,8 @@ router.register("sdk/playground", PlaygroundViewSet, basename="playground")
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^sdk/languages/?$", SdkViewSet.as_view({"get": "languages"}), name="languages"),
     re_path("^sdk/generate/?$", SdkViewSet.as_view({"post": "generate"}), name="generate"),
-    re_path("^sdk/validate/?$", SdkViewSet.as_view({"post": "check"}), name="validate"),
+    re_path("^sdk/validate/?$", CustomViewSet.as_view({"post": "check"}), name="validate"),
+    re_path("^sdk/custom-client/?$", CustomViewSet.as_view({"post": "create"}), name="custom-client"),
     re_path(
         "^sdk/documentation/(?P<language>[^/]+)/?$", DocumentationViewSet.as_view({"get": "read"}), name="documentation"
     ),

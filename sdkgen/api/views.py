@@ -1,4 +1,4 @@
-"""SDKs: the languages, packages made to order, and what is to be said of a configuration."""
+"""SDKs: the languages, and packages."""
 
 from dataclasses import asdict
 from typing import Any
@@ -35,7 +35,7 @@ class SdkViewSet(Resource):
 
     queryset = Job.objects.all()
     serializer_class = shapes.BuildSerializer
-    roles = {"languages": MEMBERS, "generate": MEMBERS, "check": MEMBERS}
+    roles = {"languages": MEMBERS, "generate": MEMBERS}
     only_reads = True
     filter_backends = ()
     pagination_class = None
@@ -67,22 +67,6 @@ class SdkViewSet(Resource):
         response = self.answer(job, status=202)
         response["Location"] = reverse("sdk-api:build-detail", args=[job.pk], request=request)
         return response
-
-    @extend_schema(
-        operation_id="sdk_validate", request=shapes.ValidateRequestSerializer, responses=shapes.ValidationSerializer
-    )
-    def check(self, request: Request) -> Response:
-        """What is wrong, doubtful or could be better about a configuration, all at once."""
-        fields = self.validated(shapes.ValidateRequestSerializer)
-        found = builds.findings(fields["language"], fields["config"])
-        by_level: dict[str, list[Any]] = {"error": [], "warning": [], "suggestion": []}
-        for one in found:
-            by_level[one.level].append(asdict(one))
-        said = {
-            "valid": not by_level["error"], "errors": by_level["error"], "warnings": by_level["warning"],
-            "suggestions": by_level["suggestion"],
-        }  # fmt: skip
-        return Response(shapes.ValidationSerializer(said).data)
 
 
 class BuildViewSet(RetrieveModelMixin, Resource):

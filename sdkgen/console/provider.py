@@ -2,7 +2,7 @@
 
 from gateway.api.permissions import KEY_MAKERS
 from gateway.console import ConsoleProvider, NavEntry, Page, Section
-from sdkgen.console import documentation, overview, playground, versions
+from sdkgen.console import custom, documentation, overview, playground, versions
 
 
 class SdkConsole(ConsoleProvider):
@@ -12,6 +12,10 @@ class SdkConsole(ConsoleProvider):
         Page("sdks/", overview.overview, "sdks"),
         Page("sdks/build/", overview.build, "sdk_build"),
         Page("sdks/builds/<uuid:job_id>/", overview.download, "sdk_archive"),
+        Page("sdks/custom/", custom.custom_client, "sdk_custom"),
+        Page("sdks/custom/operations/", custom.custom_operations, "sdk_custom_operations"),
+        Page("sdks/custom/check/", custom.custom_check, "sdk_custom_check"),
+        Page("sdks/custom/<uuid:job_id>/", custom.custom_download, "sdk_custom_archive"),
         Page("sdks/docs/", documentation.first, "sdk_docs_first"),
         Page("sdks/docs/<str:language>/", documentation.start, "sdk_docs"),
         Page("sdks/docs/<str:language>/reference/", documentation.reference, "sdk_reference"),
@@ -37,6 +41,7 @@ class SdkConsole(ConsoleProvider):
             also=("admin:sdk_docs", "admin:sdk_reference", "admin:sdk_method", "admin:sdk_examples",
                   "admin:sdk_tutorial", "admin:sdk_step"),
         ),
+        NavEntry("Custom client", "admin:sdk_custom", "sliders", Section.SDKS, 30),
         NavEntry("Versions", "admin:sdk_versions", "history", Section.SDKS, 40),
         NavEntry("Playground", "admin:playground", "play", Section.SDKS, 60, also=("admin:playground_request",)),
     )  # fmt: skip

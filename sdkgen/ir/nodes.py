@@ -5,7 +5,9 @@ Pure, immutable, comparable. Every node that stands for a place in the document 
 Fields marked `raw` hold JSON of the document (examples, defaults) and are never looked into.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Literal
 
 FORMAT = 1
@@ -113,12 +115,18 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Enum:
-    """Known words; always open: a reader keeps others as they are."""
+    """Known words; always open: a reader keeps others as they are. `notes` say something of each value, in their order;
+    empty where there is nothing to say."""
 
     name: str
     pointer: str
     values: tuple[str, ...]
     doc: str = ""
+    notes: tuple[str, ...] = ()
+
+    def noted(self) -> Iterator[tuple[str, str]]:
+        """Each value with its note, which may be empty."""
+        return zip_longest(self.values, self.notes, fillvalue="")
 
 
 @dataclass(frozen=True, slots=True)

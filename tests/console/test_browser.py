@@ -88,6 +88,7 @@ PAGES = (
     "/admin/fine-tuning/sunsets/?organization=acme",
     "/admin/fine-tuning/new/?organization=acme",
     "/admin/fine-tuning/new/?organization=acme&template=classification",
+    "/admin/sdks/custom/?organization=acme",
     "/admin/fine-tuning/jobs/?organization=newcomer",
     "/admin/playground/?organization=acme",
     "/admin/rate-limits/",

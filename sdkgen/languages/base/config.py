@@ -12,6 +12,16 @@ from sdkgen.ir.codec import canonical
 VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}(?:-[0-9A-Za-z.\-]{1,40})?")
 
 
+AUTH = ("key", "management")
+CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "cookie", "proxy-authorization", "x-auth-token"})
+SECRET = re.compile(
+    r"\b(?:gw|sk|gwrun|pk|rk)[-_][A-Za-z0-9_\-]{12,}|\b(?:Bearer|Basic)\s+\S{8,}|\beyJ[\w\-]{8,}\.[\w\-]{8,}"
+    r"|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bAIza[\w\-]{30,}|\bxox[abprs]-[\w\-]{10,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+)
+"""What keys look like: the gateway's, those of vendors, JSON Web Tokens, private keys."""
+
+
 class ConfigError(ValueError):
     """A setting that is unknown or wrong; `field` names it."""
 
@@ -24,8 +34,9 @@ class ConfigError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Config:
     """Of one client. Empty names are those of the language. Times are seconds; `operations` are patterns of
-    operationIds or of places (`chat.*`), empty for all. `docs_url` is the page that explains error codes, each at its
-    name (`…#budget_exceeded`); errors link to it."""
+    operationIds, of places (`chat.*`) or of resources (`chat`), empty for all. `auth` lists the kinds of keys that
+    callers have, empty for those that the operations need. `docs_url` is the page that explains error codes, each at
+    its name (`…#budget_exceeded`); errors link to it."""
 
     package: str = ""
     module: str = ""
@@ -39,6 +50,7 @@ class Config:
     headers: Mapping[str, str] = field(default_factory=dict)
     operations: tuple[str, ...] = ()
     docs_url: str = ""
+    auth: tuple[str, ...] = ()
 
     def sha(self) -> str:
         return hashlib.sha256(canonical(asdict(self)).encode()).hexdigest()
@@ -66,7 +78,7 @@ def read_fields(said: Mapping[str, Any]) -> Config:
 
 
 def _read(name: str, value: Any) -> Any:
-    if name == "operations":
+    if name in ("operations", "auth"):
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
             raise ConfigError(name, "a list of texts")
         return tuple(value)
@@ -100,6 +112,14 @@ def checked(config: Config) -> Config:
     for name, value in config.headers.items():
         if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~\-]{1,100}", name) or re.search(r"[^\x20-\x7e]", value):
             raise ConfigError("headers", f"{name!r} is no header")
-        if name.lower() in ("authorization", "x-api-key", "cookie", "proxy-authorization"):
+        if holds_secret(name, value):
             raise ConfigError("headers", f"{name} holds a secret, which does not belong into a package")
+    if unknown := [one for one in config.auth if one not in AUTH]:
+        raise ConfigError("auth", f"{unknown[0]!r} is no kind of key; there are {' and '.join(AUTH)}")
     return config
+
+
+def holds_secret(name: str, value: str) -> bool:
+    """Whether a header is one that carries credentials, or its value looks like one."""
+    is_named = name.lower() in CREDENTIALS or bool(re.search(r"(?i)(?:^|[-_])(?:secret|password|token)$", name))
+    return is_named or bool(SECRET.search(value))

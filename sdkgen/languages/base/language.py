@@ -11,6 +11,10 @@ from sdkgen.ir.select import SelectionError, select
 from sdkgen.languages.base.config import Config, ConfigError
 from sdkgen.languages.base.files import Origin, with_manifest
 from sdkgen.languages.base.names import Lock, Name, Names, settle
+from sdkgen.languages.base.readme import tailored
+
+EXAMPLE_MODEL = "gpt-4o-mini"
+"""That templates of READMEs and examples name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,20 @@ class Generated:
     config: Config
 
 
-def generate(language: Language, api: Api, config: Config) -> Generated:
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A client made to order: the API that its own is a part of, Markdown for its README, and the model that its
+    examples ask for."""
+
+    whole: Api
+    readme: str = ""
+    model: str = EXAMPLE_MODEL
+
+
+def generate(language: Language, api: Api, config: Config, order: Order | None = None) -> Generated:
     """Raises ConfigError, NameCollisionError and OutputError."""
     config = language.checked(config)
+    order = order or Order(api)
     if config.operations:
         try:
             api = select(api, config.operations)
@@ -81,4 +96,10 @@ def generate(language: Language, api: Api, config: Config) -> Generated:
             raise ConfigError("operations", str(error)) from error
     names = settle(language.propose(api), language.lock())
     origin = Origin(language.about.id, config.version, api.document_sha, sha(api), config.sha())
-    return Generated(with_manifest(language.files(api, names, config), origin), names, config)
+    files = dict(language.files(api, names, config))
+    if api is not order.whole:
+        files["README.md"] = tailored(str(files["README.md"]), order.whole, api, config.auth, order.readme)
+    if order.model != EXAMPLE_MODEL:
+        files |= {path: str(text).replace(EXAMPLE_MODEL, order.model) for path, text in files.items()
+                  if path == "README.md" or path.startswith(("docs/", "examples/"))}  # fmt: skip
+    return Generated(with_manifest(files, origin), names, config)

@@ -70,9 +70,9 @@ def _enum(declared: Enum, types: Types) -> Iterator[str]:
     yield '/// <param name="Value">The word on the wire.</param>'
     yield f"public readonly record struct {name}(string Value) : IJsonValue"
     yield "{"
-    for value in declared.values:
+    for value, note in declared.noted():
         member = types.names.of("member", f"{declared.pointer}/enum/{escaped(value)}")
-        yield f"    /// <summary><c>{inline(value)}</c></summary>"
+        yield f"    /// <summary><c>{inline(value)}</c>{f': {inline(note)}' if note else ''}</summary>"
         yield f"    public static {name} {member} => new({csharp_string(value)});"
         yield ""
     yield "    /// <summary>A word, known or not.</summary>"

@@ -7,7 +7,7 @@ from string import Template
 
 from sdkgen.ir.nodes import Api, Method, Ref, Resource
 from sdkgen.languages.base.casing import pascal
-from sdkgen.languages.base.common import kind_of, licence
+from sdkgen.languages.base.common import has, kind_of, licence
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import csharp_string, markdown, xml_text
 from sdkgen.languages.base.names import Names
@@ -23,7 +23,14 @@ RUNTIME = (
 )  # fmt: skip
 """Beside these the runtime has `Defaults` and `ErrorCodes`, which are written here."""
 
-EXAMPLES = ("Chat", "Stream", "Tools", "Errors", "Upload")
+EXAMPLES = {
+    "Chat": ("chat.completions.create",),
+    "Stream": ("chat.completions.create",),
+    "Tools": ("chat.completions.create",),
+    "Errors": ("chat.completions.create",),
+    "Upload": ("files.create", "files.delete", "files.list"),
+}
+"""The methods that each calls: a client of parts of the API has the examples that it can run."""
 
 
 class Package:
@@ -57,8 +64,9 @@ class Package:
         made = f"Made from the API's document {self._api.document_sha[:12]}."
         yield "CHANGELOG.md", f"# Changelog\n\n## {self._config.version}\n\n{made}\n"
         yield "REFERENCE.md", "".join(self._reference())
-        for name in EXAMPLES:
-            yield f"examples/{name}.cs", self._filled(_read("templates", f"{name}.cs"))
+        for name, needed in EXAMPLES.items():
+            if has(self._api, *needed):
+                yield f"examples/{name}.cs", self._filled(_read("templates", f"{name}.cs"))
 
     # ---- code ----------------------------------------------------------------------------------------------------
     def _own(self, text: str) -> str:

@@ -92,7 +92,8 @@ class Models:
     # ---- words ---------------------------------------------------------------------------------------------------
     def _enum(self, name: str, enum: Enum) -> Iterator[str]:
         doc = sentence(enum.doc) or f"{name} is a word."
-        yield from comment(f"{doc} It may be another one than those that this version knows.")
+        notes = "".join(f"\n\n{value}: {note}" for value, note in enum.noted() if note)
+        yield from comment(f"{doc} It may be another one than those that this version knows.{notes}")
         yield f"type {name} string"
         yield ""
         yield f"// Words of {name}."

@@ -241,9 +241,9 @@ class Models:
     def _enum(self, enum: Enum, name: str) -> Lines:
         yield from _doc(enum.doc or f"{name}.")
         yield f"public record {name}(String value) implements OpenEnum {{"
-        for value in enum.values:
+        for value, note in enum.noted():
             member = self._spelling.names.of("member", f"{enum.pointer} {value}")
-            yield from _doc(f"{value}.", "    ")
+            yield from _doc(f"{value}: {note}" if note else f"{value}.", "    ")
             yield f"    public static final {name} {member} = new {name}({java_string(value)});"
         yield "    /** How it is read and written. */"
         yield f"    public static final Codec<{name}> CODEC = OpenEnum.codec({name}::new);"

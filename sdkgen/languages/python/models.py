@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sdkgen.ir.nodes import Api, Const, Enum, Field, Method, Model, Parameter, Ref, Resource, Union
+from sdkgen.languages.base.common import noted
 from sdkgen.languages.base.escaping import python_docstring, python_string, sentence
 from sdkgen.languages.base.usage import SHARED, Usage, group_of, parts_of, refs_of
 from sdkgen.languages.python.naming import OF_CALLS, arguments_class, attribute, field_name
@@ -59,6 +60,7 @@ class Modules:
                     body += ["", *self._view(declared, group)]
                 case Enum():
                     body.append(self._words(declared))
+                    body += python_docstring(noted(declared), "") if declared.notes else []
                 case Union():
                     body.append(self._union(declared))
                     if declared.discriminator:

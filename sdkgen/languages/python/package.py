@@ -5,7 +5,7 @@ from importlib import resources
 from string import Template
 
 from sdkgen.ir.nodes import Api, Method, Model, Ref, Resource
-from sdkgen.languages.base.common import kind_of, licence
+from sdkgen.languages.base.common import has, kind_of, licence
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import markdown, one_line, python_docstring, python_string, toml_string
 from sdkgen.languages.base.usage import group_of
@@ -59,8 +59,9 @@ class Package:
         yield "README.md", self._filled("README.md")
         yield "docs/reference.md", "".join(self._reference())
         yield "docs/errors.md", "".join(self._error_pages())
-        for name in ("chat", "stream", "tools", "errors", "asynchronous"):
-            yield f"examples/{name}.py", self._filled(f"{name}.py.txt")
+        if has(self._api, "chat.completions.create"):
+            for name in ("chat", "stream", "tools", "errors", "asynchronous"):
+                yield f"examples/{name}.py", self._filled(f"{name}.py.txt")
 
     # ---- roots ---------------------------------------------------------------------------------------------------
     def _init(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from sdkgen.ir.nodes import Api, Enum, Field, Method, Model, Parameter, Resource, Union
+from sdkgen.languages.base.common import noted
 from sdkgen.languages.base.escaping import json_string, sentence
 from sdkgen.languages.base.usage import SHARED, Usage, parts_of, refs_of
 from sdkgen.languages.typescript.comments import doc
@@ -64,6 +65,9 @@ class Declarations:
         is_deprecated = isinstance(declared, Model) and declared.deprecated
         lines = doc(sentence(declared.doc) if is_documented else "", deprecated=is_deprecated)
         match declared:
+            case Enum(notes=(_, *_)):
+                words = " | ".join(json_string(value) for value in declared.values)
+                return [*doc(noted(declared)), f"export type {name} = OpenEnum<{words}>;"]
             case Enum():
                 words = " | ".join(json_string(value) for value in declared.values)
                 return [*lines, f"export type {name} = OpenEnum<{words or 'never'}>;"]

@@ -411,6 +411,7 @@ POST   sdk/validate                             401 200 200 200 200 200 200 200 
 POST   sdk/playground                           401 201 403 201 201 201 201 403 403 400
 GET    sdk/playground/{playground}              401 200 404 404 404 404 200 404 404 404
 DELETE sdk/playground/{playground}              401 204 404 404 404 404 204 403 404 404
+POST   sdk/custom-client                        401 202 202 202 202 202 202 202 202 202
 GET    sdk/documentation/{sdk_language}         401 200 200 200 200 200 200 200 200 200
 GET    sdk/documentation/{sdk_language}/llms.txt 401 200 200 200 200 200 200 200 200 200
 GET    sdk/examples/{sdk_language}              401 200 200 200 200 200 200 200 200 200

@@ -168,7 +168,8 @@ def check(caller: Caller, **config: Any) -> Any:
 def test_a_configuration_without_fault(caller: Caller) -> None:
     said = check(caller, base_url="https://gateway.example", operations=["chat.*"])
 
-    assert said == {"valid": True, "errors": [], "warnings": [], "suggestions": []}
+    assert said.pop("size")["operations"] == 1
+    assert said == {"valid": True, "errors": [], "warnings": [], "suggestions": [], "preview": None}
 
 
 def test_all_errors_at_once(caller: Caller) -> None:
@@ -193,8 +194,10 @@ def test_warnings_and_suggestions(caller: Caller) -> None:
     said = check(caller, base_url="http://gateway.example/", total_timeout_s=1, max_retries=3)
 
     assert said["valid"]
-    assert [one["code"] for one in said["warnings"]] == ["no_tls", "shorter_than_retries", "never_reached"]
-    assert [one["code"] for one in said["suggestions"]] == ["everything", "trailing_slash"]
+    assert [one["code"] for one in said["warnings"]] == ["no_tls", "shorter_than_retries", *["never_reached"] * 3]
+    assert [one["code"] for one in said["suggestions"]] == [
+        "unused_type", "reserved_word", "everything", "trailing_slash",
+    ]  # fmt: skip
 
 
 def test_queries(caller: Caller, django_assert_num_queries: DjangoAssertNumQueries) -> None:
