@@ -408,6 +408,9 @@ POST   sdk/generate                             401 202 202 202 202 202 202 202 
 GET    sdk/builds/{sdk_build}                   401 404 404 404 200 200 200 200 200 404
 GET    sdk/builds/{sdk_build}/download          401 404 404 404 409 409 409 409 409 404
 POST   sdk/validate                             401 200 200 200 200 200 200 200 200 200
+POST   sdk/analytics                            401 403 200 403 200 200 200 200 200 200
+GET    sdk/benchmarks/python                    401 200 200 200 200 200 200 200 200 200
+GET    sdk/support/js                           401 200 200 200 200 200 200 200 200 200
 
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404

@@ -89,6 +89,7 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "PATCH annotations/{ads_annotation}": {"text": "Release 42.1"},
         "POST sdk/generate": {"language": "py", "config": {"operations": ["chat.*"]}},
         "POST sdk/validate": {"language": "python"},
+        "POST sdk/analytics": WINDOW,
         "POST analytics/exports": {"format": "csv", "query": {**WINDOW, "measures": ["requests"]}},
         "POST cost/exports": {"format": "csv", "query": WINDOW},
         "POST reports": {
