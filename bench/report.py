@@ -28,6 +28,7 @@ ORDER = (
     "reconciliation",
     "finetuning_data",
     "localhead",
+    "sdk",
     "start",
     "outages",
     "soak",

@@ -60,6 +60,7 @@ class Env:
     import_limit_bytes: int
     export_retention_days: int
     prices_url: str
+    support_contact: str
     metrics_token: str
     budget_wait_s: float
     default_output_cap: int
@@ -188,6 +189,7 @@ def load() -> Env:
         otlp_metrics_interval_s=env.float("GATEWAY_OTLP_METRICS_INTERVAL_S", default=30.0),
         import_limit_bytes=env.int("GATEWAY_IMPORT_LIMIT_BYTES", default=256 * 1024 * 1024),
         prices_url=env.str("PRICES_URL", default=""),
+        support_contact=env.str("SUPPORT_CONTACT", default=""),
         export_retention_days=env.int("EXPORT_RETENTION_DAYS", default=7),
         budget_wait_s=env.float("GATEWAY_BUDGET_WAIT_S", default=2.0),
         default_output_cap=env.int("GATEWAY_DEFAULT_OUTPUT_CAP", default=4096),

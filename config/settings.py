@@ -390,6 +390,7 @@ GATEWAY_BUDGET_WAIT_S = ENV.budget_wait_s
 GATEWAY_DEFAULT_OUTPUT_CAP = ENV.default_output_cap
 GATEWAY_BATCH_CHECK_S = ENV.batch_check_s
 PRICES_URL = ENV.prices_url
+SUPPORT_CONTACT = ENV.support_contact
 GATEWAY_PRICER = "costs.pricer.BookPricer"
 GATEWAY_CONVERTER = "costs.currencies.convert.conversion_of"
 # Who trains: backend → class with the methods of `finetuning.backends.TuningBackend`.

@@ -330,17 +330,6 @@ def _user_of(call: Call) -> object:
     return call.fields.get("user") or call.fields.get("safety_identifier")
 
 
-@lru_cache(maxsize=1024)
-def sdk_of(user_agent: bytes, gateway_sdk: bytes | None) -> str | None:
-    """Name and version of the caller's library: `X-Gateway-SDK`, else the first product of the user agent."""
-    text = (gateway_sdk or user_agent).decode("latin-1").strip()
-    if not text:
-        return None
-    product = re.match(r"(?:Async)?(OpenAI|Anthropic)/(\w+) ([\w.\-]+)", text)
-    named = f"{product[1].lower()}-{product[2].lower()}/{product[3]}" if product else re.split(r"[ ;]", text)[0]
-    return clean(named, 80)
-
-
 @lru_cache(maxsize=4096)
 def ip_hash(address: str) -> str:
     return credentials.keyed_hash("client-ip", address.encode()).hex()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.dataplane import call as call_module
-from gateway.dataplane import clock
+from gateway.dataplane import callers, clock
 from gateway.dataplane.adapters.outbound import Outbound
 from gateway.dataplane.call import Call
 from gateway.dataplane.connection import Exchange
@@ -90,7 +90,8 @@ def request_columns(call: Call) -> dict[str, Any]:
         "max_tokens": call.max_tokens if abs(call.max_tokens or 0) < 2**62 else None,
         "message_count": len(turns) if turns is not None else None,
         "tool_count": len(tools) if isinstance(tools, list) else None,
-        "sdk": call_module.sdk_of(headers.get(b"user-agent", b""), headers.get(b"x-gateway-sdk")),
+        "sdk": callers.sdk_of(headers.get(b"user-agent", b""), headers.get(b"x-gateway-sdk")),
+        "sdk_about": callers.about_of(headers.get(b"x-gateway-sdk")),
         "client_ip_hash": call_module.ip_hash(call.client_ip),
     }
     if call.is_inner:

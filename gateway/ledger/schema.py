@@ -64,6 +64,7 @@ COLUMNS: dict[str, str] = {
     "request_count": "integer NOT NULL",
     "characters": "bigint NOT NULL",
     "audio_ms": "bigint NOT NULL",
+    "sdk_about": "jsonb",
 }
 
 # Defaults that keep frames short: a frame leaves these out.

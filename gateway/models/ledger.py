@@ -83,6 +83,10 @@ class LedgerLine(models.Model):
     characters = models.BigIntegerField(db_default=0, help_text="Characters of a text that was spoken.")
     audio_ms = models.BigIntegerField(db_default=0, help_text="Length of a recording that was heard, milliseconds.")
 
+    sdk_about = models.JSONField(
+        null=True, help_text="What one of our SDKs says of itself: runtime, os, document, retry, helper."
+    )
+
     objects = querysets.LedgerLineQuerySet.as_manager()
 
     class Meta:

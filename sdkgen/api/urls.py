@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from sdkgen.api.custom import CustomViewSet
 from sdkgen.api.documentation import DocumentationViewSet
 from sdkgen.api.playground import PlaygroundViewSet
+from sdkgen.api.telemetry import SdkAnalyticsView, SdkBenchmarksView, SdkSupportView
 from sdkgen.api.versions import VersionViewSet
 from sdkgen.api.views import BuildViewSet, SdkViewSet
 
@@ -30,5 +31,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "^sdk/changelog/(?P<language>[^/]{1,40})/?$", VersionViewSet.as_view({"get": "changelog"}), name="changelog"
     ),
     re_path("^sdk/migration-guide/?$", VersionViewSet.as_view({"post": "guide"}), name="migration-guide"),
+    re_path("^sdk/analytics/?$", SdkAnalyticsView.as_view(), name="analytics"),
+    re_path("^sdk/benchmarks/(?P<language>[^/]+)/?$", SdkBenchmarksView.as_view(), name="benchmarks"),
+    re_path("^sdk/support/(?P<language>[^/]+)/?$", SdkSupportView.as_view(), name="support"),
     *router.urls,
 ]

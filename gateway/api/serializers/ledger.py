@@ -39,7 +39,7 @@ _LINE = {
     "charges": _CHARGES, "cost": "0.0003660000", "list_cost": "0.0003660000", "currency": "USD",
     "price_status": "priced", "service_tier_requested": None, "service_tier_served": "default", "cache_status": "miss",
     "max_tokens": 1000, "finish_reason": "stop", "message_count": 4, "tool_count": None, "sdk": "openai-python/3.54.0",
-    "origin": "gateway", "request_count": 1, "characters": 0, "audio_ms": 0, "explanation": _TEXT,
+    "origin": "gateway", "request_count": 1, "characters": 0, "audio_ms": 0, "sdk_about": None, "explanation": _TEXT,
 }  # fmt: skip
 _HIDDEN = frozenset({"pk", "ledger_shard", "tag_set", "client_ip_hash", "request_hmac", "prefix_hmacs"})
 
@@ -69,6 +69,18 @@ class RouteDecisionSerializer(serializers.Serializer):
     targets = serializers.ListField(child=serializers.CharField())
 
 
+class SdkAboutSerializer(serializers.Serializer):
+    """What an SDK of this gateway says of itself; each null when it did not say."""
+
+    runtime = serializers.CharField(allow_null=True, default=None, help_text="`node-20.11`.")
+    os = serializers.CharField(allow_null=True, default=None)
+    document = serializers.CharField(
+        allow_null=True, default=None, help_text="Beginning of the hash of the API's document it was made from."
+    )
+    retry = serializers.IntegerField(allow_null=True, default=None, help_text="0: the first try.")
+    helper = serializers.CharField(allow_null=True, default=None, help_text="`stream`, `page` or `upload`.")
+
+
 @examples(response=_LINE)
 class UsageRecordSerializer(serializers.ModelSerializer):
     """One ledger line. `cost` null means that no price is known, never that it was free."""
@@ -76,6 +88,7 @@ class UsageRecordSerializer(serializers.ModelSerializer):
     charges = ChargeSerializer(many=True)
     tags = serializers.SerializerMethodField()
     route_decision = RouteDecisionSerializer(allow_null=True)
+    sdk_about = SdkAboutSerializer(allow_null=True)
     explanation = serializers.SerializerMethodField(help_text="The cost in words.")
 
     class Meta:

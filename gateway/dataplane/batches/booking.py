@@ -34,7 +34,7 @@ def called_by(call: Call) -> dict[str, Any]:
     """The columns of the ledger line that are known when the batch is made; plain JSON."""
     columns = request_columns(call)
     kept = ("request_id", "organization", "team", "project", "api_key", "user", "end_user", "tag_set", "sdk",
-            "client_ip_hash", "model_requested", "route")  # fmt: skip
+            "sdk_about", "client_ip_hash", "model_requested", "route")  # fmt: skip
     return {name: columns[name] for name in kept if name in columns}
 
 

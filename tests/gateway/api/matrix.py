@@ -417,6 +417,9 @@ GET    sdk/documentation/{sdk_language}/llms.txt 401 200 200 200 200 200 200 200
 GET    sdk/examples/{sdk_language}              401 200 200 200 200 200 200 200 200 200
 GET    sdk/changelog/{sdk_language}             401 200 200 200 200 200 200 200 200 200
 POST   sdk/migration-guide                      401 200 200 200 200 200 200 200 200 200
+POST   sdk/analytics                            401 403 200 403 200 200 200 200 200 200
+GET    sdk/benchmarks/python                    401 200 200 200 200 200 200 200 200 200
+GET    sdk/support/js                           401 200 200 200 200 200 200 200 200 200
 
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404

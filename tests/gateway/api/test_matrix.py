@@ -86,6 +86,7 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         "POST sdk/playground": {"project": str(company.assistant.pk), "models": ["gpt-4o"]},
         "POST sdk/migration-guide": {"language": "python", "personal": True},
         "POST sdk/custom-client": {"language": "go", "config": {"operations": ["models"]}},
+        "POST sdk/analytics": WINDOW,
         "POST analytics/exports": {"format": "csv", "query": {**WINDOW, "measures": ["requests"]}},
         "POST cost/exports": {"format": "csv", "query": WINDOW},
         "POST reports": {

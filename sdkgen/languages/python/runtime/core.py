@@ -175,7 +175,7 @@ def prepare(
     if op.param and op.param in given:
         raise TypeError(f"{op.param!r} is no argument: the method stream() answers with events")
     query = {wire: given.pop(attr) for attr, wire in op.query.items() if attr in given}
-    headers = _headers(settings, op, options)
+    headers = _headers(settings, op, options, streamed=streamed)
     for attr, wire in op.headers.items():
         if given.get(attr) is not None:
             headers[wire.lower()] = str(given[attr])
@@ -192,7 +192,7 @@ def prepare(
     return Request(op.http, path, headers, body, timeouts, deadline, options.get("cancel")), options
 
 
-def _headers(settings: Settings, op: Op, options: RequestOptions) -> dict[str, str]:
+def _headers(settings: Settings, op: Op, options: RequestOptions, *, streamed: bool) -> dict[str, str]:
     headers = {"accept": "application/json, text/event-stream, */*"}
     key = settings.management_key if op.management else settings.api_key
     if op.management is None:  # signing in
@@ -204,7 +204,8 @@ def _headers(settings: Settings, op: Op, options: RequestOptions) -> dict[str, s
         headers["authorization"] = f"Bearer {key}"
     headers.update(settings.headers)
     if settings.telemetry is not None:
-        headers["x-gateway-sdk"] = settings.telemetry
+        via = "; via=stream" if streamed else ""
+        headers["x-gateway-sdk"] = f"{settings.telemetry}; try=0{via}"
     if tags := options.get("tags"):
         headers["x-gateway-tags"] = ",".join(f"{name}={value}" for name, value in tags.items())
     for option, header in _OPTIONS:
@@ -326,6 +327,9 @@ def exchange(
             if delay is None or settings.clock() + delay >= request.deadline or not _rewound(request):
                 raise failure
             retries += 1
+            if settings.telemetry is not None:
+                said = request.headers["x-gateway-sdk"]
+                request.headers["x-gateway-sdk"] = said.replace(f"; try={retries - 1}", f"; try={retries}")
             status = failure.status if isinstance(failure, errors.APIError) else None
             _log(settings, f"{request.http} {request.path.partition('?')[0]} again in {delay:.2f} s: {failure}")
             if settings.on_retry is not None:

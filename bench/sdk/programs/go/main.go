@@ -1,5 +1,5 @@
-// Command go measures the Go SDK against raw net/http on loopback: `go run . serve` in one process prints an address,
-// `go run . call ADDRESS` in another prints JSON. Both layers use the same server, bodies and kind of connection.
+// Command go measures the Go SDK against raw net/http: `program ADDRESS` prints JSON. Both layers use the same server,
+// bodies and kind of connection.
 package main
 
 import (
@@ -7,15 +7,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"os"
 	"runtime"
 	"sort"
 	"strings"
+	"syscall"
 	"time"
 
 	gateway "example.com/llmgateway"
@@ -25,55 +24,23 @@ const (
 	rounds = 9     // of each layer, interleaved
 	calls  = 400   // a round
 	chunks = 40000 // a stream
-	answer = `{"id":"c1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"stop",` +
-		`"message":{"role":"assistant","content":"Hello, what can I do for you today?"}}],` +
-		`"usage":{"prompt_tokens":9,"completion_tokens":9,"total_tokens":18}}`
-	chunk = `data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,` +
-		`"delta":{"content":" word"},"finish_reason":null}]}` + "\n\n"
 )
 
 func main() {
-	switch {
-	case len(os.Args) == 2 && os.Args[1] == "serve":
-		serve()
-	case len(os.Args) == 3 && os.Args[1] == "call":
-		measure(os.Args[2])
-	default:
-		log.Fatal("usage: serve, or call ADDRESS")
+	if len(os.Args) != 2 {
+		log.Fatal("usage: program ADDRESS")
 	}
-}
-
-func serve() {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
-	}
-	stream := strings.Repeat(chunk, chunks) + "data: [DONE]\n\n"
-	fmt.Println("http://" + listener.Addr().String())
-	log.Fatal(http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		if bytes.Contains(body, []byte(`"stream":true`)) {
-			w.Header().Set("Content-Type", "text/event-stream")
-			_, _ = io.WriteString(w, stream)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, answer)
-	})))
+	measure(os.Args[1])
 }
 
 type result struct {
-	RawP50US         float64 `json:"raw_p50_us"`
-	SDKP50US         float64 `json:"sdk_p50_us"`
-	AddedP50US       float64 `json:"added_p50_us"`
-	RawChunksPerS    float64 `json:"raw_chunks_per_s"`
-	SDKChunksPerS    float64 `json:"sdk_chunks_per_s"`
-	HeapBytes        uint64  `json:"heap_bytes"`
-	Go               string  `json:"go"`
-	CPUs             int     `json:"cpus"`
-	Rounds           int     `json:"rounds"`
-	CallsEachRound   int     `json:"calls_each_round"`
-	ChunksEachStream int     `json:"chunks_each_stream"`
+	Runtime       string  `json:"runtime"`
+	RawP50US      float64 `json:"raw_p50_us"`
+	SDKP50US      float64 `json:"sdk_p50_us"`
+	SDKCPUUS      float64 `json:"sdk_cpu_us"`
+	RSSBytes      int64   `json:"rss_bytes"`
+	RawChunksPerS float64 `json:"raw_chunks_per_s"`
+	SDKChunksPerS float64 `json:"sdk_chunks_per_s"`
 }
 
 func measure(address string) {
@@ -98,16 +65,32 @@ func measure(address string) {
 		rawCalls, sdkCalls = append(rawCalls, found[0]), append(sdkCalls, found[1])
 		rawStreams, sdkStreams = append(rawStreams, found[2]), append(sdkStreams, found[3])
 	}
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
+	before := usage()
+	for i := 0; i < calls; i++ {
+		call(client, request)
+	}
+	after := usage()
 	said := result{
-		RawP50US: median(rawCalls), SDKP50US: median(sdkCalls), AddedP50US: median(sdkCalls) - median(rawCalls),
-		RawChunksPerS: median(rawStreams), SDKChunksPerS: median(sdkStreams), HeapBytes: memory.HeapSys,
-		Go: runtime.Version(), CPUs: runtime.NumCPU(), Rounds: rounds, CallsEachRound: calls, ChunksEachStream: chunks,
+		Runtime: runtime.Version(), RawP50US: median(rawCalls), SDKP50US: median(sdkCalls),
+		SDKCPUUS: (cpu(after) - cpu(before)) / calls, RSSBytes: after.Maxrss * 1024,
+		RawChunksPerS: median(rawStreams), SDKChunksPerS: median(sdkStreams),
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(said); err != nil {
 		log.Fatal(err)
 	}
+}
+
+func usage() syscall.Rusage {
+	var said syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &said); err != nil {
+		log.Fatal(err)
+	}
+	return said
+}
+
+// cpu is user and system time in microseconds.
+func cpu(said syscall.Rusage) float64 {
+	return float64(said.Utime.Sec+said.Stime.Sec)*1e6 + float64(said.Utime.Usec+said.Stime.Usec)
 }
 
 func call(client *gateway.Client, request gateway.ChatCompletionRequest) {

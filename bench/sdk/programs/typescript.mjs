@@ -1,47 +1,10 @@
-// What the TypeScript package adds to a call and to a stream over the platform's own fetch, on loopback:
-//   python manage.py generate_sdk typescript --output /tmp/sdk && node bench/sdk/typescript.mjs /tmp/sdk
-// The server is a process of its own with fixed answers. Both ways take turns in the same process and connection pool;
-// a figure is the median of the rounds. Prints one JSON line.
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import http from 'node:http';
+// The TypeScript package against the platform's own fetch: `node typescript.mjs ADDRESS SDK` prints JSON. Both ways take
+// turns in the same process and connection pool; a figure is the median of the rounds.
 import { pathToFileURL } from 'node:url';
 
 const CALLS = 300;
-const CHUNKS = 20_000;
-const ROUNDS = 5;
-const answer = JSON.stringify({
-  id: 'c',
-  object: 'chat.completion',
-  created: 1,
-  model: 'm',
-  choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'Hello!' } }],
-  usage: { prompt_tokens: 9, completion_tokens: 2, total_tokens: 11 },
-});
-const event = {
-  id: 'c',
-  object: 'chat.completion.chunk',
-  created: 1,
-  model: 'm',
-  choices: [{ index: 0, delta: { content: ' word' }, finish_reason: null }],
-};
-const chunk = `data: ${JSON.stringify(event)}\n\n`;
-
-function serve() {
-  const block = Buffer.from(chunk.repeat(50));
-  const server = http.createServer((request, response) => {
-    let isStream = false;
-    request.on('data', (data) => (isStream ||= data.includes('"stream":true')));
-    request.on('end', () => {
-      if (!isStream) return response.writeHead(200, { 'content-type': 'application/json' }).end(answer);
-      response.writeHead(200, { 'content-type': 'text/event-stream' });
-      for (let i = 0; i < CHUNKS / 50; i++) response.write(block);
-      response.end('data: [DONE]\n\n');
-    });
-  });
-  server.listen(0, '127.0.0.1', () => process.send(server.address().port));
-}
-
+const CHUNKS = 40_000;
+const ROUNDS = 7;
 const body = { model: 'm', messages: [{ role: 'user', content: 'hi' }] };
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 
@@ -70,10 +33,7 @@ async function rawStream(url) {
   return count;
 }
 
-async function measured(sdk) {
-  const server = fork(new URL(import.meta.url), ['serve']);
-  const [port] = await once(server, 'message');
-  const url = `http://127.0.0.1:${port}`;
+async function measured(url, sdk) {
   const { Gateway } = await import(pathToFileURL(`${sdk}/lib/index.js`));
   const client = new Gateway({ baseUrl: url, apiKey: 'k' });
   const calls = {
@@ -108,19 +68,20 @@ async function measured(sdk) {
       }
     }
   }
-  server.kill();
-  const [raw, own] = [median(times.raw), median(times.sdk)];
+  const began = process.cpuUsage();
+  for (let i = 0; i < CALLS; i++) await calls.sdk();
+  const cpu = process.cpuUsage(began);
   console.log(
     JSON.stringify({
-      node: process.version,
-      raw_p50_ms: raw,
-      sdk_p50_ms: own,
-      added_p50_ms: own - raw,
-      raw_chunks_per_s: Math.round(median(rates.raw)),
-      sdk_chunks_per_s: Math.round(median(rates.sdk)),
+      runtime: `Node ${process.version}`,
+      raw_p50_us: median(times.raw) * 1000,
+      sdk_p50_us: median(times.sdk) * 1000,
+      sdk_cpu_us: (cpu.user + cpu.system) / CALLS,
+      rss_bytes: process.resourceUsage().maxRSS * 1024,
+      raw_chunks_per_s: median(rates.raw),
+      sdk_chunks_per_s: median(rates.sdk),
     }),
   );
 }
 
-if (process.argv[2] === 'serve') serve();
-else await measured(process.argv[2]);
+await measured(process.argv[2], process.argv[3]);
