@@ -5,17 +5,19 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from finetuning.models import Evaluation
+from finetuning.answers.verdicts import result_of
+from finetuning.models import Evaluation, EvaluationItem
 from tests.console.company import Company
 from tests.console.conftest import SignIn
 from tests.console.test_tuning_jobs import text_of
-from tests.console.tuning import chats, decided, file_of, job_of, waiting
+from tests.console.tuning import chats, decided, file_of, job_of, offer, waiting
 
 PAGE = "/admin/fine-tuning/compare/"
 LIST_QUERIES, PAGE_QUERIES = 6, 5
 
 
 def wish(company: Company, **changes: Any) -> dict[str, Any]:
+    offer(company)
     file = file_of(company, rows=chats(12), name="held-out.jsonl")
     return {"file": str(file.pk), "base": "gpt-4o-mini", "tuned": "ft:parcels", "metrics": ["exact"], **changes}
 
@@ -43,6 +45,8 @@ def test_what_cannot_be_is_said_beside_the_form(company: Company, sign_in: SignI
     answer = sign_in("dave").post(PAGE, wish(company, tuned="gpt-4o-mini"))
 
     assert "Every contestant needs a label of its own." in answer.content.decode()
+    unknown = sign_in("dave").post(PAGE, wish(company, tuned="ft:local-head:bogus:x:1"))
+    assert unknown.context["form"].errors["tuned"] == ["There is no enabled model or route ft:local-head:bogus:x:1."]
     assert sign_in("carol").post(PAGE, wish(company)).status_code == 404
     assert Evaluation.objects.count() == 0
 
@@ -64,6 +68,11 @@ def test_the_verdict_with_its_figures(
     assert "Better tuned against base . Fewer than 100 items rarely decide." in text
     assert "base gpt-4o-mini 20 0 — — 2,200 500 ms 500 ms" in text  # the base's answers have no price
     assert "tuned ft:parcels 20 0 $2.00 $0.04 2,200 500 ms 500 ms" in text
+    EvaluationItem.objects.filter(evaluation=row, contestant=1).update(currency="EUR")
+    row.result = result_of(row)
+    row.save()
+    in_euros = text_of(client, f"{PAGE}{row.pk}/")  # of an organization that keeps dollars
+    assert "tuned ft:parcels 20 0 €2.00 €0.04 2,200 500 ms 500 ms" in in_euros
     assert "Better tuned: +55.0 points" in text
     assert "12 won, 7 tied, 1 lost." in text
     assert "tuned 20 100 % 0 %" in text  # the worst line

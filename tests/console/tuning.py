@@ -31,7 +31,7 @@ from finetuning.models import (
 from finetuning.services import files
 from finetuning.services.evaluations import create_evaluation
 from finetuning.services.files import runs
-from gateway.models import Model, Organization, Project
+from gateway.models import Model, Organization, Project, Provider
 from tests.console.company import Company
 
 BASE = "gpt-4.1-mini-2025-04-14"
@@ -105,7 +105,20 @@ def tuned_of(company: Company, job: TuningJob, **fields: Any) -> TunedModel:
     )  # fmt: skip
 
 
+def offer(company: Company) -> None:
+    """The models that are compared, in the catalogue."""
+    provider, _ = Provider.objects.get_or_create(
+        organization=company.organization, slug="tuned", defaults={"name": "Tuned", "base_url": "https://a.example/v1"}
+    )
+    for one in MODELS:
+        if not Model.objects.filter(organization=company.organization, name=one["model"]).exists():
+            Model.objects.create(
+                organization=company.organization, provider=provider, name=one["model"], upstream_name=one["model"]
+            )
+
+
 def waiting(company: Company, project: str = "triage") -> Evaluation:
+    offer(company)
     rows = [{**row, "metadata": {"team": ("north", "south")[number % 2]}} for number, row in enumerate(chats(20))]
     return create_evaluation(
         project=company.projects[project], file=file_of(company, project, rows=rows, name="held-out.jsonl"),
