@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import psutil
@@ -19,6 +20,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from config.embedded.postgres import EmbeddedPostgres  # noqa: E402
+from tests import template  # noqa: E402
 
 pytest_plugins = ["tests.fixtures_simulator"]
 
@@ -59,6 +61,7 @@ def _set_environment(cluster: EmbeddedPostgres | None) -> None:
         os.environ["DATABASE_URL"] = cluster.url
         os.environ["DATABASE_DIRECT_URL"] = cluster.url
         os.environ["DATA_DIR"] = str(cluster.data_dir)
+        os.environ[template.VARIABLE] = template.NAME  # for the workers of this run
     for name in ("REDIS_URL", "EMAIL_URL", "GATEWAY_PRIVATE_UPSTREAMS"):
         os.environ[name] = ""  # set, so that a developer's `.env` does not reach the tests
     os.environ["SECRET_KEY"] = "test-secret-key-" + "x" * 40
@@ -77,8 +80,24 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.test import TransactionTestCase  # noqa: E402
+from whitenoise.middleware import WhiteNoiseMiddleware  # noqa: E402
 
 settings.GATEWAY_NEW_ORGANIZATION = []  # tests say themselves what their companies begin with
+if template.VARIABLE in os.environ:
+    connection.settings_dict["TEST"].update(TEMPLATE=os.environ[template.VARIABLE], MIGRATE=False)
+_find_static = WhiteNoiseMiddleware.add_files_from_finders
+_static_files: dict[str, Any] = {}
+
+
+def _find_static_once(middleware: WhiteNoiseMiddleware) -> None:
+    """Every test client makes its middleware; walking the static folders for each took most of many tests' time."""
+    if not _static_files:
+        _find_static(middleware)
+        _static_files.update(middleware.files)
+    middleware.files.update(_static_files)
+
+
+WhiteNoiseMiddleware.add_files_from_finders = _find_static_once
 _flush = TransactionTestCase._fixture_teardown
 
 
@@ -100,6 +119,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Start the server before workers and tests want it; collecting alone does not need one."""
     if CLUSTER is not None and not session.config.option.collectonly:
         CLUSTER.start()
+        template.prepare(CLUSTER)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

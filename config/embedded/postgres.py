@@ -160,7 +160,7 @@ class EmbeddedPostgres:
         building = self.cluster.with_name(f"{self.cluster.name}.new")
         shutil.rmtree(building, ignore_errors=True)
         self._owned_dir(building)
-        argv = [str(self._program("initdb")), "-D", str(building), "-U", ROLE, "-E", "UTF8", "-A", "peer"]
+        argv = [str(self.program("initdb")), "-D", str(building), "-U", ROLE, "-E", "UTF8", "-A", "peer"]
         argv += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         done = self._run([*argv, "--no-sync"])
         if done.returncode == 0 and not self.ephemeral:
@@ -251,7 +251,7 @@ class EmbeddedPostgres:
         if not _has_roomy_shm():
             settings["dynamic_shared_memory_type"] = "sysv"
         flags = [flag for name, value in settings.items() for flag in ("-c", f"{name}={value}")]
-        return [str(self._program("postgres")), "-D", str(self.cluster), *flags]
+        return [str(self.program("postgres")), "-D", str(self.cluster), *flags]
 
     @property
     def run_as(self) -> RunAs:
@@ -335,7 +335,8 @@ class EmbeddedPostgres:
             raise EmbeddedError("prepare() comes first.")
         return self._run_as
 
-    def _program(self, name: str) -> Path:
+    def program(self, name: str) -> Path:
+        """One of the server's programs, after `prepare()`."""
         if self._programs is None:
             raise EmbeddedError("prepare() comes first.")
         return self._programs / name
