@@ -29,15 +29,15 @@ CACHE = ("", "no-cache", "no-store")
 PYODIDE = "vendor/pyodide/"
 
 
-@csp_replace({"worker-src": [SELF]})
+@csp_replace({"worker-src": [SELF]})  # type: ignore[arg-type]  # its types know views of a request alone
 @require_safe
 def page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
-    """The playground, empty. Six queries besides the frame's."""
+    """The playground, empty. Four queries besides the frame's."""
     context, organization = frame(request, site, "Playground")
     return _page(request, context, organization)
 
 
-@csp_replace({"worker-src": [SELF]})
+@csp_replace({"worker-src": [SELF]})  # type: ignore[arg-type]  # its types know views of a request alone
 @require_POST
 def from_request(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """The playground with what a logged request sent, for whom its body is visible to; the reading is an audit event.
@@ -109,7 +109,7 @@ def _conversation(text: str | None) -> dict[str, Any] | None:
     return body if is_one else None
 
 
-@csp_replace({
+@csp_replace({  # type: ignore[arg-type]  # as above
     "default-src": [NONE], "script-src": [SELF, "'wasm-unsafe-eval'"], "connect-src": [SELF], "style-src": None,
     "img-src": None, "worker-src": None,
 })  # fmt: skip

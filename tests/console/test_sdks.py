@@ -52,10 +52,10 @@ def test_from_the_page_to_the_archive(sign_in: SignIn) -> None:
     assert archive["Content-Type"] == "application/zip"
     assert b"".join(archive.streaming_content)[:2] == b"PK"  # type: ignore[attr-defined]
 
+    assert f"{job.pk}" not in text_of(sign_in("carol"), "sdks/")
+    assert sign_in("mallory").get("/admin/sdks/").status_code == 404  # of no organization
     for stranger in ("carol", "mallory"):
-        other = sign_in(stranger)
-        assert f"{job.pk}" not in text_of(other, "sdks/")
-        assert other.get(f"/admin/sdks/builds/{job.pk}/").status_code == 404
+        assert sign_in(stranger).get(f"/admin/sdks/builds/{job.pk}/").status_code == 404
     assert f"{job.pk}" in text_of(sign_in("alice"), "sdks/")
 
 

@@ -133,6 +133,7 @@ def test_a_logged_request_is_opened_by_who_may_read_its_body(company: Acme) -> N
 
     assert facts_of(opened.content.decode())["body"] == SENT
     event = AuditEvent.objects.get(verb="bodies.read")
+    assert event.after is not None
     assert (event.actor, event.after["request_id"]) == (company.people["alice"], request_id)
     assert as_(company, "bob").post(url, {"request_id": request_id}).status_code == 404
     strange = as_(company, "mallory").post(url, {"request_id": request_id}).content.decode()

@@ -48,6 +48,7 @@ def test_a_key_that_calls_chosen_models_for_minutes(caller: Caller, company: Acm
     stored = json.dumps([*AuditEvent.objects.values_list("after", "before")], default=str)
     assert said["secret"] not in stored
     event = AuditEvent.objects.get(verb="playground.open")
+    assert event.after is not None
     assert (event.actor, event.after["models"], event.after["key"]) == (company.people["bob"], ["gpt-4o"], key.prefix)
     # It cannot manage anything, so a page that is taken over reads no keys.
     refused = caller("anonymous").get("/api/v1/api-keys", HTTP_AUTHORIZATION=f"Bearer {said['secret']}")
