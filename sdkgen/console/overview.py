@@ -37,7 +37,6 @@ class Card:
     id: str
     name: str
     maturity: str
-    tone: str
     pairs: list[Pair]
     install: str
     quick_start: str
@@ -79,9 +78,8 @@ def _card(name: str, latest: str | None, base_url: str) -> Card:
         Pair("Needs", about.minimum_runtime),
         Pair("Dependencies", ", ".join(about.dependencies) or "None"),
     ]
-    tone = "ok" if about.maturity == "stable" else "warn"
     return Card(
-        name, about.display_name, about.maturity, tone, pairs, package.filled(about.install),
+        name, about.display_name, about.maturity, pairs, package.filled(about.install),
         package.filled(about.quick_start),
     )  # fmt: skip
 

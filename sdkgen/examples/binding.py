@@ -53,7 +53,7 @@ def fit(of: Type, value: Any, types: Types) -> int:
             return 0 if isinstance(value, bool) else -1
         case Prim("integer", _):
             return 1 if isinstance(value, int) and not isinstance(value, bool) else -1
-        case Prim("number", _):
+        case Prim():
             return 0 if isinstance(value, int | float) and not isinstance(value, bool) else -1
         case Scalar():
             return 0 if not isinstance(value, dict | list) else -1

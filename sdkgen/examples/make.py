@@ -117,7 +117,7 @@ class _Maker:
                 return 10
             case Prim("number", _):
                 return 0.5
-            case Prim("boolean", _):
+            case Prim():
                 return True
             case Scalar(kinds):
                 return "example" if "string" in kinds else 0.5

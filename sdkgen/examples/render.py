@@ -95,6 +95,7 @@ def call(
     path = resource.path if isinstance(resource, Resource) else resource
     where = path if isinstance(path, str) else ".".join(path)
     place = f"{where}.{method.name if isinstance(method, Method) else method}"
-    example = Example(**{"id": place, "title": place, "operation": place, "arguments": arguments, **more})
+    fields: dict[str, Any] = {"id": place, "title": place, "operation": place, "arguments": arguments, **more}
+    example = Example(**fields)
     bind(api, example)
     return example

@@ -287,7 +287,7 @@ class _Writer:
                 return f"{value}L" if is_boxed or abs(value) > 2**31 - 1 else str(value)
             case Prim("number", _):
                 return repr(float(value))
-            case Prim("boolean", _):
+            case Prim():
                 return "true" if value else "false"
             case Const():
                 return java_string(str(value))

@@ -53,6 +53,11 @@ def ran(command: list[str], environment: Mapping[str, str], folder: Path) -> str
     return done.stdout if (done.returncode, done.stderr) == (0, "") else f"FAILED {done.returncode} {done.stderr}"
 
 
+def of(language: str, renderer: Renderer, example: Example) -> str:
+    """The program; a call that names itself is another one in each language."""
+    return renderer.render(language, example).replace("order-1207", f"order-{language}")
+
+
 def compared(language: str, outputs: Mapping[str, str], expected: list[Example]) -> None:
     """Each prints what the example says it does; what they print is written down, without what changes."""
     wrong = {
@@ -83,7 +88,7 @@ def test_python(
     outputs = {}
     for one in OF_MODELS:
         source = tmp_path / f"{one.id}.py"
-        source.write_text(renderer.render("python", one), encoding="utf-8")
+        source.write_text(of("python", renderer, one), encoding="utf-8")
         outputs[one.id] = ran(
             [sys.executable, str(source)], {**environment, "PYTHONPATH": str(python_folder)}, tmp_path
         )  # fmt: skip
@@ -97,7 +102,7 @@ def test_typescript(
     outputs = {}
     for one in OF_MODELS:
         source = typescript_folder / f"example-{one.id}.mjs"
-        source.write_text(renderer.render("javascript", one), encoding="utf-8")
+        source.write_text(of("javascript", renderer, one), encoding="utf-8")
         outputs[one.id] = ran([node(), str(source)], environment, tmp_path)
 
     compared("typescript", outputs, OF_MODELS)

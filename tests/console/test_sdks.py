@@ -2,7 +2,6 @@
 
 import html
 import re
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -11,28 +10,18 @@ from pytest_django import DjangoAssertNumQueries
 from gateway.choices import JobStatus
 from gateway.models import Job
 from sdkgen import builds, reading
-from sdkgen.ir.nodes import Api
-from tests import factories
+from tests.console.conftest import SignIn
+from tests.sdkgen.conftest import api, document  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _representation(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def _representation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same as the process would make for itself, which takes seconds."""
-    monkeypatch.setattr(builds, "representation", lambda: api)
+    made = request.getfixturevalue("api")
+    monkeypatch.setattr(builds, "representation", lambda: made)
     reading.forget()
-
-
-@pytest.fixture
-def company() -> factories.Acme:
-    return factories.acme()
-
-
-def signed_in(person: Any) -> Client:
-    client = Client()
-    client.force_login(person)
-    return client
 
 
 def text_of(client: Client, path: str) -> str:
@@ -41,8 +30,8 @@ def text_of(client: Client, path: str) -> str:
     return html.unescape(answer.content.decode())
 
 
-def test_from_the_page_to_the_archive(company: factories.Acme) -> None:
-    client = signed_in(company.people["bob"])
+def test_from_the_page_to_the_archive(sign_in: SignIn) -> None:
+    client = sign_in("bob")
 
     page = text_of(client, "sdks/")
     for name in ("Python", "TypeScript", "Java", "Go", "C#"):
@@ -63,15 +52,15 @@ def test_from_the_page_to_the_archive(company: factories.Acme) -> None:
     assert archive["Content-Type"] == "application/zip"
     assert b"".join(archive.streaming_content)[:2] == b"PK"  # type: ignore[attr-defined]
 
+    assert f"{job.pk}" not in text_of(sign_in("carol"), "sdks/")
+    assert sign_in("mallory").get("/admin/sdks/").status_code == 404  # of no organization
     for stranger in ("carol", "mallory"):
-        other = signed_in(company.people[stranger])
-        assert f"{job.pk}" not in text_of(other, "sdks/")
-        assert other.get(f"/admin/sdks/builds/{job.pk}/").status_code == 404
-    assert f"{job.pk}" in text_of(signed_in(company.people["alice"]), "sdks/")
+        assert sign_in(stranger).get(f"/admin/sdks/builds/{job.pk}/").status_code == 404
+    assert f"{job.pk}" in text_of(sign_in("alice"), "sdks/")
 
 
-def test_what_is_refused(company: factories.Acme) -> None:
-    client = signed_in(company.people["bob"])
+def test_what_is_refused(sign_in: SignIn) -> None:
+    client = sign_in("bob")
 
     assert client.post("/admin/sdks/build/", {"language": "cobol"}).status_code == 302
     assert not Job.objects.filter(kind=builds.KIND).exists()
@@ -83,8 +72,8 @@ def test_what_is_refused(company: factories.Acme) -> None:
     assert Client().get("/admin/sdks/").status_code == 302
 
 
-def test_documentation(company: factories.Acme, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
-    client = signed_in(company.people["bob"])
+def test_documentation(sign_in: SignIn, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    client = sign_in("bob")
     text_of(client, "sdks/docs/go/")  # made once
 
     start = text_of(client, "sdks/docs/go/")
@@ -105,8 +94,8 @@ def test_documentation(company: factories.Acme, django_assert_max_num_queries: D
         text_of(client, "sdks/docs/python/reference/")
 
 
-def test_another_language_keeps_the_place(company: factories.Acme) -> None:
-    client = signed_in(company.people["bob"])
+def test_another_language_keeps_the_place(sign_in: SignIn) -> None:
+    client = sign_in("bob")
 
     for path in ("tutorial/stream/", "reference/files.list/", "examples/?use_case=cost", "reference/?q=budget"):
         page = text_of(client, f"sdks/docs/python/{path}")
