@@ -62,12 +62,22 @@ class FindingSerializer(serializers.Serializer):
     )
 
 
+class ByLanguageSerializer(serializers.Serializer):
+    """A text for each language; a language without one is left out."""
+
+    python = serializers.CharField(required=False)
+    typescript = serializers.CharField(required=False)
+    java = serializers.CharField(required=False)
+    go = serializers.CharField(required=False)
+    csharp = serializers.CharField(required=False)
+
+
 class CalledSerializer(serializers.Serializer):
     """How one operation or type is called."""
 
     id = serializers.CharField(help_text="OperationId, or name of the type in the document.")
     pointer = serializers.CharField(help_text="JSON pointer into the OpenAPI document.")
-    names = serializers.DictField(child=serializers.CharField(), help_text="Language → name.")
+    names = ByLanguageSerializer()
 
 
 class PreviewSerializer(serializers.Serializer):
@@ -75,9 +85,7 @@ class PreviewSerializer(serializers.Serializer):
 
     operations = CalledSerializer(many=True)
     types = CalledSerializer(many=True)
-    collisions = serializers.DictField(
-        child=serializers.CharField(), help_text="Language → which names would be one; it has no names then."
-    )
+    collisions = ByLanguageSerializer(help_text="Which names would be one; such a language has no names.")
     left_out = serializers.IntegerField(help_text="Operations and types beyond the first 500.")
 
 

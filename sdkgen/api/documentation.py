@@ -61,7 +61,7 @@ class SdkArgumentSerializer(serializers.Serializer):
     where = serializers.CharField(help_text="`path`, `query`, `header` or `body`.")
     type = serializers.CharField()
     required = serializers.BooleanField()  # type: ignore[assignment]  # the contract's name
-    default = serializers.CharField(help_text="What the gateway takes without it, as JSON; empty when unsaid.")  # type: ignore[assignment]
+    default = serializers.CharField(help_text="What the gateway takes without it, as JSON; empty when unsaid.")
     constraint = serializers.CharField()
     doc = serializers.CharField()
 

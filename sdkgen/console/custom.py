@@ -26,6 +26,7 @@ from sdkgen.custom import service
 from sdkgen.custom.access import reads
 from sdkgen.custom.making import Size
 from sdkgen.ir.nodes import Method
+from sdkgen.languages.base.escaping import sentence
 from sdkgen.languages.base.lint import Finding
 from sdkgen.languages.base.readme import count
 from sdkgen.languages.preview import Called
@@ -188,12 +189,12 @@ def _operations(sent: QueryDict) -> dict[str, Any]:
         choices = [_choice(place, method, chosen, wanted) for method in resource.methods]
         groups.append(Group(place, resource.doc, choices))
     shown = sum(group.shown for group in groups)
-    return {"groups": groups, "q": query, "shown": shown, "total": count(api), "chosen": len(chosen)}
+    return {"groups": groups, "q": query, "shown": shown, "total": count(api)}
 
 
 def _choice(place: str, method: Method, chosen: set[str], wanted: list[str]) -> Choice:
     text = f"{place}.{method.name} {method.id} {method.http} {method.path} {method.doc}".lower()
-    doc = method.doc.partition("\n")[0]
+    doc = sentence(method.doc)
     return Choice(
         method.id, method.name, f"{method.http} {method.path}", doc if len(doc) <= 160 else doc[:159] + "…",
         reads(method), method.id in chosen, all(word in text for word in wanted),

@@ -75,7 +75,7 @@ class _Maker:
 
     def model(self, model: Model, said: Mapping[str, Any], depth: int, hidden: str = "") -> dict[str, Any]:
         """What has to be there; all fields in full arguments, as far as the depth allows."""
-        found = {}
+        found: dict[str, Any] = {}
         for one in model.fields:
             if one.name == hidden or one.deprecated:
                 continue

@@ -159,9 +159,9 @@ class CSharpSnippets:
             case Const():
                 return csharp_string(value) if isinstance(value, str) else str(value).lower()
             case ListOf(items):
-                inner = tuple(("", self._value(items, one)) for one in value)
+                each = tuple(("", self._value(items, one)) for one in value)
                 code = self._types.code(items)
-                return _object("new[]" if code == "string" and inner else f"new {code}[]", inner)
+                return _object("new[]" if code == "string" and each else f"new {code}[]", each)
             case MapOf(values):
                 code = self._types.code(values)
                 pairs = tuple((f"[{csharp_string(k)}] = ", self._value(values, v)) for k, v in value.items())

@@ -292,8 +292,8 @@ class _Writer:
             case Const():
                 return java_string(str(value))
             case ListOf(items):
-                inner = tuple(("", self.value(items, one, is_boxed=True)) for one in value)
-                return Group(f"{self.use('List')}.of(", inner, ")", last="")
+                each = tuple(("", self.value(items, one, is_boxed=True)) for one in value)
+                return Group(f"{self.use('List')}.of(", each, ")", last="")
             case MapOf(values):
                 return self._map(values, value)
             case Binary():

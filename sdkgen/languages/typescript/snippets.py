@@ -181,7 +181,7 @@ class TypeScriptSnippets:
         indent, name = "  ", event
         for path in call.shows:
             *lists, last = each_parts(path)
-            closing = []
+            closing: list[str] = []
             for part in lists:
                 item = singular(str(part[-1]), RESERVED)
                 yield f"{indent}for (const {item} of {self._access(name, part, of)}) {{"

@@ -112,8 +112,10 @@ def test_csharp(api: Api, world: World, tmp_path: Path, compiler: Compiler) -> N
     out.mkdir()
     assert compiler.diagnostics(sorted((folder / "src").rglob("*.cs")), out, "LlmGateway.Sdk", library=True) == []
     library = out / "LlmGateway.Sdk.dll"
-    assert compiler.diagnostics([folder / "examples/Chat.cs"], out, "Chat", [library]) == []
+    program = tmp_path / "program"
+    program.mkdir()
+    assert compiler.diagnostics([folder / "examples/Chat.cs"], program, "Chat", [library]) == []
 
-    done = run(out / "Chat.dll", **environment(world))
+    done = run(program / "Chat.dll", **environment(world))
     assert (done.stderr, done.returncode) == ("", 0)
     assert "cost: " in done.stdout

@@ -33,7 +33,7 @@ OF_MODELS = [one for one in EXAMPLES if not one.operation.startswith("manage.")]
 MANAGED = [one for one in EXAMPLES if one.operation.startswith("manage.")]
 FEW = ("chat", "stream", "tools", "model-not-found", "async", "cost", "retries")
 """Run in the compiled languages: each kind of program once."""
-CHANGING = r"(req|file|resp|msg|chatcmpl)[_-][0-9a-f]+|0\.\d{6,}"
+CHANGING = r"(req|file|resp|msg|chatcmpl)[_-][\w-]+|0\.\d{6,}|\b\d{10}\b"
 
 
 @pytest.fixture
