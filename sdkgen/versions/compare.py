@@ -12,7 +12,6 @@ from typing import Any
 from sdkgen.ir.nodes import (
     Api,
     Body,
-    Const,
     Declaration,
     Enum,
     Field,
@@ -191,7 +190,7 @@ class _Comparison:
         """Whether a body of the newer version has fields that must be stated: some languages take them as arguments."""
         declared = self.after.get(of.name) if isinstance(of, Ref) else None
         fields = declared.fields if isinstance(declared, Model) else ()
-        return any(one.required and not isinstance(one.type, Const) for one in fields)
+        return any(one.required for one in fields)
 
     def _answers(self, place: _Place, was: Method, now: Method) -> Iterator[Change]:
         before = {one.status: one for one in was.answers}
