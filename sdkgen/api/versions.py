@@ -37,7 +37,7 @@ class CodeSerializer(serializers.Serializer):
     is_noticed = serializers.BooleanField(help_text="Older code does not pass the compiler, or the type checker.")
 
 
-class ChangeSerializer(serializers.Serializer):
+class SdkChangeSerializer(serializers.Serializer):
     """One difference."""
 
     rule = serializers.CharField(help_text="Kind of change, such as `method.removed`.")
@@ -53,7 +53,7 @@ class ChangeSerializer(serializers.Serializer):
     code = CodeSerializer(allow_null=True)
 
 
-class VerdictSerializer(serializers.Serializer):
+class SdkVerdictSerializer(serializers.Serializer):
     """What a compiler said of the code of the release before."""
 
     verdict = serializers.ChoiceField(choices=VERDICTS)
@@ -110,9 +110,9 @@ class ChangelogSerializer(serializers.Serializer):
     released_at = serializers.DateTimeField()
     level = serializers.ChoiceField(choices=LEVELS, allow_null=True, help_text="The gravest; null without a change.")
     counts = CountsSerializer()
-    evidence = VerdictSerializer(allow_null=True, help_text="Null: no code was compiled for these two.")
+    evidence = SdkVerdictSerializer(allow_null=True, help_text="Null: no code was compiled for these two.")
     evidence_text = serializers.CharField()
-    changes = ChangeSerializer(many=True)
+    changes = SdkChangeSerializer(many=True)
     markdown = serializers.CharField(help_text="The same as a page.")
 
 
@@ -129,7 +129,7 @@ class ConcernSerializer(serializers.Serializer):
     keys = serializers.ListField(child=serializers.CharField(), help_text="Names of keys that you see.")
 
 
-class StepSerializer(ChangeSerializer):
+class SdkStepSerializer(SdkChangeSerializer):
     """One thing to do."""
 
     concern = ConcernSerializer(allow_null=True, help_text="Null unless `personal` was asked for.")
@@ -180,7 +180,7 @@ class GuideSerializer(serializers.Serializer):
     from_version = serializers.CharField(allow_null=True)
     to_version = serializers.CharField()
     evidence_text = serializers.CharField()
-    steps = StepSerializer(many=True)
+    steps = SdkStepSerializer(many=True)
     personal = PersonalSerializer(allow_null=True)
     markdown = serializers.CharField()
 
