@@ -20,11 +20,11 @@ from gateway.models import Job
 from sdkgen import builds, history
 from sdkgen.concern import LIMITS, Concern, Records, concerns, records
 from sdkgen.history import Between, between
-from sdkgen.versions.guide import KINDS, Entry, Step, changelog, guide
+from sdkgen.versions.guide import DIRECTION_IDS, KIND_IDS, KINDS, LEVEL_IDS, Entry, Step, changelog, guide
 
 KEPT_S = 3600
 """Releases do not change; the newest one does, seldom."""
-LEVELS = ("patch", "minor", "major")
+LEVELS = LEVEL_IDS
 STATES = ("concerns", "maybe", "not_seen", "unknown")
 VERDICTS = ("compiles", "breaks", "not_run")
 
@@ -41,14 +41,14 @@ class SdkChangeSerializer(serializers.Serializer):
     """One difference."""
 
     rule = serializers.CharField(help_text="Kind of change, such as `method.removed`.")
-    kind = serializers.ChoiceField(choices=list(KINDS))
+    kind = serializers.ChoiceField(choices=KIND_IDS)
     level = serializers.ChoiceField(choices=LEVELS, help_text="The part of a semantic version that it asks for.")
     is_wire_breaking = serializers.BooleanField(help_text="A client of the older version may fail against the gateway.")
     subject = serializers.CharField(help_text="Method, or type and field.")
     text = serializers.CharField()
     advice = serializers.CharField(allow_blank=True, help_text="What to do; empty for what breaks nothing.")
     pointer = serializers.CharField(help_text="Place in the OpenAPI document.")
-    direction = serializers.ChoiceField(choices=("none", "sent", "received", "both"))
+    direction = serializers.ChoiceField(choices=DIRECTION_IDS)
     operations = serializers.ListField(child=serializers.CharField())
     code = CodeSerializer(allow_null=True)
 
