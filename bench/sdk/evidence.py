@@ -26,7 +26,9 @@ from sdkgen.languages.base.pieces import Call, Code, PieceWriter
 from sdkgen.languages.pieces import writer
 from sdkgen.languages.registry import LANGUAGES
 
-SUFFIXES = {"python": ".py", "typescript": (".mjs", ".ts"), "java": ".java", "go": ".go", "csharp": ".cs"}
+SUFFIXES: Mapping[str, str | tuple[str, ...]] = {
+    "python": ".py", "typescript": (".mjs", ".ts"), "java": ".java", "go": ".go", "csharp": ".cs",
+}  # fmt: skip
 CALLS = {
     "python": "calls.py", "typescript": "calls.ts", "java": "Example.java", "go": "calls/calls.go",
     "csharp": "Calls.cs",

@@ -20,11 +20,11 @@ from gateway.models import Job
 from sdkgen import builds, history
 from sdkgen.concern import LIMITS, Concern, Records, concerns, records
 from sdkgen.history import Between, between
-from sdkgen.versions.guide import KINDS, Entry, Step, changelog, guide
+from sdkgen.versions.guide import DIRECTION_IDS, KIND_IDS, KINDS, LEVEL_IDS, Entry, Step, changelog, guide
 
 KEPT_S = 3600
 """Releases do not change; the newest one does, seldom."""
-LEVELS = ("patch", "minor", "major")
+LEVELS = LEVEL_IDS
 STATES = ("concerns", "maybe", "not_seen", "unknown")
 VERDICTS = ("compiles", "breaks", "not_run")
 
@@ -37,23 +37,23 @@ class CodeSerializer(serializers.Serializer):
     is_noticed = serializers.BooleanField(help_text="Older code does not pass the compiler, or the type checker.")
 
 
-class ChangeSerializer(serializers.Serializer):
+class SdkChangeSerializer(serializers.Serializer):
     """One difference."""
 
     rule = serializers.CharField(help_text="Kind of change, such as `method.removed`.")
-    kind = serializers.ChoiceField(choices=list(KINDS))
+    kind = serializers.ChoiceField(choices=KIND_IDS)
     level = serializers.ChoiceField(choices=LEVELS, help_text="The part of a semantic version that it asks for.")
     is_wire_breaking = serializers.BooleanField(help_text="A client of the older version may fail against the gateway.")
     subject = serializers.CharField(help_text="Method, or type and field.")
     text = serializers.CharField()
     advice = serializers.CharField(allow_blank=True, help_text="What to do; empty for what breaks nothing.")
     pointer = serializers.CharField(help_text="Place in the OpenAPI document.")
-    direction = serializers.ChoiceField(choices=("none", "sent", "received", "both"))
+    direction = serializers.ChoiceField(choices=DIRECTION_IDS)
     operations = serializers.ListField(child=serializers.CharField())
     code = CodeSerializer(allow_null=True)
 
 
-class VerdictSerializer(serializers.Serializer):
+class SdkVerdictSerializer(serializers.Serializer):
     """What a compiler said of the code of the release before."""
 
     verdict = serializers.ChoiceField(choices=VERDICTS)
@@ -110,9 +110,9 @@ class ChangelogSerializer(serializers.Serializer):
     released_at = serializers.DateTimeField()
     level = serializers.ChoiceField(choices=LEVELS, allow_null=True, help_text="The gravest; null without a change.")
     counts = CountsSerializer()
-    evidence = VerdictSerializer(allow_null=True, help_text="Null: no code was compiled for these two.")
+    evidence = SdkVerdictSerializer(allow_null=True, help_text="Null: no code was compiled for these two.")
     evidence_text = serializers.CharField()
-    changes = ChangeSerializer(many=True)
+    changes = SdkChangeSerializer(many=True)
     markdown = serializers.CharField(help_text="The same as a page.")
 
 
@@ -129,7 +129,7 @@ class ConcernSerializer(serializers.Serializer):
     keys = serializers.ListField(child=serializers.CharField(), help_text="Names of keys that you see.")
 
 
-class StepSerializer(ChangeSerializer):
+class SdkStepSerializer(SdkChangeSerializer):
     """One thing to do."""
 
     concern = ConcernSerializer(allow_null=True, help_text="Null unless `personal` was asked for.")
@@ -180,7 +180,7 @@ class GuideSerializer(serializers.Serializer):
     from_version = serializers.CharField(allow_null=True)
     to_version = serializers.CharField()
     evidence_text = serializers.CharField()
-    steps = StepSerializer(many=True)
+    steps = SdkStepSerializer(many=True)
     personal = PersonalSerializer(allow_null=True)
     markdown = serializers.CharField()
 

@@ -1,8 +1,10 @@
 """Who writes pieces of callers' code (`base.pieces`) in which language. Pure but for reading the locks of names."""
 
+from collections.abc import Callable, Mapping
+
 from sdkgen.ir.nodes import Api
 from sdkgen.languages.base.config import Config
-from sdkgen.languages.base.names import Lock, settle
+from sdkgen.languages.base.names import Lock, Names, settle
 from sdkgen.languages.base.pieces import PieceWriter
 from sdkgen.languages.csharp.pieces import Pieces as CSharpPieces
 from sdkgen.languages.go.pieces import Pieces as GoPieces
@@ -11,7 +13,7 @@ from sdkgen.languages.python.pieces import Pieces as PythonPieces
 from sdkgen.languages.registry import LANGUAGES
 from sdkgen.languages.typescript.pieces import Pieces as TypeScriptPieces
 
-WRITERS = {
+WRITERS: Mapping[str, Callable[[Api, Names, Config], PieceWriter]] = {
     "python": PythonPieces, "typescript": TypeScriptPieces, "java": JavaPieces, "go": GoPieces, "csharp": CSharpPieces,
 }  # fmt: skip
 

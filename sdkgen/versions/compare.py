@@ -9,7 +9,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sdkgen.ir.nodes import Api, Body, Declaration, Enum, Field, Method, Model, Parameter, Type, Union, Variant
+from sdkgen.ir.nodes import (
+    Api,
+    Body,
+    Declaration,
+    Enum,
+    Field,
+    Method,
+    Model,
+    Parameter,
+    Ref,
+    Type,
+    Union,
+    Variant,
+)
 from sdkgen.languages.base.names import shape_of
 from sdkgen.languages.base.usage import closure, received_by, sent_by
 from sdkgen.versions.nodes import Change, Direction
@@ -159,7 +172,7 @@ class _Comparison:
     def _body(self, place: _Place, old: Body | None, new: Body | None) -> Iterator[Change]:
         if old is None or new is None:
             if new is not None:
-                rule, word = ("added", "sends") if new.required else ("offered", "may send")
+                rule, word = ("added", "sends") if new.required or self._needs(new.type) else ("offered", "may send")
                 yield place.change(f"method.body.{rule}", f"{place.subject} {word} a body.", after=said(new.type))
             elif old is not None:
                 yield place.change("method.body.removed", f"{place.subject} sends no body.", before=said(old.type))
@@ -172,6 +185,12 @@ class _Comparison:
         if old.required != new.required:
             rule = "value.required" if new.required else "value.optional"
             yield body.change(rule, f"The body of {place.subject} {'must' if new.required else 'need not'} be sent.")
+
+    def _needs(self, of: Type) -> bool:
+        """Whether a body of the newer version has fields that must be stated: some languages take them as arguments."""
+        declared = self.after.get(of.name) if isinstance(of, Ref) else None
+        fields = declared.fields if isinstance(declared, Model) else ()
+        return any(one.required for one in fields)
 
     def _answers(self, place: _Place, was: Method, now: Method) -> Iterator[Change]:
         before = {one.status: one for one in was.answers}

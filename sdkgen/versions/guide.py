@@ -20,6 +20,9 @@ KINDS: Mapping[Kind, str] = {
     "texts": "Descriptions and examples",
 }  # fmt: skip
 """In the order in which they are told, with their headings."""
+KIND_IDS = list(KINDS)
+LEVEL_IDS = ["patch", "minor", "major"]
+DIRECTION_IDS = ["none", "sent", "received", "both"]
 FENCES = {"python": "python", "typescript": "ts", "java": "java", "go": "go", "csharp": "csharp"}
 ADVICE: Mapping[str, str] = {
     "method.removed": "Nothing stands in its place: take the call out.",

@@ -16,7 +16,7 @@ from tests.console.test_tuning_jobs import text_of
 from tests.sdkgen.api.test_versions import changed, document
 
 PAGE = "/admin/sdks/versions/"
-QUERIES = 7
+QUERIES = 9
 
 
 def test_before_the_first_release(company: Company, sign_in: SignIn) -> None:

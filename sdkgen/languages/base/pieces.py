@@ -113,14 +113,15 @@ def bodied(api: Api, method: Method) -> Model | None:
     return declared if isinstance(declared, Model) else None
 
 
-def given(api: Api, call: Call) -> list[Given]:
-    """All that is handed over, in the order of the document: the path, the parameters, the body."""
+def given(api: Api, call: Call, *, with_constants: bool = False) -> list[Given]:
+    """All that is handed over, in the order of the document: the path, the parameters, the body. `with_constants`:
+    fields that can have one value only are stated by callers too."""
     found = [_of(one, "path" if one.where == "path" else "params") for one in call.method.parameters
              if one.required or one.name in call.names]  # fmt: skip
     body, model = call.method.body, bodied(api, call.method)
     if model is not None:
         flag = call.method.stream.param if call.method.stream else ""
-        found += [one for one in filled(model, call.names) if one.name != flag]
+        found += [one for one in filled(model, call.names, with_constants=with_constants) if one.name != flag]
     elif body is not None and body.required:
         found.append(Given("body", body.type, True, "whole"))
     return found
@@ -130,12 +131,13 @@ def _of(one: Parameter, where: Literal["path", "params"]) -> Given:
     return Given(one.name, one.type, one.required, where)
 
 
-def filled(model: Model, names: frozenset[str]) -> list[Given]:
+def filled(model: Model, names: frozenset[str], *, with_constants: bool = False) -> list[Given]:
     """The fields that a caller states."""
     return [
         Given(one.name, one.type, one.required, "field", one)
         for one in model.fields
-        if (one.required or one.name in names) and not (isinstance(one.type, Const) and one.required)
+        if (one.required or one.name in names)
+        and (with_constants or not (isinstance(one.type, Const) and one.required))
     ]
 
 

@@ -42,7 +42,7 @@ class Pieces:
                 public = self._spelling.public_sent(model.name)
                 self._import(model.name, imports, is_sent=True)
                 pairs = [f"{python_string(one.name)}: {self._value(one, arguments, imports)}"
-                         for one in filled(model, names)]  # fmt: skip
+                         for one in filled(model, names, with_constants=True)]  # fmt: skip
                 lines = [f"made: {public} = {{{', '.join(pairs)}}}", "print(made)"]
             case Word(enum, value):
                 lines = [f"word: {self._received_name(enum.name, imports)} = {python_string(value)}", "print(word)"]
@@ -61,7 +61,7 @@ class Pieces:
     # ---- parts -----------------------------------------------------------------------------------------------------
     def _call(self, piece: Call, arguments: list[str], imports: set[str]) -> list[str]:
         said = []
-        for one in given(self._api, piece):
+        for one in given(self._api, piece, with_constants=True):
             value = self._value(one, arguments, imports)
             name = "body" if one.where == "whole" else attribute(one.name, OF_CALLS)
             said.append(value if one.where == "path" else f"{name}={value}")

@@ -33,7 +33,7 @@ class Pieces:
                 arguments.append(f"answer: G.{self._spelling.public(model.name)}")
                 lines = self._read(field)
             case Make(model, names):
-                made = self._object(filled(model, names), arguments)
+                made = self._object(filled(model, names, with_constants=True), arguments)
                 lines = [f"const made: G.{self._spelling.public(model.name)} = {made};", "console.log(made);"]
             case Word(enum, value):
                 public = self._spelling.public(enum.name)
@@ -58,7 +58,7 @@ class Pieces:
     # ---- parts -----------------------------------------------------------------------------------------------------
     def _call(self, piece: Call, arguments: list[str]) -> list[str]:
         method = piece.method
-        found = given(self._api, piece)
+        found = given(self._api, piece, with_constants=True)
         said = [self._value(one, arguments) for one in found if one.where == "path"]
         fields = [one for one in found if one.where == "field"]
         params = [one for one in found if one.where == "params"]

@@ -146,7 +146,7 @@ def _commands(package: Package, work: Path, text: str, main: str) -> list[tuple[
             return [(["go", "run", "."], {"GOPROXY": "off", "GOTOOLCHAIN": "local", "GOWORK": "off"})]
     _put(work, {"Example.cs": f"{text}\n{main}"})
     (reference,) = package.compiled.glob("*.dll")
-    options = ["--name", "App", "--out", str(work), "--reference", str(reference)]
+    options = ["--lenient", "--name", "App", "--out", str(work), "--reference", str(reference)]
     return [
         ([str(CSHARP / "csc"), *options, str(work / "Example.cs")], {}),
         ([str(CSHARP / "dotnet"), str(work / "App.dll")], {}),

@@ -139,9 +139,6 @@ PLANTED: list[tuple[str, Callable[[Document], Any], tuple[str, str, str], dict[s
      ("method.renamed", "notes.retrieve", "none"), everywhere(MAJOR)),
     ("a path", lambda d: d["paths"].update({"/v2/notes": d["paths"].pop("/v1/notes")}),
      ("method.moved", "notes.create", "none"), everywhere(MINOR)),
-    ("a body that may be sent", lambda d: d["paths"]["/v1/notes/{id}"]["get"].update(
-        requestBody={"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Draft"}}}}),
-     ("method.body.offered", "notes.get", "none"), everywhere(MINOR, go=MAJOR, typescript=MAJOR, csharp=MAJOR)),
     ("a deprecation", lambda d: create(d).update(deprecated=True),
      ("method.deprecated", "notes.create", "none"), everywhere(MINOR)),
     ("a parameter more", lambda d: create(d)["parameters"].append(
@@ -223,6 +220,27 @@ def test_a_first_parameter_is_an_argument_more() -> None:
     assert (first.rule, second.rule) == ("method.params.added", "value.added")
     assert levels(first) == everywhere(MINOR, go=MAJOR, typescript=MAJOR, csharp=MAJOR)
     assert levels(second) == everywhere(MINOR)
+
+
+@pytest.mark.parametrize(
+    ("required", "rule", "grave"),
+    [
+        ([], "method.body.offered", everywhere(MINOR, go=MAJOR, typescript=MAJOR, csharp=MAJOR)),
+        (["hint"], "method.body.added", everywhere(MAJOR)),
+    ],
+)
+def test_a_first_body_that_may_be_sent(required: list[str], rule: str, grave: dict[str, Level]) -> None:
+    """One with fields that must be stated is taken as arguments in some languages, which cannot be left out."""
+
+    def plant(said: Document) -> None:
+        schemas(said)["Hints"] = {"type": "object", "required": required, "properties": {"hint": {"type": "string"}}}
+        schema = {"$ref": "#/components/schemas/Hints"}
+        said["paths"]["/v1/notes/{id}"]["get"]["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+
+    first, second = changed(plant)
+
+    assert (first.rule, second.rule) == ("type.added", rule)
+    assert levels(second) == grave
 
 
 def test_a_variant_more_comes_with_its_type() -> None:
