@@ -118,7 +118,7 @@ class SdkExampleSerializer(serializers.Serializer):
     output = serializers.CharField(help_text="A regular expression that a run prints something of.")
 
 
-class SdkStepSerializer(serializers.Serializer):
+class TutorialStepSerializer(serializers.Serializer):
     """One step of the tutorial; ids are equal in every language."""
 
     id = serializers.CharField()
@@ -156,7 +156,7 @@ class SdkDocumentationSerializer(serializers.Serializer):
     getting_started = SdkSectionSerializer(many=True)
     reference = SdkResourceSerializer(many=True)
     examples = SdkExampleSerializer(many=True)
-    tutorials = SdkStepSerializer(many=True)
+    tutorials = TutorialStepSerializer(many=True)
     faq = SdkQuestionSerializer(many=True)
     changelog = serializers.CharField(help_text="Markdown.")
 
@@ -168,7 +168,7 @@ class SdkExamplesSerializer(serializers.Serializer):
     language = serializers.CharField()
     use_cases = serializers.ListField(child=serializers.CharField(), help_text="All that there are.")
     examples = SdkExampleSerializer(many=True)
-    tutorials = SdkStepSerializer(many=True)
+    tutorials = TutorialStepSerializer(many=True)
 
 
 class DocumentationViewSet(Resource):

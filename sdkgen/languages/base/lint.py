@@ -90,7 +90,8 @@ def _secret(name: str, pointer: str) -> Finding:
 def _of_language(language: Language, config: Config) -> Iterator[Finding]:
     for name in ("package", "module"):
         try:
-            language.checked(replace(config, **{other: "" for other in ("package", "module") if other != name}))
+            alone = replace(config, module="") if name == "package" else replace(config, package="")
+            language.checked(alone)
         except ConfigError as error:
             fix = f"Choose a name that {language.about.display_name} takes."
             yield Finding("error", error.field, "invalid_name", error.message, fix)

@@ -233,16 +233,22 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
-    """Made once for all rows, in a transaction that is rolled back in the end. (The `db` fixture would close the
-    connection after each row, and the transaction with it: tests that want it are in `test_matrix_routes`.)"""
+def db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """In the place of pytest-django's: one transaction for all rows, rolled back in the end. (That one closes the
+    connection after each test. By its name a run of single rows alone knows that it needs the database.)"""
     with django_db_blocker.unblock(), transaction.atomic():
-        company = factories.acme()
-        bob, ads = factories.book_lines(factories.line(company), factories.line(company, project=company.banner))
-        clients = {role: client_of(company, role) for role in CALLERS.values()}
-        yield World(company, {"bob": bob, "ads": ads}, clients)
+        yield
         transaction.set_rollback(True)
     connection.close()
+
+
+@pytest.fixture(scope="module")
+def world(db: None) -> World:
+    """Made once for all rows."""
+    company = factories.acme()
+    bob, ads = factories.book_lines(factories.line(company), factories.line(company, project=company.banner))
+    clients = {role: client_of(company, role) for role in CALLERS.values()}
+    return World(company, {"bob": bob, "ads": ads}, clients)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
