@@ -237,6 +237,8 @@ SPECTACULAR_SETTINGS = {
         "CanaryStateEnum": "finetuning.choices.CanaryState",
         "DatasetSeverityEnum": "finetuning.quality.kinds.SEVERITIES",
         "SdkLanguageEnum": "sdkgen.languages.registry.IDS",
+        "VerdictEnum": "analytics.api.serializers.models.VERDICTS",
+        "SdkVerdictEnum": "sdkgen.releases.VERDICTS",
         "SdkChangeKindEnum": "sdkgen.versions.guide.KIND_IDS",
         "SdkChangeLevelEnum": "sdkgen.versions.guide.LEVEL_IDS",
         "SdkChangeDirectionEnum": "sdkgen.versions.guide.DIRECTION_IDS",

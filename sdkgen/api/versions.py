@@ -20,13 +20,13 @@ from gateway.models import Job
 from sdkgen import builds, history
 from sdkgen.concern import LIMITS, Concern, Records, concerns, records
 from sdkgen.history import Between, between
+from sdkgen.releases import VERDICTS
 from sdkgen.versions.guide import DIRECTION_IDS, KIND_IDS, KINDS, LEVEL_IDS, Entry, Step, changelog, guide
 
 KEPT_S = 3600
 """Releases do not change; the newest one does, seldom."""
 LEVELS = LEVEL_IDS
 STATES = ("concerns", "maybe", "not_seen", "unknown")
-VERDICTS = ("compiles", "breaks", "not_run")
 
 
 class CodeSerializer(serializers.Serializer):

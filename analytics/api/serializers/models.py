@@ -30,6 +30,7 @@ class ModelTrendSerializer(serializers.Serializer):
     direction = serializers.CharField(allow_null=True, help_text="Of requests: up, down, or flat within 1 %.")
 
 
+VERDICTS = ("better", "worse", "equivalent", "cannot_tell")
 _RANKS = {**dict.fromkeys(RANKED, 1), "quality": None}
 _TREND = {"change": {"requests": 0.12}, "direction": "up"}
 
@@ -142,7 +143,7 @@ class ComparedPairSerializer(serializers.Serializer):
     metric = serializers.ChoiceField(choices=tuple(RANKED))
     difference = serializers.FloatField(allow_null=True)
     interval = serializers.SerializerMethodField()
-    verdict = serializers.ChoiceField(choices=("better", "worse", "equivalent", "cannot_tell"), help_text="Of a.")
+    verdict = serializers.ChoiceField(choices=VERDICTS, help_text="Of a.")
     shared = serializers.FloatField(help_text="Part of the sampled requests of both that are of common sizes.")
     reason = serializers.CharField(help_text="Why it cannot be told; empty otherwise.")
 

@@ -60,8 +60,8 @@ def expected(until: datetime, days: int) -> set[str]:
 
 
 def stored() -> set[str]:
-    """Without the bills of the demo's fine-tuning jobs and the calls of its tuned model, which name no library: they are
-    booked as those of anybody's."""
+    """Without what is booked as anybody's: the bills of the demo's fine-tuning jobs and the calls of its tuned model,
+    which name no library."""
     lines = LedgerLine.objects.exclude(kind="training").exclude(kind="attempt", sdk=None)
     return {identity.hex for identity in lines.values_list("id", flat=True)}
 
