@@ -1,8 +1,8 @@
 """The SDKs' own pages and entries."""
 
-from gateway.api.permissions import KEY_MAKERS
+from gateway.api.permissions import ANALYSTS, KEY_MAKERS
 from gateway.console import ConsoleProvider, NavEntry, Page, Section
-from sdkgen.console import custom, documentation, overview, playground, versions
+from sdkgen.console import custom, documentation, overview, playground, usage, versions
 
 
 class SdkConsole(ConsoleProvider):
@@ -25,6 +25,7 @@ class SdkConsole(ConsoleProvider):
         Page("sdks/docs/<str:language>/tutorial/<str:step>/", documentation.tutorial, "sdk_step"),
         Page("sdks/versions/", versions.version_page, "sdk_versions"),
         Page("sdks/versions/guide/", versions.guide_file, "sdk_guide"),
+        Page("sdks/usage/", usage.usage_page, "sdk_usage", ANALYSTS),
         Page("playground/", playground.page, "playground", KEY_MAKERS),
         Page("playground/request/", playground.from_request, "playground_request", KEY_MAKERS),
         Page("playground/code/", playground.as_code, "playground_code", KEY_MAKERS),
@@ -43,5 +44,6 @@ class SdkConsole(ConsoleProvider):
         ),
         NavEntry("Custom client", "admin:sdk_custom", "sliders", Section.SDKS, 30),
         NavEntry("Versions", "admin:sdk_versions", "history", Section.SDKS, 40),
+        NavEntry("In use", "admin:sdk_usage", "pulse", Section.SDKS, 50),
         NavEntry("Playground", "admin:playground", "play", Section.SDKS, 60, also=("admin:playground_request",)),
     )  # fmt: skip

@@ -85,6 +85,7 @@ PAGES = (
     "/admin/fine-tuning/files/?organization=acme",
     "/admin/fine-tuning/compare/?organization=acme",
     "/admin/sdks/versions/?organization=acme",
+    "/admin/sdks/usage/?organization=acme&range=30d",
     "/admin/fine-tuning/sunsets/?organization=acme",
     "/admin/fine-tuning/new/?organization=acme",
     "/admin/fine-tuning/new/?organization=acme&template=classification",

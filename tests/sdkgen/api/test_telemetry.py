@@ -1,9 +1,11 @@
 """Which libraries call, read from a ledger made by hand; the sheets; and what the header leaves in the ledger."""
 
+import html
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from gateway.dataplane.callers import about_of, sdk_of
@@ -189,3 +191,18 @@ def test_figures_are_those_that_were_measured(caller: Caller, company: Acme, mon
     assert client.get(f"{URL}/benchmarks/java").json() == {
         "language": "java", "version": None, "measured_at": None, "environment": None, "results": [],
     }  # fmt: skip
+
+
+def test_the_page_is_for_those_who_see_the_whole(telling: Acme, client: Client, settings: Any) -> None:
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
+    address = "/admin/sdks/usage/?organization=acme&range=custom&from=2026-03-10&to=2026-03-11"
+    client.force_login(telling.people["carol"], backend="django.contrib.auth.backends.ModelBackend")
+
+    page = html.unescape(client.get(address).content.decode())
+
+    for words in ("Python 1.0.0", "Go 0.9.0", "openai-python/2.8.0", "40.0 %", "go-1.22", "of 52 by any library"):
+        assert words in page.replace("\u202f", " "), words
+    assert "Packages fetched" not in page
+    client.force_login(telling.people["bob"], backend="django.contrib.auth.backends.ModelBackend")
+    assert client.get(address).status_code == 403
