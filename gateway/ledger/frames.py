@@ -86,6 +86,7 @@ def _row(body: bytes, booked_at: str, effects: Effects) -> str:
         row = _plain_row(line, line_ms, booked_at)
     except ValueError:
         return _exact_row(body, booked_at, effects)
+    effects.adjusts = effects.adjusts or line.kind == "adjustment"
     counts = line.is_final and line.kind in COUNTED
     key = None if line.api_key is NULL else line.api_key
     effects.add(line.organization, key, line_ms, line.cost, line.request_count if counts else 0, line.currency)

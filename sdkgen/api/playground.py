@@ -68,7 +68,7 @@ class PlaygroundSerializer(serializers.ModelSerializer):
 
 
 @examples(response={**_SESSION, "secret": "gw-9fK2xQ7aVbN3mL0pRtY8wEzXcD5sH1uJ6iO4kG2qFvB"})
-class OpenedSerializer(PlaygroundSerializer):
+class PlaygroundOpenedSerializer(PlaygroundSerializer):
     """The session with its key's secret, which cannot be had again."""
 
     secret = serializers.CharField()
@@ -87,7 +87,9 @@ class PlaygroundViewSet(Resource):
     pagination_class = None
 
     @extend_schema(
-        operation_id="sdk_playground_open", request=PlaygroundRequestSerializer, responses={201: OpenedSerializer}
+        operation_id="sdk_playground_open",
+        request=PlaygroundRequestSerializer,
+        responses={201: PlaygroundOpenedSerializer},
     )
     def create(self, request: Request) -> Response:
         """Open the playground: a key that calls the models that are named, for minutes and a small amount. Its secret
@@ -101,7 +103,7 @@ class PlaygroundViewSet(Resource):
             replaces=sessions.own_session(person, self.organization, former) if former else None,
         )  # fmt: skip
         opened.session.secret = opened.secret  # type: ignore[attr-defined]
-        return self.answer(opened.session, 201, OpenedSerializer)
+        return self.answer(opened.session, 201, PlaygroundOpenedSerializer)
 
     @extend_schema(operation_id="sdk_playground", responses={200: PlaygroundSerializer, 303: OpenApiResponse(
         description="For a browser: the page.")})  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -31,7 +31,7 @@ KEYS = {"key": "A virtual key", "management": "A management key", "none": "None"
 @require_safe
 def first(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """Where the entry of the navigation leads."""
-    return redirect("admin:sdk_docs", FIRST)
+    return start(request, site, FIRST)
 
 
 def _frame(

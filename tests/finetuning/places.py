@@ -10,7 +10,7 @@ from finetuning.services.recording import create_recording
 from gateway.models import Model
 from tests.factories import Acme
 
-CONTESTANTS = [{"label": "base", "model": "gpt-4o"}, {"label": "tuned", "model": "ft:x"}]
+CONTESTANTS = [{"label": "base", "model": "gpt-4o"}, {"label": "tuned", "model": "fast"}]
 
 
 def held_out_of(company: Acme) -> TuningFile:
@@ -35,7 +35,7 @@ def recording_of(company: Acme) -> Recording:
     """One that waits."""
     found = Recording.objects.filter(organization=company.organization).first()
     return found or create_recording(
-        project=company.assistant, model="ft:dying", source=held_out_of(company), consent=True, actor=None
+        project=company.assistant, model="gpt-4o", source=held_out_of(company), consent=True, actor=None
     )
 
 

@@ -169,7 +169,7 @@ def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
         },
         "POST fine-tuning/recordings": {
             "project": str(company.assistant.pk),
-            "model": "ft:dying",
+            "model": "gpt-4o",
             "consent": True,
             "source": str(held_out_of(company).pk) if row.path == "fine-tuning/recordings" else "",
         },

@@ -118,7 +118,8 @@ def test_secrets_are_write_only(document: dict[str, Any]) -> None:
 
     assert shown == {
         "AcceptInvitationRequest", "ChangePasswordRequest", "CredentialsRequest", "GuardrailRequest", "IssuedKey",
-        "PasswordResetConfirmRequest", "PatchedGuardrailRequest", "PatchedProviderRequest", "ProviderRequest",
+        "PasswordResetConfirmRequest", "PatchedGuardrailRequest", "PatchedProviderRequest", "PlaygroundOpened",
+        "ProviderRequest",
     }  # fmt: skip
 
 

@@ -144,7 +144,7 @@ def test_what_does_not_exist_is_a_typed_404(api: Api, client: Client):
         path = [one for one in method.parameters if one.where == "path"]
         if method.http == "GET" and path and not any(one.required and one.where != "path" for one in method.parameters):
             said = client.call(resource, method, *(1 if "integer" in repr(one.type) else MISSING for one in path))
-            if said.get("error") == "NotFoundError":
+            if said.get("error") in ("NotFoundError", "ModelNotFoundError"):
                 found[method.id] = said["status"]
             elif said.get("status") not in (400, 403):
                 others[method.id] = said
