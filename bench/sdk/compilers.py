@@ -112,6 +112,8 @@ def version_of(language: str) -> str:
 
 # ---- languages -----------------------------------------------------------------------------------------------------
 def _python(package: Package, work: Path, files: Sequence[str]) -> list[Diagnosis]:
+    if not files:
+        return []  # mypy wants some
     options = ["--strict", "--no-error-summary", "--hide-error-context", "--no-pretty", "--namespace-packages"]
     cache = ["--cache-dir", str(package.folder.parent / "mypy-cache")]
     command = [sys.executable, "-m", "mypy", *options, *cache, *files]

@@ -36,14 +36,14 @@ class SdkConsole(ConsoleProvider):
         ),
     )  # fmt: skip
     navigation = (
-        NavEntry("Packages", "admin:sdks", "braces", Section.SDKS, 10),
+        NavEntry("Packages", "admin:sdks", "package", Section.SDKS, 10),
         NavEntry(
-            "Documentation", "admin:sdk_docs_first", "book", Section.SDKS, 20,
+            "Documentation", "admin:sdk_docs_first", "manual", Section.SDKS, 20,
             also=("admin:sdk_docs", "admin:sdk_reference", "admin:sdk_method", "admin:sdk_examples",
                   "admin:sdk_tutorial", "admin:sdk_step"),
         ),
-        NavEntry("Custom client", "admin:sdk_custom", "sliders", Section.SDKS, 30),
-        NavEntry("Versions", "admin:sdk_versions", "history", Section.SDKS, 40),
-        NavEntry("In use", "admin:sdk_usage", "pulse", Section.SDKS, 50),
-        NavEntry("Playground", "admin:playground", "play", Section.SDKS, 60, also=("admin:playground_request",)),
+        NavEntry("Custom client", "admin:sdk_custom", "scissors", Section.SDKS, 30),
+        NavEntry("Versions", "admin:sdk_versions", "layers", Section.SDKS, 40),
+        NavEntry("In use", "admin:sdk_usage", "radar", Section.SDKS, 50),
+        NavEntry("Playground", "admin:playground", "terminal", Section.SDKS, 60, also=("admin:playground_request",)),
     )  # fmt: skip

@@ -9,6 +9,8 @@ from django.conf import settings
 ROOT = Path(settings.BASE_DIR)
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 SCRIPTS = sorted((ROOT / "static" / "js").glob("*.js"))
+WORKERS = {"playground-worker.js"}
+"""A worker may import nothing of the page: it is one file."""
 FOREIGN = {"api.css", "docs.css", "redoc.css"}
 """They override sheets of others, which know no layers and would win over one."""
 STYLES = sorted((ROOT / "static" / "css").rglob("*.css"))
@@ -32,7 +34,7 @@ def test_scripts_are_small_and_evaluate_nothing(path: Path) -> None:
     text = path.read_text()
 
     assert not re.search(r"\beval\(|new Function|innerHTML|document\.write", text)
-    assert len(text.splitlines()) <= 120
+    assert len(text.splitlines()) <= (240 if path.name in WORKERS else 120)
 
 
 @pytest.mark.parametrize("path", STYLES, ids=lambda path: str(path.relative_to(ROOT)))
