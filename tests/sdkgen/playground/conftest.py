@@ -27,9 +27,9 @@ person = User.objects.create_user("pia@play.example", "pia@play.example", "{PASS
 people.add_member(organization=own, actor=None, user=person, role=Role.ADMIN, may_grant_owner=True)
 ensure_sandbox(own, "SIMULATOR", "sk-simulated")
 sandbox = Provider.objects.get(organization=own, slug="sandbox")
-catalog.add_model(organization=own, actor=None, provider=sandbox, name="paced", upstream_name="sim-paced-50x200")
+catalog.add_model(organization=own, actor=None, provider=sandbox, name="paced", upstream_name="sim-paced-150x200")
 set_price_override(
-    organization=own, actor=None, provider="sandbox", model="sim-paced-50x200", valid_from=FREE_FROM,
+    organization=own, actor=None, provider="sandbox", model="sim-paced-150x200", valid_from=FREE_FROM,
     prices={{"input": "0", "output": "0"}},
 )
 """
