@@ -1,8 +1,8 @@
 """Documentation as Markdown, and `llms.txt`: the same as pages, for people and for assistants. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from sdkgen.documentation.pages import Documentation, ExamplePage, MethodPage, StepPage, Writer, summary
+from sdkgen.documentation.pages import ExamplePage, StepPage, Writer
 from sdkgen.ir.nodes import Api
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import markdown, one_line
@@ -79,38 +79,3 @@ def examples(found: Iterable[ExamplePage], language: str, display_name: str) -> 
             lines += ["", f"## {markdown(use_case.replace('-', ' ').capitalize())}"]
         lines += ["", f"### {markdown(one.title)}", "", markdown(one.doc), "", *fenced(one, language)]
     return "\n".join(lines) + "\n"
-
-
-def reference(documentation: Documentation) -> str:
-    """All methods with their arguments and an example each."""
-    return "\n".join(_reference(documentation)) + "\n"
-
-
-def _reference(documentation: Documentation) -> Iterator[str]:
-    yield f"# Reference: {markdown(documentation.display_name)} {documentation.version}"
-    for resource in documentation.reference:
-        yield f"\n## {resource.id}"
-        if resource.doc:
-            yield f"\n{markdown(resource.doc)}"
-        for method in resource.methods:
-            yield from _method(method, documentation.language)
-
-
-def _method(page: MethodPage, language: str) -> Iterator[str]:
-    yield f"\n### `{page.call}`\n\n`{page.http} {page.path}`\n\n{markdown(page.doc or summary(page))}\n"
-    yield from (f"```{FENCES[language]}", page.signature, "```")
-    if page.arguments:
-        yield "\n| argument | type | required | default | constraint | |\n|---|---|---|---|---|---|"
-        for one in page.arguments:
-            word = "yes" if one.required else ""
-            cells = [_code(one.name), _code(one.type), word, _code(one.default), markdown(one.constraint)]
-            yield f"| {' | '.join(cells)} | {markdown(one.doc)} |"
-    if page.returns:
-        yield f"\nReturns {_code(page.returns)}."
-    if page.errors:
-        yield f"\nErrors: {', '.join(_code(one.name) for one in page.errors)}."
-    yield f"\n```{FENCES[language]}\n{page.example.rstrip()}\n```"
-
-
-def _code(text: str) -> str:
-    return "`" + one_line(text).replace("`", "'").replace("|", "\\|") + "`" if text else ""
