@@ -160,7 +160,7 @@ def _used(lines: QuerySet[LedgerLine], latest: str | None) -> list[Used]:
     )  # fmt: skip
     found = []
     for row in rows.order_by("-n", "sdk")[:MOST_ROWS]:
-        language, version = named_sdk(row["sdk"]) if row["ours"] else (None, None)
+        language, version = named_sdk(row["sdk"])
         retries = row["retries"] if row["ours"] else None
         found.append(
             Used(
