@@ -115,16 +115,15 @@ async function runPython(asked, tell) {
   let isStopped = false;
   stops.set(asked.run, () => (isStopped = true));
   if (python === undefined) tell("loading");
-  const call = await (python ??= loadPython().catch((error) => {
+  const { call, stop } = await (python ??= loadPython().catch((error) => {
     python = undefined;
     throw error;
   }));
   if (isStopped) throw new DOMException("The call was stopped.", "AbortError");
   tell("begun");
   const emit = (/** @type {string} */ kind, /** @type {string} */ said) => tell(kind, JSON.parse(said));
-  const running = call(JSON.stringify({ ...asked, origin: location.origin }), emit);
-  stops.set(asked.run, () => running.cancel());
-  await running;
+  stops.set(asked.run, () => stop(asked.run)); // what `call` returns is gone once it is awaited, and cannot be cancelled
+  await call(JSON.stringify({ ...asked, origin: location.origin }), emit);
 }
 
 async function loadPython() {
@@ -134,7 +133,7 @@ async function loadPython() {
   if (!answer.ok) throw new Error(`The Python package could not be loaded: ${answer.status}`);
   pyodide.unpackArchive(await answer.arrayBuffer(), "zip", { extractDir: "/sdk" });
   pyodide.runPython(PYTHON);
-  return pyodide.globals.get("call");
+  return { call: pyodide.globals.get("call"), stop: pyodide.globals.get("stop") };
 }
 
 const PYTHON = `
@@ -188,8 +187,17 @@ class Watched(FetchTransport):
         return reply
 
 
+RUNNING = {}
+
+
+def stop(run):
+    if run in RUNNING:
+        RUNNING[run].cancel()
+
+
 async def call(text, emit):
     asked = json.loads(text)
+    RUNNING[asked["run"]] = asyncio.current_task()
 
     def on_retry(retry):
         said = {"retries": retry.attempt, "delayMs": retry.delay_s * 1000, "status": retry.status, "text": retry.reason}
@@ -216,6 +224,8 @@ async def call(text, emit):
         names = {"status": "status", "code": "code", "requestId": "request_id"}
         said = {name: getattr(error, attribute, None) for name, attribute in names.items()}
         emit("failed", json.dumps({"name": type(error).__name__, "text": str(error), **said}))
+    finally:
+        del RUNNING[asked["run"]]
 
 
 def request_options(asked):
