@@ -37,22 +37,30 @@ TARGET = ROOT / "bench" / "RESULTS.md"
 HEAD = """# Results
 
 Written by `python -m bench.report` from the last run of every benchmark; `make bench` runs them all and ends with it.
-Machine: {cores} shared cores. Each benchmark's module says what it measures and how. Read ratios before absolute
+Machine: 2 shared cores. Each benchmark's module says what it measures and how. Read ratios before absolute
 numbers: they come from one run on the same core.
 """
 
 
 def write() -> None:
-    """One section for every benchmark that has a result."""
-    found = [json.loads(path.read_text()) for name in ORDER if (path := RESULTS / f"{name}.json").exists()]
+    """One section for every benchmark that has a result here; the others keep the section they have."""
+    found = {name: json.loads(path.read_text()) for name in ORDER if (path := RESULTS / f"{name}.json").exists()}
     if not found:
         raise SystemExit("No results yet: run `make bench` first.")
-    sections = [HEAD.format(cores=found[0]["cores"]), *map(_section, found)]
-    missing = [name for name in ORDER if name not in {each["benchmark"] for each in found}]
+    kept = _sections(TARGET.read_text()) if TARGET.exists() else {}
+    made = kept | {name: _section(result) for name, result in found.items()}
+    sections = [HEAD, *(made[name] for name in ORDER if name in made)]
+    missing = [name for name in ORDER if name not in made]
     if missing:
         sections.append("Not run yet: " + ", ".join(f"`python -m bench.{name}`" for name in missing) + ".\n")
     TARGET.write_text("\n".join(sections))
     print(f"wrote {TARGET.relative_to(ROOT)}")
+
+
+def _sections(text: str) -> dict[str, str]:
+    """The sections of a written report by their benchmark."""
+    _, *parts = text.split("\n## ")
+    return {part.partition("\n")[0]: f"## {part.strip()}\n" for part in parts}
 
 
 def _section(result: dict[str, Any]) -> str:

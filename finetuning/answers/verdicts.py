@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from analytics.compare.intervals import wilson
-from finetuning.evaluation import BINARY, Comparison, compare, holm, macro_f1
-from finetuning.evaluation.paired import detectable
+from finetuning.evaluation import BINARY, Comparison, Verdict, compare, holm, macro_f1
+from finetuning.evaluation.paired import LEVEL, detectable
 from finetuning.evaluation.slices import slices_of
 from finetuning.messages import answered, text_of
 from finetuning.models import Evaluation, EvaluationItem
@@ -161,10 +161,12 @@ def _difference(number: int, found: Comparison) -> dict[str, Any]:
 
 
 def _adjust(metrics: Sequence[dict[str, Any]]) -> None:
-    """Holm over every difference that was looked at."""
+    """Holm over every difference that was looked at: what one of many tests showed by chance is no verdict."""
     differences = [one for metric in metrics for one in metric["differences"]]
     for one, adjusted in zip(differences, holm([one["p_value"] for one in differences]), strict=True):
         one["p_adjusted"] = adjusted
+        if one["verdict"] in (Verdict.BETTER, Verdict.WORSE) and adjusted > 1 - LEVEL:
+            one["verdict"] = Verdict.CANNOT_TELL.value
 
 
 def _worst(evaluation: Evaluation, lines: Sequence[int], answers: Rows) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from analytics.compare.intervals import wilson
 
+LEVEL = 0.95
 RESAMPLES = 2_000
 ALONE = (-1.0, 1.0, 1.0)
 """One item, or one cluster of them, says nothing of how others would go: the whole range, and no evidence."""
@@ -52,7 +53,7 @@ class Comparison:
 
 
 def compare(
-    first: Sequence[float], second: Sequence[float], *, margin: float, level: float = 0.95,
+    first: Sequence[float], second: Sequence[float], *, margin: float, level: float = LEVEL,
     clusters: Sequence[Hashable] | None = None,
 ) -> Comparison:  # fmt: skip
     """`first`, `second`: scores in [0, 1] of the same items in the same order; `margin`: a difference that would not
@@ -77,11 +78,11 @@ def compare(
     return Comparison(
         len(a), float(a.mean()), float(b.mean()), float(difference.mean()), lower, upper, p_value, wins,
         len(a) - differ, losses, won[0], won[1], z * math.sqrt(float(np.square(difference).mean()) / len(a)),
-        _verdict(lower, upper, margin),
+        _verdict(lower, upper, margin, is_shown=p_value <= 1 - level),
     )  # fmt: skip
 
 
-def detectable(items: int, discordance: float, level: float = 0.95) -> float:
+def detectable(items: int, discordance: float, level: float = LEVEL) -> float:
     """Half of the interval that `items` give when the two differ on a share `discordance` of them."""
     return NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(discordance / items)
 
@@ -103,12 +104,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _verdict(lower: float, upper: float, margin: float) -> Verdict:
+def _verdict(lower: float, upper: float, margin: float, *, is_shown: bool) -> Verdict:
+    """Better or worse only when interval and exact test agree: the interval alone lies a little too near."""
     if -margin < lower and upper < margin:
         return Verdict.EQUIVALENT
-    if lower > 0:
+    if lower > 0 and is_shown:
         return Verdict.BETTER
-    if upper < 0:
+    if upper < 0 and is_shown:
         return Verdict.WORSE
     return Verdict.CANNOT_TELL
 

@@ -1,7 +1,8 @@
 """Errors of the data plane, said in the client's wire format.
 
 OpenAI's: `{"error": {message, type, param, code}}`; Anthropic's: `{"type": "error", "error": {type, message}}`
-(Anthropic API documentation, "Errors", with the type of each status).
+(Anthropic API documentation, "Errors", with the type of each status), and in it the gateway's `code`, which Anthropic's
+has no word for.
 """
 
 from collections.abc import Mapping
@@ -55,7 +56,8 @@ class ApiError(Exception):
         if dialect in ANTHROPIC:
             is_named = not self.param or self.message.lstrip("'").startswith(self.param)
             named = self.message if is_named else f"{self.param}: {self.message}"
-            return orjson.dumps({"type": "error", "error": {"type": anthropic_type(self.status), "message": named}})
+            said = {"type": anthropic_type(self.status), "message": named, "code": self.code}
+            return orjson.dumps({"type": "error", "error": said})
         error: dict[str, Any] = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
         return orjson.dumps({"error": error})
 

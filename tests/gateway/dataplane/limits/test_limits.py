@@ -78,7 +78,8 @@ def test_an_anthropic_caller_gets_its_own_error(fleet: Fleet) -> None:
 
     body: Any = refused.value.body
     message = "Rate limit of 0 requests per minute reached for this key."
-    assert body == {"type": "error", "error": {"type": "rate_limit_error", "message": message}}
+    said = {"type": "rate_limit_error", "message": message, "code": "rate_limit_exceeded"}
+    assert body == {"type": "error", "error": said}
 
 
 SCOPES = ["organization", "team", "project", "key", "user", "end_user", "tag", "model"]
