@@ -1,6 +1,7 @@
 """The TypeScript package plays the corpus, over the platform's `fetch` and over its own for Node."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from sdkgen.ir.nodes import Api, Union
 from tests.sdkgen.conformance.runner import play
 from tests.sdkgen.typescript.conftest import typescript_folder  # noqa: F401  (fixture)
-from tests.sdkgen.typescript.toolchain import node
+from tests.sdkgen.typescript.toolchain import node, oldest_node, passed, run
 
 
 def tags(api: Api) -> str:
@@ -22,13 +23,17 @@ def tags(api: Api) -> str:
 
 
 @pytest.mark.parametrize("transport", ["fetch", "node"])
-def test_typescript(api: Api, typescript_folder: Path, transport: str, capsys: pytest.CaptureFixture[str]):  # noqa: F811
+@pytest.mark.parametrize("runtime", [node, oldest_node])
+def test_typescript(
+    api: Api, typescript_folder: Path, runtime: Callable[[], str], transport: str, capsys: pytest.CaptureFixture[str]  # noqa: F811
+) -> None:  # fmt: skip
     driver = Path(__file__).with_name("typescript_driver.mjs")
     environment = {
         "SDK": str(typescript_folder / "node_modules/llm-gateway"), "SDK_TAGS": tags(api), "SDK_TRANSPORT": transport,
     }  # fmt: skip
 
-    row = play(f"typescript ({transport})", [node(), str(driver)], environment=environment)
+    version = passed(run(runtime(), "--version")).strip()
+    row = play(f"typescript ({version}, {transport})", [runtime(), str(driver)], environment=environment)
 
     with capsys.disabled():
         print(f"\n{row}")

