@@ -7,8 +7,15 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+from typing import Any
+
+from django.conf import settings
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
 from config import logs
 from gateway.dataplane.app import DataPlane
 
 logs.configure()
-app = DataPlane()
+app: Any = DataPlane()
+if settings.GATEWAY_TRUSTED_PROXIES:  # address and scheme of the caller are what these say
+    app = ProxyHeadersMiddleware(app, settings.GATEWAY_TRUSTED_PROXIES)

@@ -4,6 +4,7 @@ Precedence: real environment, then `.env` in the checkout, then `$DATA_DIR/secre
 `manage.py up`), then the default.
 """
 
+import ipaddress
 import json
 import os
 import re
@@ -25,12 +26,14 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 INSECURE_SECRET_KEY = "insecure-development-key"
 INSECURE_PEPPER = "00" * 32
 INSECURE_FIELD_KEY = "aW5zZWN1cmUtZGV2ZWxvcG1lbnQtZmllbGQta2V5ISE="
+PROFILES = ("development", "test", "production")
 
 
 @dataclass(frozen=True, slots=True)
 class Env:
     """Everything the settings read from outside; sizes in bytes, times in seconds."""
 
+    profile: str
     data_dir: Path
     port: int
     debug: bool
@@ -44,6 +47,7 @@ class Env:
     email_url: str
     allowed_hosts: tuple[str, ...]
     csrf_trusted_origins: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
     private_upstreams: tuple[str, ...]
     upstream_proxy: Proxy | None
     console_socket: Path
@@ -127,6 +131,45 @@ def parse_proxy(url: str, bypass: list[str]) -> Proxy | None:
         raise environ.ImproperlyConfigured(f"GATEWAY_UPSTREAM_PROXY: {error}.") from None
 
 
+def parse_profile(text: str) -> str:
+    """Raises `ImproperlyConfigured` for one that there is not."""
+    if text not in PROFILES:
+        raise environ.ImproperlyConfigured(f"GATEWAY_PROFILE: {text!r} is none of {', '.join(PROFILES)}.")
+    return text
+
+
+def parse_trusted_proxies(entries: list[str]) -> tuple[str, ...]:
+    """Addresses and networks. Raises `ImproperlyConfigured` for anything else, and for everybody's."""
+    for entry in entries:
+        try:
+            network = ipaddress.ip_network(entry)
+        except ValueError:
+            reason = "is no address and no network (10.0.0.5, 10.0.0.0/24)"
+            raise environ.ImproperlyConfigured(f"GATEWAY_TRUSTED_PROXIES: {entry} {reason}.") from None
+        if network.prefixlen == 0:
+            raise environ.ImproperlyConfigured(f"GATEWAY_TRUSTED_PROXIES: {entry} would believe every caller.")
+    return tuple(entries)
+
+
+def refuse_in_production(found: Env) -> None:
+    """Raises `ImproperlyConfigured` with all that an installation for others must not run on."""
+    wrong = []
+    if found.debug:
+        wrong.append("DEBUG is on")
+    if found.secret_key == INSECURE_SECRET_KEY:
+        wrong.append("SECRET_KEY is not set")
+    if bytes.fromhex(INSECURE_PEPPER) in found.key_peppers.values():
+        wrong.append("KEY_PEPPERS is not set")
+    if INSECURE_FIELD_KEY in found.field_encryption_keys:
+        wrong.append("FIELD_ENCRYPTION_KEYS is not set")
+    if "*" in found.allowed_hosts:
+        wrong.append("ALLOWED_HOSTS names no hosts")
+    if not found.trusted_proxies:
+        wrong.append("GATEWAY_TRUSTED_PROXIES does not name the proxy that ends TLS")
+    if wrong:
+        raise environ.ImproperlyConfigured(f"GATEWAY_PROFILE=production: {'; '.join(wrong)}.")
+
+
 def parse_headers(text: str) -> dict[str, str]:
     """`"name=value,name=value"`, values percent-encoded, as OTEL_EXPORTER_OTLP_HEADERS has it. Raises
     `environ.ImproperlyConfigured` for anything that is no header."""
@@ -148,7 +191,8 @@ def load() -> Env:
     if os.access(secrets, os.R_OK):
         env.read_env(str(secrets), overwrite=False)
     database_url = env.str("DATABASE_URL", default="") or embedded_database_url(data_dir)
-    return Env(
+    found = Env(
+        profile=parse_profile(env.str("GATEWAY_PROFILE", default="development")),
         data_dir=data_dir,
         port=env.int("PORT", default=8000),
         debug=env.bool("DEBUG", default=False),
@@ -162,6 +206,7 @@ def load() -> Env:
         email_url=env.str("EMAIL_URL", default=""),
         allowed_hosts=tuple(env.list("ALLOWED_HOSTS", default=["*"])),
         csrf_trusted_origins=tuple(env.list("CSRF_TRUSTED_ORIGINS", default=[])),
+        trusted_proxies=parse_trusted_proxies(env.list("GATEWAY_TRUSTED_PROXIES", default=[])),
         private_upstreams=parse_private_upstreams(env.list("GATEWAY_PRIVATE_UPSTREAMS", default=[])),
         upstream_proxy=parse_proxy(
             env.str("GATEWAY_UPSTREAM_PROXY", default=""), env.list("GATEWAY_UPSTREAM_NO_PROXY", default=[])
@@ -195,3 +240,6 @@ def load() -> Env:
         default_output_cap=env.int("GATEWAY_DEFAULT_OUTPUT_CAP", default=4096),
         batch_check_s=env.float("GATEWAY_BATCH_CHECK_S", default=300.0),
     )
+    if found.profile == "production":
+        refuse_in_production(found)
+    return found

@@ -12,6 +12,7 @@ from config.schedules import SCHEDULES
 
 ENV = env_module.load()
 DATA_DIR = ENV.data_dir
+IS_PRODUCTION = ENV.profile == "production"
 DEBUG = ENV.debug
 SECRET_KEY = ENV.secret_key
 ALLOWED_HOSTS = list(ENV.allowed_hosts)
@@ -99,6 +100,8 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+if ENV.profile == "test":
+    PASSWORD_HASHERS.insert(0, "django.contrib.auth.hashers.MD5PasswordHasher")  # hundreds of people, each signed in once
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -116,6 +119,12 @@ AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_LOCKOUT_CALLABLE = "analytics.console.errors.locked_out"
 CSRF_FAILURE_VIEW = "analytics.console.errors.csrf_failure"
+# In production TLS ends at a proxy that GATEWAY_TRUSTED_PROXIES names: the data plane believes it alone, and tells the
+# console, which nobody else reaches, how the caller came.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_PRODUCTION else None
+SECURE_REDIRECT_EXEMPT = [r"^(?!admin/|$)"]  # programs beside it may call over HTTP; pages may not be read over it
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_PRODUCTION else 0
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -128,7 +137,11 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 FORMAT_MODULE_PATH = ["config.formats"]
 USE_TZ = True
-SILENCED_SYSTEM_CHECKS = ["models.W046"]
+SILENCED_SYSTEM_CHECKS = [
+    "models.W046",
+    "security.W005",  # HSTS of other names below this one's domain is not the gateway's to decide
+    "security.W021",  # nor is their place on browsers' lists
+]
 
 # ---- static files, content security ------------------------------------------------------------------------------
 STATIC_URL = "/static/"
@@ -290,6 +303,7 @@ DEFAULT_FROM_EMAIL = "LLM Gateway <gateway@localhost>"
 KEY_PEPPERS = ENV.key_peppers
 FIELD_ENCRYPTION_KEYS = list(ENV.field_encryption_keys)
 CONSOLE_URL = ENV.console_url or f"http://127.0.0.1:{ENV.port}"
+GATEWAY_TRUSTED_PROXIES = list(ENV.trusted_proxies)
 GATEWAY_PRIVATE_UPSTREAMS = list(ENV.private_upstreams)
 GATEWAY_UPSTREAM_PROXY = ENV.upstream_proxy
 SPOOL_DIR = DATA_DIR / "spool"
