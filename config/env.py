@@ -35,6 +35,7 @@ class Env:
 
     profile: str
     data_dir: Path
+    static_root: Path
     port: int
     debug: bool
     secret_key: str
@@ -194,6 +195,7 @@ def load() -> Env:
     found = Env(
         profile=parse_profile(env.str("GATEWAY_PROFILE", default="development")),
         data_dir=data_dir,
+        static_root=Path(env.str("GATEWAY_STATIC_ROOT", default="") or data_dir / "static"),
         port=env.int("PORT", default=8000),
         debug=env.bool("DEBUG", default=False),
         secret_key=env.str("SECRET_KEY", default=INSECURE_SECRET_KEY),

@@ -101,7 +101,9 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 if ENV.profile == "test":
-    PASSWORD_HASHERS.insert(0, "django.contrib.auth.hashers.MD5PasswordHasher")  # hundreds of people, each signed in once
+    PASSWORD_HASHERS.insert(
+        0, "django.contrib.auth.hashers.MD5PasswordHasher"
+    )  # hundreds of people, each signed in once
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -146,7 +148,7 @@ SILENCED_SYSTEM_CHECKS = [
 # ---- static files, content security ------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = ENV.static_root
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -272,7 +274,21 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"analytics.roll*": {"queue": "rollup"}, "gateway.ledger_*": {"queue": "ledger"}}
+# Long work of one kind does not hold up the others; `run_background --queues` gives a process some of them.
+CELERY_TASK_ROUTES = {
+    name: {"queue": queue}
+    for queue, names in {
+        "ledger": ("gateway.audit_seal", "gateway.usage_imports", "costs.repricing", "costs.commitments",
+                   "finetuning.book_hosting"),
+        "rollup": ("analytics.rollup_marks", "analytics.prune_*", "analytics.follow_reporting_zones",
+                   "analytics.retire_ledger", "analytics.reconcile"),
+        "scan": ("analytics.scan_anomalies", "analytics.forecast", "analytics.alerts", "costs.budget_forecasts",
+                 "costs.find_savings"),
+        "reports": ("analytics.exports", "analytics.purge_exports", "analytics.schedule_reports",
+                    "analytics.report_runs"),
+    }.items()
+    for name in names
+}  # fmt: skip
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = SCHEDULES
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"  # editable in the admin

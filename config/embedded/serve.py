@@ -1,24 +1,31 @@
-"""Run one ASGI application on a listening socket that the supervisor holds.
+"""Run one ASGI application on a listening socket that the supervisor holds, or on one that is opened here.
 
-The socket outlives a restart, so connections queue instead of being refused. uvicorn's own `--fd` takes every
-descriptor for a Unix socket; here the family is read from the descriptor.
+The supervisor's socket outlives a restart, so connections queue instead of being refused. uvicorn's own `--fd` takes
+every descriptor for a Unix socket; here the family is read from the descriptor.
 
     python -m config.embedded.serve APP --fd N [--drain SECONDS] [--protocol module:class]
+    python -m config.embedded.serve APP --listen 0.0.0.0:8000 | --listen /run/console.sock
 """
 
 import argparse
 import os
 import resource
 import socket
+from contextlib import suppress
+from pathlib import Path
 
 import uvicorn
+
+BACKLOG = 2048
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="config.embedded.serve", description=__doc__)
     made.add_argument("app", help="module:callable")
-    made.add_argument("--fd", type=int, required=True, help="descriptor of a listening stream socket")
+    where = made.add_mutually_exclusive_group(required=True)
+    where.add_argument("--fd", type=int, help="descriptor of a listening stream socket")
+    where.add_argument("--listen", help="host:port, or the path of a Unix socket")
     made.add_argument("--drain", type=int, default=10, help="seconds that running requests get after SIGTERM")
     made.add_argument("--protocol", default="httptools", help="uvicorn's HTTP protocol, or module:class")
     made.add_argument("--lifespan", choices=("auto", "on", "off"), default="auto")
@@ -42,7 +49,30 @@ def main() -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=options.drain,
     )
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=options.fd)])
+    listener = socket.socket(fileno=options.fd) if options.fd is not None else _listening(options.listen)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(where: str) -> socket.socket:
+    """A socket of its own; that of a process which was killed is replaced. A Unix socket is its
+    user's alone."""
+    if "/" not in where:
+        host, _, port = where.rpartition(":")
+        host = host.strip("[]")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, int(port)), family=family, backlog=BACKLOG, dualstack_ipv6=host == "::")
+    path = Path(where)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        path.unlink()
+    listener = socket.socket(socket.AF_UNIX)
+    mask = os.umask(0o077)
+    try:
+        listener.bind(where)
+    finally:
+        os.umask(mask)
+    listener.listen(BACKLOG)
+    return listener
 
 
 def _raise_file_limit() -> None:

@@ -19,9 +19,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--demo", action="store_true", help="make the demo organization and a key")
         parser.add_argument("--simulator-url", default="http://127.0.0.1:9100/v1", help="where its providers point")
+        parser.add_argument("--static-only", action="store_true", help="static files alone, for an image; no database")
         parser.add_argument("--report", help="write what `up` needs to know to this file, as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["static_only"]:
+            installation.collect_static(self.say)
+            return
         if reason := unreachable():
             raise CommandError(f"The database does not answer ({reason}): check DATABASE_URL.")
         try:

@@ -6,6 +6,7 @@ must happen once is a claimed `Job` row, so several schedulers have one effect.
 
 import logging
 import os
+import signal
 import socket
 import threading
 import warnings
@@ -14,7 +15,8 @@ from typing import Any
 from celery import signals
 from celery.beat import Service
 from celery.exceptions import SecurityWarning
-from django.core.management.base import BaseCommand, CommandParser
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
@@ -31,9 +33,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--concurrency", type=int, default=4, help="worker threads (default %(default)s)")
-        parser.add_argument("--no-beat", action="store_true", help="worker only; another process schedules")
+        parser.add_argument("--queues", default="", help="comma separated; every queue by default")
+        only = parser.add_mutually_exclusive_group()
+        only.add_argument("--no-beat", action="store_true", help="worker only; another process schedules")
+        only.add_argument("--beat-only", action="store_true", help="schedules only; needs REDIS_URL and workers")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["beat_only"]:
+            return self._schedule()
+        queues = _queues(options["queues"])
         ended = threading.Event()
         beat = None if options["no_beat"] else Beat()
         threads = [threading.Thread(target=_beat_heart, args=(ended, options), name="heartbeat", daemon=True)]
@@ -47,11 +55,26 @@ class Command(BaseCommand):
         # Beat begins when the worker listens: a message sent before would wait in the broker for the first poll.
         signals.worker_ready.connect(start_threads, weak=False)
         try:
-            _worker(options["concurrency"]).start()
+            _worker(options["concurrency"], queues).start()
         finally:
             ended.set()
             if beat is not None:
                 beat.stop()
+        return None
+
+    @staticmethod
+    def _schedule() -> None:
+        """Beat alone, until SIGTERM or SIGINT."""
+        if not settings.REDIS_URL:
+            raise CommandError("Without REDIS_URL nobody would hear the schedule: leave --beat-only out.")
+        beat, ended = Beat(), threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.set())
+        thread = threading.Thread(target=beat.run, name="beat")
+        thread.start()
+        ended.wait()
+        beat.stop()
+        thread.join()
 
 
 class Beat:
@@ -77,16 +100,24 @@ class Beat:
             self._service.stop(wait=False)
 
 
-def _worker(concurrency: int) -> Any:
-    """A worker of threads on every queue that the routes name."""
+def _queues(asked: str) -> list[str]:
+    """Those asked for, else all. Raises CommandError for one that no task is sent to."""
+    known = {app.conf.task_default_queue, *(route["queue"] for route in app.conf.task_routes.values())}
+    wanted = {name.strip() for name in asked.split(",") if name.strip()} or known
+    if unknown := sorted(wanted - known):
+        raise CommandError(f"No queue {', '.join(unknown)}: there are {', '.join(sorted(known))}.")
+    return sorted(wanted)
+
+
+def _worker(concurrency: int, queues: list[str]) -> Any:
+    """A worker of threads."""
     # Celery warns against root because of pickled messages; only JSON is accepted here.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     app.conf.worker_enable_remote_control = False
-    queues = {app.conf.task_default_queue, *(route["queue"] for route in app.conf.task_routes.values())}
     return app.Worker(
         pool="threads",
         concurrency=concurrency,
-        queues=sorted(queues),
+        queues=queues,
         hostname=f"background@{socket.gethostname()}",
         without_gossip=True,
         without_mingle=True,

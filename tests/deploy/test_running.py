@@ -1,0 +1,123 @@
+"""The processes of the compose file with its own commands, in production's profile, over a real Redis and PostgreSQL:
+a call is answered and booked, the background lives, and a page is for HTTPS alone."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.conf import settings
+
+from gateway.simulator.process import SimulatorProcess
+from tests.config.test_profiles import PRODUCTION
+from tests.deploy import files
+from tests.gateway.dataplane.stack import Stack
+from tests.redis_server import RedisServer
+
+
+class Composed(Stack):
+    """Every process of the recipe but those that are not ours."""
+
+    def start(self) -> None:
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self._run("prepare").wait(120)
+        assert self.children.pop("prepare").returncode == 0, self.log.read_text()
+        for name in files.services():
+            if name != "prepare":
+                self._run(name)
+        self.wait_for(lambda: self.get("/readyz").status == 200, 60)
+
+    def _run(self, name: str) -> subprocess.Popen[bytes]:
+        swaps = {"python": sys.executable, "0.0.0.0:8000": f"127.0.0.1:{self.port}"}
+        command = [
+            swaps.get(part, part).replace("/data/", f"{self.data_dir}/") for part in files.services()[name]["command"]
+        ]
+        with open(self.log, "ab") as log:
+            made = subprocess.Popen(command, cwd=files.ROOT, env=self.environment(), stdout=log, stderr=log)
+        self.children[name] = made
+        return made
+
+    def manage(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "manage.py", *command], cwd=files.ROOT, env=self.environment(), capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        for child in self.children.values():
+            child.terminate()
+        for child in self.children.values():
+            try:
+                child.wait(30)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                raise
+
+
+@pytest.fixture
+def composed(tmp_path: Path) -> Iterator[Composed]:
+    name, base = f"composed_{os.getpid()}", settings.DATABASE_DIRECT_URL
+    with psycopg.connect(base, autocommit=True, dbname="postgres") as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    redis = RedisServer()
+    own = {name: value for name, value in PRODUCTION.items() if name not in ("KEY_PEPPERS", "FIELD_ENCRYPTION_KEYS")}
+    own |= {"GATEWAY_TRUSTED_PROXIES": "127.0.0.1", "REDIS_URL": redis.url, "LOG_JSON": "true"}
+    with SimulatorProcess(latency_ms=20, tokens_per_s=0) as simulator:
+        stack = Composed(tmp_path, base.replace("/gateway?", f"/{name}?"), simulator, settings=own)
+        try:
+            stack.start()
+            yield stack
+        finally:
+            stack.close()
+            redis.close()
+    with psycopg.connect(base, autocommit=True, dbname="postgres") as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.slow
+def test_the_composed_processes(composed: Composed) -> None:
+    organization = composed.organization("composed")
+    project = composed.project(organization)
+    composed.model(composed.provider("sim"), "sim-default")
+    secret, _ = composed.key(organization, project)
+    composed.wait_until_current()
+
+    answer = composed.chat(secret, "sim-default")
+    assert answer.status == 200, answer.body
+    request = answer.headers["x-request-id"]
+
+    # The writer of the recipe books it, not the test.
+    def booked() -> list[dict[str, object]]:
+        with composed.connect() as connection:
+            query = "SELECT status, organization::text FROM gateway_ledgerline WHERE request_id = %s"
+            return connection.execute(query, [request]).fetchall()
+
+    composed.wait_for(lambda: bool(booked()), 30)
+    assert booked() == [{"status": "ok", "organization": organization}]
+
+    host = {"Host": PRODUCTION["ALLOWED_HOSTS"]}
+    to_https = composed.request("GET", "/api/v1/me", **host)
+    assert to_https.status == 401  # programs beside it may speak HTTP
+    page = composed.request("GET", "/admin/login/", X_Forwarded_Proto="https", **host)
+    assert page.status == 200
+    assert page.headers["strict-transport-security"] == "max-age=31536000"
+    assert "Secure" in page.headers["set-cookie"]
+    assert composed.request("GET", "/admin/login/", X_Forwarded_Proto="https", Host="evil.example").status == 400
+
+    for check in ("ledger_writer", "background", "database", "rate_limits"):
+        composed.wait_for(lambda check=check: composed.manage("doctor", "--only", check).returncode == 0, 40)
+    done = composed.manage("doctor", "--only", "ledger_writer", "background")
+    assert [line.split()[:3] for line in done.stdout.splitlines()] == [
+        ["Ledger", "writer", "ok"], ["Background", "work", "ok"],
+    ]  # fmt: skip
+    assert composed.manage("verify_ledger").returncode == 0
+
+    composed.children["dataplane"].send_signal(signal.SIGTERM)
+    assert composed.children["dataplane"].wait(20) == -signal.SIGTERM  # uvicorn's way to end, after it has drained
+    said = composed.log.read_text()
+    assert "Application shutdown complete" in said
+    assert [line for line in said.splitlines() if "Traceback" in line and "DisallowedHost" not in line] == []
