@@ -18,6 +18,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # hundreds of processes of a run would compile everything again
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(ROOT / ".pytest_cache" / "bytecode")
+    sys.dont_write_bytecode = False
 
 from config.embedded.postgres import EmbeddedPostgres  # noqa: E402
 from tests import template  # noqa: E402

@@ -35,6 +35,7 @@ from gateway.models import (
     VirtualKey,
 )
 from gateway.services import bodies, cache, catalog, guardrails, identity, keys, people
+from tests.remember import remembered
 
 PASSWORD = "correct horse battery staple"
 UPSTREAM = "https://192.0.2.10/v1"  # TEST-NET-1: never answers, resolves without DNS
@@ -138,7 +139,12 @@ class Acme:
 
 def acme() -> Acme:
     """Alice owns, Adam administrates, Dave manages the team Search, Carol analyses, Bob develops in Search; root is a
-    platform superuser; Mallory owns Globex."""
+    platform superuser; Mallory owns Globex. The rows are of the process's first company: their times may be minutes
+    old."""
+    return remembered("acme", _make_acme)
+
+
+def _make_acme() -> Acme:
     company = Acme(
         identity.create_organization(actor=None, slug="acme", name="Acme"),
         identity.create_organization(actor=None, slug="globex", name="Globex"),
