@@ -35,6 +35,7 @@ from gateway.models import (
     VirtualKey,
 )
 from gateway.services import bodies, cache, catalog, guardrails, identity, keys, people
+from tests import caches
 from tests.remember import remembered
 
 PASSWORD = "correct horse battery staple"
@@ -141,7 +142,9 @@ def acme() -> Acme:
     """Alice owns, Adam administrates, Dave manages the team Search, Carol analyses, Bob develops in Search; root is a
     platform superuser; Mallory owns Globex. The rows are of the process's first company: their times may be minutes
     old."""
-    return remembered("acme", _make_acme)
+    made = remembered("acme", _make_acme)
+    caches.clear()
+    return made
 
 
 def _make_acme() -> Acme:
