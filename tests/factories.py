@@ -4,6 +4,7 @@ Factories make single rows without audit events; `acme()` makes the whole compan
 """
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -270,6 +271,14 @@ def book_lines(*lines: dict[str, Any]) -> list[dict[str, Any]]:
         booked = book(raw, lines)
     assert len(booked.inserted) == len(lines)
     return list(lines)
+
+
+def use_once(key: str, use: Callable[[], None], *times: datetime) -> None:
+    """`use()` books lines of Acme in the months of `times` and rolls them up: once in a process for each `times`."""
+    connection.ensure_connection()
+    raw: Any = connection.connection
+    ensure_partitions(raw, times)
+    remembered((key, times), use)
 
 
 def anomaly(organization: Organization, **values: Any) -> Anomaly:

@@ -13,7 +13,7 @@ from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 
 from analytics.rollups.marks import drain_marks
-from tests.factories import Acme, book_lines, line
+from tests.factories import Acme, book_lines, line, use_once
 from tests.gateway.api.conftest import Caller, _fresh_throttles, caller  # noqa: F401
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
@@ -40,6 +40,11 @@ def book(*lines: dict[str, Any]) -> None:
 def busy(company: Acme) -> Acme:
     """Nine requests of three days: six of the assistant (bob's key), three of banner (a key without owner), and one
     attempt that failed before its request succeeded elsewhere."""
+    use_once("busy", lambda: _use(company), DAY)
+    return company
+
+
+def _use(company: Acme) -> None:
     ads: dict[str, Any] = {"project": company.banner}
     book(
         line(company, at=at(0, 5), duration_ms=100.0),
@@ -58,7 +63,6 @@ def busy(company: Acme) -> Acme:
         line(company, at=at(4, 1, 2), duration_ms=3000.0, model_served="large", provider="other", cost=Decimal("0.5"),
              **ads),
     )  # fmt: skip
-    return company
 
 
 @pytest.fixture(scope="session")
