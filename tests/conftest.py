@@ -82,10 +82,12 @@ import django  # noqa: E402
 django.setup()
 
 from django.conf import settings  # noqa: E402
+from django.contrib.auth.hashers import Argon2PasswordHasher  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from django.test import TransactionTestCase  # noqa: E402
 from whitenoise.middleware import WhiteNoiseMiddleware  # noqa: E402
 
+Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
 settings.GATEWAY_NEW_ORGANIZATION = []  # tests say themselves what their companies begin with
 if template.VARIABLE in os.environ:
     connection.settings_dict["TEST"].update(TEMPLATE=os.environ[template.VARIABLE], MIGRATE=False)
