@@ -140,11 +140,14 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are left out by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, and so count, what this machine cannot run."""
+    """Skip, and so count, what this machine cannot run. A browser is slow."""
     shared, browser = SHARED.is_dir(), chromium() is not None
     office = all(shutil.which(name) for name in OFFICE)
     for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.slow)
         if not shared and item.get_closest_marker("needs_shared"):
             item.add_marker(pytest.mark.skip(reason=SHARED_ABSENT))
         if not browser and item.get_closest_marker("browser"):
