@@ -17,7 +17,6 @@ from sdkgen.languages.registry import named
 from tests.gateway.dataplane.conftest import World, stack, world  # noqa: F401  (fixtures)
 from tests.gateway.dataplane.stack import Stack
 
-
 COMPILERS = {"toolchain", "compiler", "java_classes"}
 """Fixtures of Go, C# and Java: a package takes each of them up to a minute."""
 
