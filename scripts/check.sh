@@ -27,10 +27,10 @@ openapi() {
   "$python" scripts/offline.py spectacular --validate --fail-on-warn --file "$document" && rm -f "$document"
 }
 suite() {
-  "$python" -m pytest -n "$jobs" -m "not slow" ${PYTEST_ARGS:-}
+  "$python" -m pytest -n "$jobs" --dist worksteal -m "not slow" ${PYTEST_ARGS:-}
 }
 suite-all() {
-  "$python" -m pytest -n "$jobs" ${PYTEST_ARGS:-}
+  "$python" -m pytest -n "$jobs" --dist worksteal ${PYTEST_ARGS:-}
 }
 
 for step in "$@"; do

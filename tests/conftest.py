@@ -18,6 +18,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # hundreds of processes of a run would compile everything again
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(ROOT / ".pytest_cache" / "bytecode")
+    sys.dont_write_bytecode = False
 
 from config.embedded.postgres import EmbeddedPostgres  # noqa: E402
 from tests import template  # noqa: E402
@@ -79,10 +82,12 @@ import django  # noqa: E402
 django.setup()
 
 from django.conf import settings  # noqa: E402
-from django.db import connection  # noqa: E402
+from django.contrib.auth.hashers import Argon2PasswordHasher  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
 from django.test import TransactionTestCase  # noqa: E402
 from whitenoise.middleware import WhiteNoiseMiddleware  # noqa: E402
 
+Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
 settings.GATEWAY_NEW_ORGANIZATION = []  # tests say themselves what their companies begin with
 if template.VARIABLE in os.environ:
     connection.settings_dict["TEST"].update(TEMPLATE=os.environ[template.VARIABLE], MIGRATE=False)
@@ -99,21 +104,22 @@ def _find_static_once(middleware: WhiteNoiseMiddleware) -> None:
 
 
 WhiteNoiseMiddleware.add_files_from_finders = _find_static_once
-_flush = TransactionTestCase._fixture_teardown
+_KEPT = {"django_content_type", "auth_permission"}  # what flushing makes again after each test
 
 
-def _flush_guarded_tables(case: TransactionTestCase) -> None:
-    """Empty the tables between tests that commit: the audit trail refuses TRUNCATE, the ledger is unmanaged."""
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE gateway_ledgerline")
-        cursor.execute("ALTER TABLE gateway_auditevent DISABLE TRIGGER audit_guard_truncate")
-        try:
-            _flush(case)
-        finally:
-            cursor.execute("ALTER TABLE gateway_auditevent ENABLE TRIGGER audit_guard_truncate")
+def _delete_rows(case: TransactionTestCase) -> None:
+    """Empty the tables between tests that commit. Flushing truncates every table there is, which takes most of such a
+    test's time, and the audit trail's guard refuses it; the ledger is unmanaged."""
+    tables = {*connection.introspection.django_table_names(only_existing=True), "gateway_ledgerline"} - _KEPT
+    filled = " UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT FROM {table})" for table in sorted(tables))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")  # no triggers, no foreign keys
+        cursor.execute(filled)
+        for (table,) in cursor.fetchall():
+            cursor.execute(f"DELETE FROM {table}")
 
 
-TransactionTestCase._fixture_teardown = _flush_guarded_tables  # type: ignore[method-assign]
+TransactionTestCase._fixture_teardown = _delete_rows  # type: ignore[method-assign]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -134,11 +140,14 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are left out by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, and so count, what this machine cannot run."""
+    """Skip, and so count, what this machine cannot run. A browser is slow."""
     shared, browser = SHARED.is_dir(), chromium() is not None
     office = all(shutil.which(name) for name in OFFICE)
     for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.slow)
         if not shared and item.get_closest_marker("needs_shared"):
             item.add_marker(pytest.mark.skip(reason=SHARED_ABSENT))
         if not browser and item.get_closest_marker("browser"):

@@ -4,6 +4,7 @@ Factories make single rows without audit events; `acme()` makes the whole compan
 """
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -35,6 +36,8 @@ from gateway.models import (
     VirtualKey,
 )
 from gateway.services import bodies, cache, catalog, guardrails, identity, keys, people
+from tests import caches
+from tests.remember import remembered
 
 PASSWORD = "correct horse battery staple"
 UPSTREAM = "https://192.0.2.10/v1"  # TEST-NET-1: never answers, resolves without DNS
@@ -138,7 +141,14 @@ class Acme:
 
 def acme() -> Acme:
     """Alice owns, Adam administrates, Dave manages the team Search, Carol analyses, Bob develops in Search; root is a
-    platform superuser; Mallory owns Globex."""
+    platform superuser; Mallory owns Globex. The rows are of the process's first company: their times may be minutes
+    old."""
+    made = remembered("acme", _make_acme)
+    caches.clear()
+    return made
+
+
+def _make_acme() -> Acme:
     company = Acme(
         identity.create_organization(actor=None, slug="acme", name="Acme"),
         identity.create_organization(actor=None, slug="globex", name="Globex"),
@@ -261,6 +271,14 @@ def book_lines(*lines: dict[str, Any]) -> list[dict[str, Any]]:
         booked = book(raw, lines)
     assert len(booked.inserted) == len(lines)
     return list(lines)
+
+
+def use_once(key: str, use: Callable[[], None], *times: datetime) -> None:
+    """`use()` books lines of Acme in the months of `times` and rolls them up: once in a process for each `times`."""
+    connection.ensure_connection()
+    raw: Any = connection.connection
+    ensure_partitions(raw, times)
+    remembered((key, times), use)
 
 
 def anomaly(organization: Organization, **values: Any) -> Anomaly:

@@ -10,6 +10,10 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+from django.conf import settings
 
 from config.embedded.postgres import EmbeddedPostgres
 
@@ -30,8 +34,7 @@ def prepare(cluster: EmbeddedPostgres) -> None:
     if dump.is_file():
         _run([str(cluster.program("psql")), "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--file={dump}", url])
         return
-    database = {"DATABASE_URL": url, "DATABASE_DIRECT_URL": url}
-    _run([sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity=0"], **database)
+    _migrate(url)
     CACHE.mkdir(parents=True, exist_ok=True)
     kept = sorted(CACHE.glob("*.sql"), key=lambda path: path.stat().st_mtime)
     for old in kept[:-2]:
@@ -39,6 +42,23 @@ def prepare(cluster: EmbeddedPostgres) -> None:
     fresh = dump.with_suffix(f".{os.getpid()}")
     _run([str(cluster.program("pg_dump")), "--no-owner", f"--file={fresh}", url])
     fresh.replace(dump)
+
+
+def create(name: str) -> str:
+    """URL of a new migrated database for processes of their own; a copy, where this run has something to copy."""
+    base = settings.DATABASE_DIRECT_URL
+    url = urlsplit(base)._replace(path=f"/{name}").geturl()
+    source = os.environ.get(VARIABLE)
+    with psycopg.connect(base, autocommit=True, dbname="postgres") as connection:
+        connection.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {source}" if source else ""))
+    if not source:
+        _migrate(url)
+    return url
+
+
+def _migrate(url: str) -> None:
+    database = {"DATABASE_URL": url, "DATABASE_DIRECT_URL": url}
+    _run([sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity=0"], **database)
 
 
 def _key() -> str:

@@ -42,6 +42,7 @@ from gateway.models import (
     User,
     VirtualKey,
 )  # fmt: skip
+from tests.remember import remembered
 
 PASSWORD = "correct horse battery staple"
 # public name → (provider, price of a million input and output tokens, tokens per second, weight)
@@ -295,13 +296,27 @@ def with_retry(company: Company, at: datetime, rng: random.Random) -> list[dict[
 def load(company: Company, lines: list[dict[str, Any]]) -> None:
     """Book `lines` and roll them up."""
     with transaction.atomic():
-        connection.ensure_connection()
-        raw = connection.connection
+        raw = _raw()
         times = [datetime.fromtimestamp((uuid.UUID(str(each["id"])).int >> 80) / 1000, UTC) for each in lines]
         ensure_partitions(raw, times)
         booked = book(raw, lines)
         assert booked.quarantined == 0
     refresh(company.organization.pk, min(times), max(times) + timedelta(seconds=1))
+
+
+def load_days(company: Company, days: int, per_day: int) -> None:
+    """Traffic of so many days up to now: the same rows for all tests of a minute."""
+    now = timezone.now()
+    ensure_partitions(_raw(), [now - timedelta(days=days), now])
+    remembered(
+        ("traffic", company.organization.pk, days, per_day, int(now.timestamp()) // 60),
+        lambda: load(company, traffic(company, days=days, per_day=per_day, until=now)),
+    )
+
+
+def _raw() -> Any:
+    connection.ensure_connection()
+    return connection.connection
 
 
 def beat() -> None:

@@ -1,15 +1,14 @@
 """Fixtures of the page tests: a company with two weeks of traffic, and a client signed in as anyone of it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
-from analytics import cache as analytics_cache
-from tests.console.company import Company, beat, load, make_company, make_person, traffic
+from tests import caches
+from tests.console.company import Company, beat, load_days, make_company, make_person
+from tests.remember import remembered
 
 SignIn = Callable[[str], Client]
 
@@ -23,24 +22,28 @@ def plain_static(settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def empty_caches() -> None:
-    cache.clear()
-    analytics_cache.RESULTS.clear()
+    caches.clear()
 
 
 @pytest.fixture
 def company(db: None) -> Company:
     """People of every role, catalogue and keys; no traffic yet."""
+    made = remembered("company", _make_company)
+    beat()
+    return made
+
+
+def _make_company() -> Company:
     made = make_company()
     made.people["root"] = make_person("root", is_staff=True, is_superuser=True)
     made.people["mallory"] = make_person("mallory")
-    beat()
     return made
 
 
 @pytest.fixture
 def busy(company: Company) -> Company:
     """The company with ten days of traffic up to now."""
-    load(company, traffic(company, days=10, per_day=30, until=datetime.now(UTC)))
+    load_days(company, days=10, per_day=30)
     return company
 
 

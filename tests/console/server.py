@@ -14,6 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
+from tests import template
+
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 60.0
 
@@ -24,8 +26,7 @@ class ConsoleServer:
     def __init__(self, directory: Path) -> None:
         self._admin_url = os.environ["DATABASE_URL"]
         self._database = f"console_{uuid.uuid4().hex[:12]}"
-        parts = urlsplit(self._admin_url)
-        url = urlunsplit(parts._replace(path=f"/{self._database}"))
+        url = urlunsplit(urlsplit(self._admin_url)._replace(path=f"/{self._database}"))
         self._environment = {**os.environ, "DATABASE_URL": url, "DATA_DIR": str(directory), "DEBUG": "false"}
         self._environment.pop("DATABASE_DIRECT_URL", None)
         self._log = (directory / "console.log").open("ab")
@@ -33,9 +34,7 @@ class ConsoleServer:
         self.url = ""
 
     def start(self) -> None:
-        with psycopg.connect(self._admin_url, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._database)))
-        self._run("manage.py", "migrate", "--verbosity=0")
+        template.create(self._database)
         self._run("manage.py", "collectstatic", "--noinput", "--verbosity=0")
         self._run("-m", "tests.console.company", "--days", "14", "--per-day", "60")
         self._run("-m", "tests.console.tuning")

@@ -56,7 +56,6 @@ def test_axe_is_the_file_that_was_vendored() -> None:
     assert hashlib.sha256(AXE.read_bytes()).hexdigest() == stated[1]
 
 
-@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1440, 375])
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -90,7 +89,6 @@ def test_pages_keep_the_rules(signed_in: Watched, console: ConsoleServer, theme:
     assert {path: broken for path, broken in found.items() if broken} == {}
 
 
-@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_what_opens_keeps_the_rules(signed_in: Watched, console: ConsoleServer, theme: str) -> None:

@@ -181,15 +181,7 @@ def signed_in(watched: Watched, console: ConsoleServer) -> Watched:
     return watched
 
 
-@pytest.mark.parametrize(
-    ("theme", "width"),
-    [
-        ("light", 1440),
-        pytest.param("dark", 1440, marks=pytest.mark.slow),
-        pytest.param("light", 375, marks=pytest.mark.slow),
-        pytest.param("dark", 375, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 1440), ("light", 375), ("dark", 375)])
 def test_every_page_is_clean(signed_in: Watched, console: ConsoleServer, theme: str, width: int) -> None:
     """No complaint of the browser, nothing wider than the window, and nothing loaded from elsewhere."""
     page = signed_in.page

@@ -13,7 +13,7 @@ from analytics.outlook import runs
 from analytics.outlook.models import ForecastRun
 from costs.services.budgets import create_budget
 from gateway.services.rate_limits import create_rate_limit
-from tests.console.company import Company, load, traffic
+from tests.console.company import Company, load_days
 from tests.console.conftest import SignIn
 from tests.console.test_usage import figure, text_of
 
@@ -22,7 +22,7 @@ PAGE = "/admin/forecasts/"
 
 @pytest.fixture
 def used(company: Company) -> Company:
-    load(company, traffic(company, days=40, per_day=12, until=datetime.now(UTC)))
+    load_days(company, days=40, per_day=12)
     return company
 
 

@@ -12,7 +12,7 @@ from tests.console.test_browser import Watched, browser, console, signed_in, wat
 pytest.importorskip("playwright.sync_api")
 
 __all__ = ["browser", "console", "signed_in", "watched"]  # fixtures
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 PAGES = (
     "/admin/?organization=acme&range=30d",

@@ -13,15 +13,7 @@ LISTS = ("/admin/fine-tuning/jobs/", "/admin/fine-tuning/files/", "/admin/fine-t
 WIZARD = "/admin/fine-tuning/new/?organization=acme&template=classification"
 
 
-@pytest.mark.parametrize(
-    ("theme", "width"),
-    [
-        ("light", 1440),
-        pytest.param("dark", 1440, marks=pytest.mark.slow),
-        pytest.param("light", 375, marks=pytest.mark.slow),
-        pytest.param("dark", 375, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 1440), ("light", 375), ("dark", 375)])
 def test_lists_and_what_they_lead_to(signed_in: Watched, console: ConsoleServer, theme: str, width: int) -> None:
     page = signed_in.page
     page.click(f"[data-theme-choice={theme}]")

@@ -1,18 +1,15 @@
 """A data plane with a company, a provider, models and a key: what the documentation's examples take for granted."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
-from django.conf import settings
 
 from gateway.simulator.process import SimulatorProcess
-from tests.gateway.dataplane.stack import ROOT, Stack
+from tests import template
+from tests.gateway.dataplane.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -42,12 +39,7 @@ class Installation:
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory, simulator: SimulatorProcess) -> Iterator[Installation]:
-    name, base = f"documentation_{os.getpid()}", settings.DATABASE_DIRECT_URL
-    with psycopg.connect(base, autocommit=True, dbname="postgres") as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    url = urlsplit(base)._replace(path=f"/{name}").geturl()
-    environment = {**os.environ, "DATABASE_URL": url, "DATABASE_DIRECT_URL": url}
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
+    url = template.create(f"documentation_{os.getpid()}")
     stack = Stack(tmp_path_factory.mktemp("documentation"), url, simulator)
     stack.start()
     try:

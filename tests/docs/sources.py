@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from tests.docs.pages import ROOT
 
@@ -10,13 +11,17 @@ DATAPLANE = ROOT / "gateway" / "dataplane"
 STAGES_ELSEWHERE = (ROOT / "costs" / "budgets", ROOT / "finetuning" / "dataplane")
 
 
-def _calls() -> Iterator[tuple[str, list[object]]]:
+@cache
+def _calls() -> list[tuple[str, list[object]]]:
     """`(name of the callee, constant positional arguments, None for others)` of every call in the data plane."""
+    found: list[tuple[str, list[object]]] = []
     for path in sorted(path for folder in (DATAPLANE, *STAGES_ELSEWHERE) for path in folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 callee = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-                yield callee, [arg.value if isinstance(arg, ast.Constant) else None for arg in node.args]
+                values = [arg.value if isinstance(arg, ast.Constant) else None for arg in node.args]
+                found.append((callee, values))
+    return found
 
 
 def error_codes() -> set[str]:
@@ -113,6 +118,7 @@ def _python_sources() -> Iterator[ast.Module]:
             yield ast.parse(path.read_text())
 
 
+@cache
 def imports() -> set[str]:
     """Top-level modules that the sources import."""
     found: set[str] = set()

@@ -4,6 +4,7 @@ import importlib.metadata
 import re
 import shlex
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,7 @@ def test_named_settings_exist(page: Path):
     assert not unknown
 
 
+@cache
 def _source_words() -> set[str]:
     files = [ROOT / "Makefile", ROOT / ".env.example", ROOT / ".ci" / "run", *(ROOT / "scripts").glob("*.sh")]
     for folder in ("config", "gateway", "analytics", "costs", "finetuning", "sdkgen"):

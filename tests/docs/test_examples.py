@@ -23,6 +23,7 @@ def run(block: Block, installation: Installation) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", EXAMPLES, ids=str)
 def test_example(block: Block, installation: Installation):
     output = run(block, installation)

@@ -17,6 +17,16 @@ from sdkgen.languages.registry import named
 from tests.gateway.dataplane.conftest import World, stack, world  # noqa: F401  (fixtures)
 from tests.gateway.dataplane.stack import Stack
 
+COMPILERS = {"toolchain", "compiler", "java_classes"}
+"""Fixtures of Go, C# and Java: a package takes each of them up to a minute."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are left out by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if COMPILERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def document() -> dict[str, Any]:

@@ -176,6 +176,7 @@ def read_event(stream: Any) -> tuple[str, Any]:
     raise AssertionError("the stream ended")
 
 
+@pytest.mark.slow
 def test_a_running_console_streams_and_stops(console: ConsoleServer) -> None:
     secret = console.shell(KEY)
     request = urllib.request.Request(f"{console.url}{STREAM}", headers={"Authorization": f"Bearer {secret}"})

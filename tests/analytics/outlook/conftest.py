@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from analytics.rollups.marks import drain_marks
-from tests.factories import Acme, book_lines, line
+from tests.factories import Acme, book_lines, line, use_once
 from tests.gateway.api.conftest import Caller, _fresh_throttles, caller  # noqa: F401
 
 DAYS = 60
@@ -31,5 +31,7 @@ def use(company: Acme, start: datetime, days: int) -> None:
 
 @pytest.fixture
 def used(company: Acme) -> Acme:
-    use(company, midnight() - timedelta(days=DAYS), DAYS)
+    start = midnight() - timedelta(days=DAYS)
+    months = [start + timedelta(days=days) for days in range(0, DAYS, 20)]
+    use_once("outlook", lambda: use(company, start, DAYS), *months, midnight())
     return company

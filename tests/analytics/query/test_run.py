@@ -18,7 +18,7 @@ from analytics.query.scope import scope_of
 from analytics.rollups.marks import drain_marks
 from gateway.choices import Role
 from gateway.models import LedgerLine, Membership
-from tests.factories import Acme, MembershipFactory, book_lines, line
+from tests.factories import Acme, MembershipFactory, book_lines, line, use_once
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
 Ask = Callable[..., Result]
@@ -31,6 +31,11 @@ def at(hour: int, minute: int = 0, day: int = 0) -> datetime:
 @pytest.fixture
 def busy(company: Acme) -> Acme:
     """Eight requests: five of the assistant (bob's), three of banner (ads)."""
+    use_once("query", lambda: _use(company), DAY)
+    return company
+
+
+def _use(company: Acme) -> None:
     ads: dict[str, Any] = {"project": company.banner}
     book_lines(
         line(company, at=at(0, 5), duration_ms=100.0),
@@ -52,7 +57,6 @@ def busy(company: Acme) -> Acme:
         line(company, at=at(4, 0, 2), duration_ms=3000.0, model_served="large", cost=Decimal("0.5"), **ads),
     )
     drain_marks()
-    return company
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from finetuning.dicl import Bank
 from finetuning.localhead import Example, Head, Options, Training
 from gateway import credentials
 from gateway.simulator.process import SimulatorProcess
-from tests.costs.budgets.conftest import migrated_database
+from tests import template
 from tests.gateway.dataplane.conftest import Recorder, World, stack, world  # noqa: F401  (fixtures)
 from tests.gateway.dataplane.stack import ROOT, Stack
 
@@ -97,7 +97,7 @@ class Tuned:
 
 @pytest.fixture(scope="session")
 def tuned(tmp_path_factory: pytest.TempPathFactory, simulator: SimulatorProcess) -> Iterator[Tuned]:
-    url = migrated_database(f"tuned_{os.getpid()}")
+    url = template.create(f"tuned_{os.getpid()}")
     stack = Stack(Path(tmp_path_factory.mktemp("tuned")), url, simulator)  # noqa: F811
     stack.start()
     organization = stack.organization("demo")

@@ -3,19 +3,16 @@
 import itertools
 import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
-from django.conf import settings
 
 from gateway.simulator.process import SimulatorProcess
-from tests.gateway.dataplane.stack import ROOT, Stack
+from tests import template
+from tests.gateway.dataplane.stack import Stack
 
 STACKS = itertools.count()
 """Several folders of tests have one each in a process."""
@@ -106,13 +103,7 @@ def recorder(_recorder: Recorder) -> Recorder:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, simulator: SimulatorProcess) -> Iterator[Stack]:
     data_dir = tmp_path_factory.mktemp("dataplane")
-    name = f"dataplane_{os.getpid()}_{next(STACKS)}"
-    base = settings.DATABASE_DIRECT_URL
-    with psycopg.connect(base, autocommit=True, dbname="postgres") as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    url = base.replace("/gateway?", f"/{name}?")
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(migrate, cwd=ROOT, env={**os.environ, "DATABASE_URL": url}, check=True)
+    url = template.create(f"dataplane_{os.getpid()}_{next(STACKS)}")
     stack = Stack(Path(data_dir), url, simulator, {"GATEWAY_BODY_TIMEOUT_S": "2", "GATEWAY_STALE_AFTER_S": "3"})
     stack.start()
     yield stack

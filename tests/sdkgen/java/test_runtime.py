@@ -8,6 +8,7 @@ import pytest
 
 from tests.sdkgen.java.toolchain import RUNTIME, compiled, java
 
+pytestmark = pytest.mark.slow
 SOURCES = Path(__file__).parent / "runtime"
 SUITES = ("JsonTest", "SseTest", "RetryTest", "StreamTest", "HttpTest")
 NAMES = [

@@ -1,30 +1,20 @@
 """Four data planes over one Redis, on a database of their own."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from django.conf import settings
 
 from gateway.simulator.process import SimulatorProcess
+from tests import template
 from tests.gateway.dataplane.limits.fleet import MODEL, Fleet
-from tests.gateway.dataplane.stack import ROOT
 from tests.redis_server import RedisServer
 
 
 @pytest.fixture(scope="session")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    name = f"limits_{os.getpid()}"
-    base = settings.DATABASE_DIRECT_URL
-    with psycopg.connect(base, autocommit=True, dbname="postgres") as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    url = base.replace("/gateway?", f"/{name}?")
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(migrate, cwd=ROOT, env={**os.environ, "DATABASE_URL": url}, check=True)
+    url = template.create(f"limits_{os.getpid()}")
     redis = RedisServer()
     with SimulatorProcess(latency_ms=20, tokens_per_s=0) as simulator:
         found = Fleet(Path(tmp_path_factory.mktemp("fleet")), url, simulator, {"REDIS_URL": redis.url}, redis=redis)
