@@ -91,6 +91,7 @@ def _page(
             "sessions": reverse("sdk-api:playground-list"), "worker": reverse("admin:playground_worker"),
             "sdk": reverse("admin:playground_sdk", args=[version, "lib/index.js"]),
             "python": reverse("admin:playground_sdk", args=[version, packages.PYTHON_ARCHIVE]),
+            "caller": static("js/playground/caller.py"),
             "pyodide": static(f"{PYODIDE}pyodide.mjs"), "pyodideFolder": f"{settings.STATIC_URL}{PYODIDE}",
             "request": reverse("admin:request", args=["REQUEST"]), "code": reverse("admin:playground_code"),
             "recorded": f"“{code.RECORDED['messages'][0]['content']}” to {code.RECORDED['model']}",

@@ -88,7 +88,7 @@ function begin(root) {
       worker = new Worker(facts.worker, { type: "module" });
       worker.addEventListener("message", ({ data }) => take(data));
       worker.addEventListener("error", (event) => complain(event.message || "The worker could not be loaded."));
-      worker.postMessage({ type: "start", facts: { ...absolute("sdk", "python", "pyodide", "pyodideFolder") } });
+      worker.postMessage({ type: "start", facts: { ...absolute("sdk", "python", "caller", "pyodide", "pyodideFolder") } });
     }
     return worker;
   }
