@@ -82,7 +82,7 @@ class KeyAdmin(ServiceAdmin):
     actions = ("rotate", "revoke")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows = super().get_queryset(request)
+        rows: Any = super().get_queryset(request)
         is_list = request.resolver_match is not None and request.resolver_match.url_name == LIST
         return rows.listed(timezone.now()) if is_list else rows
 
