@@ -242,6 +242,7 @@ SPECTACULAR_SETTINGS = {
         "SdkChangeKindEnum": "sdkgen.versions.guide.KIND_IDS",
         "SdkChangeLevelEnum": "sdkgen.versions.guide.LEVEL_IDS",
         "SdkChangeDirectionEnum": "sdkgen.versions.guide.DIRECTION_IDS",
+        "SdkTypeKindEnum": "sdkgen.documentation.types.KINDS",
     },
     "PREPROCESSING_HOOKS": ["gateway.api.openapi.strip_slashes"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,

@@ -48,7 +48,7 @@ class KeyViewSet(ReadableResource):
     ordering_fields = ("created_at", "name", "expires_at")
 
     def get_queryset(self) -> Any:
-        rows = super().get_queryset()
+        rows: Any = super().get_queryset()
         return with_spend(rows.listed(timezone.now()) if self.action == "list" else rows)
 
     @extend_schema(responses={201: shapes.IssuedKeySerializer})
