@@ -257,6 +257,7 @@ SPECTACULAR_SETTINGS = {
         "SdkChangeKindEnum": "sdkgen.versions.guide.KIND_IDS",
         "SdkChangeLevelEnum": "sdkgen.versions.guide.LEVEL_IDS",
         "SdkChangeDirectionEnum": "sdkgen.versions.guide.DIRECTION_IDS",
+        "SdkTypeKindEnum": "sdkgen.documentation.types.KINDS",
     },
     "PREPROCESSING_HOOKS": ["gateway.api.openapi.strip_slashes"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
@@ -407,6 +408,8 @@ ANALYTICS_PATIENCE_S = 2.0  # what takes longer becomes a job
 GATEWAY_BOOKERS = ["costs.budgets.booking.book_budgets", "costs.latetruths.offer_repricing"]
 GATEWAY_SPOOL_CLOSERS = ["costs.budgets.booking.release_owner"]
 GATEWAY_NEW_ORGANIZATION = ["analytics.alerts.defaults.create_defaults"]
+# relations of keys that an app makes for minutes: lists leave them out once they are over
+GATEWAY_PASSING_KEYS = ["playground"]
 GATEWAY_OUTBOX_HANDLERS = {
     "mail": "gateway.services.outbox.deliver_mail",
     "report": "analytics.reports.delivery.deliver",

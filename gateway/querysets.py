@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -103,6 +104,14 @@ class VirtualKeyQuerySet(VisibleQuerySet):
         live = Q(revoked_at=None, project__archived_at=None, organization__archived_at=None)
         person = Q(user=None) | Q(user__is_active=True)
         return self.filter(live & person & (Q(expires_at=None) | Q(expires_at__gt=now)))
+
+    def listed(self, now: datetime) -> Self:
+        """Without keys that were made for minutes (`GATEWAY_PASSING_KEYS`) and are over at `now`: their names and lines
+        stay, but lists of keys would fill with them."""
+        passing = Q()
+        for relation in settings.GATEWAY_PASSING_KEYS:
+            passing |= Q(**{f"{relation}__isnull": False})
+        return self.exclude(passing & (Q(revoked_at__isnull=False) | Q(expires_at__lte=now))) if passing else self
 
 
 class CatalogQuerySet(VisibleQuerySet):

@@ -31,7 +31,7 @@ from sdkgen.custom.making import make
 from sdkgen.custom.shape import Shape
 from sdkgen.ir.nodes import Api
 from sdkgen.ir.select import SelectionError
-from sdkgen.languages.base.config import Config, ConfigError, read_fields
+from sdkgen.languages.base.config import Config, ConfigError, read_fields, stored
 from sdkgen.languages.base.files import OutputError
 from sdkgen.languages.base.language import Generated, Language, archive_name, filled, generate
 from sdkgen.languages.base.lint import Finding, lint
@@ -81,8 +81,8 @@ def language_of(text: str) -> Language:
 
 
 def package_of(job: Job) -> Package:
-    language = language_of(job.parameters["language"])
-    return Package(language, language.checked(read_fields(job.parameters["config"])))
+    """As it was accepted, whatever is accepted now."""
+    return Package(language_of(job.parameters["language"]), stored(job.parameters["config"]))
 
 
 def findings(language: str, said: Mapping[str, Any]) -> list[Finding]:
@@ -158,6 +158,7 @@ def _fail(job: Job, error: str) -> None:
 
 def _make(job: Job) -> None:
     package = package_of(job)
+    package.language.checked(package.config)
     api = representation()
     jobs.extend(job, LEASE_S, 0.5)
     custom = job.parameters.get("custom")

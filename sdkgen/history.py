@@ -5,6 +5,7 @@ Releases never change, so what was compared once is kept in the process.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from sdkgen.languages.registry import LANGUAGES
 from sdkgen.models import Release
 from sdkgen.services import representation_of
 from sdkgen.versions import Change, compare
-from sdkgen.versions.guide import Entry, Step, entries, steps
+from sdkgen.versions.guide import KINDS, Entry, Step, entries, steps
 from sdkgen.versions.levels import RULES
 
 KEPT_APIS = 4
@@ -87,6 +88,42 @@ class Between:
             f"Checked by compiling: of {files} of {self.old.version}, {said['failed']} no longer compile against "
             f"{self.new.version} ({said['tool']})."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A release, and what its users find changed since the one before; nothing in the first."""
+
+    version: str
+    released_on: date
+    is_first: bool
+    entries: tuple[Entry, ...]
+
+    def groups(self) -> list[tuple[str, list[Entry]]]:
+        """By kind, with its heading, the gravest first."""
+        found = [(heading, [one for one in self.entries if one.kind == kind]) for kind, heading in KINDS.items()]
+        return [(heading, entries) for heading, entries in found if entries]
+
+
+def notes(language: str, version: str = "") -> tuple[Noted, ...]:
+    """Of every release up to `version`, or of all, the newest first. One query, and one more when a release is new to
+    the process."""
+    known = releases()
+    names = [release.version for release in known]
+    found = _noted(language, tuple((release.pk, release.previous_id) for release in known))
+    return found[names.index(version) :] if version in names else found
+
+
+@lru_cache(maxsize=KEPT)
+def _noted(language: str, known: tuple[tuple[UUID, UUID | None], ...]) -> tuple[Noted, ...]:
+    rows = Release.objects.filter(pk__in=[pk for pk, _ in known]).defer("document", "representation", "evidence")
+    return tuple(
+        Noted(
+            row.version, row.released_at.date(), row.previous_id is None,
+            tuple(entries(language, (Change.of_json(one) for one in row.changes))),
+        )
+        for row in rows
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=KEPT_APIS)

@@ -3,6 +3,7 @@
 Nothing in it is of an organization: it is the same for everybody.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -10,18 +11,23 @@ from gateway.services.errors import Invalid, NotFound
 from sdkgen import builds
 from sdkgen.documentation.pages import Documentation, Writer
 from sdkgen.documentation.texts import llms
+from sdkgen.documentation.types import TypePage
 from sdkgen.examples.catalog import USE_CASES
 from sdkgen.examples.render import Renderer, renderer
+from sdkgen.history import notes
 from sdkgen.ir.nodes import Api
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.language import Language
 from sdkgen.languages.registry import LANGUAGES, named
 from sdkgen.models import Release
 from sdkgen.services import representation_of
+from sdkgen.versions.guide import release_notes
 
 MASKED_KEY = "gw-••••••••"
 """What stands for the reader's key."""
 KEPT = 12
+FIRST = "The first release: there is nothing to compare it with."
+NO_RELEASE = "No release is stored yet."
 JAVASCRIPT = ("javascript", "js")
 
 
@@ -35,14 +41,16 @@ def language_of(text: str) -> Language:
 
 def documentation(language: str, *, version: str = "", base_url: str = "") -> Documentation:
     """Of a release, or of the code that runs when no version is said; `base_url` is the gateway's, as commands have
-    it. One query with a version. Raises NotFound."""
+    it. One query, two with a version. Raises NotFound."""
     found = language_of(language)
     if version:
         release = Release.objects.filter(version=version).first()
         if release is None:
             raise NotFound("unknown_version", f"There is no release {version}.")
-        return _released(found.about.id, release.ir_sha256, version, base_url)
-    return _current(found.about.id, base_url)
+        made = _released(found.about.id, release.ir_sha256, version, base_url)
+    else:
+        made = _current(found.about.id, base_url)
+    return replace(made, changelog=changelog(found.about.id, version))
 
 
 def examples_use_case(said: str) -> str:
@@ -55,13 +63,13 @@ def examples_use_case(said: str) -> str:
 @lru_cache(maxsize=KEPT)
 def _current(language: str, base_url: str) -> Documentation:
     api = builds.representation()
-    return _documentation(_writer(named(language), api, renderer(api), "", base_url))
+    return _writer(named(language), api, renderer(api), "", base_url).documentation()
 
 
 @lru_cache(maxsize=KEPT)
 def _released(language: str, sha: str, version: str, base_url: str) -> Documentation:
     api = representation_of(Release.objects.get(ir_sha256=sha, version=version))
-    return _documentation(_writer(named(language), api, Renderer(api), version, base_url))
+    return _writer(named(language), api, Renderer(api), version, base_url).documentation()
 
 
 @lru_cache(maxsize=KEPT)
@@ -72,8 +80,16 @@ def llms_text(language: str, base_url: str) -> str:
     return llms(_writer(found, api, renderer(api), "", base_url))
 
 
-def _documentation(writer: Writer) -> Documentation:
-    return writer.documentation(changelog(writer.api, writer.config.version))
+def type_page(language: str, name: str) -> TypePage:
+    """By its id, of the code that runs. Raises NotFound."""
+    found = _types(language_of(language).about.id).get(name)
+    if found is None:
+        raise NotFound("unknown_type", "There is no type of that name.")
+    return found
+
+
+def _types(language: str) -> Mapping[str, TypePage]:
+    return {page.id: page for page in _current(language, "").types}
 
 
 def forget() -> None:
@@ -83,9 +99,14 @@ def forget() -> None:
     llms_text.cache_clear()
 
 
-def changelog(api: Api, version: str) -> str:
-    """What the package's own says."""
-    return f"# Changelog\n\n## {version}\n\nMade of {api.title} {api.version}, document {api.document_sha[:12]}.\n"
+def changelog(language: str, version: str = "") -> str:
+    """Of the stored releases up to `version`, or of all, as Markdown."""
+    lines = ["# Changelog", ""]
+    for one in notes(language, version):
+        remark = FIRST if one.is_first else ""
+        told = release_notes(one.version, one.released_on.isoformat(), one.entries, remark)
+        lines += told[:4] if one.is_first else told
+    return "\n".join(lines if len(lines) > 2 else [*lines, NO_RELEASE]).rstrip() + "\n"
 
 
 def _writer(language: Language, api: Api, made: Renderer, version: str, base_url: str) -> Writer:

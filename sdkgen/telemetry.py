@@ -26,6 +26,8 @@ MOST_LINES = 2_000_000
 STORM_RETRIES = 20
 STORM_SHARE = 0.2
 MOST_ROWS = 200
+SAID = 12
+"""Digits of a document's hash that SDKs say."""
 REQUEST = ~Q(kind=LineKind.DENIED)
 FAILED = Q(status__in=[LineStatus.CLIENT_ERROR, LineStatus.UPSTREAM_ERROR, LineStatus.TIMEOUT, LineStatus.INTERRUPTED])
 OURS, REPEAT = Q(sdk_about__isnull=False), Q(sdk_about__retry__gt=0)
@@ -78,9 +80,10 @@ class Storm:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Requests of SDKs that were made from one document of the API."""
+    """Requests of SDKs that were made from one document of the API; `version`: the release that has it, if one has."""
 
     document: str
+    version: str | None
     is_current: bool
     requests: int
     last_seen: datetime
@@ -109,7 +112,7 @@ class Downloaded:
 
 
 def telemetry(questions: Questions, query: Query, document_sha: str) -> dict[str, Any]:
-    """Answers for `[query.start, query.end)`. `document_sha`: of the document that runs now. Nine statements at most
+    """Answers for `[query.start, query.end)`. `document_sha`: of the document that runs now. Ten statements at most
     besides the scope's."""
     start = _since(questions, query)
     lines = _lines(questions, start, query.end)
@@ -223,10 +226,22 @@ def _storms(lines: QuerySet[LedgerLine]) -> list[Storm]:
     return sorted(storms, key=lambda storm: (-storm.retries, storm.hour, storm.sdk))[:MOST_ROWS]
 
 
+def _is_of(said: str, sha: str) -> bool:
+    """What SDKs say is the beginning; less of it could be of any document."""
+    return len(said) >= SAID and sha.startswith(said)
+
+
 def _documents(lines: QuerySet[LedgerLine], sha: str) -> list[Drift]:
     rows = lines.filter(OURS, sdk_about__has_key="document").values(document=KT("sdk_about__document"))
     counted = rows.annotate(n=Count("id"), last=Max("started_at")).order_by("-n", "document")[:MOST_ROWS]
-    return [Drift(row["document"], sha.startswith(row["document"]), row["n"], row["last"]) for row in counted]
+    released = Release.objects.values_list("document_sha256", "version")
+    return [
+        Drift(
+            row["document"], next((name for kept, name in released if _is_of(row["document"], kept)), None),
+            _is_of(row["document"], sha), row["n"], row["last"],
+        )
+        for row in counted
+    ]  # fmt: skip
 
 
 def _first_success(questions: Questions, start: datetime, end: datetime) -> FirstSuccess:

@@ -86,7 +86,7 @@ def exact_money(value: Decimal | str | None, currency: str = "USD") -> str:
 
 
 def duration(ms: Number | None) -> str:
-    """Milliseconds → `842 ms`, `1.24 s`, `2 min 5 s`."""
+    """Milliseconds → `842 ms`, `1.24 s`, `2 min 5 s`, `3 h 5 min`, `9 d 11 h`."""
     if ms is None:
         return DASH
     value = float(ms)
@@ -95,8 +95,12 @@ def duration(ms: Number | None) -> str:
     seconds = value / 1000
     if seconds < 59.95:
         return f"{seconds:.2f}{NARROW}s" if seconds < 10 else f"{seconds:.1f}{NARROW}s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}{NARROW}min {rest}{NARROW}s"
+    units = ("min", 60, "s", 1) if seconds < 3_599.5 else ("h", 3_600, "min", 60)
+    if seconds >= 2 * 86_400 - 30:
+        units = ("d", 86_400, "h", 3_600)
+    name, size, smaller, least = units
+    whole, rest = divmod(round(seconds / least), size // least)
+    return f"{whole}{NARROW}{name} {rest}{NARROW}{smaller}"
 
 
 def percent(ratio: Number | None) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from analytics.console import ledger
@@ -60,7 +61,7 @@ def _things(user: User, organization: Organization, text: str) -> Iterator[Found
         yield Found(text, "Request", "", reverse("admin:request", args=[text]))
     for project in Project.objects.visible_to(user).filter(named, organization=organization, archived_at=None)[:MOST]:
         yield Found(project.name, "Project", "its requests", _requests(project=project.pk))
-    keys = VirtualKey.objects.visible_to(user).filter(organization=organization)
+    keys = VirtualKey.objects.visible_to(user).filter(organization=organization).listed(timezone.now())
     for key in keys.filter(Q(name__icontains=text) | Q(prefix__startswith=text[:16]))[:MOST]:
         yield Found(key.name, "Key", f"{key.prefix}…", _key_url(key))
     models = Model.objects.visible_to(user).filter(shared, name__icontains=text).select_related("provider")

@@ -4,29 +4,14 @@ The documents are this project's own: 0.9.0 is the document as it was exported w
 0.8.0 has the management API as it was described a day before, beside the same description of the data plane.
 """
 
-import json
-import lzma
-from datetime import timedelta
-from importlib import resources
-from typing import Any
-
 from django.db import transaction
 
+from config.demo.documents import BEFORE, document
 from sdkgen import ir
 from sdkgen.models import Release
 from sdkgen.releases import FIRST, ensure_first_release
 from sdkgen.services import representation_of, store_release
 from sdkgen.versions import compare
-
-BEFORE = {"0.8.0": timedelta(days=75), "0.9.0": timedelta(days=33)}
-"""How long before the first release of the installation, oldest first."""
-
-
-def document(version: str) -> dict[str, Any]:
-    """The kept document of an older release."""
-    packed = resources.files("config.demo.documents").joinpath(f"{version}.json.xz").read_bytes()
-    found: dict[str, Any] = json.loads(lzma.decompress(packed))
-    return found
 
 
 def ensure_releases() -> bool:

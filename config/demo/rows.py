@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.demo import calls as c
+from config.demo import libraries
 from config.demo.calls import Calls, Ints
 from config.demo.commitments import rows_of
 from config.demo.company import MODEL_NAMES, MODELS, PROJECTS, PROVIDERS, ROUTES, Company
@@ -53,7 +54,7 @@ def day_lines(company: Company, before: int) -> DayLines:
     for workload in workloads_of(company):
         calls = calls_of(company, workload, before)
         starts.append(calls.ms)
-        rows.extend(_rows(company, workload, calls, prices))
+        rows.extend(_rows(company, workload, calls, prices, before))
         _add_spend(lines.spend, calls, prices)
     for at, row in rows_of(company, before):
         starts.append(np.array([at], dtype=np.int64))
@@ -85,7 +86,7 @@ def _add_spend(spend: dict[int, Spend], calls: Calls, prices: Prices) -> None:
         entry.last_ms = max(entry.last_ms, int(calls.ms[mine].max()))
 
 
-def _rows(company: Company, workload: Workload, calls: Calls, prices: Prices) -> Iterable[str]:
+def _rows(company: Company, workload: Workload, calls: Calls, prices: Prices, before: int) -> Iterable[str]:
     columns: dict[str, Column] = dict.fromkeys(COLUMNS, NULL)
     columns |= _constants(company, workload)
     columns |= _identity(company, calls)
@@ -93,6 +94,7 @@ def _rows(company: Company, workload: Workload, calls: Calls, prices: Prices) ->
     columns |= _usage(calls)
     columns |= _money(calls, prices)
     columns |= _hashes(workload, calls)
+    columns |= libraries.columns(workload, calls, before)
     lists = (repeat(column) if isinstance(column, str) else column for column in columns.values())
     return (f"{row}\n" for _, row in zip(range(len(calls)), map("\t".join, zip(*lists, strict=False)), strict=False))
 
@@ -116,7 +118,6 @@ def _constants(company: Company, workload: Workload) -> dict[str, Column]:
         "origin": "gateway",
         "max_tokens": str(workload.max_tokens or NULL),
         "request_count": "1",
-        "sdk": workload.sdk,
     }
     if workload.endpoint == CHAT:
         plain["tool_count"] = str(workload.tools)

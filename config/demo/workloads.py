@@ -102,17 +102,18 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         "fleet-telemetry", 790, "gpt-4o-mini", "flat", 1.0, (780, 0.35), (95, 0.4), max_tokens=256,
-        sdk="python-httpx/0.28.1",
+        sdk="go/0.9.0",
     ),
     Workload(
         "parts-matching", 130, "gpt-5.4", "office", 0.3, (5_200, 0.4), (420, 0.5), reasoning=330, max_tokens=8_192,
+        sdk="csharp/0.8.0",
     ),
     Workload(
         "voice-picking", 130, "gpt-4.1", "office", 0.2, (9_000, 0.4), (620, 0.5), stream=0.9, max_tokens=4_096,
     ),
     Workload(
         "incident-analysis", 250, "deepseek.r1-v1:0", "flat", 0.8, (13_500, 0.3), (900, 0.4), max_tokens=8_192,
-        longest_input=30_000,
+        longest_input=30_000, sdk="java/0.9.0",
     ),
     Workload(
         "tender-review", 30, "gemini-2.5-pro", "office", 0.1, (120_000, 0.25), (850, 0.4), max_tokens=8_192,

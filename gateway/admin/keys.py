@@ -20,6 +20,8 @@ from gateway.models import User, VirtualKey
 from gateway.services import keys
 from gateway.services.errors import ServiceError
 
+LIST = "gateway_virtualkey_changelist"
+
 
 class KeyForm(forms.ModelForm):
     """Lists as check boxes and lines instead of comma-separated text."""
@@ -78,6 +80,11 @@ class KeyAdmin(ServiceAdmin):
     search_fields = ("name", "prefix")
     fields = KeyForm.Meta.fields
     actions = ("rotate", "revoke")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: Any = super().get_queryset(request)
+        is_list = request.resolver_match is not None and request.resolver_match.url_name == LIST
+        return rows.listed(timezone.now()) if is_list else rows
 
     @admin.display(description="State")
     def state(self, key: VirtualKey) -> str:

@@ -1,7 +1,7 @@
 """Documentation and examples of the SDKs."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from django.http import HttpResponse
@@ -17,11 +17,13 @@ from gateway.api.views.base import Resource
 from gateway.models import Job
 from sdkgen import reading
 from sdkgen.documentation.pages import ExamplePage, StepPage
+from sdkgen.documentation.types import KINDS
 from sdkgen.examples.catalog import USE_CASES
 
 LANGUAGE = OpenApiParameter("language", str, OpenApiParameter.PATH, description="Id or alias, such as `python`.")
 VERSION = OpenApiParameter("version", str, description="A release; what runs now when left out.")
 USE_CASE = OpenApiParameter("use_case", str, enum=USE_CASES, description="All when left out.")
+TYPE = OpenApiParameter("type", str, OpenApiParameter.PATH, description="Its id: the name in the document.")
 CODE = "from llm_gateway import Gateway\n\nclient = Gateway()\nanswer = client.models.list()\nprint(answer)\n"
 EXAMPLE = {
     "id": "models", "title": "List the models that a key may call", "use_case": "models", "operation": "models.list",
@@ -44,12 +46,25 @@ METHOD = {
     "errors": [{"status": 404, "name": "errors.NotFound"}], "is_stream": False, "is_paged": False,
     "is_idempotent": False, "deprecated": False, "key": "key", "example": CODE,
 }  # fmt: skip
+TYPE_SUMMARY = {
+    "id": "ChatUserMessage", "name": "ChatUserMessage", "kind": "object", "doc": "What a person says.",
+    "deprecated": False,
+}  # fmt: skip
+TYPE_PAGE = {
+    **TYPE_SUMMARY, "is_sent": True, "is_received": False, "discriminator": "", "extra": "",
+    "fields": [{
+        "name": "content", "wire": "content", "type": "str", "required": True, "default": "", "constraint": "",
+        "doc": "What is said.", "deprecated": False, "types": [],
+    }],
+    "words": [], "variants": [], "methods": [], "types": ["ChatMessage"],
+}  # fmt: skip
 DOCUMENTATION = {
     "language": "python", "display_name": "Python", "version": "1.0.0",
     "getting_started": [{"id": "install", "title": "Install", "text": "Python needs Python 3.11.", "code": "pip …"}],
-    "reference": [{"id": "models", "doc": "", "methods": [METHOD]}], "examples": [EXAMPLE], "tutorials": [STEP],
+    "reference": [{"id": "models", "doc": "", "methods": [METHOD]}], "types": [TYPE_SUMMARY],
+    "examples": [EXAMPLE], "tutorials": [STEP],
     "faq": [{"question": "Why is the cost missing?", "answer": "No price is known for the model."}],
-    "changelog": "# Changelog\n",
+    "changelog": "# Changelog\n\n## [1.0.0] - 2026-11-20\n\n### Added\n\n* models.get is new.\n",
 }  # fmt: skip
 
 
@@ -100,6 +115,60 @@ class SdkResourceSerializer(serializers.Serializer):
     id = serializers.CharField()
     doc = serializers.CharField()
     methods = SdkMethodSerializer(many=True)
+
+
+class SdkTypeSummarySerializer(serializers.Serializer):
+    """A type of the document."""
+
+    id = serializers.CharField(help_text="The name in the document; equal in every language.")
+    name = serializers.CharField(help_text="In the language.")
+    kind = serializers.ChoiceField(choices=KINDS, help_text="`object`, `words` (a list of them), or `union`.")
+    doc = serializers.CharField()
+    deprecated = serializers.BooleanField()
+
+
+class SdkFieldSerializer(serializers.Serializer):
+    """A field of an object."""
+
+    name = serializers.CharField(help_text="In the language.")
+    wire = serializers.CharField(help_text="In the document.")
+    type = serializers.CharField()
+    required = serializers.BooleanField()  # type: ignore[assignment]  # the contract's name
+    default = serializers.CharField(help_text="What the gateway takes without it, as JSON; empty when unsaid.")
+    constraint = serializers.CharField()
+    doc = serializers.CharField()
+    deprecated = serializers.BooleanField()
+    types = serializers.ListField(child=serializers.CharField(), help_text="Ids of the types that `type` names.")
+
+
+class SdkWordSerializer(serializers.Serializer):
+    """A known word; clients keep others as they come."""
+
+    value = serializers.CharField()
+    doc = serializers.CharField()
+
+
+class SdkVariantSerializer(serializers.Serializer):
+    """One of the types that a union may be."""
+
+    type = serializers.CharField()
+    tag = serializers.CharField(help_text="What the discriminator says; empty without one.")
+    types = serializers.ListField(child=serializers.CharField())
+
+
+@examples(response=TYPE_PAGE)
+class SdkTypeSerializer(SdkTypeSummarySerializer):
+    """A type, as one language spells it, and where it is used."""
+
+    is_sent = serializers.BooleanField(help_text="Requests hold it, directly or within another type.")
+    is_received = serializers.BooleanField(help_text="Answers hold it.")
+    discriminator = serializers.CharField(help_text="The field that tells variants; empty without one.")
+    extra = serializers.CharField(help_text="The type of further fields; empty when none is said.")
+    fields = SdkFieldSerializer(many=True)  # type: ignore[assignment]  # the contract's name
+    words = SdkWordSerializer(many=True)
+    variants = SdkVariantSerializer(many=True)
+    methods = serializers.ListField(child=serializers.CharField(), help_text="Places that send or give it directly.")
+    types = serializers.ListField(child=serializers.CharField(), help_text="Types that hold it directly.")
 
 
 @examples(response=EXAMPLE)
@@ -155,6 +224,7 @@ class SdkDocumentationSerializer(serializers.Serializer):
     version = serializers.CharField()
     getting_started = SdkSectionSerializer(many=True)
     reference = SdkResourceSerializer(many=True)
+    types = SdkTypeSummarySerializer(many=True, help_text="Each has a page of its own.")
     examples = SdkExampleSerializer(many=True)
     tutorials = TutorialStepSerializer(many=True)
     faq = SdkQuestionSerializer(many=True)
@@ -176,7 +246,7 @@ class DocumentationViewSet(Resource):
 
     queryset = Job.objects.none()
     serializer_class = SdkDocumentationSerializer
-    roles = {"read": MEMBERS, "samples": MEMBERS, "llms": MEMBERS}
+    roles = {"read": MEMBERS, "samples": MEMBERS, "llms": MEMBERS, "type_page": MEMBERS}
     filter_backends = ()
     pagination_class = None
     lookup_value_regex = "[^/]+"
@@ -185,12 +255,19 @@ class DocumentationViewSet(Resource):
         operation_id="sdk_documentation", parameters=[LANGUAGE, VERSION], responses=SdkDocumentationSerializer
     )
     def read(self, request: Request, language: str) -> Response:
-        """Getting started, reference, examples, tutorial and questions of one language. 404 for a language or a
-        version that there is not."""
+        """Getting started, reference, types, examples, tutorial, questions and changelog of one language. 404 for a
+        language or a version that there is not."""
         version = request.query_params.get("version", "")
         found = reading.documentation(language, version=version, base_url=origin(request))
-        said = {**asdict(found), "examples": [shown(one) for one in found.examples]}
+        light = asdict(replace(found, types=(), examples=()))
+        said = {**light, "types": found.types, "examples": [shown(one) for one in found.examples]}
         return Response(SdkDocumentationSerializer(said).data)
+
+    @extend_schema(operation_id="sdk_type", parameters=[LANGUAGE, TYPE], responses=SdkTypeSerializer)
+    def type_page(self, request: Request, language: str, type: str) -> Response:
+        """One type: its fields, words or variants, and the methods and types that use it. 404 for a type that there is
+        not."""
+        return Response(SdkTypeSerializer(asdict(reading.type_page(language, type))).data)
 
     @extend_schema(operation_id="sdk_examples", parameters=[LANGUAGE, USE_CASE], responses=SdkExamplesSerializer)
     def samples(self, request: Request, language: str) -> Response:

@@ -84,6 +84,7 @@ class SdkDocumentSerializer(serializers.Serializer):
     """Requests of SDKs that were made from one document of the API."""
 
     document = serializers.CharField(help_text="Beginning of its SHA-256.")
+    version = serializers.CharField(allow_null=True, help_text="The release that was made of it; null: none was.")
     is_current = serializers.BooleanField()
     requests = serializers.IntegerField()
     last_seen = serializers.DateTimeField()
@@ -118,7 +119,10 @@ class SdkDownloadSerializer(serializers.Serializer):
             {"sdk": "python/1.0.0", "hour": "2026-11-04T14:00:00Z", "requests": 310, "retries": 96, "share": 0.30967742}
         ],
         "documents": [
-            {"document": "ab12cd34ef56", "is_current": True, "requests": 48_222, "last_seen": _SEEN["last_seen"]}
+            {
+                "document": "ab12cd34ef56", "version": "1.0.0", "is_current": True, "requests": 48_222,
+                "last_seen": _SEEN["last_seen"],
+            }
         ],
         "time_to_first_success": {
             "keys": 4, "succeeded": 2, "failed_only": 1, "unused": 1, "p50_s": 412.5, "p90_s": 720.1

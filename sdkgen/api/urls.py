@@ -26,6 +26,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(
         "^sdk/documentation/(?P<language>[^/]+)/llms.txt$", DocumentationViewSet.as_view({"get": "llms"}), name="llms"
     ),
+    re_path(
+        "^sdk/documentation/(?P<language>[^/]+)/types/(?P<type>[^/]+)/?$",
+        DocumentationViewSet.as_view({"get": "type_page"}),
+        name="type",
+    ),
     re_path("^sdk/examples/(?P<language>[^/]+)/?$", DocumentationViewSet.as_view({"get": "samples"}), name="examples"),
     re_path(
         "^sdk/changelog/(?P<language>[^/]{1,40})/?$", VersionViewSet.as_view({"get": "changelog"}), name="changelog"

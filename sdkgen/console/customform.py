@@ -50,6 +50,14 @@ class CustomForm(forms.Form):
         shapes = [("", "Nobody in particular"), (TENANT, "The organization"), *named]
         self.fields["shape"].choices = shapes  # type: ignore[attr-defined]
 
+    def clean_headers(self) -> str:
+        """Each line is a name and a value."""
+        said: str = self.cleaned_data["headers"]
+        for line in said.splitlines():
+            if line.strip() and ":" not in line:
+                raise forms.ValidationError(f"“{line.strip()[:60]}” has no colon: write a name, a colon, a value.")
+        return said
+
     def config(self, operations: list[str]) -> dict[str, Any]:
         """As the API takes it. The form has to be valid."""
         said: dict[str, Any] = {"operations": operations} if operations else {}

@@ -1,9 +1,11 @@
 """Documentation of one language: the beginning, the reference, examples, the tutorial. Switching the language keeps
 the place: ids of methods, use cases and steps are the same in all of them."""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,16 +17,27 @@ from gateway.services.errors import ServiceError
 from sdkgen import reading
 from sdkgen.api.documentation import origin
 from sdkgen.documentation.pages import Documentation, ExamplePage, MethodPage, summary
+from sdkgen.documentation.types import TypePage
 from sdkgen.examples.catalog import USE_CASES
+from sdkgen.history import Noted, notes
 from sdkgen.languages.registry import LANGUAGES
 
 PARTS = (
     ("sdk_docs", "Getting started"),
     ("sdk_reference", "Reference"),
+    ("sdk_types", "Types"),
     ("sdk_examples", "Examples"),
     ("sdk_tutorial", "Tutorial"),
+    ("sdk_changelog", "Changelog"),
 )
 FIRST = "python"
+TYPES = 100
+"""Types on one page."""
+NAMED = 6
+"""Members of a type that its line names."""
+CHANGES = 20
+"""Changes of one kind that a release shows; its page of versions has more."""
+KINDS_SAID = {"object": "Object", "words": "List of words", "union": "One of several types"}
 KEYS = {"key": "A virtual key", "management": "A management key", "none": "None"}
 
 
@@ -50,7 +63,7 @@ def _frame(
         Tab(one.about.display_name, reverse(name, args=[one.about.id, *more]) + kept, one.about.id == found.language)
         for one in LANGUAGES.values()
     ]
-    above = {"sdk_method": "sdk_reference", "sdk_step": "sdk_tutorial"}.get(part, part)
+    above = {"sdk_method": "sdk_reference", "sdk_type": "sdk_types", "sdk_step": "sdk_tutorial"}.get(part, part)
     parts = [Tab(label, reverse(f"admin:{url}", args=[found.language]), url == above) for url, label in PARTS]
     title = f"{found.display_name}: {dict(PARTS)[above].lower()}"
     context = {**site.each_context(request), "title": title, "languages": languages, "parts": parts, "found": found}
@@ -102,7 +115,100 @@ def method(request: HttpRequest, site: ConsoleSite, language: str, method: str) 
         Pair("Key", KEYS[page.key]),
         Pair("Repeated", "Safely: billed once" if page.is_idempotent or page.http == "GET" else "Not by itself"),
     ]
-    return render(request, "console/sdks/method.html", {**context, "page": page, "facts": facts, "title": page.call})
+    uses = [one for one in found.types if page.id in one.methods]
+    context |= {"page": page, "facts": facts, "title": page.call, "types": _links(found, uses)}
+    context["arguments"] = sorted(page.arguments, key=lambda one: not one.required)
+    return render(request, "console/sdks/method.html", context)
+
+
+@require_safe
+def types(request: HttpRequest, site: ConsoleSite, language: str) -> HttpResponse:
+    """All types, or those whose name, description or members hold all words of a search; a part of them at a time."""
+    wanted = request.GET.get("q", "").strip()[:100]
+    context, found = _frame(request, site, language, "sdk_types", q=wanted)
+    words = wanted.lower().split()
+    rows = [page for page in found.types if all(word in _words_of(page) for word in words)]
+    if words:  # names first: a word is often a part of many descriptions
+        rows.sort(key=lambda page: not all(word in page.id.lower() for word in words))
+    shown = Paginator(rows, TYPES).get_page(request.GET.get("page"))
+    context |= {
+        "page": shown, "rows": [(one, _type_url(found, one), KINDS_SAID[one.kind], _parts(one)) for one in shown],
+        "q": wanted, "count": len(rows), "url": reverse("admin:sdk_types", args=[found.language]),
+    }  # fmt: skip
+    return render(request, "console/sdks/types.html", context)
+
+
+@require_safe
+def type_page(request: HttpRequest, site: ConsoleSite, language: str, name: str) -> HttpResponse:
+    """One type. Raises Http404."""
+    context, found = _frame(request, site, language, "sdk_type", name)
+    by_id = {page.id: page for page in found.types}
+    page = by_id.get(name)
+    if page is None:
+        raise Http404("no such type")
+    facts = [
+        Pair("In the document", page.id, is_code=True),
+        Pair("Kind", KINDS_SAID[page.kind]),
+        Pair("Goes", _way(page)),
+    ]
+    if page.discriminator:
+        facts.append(Pair("Told by", page.discriminator, is_code=True))
+    if page.extra:
+        facts.append(Pair("Further fields", page.extra, is_code=True))
+    context |= {
+        "page": page, "facts": facts, "title": page.name,
+        "fields": [(one, _links(found, [by_id[part] for part in one.types])) for one in page.fields],
+        "variants": [(one, _links(found, [by_id[part] for part in one.types])) for one in page.variants],
+        "methods": [(one, reverse("admin:sdk_method", args=[found.language, one])) for one in page.methods],
+        "users": _links(found, [by_id[one] for one in page.types]),
+    }  # fmt: skip
+    return render(request, "console/sdks/type.html", context)
+
+
+def _links(found: Documentation, pages: Iterable[TypePage]) -> list[tuple[str, str]]:
+    return [(page.name, _type_url(found, page)) for page in pages]
+
+
+def _type_url(found: Documentation, page: TypePage) -> str:
+    return reverse("admin:sdk_type", args=[found.language, page.id])
+
+
+def _words_of(page: TypePage) -> str:
+    parts = [
+        *(one.wire for one in page.fields),
+        *(one.value for one in page.words),
+        *(one.tag for one in page.variants),
+    ]
+    return f"{page.id} {page.name} {page.doc} {' '.join(parts)}".lower()
+
+
+def _parts(page: TypePage) -> str:
+    names = (
+        [one.name for one in page.fields] or [one.value for one in page.words] or [one.type for one in page.variants]
+    )
+    return ", ".join(names[:NAMED]) + (" …" if len(names) > NAMED else "")
+
+
+def _way(page: TypePage) -> str:
+    if page.is_sent and page.is_received:
+        return "Both ways"
+    return "To the gateway" if page.is_sent else "From the gateway" if page.is_received else "Neither way"
+
+
+@require_safe
+def changelog(request: HttpRequest, site: ConsoleSite, language: str) -> HttpResponse:
+    """What changed in each stored release, the newest first."""
+    context, found = _frame(request, site, language, "sdk_changelog")
+    context["releases"] = [
+        (one, [(heading, len(rows), rows[:CHANGES]) for heading, rows in one.groups()], _versions_url(found, one))
+        for one in notes(found.language)
+    ]
+    return render(request, "console/sdks/changelog.html", context)
+
+
+def _versions_url(found: Documentation, one: Noted) -> str:
+    query = urlencode({"language": found.language, "to": one.version})
+    return f"{reverse('admin:sdk_versions')}?{query}"
 
 
 @require_safe

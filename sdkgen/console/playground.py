@@ -1,6 +1,5 @@
 """The playground's page, the generated code that it runs, and the worker that runs it."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -62,12 +61,14 @@ def from_request(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
 def as_code(request: HttpRequest, site: ConsoleSite) -> JsonResponse:
     """A request in the languages of the SDKs: `{body, retries, cache}` → `{samples}`, or `{problem}`. No query."""
     try:
-        said = json.loads(request.body)
+        said = code.read(request.body)
         body, retries, cached = said["body"], said["retries"], said["cache"]
     except (ValueError, KeyError, TypeError):
         return JsonResponse({"problem": "The request is no JSON of the page."}, status=400)
-    if not isinstance(body, dict) or not isinstance(retries, int) or cached not in CACHE:
+    if not isinstance(body, dict) or type(retries) is not int or cached not in CACHE:
         return JsonResponse({"problem": "The request is no JSON of the page."}, status=400)
+    if not 0 <= retries <= code.MAX_RETRIES:
+        return JsonResponse({"problem": f"Repeats are 0 to {code.MAX_RETRIES}."}, status=400)
     try:
         found = code.samples(body, retries=retries, cache=cached)
     except ServiceError as error:
@@ -103,7 +104,7 @@ def _page(
 
 def _conversation(text: str | None) -> dict[str, Any] | None:
     try:
-        body = json.loads(text or "")
+        body = code.read(text or "")
     except ValueError:
         return None
     is_one = isinstance(body, dict) and isinstance(body.get("messages"), list)

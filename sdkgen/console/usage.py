@@ -16,7 +16,7 @@ from gateway.console import ConsoleSite
 from gateway.console.scope import frame, person
 from sdkgen import builds
 from sdkgen.languages.registry import LANGUAGES
-from sdkgen.telemetry import FirstSuccess, Used, telemetry
+from sdkgen.telemetry import FirstSuccess, Used, named_sdk, telemetry
 
 STANDINGS = {"latest": ("Latest", "ok"), "older": ("Older", "warn"), "newer": ("Own version", ""), "other": ("", "")}
 SHORTER = "shorter_window"
@@ -47,21 +47,22 @@ def _content(body: dict[str, Any]) -> dict[str, Any]:
             ("First success", _seconds(body["time_to_first_success"].p50_s), _of_keys(body["time_to_first_success"])),
         ],
         "used": [
-            (one, _named(one), *STANDINGS[one.standing], format.percent(one.error_rate),
+            (one, named(one.sdk), *STANDINGS[one.standing], format.percent(one.error_rate),
              format.DASH if one.retries is None else format.percent(one.retry_rate))
             for one in used
         ],
-        "storms": [(one, format.percent(one.share)) for one in body["retry_storms"]],
-        "runtimes": body["runtimes"], "documents": body["documents"], "downloads": body["downloads"],
+        "storms": [(one, named(one.sdk), format.percent(one.share)) for one in body["retry_storms"]],
+        "runtimes": [(one, named(one.sdk)) for one in body["runtimes"]],
+        "documents": body["documents"], "downloads": body["downloads"],
         "latest": body["latest"],
         "shorter": next((note.message for note in body["notes"] if note.code == SHORTER), ""),
     }  # fmt: skip
 
 
-def _named(one: Used) -> str:
-    if one.language:
-        return f"{LANGUAGES[one.language].about.display_name} {one.version or ''}".strip()
-    return one.sdk or "Not told"
+def named(sdk: str | None) -> str:
+    """`csharp/1.0.0` → `C# 1.0.0`; other libraries by the name that they give."""
+    language, version = named_sdk(sdk)
+    return f"{LANGUAGES[language].about.display_name} {version or ''}".strip() if language else sdk or "Not told"
 
 
 def _repeats(ours: list[Used]) -> float | None:

@@ -1,11 +1,12 @@
 """Documentation of one language as data: getting started, reference, examples, tutorial, questions. Pure."""
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from sdkgen.documentation.limits import default_of, limits_of
 from sdkgen.documentation.questions import QUESTIONS
+from sdkgen.documentation.types import TypePage, types
 from sdkgen.examples.catalog import Step, examples_for, named, steps_for
 from sdkgen.examples.curl import curl
 from sdkgen.examples.data import Example, ExampleError, bind, body_model, place_of
@@ -15,10 +16,6 @@ from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import one_line, sentence
 from sdkgen.languages.base.language import About
 from sdkgen.languages.base.snippets import Snippets
-
-LIMITS = {"minimum": "≥", "maximum": "≤", "minLength": "length ≥", "maxLength": "length ≤", "minItems": "items ≥",
-          "maxItems": "items ≤", "exclusiveMinimum": ">", "exclusiveMaximum": "<", "pattern": "matches"}  # fmt: skip
-"""Keywords of JSON Schema as the table of arguments has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +121,11 @@ class Documentation:
     version: str
     getting_started: tuple[SectionPage, ...]
     reference: tuple[ResourcePage, ...]
+    types: tuple[TypePage, ...]
     examples: tuple[ExamplePage, ...]
     tutorials: tuple[StepPage, ...]
     faq: tuple[QuestionPage, ...]
-    changelog: str = field(default="")
+    changelog: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,12 +140,12 @@ class Writer:
     install: str = ""
     key: str = "gw-…"
 
-    def documentation(self, changelog: str = "") -> Documentation:
+    def documentation(self) -> Documentation:
         about = self.about
         return Documentation(
             about.id, about.display_name, self.config.version, tuple(self.getting_started()),
-            tuple(self.reference()), tuple(self.examples()), tuple(self.steps()),
-            tuple(QuestionPage(question, answer) for question, answer in QUESTIONS), changelog,
+            tuple(self.reference()), tuple(types(self.api, self.snippets)), tuple(self.examples()), tuple(self.steps()),
+            tuple(QuestionPage(question, answer) for question, answer in QUESTIONS),
         )  # fmt: skip
 
     # ---- reference -----------------------------------------------------------------------------------------------
@@ -178,10 +176,9 @@ class Writer:
 
     def _argument(self, method: Method, one: Parameter | Field, where: str) -> ArgumentPage:
         name, kind = self.snippets.argument(method, one)
-        limits = one.constraints if isinstance(one.constraints, dict) else {}
-        said = ", ".join(f"{LIMITS[word]} {value}" for word, value in limits.items() if word in LIMITS)
-        default = "" if one.default is None else _json(one.default)
-        return ArgumentPage(name, one.name, where, kind, one.required, default, said, one_line(one.doc))
+        return ArgumentPage(
+            name, one.name, where, kind, one.required, default_of(one), limits_of(one), one_line(one.doc)
+        )  # fmt: skip
 
     def _errors(self, method: Method) -> Iterable[ErrorPage]:
         for status in method.errors:
@@ -236,7 +233,3 @@ class Writer:
 def summary(page: MethodPage) -> str:
     """One line."""
     return sentence(page.doc) or f"{page.http} {page.path}"
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

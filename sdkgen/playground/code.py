@@ -5,6 +5,7 @@ The programs of languages that no browser runs were compiled and run: `recorded.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -26,7 +27,7 @@ RECORDED: dict[str, Any] = {
     "stream_options": {"include_usage": True},
 }  # fmt: skip
 SHOWS = (("choices", "*", "delta", "content"), ("gateway", "cost"))
-RETRIES = 2
+RETRIES, MAX_RETRIES = 2, 20
 MAX_BODY_CHARS = 400_000
 
 
@@ -37,6 +38,26 @@ class Sample:
     language: str
     code: str
     output: str | None
+
+
+def read(text: str | bytes) -> Any:
+    """JSON whose numbers every language can write. Raises ValueError, also for what is nested too deeply."""
+    try:
+        return json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 20 or not -(2**63) <= (value := int(digits)) < 2**63:
+        raise ValueError(f"{digits[:20]}… is too large")
+    return value
+
+
+def _finite(digits: str) -> float:
+    if not math.isfinite(value := float(digits)):
+        raise ValueError(f"{digits[:20]} is no number of JSON")
+    return value
 
 
 @cache

@@ -164,15 +164,18 @@ def changelog(
     display_name: str, versions: tuple[str, str], released_on: str, said: Sequence[Entry], evidence: str
 ) -> str:
     """As Keep a Changelog has it (https://keepachangelog.com/en/1.1.0/)."""
-    lines = [f"# {display_name}: {versions[0]} to {versions[1]}", "", f"## [{versions[1]}] - {released_on}", "",
-             markdown(evidence), ""]  # fmt: skip
+    head = [f"# {display_name}: {versions[0]} to {versions[1]}", ""]
+    return "\n".join([*head, *release_notes(versions[1], released_on, said, evidence)]).rstrip() + "\n"
+
+
+def release_notes(version: str, released_on: str, said: Sequence[Entry], remark: str = "") -> list[str]:
+    """Lines of one release, the last one empty."""
+    lines = [f"## [{version}] - {released_on}", "", *([markdown(remark), ""] if remark else [])]
     for kind, heading in KINDS.items():
         found = [one for one in said if one.kind == kind]
         if found:
             lines += [f"### {heading}", "", *(f"* {markdown(one.change.text)}" for one in found), ""]
-    if not said:
-        lines += ["Nothing changed.", ""]
-    return "\n".join(lines).rstrip() + "\n"
+    return lines if said else [*lines, "Nothing changed.", ""]
 
 
 def fenced(code: str, language: str) -> list[str]:

@@ -1,5 +1,6 @@
 """One difference between two representations."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +22,11 @@ class Change:
     operations: tuple[str, ...] = ()
     before: Any = None
     after: Any = None
+
+    @classmethod
+    def of_json(cls, said: Mapping[str, Any]) -> "Change":
+        """What `as_json` wrote."""
+        return cls(**{**said, "operations": tuple(said["operations"])})
 
     def as_json(self) -> dict[str, Any]:
         """For storage and the API."""

@@ -117,6 +117,9 @@ PAGES = (
     "/admin/sdks/docs/csharp/reference/?q=budgets",
     "/admin/sdks/docs/java/reference/chat.completions.create/",
     "/admin/sdks/docs/go/examples/?use_case=cost",
+    "/admin/sdks/docs/java/types/?q=budget",
+    "/admin/sdks/docs/python/types/ChatCompletionRequest/",
+    "/admin/sdks/docs/python/changelog/",
     "/admin/sdks/docs/typescript/tutorial/stream/",
 )
 WATCH = """
@@ -125,6 +128,11 @@ document.addEventListener('securitypolicyviolation', (event) => {
   window.violations.push(event.violatedDirective + ' ' + event.blockedURI);
 });
 """
+CUT = """
+[...document.querySelectorAll('main .code pre')].filter((box) => box.scrollWidth > box.clientWidth + 1)
+  .map((box) => box.textContent.slice(0, 60))
+"""
+"""Code that goes on beyond the edge of its box."""
 
 
 @dataclass
@@ -138,6 +146,7 @@ class Watched:
         violations = self.page.evaluate("window.violations")
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert (path, self.complaints, violations, wide) == (path, [], [], 0)
+        assert (path, self.page.evaluate(CUT)) == (path, [])
 
 
 @pytest.fixture(scope="module")

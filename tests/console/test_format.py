@@ -88,6 +88,12 @@ def test_exact_money_keeps_every_digit() -> None:
         (1240, f"1.24{N}s"),
         (59_960, f"1{N}min 0{N}s"),
         (125_000, f"2{N}min 5{N}s"),
+        (3_599_400, f"59{N}min 59{N}s"),
+        (3_599_600, f"1{N}h 0{N}min"),
+        (11_100_000, f"3{N}h 5{N}min"),
+        (2 * 86_400_000 - 31_000, f"47{N}h 59{N}min"),
+        (2 * 86_400_000, f"2{N}d 0{N}h"),
+        (817_803_000, f"9{N}d 11{N}h"),
     ],
 )
 def test_duration(ms: float | None, text: str) -> None:

@@ -10,6 +10,9 @@ from pytest_django import DjangoAssertNumQueries
 from gateway.choices import JobStatus
 from gateway.models import Job
 from sdkgen import builds, reading
+from sdkgen.ir.nodes import Api
+from sdkgen.services import store_release
+from sdkgen.versions import Change
 from tests.console.conftest import SignIn
 from tests.sdkgen.conftest import api, document  # noqa: F401  (fixtures)
 
@@ -106,3 +109,54 @@ def test_another_language_keeps_the_place(sign_in: SignIn) -> None:
     assert "Step 4 of 11" in step
     assert 'aria-current="step"' in step
     assert "Let the model call a tool" in step
+
+
+def test_types(sign_in: SignIn, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    client = sign_in("bob")
+
+    found = text_of(client, "sdks/docs/python/types/?q=chat+role").replace("<wbr>", "")
+    assert 'href="/admin/sdks/docs/python/types/ChatUserMessage/"' in found
+    assert "BudgetUsage" not in found
+    assert "No type has these words" in text_of(client, "sdks/docs/java/types/?q=teapot")
+    first, second = (text_of(client, f"sdks/docs/go/types/?page={page}") for page in (1, 2))
+    assert (first.count('class="row-link"'), "1–100 of" in first, "101–200 of" in second) == (100, True, True)
+    assert "101–200 of" not in text_of(client, "sdks/docs/go/types/?page=x")
+    page = text_of(client, "sdks/docs/csharp/types/ChatCompletionRequest/").replace("<wbr>", "")
+    assert "IReadOnlyList<IChatMessage>" in page
+    assert 'href="/admin/sdks/docs/csharp/types/ChatMessage/"' in page
+    assert 'href="/admin/sdks/docs/csharp/reference/chat.completions.create/"' in page
+    assert 'href="/admin/sdks/docs/java/types/ChatCompletionRequest/"' in page  # another language keeps the place
+    method = text_of(client, "sdks/docs/csharp/reference/chat.completions.create/")
+    assert 'href="/admin/sdks/docs/csharp/types/ChatCompletionRequest/"' in method
+    assert client.get("/admin/sdks/docs/csharp/types/Teapot/").status_code == 404
+    with django_assert_max_num_queries(12):
+        text_of(client, "sdks/docs/csharp/types/ChatMessage/")
+
+
+def test_changelog(sign_in: SignIn, api: Api) -> None:  # noqa: F811  (a fixture)
+    client = sign_in("bob")
+    assert "python manage.py release_sdk" in text_of(client, "sdks/docs/go/changelog/")
+    told = [Change("method.added", f"models.m{n}", "#/y", f"models.m{n:02} is new.") for n in range(30)]
+    first = store_release(version="1.0.0", document={"openapi": "3.1.0"}, api=api)
+    store_release(version="2.0.0", document={"openapi": "3.1.1"}, api=api, previous=first, changes=told)
+
+    page = text_of(client, "sdks/docs/go/changelog/").replace("<wbr>", "")
+
+    assert page.index("2.0.0") < page.index("1.0.0")
+    assert ("models.m19 is new." in page, "models.m20 is new." in page) == (True, False)
+    assert "The first 20 of 30." in page
+    assert 'href="/admin/sdks/versions/?language=go&to=2.0.0"' in page
+    assert "there is nothing to compare it with" in page
+
+
+def test_a_package_whose_name_is_refused_by_now_stays_in_the_list(sign_in: SignIn) -> None:
+    client = sign_in("bob")
+    client.post("/admin/sdks/build/", {"language": "python"})
+    (job,) = Job.objects.filter(kind=builds.KIND)
+    job.parameters["config"] |= {"module": "json", "base_url": "http://[", "gone_by_now": 1}
+    job.save()
+
+    assert "llm-gateway-sdk 1.0.0" in text_of(client, "sdks/").replace("<wbr>", "")
+    builds.run_waiting()
+    job.refresh_from_db()
+    assert (job.status, "base_url: not an http(s) address" in job.error) == (JobStatus.FAILED, True)

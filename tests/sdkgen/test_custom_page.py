@@ -73,6 +73,9 @@ def test_from_the_choice_to_the_archive(company: factories.Acme, api: Api,
     assert "Choose a name that Python takes." in wrong
     assert "client.Chat" not in wrong
 
+    without = text_of(client.post(f"{URL}check/", {**FORM, "headers": "X-Team: search\nX-Region"}))
+    assert "“X-Region” has no colon" in without.replace("<wbr>", "")
+
     refused = client.post(URL, {**FORM, "headers": "Authorization: x"})
     assert "holds a secret" in text_of(refused)
     assert 'value="v1_models_list" checked' in text_of(refused)

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import DateTimeField, DecimalField, OuterRef, Subquery, TextField, Value
 from django.db.models.functions import Cast, Coalesce, JSONObject
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -47,7 +48,8 @@ class KeyViewSet(ReadableResource):
     ordering_fields = ("created_at", "name", "expires_at")
 
     def get_queryset(self) -> Any:
-        return with_spend(super().get_queryset())
+        rows: Any = super().get_queryset()
+        return with_spend(rows.listed(timezone.now()) if self.action == "list" else rows)
 
     @extend_schema(responses={201: shapes.IssuedKeySerializer})
     def create(self, request: Request) -> Response:

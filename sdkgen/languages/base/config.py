@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+from urllib.parse import urlsplit
 
 from sdkgen.ir.codec import canonical
 
@@ -14,6 +15,11 @@ VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}(?:-[0-9A-Za-z.\-]{1,40})?")
 
 AUTH = ("key", "management")
 CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "cookie", "proxy-authorization", "x-auth-token"})
+OF_EACH_CALL = frozenset({
+    "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect", "host",
+    "idempotency-key", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "x-gateway-sdk",
+})  # fmt: skip
+"""Headers that follow from the call. One value for all of them breaks calls, or gives all of them one answer."""
 SECRET = re.compile(
     r"\b(?:gw|sk|gwrun|pk|rk)[-_][A-Za-z0-9_\-]{12,}|\b(?:Bearer|Basic)\s+\S{8,}|\beyJ[\w\-]{8,}\.[\w\-]{8,}"
     r"|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bAIza[\w\-]{30,}|\bxox[abprs]-[\w\-]{10,}"
@@ -77,6 +83,13 @@ def read_fields(said: Mapping[str, Any]) -> Config:
     return checked(Config(**{name: _read(name, value) for name, value in said.items()}))
 
 
+def stored(said: Mapping[str, Any]) -> Config:
+    """Settings as they were kept when they were accepted: a later version may have rules that they break, and settings
+    of its own."""
+    known = {one.name for one in fields(Config)}
+    return Config(**{name: _read(name, value) for name, value in said.items() if name in known})
+
+
 def _read(name: str, value: Any) -> Any:
     if name in ("operations", "auth"):
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
@@ -100,7 +113,7 @@ def checked(config: Config) -> Config:
     """Raises ConfigError."""
     if not VERSION.fullmatch(config.version):
         raise ConfigError("version", "not of the form 1.2.3")
-    if not re.fullmatch(r"https?://[^\s/?#@]+(?:/[^\s?#@]*)?", config.base_url):
+    if not re.fullmatch(r"https?://[^\s/?#@]+(?:/[^\s?#@]*)?", config.base_url) or not _has_host(config.base_url):
         raise ConfigError("base_url", "not an http(s) address without query, fragment and credentials")
     if config.docs_url and not re.fullmatch(r"https?://[^\s?#@\"\\]+", config.docs_url):
         raise ConfigError("docs_url", "not an http(s) address without query, fragment and credentials")
@@ -112,11 +125,22 @@ def checked(config: Config) -> Config:
     for name, value in config.headers.items():
         if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~\-]{1,100}", name) or re.search(r"[^\x20-\x7e]", value):
             raise ConfigError("headers", f"{name!r} is no header")
+        if name.lower() in OF_EACH_CALL:
+            raise ConfigError("headers", f"{name} is of each call: the client sets it itself")
         if holds_secret(name, value):
             raise ConfigError("headers", f"{name} holds a secret, which does not belong into a package")
     if unknown := [one for one in config.auth if one not in AUTH]:
         raise ConfigError("auth", f"{unknown[0]!r} is no kind of key; there are {' and '.join(AUTH)}")
     return config
+
+
+def _has_host(address: str) -> bool:
+    """Whether clients can connect to it: brackets that belong together, a port that there can be."""
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def holds_secret(name: str, value: str) -> bool:

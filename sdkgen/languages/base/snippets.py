@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sdkgen.examples.data import Call, Path
-from sdkgen.ir.nodes import Field, Method, Parameter, Resource
+from sdkgen.ir.nodes import Field, Method, Model, Parameter, Resource, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,15 @@ class Snippets(Protocol):
 
     def error(self, status: int) -> str:
         """The class of errors of a status."""
+
+    def declared(self, name: str) -> str:
+        """The public name of a type of the document."""
+
+    def spelled(self, of: Type, *, is_sent: bool = False) -> str:
+        """`is_sent`: as callers give it, where that is another spelling."""
+
+    def member(self, model: Model, one: Field, *, is_sent: bool = False) -> tuple[str, str]:
+        """Name and type of a field. `is_sent`: of a model that is sent and never received."""
 
 
 BUILTIN = frozenset({"client", "file", "gateway", "list", "print", "type"})

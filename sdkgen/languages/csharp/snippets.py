@@ -98,6 +98,15 @@ class CSharpSnippets:
     def error(self, status: int) -> str:
         return f"{kind_of(status)}Exception"
 
+    def declared(self, name: str) -> str:
+        return self._types.name(self._types.declared[name])
+
+    def spelled(self, of: Type, *, is_sent: bool = False) -> str:
+        return self._types.code(of)
+
+    def member(self, model: Model, one: Field, *, is_sent: bool = False) -> tuple[str, str]:
+        return self._names.of("field", one.pointer), self.spelled(one.type)
+
     # ---- the call ------------------------------------------------------------------------------------------------
     def _call(self, call: Call) -> Group:
         method = call.method

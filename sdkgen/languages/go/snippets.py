@@ -110,6 +110,15 @@ class GoSnippets:
     def error(self, status: int) -> str:
         return f"{PACKAGE}.Err{kind_of(status)}"
 
+    def declared(self, name: str) -> str:
+        return self._spelling.public(name)
+
+    def spelled(self, of: Type, *, is_sent: bool = False) -> str:
+        return self._spelling.go(of)
+
+    def member(self, model: Model, one: Field, *, is_sent: bool = False) -> tuple[str, str]:
+        return self._spelling.field_name(one), self._spelling.field(model, one)
+
     # ---- the call ------------------------------------------------------------------------------------------------
     def _call(self, call: Call, values: "_Values") -> Group:
         method = call.method

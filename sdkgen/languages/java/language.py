@@ -68,6 +68,8 @@ class Java:
             not re.fullmatch(r"[a-z][a-z0-9_]*", one) or one in KEYWORDS for one in parts
         ):
             raise ConfigError("module", "no name of a package (small letters, digits, '_', parted by '.')")
+        if parts[0] in ("java", "javax", "jdk"):
+            raise ConfigError("module", f"packages below {parts[0]} are Java's own")
         return config
 
     def files(self, api: Api, names: Names, config: Config) -> Mapping[str, str | bytes]:

@@ -52,6 +52,9 @@ from sdkgen.languages.java.types import Spelling
 STYLE = Style("        ", width=104, chain="        ")
 LEADING_MODEL = "models"
 SPACED = ' + " " + '
+DECIMAL = Prim("string", "decimal")
+DECIMALS = frozenset({"cost", "cache_similarity"})
+"""Of what comes beside an answer."""
 
 
 class JavaSnippets:
@@ -127,6 +130,15 @@ class JavaSnippets:
     def error(self, status: int) -> str:
         return f"{kind_of(status)}Exception"
 
+    def declared(self, name: str) -> str:
+        return self._spelling.public(name)
+
+    def spelled(self, of: Type, *, is_sent: bool = False) -> str:
+        return self._spelling.plain(of)
+
+    def member(self, model: Model, one: Field, *, is_sent: bool = False) -> tuple[str, str]:
+        return field_name(self._names, model, one), self.spelled(one.type)
+
     # ---- the call ------------------------------------------------------------------------------------------------
     def _call(self, call: Call, writer: "_Writer", first: list[str] | None = None) -> Node:
         """`first` takes statements that give names to what is long."""
@@ -171,22 +183,22 @@ class JavaSnippets:
             yield "}"
         elif call.meta:
             yield f"var response = {made};"
-            yield from self._shown(call, "response.value()", "response", answer_type(call.method))
+            yield from self._shown(call, "response.value()", "response", answer_type(call.method), writer)
         else:
             yield f"var answer = {made};"
-            yield from self._shown(call, "answer", "", answer_type(call.method))
+            yield from self._shown(call, "answer", "", answer_type(call.method), writer)
 
     def _async(self, call: Call, made: str, writer: "_Writer") -> Iterator[str]:
         yield f"var pending = {made};"
-        said = self._said("answer", call.shows, answer_type(call.method))
+        said = self._said("answer", call.shows, answer_type(call.method), writer)
         yield f"pending.thenAccept(answer -> System.out.println({said or 'answer'})).join();"
 
-    def _said(self, name: str, shows: Iterable[Path], of: Type | None) -> str:
-        return SPACED.join(self._access(name, path, of) for path in shows)
+    def _said(self, name: str, shows: Iterable[Path], of: Type | None, writer: "_Writer") -> str:
+        return SPACED.join(self._access(name, path, of, writer) for path in shows)
 
-    def _shown(self, call: Call, name: str, response: str, of: Type | None) -> Iterator[str]:
-        parts = [self._access(name, path, of) for path in call.shows]
-        parts += [f"{response}.gateway().{camel(one)}().orElse(null)" for one in call.meta]
+    def _shown(self, call: Call, name: str, response: str, of: Type | None, writer: "_Writer") -> Iterator[str]:
+        parts = [self._access(name, path, of, writer) for path in call.shows]
+        parts += [_metadata(response, one, writer) for one in call.meta]
         whole = f"{name}.json()" if isinstance(of, Ref) and not is_mixed(call.method) else name
         said = SPACED.join(parts) or whole
         together = f"System.out.println({said});"
@@ -195,8 +207,8 @@ class JavaSnippets:
         else:
             yield from (f"System.out.println({part});" for part in parts)
 
-    def _access(self, name: str, path: Path, of: Type | None, *, is_open: bool = False) -> str:
-        """`is_open`: the last step keeps its `Optional`."""
+    def _access(self, name: str, path: Path, of: Type | None, writer: "_Writer", *, is_open: bool = False) -> str:
+        """`is_open`: the last step keeps its `Optional`. Decimals are read in plain notation, without an exponent."""
         code = name
         found = steps(of, path, self._types)
         for index, step in enumerate(found):
@@ -205,9 +217,13 @@ class JavaSnippets:
                 continue
             assert step.model is not None
             code += f".{field_name(self._names, step.model, step.field)}()"
-            if step.is_optional and not (is_open and index == len(found) - 1):
+            is_last = index == len(found) - 1
+            if is_last and step.type == DECIMAL:
+                plain = f"{writer.use('BigDecimal')}::toPlainString"
+                code += f".map({plain})" if step.is_optional else ".toPlainString()"
+            if step.is_optional and not (is_open and is_last):
                 is_maybe = isinstance(step.field.type, Nullable) and not step.field.required
-                if index < len(found) - 1:
+                if not is_last:
                     code += ".get()" if is_maybe else ".orElseThrow()"
                 else:
                     code += '.orElse("")' if step.type == Prim("string") else ".orElse(null)"
@@ -225,12 +241,12 @@ class JavaSnippets:
             closing: list[str] = []
             for part in lists:
                 item = singular(str(part[-1]), KEYWORDS)
-                yield f"{indent}for (var {item} : {self._access(name, part, of)}) {{"
+                yield f"{indent}for (var {item} : {self._access(name, part, of, writer)}) {{"
                 reached = steps(of, part, self._types)[-1].type
                 assert isinstance(reached, ListOf)
                 closing.insert(0, f"{indent}}}")
                 of, name, indent = reached.items, item, indent + " " * 4
-            code = self._access(name, last, of, is_open=True)
+            code = self._access(name, last, of, writer, is_open=True)
             is_optional = steps(of, last, self._types)[-1].is_optional
             yield f"{indent}{f'{code}.ifPresent(System.out::print)' if is_optional else f'System.out.print({code})'};"
             yield from closing
@@ -240,7 +256,7 @@ class JavaSnippets:
         if call.shows:
             yield "    System.out.println();"
         if call.meta:
-            said = SPACED.join(f"stream.gateway().{camel(one)}().orElse(null)" for one in call.meta)
+            said = SPACED.join(_metadata("stream", one, writer) for one in call.meta)
             yield f"    System.out.println({said});"
         yield "}"
 
@@ -249,7 +265,7 @@ class JavaSnippets:
         item = singular(call.resource.path[-1], KEYWORDS)
         yield f"for (var {item} : {made}.all()) {{"
         whole = f"{item}.json()" if isinstance(of, Ref) and isinstance(self._types[of.name], Model) else item
-        yield f"    System.out.println({self._said(item, call.shows, of) or whole});"
+        yield f"    System.out.println({self._said(item, call.shows, of, writer) or whole});"
         yield "}"
 
     def _error(self, call: Call, made: str, writer: "_Writer") -> Iterator[str]:
@@ -398,6 +414,12 @@ class _Writer:
         others = [one for one in parameters if one.name in said and not one.required]
         calls = tuple(self._with(identifier(one.name, OF_MODELS), one, said[one.name]) for one in others)
         return Chain(head, calls) if calls else head
+
+
+def _metadata(response: str, name: str, writer: _Writer) -> str:
+    """What comes beside an answer, decimals in plain notation."""
+    plain = f".map({writer.use('BigDecimal')}::toPlainString)" if name in DECIMALS else ""
+    return f"{response}.gateway().{camel(name)}(){plain}.orElse(null)"
 
 
 def _named(name: str, node: Node, first: list[str] | None) -> Node:

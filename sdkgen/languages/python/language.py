@@ -2,6 +2,7 @@
 
 import keyword
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
@@ -60,6 +61,8 @@ class Python:
             raise ConfigError("package", "no name of a distribution (letters, digits, '.', '_', '-')")
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", config.module) or keyword.iskeyword(config.module):
             raise ConfigError("module", "no name of a module (small letters, digits, '_')")
+        if config.module in sys.stdlib_module_names:
+            raise ConfigError("module", f"{config.module} is a module of Python's own")
         return config
 
     def files(self, api: Api, names: Names, config: Config) -> Mapping[str, str | bytes]:

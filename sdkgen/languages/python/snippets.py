@@ -29,6 +29,7 @@ from sdkgen.languages.base.escaping import python_string
 from sdkgen.languages.base.layout import Group, Node, Style, text
 from sdkgen.languages.base.names import Names
 from sdkgen.languages.base.snippets import Snippet, each_parts, indented, ordered, singular
+from sdkgen.languages.base.usage import usage_of
 from sdkgen.languages.python.naming import OF_CALLS, attribute, field_name
 from sdkgen.languages.python.types import Spelling
 
@@ -43,6 +44,7 @@ class PythonSnippets:
         self._api, self._names, self._module = api, names, config.module
         self._spelling = Spelling.of(api, names)
         self._types = self._spelling.types
+        self._received = usage_of(api).received
 
     def of(self, call: Call) -> Snippet:
         is_async = call.variant == "async"
@@ -105,6 +107,16 @@ class PythonSnippets:
     def error(self, status: int) -> str:
         kind = kind_of(status)
         return f"errors.{'ServerError' if kind == 'Server' else kind}"
+
+    def declared(self, name: str) -> str:
+        return self._spelling.public(name) if name in self._received else self._spelling.public_sent(name)
+
+    def spelled(self, of: Type, *, is_sent: bool = False) -> str:
+        return (self._spelling.sent(of) if is_sent else self._spelling.received(of)).replace("_File", "File")
+
+    def member(self, model: Model, one: Field, *, is_sent: bool = False) -> tuple[str, str]:
+        name = attribute(one.name, OF_CALLS) if is_sent else field_name(self._names, model, one)
+        return name, self.spelled(one.type, is_sent=is_sent)
 
     # ---- the call ------------------------------------------------------------------------------------------------
     def _call(self, call: Call, imports: set[str]) -> Group:

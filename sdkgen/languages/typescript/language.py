@@ -31,6 +31,13 @@ const answer = await client.chat.completions.create({{
 }});
 console.log(answer.choices[0].message.content);
 """
+NODE_MODULES = frozenset({
+    "assert", "async_hooks", "buffer", "child_process", "cluster", "console", "constants", "crypto", "dgram",
+    "diagnostics_channel", "dns", "domain", "events", "fs", "http", "http2", "https", "inspector", "module", "net",
+    "os", "path", "perf_hooks", "process", "punycode", "querystring", "readline", "repl", "stream", "string_decoder",
+    "sys", "timers", "tls", "trace_events", "tty", "url", "util", "v8", "vm", "wasi", "worker_threads", "zlib",
+})  # fmt: skip
+"""https://nodejs.org/api/modules.html#built-in-modules, those that need no `node:`."""
 _PACKAGE = re.compile(r"(?:@[a-z0-9][a-z0-9._\-]*/)?[a-z0-9][a-z0-9._\-]*")
 
 
@@ -60,6 +67,8 @@ class TypeScript:
         name = config.package or "llm-gateway"
         if len(name) > 214 or not _PACKAGE.fullmatch(name):
             raise ConfigError("package", f"{name!r} is no name of an npm package")
+        if name in NODE_MODULES:
+            raise ConfigError("package", f"{name} is a module of Node's own")
         if config.module:
             raise ConfigError("module", "a package of npm is imported by its own name: leave this out")
         return replace(config, package=name)

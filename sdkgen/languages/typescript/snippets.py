@@ -84,6 +84,15 @@ class TypeScriptSnippets:
     def error(self, status: int) -> str:
         return ERRORS[kind_of(status)]
 
+    def declared(self, name: str) -> str:
+        return self._spelling.public(name)
+
+    def spelled(self, of: Type, *, is_sent: bool = False) -> str:
+        return self._spelling.text(of, only_sent=is_sent)
+
+    def member(self, model: Model, one: Field, *, is_sent: bool = False) -> tuple[str, str]:
+        return property_name(one.name), self.spelled(one.type, is_sent=is_sent)
+
     # ---- the call ------------------------------------------------------------------------------------------------
     def _call(self, call: Call, imports: set[str]) -> Group:
         method = call.method

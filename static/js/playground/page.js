@@ -108,7 +108,7 @@ function begin(root) {
 
   async function run() {
     if (isAsking) return;
-    if (!form.check()) {
+    if (!form.check(true)) {
       root.querySelector("details:has([aria-invalid])")?.setAttribute("open", "");
       /** @type {HTMLElement | null} */ (root.querySelector("[aria-invalid]"))?.focus();
       return;

@@ -106,7 +106,11 @@ export class Form {
     this.extra = {};
     this.allowed = offers.map((offer) => offer.name);
     this.form.addEventListener("submit", (event) => event.preventDefault());
-    this.form.addEventListener("input", () => (this.check(), changed()));
+    this.form.addEventListener("input", (event) => {
+      if (event.target instanceof HTMLTextAreaElement) event.target.dataset.touched = "yes";
+      this.check();
+      changed();
+    });
     root.querySelector("[data-play-add-model]")?.addEventListener("click", () => (this.addModel(), changed()));
     root.querySelector("[data-play-add-message]")?.addEventListener("click", () => {
       const last = this.messages.querySelectorAll("select");
@@ -227,8 +231,12 @@ export class Form {
     this.check();
   }
 
-  /** Shows what is wrong beside its field; whether nothing is. */
-  check() {
+  /**
+   * Shows what is wrong beside its field; whether nothing is. A message that nobody has written in yet is told to be
+   * empty only when it is to be sent.
+   * @param {boolean} isSent
+   */
+  check(isSent = false) {
     let isGood = true;
     for (const name of PARAMS) {
       const field = /** @type {HTMLInputElement | null} */ (this.form.elements.namedItem(name));
@@ -236,7 +244,11 @@ export class Form {
       isGood = show(field, problemOf(name, field.value)) && isGood;
     }
     const contents = [...this.messages.querySelectorAll("textarea")];
-    for (const field of contents) isGood = show(field, field.value.trim() ? "" : "Say something.") && isGood;
+    for (const field of contents) {
+      const isEmpty = !field.value.trim();
+      show(field, isEmpty && (isSent || field.dataset.touched) ? "Say something." : "");
+      isGood = isGood && !isEmpty;
+    }
     if (contents.length === 0 && !("messages" in this.extra)) isGood = false;
     return isGood;
   }

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -16,6 +17,8 @@ import pytest
 from config.demo import story
 from config.demo.calls import NONE
 from config.demo.company import MODELS, PEOPLE, PROJECTS, PROVIDERS, TEAMS, UNUSED_KEYS, Company
+from config.demo.documents import sha_of
+from config.demo.libraries import header
 from config.demo.prices import book_of, half_even
 from config.demo.rows import calls_of, day_lines
 from config.demo.story import Calendar
@@ -308,3 +311,25 @@ def test_ninety_days_are_four_hundred_thousand_lines(weekday):
     demo = company(until=datetime(2026, 11, 2 + weekday, 0, 15, tzinfo=UTC))
 
     assert sum(len(calls_of(demo, w, d)) for d in range(90) for w in workloads_of(demo)) >= 400_000
+
+
+def test_own_sdks_say_what_their_header_says():
+    storm = of(story.RETRY_STORM[1], "fleet-telemetry")
+
+    assert {line["sdk"] for line in storm} == {"go/0.9.0"}
+    assert json.loads(next(line["sdk_about"] for line in storm)) == {
+        "runtime": "go-1.24", "os": "linux", "document": sha_of("0.9.0")[:12], "retry": 0,
+    }  # fmt: skip
+    evening = [line for line in storm if line["is_final"] == "t" and "19:00" <= line["started_at"][11:16] < "22:00"]
+    assert sum(json.loads(line["sdk_about"])["retry"] == 4 for line in evening) == 260
+    assert {line["sdk"] for line in of(40, "fleet-telemetry")} == {"go/0.8.0"}
+    assert {json.loads(line["sdk_about"])["document"] for line in of(40, "fleet-telemetry")} == {sha_of("0.8.0")[:12]}
+    assert {line["sdk_about"] for line in of(40, "dev-copilot")} == {None}
+
+
+def test_repeats_of_a_route_are_not_the_clients():
+    routed = replace(next(entry for entry in WORKLOADS if entry.route), sdk="typescript/0.9.0")
+
+    said = header(routed, 3, 2, is_stream=True).decode()
+
+    assert said == f"typescript/0.9.0; rt=node-22.11; os=linux; spec={sha_of('0.9.0')[:12]}; try=0; via=stream"

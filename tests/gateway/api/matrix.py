@@ -414,6 +414,7 @@ DELETE sdk/playground/{playground}              401 204 404 404 404 404 204 403 
 POST   sdk/custom-client                        401 202 202 202 202 202 202 202 202 202
 GET    sdk/documentation/{sdk_language}         401 200 200 200 200 200 200 200 200 200
 GET    sdk/documentation/{sdk_language}/llms.txt 401 200 200 200 200 200 200 200 200 200
+GET    sdk/documentation/{sdk_language}/types/Model 401 200 200 200 200 200 200 200 200 200
 GET    sdk/examples/{sdk_language}              401 200 200 200 200 200 200 200 200 200
 GET    sdk/changelog/{sdk_language}             401 200 200 200 200 200 200 200 200 200
 POST   sdk/migration-guide                      401 200 200 200 200 200 200 200 200 200

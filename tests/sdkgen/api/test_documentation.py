@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
@@ -10,6 +11,7 @@ from sdkgen import builds, reading
 from sdkgen.examples.catalog import EXAMPLES, STEPS, USE_CASES
 from sdkgen.ir.nodes import Api
 from sdkgen.services import store_release
+from sdkgen.versions import Change
 from tests.gateway.api.conftest import Caller
 
 URL = "/api/v1/sdk"
@@ -68,6 +70,8 @@ def test_what_is_not_there(caller: Caller) -> None:
     for path, status, code in (
         ("documentation/cobol", 404, "unknown_language"), ("documentation/cobol/llms.txt", 404, "unknown_language"),
         ("documentation/go?version=9.9.9", 404, "unknown_version"), ("examples/go?use_case=x", 400, "unknown_use_case"),
+        ("documentation/go/types/Teapot", 404, "unknown_type"),
+        ("documentation/cobol/types/ChatMessage", 404, "unknown_language"),
     ):  # fmt: skip
         answer = get(f"{URL}/{path}")
         assert (answer.status_code, answer.json()["code"]) == (status, code), path
@@ -82,11 +86,63 @@ def test_of_a_release(
 
     assert said["version"] == "1.3.0"
     assert "llm-gateway-sdk-1.3.0.zip" in said["getting_started"][0]["code"]
-    assert "## 1.3.0" in said["changelog"]
+    assert "## [1.3.0] - " in said["changelog"]
     caller("developer").get(f"{URL}/documentation/python")
     person = caller("developer")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert person.get(f"{URL}/documentation/python").status_code == 200
+
+
+def test_the_changelog_is_that_of_the_stored_releases(caller: Caller, api: Api) -> None:
+    read = caller("developer").get
+    assert read(f"{URL}/documentation/go").json()["changelog"] == "# Changelog\n\nNo release is stored yet.\n"
+
+    change = Change("method.removed", "models.get", "#/x", "models.get is gone.", operations=("v1_models_retrieve",))
+    added = Change("method.added", "models.list", "#/y", "models.list is new.")
+    first = store_release(
+        version="1.0.0", document={"openapi": "3.1.0"}, api=api, released_at=datetime(2026, 3, 1, tzinfo=UTC)
+    )
+    store_release(
+        version="2.0.0", document={"openapi": "3.1.1"}, api=api, previous=first, changes=[added, change],
+        released_at=datetime(2026, 3, 9, tzinfo=UTC),
+    )  # fmt: skip
+
+    oldest = "## [1.0.0] - 2026-03-01\n\nThe first release: there is nothing to compare it with.\n"
+    assert read(f"{URL}/documentation/go").json()["changelog"] == (
+        "# Changelog\n\n## [2.0.0] - 2026-03-09\n\n### Breaking\n\n* models.get is gone.\n\n### Added\n\n"
+        f"* models.list is new.\n\n{oldest}"
+    )
+    assert read(f"{URL}/documentation/go?version=1.0.0").json()["changelog"] == f"# Changelog\n\n{oldest}"
+
+
+def test_types_of_every_language(caller: Caller, api: Api, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    expected = {
+        "python": ("ChatCompletionParam", "max_tokens", "int | None", "Sequence[ChatMessageParam]"),
+        "typescript": ("ChatCompletionRequest", "max_tokens", "number | null", "readonly ChatMessage[]"),
+        "java": ("ChatCompletionRequest", "maxTokens", "Optional<Long>", "List<ChatMessage>"),
+        "go": ("ChatCompletionRequest", "MaxTokens", "Opt[int64]", "[]ChatMessage"),
+        "csharp": ("ChatCompletionRequest", "MaxTokens", "long?", "IReadOnlyList<IChatMessage>"),
+    }
+    for language, (name, field, kind, messages) in expected.items():
+        listed = caller("developer").get(f"{URL}/documentation/{language}").json()["types"]
+        assert [one["id"] for one in listed] == [one.name for one in api.types]
+        assert {"id": "ChatCompletionRequest", "name": name, "kind": "object", "doc": "", "deprecated": False} in listed
+
+        said = caller("developer").get(f"{URL}/documentation/{language}/types/ChatCompletionRequest").json()
+        fields = {one["wire"]: one for one in said["fields"]}
+        assert [one["wire"] for one in said["fields"]][:3] == ["messages", "model", "audio"]  # what is needed first
+        assert (said["name"], said["is_sent"], said["is_received"]) == (name, True, False)
+        assert (said["methods"], said["types"]) == (["chat.completions.create"], [])
+        told = fields["max_tokens"]
+        assert (told["name"], told["type"], told["constraint"]) == (field, kind, "≥ 1")
+        assert (fields["messages"]["type"], fields["messages"]["types"]) == (messages, ["ChatMessage"])
+    person = caller("developer")
+    with django_assert_num_queries(3):
+        union = person.get(f"{URL}/documentation/go/types/ChatMessage").json()
+    assert (union["kind"], union["discriminator"], union["types"]) == ("union", "role", ["ChatCompletionRequest"])
+    assert [one["tag"] for one in union["variants"]] == ["system", "developer", "user", "assistant", "tool"]
+    words = person.get(f"{URL}/documentation/go/types/ServiceTier").json()
+    assert (words["kind"], "auto" in {one["value"] for one in words["words"]}) == ("words", True)
 
 
 def test_text_for_assistants(caller: Caller, api: Api) -> None:

@@ -48,6 +48,10 @@ def telling(company: Acme, api: Api, monkeypatch: pytest.MonkeyPatch) -> Acme:
     """Python 1.0.0 at two addresses with one hour of many repeats, an old Go, and the openai library."""
     monkeypatch.setattr(builds, "representation", lambda: api)
     Release.objects.create(version="1.0.0", document={}, document_sha256="0", representation={}, ir_sha256="0")
+    Release.objects.create(
+        version="0.9.0", document={}, document_sha256="0123456789abcdef", representation={}, ir_sha256="1",
+        released_at=START - timedelta(days=9),
+    )  # fmt: skip
     document = api.document_sha[:12]
     python = {"sdk": "python/1.0.0"}
     about = {"runtime": "cpython-3.11", "os": "linux", "document": document, "retry": 0}
@@ -106,14 +110,37 @@ def test_who_calls_with_what(telling: Acme, caller: Caller, api: Api) -> None:
     assert said["helpers"] == [
         {"sdk": "python/1.0.0", "helper": None, "requests": 50}, {"sdk": "go/0.9.0", "helper": "page", "requests": 2},
     ]  # fmt: skip
-    assert [(one["document"], one["is_current"], one["requests"]) for one in said["documents"]] == [
-        (api.document_sha[:12], True, 50), ("0123456789ab", False, 2),
+    assert [(one["document"], one["version"], one["is_current"], one["requests"]) for one in said["documents"]] == [
+        (api.document_sha[:12], None, True, 50), ("0123456789ab", "0.9.0", False, 2),
     ]  # fmt: skip
     # the key of banner was made two minutes before its first call
     assert said["time_to_first_success"] == {
         "keys": 1, "succeeded": 1, "failed_only": 0, "unused": 0, "p50_s": 120.0, "p90_s": 120.0,
     }  # fmt: skip
     assert {note["code"] for note in said["notes"]} == {"other_libraries", "downloads_for_administrators"}
+
+
+def test_own_sdks_that_say_nothing_besides_are_counted_as_ours(telling: Acme, caller: Caller) -> None:
+    book(*(line(telling, at=START + timedelta(hours=30, minutes=i), sdk="java/1.0.0") for i in range(3)))
+
+    said = ask(caller, window={"start": (START + timedelta(hours=30)).isoformat(), "end": END.isoformat()})
+
+    assert [(one["sdk"], one["language"], one["version"], one["standing"], one["retries"]) for one in said["sdks"]] == [
+        ("java/1.0.0", "java", "1.0.0", "latest", None)
+    ]
+    assert (said["runtimes"], said["documents"], said["retry_storms"]) == ([], [], [])
+    assert "other_libraries" not in {note["code"] for note in said["notes"]}
+
+
+def test_a_document_is_known_by_all_that_sdks_say_of_it(telling: Acme, caller: Caller) -> None:
+    about = {"runtime": "go-1.22", "os": "linux", "document": "0", "retry": 0}
+    book(line(telling, at=START + timedelta(hours=40), sdk="go/0.9.0", sdk_about=about))
+
+    (said,) = ask(caller, window={"start": (START + timedelta(hours=30)).isoformat(), "end": END.isoformat()})[
+        "documents"
+    ]
+
+    assert (said["document"], said["version"], said["is_current"]) == ("0", None, False)
 
 
 def test_downloads_are_for_those_who_read_the_audit_trail(telling: Acme, caller: Caller) -> None:

@@ -134,6 +134,10 @@ def test_paths_that_differ_in_case_only_are_refused() -> None:
         ('{"headers": {"Authorization": "x"}}', "headers"),
         ('{"headers": {"X-A": "a\\r\\nb: c"}}', "headers"),
         ('{"operations": "chat"}', "operations"),
+        ('{"base_url": "http://["}', "base_url"),
+        ('{"base_url": "https://example.com:99999"}', "base_url"),
+        ('{"headers": {"Host": "example.com"}}', "headers"),
+        ('{"headers": {"Idempotency-Key": "one for all"}}', "headers"),
         ('{"docs_url": "javascript:alert(1)"}', "docs_url"),
     ],
 )
@@ -147,6 +151,19 @@ def test_settings_that_are_wrong(said: str, field: str) -> None:
 def test_names_that_python_refuses(change: dict[str, str]) -> None:
     with pytest.raises(ConfigError):
         named("python").checked(replace(Config(), **change))
+
+
+@pytest.mark.parametrize(
+    ("language", "change", "field"),
+    [
+        ("python", {"module": "json"}, "module"), ("java", {"module": "java.util"}, "module"),
+        ("typescript", {"package": "fs"}, "package"),
+    ],
+)  # fmt: skip
+def test_names_that_the_platform_has(language: str, change: dict[str, str], field: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        named(language).checked(replace(Config(), **change))
+    assert raised.value.field == field
 
 
 def test_aliases() -> None:

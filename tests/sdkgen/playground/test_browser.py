@@ -101,6 +101,9 @@ def request_of(playground: Playground) -> str:
 
 def test_the_typescript_package_streams_repeats_stops_and_is_shared(gateway: Stack, playground: Playground) -> None:
     page = playground.page
+    assert page.locator(".error-text").count() == 0  # nobody has done anything yet
+    page.click("[data-play-run]")
+    assert page.locator(".error-text").inner_text() == "Say something."
 
     playground.say("Say hello.")
     playground.wait()

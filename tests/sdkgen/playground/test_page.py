@@ -142,7 +142,10 @@ def test_a_logged_request_is_opened_by_who_may_read_its_body(company: Acme) -> N
     assert as_(company, "alice").get(url).status_code == 405
 
 
-@pytest.mark.parametrize("body", ["not JSON", "[1]", '{"messages": "Hi"}'])
+DEEP = "[" * 5_000 + "]" * 5_000
+
+
+@pytest.mark.parametrize("body", ["not JSON", "[1]", '{"messages": "Hi"}', f'{{"messages": {DEEP}}}'])
 def test_what_is_no_conversation_is_refused_in_words(company: Acme, body: str) -> None:
     answer = as_(company, "alice").post(f"{PAGE}request/", {"request_id": logged(company, body)})
 
@@ -172,3 +175,28 @@ def test_the_request_as_code_in_every_language(company: Acme) -> None:
     assert "cannot be written as code" in ask(body={"model": "fast"}, retries=2, cache="").json()["problem"]
     for wrong in ({}, {"body": [], "retries": 2, "cache": ""}, {"body": body, "retries": 2, "cache": "x"}):
         assert ask(**wrong).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f'{{"body": {DEEP}, "retries": 2, "cache": ""}}',
+        '{"body": {"model": "fast", "messages": [], "temperature": NaN}, "retries": 2, "cache": ""}',
+        '{"body": {"model": "fast", "messages": [], "temperature": 1e999}, "retries": 2, "cache": ""}',
+        '{"body": {"model": "fast", "messages": [], "max_tokens": 9223372036854775808}, "retries": 2, "cache": ""}',
+        '{"body": {"model": "fast", "messages": []}, "retries": -1, "cache": ""}',
+        '{"body": {"model": "fast", "messages": []}, "retries": 21, "cache": ""}',
+        '{"body": {"model": "fast", "messages": []}, "retries": true, "cache": ""}',
+    ],
+)
+def test_what_no_program_can_say_is_refused(company: Acme, said: str) -> None:
+    answer = as_(company, "bob").post(f"{PAGE}code/", said, content_type="application/json")
+
+    assert (answer.status_code, list(answer.json())) == (400, ["problem"])
+
+
+def test_without_a_model_there_is_nothing_to_run(company: Acme) -> None:
+    page = as_(company, "mallory").get(PAGE).content.decode()
+
+    assert ("No model answers conversations" in page, "data-play-run" in page) == (True, False)
+    assert "data-play-run" in as_(company, "bob").get(PAGE).content.decode()

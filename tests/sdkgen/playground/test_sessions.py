@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -164,3 +165,24 @@ def test_expiry_is_a_time_not_a_length(caller: Caller, company: Acme) -> None:
     until = datetime.fromisoformat(said["expires_at"])
     created = datetime.fromisoformat(said["created_at"])
     assert timedelta(minutes=14) < until - created <= timedelta(minutes=15, seconds=1)
+
+
+def test_a_key_that_is_over_is_in_no_list_and_keeps_its_name(
+    caller: Caller, company: Acme, client: Client, settings: Any
+) -> None:
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
+    client.force_login(company.people["adam"], backend="django.contrib.auth.backends.ModelBackend")
+    first, second, third = (opened(caller, company).json() for _ in range(3))
+    caller("developer").delete(f"{URL}/{first['id']}")
+    VirtualKey.objects.filter(pk=second["key"]).update(expires_at=timezone.now() - timedelta(seconds=1))
+    VirtualKey.objects.filter(pk=company.keys["ads"].pk).update(revoked_at=timezone.now())
+
+    listed = {row["id"] for row in caller("admin").get("/api/v1/api-keys").json()["results"]}
+    page = client.get("/admin/gateway/virtualkey/?all=").content.decode()
+
+    assert {first["key"], second["key"]} & listed == set()
+    assert {third["key"], str(company.keys["ads"].pk)} <= listed  # what people revoked stays in the list
+    assert [one["key"] in page for one in (first, second, third)] == [False, False, True]
+    assert caller("admin").get(f"/api/v1/api-keys/{first['key']}").json()["name"] == "Playground"
+    assert client.get(f"/admin/gateway/virtualkey/{first['key']}/change/").status_code == 200
