@@ -62,6 +62,7 @@ class Env:
     idempotency_max_bytes: int
     import_limit_bytes: int
     export_retention_days: int
+    backup_max_age_hours: int
     prices_url: str
     support_contact: str
     metrics_token: str
@@ -191,6 +192,7 @@ def load() -> Env:
         prices_url=env.str("PRICES_URL", default=""),
         support_contact=env.str("SUPPORT_CONTACT", default=""),
         export_retention_days=env.int("EXPORT_RETENTION_DAYS", default=7),
+        backup_max_age_hours=env.int("BACKUP_MAX_AGE_HOURS", default=0),
         budget_wait_s=env.float("GATEWAY_BUDGET_WAIT_S", default=2.0),
         default_output_cap=env.int("GATEWAY_DEFAULT_OUTPUT_CAP", default=4096),
         batch_check_s=env.float("GATEWAY_BATCH_CHECK_S", default=300.0),

@@ -27,6 +27,7 @@ from gateway.models import Heartbeat, VirtualKey
 
 ALIVE = timedelta(seconds=30)
 PASSES = 5
+PATIENCE_S = 5.0
 RETIRED = "secrets.retired.env"
 Say = Callable[[str], None]
 
@@ -158,17 +159,26 @@ def _check_field_keys(ring: Keyring) -> None:
 
 
 def _check_transactions(since: datetime) -> None:
-    """What began before the newest key may yet commit something under an old one."""
+    """What began before the newest key may yet commit something under an old one; short ones are waited for."""
+    deadline = time.monotonic() + PATIENCE_S
+    while count := _transactions(since + timedelta(seconds=keyring.LOOK_EVERY_S)):
+        if time.monotonic() >= deadline:
+            raise RotationError(
+                f"{count} transactions are older than the newest key: run this again when they are over."
+            )
+        time.sleep(0.1)
+
+
+def _transactions(before: datetime) -> int:
+    """How many other sessions have one open that began before that time."""
     with django_connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
             "AND xact_start < %s AND backend_type = 'client backend'",
-            [since + timedelta(seconds=keyring.LOOK_EVERY_S)],
+            [before],
         )
-        if count := cursor.fetchone()[0]:
-            raise RotationError(
-                f"{count} transactions are older than the newest key: run this again when they are over."
-            )
+        count: int = cursor.fetchone()[0]
+    return count
 
 
 def pepper_needs(versions: Iterable[int], *, forget_hashes: bool = False) -> dict[int, str]:

@@ -16,10 +16,11 @@ import psycopg
 from django.conf import settings
 from psycopg import IsolationLevel
 
-from config.backup import control
+from config.backup import BACKUP_MADE, control
 from config.backup.archive import CHUNK, Writer
 from config.backup.server import Database, ServerError, program, server_major
 from gateway import keyring
+from gateway.models import Heartbeat
 
 DUMP = "database.dump"
 SPOOL = "spool/"
@@ -62,7 +63,11 @@ def make(output: str, say: Say) -> Path:
         if count := _spools(writer, segments):
             say(f"Spool segments: {count}")
         writer.finish(_manifest(connection, now))
-    say(f"Backup: {path}, {_size(path.stat().st_size)}, {time.monotonic() - began:.1f} s")
+    size = path.stat().st_size
+    Heartbeat.objects.update_or_create(
+        name=BACKUP_MADE, defaults={"at": now, "info": {"file": path.name, "size_bytes": size}}
+    )
+    say(f"Backup: {path}, {_size(size)}, {time.monotonic() - began:.1f} s")
     return path
 
 

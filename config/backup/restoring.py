@@ -15,16 +15,19 @@ from typing import IO, Any
 
 import psycopg
 from django.conf import settings
+from django.db import DatabaseError
 from django.db.migrations.loader import MigrationLoader
+from django.utils import timezone
 from psycopg import sql
 
 from config import sealed
-from config.backup import control
+from config.backup import BACKUP_VERIFIED, control
 from config.backup.archive import ArchiveError, Reader
 from config.backup.making import DUMP, SPOOL
 from config.backup.server import Database, ServerError, program, scratch, server_major
 from gateway import keyring
 from gateway.keyring import FIELD_KEYS, PEPPERS, pepper_id
+from gateway.models import Heartbeat
 
 QUARANTINE = "nothing in quarantine"
 """A check of `verify_ledger` that tells what the source had, not whether the copy is right."""
@@ -79,6 +82,9 @@ def verify(path: Path, say: Say, *, server: str = "", jobs: int = 1) -> None:
                 _migrate(database)
                 steps.done("Migrations", f"{newer} of this release applied to the copy")
             _use(reader.manifest, database, steps)
+    with contextlib.suppress(DatabaseError):  # its own may be what is lost
+        info = {"file": path.name, "made_at": reader.manifest["made_at"]}
+        Heartbeat.objects.update_or_create(name=BACKUP_VERIFIED, defaults={"at": timezone.now(), "info": info})
     say(f"The backup of {_age(reader.manifest)} can be restored: {steps.total_s:.1f} s in all.")
 
 

@@ -200,7 +200,8 @@ def test_retire_is_refused_while_a_value_is_under_an_old_key(home: Path) -> None
     assert credentials.decrypt(bytes(provider.credential)) == "late"
 
 
-def test_retire_waits_for_transactions_that_are_older_than_the_key(home: Path) -> None:
+def test_retire_waits_for_transactions_that_are_older_than_the_key(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rotation, "PATIENCE_S", 0)
     with connect() as other, other.transaction():
         other.execute("SELECT 1")
         call_command("rotate_secrets")

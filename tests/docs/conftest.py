@@ -28,8 +28,7 @@ class Installation:
         stack = self.stack
         path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
         return {
-            **os.environ, "PATH": path, "DATABASE_URL": stack.url, "DATABASE_DIRECT_URL": stack.url,
-            "DATA_DIR": str(stack.data_dir), "GATEWAY_KEY": self.key,
+            **stack.environment(), "PATH": path, "GATEWAY_KEY": self.key,
         }  # fmt: skip
 
     def adapted(self, text: str) -> str:
@@ -48,7 +47,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, simulator: SimulatorP
     url = urlsplit(base)._replace(path=f"/{name}").geturl()
     environment = {**os.environ, "DATABASE_URL": url, "DATABASE_DIRECT_URL": url}
     subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
-    stack = Stack(tmp_path_factory.mktemp("documentation"), url, simulator)
+    stack = Stack(tmp_path_factory.mktemp("documentation"), url, simulator, secrets_in_file=True)
     stack.start()
     try:
         organization = stack.organization("demo")
