@@ -115,6 +115,9 @@ class Reader:
     def _read_manifest(self) -> dict[str, Any]:
         if MANIFEST not in self._members or CHECKSUM not in self._members:
             raise ArchiveError(f"{self.path} has no manifest: it is cut short, or no backup")
+        last = max(self._members.values(), key=lambda member: member.offset_data)
+        if self.path.stat().st_size != last.offset_data + last.size + -last.size % BLOCK + 2 * BLOCK:
+            raise ArchiveError(f"{self.path} is cut short, or something was added to it")
         text = b"".join(self.chunks(MANIFEST))
         if hashlib.sha256(text).hexdigest().encode() not in b"".join(self.chunks(CHECKSUM)):
             raise ArchiveError("the manifest is damaged: its checksum is another one")

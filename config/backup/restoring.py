@@ -194,6 +194,8 @@ def _restore(reader: Reader, database: Database, jobs: int, steps: Steps) -> Non
             lines = errors.read().decode(errors="replace").splitlines()
             why = next((line for line in lines if "error:" in line), "it does not say why")
             raise RestoreError(f"pg_restore failed: {why}")
+    with database.connect() as connection:
+        connection.execute("ANALYZE")  # a dump has no statistics, without which the checks take long
     steps.done("Database", f"restored into {database.name!r}")
 
 

@@ -13,7 +13,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "KEY_PEPPERS": lambda: f"1:{secrets.token_hex(32)}",
     "FIELD_ENCRYPTION_KEYS": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),  # a Fernet key
 }
-HEADER = "# Made once by `manage.py up`. Keep a copy, apart from your backups: without it keys and stored credentials are lost.\n"
+HEADER = "# Made once by `manage.py up`. Keep a copy apart from backups: without it keys and credentials are lost.\n"
 
 
 def write_private(path: Path, text: str) -> None:
