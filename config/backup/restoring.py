@@ -97,6 +97,7 @@ def into(path: Path, url: str, say: Say, *, replace: str = "", spool: str = "", 
     steps, database = Steps(say), Database.of_url(url)
     with opened(path) as reader:
         newer = _readable(reader, steps)
+        _check_spools(reader, Path(spool) if spool else None)
         _make_room(database, replace)
         _restore(reader, database, jobs, steps)
         _compare(reader.manifest, database, steps)
@@ -206,12 +207,16 @@ def _feed(reader: Reader, pipe: IO[bytes]) -> None:
             pipe.write(chunk)
 
 
-def _spools(reader: Reader, folder: Path) -> int:
-    """Write the segments of spools that are not there; how many. A spool that is there is its host's own."""
-    names = reader.names(SPOOL)
-    spools = {name.split("/")[1] for name in names}
-    if present := sorted(one for one in spools if (folder / one).exists()):
+def _check_spools(reader: Reader, folder: Path | None) -> None:
+    """A spool that is there already is its host's own."""
+    spools = {name.split("/")[1] for name in reader.names(SPOOL)}
+    if present := sorted(one for one in spools if folder is not None and (folder / one).exists()):
         raise RestoreError(f"{folder} has the spool {present[0]} already: name another folder.")
+
+
+def _spools(reader: Reader, folder: Path) -> int:
+    """Write the segments; how many."""
+    names = reader.names(SPOOL)
     for name in names:
         _, spool, segment = name.split("/")
         target = folder / Path(spool).name

@@ -28,8 +28,8 @@ from gateway.ledger.booking import book
 from gateway.ledger.connect import connect
 from gateway.ledger.spool import Spool
 from gateway.ledger.writer import Writer as LedgerWriter
-from gateway.models import Provider, User
-from gateway.services import audit, tokens
+from gateway.models import Project, Provider, User
+from gateway.services import audit, keys, tokens
 from tests.gateway.dataplane.stack import ROOT, no_price
 from tests.gateway.ledger.lines import line
 
@@ -48,6 +48,8 @@ def company() -> None:
     """Three hours of the demo company, its providers' credentials and a sealed audit chain."""
     seed(days=1, until=datetime(2026, 11, 1, 3, tzinfo=UTC))
     Provider.objects.update(credential=credentials.encrypt("sk-upstream-canary"))
+    project = Project.objects.filter(organization__slug="demo")[0]
+    keys.create_key(organization=project.organization, project=project, actor=None, name="newest pepper")
     audit.seal()
 
 
@@ -237,9 +239,10 @@ def test_lines_that_are_not_booked_yet_come_along(folder: Path, settings: Any, e
         writer._disconnect()
     assert count(empty, "SELECT count(*) FROM gateway_ledgerline") == 3
 
-    call_command("restore", str(path), into=empty.url(), yes_replace=empty.name)
+    (spools / "0198c000-0000-7000-8000-000000000001").mkdir(exist_ok=True)
     with pytest.raises(CommandError, match="has the spool 0198c000"):
         call_command("restore", str(path), into=empty.url(), yes_replace=empty.name, spool=str(spools))
+    assert count(empty, "SELECT count(*) FROM gateway_ledgerline") == 3
 
 
 def test_a_backup_taken_while_lines_are_written_is_one_moment(company: None, folder: Path) -> None:
