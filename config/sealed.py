@@ -157,15 +157,20 @@ def _kind(connection: Connection, column: Column) -> sql.SQL:
 
 
 def _replace(connection: Connection, column: Column, pk: Any, old: bytes, new: bytes) -> None:
-    name, table = sql.Identifier(column.name), sql.Identifier(column.table)
     values: dict[str, Any] = {"pk": pk, "old": old, "new": new, "digest": hashlib.sha256(new).hexdigest()}
     if column.key:
         values |= {"old": old.decode(), "new": new.decode()}
-        change = sql.SQL("{name} = jsonb_set({name}, ARRAY[{key}], to_jsonb(%(new)s::text))")
-        held = sql.SQL("{name} ->> {key} = %(old)s")
-    else:
-        change, held = sql.SQL("{name} = %(new)s"), sql.SQL("{name} = %(old)s")
-    if column.digest:
-        change += sql.SQL(", {} = %(digest)s").format(sql.Identifier(column.digest))
-    update = sql.SQL("UPDATE {table} SET ") + change + sql.SQL(" WHERE {pk} = %(pk)s AND ") + held
-    connection.execute(update.format(table=table, name=name, key=column.key, pk=sql.Identifier(column.pk)), values)
+    connection.execute(_update(column), values)
+
+
+def _update(column: Column) -> sql.Composed:
+    name = sql.Identifier(column.name)
+    change, held = sql.SQL("{} = %(new)s").format(name), sql.SQL("{} = %(old)s").format(name)
+    if column.key:
+        change = sql.SQL("{0} = jsonb_set({0}, ARRAY[{1}], to_jsonb(%(new)s::text))").format(name, column.key)
+        held = sql.SQL("{} ->> {} = %(old)s").format(name, column.key)
+    return sql.SQL("UPDATE {} SET {}{} WHERE {} = %(pk)s AND {}").format(
+        sql.Identifier(column.table), change,
+        sql.SQL(", {} = %(digest)s").format(sql.Identifier(column.digest)) if column.digest else sql.SQL(""),
+        sql.Identifier(column.pk), held,
+    )  # fmt: skip
