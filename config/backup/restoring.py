@@ -11,14 +11,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, LiteralString
 
 import psycopg
 from django.conf import settings
 from django.db import DatabaseError
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
-from psycopg import sql
 
 from config import sealed
 from config.backup import BACKUP_VERIFIED, control
@@ -305,7 +304,7 @@ def _manage(database: Database, *arguments: str) -> subprocess.CompletedProcess[
         return subprocess.run(argv, env=env, capture_output=True, text=True)
 
 
-def _one(connection: psycopg.Connection[Any], query: str) -> Any:
-    row = connection.execute(sql.SQL(query)).fetchone()  # type: ignore[arg-type]
+def _one(connection: psycopg.Connection[Any], query: LiteralString) -> Any:
+    row = connection.execute(query).fetchone()
     assert row is not None
     return row[0]
