@@ -14,6 +14,7 @@ ORDER = (
     "writer",
     "import_usage",
     "rollups",
+    "backup",
     "query",
     "freshness",
     "home",

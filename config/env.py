@@ -18,6 +18,7 @@ import psutil
 
 from gateway.dataplane import addresses
 from gateway.dataplane.proxy import Proxy
+from gateway.keyring import FIELD_KEYS, PEPPERS, parse_peppers
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -41,6 +42,8 @@ class Env:
     secret_key: str
     key_peppers: dict[int, bytes]
     field_encryption_keys: tuple[str, ...]
+    secrets_file: Path
+    secrets_from_file: frozenset[str]
     database_url: str
     database_direct_url: str
     redis_url: str
@@ -64,6 +67,7 @@ class Env:
     idempotency_max_bytes: int
     import_limit_bytes: int
     export_retention_days: int
+    backup_max_age_hours: int
     prices_url: str
     support_contact: str
     metrics_token: str
@@ -102,12 +106,6 @@ def read_dotenv() -> None:
     path = BASE_DIR / ".env"
     if os.access(path, os.R_OK):
         environ.Env.read_env(str(path), overwrite=False)
-
-
-def parse_peppers(text: str) -> dict[int, bytes]:
-    """`"1:hex,2:hex"` → `{1: bytes, 2: bytes}`; the highest version signs new keys."""
-    pairs = (item.split(":", 1) for item in text.split(",") if item.strip())
-    return {int(version): bytes.fromhex(value) for version, value in pairs}
 
 
 def parse_private_upstreams(entries: list[str]) -> tuple[str, ...]:
@@ -189,6 +187,7 @@ def load() -> Env:
     read_dotenv()
     data_dir = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).absolute()
     secrets = data_dir / "secrets.env"
+    unset = {name for name in (PEPPERS, FIELD_KEYS) if name not in os.environ}
     if os.access(secrets, os.R_OK):
         env.read_env(str(secrets), overwrite=False)
     database_url = env.str("DATABASE_URL", default="") or embedded_database_url(data_dir)
@@ -201,6 +200,8 @@ def load() -> Env:
         secret_key=env.str("SECRET_KEY", default=INSECURE_SECRET_KEY),
         key_peppers=parse_peppers(env.str("KEY_PEPPERS", default=f"1:{INSECURE_PEPPER}")),
         field_encryption_keys=tuple(env.list("FIELD_ENCRYPTION_KEYS", default=[INSECURE_FIELD_KEY])),
+        secrets_file=secrets,
+        secrets_from_file=frozenset(name for name in unset if name in os.environ),
         database_url=database_url,
         database_direct_url=env.str("DATABASE_DIRECT_URL", default="") or database_url,
         redis_url=env.str("REDIS_URL", default=""),
@@ -238,6 +239,7 @@ def load() -> Env:
         prices_url=env.str("PRICES_URL", default=""),
         support_contact=env.str("SUPPORT_CONTACT", default=""),
         export_retention_days=env.int("EXPORT_RETENTION_DAYS", default=7),
+        backup_max_age_hours=env.int("BACKUP_MAX_AGE_HOURS", default=0),
         budget_wait_s=env.float("GATEWAY_BUDGET_WAIT_S", default=2.0),
         default_output_cap=env.int("GATEWAY_DEFAULT_OUTPUT_CAP", default=4096),
         batch_check_s=env.float("GATEWAY_BATCH_CHECK_S", default=300.0),

@@ -319,6 +319,9 @@ DEFAULT_FROM_EMAIL = "LLM Gateway <gateway@localhost>"
 # ---- the gateway itself ------------------------------------------------------------------------------------------
 KEY_PEPPERS = ENV.key_peppers
 FIELD_ENCRYPTION_KEYS = list(ENV.field_encryption_keys)
+BACKUP_MAX_AGE_HOURS = ENV.backup_max_age_hours
+SECRETS_FILE = ENV.secrets_file
+SECRETS_FROM_FILE = ENV.secrets_from_file  # those follow the file while the process runs
 CONSOLE_URL = ENV.console_url or f"http://127.0.0.1:{ENV.port}"
 GATEWAY_TRUSTED_PROXIES = list(ENV.trusted_proxies)
 GATEWAY_PRIVATE_UPSTREAMS = list(ENV.private_upstreams)

@@ -26,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     data.ledger_writer,
     data.background,
     data.quarantine,
+    data.backup,
 )
 
 

@@ -13,6 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from config import env
+from config.backup import BACKUP_MADE, BACKUP_VERIFIED
 from config.doctor.finding import Finding, failed, ok, skipped, warning
 from config.embedded.binaries import MAJOR, PACKAGE
 from gateway.dataplane.limits.views import SHARED, SHARES
@@ -152,3 +153,24 @@ def quarantine() -> Finding:
     if count := QuarantinedLine.objects.count():
         return warning("Quarantine", f"{count} ledger lines were put aside", "Read the reasons in the console.")
     return ok("Quarantine", "empty")
+
+
+def backup() -> Finding:
+    """Young enough; one that was restored for a check says so."""
+    name, allowed = "Backup", settings.BACKUP_MAX_AGE_HOURS
+    if allowed <= 0:
+        return skipped(name, "BACKUP_MAX_AGE_HOURS is not set")
+    if unreachable():
+        return skipped(name, SILENT_DATABASE)
+    remedy = "Run `manage.py backup --output FOLDER`, and let it run by itself (docs/operations/backup.md)."
+    last = Heartbeat.objects.filter(name=BACKUP_MADE).first()
+    if last is None:
+        return failed(name, "none was ever made", remedy)
+    age = timezone.now() - last.at
+    detail = f"{last.info.get('file', '')}, {age.total_seconds() / 3600:.1f} h old"
+    if age > timedelta(hours=allowed):
+        return failed(name, f"{detail}; {allowed} h are allowed", remedy)
+    checked = Heartbeat.objects.filter(name=BACKUP_VERIFIED).first()
+    if checked is None:
+        return warning(name, f"{detail}; none was ever restored", "Run `manage.py restore FILE --verify`.")
+    return ok(name, f"{detail}; the last restore was checked on {checked.at:%Y-%m-%d}")

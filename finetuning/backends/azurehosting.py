@@ -83,11 +83,14 @@ def authorization(provider: Provider, url: str) -> dict[str, str]:
     """A token for the management plane, kept until shortly before its end. Raises `OutboundError`."""
     key = f"finetuning.azure.{provider.pk}.{provider.updated_at.timestamp()}"
     sealed = cache.get(key)
-    if sealed is None:
+    try:
+        token = credentials.decrypt(sealed) if sealed is not None else None
+    except InvalidToken:  # kept under a field key that is retired
+        token = None
+    if token is None:
         token, lifetime = _exchanged(provider)
-        sealed = credentials.encrypt(token)
-        cache.set(key, sealed, max(1, lifetime - EARLY_S))
-    return {"Authorization": f"Bearer {credentials.decrypt(sealed)}"}
+        cache.set(key, credentials.encrypt(token), max(1, lifetime - EARLY_S))
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _exchanged(provider: Provider) -> tuple[str, int]:

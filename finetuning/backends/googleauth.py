@@ -10,6 +10,7 @@ import time
 from typing import Any
 from urllib.parse import urlencode
 
+from cryptography.fernet import InvalidToken
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from django.core.cache import cache
@@ -33,11 +34,14 @@ def authorization(provider: Provider, url: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {secret}"} if secret else {}
     key = f"finetuning.google.{provider.pk}.{provider.updated_at.timestamp()}"
     sealed = cache.get(key)
-    if sealed is None:
+    try:
+        token = credentials.decrypt(sealed) if sealed is not None else None
+    except InvalidToken:  # kept under a field key that is retired
+        token = None
+    if token is None:
         token, lifetime = _exchanged(secret)
-        sealed = credentials.encrypt(token)
-        cache.set(key, sealed, max(1, lifetime - EARLY_S))
-    return {"Authorization": f"Bearer {credentials.decrypt(sealed)}"}
+        cache.set(key, credentials.encrypt(token), max(1, lifetime - EARLY_S))
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _exchanged(secret: str) -> tuple[str, int]:

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import psycopg
 
+from gateway import keyring
 from gateway.dataplane import clock, loading
 from gateway.dataplane.protocols import Loader, Pricer, RefreshedLoader
 from gateway.dataplane.views import Catalog, KeyView, Snapshot
@@ -146,7 +147,9 @@ class Keeper:
 
     def _beat(self, connection: psycopg.Connection[Any]) -> None:
         self._agree_on_time(connection)
-        info = {"pid": os.getpid(), "version": self._version, **self._report()}
+        info = {
+            "pid": os.getpid(), "version": self._version, "field_keys": keyring.known_ids(), **self._report(),
+        }  # fmt: skip
         connection.execute(
             "INSERT INTO gateway_heartbeat (name, at, info) VALUES (%s, now(), %s::jsonb) "
             "ON CONFLICT (name) DO UPDATE SET at = excluded.at, info = excluded.info",

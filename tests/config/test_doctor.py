@@ -163,3 +163,22 @@ def test_remedies_are_printed(healthy: Settings, capsys: pytest.CaptureFixture[s
     assert end.value.code == 1
     assert f"{healthy.SPOOL_DIR} does not exist" in out
     assert "→ Start with `make run` once" in out
+
+
+@pytest.mark.django_db
+def test_backups_have_an_age(settings: Settings) -> None:
+    assert data.backup().outcome is Outcome.SKIPPED
+
+    settings.BACKUP_MAX_AGE_HOURS = 24
+    assert (data.backup().outcome, data.backup().detail) == (Outcome.FAILED, "none was ever made")
+    made = Heartbeat.objects.create(name="backup", at=timezone.now() - timedelta(hours=3), info={"file": "a.tar"})
+    assert (data.backup().outcome, data.backup().detail) == (
+        Outcome.WARNING, "a.tar, 3.0 h old; none was ever restored",
+    )  # fmt: skip
+    Heartbeat.objects.create(name="backup-verified", at=timezone.now())
+    assert data.backup().outcome is Outcome.OK
+
+    made.at -= timedelta(hours=22)
+    made.save()
+    assert data.backup().detail == "a.tar, 25.0 h old; 24 h are allowed"
+    assert (data.backup().outcome, data.backup().remedy[:28]) == (Outcome.FAILED, "Run `manage.py backup --outp")

@@ -25,8 +25,7 @@ class Installation:
         stack = self.stack
         path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
         return {
-            **os.environ, "PATH": path, "DATABASE_URL": stack.url, "DATABASE_DIRECT_URL": stack.url,
-            "DATA_DIR": str(stack.data_dir), "GATEWAY_KEY": self.key,
+            **stack.environment(), "PATH": path, "GATEWAY_KEY": self.key,
         }  # fmt: skip
 
     def adapted(self, text: str) -> str:
@@ -40,7 +39,7 @@ class Installation:
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory, simulator: SimulatorProcess) -> Iterator[Installation]:
     url = template.create(f"documentation_{os.getpid()}")
-    stack = Stack(tmp_path_factory.mktemp("documentation"), url, simulator)
+    stack = Stack(tmp_path_factory.mktemp("documentation"), url, simulator, secrets_in_file=True)
     stack.start()
     try:
         organization = stack.organization("demo")

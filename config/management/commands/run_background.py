@@ -21,6 +21,7 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from config.celery import app
+from gateway import keyring
 from gateway.models import Heartbeat
 
 HEARTBEAT_S = 10.0
@@ -132,7 +133,10 @@ def _beat_heart(ended: threading.Event, options: dict[str, Any]) -> None:
     while True:
         try:
             close_old_connections()
-            info = {"pid": os.getpid(), "host": socket.gethostname(), "concurrency": options["concurrency"]}
+            info = {
+                "pid": os.getpid(), "host": socket.gethostname(), "concurrency": options["concurrency"],
+                "field_keys": keyring.known_ids(),
+            }  # fmt: skip
             Heartbeat.objects.update_or_create(name="background", defaults={"at": timezone.now(), "info": info})
         except DatabaseError:
             pass

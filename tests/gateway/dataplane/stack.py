@@ -24,6 +24,7 @@ from gateway.ledger.writer import Writer
 from gateway.simulator.process import SimulatorProcess
 
 ROOT = Path(__file__).resolve().parents[3]
+SECRETS = ("KEY_PEPPERS", "FIELD_ENCRYPTION_KEYS")
 CREDENTIAL = "sk-upstream-canary-0123456789"
 
 
@@ -51,13 +52,17 @@ class Answer:
 
 @dataclass
 class Stack:
-    """One data plane. `close()` ends it; `book()` runs the ledger writer over its spool until nothing is left."""
+    """One data plane. `close()` ends it; `book()` runs the ledger writer over its spool until nothing is left.
+
+    `secrets_in_file`: its peppers and field keys are this process's at first, in a `secrets.env` that it follows.
+    """
 
     data_dir: Path
     url: str
     simulator: SimulatorProcess
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=lambda: free_port())
+    secrets_in_file: bool = False
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -66,14 +71,18 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """Of the data plane, and of management commands beside it."""
-        return {
+        values = {
             **os.environ, **self.settings, "DATABASE_URL": self.url, "DATABASE_DIRECT_URL": self.url,
             "DATA_DIR": str(self.data_dir),
             "GATEWAY_PRIVATE_UPSTREAMS": f"127.0.0.1:{self.simulator.url.rpartition(':')[2]}",
         }  # fmt: skip
+        return {name: value for name, value in values.items() if not (self.secrets_in_file and name in SECRETS)}
 
     def start(self) -> None:
         environment = self.environment()
+        secrets = self.data_dir / "secrets.env"
+        if self.secrets_in_file and not secrets.exists():
+            secrets.write_text("".join(f"{name}={os.environ[name]}\n" for name in SECRETS))
         with socket.create_server(("127.0.0.1", self.port)) as listener, open(self.log, "ab") as log:
             fd = listener.fileno()
             command = [sys.executable, "-m", "config.embedded.serve", "config.dataplane:app", "--fd", str(fd),
