@@ -73,18 +73,8 @@ def prepare(language: str, made: Generated, folder: Path) -> Package:
     if language == "java":
         sources = sorted(str(path) for path in (package / "src/main/java").rglob("*.java"))
         (folder / "sources").write_text("".join(f'"{path}"\n' for path in sources))
-        _must(
-            [
-                _tool("javac", "java"),
-                "--release",
-                "17",
-                "-encoding",
-                "UTF-8",
-                "-d",
-                str(compiled),
-                f"@{folder / 'sources'}",
-            ]
-        )
+        strict = ["--release", "17", "-encoding", "UTF-8", "-Xlint:all", "-Werror"]
+        _must([_tool("javac", "java"), *strict, "-d", str(compiled), f"@{folder / 'sources'}"])
     elif language == "csharp":
         files = sorted(map(str, (package / "src").rglob("*.cs")))
         _must([_csc(), "--library", "--name", made.config.package, "--out", str(compiled), *files])

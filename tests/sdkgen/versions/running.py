@@ -132,9 +132,9 @@ def _commands(package: Package, work: Path, text: str, main: str) -> list[tuple[
             return [([str(TYPESCRIPT / ".bin/tsc"), *emit, *types, "example.ts"], {}), (["node", "main.mjs"], {})]
         case "java":
             _put(work, {"Example.java": text, "Main.java": main})
-            compiled = ["-cp", str(package.compiled), "-d", "classes"]
+            options = ["--release", "17", "-Xlint:all,-deprecation", "-Werror", "-cp", str(package.compiled)]
             return [
-                (["javac", "--release", "17", *compiled, "Example.java", "Main.java"], {}),
+                (["javac", *options, "-d", "classes", "Example.java", "Main.java"], {}),
                 (["java", "-cp", f"{package.compiled}:classes", "Main"], {}),
             ]
         case "go":
