@@ -7,9 +7,9 @@ import pytest
 
 from bench.sdk.compilers import MissingToolError, prepare, version_of
 from bench.sdk.evidence import calls, compared, evidence_of
+from sdkgen.examples.render import snippets
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.language import generate
-from sdkgen.languages.pieces import writer
 from sdkgen.languages.registry import LANGUAGES
 from tests.sdkgen.versions.planted import PLANTS, pair
 
@@ -44,7 +44,7 @@ def test_what_fails_is_counted(language: str, tmp_path: Path) -> None:
     assert len(said["errors"]) == BROKEN[language]
 
     same = prepare(language, generate(LANGUAGES[language], old, Config()), tmp_path / "b")
-    writes = writer(language, old)
+    rendered = snippets(language, old)
     wrong = WRONG[language]
-    again = compared(language, (same, same), wrong, calls(writes, old), writes)
+    again = compared(language, (same, same), wrong, calls(rendered, old), rendered)
     assert (again["verdict"], again["files"], again["left_out"]) == ("compiles", 0, 1)
