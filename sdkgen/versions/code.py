@@ -125,7 +125,7 @@ class Pair:
         return {new: old for old, new in renamed_types(before, after).items()}
 
     def pieces(self, change: Change) -> tuple[Piece | None, Piece | None]:
-        """Before and after; None where there is nothing to write."""
+        """Before and after; None where there is nothing to write. Raises ExampleError."""
         kind = change.rule.partition(".")[0]
         if kind == "error":
             return self._error(change)
@@ -213,7 +213,7 @@ def _reading(api: Api, model: Model, field: Field | None) -> Piece | None:
     found = [
         call_of(api, resource, method, reads=field.name) for resource, method in operations(api)
         if method.pagination is None and not method.stream
-        and len({one.type for one in method.answers}) == 1 and method.answers[0].type == Ref(model.name)
+        and {(one.type, one.content) for one in method.answers} == {(Ref(model.name), "json")}
     ]  # fmt: skip
     simple = [call for call in found if _weight(call)[0] == 0]
     return min(simple, key=_weight, default=Read(model, field))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sdkgen.examples.data import ExampleError
 from sdkgen.examples.render import snippets
 from sdkgen.ir.nodes import Api
 from sdkgen.languages.base.escaping import markdown
@@ -117,13 +118,21 @@ def steps(
     rendered = snippets(language, old, lock=lock), snippets(language, new, lock=lock)
     found = []
     for one in told:
-        pieces = pair.pieces(one.change)
-        sides = [_source(one, piece) for one, piece in zip(rendered, pieces, strict=True)]
+        sides = _sides(pair, rendered, one.change)
         is_same = sides[0] == sides[1]
         before, after = ("", "") if is_same and one.kind == "breaking" else (sides[0], "" if is_same else sides[1])
         noticed = bool(before) and pair.is_noticed(one.change, language)
         found.append(Step(one.change, one.level, one.kind, before, after, noticed, _advice(one.change, noticed)))
     return found
+
+
+def _sides(pair: Pair, rendered: tuple[Snippets, Snippets], change: Change) -> tuple[str, str]:
+    """Sources of before and after; none where an operation cannot be called by names alone."""
+    try:
+        before, after = pair.pieces(change)
+        return _source(rendered[0], before), _source(rendered[1], after)
+    except ExampleError:
+        return "", ""
 
 
 def _source(rendered: Snippets, piece: Piece | None) -> str:

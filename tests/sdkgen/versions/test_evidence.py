@@ -15,8 +15,8 @@ from tests.sdkgen.versions.planted import PLANTS, pair
 
 pytestmark = pytest.mark.slow
 BROKEN = {"python": 4, "typescript": 4, "java": 5, "go": 4, "csharp": 3}
-"""Plain calls: one gone, one renamed, a parameter and a field that must be given; in Go, which wants no completeness,
-a field that may be left out and a first parameter instead."""
+"""Plain calls: one gone, one renamed, a parameter and a field that must be given. In Java also a field that may be left
+out; in Go, which wants no completeness, that one and a first parameter instead of the two; C# wants no field."""
 
 WRONG = {
     "python": {"wrong.py": "nothing: int = 'x'\n"},
