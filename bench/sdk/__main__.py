@@ -1,6 +1,7 @@
 """The five SDKs against their language's plain HTTP: what a call and a streamed chunk cost, how long generating takes,
-what importing the Python one costs, and the lines of one program (`code`). One server, of Go, on a core of its own; each
-layer uses the same bodies and kind of connection, in turns. `--store` keeps the figures as what `sdk/benchmarks` serves."""
+what importing the Python one costs, and the lines of one program (`code`). One server, of Go, on a core of its own;
+each layer uses the same bodies and kind of connection, in turns. `--store` keeps the figures as what `sdk/benchmarks`
+serves."""
 
 import argparse
 import json

@@ -16,7 +16,8 @@ final class Client {
                 chunk.choices().forEach(choice -> choice.delta().content().ifPresent(System.out::print));
             }
             System.out.println();
-            System.out.println("cost " + stream.gateway().cost().orElse(null) + ", request " + stream.gateway().requestId());
+            var meta = stream.gateway();
+            System.out.println("cost " + meta.cost().orElse(null) + ", request " + meta.requestId().orElse(null));
         } catch (ApiException error) {
             System.out.println(error.status() + " " + error.code().orElse("") + ", request " + error.requestId());
         }

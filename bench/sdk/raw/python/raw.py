@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
+from email.message import Message
 from http.client import HTTPException, HTTPResponse
 from typing import Any
 
@@ -26,7 +27,7 @@ class StreamInterrupted(Exception):
     pass
 
 
-def error_of(status: int, headers: Mapping[str, str], content: bytes) -> APIError:
+def error_of(status: int, headers: Message, content: bytes) -> APIError:
     code, message = None, content.decode(errors="replace")
     try:
         said = json.loads(content)["error"]
@@ -40,7 +41,7 @@ def pause_s(retry_after: str | None, repeats: int) -> float:
     """Dates, which the header may hold too, are not understood."""
     if retry_after is not None and retry_after.isdigit():
         return float(retry_after)
-    return min(8.0, 0.5 * 2**repeats) * random.uniform(0.75, 1)
+    return min(8.0, 0.5 * 2.0**repeats) * random.uniform(0.75, 1)
 
 
 def ask(body: Mapping[str, Any]) -> HTTPResponse:

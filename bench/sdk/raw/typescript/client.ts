@@ -1,5 +1,5 @@
 // A streamed answer, by the SDK.
-import { APIError, Gateway } from 'llm-gateway';
+import { ApiError, Gateway } from 'llm-gateway';
 
 const client = new Gateway();
 try {
@@ -13,6 +13,6 @@ try {
   console.log();
   console.log(`cost ${stream.gateway.cost}, request ${stream.gateway.requestId}`);
 } catch (error) {
-  if (!(error instanceof APIError)) throw error;
+  if (!(error instanceof ApiError)) throw error;
   console.log(`${error.status} ${error.code}, request ${error.requestId}`);
 }

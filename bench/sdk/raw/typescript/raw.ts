@@ -10,7 +10,7 @@ interface Chunk {
   error?: unknown;
 }
 
-class APIError extends Error {
+class ApiError extends Error {
   constructor(
     readonly status: number,
     readonly code: string | null,
@@ -23,7 +23,7 @@ class APIError extends Error {
 
 class StreamInterruptedError extends Error {}
 
-function errorOf(response: Response, content: string): APIError {
+function errorOf(response: Response, content: string): ApiError {
   let code: string | null = null;
   let message = content;
   try {
@@ -33,7 +33,7 @@ function errorOf(response: Response, content: string): APIError {
   } catch {
     // not what the gateway sends: the text is the message
   }
-  return new APIError(response.status, code, message, response.headers.get('x-request-id'));
+  return new ApiError(response.status, code, message, response.headers.get('x-request-id'));
 }
 
 // Dates, which the header may hold too, are not understood.
@@ -62,7 +62,7 @@ async function ask(body: unknown): Promise<Response> {
       if (!REPEATABLE.has(response.status) || repeats === MOST_REPEATS) throw failure;
       retryAfter = response.headers.get('retry-after');
     } catch (error) {
-      if (error instanceof APIError || repeats === MOST_REPEATS) throw error;
+      if (error instanceof ApiError || repeats === MOST_REPEATS) throw error;
     }
     await sleep(pauseMs(retryAfter, repeats));
   }
@@ -114,6 +114,6 @@ try {
   console.log();
   console.log(`cost ${cost}, request ${response.headers.get('x-request-id')}`);
 } catch (error) {
-  if (!(error instanceof APIError)) throw error;
+  if (!(error instanceof ApiError)) throw error;
   console.log(`${error.status} ${error.code}, request ${error.requestId}`);
 }
