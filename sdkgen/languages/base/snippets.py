@@ -20,10 +20,14 @@ class Snippet:
     is_async: bool = False
     takes: tuple[str, ...] = ()
 
+    @property
+    def is_alone(self) -> bool:
+        return self.call != "" and not self.takes
+
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A snippet as a function. `imports` are lines that stand above it; `is_alone`: it needs nothing but a client."""
+    """A snippet as a function. `imports` are lines that stand above it; `is_alone`: it takes a client, and nothing else."""
 
     name: str
     text: str

@@ -95,8 +95,8 @@ class CSharpSnippets:
         arguments = ", ".join([*(["GatewayClient client"] if snippet.call else []), *snippet.takes])
         head = f"public static {'async Task' if snippet.is_async else 'void'} {pascal(name)}({arguments})"
         spaces = {*snippet.imports, *(["System.Threading.Tasks"] if snippet.is_async else [])}
-        text = f"{head}\n{{\n{indented(snippet.body, ' ' * 4)}\n}}\n"
-        return Code(pascal(name), text, frozenset(f"using {one};" for one in spaces), not snippet.takes)
+        made = f"{head}\n{{\n{indented(snippet.body, ' ' * 4)}\n}}\n"
+        return Code(pascal(name), made, frozenset(f"using {one};" for one in spaces), snippet.is_alone)
 
     def file(self, codes: Sequence[Code]) -> str:
         spaces = {line[6:-1] for code in codes for line in code.imports} - {self._namespace}

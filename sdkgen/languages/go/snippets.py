@@ -98,9 +98,9 @@ class GoSnippets:
         client = [f"ctx context.Context, client *{PACKAGE}.Client"] if snippet.call else []
         head = f"func {argument(name)}({', '.join([*client, *snippet.takes])}) {{"
         imports = {f'"{one}"' for one in (*snippet.imports, *(["context"] if client else []))}
-        text = f"{head}\n{indented(snippet.body, chr(9))}\n}}\n"
-        own = {f'{PACKAGE} "{self._path}"'} if f"{PACKAGE}." in text else set()
-        return Code(argument(name), text, frozenset(imports | own), not snippet.takes)
+        made = f"{head}\n{indented(snippet.body, chr(9))}\n}}\n"
+        own = {f'{PACKAGE} "{self._path}"'} if f"{PACKAGE}." in made else set()
+        return Code(argument(name), made, frozenset(imports | own), snippet.is_alone)
 
     def file(self, codes: Sequence[Code]) -> str:
         found = {line for code in codes for line in code.imports}

@@ -124,7 +124,7 @@ class JavaSnippets:
         arguments = ", ".join([*(["LlmGateway gateway"] if snippet.call else []), *snippet.takes])
         imports = frozenset(f"import {one};" for one in snippet.imports)
         made = f"static void {camel(name)}({arguments}) {{\n{indented(snippet.body, ' ' * 4)}\n}}\n"
-        return Code(camel(name), made, imports, not snippet.takes)
+        return Code(camel(name), made, imports, snippet.is_alone)
 
     def file(self, codes: Sequence[Code]) -> str:
         imports = "".join(sorted({f"{line}\n" for code in codes for line in code.imports}))

@@ -107,7 +107,8 @@ class PythonSnippets:
     def function(self, name: str, snippet: Snippet) -> Code:
         arguments = ", ".join([*(["client: Gateway"] if snippet.call else []), *snippet.takes])
         body = indented(snippet.body, " " * 4)
-        return Code(name, f"def {name}({arguments}) -> None:\n{body}\n", frozenset(snippet.imports), not snippet.takes)
+        made = f"def {name}({arguments}) -> None:\n{body}\n"
+        return Code(name, made, frozenset(snippet.imports), snippet.is_alone)
 
     def file(self, codes: Sequence[Code]) -> str:
         imports = sorted({line for code in codes for line in code.imports})

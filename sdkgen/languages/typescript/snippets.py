@@ -94,7 +94,7 @@ class TypeScriptSnippets:
         imports = {self._import(one) for one in snippet.imports if one != "Gateway"}
         if "G." in made:
             imports.add(f"import type * as G from '{self._package}';")
-        return Code(camel(name), made, frozenset(imports), not snippet.takes)
+        return Code(camel(name), made, frozenset(imports), snippet.is_alone)
 
     def file(self, codes: Sequence[Code]) -> str:
         imports = sorted({line for code in codes for line in code.imports})
