@@ -27,7 +27,7 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A snippet as a function. `imports` are lines that stand above it; `is_alone`: it takes a client, and nothing else."""
+    """A snippet as a function. `imports` are lines that stand above it; `is_alone`: it takes a client alone."""
 
     name: str
     text: str
