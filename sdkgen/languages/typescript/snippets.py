@@ -78,7 +78,7 @@ class TypeScriptSnippets:
         name = _variable(of.name)
         head = f"const {name}: G.{self._spelling.public(of.name)} = "
         made = text(self._value(of, value, imports), STYLE, len(head) + 1)
-        return Snippet(ordered(imports), f"{head}{made};\nconsole.log({name});", "")
+        return Snippet(ordered(imports), f"{head}{made};\nconsole.log({name});", "", is_async="await " in made)
 
     def catching(self, error: ErrorCode) -> Snippet:
         name = self._names.of("type", f"error:{error.code}")
