@@ -22,7 +22,7 @@ STRICT = (
     "--verbatimModuleSyntax", "--isolatedModules", "--skipLibCheck", "true",
 )  # fmt: skip
 LOOSE = (
-    "--noImplicitAny", "false", "--noEmit", "--allowJs", "--checkJs", "--module", "nodenext", "--target", "es2022",
+    "--strict", "false", "--noEmit", "--allowJs", "--checkJs", "--module", "nodenext", "--target", "es2022",
     "--skipLibCheck", "true",
 )  # fmt: skip
 SHAPES = {

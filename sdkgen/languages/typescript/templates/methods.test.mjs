@@ -21,7 +21,7 @@ for (const { called, args, http, path, auth, answer, isIdempotent } of ROWS) {
     const parts = called.split('.');
     const resource = parts.slice(0, -1).reduce((place, name) => place[name], client);
 
-    const data = await resource[parts[parts.length - 1]](...args);
+    const data = await resource[parts.at(-1)](...args);
 
     assert.equal(asked.length, 1);
     const [{ url, init }] = asked;
