@@ -1,6 +1,7 @@
 """The five SDKs against their language's plain HTTP: what a call and a streamed chunk cost, how long generating takes,
-and what importing the Python one costs. One server, of Go, on a core of its own; each layer uses the same bodies and
-kind of connection, in turns. `--store` keeps the figures as what `sdk/benchmarks` serves."""
+what importing the Python one costs, and the lines of one program (`code`). One server, of Go, on a core of its own;
+each layer uses the same bodies and kind of connection, in turns. `--store` keeps the figures as what `sdk/benchmarks`
+serves."""
 
 import argparse
 import json
@@ -19,7 +20,7 @@ from typing import Any
 
 from bench import common
 from bench.common import CORES, ROOT, Report
-from bench.sdk import languages
+from bench.sdk import code, languages
 
 ORDER = ("python", "typescript", "java", "go", "csharp")
 CALL_US = {"python": 1000}
@@ -95,6 +96,9 @@ def _add(report: Report, language: str, found: dict[str, Any]) -> None:
         report.versions["openai"] = version("openai")
         report.add(f"{language}: chunks a second ÷ the openai client's", ratio, "×", at_least=5)
     report.add(f"{language}: greatest resident memory", found["rss_bytes"] / 1e6, "MB")
+    ours, raw = map(code.counted, code.sources(language))
+    report.add(f"{language}: lines of a streamed call, raw", raw, "lines")
+    report.add(f"{language}: lines of a streamed call ÷ raw", ours / raw, "×", at_most=0.5)
 
 
 def _add_import(report: Report, sdk: Path) -> None:

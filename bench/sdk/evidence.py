@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from bench.sdk.compilers import Diagnosis, MissingToolError, Package, prepare, version_of
+from sdkgen.examples.data import operations
+from sdkgen.examples.render import snippets
 from sdkgen.ir.codec import sha
 from sdkgen.ir.nodes import Api
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.language import Generated, Language, generate
-from sdkgen.languages.base.pieces import Call, Code, PieceWriter
-from sdkgen.languages.pieces import writer
+from sdkgen.languages.base.snippets import Code, Snippets
 from sdkgen.languages.registry import LANGUAGES
+from sdkgen.versions.code import call_of
 
 SUFFIXES: Mapping[str, str | tuple[str, ...]] = {
     "python": ".py", "typescript": (".mjs", ".ts"), "java": ".java", "go": ".go", "csharp": ".cs",
@@ -46,10 +48,12 @@ def programs(language: str, made: Generated) -> dict[str, str]:
     }
 
 
-def calls(writes: PieceWriter, api: Api) -> list[Code]:
+def calls(rendered: Snippets, api: Api) -> list[Code]:
     """A call of every operation."""
-    methods = [(one.path, method) for one in api.resources for method in one.methods]
-    return [writes.function(f"call_{index}", Call(path, method)) for index, (path, method) in enumerate(methods)]
+    return [
+        rendered.function(f"call_{index}", rendered.of(call_of(api, resource, method)))
+        for index, (resource, method) in enumerate(operations(api))
+    ]
 
 
 def failing(codes: Sequence[Code], text: str, said: Sequence[Diagnosis]) -> set[str]:
@@ -77,8 +81,8 @@ def evidence_of(language: Language, old: Api, new: Api, folder: Path) -> dict[st
         packages = prepare(name, made, folder / "old"), prepare(name, generate(language, new, Config()), folder / "new")
     except MissingToolError as error:
         return {"verdict": "not_run", "tool": str(error), "files": 0, "calls": 0, "failed": 0, "errors": []}
-    writes = writer(name, old)
-    return {"tool": tool, **compared(name, packages, programs(name, made), calls(writes, old), writes)}
+    rendered = snippets(name, old)
+    return {"tool": tool, **compared(name, packages, programs(name, made), calls(rendered, old), rendered)}
 
 
 def compared(
@@ -86,14 +90,14 @@ def compared(
     packages: tuple[Package, Package],
     files: Mapping[str, str],
     codes: Sequence[Code],
-    writes: PieceWriter,
+    rendered: Snippets,
 ) -> dict[str, Any]:
     """What the newer package breaks of that which the older one takes."""
     file = CALLS[language]
-    text = writes.file(codes)
+    text = rendered.file(codes)
     wrong = failing(codes, text, packages[0].check({file: text}))
     kept = [code for code in codes if code.name not in wrong]
-    text = writes.file(kept)
+    text = rendered.file(kept)
     broken = {one.file for one in packages[0].check(files)}
     good = {path: source for path, source in files.items() if path not in broken}
     said = [*packages[1].check(good), *(found := packages[1].check({file: text}))]

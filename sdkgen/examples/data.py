@@ -42,7 +42,8 @@ class Expects:
 class Example:
     """`operation` is the place in a client, `chat.completions.create`. `arguments` hold parameters and the fields of a
     body side by side, by their names on the wire; a file is the path of one. `shows` are the parts of the answer (of a
-    stream: of each event; of a list: of each item) that are printed; without any the whole is."""
+    stream: of each event; of a list: of each item) that are printed; without any the whole is. `reads`: a field of the
+    answer that is put into a variable of its type instead."""
 
     id: str
     title: str
@@ -52,6 +53,7 @@ class Example:
     expects: Expects = field(default_factory=Expects)
     use_case: str = ""
     shows: tuple[Path, ...] = ()
+    reads: str = ""
     options: Options = field(default_factory=Options)
     doc: str = ""
 

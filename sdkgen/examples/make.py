@@ -1,6 +1,6 @@
 """Arguments of any operation, from the examples of its document: the fewest, and all. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from sdkgen.examples.binding import fit
@@ -52,20 +52,31 @@ def every(api: Api, extent: Extent) -> list[Example]:
     return [example(api, resource, method, extent) for resource, method in operations(api)]
 
 
-def arguments_of(api: Api, method: Method, extent: Extent) -> dict[str, Any]:
+def arguments_of(
+    api: Api, method: Method, extent: Extent, also: Collection[str] = frozenset()
+) -> dict[str, Any]:  # fmt: skip
+    """`also`: names of arguments that are stated in any case."""
     said = next((one.request for one in method.examples if isinstance(one.request, dict)), {})
     maker = _Maker(api, extent)
     found: dict[str, Any] = {}
     for one in method.parameters:
-        if one.required or extent == "full":
+        if one.required or extent == "full" or one.name in also:
             found[one.name] = maker.place(one, {}, 0)
     model = body_model(api, method)
-    if model is not None and method.body is not None and (method.body.required or extent == "full" or said):
+    has_body = model is not None and any(one.name in also for one in model.fields)
+    if model is not None and method.body is not None and (method.body.required or extent == "full" or said or has_body):
         hidden = method.stream.param if method.stream else ""
-        found |= maker.model(model, said, 0, hidden)
+        found |= maker.model(model, said, 0, hidden, also)
     elif model is None and method.body is not None and method.body.required:
         found["body"] = maker.value(method.body.type, "body", 0)
     return found
+
+
+def value_of(api: Api, of: Ref, also: Collection[str] = frozenset()) -> Any:
+    """The fewest that a declared type takes; `also`: names of fields that are stated besides."""
+    declared = api.type_named(of.name)
+    maker = _Maker(api, "minimal")
+    return maker.model(declared, {}, 0, also=also) if isinstance(declared, Model) else maker.value(of, "", 0)
 
 
 class _Maker:
@@ -73,15 +84,21 @@ class _Maker:
         self._types = {declared.name: declared for declared in api.types}
         self._extent = extent
 
-    def model(self, model: Model, said: Mapping[str, Any], depth: int, hidden: str = "") -> dict[str, Any]:
+    def model(
+        self, model: Model, said: Mapping[str, Any], depth: int, hidden: str = "", also: Collection[str] = frozenset()
+    ) -> dict[str, Any]:
         """What has to be there; all fields in full arguments, as far as the depth allows."""
         found: dict[str, Any] = {}
         for one in model.fields:
-            if one.name == hidden or one.deprecated:
+            if one.name == hidden or (one.deprecated and not one.required and one.name not in also):
                 continue
             if isinstance(one.type, Const):
-                found |= {one.name: one.type.value} if one.required else {}
-            elif one.required or (self._extent == "full" and depth < DEEPEST and not self._holds(one.type, depth)):
+                found |= {one.name: one.type.value} if one.required or one.name in also else {}
+            elif (
+                one.required
+                or one.name in also
+                or (self._extent == "full" and depth < DEEPEST and not self._holds(one.type, depth))
+            ):
                 found[one.name] = self.place(one, said, depth)
         return found
 

@@ -21,7 +21,7 @@ from sdkgen.examples.curl import curl
 from sdkgen.examples.data import Call, Example, bind
 from sdkgen.ir.nodes import Api, Method, Resource
 from sdkgen.languages.base.config import Config
-from sdkgen.languages.base.names import Names, settle
+from sdkgen.languages.base.names import Lock, Names, settle
 from sdkgen.languages.base.snippets import Snippet, Snippets
 from sdkgen.languages.csharp.snippets import CSharpSnippets
 from sdkgen.languages.go.snippets import GoSnippets
@@ -40,6 +40,14 @@ KEPT = 4
 _renderers: dict[int, "Renderer"] = {}
 
 
+def snippets(language: str, api: Api, *, config: Config | None = None, lock: Lock | None = None) -> Snippets:
+    """With the names that a package of `api` has; `config` and `lock` are the language's own when left out. Raises
+    KeyError for a language that is not known."""
+    found = named(language)
+    names = settle(found.propose(api), found.lock() if lock is None else lock)
+    return MAKERS[found.about.id](api, names, found.checked(config or Config()))
+
+
 class Renderer:
     """Of one API; `configs` by id of language, the language's own where there is none."""
 
@@ -50,11 +58,9 @@ class Renderer:
 
     def snippets(self, language: str) -> Snippets:
         """Raises KeyError for a language that is not known."""
-        found = named(language)
-        name = found.about.id
+        name = named(language).about.id
         if name not in self._snippets:
-            config = found.checked(self._configs.get(name, Config()))
-            self._snippets[name] = MAKERS[name](self.api, settle(found.propose(self.api), found.lock()), config)
+            self._snippets[name] = snippets(name, self.api, config=self._configs.get(name))
         return self._snippets[name]
 
     def snippet(self, language: str, example: Example | Call) -> Snippet:

@@ -26,6 +26,14 @@ def answer_type(method: Method) -> Type | None:
     return method.answers[0].type
 
 
+def read_field(method: Method, name: str, types: Mapping[str, Declaration]) -> tuple[Model, Field]:
+    """A field of the answer, and the model that it is of. Raises ExampleError."""
+    (step,) = steps(answer_type(method), (name,), types)
+    assert step.model is not None
+    assert step.field is not None
+    return step.model, step.field
+
+
 def item_type(method: Method, types: Mapping[str, Declaration]) -> Type:
     """Of a page's item."""
     assert method.pagination is not None

@@ -5,13 +5,16 @@ must be sent now is an argument that is missing in Python, and silence in Go.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from sdkgen.ir.nodes import Api, Enum, Field, Method, Model, Parameter, Ref
-from sdkgen.languages.base.pieces import Call, Catch, Make, Piece, Read, Word, given, sample
-from sdkgen.versions.compare import Called, called, matched, renamed_types
+from sdkgen.examples.data import Call, Example, bind, operations, place_of
+from sdkgen.examples.make import arguments_of, value_of
+from sdkgen.ir.nodes import Api, Enum, ErrorCode, Field, Method, Model, Parameter, Ref, Resource
+from sdkgen.languages.base.snippets import Snippet, Snippets
+from sdkgen.versions.compare import called, matched, renamed_types
 from sdkgen.versions.levels import RULES, Level, level_of
 from sdkgen.versions.nodes import Change
 
@@ -24,6 +27,57 @@ SILENT: Mapping[str, Mapping[str, frozenset[str]]] = {
 }
 """Rule → way → languages whose compilers say nothing: words are open, and initializers need not be complete. What is
 here was seen by compiling (`tests/sdkgen/versions/test_code.py`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A field of an answer that is at hand."""
+
+    model: Model
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
+class Make:
+    """A value of a declared type that is sent."""
+
+    of: Ref
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """The class of an error."""
+
+    error: ErrorCode
+
+
+Piece = Call | Read | Make | Catch
+"""What one side of a change is shown by."""
+
+
+def snippet(snippets: Snippets, piece: Piece) -> Snippet:
+    """The piece in a language. Raises ExampleError."""
+    match piece:
+        case Call():
+            return snippets.of(piece)
+        case Read(model, field):
+            return snippets.reading(model, field)
+        case Make(of, value):
+            return snippets.making(of, value)
+        case Catch(error):
+            return snippets.catching(error)
+
+
+def call_of(
+    api: Api, resource: Resource, method: Method, names: Collection[str] = frozenset(), reads: str = ""
+) -> Call:  # fmt: skip
+    """With all that it must be given and the arguments `names`; a list is gone through. Raises ExampleError."""
+    place = place_of(resource, method)
+    return bind(api, Example(
+        place, place, place, arguments_of(api, method, "minimal", names),
+        variant="paged" if method.pagination else "plain", reads=reads,
+    ))  # fmt: skip
 
 
 def is_told(change: Change) -> bool:
@@ -41,8 +95,7 @@ def shown_way(change: Change) -> str:
     return "sent" if rule.of("sent", "python") >= rule.of("received", "python") else "received"
 
 
-Placed = tuple[tuple[str, ...], Method]
-"""A method and where it is."""
+Placed = tuple[Resource, Method]
 
 
 @dataclass(frozen=True)
@@ -57,11 +110,11 @@ class Pair:
         """By the name in the newer one, of those that are gone in the older one."""
         old, new = called(self.old), called(self.new)
         pairs, gone, added = matched(old, new)
-        found = {after.name: (_placed(before), _placed(after)) for before, after in pairs}
+        before, after = _placed(self.old), _placed(self.new)
         return {
-            **{one.name: (_placed(one), None) for one in gone},
-            **{one.name: (None, _placed(one)) for one in added},
-            **found,
+            **{one.name: (before[one.name], None) for one in gone},
+            **{one.name: (None, after[one.name]) for one in added},
+            **{now.name: (before[was.name], after[now.name]) for was, now in pairs},
         }
 
     @cached_property
@@ -72,7 +125,7 @@ class Pair:
         return {new: old for old, new in renamed_types(before, after).items()}
 
     def pieces(self, change: Change) -> tuple[Piece | None, Piece | None]:
-        """Before and after; None where there is nothing to write."""
+        """Before and after; None where there is nothing to write. Raises ExampleError."""
         kind = change.rule.partition(".")[0]
         if kind == "error":
             return self._error(change)
@@ -84,7 +137,7 @@ class Pair:
             return self._method(found["method"], frozenset(), frozenset())
         if change.rule == "enum.value.removed":
             declared = self._type(self.old, self._renamed.get(change.subject, change.subject))
-            return (Word(declared, change.before), None) if isinstance(declared, Enum) else (None, None)
+            return (Make(Ref(declared.name), change.before) if isinstance(declared, Enum) else None), None
         if kind == "value":
             return self._field(change)
         return None, None
@@ -111,7 +164,10 @@ class Pair:
 
     def _method(self, name: str, before: frozenset[str], after: frozenset[str]) -> tuple[Piece | None, Piece | None]:
         old, new = self._methods.get(name, (None, None))
-        return (Call(*old, before) if old else None), (Call(*new, after) if new else None)
+        return (
+            call_of(self.old, *old, before) if old else None,
+            call_of(self.new, *new, after) if new else None,
+        )
 
     def _parameter(self, change: Change, method: str, name: str) -> tuple[Piece | None, Piece | None]:
         old, new = self._methods.get(method, (None, None))
@@ -128,47 +184,45 @@ class Pair:
             return None, None
         was, now = _field_of(old, name), _field_of(new, name)
         if shown_way(change) == "received":
-            return self._reading(self.old, old, was), self._reading(self.new, new, now)
+            return _reading(self.old, old, was), _reading(self.new, new, now)
         named = frozenset({name})
         before = named if was and change.rule != "value.required" else frozenset[str]()
-        return self._sending(self.old, old, before), self._sending(self.new, new, named if now else frozenset())
+        return _sending(self.old, old, before), _sending(self.new, new, named if now else frozenset())
 
     def _type(self, api: Api, name: str) -> object:
         return next((one for one in api.types if one.name == name), None)
 
-    def _sending(self, api: Api, model: Model, names: frozenset[str]) -> Piece:
-        found = [
-            Call(path, method, names) for path, method in _all(api)
-            if method.body is not None and method.body.type == Ref(model.name) and method.body.content == "json"
-        ]  # fmt: skip
-        return min(found, key=lambda call: _weight(api, call), default=Make(model, names))
 
-    def _reading(self, api: Api, model: Model, field: Field | None) -> Piece | None:
-        if field is None:
-            return None
-        found = [
-            Call(path, method, reads=field, answer=model) for path, method in _all(api)
-            if method.pagination is None and not method.stream
-            and len({one.type for one in method.answers}) == 1 and method.answers[0].type == Ref(model.name)
-        ]  # fmt: skip
-        simple = [call for call in found if _weight(api, call)[0] == 0]
-        return min(simple, key=lambda call: _weight(api, call), default=Read(model, field))
+def _placed(api: Api) -> dict[str, Placed]:
+    return {place_of(resource, method): (resource, method) for resource, method in operations(api)}
 
 
-def _placed(one: Called) -> Placed:
-    return tuple(one.name.split(".")[:-1]), one.method
+def _sending(api: Api, model: Model, names: Collection[str]) -> Piece:
+    """A call whose body it is, where there is one."""
+    found = [
+        call_of(api, resource, method, names) for resource, method in operations(api)
+        if method.body is not None and method.body.type == Ref(model.name) and method.body.content == "json"
+    ]  # fmt: skip
+    return min(found, key=_weight) if found else Make(Ref(model.name), value_of(api, Ref(model.name), names))
 
 
-def _all(api: Api) -> Iterator[Placed]:
-    for resource in api.resources:
-        for method in resource.methods:
-            yield resource.path, method
+def _reading(api: Api, model: Model, field: Field | None) -> Piece | None:
+    """A call that answers it, where there is one."""
+    if field is None:
+        return None
+    found = [
+        call_of(api, resource, method, reads=field.name) for resource, method in operations(api)
+        if method.pagination is None and not method.stream
+        and {(one.type, one.content) for one in method.answers} == {(Ref(model.name), "json")}
+    ]  # fmt: skip
+    simple = [call for call in found if _weight(call)[0] == 0]
+    return min(simple, key=_weight, default=Read(model, field))
 
 
-def _weight(api: Api, call: Call) -> tuple[int, int, str]:
-    """The easiest to read first: arguments that are no plain values, arguments, name."""
-    arguments = given(api, call)
-    return sum(sample(one) is None for one in arguments), len(arguments), call.method.id
+def _weight(call: Call) -> tuple[int, bool, int, str]:
+    """The easiest to read first: arguments that are no plain values, a body, arguments, name."""
+    values = call.example.arguments.values()
+    return sum(isinstance(one, dict | list) for one in values), call.body is not None, len(values), call.method.id
 
 
 def _has(parameters: tuple[Parameter, ...], name: str) -> bool:

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sdkgen.examples.data import ExampleError
+from sdkgen.examples.render import snippets
 from sdkgen.ir.nodes import Api
 from sdkgen.languages.base.escaping import markdown
 from sdkgen.languages.base.names import Lock
-from sdkgen.languages.pieces import writer
-from sdkgen.versions.code import Pair, is_told
+from sdkgen.languages.base.snippets import Snippets
+from sdkgen.versions.code import Pair, Piece, is_told, snippet
 from sdkgen.versions.compare import compare
 from sdkgen.versions.levels import RULES, Level, level_of
 from sdkgen.versions.nodes import Change
@@ -113,19 +115,28 @@ def steps(
     if not told:
         return []
     pair = Pair(old, new)
-    writers = writer(language, old, lock=lock), writer(language, new, lock=lock)
+    rendered = snippets(language, old, lock=lock), snippets(language, new, lock=lock)
     found = []
     for one in told:
-        pieces = pair.pieces(one.change)
-        sides = [
-            writes.file([writes.function("example", piece)]) if piece is not None else ""
-            for writes, piece in zip(writers, pieces, strict=True)
-        ]
+        sides = _sides(pair, rendered, one.change)
         is_same = sides[0] == sides[1]
         before, after = ("", "") if is_same and one.kind == "breaking" else (sides[0], "" if is_same else sides[1])
         noticed = bool(before) and pair.is_noticed(one.change, language)
         found.append(Step(one.change, one.level, one.kind, before, after, noticed, _advice(one.change, noticed)))
     return found
+
+
+def _sides(pair: Pair, rendered: tuple[Snippets, Snippets], change: Change) -> tuple[str, str]:
+    """Sources of before and after; none where an operation cannot be called by names alone."""
+    try:
+        before, after = pair.pieces(change)
+        return _source(rendered[0], before), _source(rendered[1], after)
+    except ExampleError:
+        return "", ""
+
+
+def _source(rendered: Snippets, piece: Piece | None) -> str:
+    return "" if piece is None else rendered.file([rendered.function("example", snippet(rendered, piece))])
 
 
 def _advice(change: Change, noticed: bool) -> str:

@@ -35,7 +35,7 @@ def test_two_releases(company: Company, sign_in: SignIn, django_assert_num_queri
     assert "Breaking 4 0 concern you by your calls" in text
     assert "1. Ask.tone is gone. Not called" in text
     assert "Take it out; the gateway neither reads nor sends it." in text
-    assert "tone=&quot;tone&quot;" in html
+    assert "tone=&quot;example&quot;" in html
     assert "No call by this SDK" in text
     assert "You may not read the audit trail" in text
     go = text_of(client, f"{PAGE}?language=go&from=1.0.0&to=2.0.0")

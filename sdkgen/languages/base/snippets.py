@@ -1,22 +1,38 @@
 """What a language makes of an example. Pure."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sdkgen.examples.data import Call, Path
-from sdkgen.ir.nodes import Field, Method, Model, Parameter, Resource, Type
+from sdkgen.ir.nodes import ErrorCode, Field, Method, Model, Parameter, Ref, Resource, Type
 
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """`body` are the statements after a client is there, without indentation; `call` the expression alone; `imports`
-    what the body needs, in the language's own words."""
+    """`body` are the statements after a client is there, without indentation; `call` the expression alone, empty where
+    there is no client; `imports` what the body needs, in the language's own words; `takes` what has to be at hand
+    besides the client, as a parameter is declared."""
 
     imports: tuple[str, ...]
     body: str
     call: str
     is_async: bool = False
+    takes: tuple[str, ...] = ()
+
+    @property
+    def is_alone(self) -> bool:
+        return self.call != "" and not self.takes
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A snippet as a function. `imports` are lines that stand above it; `is_alone`: it takes a client alone."""
+
+    name: str
+    text: str
+    imports: frozenset[str]
+    is_alone: bool
 
 
 class Snippets(Protocol):
@@ -25,8 +41,23 @@ class Snippets(Protocol):
     def of(self, call: Call) -> Snippet:
         """Raises ExampleError."""
 
+    def reading(self, model: Model, field: Field) -> Snippet:
+        """A field of an answer that is at hand, into a variable of its type."""
+
+    def making(self, of: Ref, value: Any) -> Snippet:
+        """A value of a declared type that is sent, into a variable of that type. Raises ExampleError."""
+
+    def catching(self, error: ErrorCode) -> Snippet:
+        """What is done with an error that is at hand when it is of the class."""
+
     def program(self, snippet: Snippet, name: str = "Example") -> str:
         """A whole program that can be compiled and run; keys and the address come from the environment."""
+
+    def function(self, name: str, snippet: Snippet) -> Code:
+        """`name` in snake case."""
+
+    def file(self, codes: Sequence[Code]) -> str:
+        """A source file of these functions, as a compiler takes it beside the package."""
 
     def place(self, resource: Resource, method: Method) -> str:
         """As it is called: `client.chat.completions.create`."""

@@ -1,18 +1,19 @@
 """Examples as C# writes them. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sdkgen.examples.binding import chosen, number_text
 from sdkgen.examples.data import Call, Options, Path, error_of
-from sdkgen.examples.walk import answer_type, item_type, steps
+from sdkgen.examples.walk import answer_type, item_type, read_field, steps
 from sdkgen.ir.nodes import (
     AnyValue,
     Api,
     Binary,
     Const,
     Enum,
+    ErrorCode,
     Field,
     ListOf,
     MapOf,
@@ -33,7 +34,7 @@ from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import csharp_string
 from sdkgen.languages.base.layout import Group, Node, Style, text
 from sdkgen.languages.base.names import Names
-from sdkgen.languages.base.snippets import Snippet, each_parts, indented, ordered, singular
+from sdkgen.languages.base.snippets import BUILTIN, Code, Snippet, each_parts, indented, ordered, singular
 from sdkgen.languages.base.usage import usage_of
 from sdkgen.languages.csharp.naming import KEYWORDS, argument, escaped, property_of
 from sdkgen.languages.csharp.resources import Resources
@@ -41,9 +42,10 @@ from sdkgen.languages.csharp.types import Types
 
 STYLE = Style("    ", width=92)
 USES = {
-    "Console.": "System", "DateTimeOffset.": "System", "TimeSpan.": "System", "Task": "System.Threading.Tasks",
+    "Console.": "System", "DateTimeOffset": "System", "TimeSpan.": "System", "Task": "System.Threading.Tasks",
     "Dictionary<": "System.Collections.Generic", "IReadOnlyList<": "System.Collections.Generic",
 }  # fmt: skip
+TAKEN = BUILTIN | {"answer", "error", "found"}
 
 
 class CSharpSnippets:
@@ -61,8 +63,10 @@ class CSharpSnippets:
             "stream": self._stream, "paged": self._paged, "error": self._error, "async": self._together,
         }.get(call.variant, self._plain)(call, made)  # fmt: skip
         body = "\n".join(lines)
-        found = {space for word, space in USES.items() if word in body}
-        return Snippet(ordered({*found, self._namespace}), body, made, is_async=True)
+        return Snippet(self._imports(body), body, made, is_async=True)
+
+    def _imports(self, body: str) -> tuple[str, ...]:
+        return ordered({*(space for word, space in USES.items() if word in body), self._namespace})
 
     def program(self, snippet: Snippet, name: str = "Example") -> str:
         spaces = sorted({*snippet.imports, "System.Threading.Tasks"} - {self._namespace})
@@ -71,6 +75,45 @@ class CSharpSnippets:
             f"{uses}\npublic static class {name}\n{{\n    public static async Task Main()\n    {{\n"
             f"        using var client = new GatewayClient();\n{indented(snippet.body, ' ' * 8)}\n    }}\n}}\n"
         )
+
+    # ---- as functions --------------------------------------------------------------------------------------------
+    def reading(self, model: Model, field: Field) -> Snippet:
+        body = "\n".join(self._read(model, field))
+        return Snippet(self._imports(body), body, "", takes=(f"{self._types.name(model)} answer",))
+
+    def making(self, of: Ref, value: Any) -> Snippet:
+        name = _variable(of.name)
+        made = text(self._value(of, value), STYLE, len(f"var {name} = ;"))
+        body = f"var {name} = {made};\nConsole.WriteLine({name});"
+        return Snippet(self._imports(body), body, "")
+
+    def catching(self, error: ErrorCode) -> Snippet:
+        body = f"if (error is {error.name}Exception found) Console.WriteLine(found.RequestId);"
+        return Snippet(self._imports(body), body, "", takes=("Exception error",))
+
+    def function(self, name: str, snippet: Snippet) -> Code:
+        arguments = ", ".join([*(["GatewayClient client"] if snippet.call else []), *snippet.takes])
+        head = f"public static {'async Task' if snippet.is_async else 'void'} {pascal(name)}({arguments})"
+        spaces = {*snippet.imports, *(["System.Threading.Tasks"] if snippet.is_async else [])}
+        made = f"{head}\n{{\n{indented(snippet.body, ' ' * 4)}\n}}\n"
+        return Code(pascal(name), made, frozenset(f"using {one};" for one in spaces), snippet.is_alone)
+
+    def file(self, codes: Sequence[Code]) -> str:
+        spaces = {line[6:-1] for code in codes for line in code.imports} - {self._namespace}
+        uses = "".join(f"using {one};\n" for one in [*sorted(spaces), self._namespace])
+        body = indented("\n".join(code.text for code in codes).rstrip("\n"), " " * 4)
+        return f"{uses}\npublic static class Example\n{{\n{body}\n}}\n"
+
+    def _read(self, model: Model, field: Field) -> Iterator[str]:
+        is_nullable = isinstance(field.type, Nullable)
+        code = self._types.code(field.type.of if isinstance(field.type, Nullable) else field.type)
+        if not field.required or is_nullable:
+            code += "?"
+            if not self._types.is_view(model) and is_nullable and not field.required:
+                code = f"Optional<{code}>"
+        name = _variable(field.name)
+        yield f"{code} {name} = answer.{self._names.of('field', field.pointer)};"
+        yield f"Console.WriteLine({name});"
 
     # ---- what is said of a method --------------------------------------------------------------------------------
     def place(self, resource: Resource, method: Method) -> str:
@@ -235,6 +278,9 @@ class CSharpSnippets:
         if content == "binary":
             yield "Console.WriteLine(answer.Bytes.Length);"
             return
+        if call.example.reads:
+            yield from self._read(*read_field(call.method, call.example.reads, self._types.declared))
+            return
         yield self._shown(call)
 
     def _shown(self, call: Call, name: str = "answer") -> str:
@@ -308,6 +354,11 @@ class CSharpSnippets:
         yield "{"
         yield '    Console.WriteLine(error.Status + " " + error.Code + " " + error.Message);'
         yield "}"
+
+
+def _variable(name: str) -> str:
+    found = argument(name)
+    return f"{found}Value" if found.lstrip("@") in TAKEN else found
 
 
 def _object(head: str, items: tuple[tuple[str, Node], ...], empty: str = "") -> Group:

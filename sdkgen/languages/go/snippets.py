@@ -1,18 +1,20 @@
 """Examples as Go writes them, and as gofmt leaves them. Pure."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from sdkgen.examples.binding import number_text, variant_of
 from sdkgen.examples.data import Call, Options, Path, error_of
-from sdkgen.examples.walk import answer_type, item_type, steps
+from sdkgen.examples.walk import answer_type, item_type, read_field, steps
 from sdkgen.ir.nodes import (
     AnyValue,
     Api,
     Binary,
     Const,
     Enum,
+    ErrorCode,
     Field,
     ListOf,
     MapOf,
@@ -32,7 +34,7 @@ from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import go_string
 from sdkgen.languages.base.layout import Group, Node, Style, flat, text
 from sdkgen.languages.base.names import Names
-from sdkgen.languages.base.snippets import Snippet, each_parts, indented, ordered, singular
+from sdkgen.languages.base.snippets import BUILTIN, Code, Snippet, each_parts, indented, ordered, singular
 from sdkgen.languages.go.naming import KEYWORDS, argument, error_name, exported
 from sdkgen.languages.go.resources import Writer
 from sdkgen.languages.go.types import Spelling
@@ -46,6 +48,7 @@ MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
 )  # fmt: skip
+TAKEN = BUILTIN | {"answer", "ctx", "err", "errors", "fmt", "items", "json", "log", "time"}
 FAIL = "if err != nil {\n\tlog.Fatal(err)\n}"
 
 
@@ -64,11 +67,7 @@ class GoSnippets:
             "stream": self._stream, "paged": self._paged, "error": self._error, "async": self._async,
         }.get(call.variant, self._plain)(call, made)  # fmt: skip
         body = "\n".join(lines)
-        found = {path for word, path in (
-            ("log.", "log"), ("fmt.", "fmt"), ("errors.", "errors"), ("json.", "encoding/json"), ("time.", "time"),
-            ("sync.", "sync"), ("io.", "io"),
-        ) if _mentions(body, word)}  # fmt: skip
-        return Snippet(ordered(found), body, made)
+        return Snippet(_imports(body), body, made)
 
     def program(self, snippet: Snippet, name: str = "Example") -> str:
         imports = sorted({*snippet.imports, "context", "log"})
@@ -79,6 +78,42 @@ class GoSnippets:
             f"\tctx := context.Background()\n\tclient, err := {PACKAGE}.NewClient()\n{indented(FAIL, chr(9))}\n"
             f"{body}\n}}\n"
         )
+
+    # ---- as functions --------------------------------------------------------------------------------------------
+    def reading(self, model: Model, field: Field) -> Snippet:
+        body = "\n".join(self._read(model, field))
+        return Snippet(_imports(body), body, "", takes=(f"answer {PACKAGE}.{self._spelling.public(model.name)}",))
+
+    def making(self, of: Ref, value: Any) -> Snippet:
+        name = _variable(of.name)
+        made = text(_Values(self._spelling).value(of, value), STYLE, len(f"{name} := "))
+        body = f"{name} := {made}\nfmt.Println({name})"
+        return Snippet(_imports(body), body, "")
+
+    def catching(self, error: ErrorCode) -> Snippet:
+        body = f"if errors.Is(err, {PACKAGE}.{error_name(error.name)}) {{\n\tfmt.Println(err)\n}}"
+        return Snippet(_imports(body), body, "", takes=("err error",))
+
+    def function(self, name: str, snippet: Snippet) -> Code:
+        client = [f"ctx context.Context, client *{PACKAGE}.Client"] if snippet.call else []
+        head = f"func {argument(name)}({', '.join([*client, *snippet.takes])}) {{"
+        imports = {f'"{one}"' for one in (*snippet.imports, *(["context"] if client else []))}
+        made = f"{head}\n{indented(snippet.body, chr(9))}\n}}\n"
+        own = {f'{PACKAGE} "{self._path}"'} if f"{PACKAGE}." in made else set()
+        return Code(argument(name), made, frozenset(imports | own), snippet.is_alone)
+
+    def file(self, codes: Sequence[Code]) -> str:
+        found = {line for code in codes for line in code.imports}
+        standard = sorted(f"\t{line}" for line in found if not line.startswith(PACKAGE))
+        own = sorted(f"\t{line}" for line in found if line.startswith(PACKAGE))
+        head = ["package main", "", "import (", *standard, *([""] if standard and own else []), *own, ")", ""]
+        return "\n".join([*head, "\n".join(code.text for code in codes)])
+
+    def _read(self, model: Model, field: Field) -> Iterator[str]:
+        name = _variable(field.name)
+        spelled = re.sub(r"(?<![\w.])([A-Z]\w*)", rf"{PACKAGE}.\1", self._spelling.field(model, field))
+        yield f"var {name} {spelled} = answer.{self._spelling.field_name(field)}"
+        yield f"fmt.Println({name})"
 
     # ---- what is said of a method --------------------------------------------------------------------------------
     def place(self, resource: Resource, method: Method) -> str:
@@ -156,6 +191,9 @@ class GoSnippets:
             yield "content, err := io.ReadAll(answer)"
             yield FAIL
             yield "fmt.Println(len(content))"
+            return
+        if call.example.reads:
+            yield from self._read(*read_field(call.method, call.example.reads, self._types))
             return
         said = [self._access("answer", path, answer_type(call.method)) for path in call.shows]
         said += [f"meta.{META[one]}" for one in call.meta]
@@ -361,6 +399,18 @@ class _Values:
         if isinstance(of, MapOf):
             return self._map(name, of.values, value)
         return f"{name}({flat(self.value(of, value))})"
+
+
+def _variable(name: str) -> str:
+    found = argument(name)
+    return f"{found}Value" if found in TAKEN else found
+
+
+def _imports(body: str) -> tuple[str, ...]:
+    return ordered(path for word, path in (
+        ("log.", "log"), ("fmt.", "fmt"), ("errors.", "errors"), ("json.", "encoding/json"), ("time.", "time"),
+        ("sync.", "sync"), ("io.", "io"),
+    ) if _mentions(body, word))  # fmt: skip
 
 
 def _literal(value: Any) -> str:

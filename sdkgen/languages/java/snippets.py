@@ -1,18 +1,20 @@
 """Examples as Java writes them. Pure."""
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sdkgen.examples.binding import chosen
 from sdkgen.examples.data import Call, Options, Path, error_of
-from sdkgen.examples.walk import answer_type, item_type, steps
+from sdkgen.examples.walk import answer_type, item_type, read_field, steps
 from sdkgen.ir.nodes import (
     AnyValue,
     Api,
     Binary,
     Const,
     Enum,
+    ErrorCode,
     Field,
     ListOf,
     MapOf,
@@ -33,7 +35,7 @@ from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import java_string
 from sdkgen.languages.base.layout import Chain, Group, Node, Style, flat, text
 from sdkgen.languages.base.names import Names
-from sdkgen.languages.base.snippets import Snippet, each_parts, indented, ordered, singular
+from sdkgen.languages.base.snippets import BUILTIN, Code, Snippet, each_parts, indented, ordered, singular
 from sdkgen.languages.java.models import MOST_FORMS, Models
 from sdkgen.languages.java.naming import (
     KEYWORDS,
@@ -51,10 +53,13 @@ from sdkgen.languages.java.types import Spelling
 
 STYLE = Style("        ", width=104, chain="        ")
 LEADING_MODEL = "models"
+LANG = frozenset({"Boolean", "Double", "Long", "String"})
+"""What needs no import."""
 SPACED = ' + " " + '
 DECIMAL = Prim("string", "decimal")
 DECIMALS = frozenset({"cost", "cache_similarity"})
 """Of what comes beside an answer."""
+TAKEN = BUILTIN | {"answer", "error", "found", "params", "request"}
 
 
 class JavaSnippets:
@@ -96,6 +101,53 @@ class JavaSnippets:
             "    public static void main(String[] arguments) {\n"
             f"        var gateway = new LlmGateway();\n{body}\n    }}\n}}\n"
         )
+
+    # ---- as functions --------------------------------------------------------------------------------------------
+    def reading(self, model: Model, field: Field) -> Snippet:
+        writer = _Writer(self._spelling, self._forms)
+        takes = (f"{writer.use(self._spelling.public(model.name))} answer",)
+        body = "\n".join(self._read(model, field, writer))
+        return Snippet(self._imports(writer), body, "", takes=takes)
+
+    def making(self, of: Ref, value: Any) -> Snippet:
+        writer = _Writer(self._spelling, self._forms)
+        name = identifier(of.name, TAKEN)
+        head = f"{writer.use(self._spelling.public(of.name))} {name} = "
+        made = text(writer.value(of, value), STYLE, len(head) + 1)
+        return Snippet(self._imports(writer), f"{head}{made};\nSystem.out.println({name});", "")
+
+    def catching(self, error: ErrorCode) -> Snippet:
+        name = f"{error.name.removesuffix('Error')}Exception"
+        writer = _Writer(self._spelling, self._forms)
+        writer.imports.add(f"{OWN}.errors.{name}")
+        body = f"if (error instanceof {name} found) {{\n    System.out.println(found.requestId());\n}}"
+        return Snippet(self._imports(writer), body, "", takes=("Exception error",))
+
+    def function(self, name: str, snippet: Snippet) -> Code:
+        arguments = ", ".join([*(["LlmGateway gateway"] if snippet.call else []), *snippet.takes])
+        imports = frozenset(f"import {one};" for one in snippet.imports)
+        made = f"static void {camel(name)}({arguments}) {{\n{indented(snippet.body, ' ' * 4)}\n}}\n"
+        return Code(camel(name), made, imports, snippet.is_alone)
+
+    def file(self, codes: Sequence[Code]) -> str:
+        imports = "".join(sorted({f"{line}\n" for code in codes for line in code.imports}))
+        body = indented("\n".join(code.text for code in codes).rstrip("\n"), " " * 4)
+        return f"{imports}\nfinal class Example {{\n    private Example() {{\n    }}\n\n{body}\n}}\n"
+
+    def _read(self, model: Model, field: Field, writer: "_Writer") -> Iterator[str]:
+        is_nullable = isinstance(field.type, Nullable)
+        inner = field.type.of if isinstance(field.type, Nullable) else field.type
+        spelled = self._spelling.boxed(inner)
+        if field.required and not is_nullable:
+            spelled = self._spelling.plain(inner)
+        else:
+            spelled = f"{'Optional' if field.required or not is_nullable else 'Maybe'}<{spelled}>"
+        for word in re.findall(r"[A-Z]\w*", spelled):
+            if word not in LANG:
+                writer.use(word)
+        name = identifier(field.name, TAKEN)
+        yield f"{spelled} {name} = answer.{field_name(self._names, model, field)}();"
+        yield f"System.out.println({name});"
 
     # ---- what is said of a method --------------------------------------------------------------------------------
     def place(self, resource: Resource, method: Method) -> str:
@@ -181,6 +233,9 @@ class JavaSnippets:
             yield f"try (var answer = {made}) {{"
             yield "    System.out.println(answer.readAllBytes().length);"
             yield "}"
+        elif call.example.reads:
+            yield f"var answer = {made};"
+            yield from self._read(*read_field(call.method, call.example.reads, self._types), writer)
         elif call.meta:
             yield f"var response = {made};"
             yield from self._shown(call, "response.value()", "response", answer_type(call.method), writer)

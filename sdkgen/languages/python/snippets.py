@@ -1,16 +1,20 @@
 """Examples as Python writes them. Pure."""
 
 import keyword
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sdkgen.examples.binding import chosen
 from sdkgen.examples.data import Call, Options, Path, body_model, error_of
-from sdkgen.examples.walk import answer_type, item_type, steps
+from sdkgen.examples.walk import answer_type, item_type, read_field, steps
+from sdkgen.ir.names import snake
 from sdkgen.ir.nodes import (
     AnyValue,
     Api,
     Binary,
+    Enum,
+    ErrorCode,
     Field,
     ListOf,
     MapOf,
@@ -23,18 +27,25 @@ from sdkgen.ir.nodes import (
     Type,
     Union,
 )
+from sdkgen.ir.reach import refs_of
 from sdkgen.languages.base.common import kind_of
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import python_string
 from sdkgen.languages.base.layout import Group, Node, Style, text
 from sdkgen.languages.base.names import Names
-from sdkgen.languages.base.snippets import Snippet, each_parts, indented, ordered, singular
+from sdkgen.languages.base.snippets import BUILTIN, Code, Snippet, each_parts, indented, ordered, singular
 from sdkgen.languages.base.usage import usage_of
 from sdkgen.languages.python.naming import OF_CALLS, attribute, field_name
-from sdkgen.languages.python.types import Spelling
+from sdkgen.languages.python.types import Spelling, optional
 
 STYLE = Style("    ", width=88)
 PATH = "from pathlib import Path"
+STANDARD = {
+    "Any": "typing", "Literal": "typing", "Mapping": "collections.abc", "Sequence": "collections.abc",
+    "Decimal": "decimal", "datetime": "datetime", "date": "datetime",
+}  # fmt: skip
+"""What is not of the package itself, by its name."""
+TAKEN = BUILTIN | {"answer", "errors"}
 
 
 class PythonSnippets:
@@ -44,7 +55,7 @@ class PythonSnippets:
         self._api, self._names, self._module = api, names, config.module
         self._spelling = Spelling.of(api, names)
         self._types = self._spelling.types
-        self._received = usage_of(api).received
+        self._usage = usage_of(api)
 
     def of(self, call: Call) -> Snippet:
         is_async = call.variant == "async"
@@ -61,9 +72,11 @@ class PythonSnippets:
         imports = sorted(snippet.imports, key=lambda line: (line.startswith(f"from {self._module}"), line))
         own = [line for line in imports if line.startswith(f"from {self._module}")]
         system = [line for line in imports if line not in own]
+        types = [line for line in own if line.startswith(f"from {self._module}.")]
+        own = [line for line in own if line not in types]
         if snippet.is_async:
             system = sorted([*system, "import asyncio"], key=lambda line: (not line.startswith("import"), line))
-        own = [f"from {self._module} import {', '.join(sorted(line.rpartition(' ')[2] for line in own))}"]
+        own = [f"from {self._module} import {', '.join(sorted(line.rpartition(' ')[2] for line in own))}", *types]
         head = [*system, *([""] if system else []), *own, ""]
         if not snippet.is_async:
             return "\n".join([*head, "client = Gateway()", snippet.body, ""])
@@ -72,6 +85,56 @@ class PythonSnippets:
             [*head, "", "async def main() -> None:", "    async with AsyncGateway() as client:", body, "", "",
              "asyncio.run(main())", ""]
         )  # fmt: skip
+
+    # ---- as functions --------------------------------------------------------------------------------------------
+    def reading(self, model: Model, field: Field) -> Snippet:
+        imports: set[str] = set()
+        takes = (f"answer: {self._named(Ref(model.name), imports)}",)
+        body = "\n".join(self._read(model, field, imports))
+        return Snippet(ordered(imports), body, "", takes=takes)
+
+    def making(self, of: Ref, value: Any) -> Snippet:
+        imports: set[str] = set()
+        spelled = self._named(of, imports, is_sent=True)
+        name = attribute(snake(of.name), TAKEN)
+        made = text(self._value(of, value, imports), STYLE, len(f"{name}: {spelled} = "))
+        return Snippet(ordered(imports), f"{name}: {spelled} = {made}\nprint({name})", "")
+
+    def catching(self, error: ErrorCode) -> Snippet:
+        body = f"if isinstance(error, errors.{error.name}):\n    print(error.request_id)"
+        return Snippet((f"from {self._module} import errors",), body, "", takes=("error: Exception",))
+
+    def function(self, name: str, snippet: Snippet) -> Code:
+        arguments = ", ".join([*(["client: Gateway"] if snippet.call else []), *snippet.takes])
+        body = indented(snippet.body, " " * 4)
+        made = f"def {name}({arguments}) -> None:\n{body}\n"
+        return Code(name, made, frozenset(snippet.imports), snippet.is_alone)
+
+    def file(self, codes: Sequence[Code]) -> str:
+        imports = sorted({line for code in codes for line in code.imports})
+        own = [line for line in imports if line.startswith(f"from {self._module}")]
+        system = [line for line in imports if line not in own]
+        head = [*system, *([""] if system and own else []), *own, *([""] * 2 if imports else [])]
+        return "\n".join([*head, "\n\n".join(code.text for code in codes)])
+
+    def _read(self, model: Model, field: Field, imports: set[str]) -> Iterator[str]:
+        spelled = self._named(field.type, imports)
+        name = attribute(snake(field.name), TAKEN)
+        wanted = spelled if field.required else optional(spelled)
+        yield f"{name}: {wanted} = answer.{field_name(self._names, model, field)}"
+        yield f"print({name})"
+
+    def _named(self, of: Type, imports: set[str], *, is_sent: bool = False) -> str:
+        """A type as it is spelled, with the imports that it needs."""
+        spelled = self._spelling.sent(of) if is_sent else self._spelling.received(of)
+        words = set(re.findall(r"\w+", spelled))
+        imports |= {f"from {STANDARD[word]} import {word}" for word in words & STANDARD.keys()}
+        for name in refs_of(of):
+            is_param = is_sent and not isinstance(self._types[name], Enum)
+            public = self._spelling.public_sent(name) if is_sent else self._spelling.public(name)
+            room = f"{self._module}.{'params' if is_param else 'types'}.{self._usage.group_of(name)}"
+            imports.add(f"from {room} import {public}")
+        return spelled
 
     # ---- what is said of a method --------------------------------------------------------------------------------
     def place(self, resource: Resource, method: Method) -> str:
@@ -109,7 +172,7 @@ class PythonSnippets:
         return f"errors.{'ServerError' if kind == 'Server' else kind}"
 
     def declared(self, name: str) -> str:
-        return self._spelling.public(name) if name in self._received else self._spelling.public_sent(name)
+        return self._spelling.public(name) if name in self._usage.received else self._spelling.public_sent(name)
 
     def spelled(self, of: Type, *, is_sent: bool = False) -> str:
         return (self._spelling.sent(of) if is_sent else self._spelling.received(of)).replace("_File", "File")
@@ -171,6 +234,8 @@ class PythonSnippets:
         yield f"answer = {wait}{made}"
         if answer.content == "binary":
             yield "print(len(answer))"
+        elif call.example.reads:
+            yield from self._read(*read_field(call.method, call.example.reads, self._types), imports)
         else:
             yield from self._shown(call, "answer", answer_type(call.method))
 

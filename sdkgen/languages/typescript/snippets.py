@@ -1,16 +1,17 @@
 """Examples as plain ES modules, which are TypeScript too. Pure."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sdkgen.examples.binding import chosen
 from sdkgen.examples.data import Call, Options, Path
-from sdkgen.examples.walk import answer_type, item_type, steps
+from sdkgen.examples.walk import answer_type, item_type, read_field, steps
 from sdkgen.ir.nodes import (
     AnyValue,
     Api,
     Binary,
+    ErrorCode,
     Field,
     ListOf,
     MapOf,
@@ -28,12 +29,13 @@ from sdkgen.languages.base.common import kind_of
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.layout import Group, Node, Style, text
 from sdkgen.languages.base.names import Names
-from sdkgen.languages.base.snippets import Snippet, each_parts, indented, ordered, singular
-from sdkgen.languages.typescript.naming import RESERVED, asked, called, property_name
+from sdkgen.languages.base.snippets import BUILTIN, Code, Snippet, each_parts, indented, ordered, singular
+from sdkgen.languages.typescript.naming import RESERVED, argument, asked, called, property_name
 from sdkgen.languages.typescript.resources import Resources, answer_kind
 from sdkgen.languages.typescript.types import Spelling
 
 STYLE = Style("  ", width=88)
+TAKEN = BUILTIN | {"answer", "error"}
 ERRORS = {
     "AuthenticationFailed": "AuthenticationError", "BadRequest": "BadRequestError", "Conflict": "ConflictError",
     "NotFound": "NotFoundError", "PaymentRequired": "PaymentRequiredError", "RateLimited": "RateLimitedError",
@@ -65,6 +67,49 @@ class TypeScriptSnippets:
         if "fileFromPath" in snippet.imports:
             lines.append(f"import {{ fileFromPath }} from '{self._package}/node';")
         return "\n".join([*lines, "", "const client = new Gateway();", snippet.body, ""])
+
+    # ---- as functions, which are TypeScript alone ----------------------------------------------------------------
+    def reading(self, model: Model, field: Field) -> Snippet:
+        body = "\n".join(self._read(model, field))
+        return Snippet((), body, "", takes=(f"answer: G.{self._spelling.public(model.name)}",))
+
+    def making(self, of: Ref, value: Any) -> Snippet:
+        imports: set[str] = set()
+        name = _variable(of.name)
+        head = f"const {name}: G.{self._spelling.public(of.name)} = "
+        made = text(self._value(of, value, imports), STYLE, len(head) + 1)
+        return Snippet(ordered(imports), f"{head}{made};\nconsole.log({name});", "", is_async="await " in made)
+
+    def catching(self, error: ErrorCode) -> Snippet:
+        name = self._names.of("type", f"error:{error.code}")
+        body = f"if (error instanceof {name}) console.log(error.requestId);"
+        return Snippet((name,), body, "", takes=("error: unknown",))
+
+    def function(self, name: str, snippet: Snippet) -> Code:
+        arguments = ", ".join([*(["client: G.Gateway"] if snippet.call else []), *snippet.takes])
+        is_async = "async " if snippet.is_async else ""
+        returns = "Promise<void>" if snippet.is_async else "void"
+        body = indented(snippet.body, "  ")
+        made = f"export {is_async}function {camel(name)}({arguments}): {returns} {{\n{body}\n}}\n"
+        imports = {self._import(one) for one in snippet.imports if one != "Gateway"}
+        if "G." in made:
+            imports.add(f"import type * as G from '{self._package}';")
+        return Code(camel(name), made, frozenset(imports), snippet.is_alone)
+
+    def file(self, codes: Sequence[Code]) -> str:
+        imports = sorted({line for code in codes for line in code.imports})
+        return "\n".join([*imports, *([""] if imports else []), "\n".join(code.text for code in codes)])
+
+    def _import(self, name: str) -> str:
+        room = f"{self._package}/node" if name == "fileFromPath" else self._package
+        return f"import {{ {name} }} from '{room}';"
+
+    def _read(self, model: Model, field: Field) -> Iterator[str]:
+        spelled = self._spelling.text(field.type, "G.") + ("" if field.required else " | undefined")
+        name = property_name(field.name)
+        variable = _variable(field.name)
+        yield f"const {variable}: {spelled} = answer{f'.{name}' if name == field.name else f'[{name}]'};"
+        yield f"console.log({variable});"
 
     # ---- what is said of a method --------------------------------------------------------------------------------
     def place(self, resource: Resource, method: Method) -> str:
@@ -147,6 +192,9 @@ class TypeScriptSnippets:
         elif kind == "binary":
             yield f"const answer = await {made};"
             yield "console.log((await answer.arrayBuffer()).byteLength);"
+        elif call.example.reads:
+            yield f"const answer = await {made};"
+            yield from self._read(*read_field(call.method, call.example.reads, self._types))
         elif call.meta:
             data = "data: answer, " if call.shows else ""
             yield f"const {{ {data}gateway }} = await {made}.withResponse();"
@@ -225,6 +273,11 @@ class TypeScriptSnippets:
         yield f"  if (!(error instanceof {name})) throw error;"
         yield "  console.log(error.status, error.code, error.message);"
         yield "}"
+
+
+def _variable(name: str) -> str:
+    found = argument(name)
+    return f"{found}_" if found in TAKEN else found
 
 
 def quoted(value: str) -> str:

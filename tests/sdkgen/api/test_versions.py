@@ -183,8 +183,8 @@ def test_the_changelog_of_a_language(
     first = next(one for one in said["changes"] if one["subject"] == "Ask.tone")
     assert (first["rule"], first["level"], first["is_wire_breaking"]) == ("value.removed", "major", True)
     assert first["operations"] == ["chat"]
-    assert 'client.chat.create(text="text", tone="tone")' in first["code"]["before"]
-    assert 'client.chat.create(text="text")' in first["code"]["after"]
+    assert 'client.chat.create(text="example", tone="example")' in first["code"]["before"]
+    assert 'client.chat.create(text="example")' in first["code"]["after"]
     assert first["code"]["is_noticed"]
     assert said["changes"][-1]["kind"] == "added"
     assert said["changes"][-1]["code"] is None
@@ -192,7 +192,8 @@ def test_the_changelog_of_a_language(
     assert "* Ask.tone is gone." in said["markdown"]
 
     go = client.get(f"{URL}/changelog/golang?from_version=1.0.0&to_version=2.0.0")
-    assert 'gateway.Ask{Text: "text", Tone: gateway.String("tone")}' in go.json()["changes"][0]["code"]["before"]
+    asked = 'gateway.Ask{\n\t\tText: "example",\n\t\tTone: gateway.String("example"),\n\t}'
+    assert asked in go.json()["changes"][0]["code"]["before"]
     with django_assert_num_queries(4):  # session, person, organization, releases; what was compared is kept
         again = client.get(f"{URL}/changelog/golang", HTTP_IF_NONE_MATCH=go["ETag"])
     assert (again.status_code, go["Cache-Control"]) == (304, "private, max-age=3600")

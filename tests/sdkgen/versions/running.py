@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.sdk.compilers import CSHARP, LOOSE, TYPESCRIPT, Package
 from sdkgen.ir.nodes import Api, Const, Enum, ListOf, MapOf, Model, Nullable, Prim, Ref, Type, Union
-from sdkgen.languages.base.pieces import Code
+from sdkgen.languages.base.snippets import Code
 
 
 def value_of(api: Api, of: Type) -> Any:
@@ -93,7 +93,7 @@ MAINS = {
 """Programs that call the functions, with a client of the environment."""
 CALLS = {
     "java": "        Example.{name}(client);\n",
-    "go": "\tif err := {name}(context.Background(), client); err != nil {{\n\t\tpanic(err)\n\t}}\n",
+    "go": "\t{name}(context.Background(), client)\n",
     "csharp": "        await Example.{name}(client);\n",
 }
 
@@ -132,9 +132,9 @@ def _commands(package: Package, work: Path, text: str, main: str) -> list[tuple[
             return [([str(TYPESCRIPT / ".bin/tsc"), *emit, *types, "example.ts"], {}), (["node", "main.mjs"], {})]
         case "java":
             _put(work, {"Example.java": text, "Main.java": main})
-            compiled = ["-cp", str(package.compiled), "-d", "classes"]
+            options = ["--release", "17", "-Xlint:all,-deprecation", "-Werror", "-cp", str(package.compiled)]
             return [
-                (["javac", "--release", "17", *compiled, "Example.java", "Main.java"], {}),
+                (["javac", *options, "-d", "classes", "Example.java", "Main.java"], {}),
                 (["java", "-cp", f"{package.compiled}:classes", "Main"], {}),
             ]
         case "go":

@@ -9,21 +9,19 @@ import pytest
 
 from bench.sdk.compilers import MissingToolError, prepare
 from bench.sdk.evidence import failing
+from sdkgen.examples.render import snippets
 from sdkgen.ir.nodes import Api
 from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.language import Language, generate
 from sdkgen.languages.base.names import Lock
-from sdkgen.languages.pieces import writer
 from sdkgen.languages.registry import LANGUAGES
 from sdkgen.versions import compare
-from sdkgen.versions.code import Pair, is_told
+from sdkgen.versions.code import Pair, is_told, snippet
 from sdkgen.versions.guide import steps
 from tests.sdkgen.versions.planted import Unlocked, number_of, pair
 from tests.sdkgen.versions.running import answering, run
 
 pytestmark = pytest.mark.slow
-UNPROVEN = ("csharp", "java")
-"""Their code compiles in the checks of the guide; running it has not been seen to pass yet."""
 SUFFIX = {"python": "py", "typescript": "ts", "java": "java", "go": "go", "csharp": "cs"}
 
 
@@ -32,7 +30,7 @@ def apis() -> tuple[Api, Api]:
     return pair()
 
 
-@pytest.mark.parametrize("language", [name for name in LANGUAGES if name not in UNPROVEN])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_before_and_after(language: str, apis: tuple[Api, Api], tmp_path: Path) -> None:
     old, new = apis
     unlocked = cast(Language, Unlocked(LANGUAGES[language]))
@@ -44,18 +42,18 @@ def test_before_and_after(language: str, apis: tuple[Api, Api], tmp_path: Path) 
             pytest.fail(str(error))
         pytest.skip(str(error))
     changes = [change for change in compare(old, new) if is_told(change)]
-    writers = [writer(language, api, lock=Lock()) for api in apis]
+    was, now = (snippets(language, api, lock=Lock()) for api in apis)
     pieces = {f"p{number_of(change.subject)}": Pair(old, new).pieces(change) for change in changes}
-    before = [writers[0].function(f"before_{name}", one[0]) for name, one in pieces.items() if one[0]]
-    after = [writers[1].function(f"after_{name}", one[1]) for name, one in pieces.items() if one[1]]
+    before = [was.function(f"before_{name}", snippet(was, one[0])) for name, one in pieces.items() if one[0]]
+    after = [now.function(f"after_{name}", snippet(now, one[1])) for name, one in pieces.items() if one[1]]
     file = f"{'Example' if language in ('java', 'csharp') else 'example'}.{SUFFIX[language]}"
     told = {f"p{number_of(step.change.subject)}": step for step in steps(language, old, new, lock=Lock())}
 
-    text = writers[0].file(before)
+    text = was.file(before)
     assert packages[0].check({file: text}) == []
-    assert packages[1].check({file: writers[1].file(after)}) == []
+    assert packages[1].check({file: now.file(after)}) == []
     with answering(new) as (url, seen):
-        run(packages[1], writers[1].file(after), after, url)
+        run(packages[1], now.file(after), after, url)
     assert len(seen) == sum(code.is_alone for code in after) >= 12
     said = packages[1].check({file: text})
     broken = {_number(name) for name in failing(before, text, said)}

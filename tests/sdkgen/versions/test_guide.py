@@ -1,8 +1,10 @@
 """Guides and changelogs as Markdown."""
 
+import copy
 import re
 
 from sdkgen.ir import build
+from sdkgen.languages.base.names import Lock
 from sdkgen.versions import Change, Level
 from sdkgen.versions.guide import Step, changelog, entries, fenced, guide, steps
 from tests.sdkgen.languages.hostile import HOSTILE
@@ -44,3 +46,31 @@ def test_no_text_ends_a_block_or_begins_markup() -> None:
         assert re.search(r"(?<!\\)<script", heading) is None
         assert text.rstrip().splitlines()[-1] == "`````"
     assert fenced("a ``` b\n", "go") == ["````go", "a ``` b", "````"]
+
+
+def test_an_argument_and_a_field_of_one_name_have_no_code() -> None:
+    said = document()
+    said["paths"]["/v1/notes/{text}"] = said["paths"].pop("/v1/notes")
+    parameters = said["paths"]["/v1/notes/{text}"]["post"]["parameters"]
+    parameters.append({"name": "text", "in": "path", "required": True, "schema": {"type": "string"}})
+    after = copy.deepcopy(said)
+    fields(after, "Draft").pop("pages")
+
+    (step,) = steps("python", build(said), build(after), lock=Lock())
+
+    assert (step.change.subject, step.before, step.after) == ("Draft.pages", "", "")
+    assert step.advice.endswith("The compiler says nothing about it: look for its uses yourself.")
+
+
+def test_the_code_is_that_of_documentation() -> None:
+    after = copy.deepcopy(document())
+    fields(after, "Note").pop("title")
+
+    (step,) = steps("python", build(document()), build(after), lock=Lock())
+
+    assert step.before == (
+        "from llm_gateway import Gateway\n\n\n"
+        'def example(client: Gateway) -> None:\n    answer = client.notes.get("example")\n'
+        "    title: str | None = answer.title\n    print(title)\n"
+    )
+    assert (step.after, step.is_noticed) == ("", True)
