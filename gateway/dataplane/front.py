@@ -5,6 +5,7 @@ uvicorn bounds neither the size of a request's head nor the time it takes, and a
 
 import asyncio
 import logging
+import re
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +19,14 @@ HEAD_LIMIT_BYTES = 64 * 1024
 OVERFLOW = 0.1
 """Share of connections above the cap that still get an answer; what comes beyond is dropped unread."""
 LINGER_S = 1.0
+UPGRADE = re.compile(rb"(\r\n)upgrade:(?![ \t]*websocket)", re.IGNORECASE)
+
+
+def _staying(data: bytes) -> bytes:
+    """A head without the wish for another protocol, which a server may ignore (RFC 9110 §7.8). The parser would take the
+    body for that protocol's: Java's own client asks for h2c in its first request."""
+    head, end, body = data.partition(b"\r\n\r\n")
+    return UPGRADE.sub(rb"\1x-not-taken:", head) + end + body
 
 
 class FrontProtocol(HttpToolsProtocol):
@@ -54,6 +63,8 @@ class FrontProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._piece_bytes = len(data)
+        if self._is_in_head and b"pgrade:" in data:
+            data = _staying(data)
         super().data_received(data)
         if self._is_in_head:
             self._wait_for_rest()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.dataplane.front import HEAD_LIMIT_BYTES, OVERFLOW
+from gateway.dataplane.front import HEAD_LIMIT_BYTES, OVERFLOW, _staying
 from tests.gateway.dataplane.conftest import World
 from tests.gateway.dataplane.stack import Stack
 
@@ -256,3 +256,27 @@ def test_refusals_before_a_request_have_a_request_id(world: World) -> None:
     with connect(world.stack) as peer:
         peer.sendall(b"\x16\x03\x01\x00\xa5")
         assert re.search(rb"\r\nx-request-id: req_[0-9a-f]{32}\r\n", rest_of(peer))
+
+
+@pytest.mark.parametrize("wish", [b"Upgrade: h2c", b"upgrade:TLS/1.3, h2c"])
+def test_the_wish_for_another_protocol_is_ignored_and_the_body_is_read(world: World, wish: bytes) -> None:
+    body = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}).encode()
+    head = (
+        b"POST /v1/chat/completions HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: %d\r\nHost: x\r\n"
+        b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n%b\r\nContent-Type: application/json\r\n"
+        b"Authorization: Bearer %b\r\n\r\n"
+    ) % (len(body), wish, world.secret.encode())
+    with connect(world.stack) as peer:
+        for _ in range(2):  # the connection goes on as it was
+            peer.sendall(head)
+            peer.sendall(body)
+            assert status_of(peer) == 200
+
+
+def test_only_a_head_loses_its_wish_and_never_that_for_a_websocket() -> None:
+    body = b"\r\nupgrade: h2c\r\n"
+    assert _staying(b"GET / HTTP/1.1\r\nupgrade: h2c\r\n\r\n" + body) == (
+        b"GET / HTTP/1.1\r\nx-not-taken: h2c\r\n\r\n" + body
+    )
+    wish = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"
+    assert _staying(wish) == wish
