@@ -23,8 +23,8 @@ UPGRADE = re.compile(rb"(\r\n)upgrade:(?![ \t]*websocket)", re.IGNORECASE)
 
 
 def _staying(data: bytes) -> bytes:
-    """A head without the wish for another protocol, which a server may ignore (RFC 9110 §7.8). The parser would take the
-    body for that protocol's: Java's own client asks for h2c in its first request."""
+    """A head without the wish for another protocol, which a server may ignore (RFC 9110 §7.8). The parser would take
+    the body for that protocol's: Java's own client asks for h2c in its first request."""
     head, end, body = data.partition(b"\r\n\r\n")
     return UPGRADE.sub(rb"\1x-not-taken:", head) + end + body
 
@@ -38,6 +38,7 @@ class FrontProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self.timeout_keep_alive = int(settings.GATEWAY_KEEP_ALIVE_S)
         self._is_in_head = True
+        self._expects_head = True  # what comes next belongs to a head: also between two requests
         self._is_overflow = False
         # Sizes of: the piece that is parsed, the piece in which this head began, all before the one that is parsed.
         self._piece_bytes = self._first_piece_bytes = self._head_bytes = 0
@@ -63,7 +64,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._piece_bytes = len(data)
-        if self._is_in_head and b"pgrade:" in data:
+        if self._expects_head and b"pgrade:" in data:
             data = _staying(data)
         super().data_received(data)
         if self._is_in_head:
@@ -81,7 +82,7 @@ class FrontProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._is_in_head = False
+        self._is_in_head = self._expects_head = False
         if self._head_timer is not None:
             self._stop_timer()
         if self._head_bytes + self._piece_bytes > HEAD_LIMIT_BYTES and self._head_size() > HEAD_LIMIT_BYTES:
@@ -130,6 +131,7 @@ class FrontProtocol(HttpToolsProtocol):
             self._body_timer = self.loop.call_later(settings.GATEWAY_BODY_TIMEOUT_S, self.transport.close)
 
     def on_message_complete(self) -> None:
+        self._expects_head = True
         if self._body_timer is not None:
             self._stop_body_timer()
         super().on_message_complete()

@@ -262,8 +262,8 @@ def test_refusals_before_a_request_have_a_request_id(world: World) -> None:
 def test_the_wish_for_another_protocol_is_ignored_and_the_body_is_read(world: World, wish: bytes) -> None:
     body = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}).encode()
     head = (
-        b"POST /v1/chat/completions HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: %d\r\nHost: x\r\n"
-        b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n%b\r\nContent-Type: application/json\r\n"
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        b"Content-Length: %d\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n%b\r\nContent-Type: application/json\r\n"
         b"Authorization: Bearer %b\r\n\r\n"
     ) % (len(body), wish, world.secret.encode())
     with connect(world.stack) as peer:
