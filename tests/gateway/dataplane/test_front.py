@@ -263,7 +263,8 @@ def test_the_wish_for_another_protocol_is_ignored_and_the_body_is_read(world: Wo
     body = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}).encode()
     head = (
         b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\n"
-        b"Content-Length: %d\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n%b\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n%b\r\n"
+        b"Content-Type: application/json\r\n"
         b"Authorization: Bearer %b\r\n\r\n"
     ) % (len(body), wish, world.secret.encode())
     with connect(world.stack) as peer:
