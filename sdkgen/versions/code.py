@@ -201,14 +201,14 @@ def _sending(api: Api, model: Model, names: Collection[str]) -> Piece:
     """A call whose body it is, where there is one."""
     found = [
         call_of(api, resource, method, names) for resource, method in operations(api)
-        if method.body is not None and method.body.type == Ref(model.name) and method.body.content == "json"
+        if method.body is not None and method.body.type == Ref(model.name)
     ]  # fmt: skip
     return min(found, key=_weight) if found else Make(Ref(model.name), value_of(api, Ref(model.name), names))
 
 
 def _reading(api: Api, model: Model, field: Field | None) -> Piece | None:
-    """A call that answers it, where there is one."""
-    if field is None:
+    """A call that answers it, where there is one; nothing of a page, which callers go through and do not see."""
+    if field is None or _is_page(api, model):
         return None
     found = [
         call_of(api, resource, method, reads=field.name) for resource, method in operations(api)
@@ -217,6 +217,14 @@ def _reading(api: Api, model: Model, field: Field | None) -> Piece | None:
     ]  # fmt: skip
     simple = [call for call in found if _weight(call)[0] == 0]
     return min(simple, key=_weight, default=Read(model, field))
+
+
+def _is_page(api: Api, model: Model) -> bool:
+    answers = [
+        method.pagination is not None for _, method in operations(api)
+        if Ref(model.name) in {one.type for one in method.answers}
+    ]  # fmt: skip
+    return bool(answers) and all(answers)
 
 
 def _weight(call: Call) -> tuple[int, bool, int, str]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sdkgen.examples.binding import number_text, variant_of
-from sdkgen.examples.data import Call, Options, Path, error_of
+from sdkgen.examples.data import Call, ExampleError, Options, Path, error_of
 from sdkgen.examples.walk import answer_type, item_type, read_field, steps
 from sdkgen.ir.nodes import (
     AnyValue,
@@ -110,6 +110,8 @@ class GoSnippets:
         return "\n".join([*head, "\n".join(code.text for code in codes)])
 
     def _read(self, model: Model, field: Field) -> Iterator[str]:
+        if isinstance(field.type, Const) and field.required:
+            raise ExampleError(f"Go's {model.name} has no {field.name}: it is always the same")
         name = _variable(field.name)
         spelled = re.sub(r"(?<![\w.])([A-Z]\w*)", rf"{PACKAGE}.\1", self._spelling.field(model, field))
         yield f"var {name} {spelled} = answer.{self._spelling.field_name(field)}"

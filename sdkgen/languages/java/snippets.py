@@ -210,8 +210,11 @@ class JavaSnippets:
                 given.append(_named("request", writer.value(method.body.type, call.body), first))
             elif call.others:
                 given.append("null")
+        name_of_params = self._names.of("type", f"{method.pointer}/parameters") if asked(method) else ""
+        may_be_left_out = method.body is not None and not method.body.required
+        if asked(method) and not call.others and call.body is not None and may_be_left_out:
+            given.append(f"{writer.use(name_of_params)}.NONE")  # there is a form with all that may be left out, or none
         if asked(method) and call.others:
-            name_of_params = self._names.of("type", f"{method.pointer}/parameters")
             given.append(_named("params", writer.params(name_of_params, asked(method), call.others), first))
         options = _options(call.example.options, writer)
         client = f"gateway.with({flat(_named('options', options, first))})" if options else "gateway"
