@@ -440,6 +440,7 @@ def test_errors_in_anthropics_shape(clients: Clients) -> None:
         "error": {
             "type": "not_found_error",
             "message": "model: The model 'nothing' does not exist or you do not have access to it.",
+            "code": "model_not_found",
         },
     }
     assert stranger.value.body["error"]["type"] == "authentication_error"  # type: ignore[index]

@@ -152,8 +152,11 @@ def test_a_malformed_chunk_is_said_in_the_words_of_the_caller(world: World) -> N
     assert last.startswith(b"event: error\ndata: ")
     assert json.loads(last.partition(b"data: ")[2]) == {
         "type": "error",
-        "error": {"type": "api_error", "message": "The provider's stream ended early (invalid_event)."},
-    }
+        "error": {
+            "type": "api_error", "message": "The provider's stream ended early (invalid_event).",
+            "code": "stream_interrupted",
+        },
+    }  # fmt: skip
     (line,) = world.stack.lines(answer.headers["x-request-id"])
     assert (line["status"], line["error_type"], line["usage_source"]) == (
         "upstream_error",
