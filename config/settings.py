@@ -100,10 +100,8 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
-if ENV.profile == "test":
-    PASSWORD_HASHERS.insert(
-        0, "django.contrib.auth.hashers.MD5PasswordHasher"
-    )  # hundreds of people, each signed in once
+if ENV.profile == "test":  # hundreds of people, each signed in once
+    PASSWORD_HASHERS.insert(0, "django.contrib.auth.hashers.MD5PasswordHasher")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -22,7 +22,7 @@ LINGER_S = 1.0
 UPGRADE = re.compile(rb"(\r\n)upgrade:(?![ \t]*websocket)", re.IGNORECASE)
 
 
-def _staying(data: bytes) -> bytes:
+def without_upgrade(data: bytes) -> bytes:
     """A head without the wish for another protocol, which a server may ignore (RFC 9110 §7.8). The parser would take
     the body for that protocol's: Java's own client asks for h2c in its first request."""
     head, end, body = data.partition(b"\r\n\r\n")
@@ -65,7 +65,7 @@ class FrontProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._piece_bytes = len(data)
         if self._expects_head and b"pgrade:" in data:
-            data = _staying(data)
+            data = without_upgrade(data)
         super().data_received(data)
         if self._is_in_head:
             self._wait_for_rest()

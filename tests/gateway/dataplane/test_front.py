@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.dataplane.front import HEAD_LIMIT_BYTES, OVERFLOW, _staying
+from gateway.dataplane.front import HEAD_LIMIT_BYTES, OVERFLOW, without_upgrade
 from tests.gateway.dataplane.conftest import World
 from tests.gateway.dataplane.stack import Stack
 
@@ -276,8 +276,8 @@ def test_the_wish_for_another_protocol_is_ignored_and_the_body_is_read(world: Wo
 
 def test_only_a_head_loses_its_wish_and_never_that_for_a_websocket() -> None:
     body = b"\r\nupgrade: h2c\r\n"
-    assert _staying(b"GET / HTTP/1.1\r\nupgrade: h2c\r\n\r\n" + body) == (
+    assert without_upgrade(b"GET / HTTP/1.1\r\nupgrade: h2c\r\n\r\n" + body) == (
         b"GET / HTTP/1.1\r\nx-not-taken: h2c\r\n\r\n" + body
     )
     wish = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"
-    assert _staying(wish) == wish
+    assert without_upgrade(wish) == wish

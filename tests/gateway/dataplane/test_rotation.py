@@ -6,12 +6,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from django.conf import settings
 
 from gateway import credentials, keyring
 from gateway.simulator.process import SimulatorProcess
+from tests import template
 from tests.gateway.dataplane.stack import ROOT, SECRETS, Stack
 
 pytestmark = pytest.mark.slow
@@ -26,13 +25,8 @@ def manage(stack: Stack, *arguments: str) -> str:
 
 @pytest.fixture
 def running(tmp_path: Path, simulator: SimulatorProcess) -> Iterator[Stack]:
-    name = f"rotation_{os.getpid()}"
-    with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True, dbname="postgres") as connection:
-        template = os.environ.get("TESTS_TEMPLATE")
-        connection.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
-    url = settings.DATABASE_DIRECT_URL.replace("/gateway?", f"/{name}?")
+    url = template.create(f"rotation_{os.getpid()}")
     stack = Stack(tmp_path, url, simulator, secrets_in_file=True)
-    manage(stack, "migrate", "--verbosity=0")
     stack.start()
     yield stack
     stack.close()
