@@ -79,6 +79,11 @@ def value_of(api: Api, of: Ref, also: Collection[str] = frozenset()) -> Any:
     return maker.model(declared, {}, 0, also=also) if isinstance(declared, Model) else maker.value(of, "", 0)
 
 
+def sample(api: Api, of: Type, extent: Extent = "full") -> Any:
+    """A value of any type, such as an answer."""
+    return _Maker(api, extent).value(of, "", 0)
+
+
 class _Maker:
     def __init__(self, api: Api, extent: Extent) -> None:
         self._types = {declared.name: declared for declared in api.types}

@@ -17,6 +17,7 @@ from sdkgen.languages.python.models import Modules
 from sdkgen.languages.python.naming import propose
 from sdkgen.languages.python.package import Package
 from sdkgen.languages.python.resources import Resources
+from sdkgen.languages.python.selftest import tests
 from sdkgen.languages.python.snippets import PythonSnippets
 from sdkgen.languages.python.types import Spelling
 
@@ -68,5 +69,6 @@ class Python:
     def files(self, api: Api, names: Names, config: Config) -> Mapping[str, str | bytes]:
         usage, spelling = usage_of(api), Spelling.of(api, names)
         modules, tree = Modules(api, usage, spelling), Resources(api, usage, spelling)
-        texts = documents(self.about, api, config, PythonSnippets(api, names, config))
-        return dict(Package(api, config, modules, tree, spelling).files()) | texts
+        snippets = PythonSnippets(api, names, config)
+        files = dict(Package(api, config, modules, tree, spelling).files())
+        return {**files, **documents(self.about, api, config, snippets), **dict(tests(api, config, snippets))}

@@ -50,6 +50,7 @@ class Package:
         for group in self._tree.tree.groups():
             yield f"{module}/resources/{group}.py", self._tree.module(group)
         yield "pyproject.toml", self._pyproject()
+        yield "MANIFEST.in", "graft tests\n"
         yield "LICENSE", licence()
         yield (
             "CHANGELOG.md",

@@ -15,6 +15,7 @@ from sdkgen.languages.base.usage import usage_of
 from sdkgen.languages.typescript import naming, package
 from sdkgen.languages.typescript.declarations import Declarations
 from sdkgen.languages.typescript.resources import Resources
+from sdkgen.languages.typescript.selftest import tests
 from sdkgen.languages.typescript.snippets import TypeScriptSnippets
 from sdkgen.languages.typescript.texts import texts
 from sdkgen.languages.typescript.types import Spelling
@@ -96,7 +97,8 @@ class TypeScript:
             files[f"lib/resources/{module}.d.ts"] = resources.declarations(module)
         for name, text in runtime().items():
             files[f"lib/runtime/{name}"] = text
-        more = documents(self.about, api, config, TypeScriptSnippets(api, names, config))
+        snippets = TypeScriptSnippets(api, names, config)
+        more = documents(self.about, api, config, snippets) | dict(tests(api, names, snippets))
         return {**files, **texts(api, names, config, resources), **more}
 
 

@@ -1,10 +1,9 @@
-"""What is read beside the code: README, reference, errors, examples, licence, changelog; and the tests. Pure but for
-reading templates."""
+"""What is read beside the code: README, reference, errors, examples, licence, changelog. Pure but for reading
+templates."""
 
 import json
 from collections.abc import Iterator, Mapping
 from importlib import resources
-from typing import Any
 
 from sdkgen.ir.nodes import Api, Enum, Field, Method, Model, Parameter, Ref, Resource
 from sdkgen.languages.base.common import licence
@@ -12,7 +11,7 @@ from sdkgen.languages.base.config import Config
 from sdkgen.languages.base.escaping import markdown, one_line
 from sdkgen.languages.base.names import Names
 from sdkgen.languages.typescript import naming
-from sdkgen.languages.typescript.resources import Resources, answer_kind
+from sdkgen.languages.typescript.resources import Resources
 from sdkgen.languages.typescript.types import Spelling
 
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
@@ -38,7 +37,6 @@ def texts(api: Api, names: Names, config: Config, tree: Resources) -> dict[str, 
         "docs/reference.md": "".join(_reference(api, names, spelling, tree)),
         "docs/types.md": "".join(_types(api, spelling)),
         "docs/errors.md": "".join(_errors(api, names, config)),
-        "tests/methods.test.mjs": methods_test(api, names, config),
     }
     for name, needed in EXAMPLES.items():
         if known.issuperset(needed):
@@ -140,26 +138,3 @@ def _code(text: str) -> str:
     """Inline code in a cell of a table: what would end it is shown by its entity."""
     inner = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace("|", "&#124;")
     return f"<code>{inner.replace('`', '&#96;').replace('{{', '{&#8203;{')}</code>"
-
-
-# ---- tests -------------------------------------------------------------------------------------------------------
-def methods_test(api: Api, names: Names, config: Config) -> str:
-    """Each method is called once: it must ask for what the document says."""
-    rows = [json.dumps(row) for resource in api.resources for method in resource.methods
-            for row in _calls(resource, method, names)]  # fmt: skip
-    return _template("methods.test.mjs").replace("/*{{rows}}*/", ",\n  ".join(rows))
-
-
-def _calls(resource: Resource, method: Method, names: Names) -> Iterator[dict[str, Any]]:
-    in_path = [one for one in method.parameters if one.where == "path"]
-    values = [f"a/{index}" for index in range(len(in_path))]
-    path = method.path
-    for one, value in zip(in_path, values, strict=True):
-        path = path.replace("{" + one.name + "}", value.replace("/", "%2F"))
-    body: list[Any] = [] if method.body is None else ["bytes" if method.body.content == "binary" else {}]
-    row = {
-        "called": naming.called(names, resource.path, method), "args": [*values, *body],
-        "http": method.http, "path": path, "auth": method.auth,
-        "answer": answer_kind(method), "isIdempotent": method.idempotent,
-    }  # fmt: skip
-    yield row

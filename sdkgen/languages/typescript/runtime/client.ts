@@ -70,7 +70,8 @@ interface Exchange {
 
 export class BaseClient {
   readonly baseUrl: string;
-  readonly options: ClientOptions;
+  /** As they were given. They hold keys, so they are not among what is shown of a client. */
+  declare readonly options: ClientOptions;
   readonly #package: PackageDefaults;
   readonly #keys: Readonly<Record<'key' | 'management', ApiKey | undefined>>;
   readonly #fetch: Fetch;
@@ -81,7 +82,7 @@ export class BaseClient {
   readonly #outdated = new Set<string>();
 
   constructor(options: ClientOptions, defaults: PackageDefaults) {
-    this.options = options;
+    Object.defineProperty(this, 'options', { value: options });
     this.#package = defaults;
     this.baseUrl = baseUrlOf(options.baseUrl, defaults.baseUrl);
     this.#keys = {

@@ -21,6 +21,7 @@ export interface PackageDefaults extends PackageInfo {
 export declare class BaseClient {
     #private;
     readonly baseUrl: string;
+    /** As they were given. They hold keys, so they are not among what is shown of a client. */
     readonly options: ClientOptions;
     constructor(options: ClientOptions, defaults: PackageDefaults);
     /** Make a call; the answer is the data of its operation. */

@@ -15,7 +15,6 @@ import { TELEMETRY_HEADER, isTelemetryOn, telemetryOf } from './telemetry.js';
 import { MultipartBody, Upload, blobOf, streamOf } from './uploads.js';
 export class BaseClient {
     baseUrl;
-    options;
     #package;
     #keys;
     #fetch;
@@ -25,7 +24,7 @@ export class BaseClient {
     #log;
     #outdated = new Set();
     constructor(options, defaults) {
-        this.options = options;
+        Object.defineProperty(this, 'options', { value: options });
         this.#package = defaults;
         this.baseUrl = baseUrlOf(options.baseUrl, defaults.baseUrl);
         this.#keys = {
