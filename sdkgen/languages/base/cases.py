@@ -1,8 +1,8 @@
 """What the tests of a package check, in no language's words: every method with all of its arguments, every stream, one
 list of each kind, every code of an error. Pure.
 
-A package carries the cases as `cases.json`; a language writes the calls (`calls`), and by hand what plays them: a server
-that answers as the case says, and the comparison of what came with what the case says.
+A package carries the cases as `cases.json`; a language writes the calls, and by hand what plays them: a server that
+answers as a case says, and the comparison of what came with what it says.
 """
 
 import json
@@ -51,7 +51,8 @@ class Sent:
 @dataclass(frozen=True, slots=True)
 class Case:
     """A call, what it has to send, and what it is answered: the sample of the document where it has one. `kind` is that
-    of the method's answer (`json`, `text`, `binary`, `none`), `page` for a list that goes on over several answers."""
+    of the method's answer (`json`, `text`, `binary`, `none`), `page` for a list that goes on over several answers. As
+    JSON, `items` is the field of a page that lists them, `several` stands where answers differ by their status."""
 
     name: str
     call: Call
@@ -61,8 +62,13 @@ class Case:
     body: Any
 
     def said(self) -> dict[str, Any]:
-        answer = {"kind": self.kind, "status": self.status}
-        return {"name": self.name, "sent": self.sent.said(), "answer": answer | {"body": self.body}}
+        method = self.call.method
+        answer = {"kind": self.kind, "status": self.status, "body": self.body}
+        if method.pagination is not None:
+            answer["items"] = method.pagination.items
+        if len({one.type for one in method.answers}) > 1:
+            answer["several"] = True
+        return {"name": self.name, "sent": self.sent.said(), "answer": answer}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sdkgen.languages.go.models import Models
 from sdkgen.languages.go.naming import KEYWORDS, propose
 from sdkgen.languages.go.package import Package
 from sdkgen.languages.go.resources import Resources
+from sdkgen.languages.go.selftest import tests
 from sdkgen.languages.go.snippets import GoSnippets
 from sdkgen.languages.go.types import Spelling
 
@@ -87,7 +88,8 @@ class Go:
     def files(self, api: Api, names: Names, config: Config) -> Mapping[str, str | bytes]:
         spelling = Spelling.of(api, names)
         models = Models(api, usage_of(api), spelling, _hidden(api))
-        more = documents(self.about, api, config, GoSnippets(api, names, config))
+        snippets = GoSnippets(api, names, config)
+        more = documents(self.about, api, config, snippets) | dict(tests(api, names, config, snippets))
         return dict(Package(api, config, models, Resources(api, spelling), spelling).files()) | more
 
 

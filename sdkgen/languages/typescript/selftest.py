@@ -30,7 +30,8 @@ def tests(api: Api, names: Names, snippets: Snippets) -> Iterator[tuple[str, str
         "export const STREAMS = {", *_entries(streams), "};", "",
         "export const CANCELLED = [", *_cancelled(cases.roles.get("any"), plain), "];", "",
         "export const ERRORS = {",
-        *[f"  {json_string(one.code)}: errors.{names.of('type', f'error:{one.code}')}," for one in api.errors], "};", "",
+        *[f"  {json_string(one.code)}: errors.{names.of('type', f'error:{one.code}')}," for one in api.errors],
+        "};", "",
     ]  # fmt: skip
     if not any("fileFromPath(" in line for line in lines):
         lines.remove("import { fileFromPath } from '../lib/runtime/node.js';")
