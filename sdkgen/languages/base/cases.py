@@ -293,6 +293,6 @@ def _text(value: Any) -> str:
 def _parts(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, list):
         for one in value:
-            yield from _parts(f"{name}[]", one)
+            yield from _parts(name, one)
     elif value is not None:
         yield name, json.dumps(value, separators=(",", ":")) if isinstance(value, dict) else _text(value)

@@ -12,6 +12,7 @@ from sdkgen.languages.base.language import About
 from sdkgen.languages.base.names import Lock, Name, Names
 from sdkgen.languages.csharp.naming import KEYWORDS, proposed
 from sdkgen.languages.csharp.package import Package
+from sdkgen.languages.csharp.selftest import tests
 from sdkgen.languages.csharp.snippets import CSharpSnippets
 
 QUICK_START = """\
@@ -67,5 +68,6 @@ class CSharp:
         return config
 
     def files(self, api: Api, names: Names, config: Config) -> Mapping[str, str | bytes]:
-        more = documents(self.about, api, config, CSharpSnippets(api, names, config))
+        snippets = CSharpSnippets(api, names, config)
+        more = documents(self.about, api, config, snippets) | dict(tests(api, config, snippets))
         return dict(Package(api, names, config).files()) | more

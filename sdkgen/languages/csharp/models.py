@@ -351,7 +351,7 @@ def _properties(declared: Model, types: Types) -> Iterator[str]:
 
 
 def form_writer(model: Model, types: Types) -> Iterator[str]:
-    """`ToForm` of a model that is sent as `multipart/form-data`; a list is one field with commas."""
+    """`ToForm` of a model that is sent as `multipart/form-data`; each item of a list is a field of its own."""
     yield "    internal Form ToForm()"
     yield "    {"
     yield "        var form = new Form();"
@@ -362,13 +362,18 @@ def form_writer(model: Model, types: Types) -> Iterator[str]:
             yield f"        form.Add({wire}, {name});"
             continue
         local = f"some{name}"
-        text = form_text(inner, local, types)
         if isinstance(field.type, Nullable) and not field.required:
-            yield f"        if ({name}.IsSet && {name}.Value is {{ }} {local}) form.Add({wire}, {text});"
+            yield f"        if ({name}.IsSet && {name}.Value is {{ }} {local}) {_added(wire, inner, local, types)};"
         else:
-            yield f"        if ({name} is {{ }} {local}) form.Add({wire}, {text});"
+            yield f"        if ({name} is {{ }} {local}) {_added(wire, inner, local, types)};"
     yield "        return form;"
     yield "    }"
+
+
+def _added(wire: str, of: Type, local: str, types: Types) -> str:
+    if isinstance(of, ListOf):
+        return f"foreach (var one in {local}) form.Add({wire}, {form_text(of.items, 'one', types)})"
+    return f"form.Add({wire}, {form_text(of, local, types)})"
 
 
 def _plain(field: Field) -> Type:
@@ -376,8 +381,6 @@ def _plain(field: Field) -> Type:
 
 
 def form_text(of: Type, value: str, types: Types) -> str:
-    if isinstance(of, ListOf):
-        return f"Json.Joined({value}, each => {form_text(of.items, 'each', types)})"
     if isinstance(of, Ref) and isinstance(types.declared[of.name], Enum):
         return f"{value}.ToString()"
     if isinstance(of, Prim):

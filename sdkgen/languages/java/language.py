@@ -12,6 +12,7 @@ from sdkgen.languages.base.language import About
 from sdkgen.languages.base.names import Lock, Name, Names
 from sdkgen.languages.java.naming import KEYWORDS, propose
 from sdkgen.languages.java.package import Package
+from sdkgen.languages.java.selftest import tests
 from sdkgen.languages.java.snippets import JavaSnippets
 from sdkgen.languages.java.source import OWN
 from sdkgen.languages.java.types import Spelling
@@ -73,5 +74,6 @@ class Java:
         return config
 
     def files(self, api: Api, names: Names, config: Config) -> Mapping[str, str | bytes]:
-        more = documents(self.about, api, config, JavaSnippets(api, names, config))
+        snippets = JavaSnippets(api, names, config)
+        more = documents(self.about, api, config, snippets) | dict(tests(api, config, snippets))
         return dict(Package(api, config, Spelling.of(api, names)).files()) | more

@@ -224,7 +224,6 @@ class Models:
         if isinstance(inner, Binary) or (isinstance(inner, ListOf) and isinstance(inner.items, Binary)):
             is_list = isinstance(inner, ListOf)
             spelled, value = ("List<FileUpload>", "value") if is_list else ("FileUpload", "List.of(value)")
-            wire = java_string(field.name + "[]") if is_list else wire
             yield from ["", *said]
             yield f"    public {owner} {name}({spelled} value) {{"
             yield "        Map<String, List<FileUpload>> all = new LinkedHashMap<>(files);"

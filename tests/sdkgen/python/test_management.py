@@ -205,3 +205,12 @@ def test_a_reader_may_not_write(sdk: Any, client: Any, company: factories.Acme) 
     with pytest.raises(sdk.errors.PermissionDenied):
         reader.manage.projects.create(name="x", slug="x")
     assert json.dumps(reader.manage.projects.list().to_dict())
+
+
+def test_a_list_in_a_form_is_a_part_for_each_item(client: Any) -> None:
+    run = client.manage.usage_imports.create(
+        file=("usage.csv", b"when,in,out\n2026-05-01,1,2\n"), format="csv",
+        mapping=["started_at=when", "input_tokens=in"],
+    )  # fmt: skip
+
+    assert [(one.field, one.column) for one in run.mapping] == [("input_tokens", "in"), ("started_at", "when")]

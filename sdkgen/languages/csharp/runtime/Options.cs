@@ -68,6 +68,9 @@ public sealed record ClientOptions
     internal Func<TimeSpan, CancellationToken, Task> Wait { get; init; } = Task.Delay;
 
     internal Func<double> Jitter { get; init; } = Retry.Random;
+
+    /// <summary>Names no secret.</summary>
+    public override string ToString() => $"{nameof(ClientOptions)} {{ BaseUrl = {BaseUrl}, MaxRetries = {MaxRetries} }}";
 }
 
 /// <summary>What one call does otherwise than its client.</summary>

@@ -96,7 +96,7 @@ func (r *request) form(value any) *request {
 			files = appendFile(files, field.name, value)
 		case []*InputFile:
 			for _, file := range value {
-				files = appendFile(files, field.name+"[]", file)
+				files = appendFile(files, field.name, file)
 			}
 		default:
 			form.field(field.name, value)
@@ -116,7 +116,7 @@ func appendFile(files []formPart, name string, file *InputFile) []formPart {
 	return append(files, formPart{name: name, file: file})
 }
 
-// field adds a value unless it is absent. Each item of a list is a field of its own, named name[].
+// field adds a value unless it is absent. Each item of a list is a field of its own, of the same name.
 func (f *formBody) field(name string, value any) {
 	if isAbsent(value) || f.err != nil {
 		return
@@ -133,7 +133,7 @@ func (f *formBody) field(name string, value any) {
 	}
 	f.err = eachItem(raw, func(item []byte) error {
 		text, err := unquoted(item)
-		f.parts = append(f.parts, formPart{name: name + "[]", text: text})
+		f.parts = append(f.parts, formPart{name: name, text: text})
 		return err
 	})
 }

@@ -70,7 +70,7 @@ class Form:
             yield self._head(name), text.encode()
         elif isinstance(value, list):
             for one in value:
-                yield from self._encode(f"{name}[]", one)
+                yield from self._encode(name, one)
         elif isinstance(value, dict):
             import json
 

@@ -58,7 +58,7 @@ export class MultipartBody {
   readonly isRepeatable: boolean;
   readonly parts: readonly Part[];
 
-  /** Fields whose value is undefined or null are left out; a list `x` gives parts `x[]`; objects are sent as JSON. */
+  /** Fields whose value is undefined or null are left out; a list gives a part for each item; objects are sent as JSON. */
   constructor(fields: Readonly<Record<string, unknown>>, boundary = `form-${randomId()}`) {
     this.contentType = `multipart/form-data; boundary=${boundary}`;
     this.parts = [...partsOf(fields, boundary)];
@@ -128,7 +128,7 @@ function* partsOf(fields: Readonly<Record<string, unknown>>, boundary: string): 
   for (const [name, value] of Object.entries(fields)) {
     for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
       if (item === undefined || item === null) continue;
-      const named = quoted(Array.isArray(value) ? `${name}[]` : name);
+      const named = quoted(name);
       const head = `--${boundary}\r\nContent-Disposition: form-data; name="${named}"`;
       if (item instanceof Upload || item instanceof Blob) {
         const upload = item instanceof Upload ? item : file(nameOf(item), item);

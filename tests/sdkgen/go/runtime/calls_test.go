@@ -510,7 +510,7 @@ func TestAFileIsSentWithProgress(t *testing.T) {
 	if sent != content || part.Header.Get("Content-Disposition") != `form-data; name="file"; filename="o%22dd.jsonl"` {
 		t.Errorf("%d bytes, %v", len(sent), part.Header)
 	}
-	want := url.Values{"purpose": {"fine-tune"}, "list[]": {"a", "b"}, "expires": {`{"s":5}`}}
+	want := url.Values{"purpose": {"fine-tune"}, "list": {"a", "b"}, "expires": {`{"s":5}`}}
 	if !reflect.DeepEqual(url.Values(form.MultipartForm.Value), want) || form.ContentLength != int64(len(server.bodies[1])) {
 		t.Errorf("%v, %d", form.MultipartForm.Value, form.ContentLength)
 	}

@@ -343,7 +343,7 @@ final class HttpTest {
             String body = sent.substring(sent.indexOf("\r\n\r\n") + 4);
             String part = "--BOUNDARY\r\nContent-Disposition: form-data; name=";
             equal(part + "\"purpose\"\r\n\r\nbatch\r\n" + part + "\"n\"\r\n\r\n2\r\n"
-                    + part + "\"l[]\"\r\n\r\na\r\n" + part + "\"l[]\"\r\n\r\nb\r\n" + part + "\"file\"; filename=\""
+                    + part + "\"l\"\r\n\r\na\r\n" + part + "\"l\"\r\n\r\nb\r\n" + part + "\"file\"; filename=\""
                     + file.getFileName() + "\"\r\nContent-Type: application/octet-stream\r\n\r\n"
                     + "x".repeat(200_000) + "\r\n"
                     + part + "\"x%22y%0D%0A\"; filename=\"n%22.txt\"\r\nContent-Type: text/plain\r\n\r\n!\r\n"

@@ -31,13 +31,13 @@ public final class MultipartForm {
     }
 
     /**
-     * Adds the members of an object as fields: words and numbers as they are, an array as one field {@code name[]} for
-     * each item, objects as JSON; {@code null} is left out.
+     * Adds the members of an object as fields: words and numbers as they are, an array as one field for each
+     * item, objects as JSON; {@code null} is left out.
      */
     public MultipartForm fields(JsonObject members) {
         members.members().forEach((name, value) -> {
             if (value instanceof JsonArray array) {
-                array.forEach(item -> field(name + "[]", plain(item)));
+                array.forEach(item -> field(name, plain(item)));
             } else if (value != JsonNull.INSTANCE) {
                 field(name, plain(value));
             }

@@ -41,7 +41,7 @@ export declare class MultipartBody {
     readonly size: number | null;
     readonly isRepeatable: boolean;
     readonly parts: readonly Part[];
-    /** Fields whose value is undefined or null are left out; a list `x` gives parts `x[]`; objects are sent as JSON. */
+    /** Fields whose value is undefined or null are left out; a list gives a part for each item; objects are sent as JSON. */
     constructor(fields: Readonly<Record<string, unknown>>, boundary?: string);
     /** The body as a Blob, for browsers, which send no streams over HTTP/1.1; they read its files as they send them. */
     blob(): Promise<Blob>;

@@ -51,7 +51,7 @@ export class MultipartBody {
     size;
     isRepeatable;
     parts;
-    /** Fields whose value is undefined or null are left out; a list `x` gives parts `x[]`; objects are sent as JSON. */
+    /** Fields whose value is undefined or null are left out; a list gives a part for each item; objects are sent as JSON. */
     constructor(fields, boundary = `form-${randomId()}`) {
         this.contentType = `multipart/form-data; boundary=${boundary}`;
         this.parts = [...partsOf(fields, boundary)];
@@ -108,7 +108,7 @@ function* partsOf(fields, boundary) {
         for (const item of Array.isArray(value) ? value : [value]) {
             if (item === undefined || item === null)
                 continue;
-            const named = quoted(Array.isArray(value) ? `${name}[]` : name);
+            const named = quoted(name);
             const head = `--${boundary}\r\nContent-Disposition: form-data; name="${named}"`;
             if (item instanceof Upload || item instanceof Blob) {
                 const upload = item instanceof Upload ? item : file(nameOf(item), item);
