@@ -1,5 +1,5 @@
-"""The tests that a package brings: the calls of `base/cases.py` as C#; what plays them is in `templates/tests`, a program
-beside the package. Pure but for reading its own files."""
+"""The tests that a package brings, a program beside it: the calls of `base/cases.py` as C#; what plays them is in
+`templates/tests`. Pure but for reading its own files."""
 
 from collections.abc import Iterable, Iterator
 from importlib import resources

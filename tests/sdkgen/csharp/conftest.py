@@ -75,9 +75,18 @@ def library(compiler: Compiler, csharp_folder: Path, tmp_path_factory: pytest.Te
     return out / "LlmGateway.Sdk.dll"
 
 
-def run(program: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+def own_tests(compiler: Compiler, folder: Path, library: Path, out: Path) -> list[str]:
+    """What the tests of a package print, a line for each; `library` is the package compiled."""
+    out.mkdir()
+    assert compiler.diagnostics(sorted((folder / "tests").glob("*.cs")), out, "Tests", [library]) == []
+    return run(out / "Tests.dll", cwd=folder).stdout.splitlines()
+
+
+def run(
+    program: Path, *arguments: str, cwd: Path | None = None, **environment: str
+) -> "subprocess.CompletedProcess[str]":
     """Run a compiled program to its end."""
     return subprocess.run(
         [str(TOOLS / "dotnet"), str(program), *arguments],
-        capture_output=True, text=True, timeout=120, check=False, env=os.environ | environment,
+        capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=os.environ | environment,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from sdkgen.languages.base.config import Config, ConfigError
 from sdkgen.languages.base.language import generate
 from sdkgen.languages.csharp import CSharp
 from sdkgen.languages.csharp.naming import property_of, word_of
-from tests.sdkgen.csharp.conftest import Compiler
+from tests.sdkgen.csharp.conftest import Compiler, own_tests
 
 HOSTILE = 'a */ "b" \\u002a/ </summary> ]]> {0} $"{x}" // \n#error \u2028 public class Evil {} \\'
 
@@ -24,6 +24,13 @@ def test_every_part_has_its_place(csharp_folder: Path) -> None:
 
     assert {"README.md", "REFERENCE.md", "CHANGELOG.md", "LICENSE", "LlmGateway.Sdk.csproj", "src/GatewayClient.cs",
             "src/Models/Chat.cs", "src/Resources/ManageApiKeys.cs", "sdk.manifest.json"} <= paths  # fmt: skip
+
+
+def test_its_own_tests_pass(compiler: Compiler, csharp_folder: Path, library: Path, tmp_path: Path) -> None:
+    lines = own_tests(compiler, csharp_folder, library, tmp_path / "tests")
+
+    assert [line for line in lines if not line.startswith("ok ")] == []
+    assert len(lines) == 13
 
 
 def test_the_project_states_both_targets(csharp_folder: Path) -> None:

@@ -16,8 +16,11 @@ from sdkgen.languages.base.files import write
 from sdkgen.languages.registry import named
 from tests.gateway.dataplane.conftest import World
 from tests.sdkgen.csharp.conftest import Compiler, compiler, run  # noqa: F401  (fixture)
+from tests.sdkgen.csharp.conftest import own_tests as csharp_tests
 from tests.sdkgen.go.conftest import Toolchain, toolchain  # noqa: F401  (fixture)
 from tests.sdkgen.java.toolchain import compiled, java
+from tests.sdkgen.java.toolchain import own_tests as java_tests
+from tests.sdkgen.python.test_package import own_tests as python_tests
 from tests.sdkgen.typescript import toolchain as typescript
 from tests.sdkgen.typescript.test_package import compiled as checked
 
@@ -62,6 +65,7 @@ def test_python(api: Api, world: World, tmp_path: Path) -> None:
     typed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500, check=False)
     assert typed.returncode == 0, typed.stdout
 
+    assert python_tests(folder).returncode == 0
     done = subprocess.run(
         [sys.executable, "examples/chat.py"], cwd=folder, capture_output=True, text=True, timeout=60, check=False,
         env={**os.environ, **environment(world), "PYTHONPATH": str(folder)},
@@ -80,7 +84,9 @@ def test_typescript(api: Api, world: World, tmp_path: Path) -> None:
     )
     checked(tmp_path, "--types", "node", "use.ts")
 
-    example = tmp_path / "node_modules/llm-gateway/examples/chat.mjs"
+    package = tmp_path / "node_modules/llm-gateway"
+    typescript.passed(typescript.run(typescript.node(), "--test", "tests/", cwd=package))
+    example = package / "examples/chat.mjs"
     assert "provider" in typescript.passed(
         typescript.run(typescript.node(), str(example), cwd=tmp_path, **environment(world))
     )
@@ -89,6 +95,7 @@ def test_typescript(api: Api, world: World, tmp_path: Path) -> None:
 def test_java(api: Api, world: World, tmp_path: Path) -> None:
     folder = written(api, "java", tmp_path / "sdk")
     classes = compiled((folder / "src/main/java").rglob("*.java"), tmp_path / "classes")
+    assert [line for line in java_tests(folder, classes, tmp_path / "tests") if not line.startswith("ok ")] == []
     example = compiled([folder / "examples/Chat.java"], tmp_path / "example", on=classes)
 
     done = subprocess.run(
@@ -103,6 +110,7 @@ def test_go(api: Api, world: World, tmp_path: Path, toolchain: Toolchain) -> Non
     folder = written(api, "go", tmp_path / "sdk")
     assert toolchain.unformatted(folder) == ""
     toolchain.run(folder, "vet", "./...")
+    toolchain.run(folder, "test", ".")
     assert "cost" in toolchain.run(folder, "run", "./examples/chat", environment=environment(world))
 
 
@@ -112,6 +120,8 @@ def test_csharp(api: Api, world: World, tmp_path: Path, compiler: Compiler) -> N
     out.mkdir()
     assert compiler.diagnostics(sorted((folder / "src").rglob("*.cs")), out, "LlmGateway.Sdk", library=True) == []
     library = out / "LlmGateway.Sdk.dll"
+    lines = csharp_tests(compiler, folder, library, tmp_path / "tests")
+    assert [line for line in lines if not line.startswith("ok ")] == []
     program = tmp_path / "program"
     program.mkdir()
     assert compiler.diagnostics([folder / "examples/Chat.cs"], program, "Chat", [library]) == []

@@ -26,6 +26,13 @@ def test_it_is_formatted_and_vetted(toolchain: Toolchain, go_folder: Path) -> No
     toolchain.run(go_folder, "vet", "./...")
 
 
+def test_its_own_tests_pass(toolchain: Toolchain, api: Api, go_folder: Path) -> None:
+    printed = toolchain.run(go_folder, "test", "-v", ".")
+
+    assert printed.count("--- SKIP") == 0
+    assert printed.count("    --- PASS: TestEveryMethod/") == sum(len(one.methods) for one in api.resources)
+
+
 def test_it_needs_nothing_but_the_standard_library(go_folder: Path) -> None:
     assert (go_folder / "go.mod").read_text() == "module example.com/llmgateway\n\ngo 1.19\n"
     imported = {

@@ -13,7 +13,7 @@ from sdkgen.languages.base.files import write
 from sdkgen.languages.base.language import generate
 from sdkgen.languages.java.naming import identifier, member_name
 from sdkgen.languages.registry import named
-from tests.sdkgen.java.toolchain import compiled
+from tests.sdkgen.java.toolchain import compiled, own_tests
 from tests.sdkgen.languages.hostile import HOSTILE
 from tests.sdkgen.quickstart import quick_start
 
@@ -46,6 +46,13 @@ def poisoned(api: Api) -> Api:
     return replace(
         api, title=api.title + "".join(HOSTILE), doc=HOSTILE[4], types=types, resources=resources, errors=errors
     )
+
+
+def test_its_own_tests_pass(java_folder: Path, java_classes: Path, tmp_path: Path) -> None:
+    lines = own_tests(java_folder, java_classes, tmp_path / "tests")
+
+    assert [line for line in lines if not line.startswith("ok ")] == []
+    assert len(lines) == 12
 
 
 def test_hostile_texts_make_no_code(api: Api, java_classes: Path, tmp_path: Path) -> None:

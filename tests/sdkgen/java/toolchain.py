@@ -27,6 +27,17 @@ def java() -> str:
     return tool("java")
 
 
+def own_tests(folder: Path, classes: Path, out: Path) -> list[str]:
+    """What the tests of a package print, a line for each; `classes` is the package compiled."""
+    tests = compiled((folder / "src/test/java").rglob("*.java"), out, on=classes)
+    (main,) = tests.rglob("AllTests.class")
+    name = ".".join(main.relative_to(tests).with_suffix("").parts)
+    command = [java(), "-XX:TieredStopAtLevel=1", "-cp", f"{classes}{os.pathsep}{tests}", name]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    ).stdout.splitlines()  # fmt: skip
+
+
 def compiled(sources: Iterable[Path], classes: Path, *, on: Path | None = None) -> Path:
     """The folder of the classes, compiled with every warning an error; `on`: other classes that they use."""
     arguments = classes.parent / f"{classes.name}.sources"
