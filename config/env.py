@@ -74,6 +74,7 @@ class Env:
     budget_wait_s: float
     default_output_cap: int
     batch_check_s: float
+    sudo_minutes: int
     internal_url: str
     narrator_url: str
     narrator_key: str
@@ -243,6 +244,7 @@ def load() -> Env:
         budget_wait_s=env.float("GATEWAY_BUDGET_WAIT_S", default=2.0),
         default_output_cap=env.int("GATEWAY_DEFAULT_OUTPUT_CAP", default=4096),
         batch_check_s=env.float("GATEWAY_BATCH_CHECK_S", default=300.0),
+        sudo_minutes=env.int("SUDO_MINUTES", default=15),
     )
     if found.profile == "production":
         refuse_in_production(found)

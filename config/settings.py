@@ -112,6 +112,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+SUDO_MINUTES: int = ENV.sudo_minutes
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -122,7 +123,9 @@ CSRF_FAILURE_VIEW = "analytics.console.errors.csrf_failure"
 # In production TLS ends at a proxy that GATEWAY_TRUSTED_PROXIES names: the data plane believes it alone, and tells the
 # console, which nobody else reaches, how the caller came.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_PRODUCTION else None
-SECURE_REDIRECT_EXEMPT = [r"^(?!admin/|$)"]  # programs beside it may call over HTTP; pages may not be read over it
+SECURE_REDIRECT_EXEMPT = [
+    r"^(?!admin/|sudo/|sign-in/|$)"
+]  # programs beside it may call over HTTP; pages may not be read over it
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_PRODUCTION else 0
 SESSION_COOKIE_HTTPONLY = True

@@ -21,6 +21,7 @@ from analytics.console.navigation import NavSection, navigation
 from analytics.console.organization import Scope
 from gateway.console import EVERYBODY, Page, Permission, providers
 from gateway.models import Organization, User
+from gateway.signin import confirmation
 
 
 class ConsoleSite(AdminSite):
@@ -51,6 +52,8 @@ class ConsoleSite(AdminSite):
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not ConsoleContext.of(request, self).may(page.permission):
                 raise PermissionDenied
+            if confirmation.is_needed(request, page.confirm):
+                return confirmation.ask(request)
             return page.view(request, self, *args, **kwargs)
 
         inner.__name__ = page.view.__name__

@@ -22,6 +22,7 @@ if admin.site.is_registered(Group):
 class OrganizationAdmin(ServiceAdmin):
     """Tenants; administrators change their own, superusers make them."""
 
+    is_confirmed = True
     view_roles, change_roles = MEMBERS, ADMINS
     list_display = ("name", "slug", "currency", "reporting_timezone", "is_demo", "archived_at")
     search_fields = ("name", "slug")
@@ -104,6 +105,7 @@ class ProjectAdmin(ServiceAdmin):
 class MembershipAdmin(ServiceAdmin):
     """Roles. New people are invited; superusers may add existing accounts at once."""
 
+    is_confirmed = True
     view_roles, change_roles = MEMBERS, ADMINS
     change_list_template = "admin/gateway/membership/change_list.html"
     list_display = ("user", "email", "role", "team", "organization", "archived_at")
@@ -151,6 +153,7 @@ class MembershipAdmin(ServiceAdmin):
 class InvitationAdmin(ServiceAdmin):
     """Invitations by mail; deleting withdraws."""
 
+    is_confirmed = True
     view_roles, change_roles = ADMINS, ADMINS
     can_change = False
     can_delete = True
@@ -184,6 +187,7 @@ class NewUserForm(forms.ModelForm):
 class UserAdmin(ServiceAdmin):
     """Accounts: for superusers. Archiving ends sessions, tokens and keys; erasing forgets the person."""
 
+    is_confirmed = True
     list_display = ("username", "email", "first_name", "last_name", "is_active", "is_superuser", "last_login")
     list_filter = ("is_active", "is_superuser")
     search_fields = ("username", "email", "first_name", "last_name")

@@ -8,6 +8,7 @@ from gateway.console.parts import Mark
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
 from gateway.console.scope import ADMINISTRATORS
 from gateway.models import Organization, User
+from gateway.signin.confirmation import ALWAYS
 
 
 class GatewayConsole(ConsoleProvider):
@@ -25,7 +26,13 @@ class GatewayConsole(ConsoleProvider):
         Page("rate-limits/", limits.limit_list, "rate_limits", "gateway.ratelimit"),
         Page("imports/", imports.import_list, "imports", ADMINISTRATORS),
         Page("imports/<uuid:run_id>/", imports.import_page, "import", ADMINISTRATORS),
-        Page("imports/<uuid:run_id>/rejected.csv", imports.import_rejected, "import_rejected", ADMINISTRATORS),
+        Page(
+            "imports/<uuid:run_id>/rejected.csv",
+            imports.import_rejected,
+            "import_rejected",
+            ADMINISTRATORS,
+            confirm=ALWAYS,
+        ),
         Page("body-access/", bodies.body_log, "body_access", ADMINISTRATORS),
     )
     navigation = (

@@ -25,6 +25,7 @@ class OrganizationViewSet(ReadableResource):
     queryset = Organization.objects.active()
     serializer_class = shapes.OrganizationSerializer
     is_organization_scoped = False
+    confirmed_actions = frozenset({"partial_update", "archive"})
     roles = {
         "list": SIGNED_IN,
         "retrieve": SIGNED_IN,
@@ -120,6 +121,7 @@ class MembershipViewSet(ReadableResource):
 
     queryset = Membership.objects.active().select_related("user", "organization", "team")
     serializer_class = shapes.MembershipSerializer
+    confirmed_actions = frozenset({"create", "partial_update", "archive"})
     roles = {"list": MEMBERS, "retrieve": MEMBERS, "create": ADMINS, "partial_update": ADMINS, "archive": ADMINS}
     filterset_fields = ("role", "team", "user")
     search_fields = ("user__username", "user__email", "user__first_name", "user__last_name")
@@ -174,6 +176,7 @@ class InvitationViewSet(ReadableResource):
     queryset = Invitation.objects.all()
     throttle_scope = "sign_in"  # of `accept` alone
     serializer_class = shapes.InvitationSerializer
+    confirmed_actions = frozenset({"create", "destroy"})
     roles = {"list": ADMINS, "retrieve": ADMINS, "create": ADMINS, "destroy": ADMINS, "accept": ANYONE}
     filterset_fields = {"role": ["exact"], "accepted_at": ["isnull"]}
     search_fields = ("email",)
