@@ -113,11 +113,13 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 SUDO_MINUTES: int = ENV.sudo_minutes
+SESSION_ENGINE = "gateway.signin.engine"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]
 AXES_LOCKOUT_CALLABLE = "analytics.console.errors.locked_out"
 CSRF_FAILURE_VIEW = "analytics.console.errors.csrf_failure"
 # In production TLS ends at a proxy that GATEWAY_TRUSTED_PROXIES names: the data plane believes it alone, and tells the

@@ -8,7 +8,7 @@ from django.views.generic import RedirectView
 from analytics.console.forms import ResetForm
 from analytics.reports.unsubscribe import unsubscribe
 from gateway.monitoring import ledger_metrics
-from gateway.signin.views import sudo
+from gateway.signin.views import second_factor, second_factor_first, sudo
 from gateway.views import invitation
 from sdkgen.mcp.endpoint import mcp
 
@@ -19,6 +19,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/reset/done/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
     path("admin/", admin.site.urls),
     path("sudo/", sudo, name="sudo"),
+    path("sign-in/code/", second_factor, name="second-factor"),
+    path("sign-in/set-up/", second_factor_first, name="second-factor-first"),
     path("invitations/<str:token>/", invitation, name="invitation"),
     path("reports/unsubscribe/<str:token>/", unsubscribe, name="report-unsubscribe"),
     path("metrics/ledger", ledger_metrics, name="ledger-metrics"),

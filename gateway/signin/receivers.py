@@ -7,13 +7,23 @@ from typing import Any
 
 from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest
+from django.utils import timezone
 
+from gateway.services.sessions import CLIENT
 from gateway.signin import confirmation
+
+AGENT_CHARS = 200
 
 
 def begin_session(sender: Any, request: HttpRequest, **kwargs: Any) -> None:
-    """Signing in is a confirmation."""
+    """Signing in is a confirmation; the session keeps from where it was."""
     confirmation.stamp(request)
+    request.session[CLIENT] = {
+        "at": int(timezone.now().timestamp()),
+        "address": request.META.get("REMOTE_ADDR", ""),
+        "agent": request.META.get("HTTP_USER_AGENT", "")[:AGENT_CHARS],
+        "method": getattr(request, "signed_in_by", "password"),
+    }
 
 
 def connect() -> None:

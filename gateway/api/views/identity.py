@@ -15,7 +15,7 @@ from gateway.api.permissions import ADMINS, ANYONE, MEMBERS, OWNERS, SIGNED_IN, 
 from gateway.api.serializers import identity as shapes
 from gateway.api.views.base import ReadableResource, archive_action
 from gateway.models import Invitation, Membership, Organization, Project, Team, User
-from gateway.services import identity, people
+from gateway.services import identity, people, secondfactor
 from gateway.services.errors import Forbidden, Invalid
 
 
@@ -121,8 +121,11 @@ class MembershipViewSet(ReadableResource):
 
     queryset = Membership.objects.active().select_related("user", "organization", "team")
     serializer_class = shapes.MembershipSerializer
-    confirmed_actions = frozenset({"create", "partial_update", "archive"})
-    roles = {"list": MEMBERS, "retrieve": MEMBERS, "create": ADMINS, "partial_update": ADMINS, "archive": ADMINS}
+    confirmed_actions = frozenset({"create", "partial_update", "archive", "reset_second_factor"})
+    roles = {
+        "list": MEMBERS, "retrieve": MEMBERS, "create": ADMINS, "partial_update": ADMINS, "archive": ADMINS,
+        "reset_second_factor": OWNERS,
+    }  # fmt: skip
     filterset_fields = ("role", "team", "user")
     search_fields = ("user__username", "user__email", "user__first_name", "user__last_name")
     ordering_fields = ("role", "created_at", "user__username")
@@ -154,6 +157,16 @@ class MembershipViewSet(ReadableResource):
         membership = self.get_object()
         may_grant = self.access.may_grant_owner
         return self.answer(people.remove_member(membership=membership, actor=self.actor, may_grant_owner=may_grant))
+
+    @extend_schema(request=None, description="End the second factor of a member who lost it (owners).")
+    @action(detail=True, methods=["post"], url_path="reset-second-factor")
+    def reset_second_factor(self, request: Request, pk: str) -> Response:
+        membership = self.get_object()
+        access = self.access
+        secondfactor.reset_member(
+            membership=membership, actor=self.actor, is_owner=access.may_grant_owner, is_superuser=access.is_superuser
+        )
+        return self.answer(membership)
 
     def _known_person(self, email: str) -> User:
         """Whether an account exists is told only about people the caller can see somewhere: past and present members

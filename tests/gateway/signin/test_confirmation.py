@@ -124,17 +124,17 @@ def test_ten_wrong_passwords_lock(client: Client) -> None:
     assert client.post("/sudo/", {"password": factories.PASSWORD}).status_code == 429
 
 
-ASKING = """
-/admin/keys/add/ /admin/usage/data.csv /admin/performance/data.csv /admin/forecasts/data.csv /admin/costs/explorer/csv/
-/admin/alerts/add/ /admin/gateway/provider/add/ /admin/gateway/virtualkey/add/ /admin/gateway/guardrail/add/
-/admin/gateway/invitation/add/ /admin/costs/priceoverride/add/
-""".split()
+ASKING = [
+    "keys/add/", "usage/data.csv", "performance/data.csv", "forecasts/data.csv", "costs/explorer/csv/", "alerts/add/",
+    "gateway/provider/add/", "gateway/virtualkey/add/", "gateway/guardrail/add/", "gateway/invitation/add/",
+    "costs/priceoverride/add/",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", ASKING)
 def test_pages_that_ask(path: str, client: Client) -> None:
-    assert client.get(path).status_code in (200, 404)  # no figures, no file
-    answer = make_stale(client).get(path)
+    assert client.get(f"/admin/{path}").status_code in (200, 404)  # no figures, no file
+    answer = make_stale(client).get(f"/admin/{path}")
     assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/sudo/")
 
 
