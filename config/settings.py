@@ -95,7 +95,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # ---- people -----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "gateway.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "gateway.signin.backends.PasswordPolicy",
+    "django.contrib.auth.backends.ModelBackend",
+]
+OIDC = ENV.oidc
+PASSWORD_SIGN_IN: bool = ENV.password_sign_in
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from analytics.console.forms import ResetForm
 from analytics.reports.unsubscribe import unsubscribe
 from gateway.monitoring import ledger_metrics
+from gateway.signin import sso
 from gateway.signin.views import second_factor, second_factor_first, sudo
 from gateway.views import invitation
 from sdkgen.mcp.endpoint import mcp
@@ -20,6 +21,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("sudo/", sudo, name="sudo"),
     path("sign-in/code/", second_factor, name="second-factor"),
+    path("sign-in/sso/", sso.start, name="sso"),
+    path("sign-in/sso/callback/", sso.callback, name="sso-callback"),
     path("sign-in/set-up/", second_factor_first, name="second-factor-first"),
     path("invitations/<str:token>/", invitation, name="invitation"),
     path("reports/unsubscribe/<str:token>/", unsubscribe, name="report-unsubscribe"),

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
@@ -87,7 +88,8 @@ class ConsoleSite(AdminSite):
             return redirect("admin:index")
         request.current_app = self.name
         context = {**self.each_context(request), "title": "Log in", "app_path": request.get_full_path()}
-        context |= {"username": request.user.get_username(), **(extra_context or {})}
+        context |= {"username": request.user.get_username(), "sso": settings.OIDC, **(extra_context or {})}
+        context["has_passwords"] = settings.PASSWORD_SIGN_IN
         view = SignInView.as_view(extra_context=context, authentication_form=self.login_form)
         return view(request)
 

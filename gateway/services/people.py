@@ -284,7 +284,7 @@ def change_password(*, user: User, current: str, new: str) -> User:
 def request_password_reset(*, email: str) -> None:
     """Mail a link when an active account has this address; says nothing either way, and takes one query more then."""
     user = person_by_email(email)
-    if user is None or not user.is_active:
+    if user is None or not user.is_active or not (settings.PASSWORD_SIGN_IN or user.is_superuser):
         return
     send_password_link(user=user)
 

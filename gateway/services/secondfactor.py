@@ -89,7 +89,7 @@ def begin(*, user: User) -> Enrolment:
     if row is None:
         row = SecondFactor(user=user, secret=credentials.encrypt(pyotp.random_base32()))
         row.save(force_insert=True)
-    secret = credentials.decrypt(row.secret)
+    secret = credentials.decrypt(bytes(row.secret))
     return Enrolment(secret, pyotp.TOTP(secret).provisioning_uri(name=user.get_username(), issuer_name=ISSUER))
 
 
@@ -195,7 +195,7 @@ def _step_of(row: SecondFactor, code: str) -> int | None:
     text = "".join(code.split())
     if not (len(text) == 6 and text.isascii() and text.isdigit()):
         return None
-    totp, now = pyotp.TOTP(credentials.decrypt(row.secret)), int(timezone.now().timestamp()) // STEP_S
+    totp, now = pyotp.TOTP(credentials.decrypt(bytes(row.secret))), int(timezone.now().timestamp()) // STEP_S
     found = None
     for step in range(now - DRIFT_STEPS, now + DRIFT_STEPS + 1):
         if compare_digest(totp.generate_otp(step), text) and step > row.last_step:

@@ -18,9 +18,9 @@ class SessionStore(db.SessionStore):
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         row: Any = super().create_model_instance(data)
         row.user_id = data.get(SESSION_KEY)
-        return row  # type: ignore[no-any-return]
+        return row
 
     async def acreate_model_instance(self, data: dict[str, Any]) -> Session:
         row: Any = await super().acreate_model_instance(data)
         row.user_id = data.get(SESSION_KEY)
-        return row  # type: ignore[no-any-return]
+        return row

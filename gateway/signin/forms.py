@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from gateway.models import User
+from gateway.signin.backends import may_use_password
 
 CODE_CHARS = 40
 
@@ -40,7 +41,7 @@ class ConfirmForm(forms.Form):
     def __init__(self, data: Any = None, *, user: User, has_code: bool) -> None:
         super().__init__(data)
         self.fields["code"].required = False
-        if not user.has_usable_password():
+        if not may_use_password(user):
             del self.fields["password"]
         if not has_code:
             del self.fields["code"]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.contrib.auth.decorators import login_required
@@ -12,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from gateway.models import User
-from gateway.services import secondfactor, sessions
+from gateway.services import secondfactor, sessions, sso
 from gateway.services.errors import ServiceError
 from gateway.services.secondfactor import Outcome
 from gateway.signin import confirmation, pending, qr, throttle
@@ -109,6 +110,7 @@ def sudo(request: HttpRequest) -> HttpResponse:
         if method:
             return confirmed(request, back, method)
     context = {"form": form, "next": back, "is_unsent": _is_unsent(request)}
+    context["sso"] = settings.OIDC if sso.has_identity(user) else None
     return render(request, "gateway/sudo.html", context, status=422 if form.errors else 200)
 
 

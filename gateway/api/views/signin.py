@@ -18,7 +18,7 @@ from gateway.signin.views import checked
 
 def _person(request: Request) -> User:
     user: Any = request.user
-    return user  # type: ignore[no-any-return]
+    return user
 
 
 def _check_code(request: Request, code: str) -> None:
