@@ -19,6 +19,8 @@ import psutil
 from gateway.dataplane import addresses
 from gateway.dataplane.proxy import Proxy
 from gateway.keyring import FIELD_KEYS, PEPPERS, parse_peppers
+from gateway.oidc import configuration as oidc
+from gateway.oidc.configuration import Oidc
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -74,6 +76,9 @@ class Env:
     budget_wait_s: float
     default_output_cap: int
     batch_check_s: float
+    sudo_minutes: int
+    oidc: Oidc | None
+    password_sign_in: bool
     internal_url: str
     narrator_url: str
     narrator_key: str
@@ -181,6 +186,36 @@ def parse_headers(text: str) -> dict[str, str]:
     return found
 
 
+def read_oidc(env: environ.Env) -> Oidc | None:
+    """The OpenID provider; None without `OIDC_ISSUER`. Raises `ImproperlyConfigured`, without the secret."""
+    issuer = env.str("OIDC_ISSUER", default="")
+    if not issuer:
+        return None
+    default = env.str("OIDC_DEFAULT_ROLE", default="")
+    try:
+        roles = oidc.parse_pairs(env.list("OIDC_ROLES", default=[]))
+        return oidc.checked(
+            Oidc(
+                issuer=issuer,
+                client_id=env.str("OIDC_CLIENT_ID", default=""),
+                client_secret=env.str("OIDC_CLIENT_SECRET", default=""),
+                name=env.str("OIDC_NAME", default="single sign-on"),
+                scopes=tuple(env.str("OIDC_SCOPES", default="openid email profile").split()),
+                algorithms=tuple(env.list("OIDC_ALGORITHMS", default=["RS256", "ES256"])),
+                domains={
+                    name.lower(): slug for name, slug in oidc.parse_pairs(env.list("OIDC_DOMAINS", default=[])).items()
+                },
+                default=oidc.parse_grant(default) if default else None,
+                role_claim=env.str("OIDC_ROLE_CLAIM", default="groups"),
+                roles={value: oidc.parse_grant(grant) for value, grant in roles.items()},
+                trusts_email=env.bool("OIDC_TRUSTS_EMAIL", default=False),
+                asks_code=env.bool("OIDC_ASKS_CODE", default=False),
+            )
+        )
+    except ValueError as error:
+        raise environ.ImproperlyConfigured(f"Single sign-on: {error}.") from None
+
+
 def load() -> Env:
     """Read the environment once. Raises `environ.ImproperlyConfigured` on a malformed value."""
     env = environ.Env()
@@ -243,7 +278,12 @@ def load() -> Env:
         budget_wait_s=env.float("GATEWAY_BUDGET_WAIT_S", default=2.0),
         default_output_cap=env.int("GATEWAY_DEFAULT_OUTPUT_CAP", default=4096),
         batch_check_s=env.float("GATEWAY_BATCH_CHECK_S", default=300.0),
+        sudo_minutes=env.int("SUDO_MINUTES", default=15),
+        oidc=read_oidc(env),
+        password_sign_in=env.bool("PASSWORD_SIGN_IN", default=True),
     )
+    if not found.password_sign_in and found.oidc is None:
+        raise environ.ImproperlyConfigured("PASSWORD_SIGN_IN is off, and there is no OIDC_ISSUER to sign in with.")
     if found.profile == "production":
         refuse_in_production(found)
     return found

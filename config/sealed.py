@@ -42,6 +42,7 @@ COLUMNS = (
     Column("gateway_provider", "credential"),
     Column("gateway_subjectkey", "key", pk="subject_id"),
     Column("gateway_guardrail", "secret"),
+    Column("gateway_secondfactor", "secret"),
     Column("gateway_outboxmessage", "payload", key="sealed"),
     Column("gateway_idempotentcall", "answer"),
     Column("gateway_importchunk", "data"),
@@ -64,7 +65,8 @@ PLAIN = frozenset({
     "finetuning_runnerlink.digest", "gateway_auditevent.hash", "gateway_auditevent.previous_hash",
     "gateway_idempotentcall.body_hmac", "gateway_idempotentcall.key_hmac", "gateway_invitation.token_digest",
     "gateway_ledgerline.client_ip_hash", "gateway_ledgerline.prefix_hmacs", "gateway_ledgerline.request_hmac",
-    "gateway_quarantinedline.payload", "gateway_securityevent.client_ip_hash", "gateway_virtualkey.digest",
+    "gateway_quarantinedline.payload", "gateway_recoverycode.digest",
+    "gateway_securityevent.client_ip_hash", "gateway_virtualkey.digest",
 })  # fmt: skip
 """Binary columns that hold no ciphertext: hashes, weights, figures."""
 

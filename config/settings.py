@@ -95,7 +95,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # ---- people -----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "gateway.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "gateway.signin.backends.PasswordPolicy",
+    "django.contrib.auth.backends.ModelBackend",
+]
+OIDC = ENV.oidc
+PASSWORD_SIGN_IN: bool = ENV.password_sign_in
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -112,17 +118,22 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+SUDO_MINUTES: int = ENV.sudo_minutes
+SESSION_ENGINE = "gateway.signin.engine"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]
 AXES_LOCKOUT_CALLABLE = "analytics.console.errors.locked_out"
 CSRF_FAILURE_VIEW = "analytics.console.errors.csrf_failure"
 # In production TLS ends at a proxy that GATEWAY_TRUSTED_PROXIES names: the data plane believes it alone, and tells the
 # console, which nobody else reaches, how the caller came.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_PRODUCTION else None
-SECURE_REDIRECT_EXEMPT = [r"^(?!admin/|$)"]  # programs beside it may call over HTTP; pages may not be read over it
+SECURE_REDIRECT_EXEMPT = [
+    r"^(?!admin/|sudo/|sign-in/|$)"
+]  # programs beside it may call over HTTP; pages may not be read over it
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_PRODUCTION else 0
 SESSION_COOKIE_HTTPONLY = True

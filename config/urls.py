@@ -8,6 +8,8 @@ from django.views.generic import RedirectView
 from analytics.console.forms import ResetForm
 from analytics.reports.unsubscribe import unsubscribe
 from gateway.monitoring import ledger_metrics
+from gateway.signin import sso
+from gateway.signin.views import second_factor, second_factor_first, sudo
 from gateway.views import invitation
 from sdkgen.mcp.endpoint import mcp
 
@@ -17,6 +19,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/reset/<uidb64>/<token>/", auth.PasswordResetConfirmView.as_view(), name="password_reset_confirm"),
     path("admin/reset/done/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
     path("admin/", admin.site.urls),
+    path("sudo/", sudo, name="sudo"),
+    path("sign-in/code/", second_factor, name="second-factor"),
+    path("sign-in/sso/", sso.start, name="sso"),
+    path("sign-in/sso/callback/", sso.callback, name="sso-callback"),
+    path("sign-in/set-up/", second_factor_first, name="second-factor-first"),
     path("invitations/<str:token>/", invitation, name="invitation"),
     path("reports/unsubscribe/<str:token>/", unsubscribe, name="report-unsubscribe"),
     path("metrics/ledger", ledger_metrics, name="ledger-metrics"),

@@ -38,6 +38,7 @@ class PriceOverrideAdmin(RoleAdmin):
     """An organization's prices are stated by its administrators, those of the whole platform by superusers. Rows are
     never changed or removed here: a new price closes the one before it."""
 
+    is_confirmed = True
     view_roles, change_roles = frozenset(WIDE_ROLES), ADMINS
     can_add = True
     list_display = ("provider", "model", "organization", "currency", "discount_percent", "valid_from", "valid_to")

@@ -25,6 +25,7 @@ from gateway.console import EVERYBODY, ConsoleProvider, NavEntry, Page, Section
 from gateway.console.parts import Mark
 from gateway.console.scope import ADMINISTRATORS
 from gateway.models import Organization, User
+from gateway.signin.confirmation import ALWAYS, WRITES
 
 REPORT_READERS, REPORT_WRITERS = reports.READERS, reports.WRITERS
 ANALYSTS = ADMINISTRATORS | {Role.ANALYST}
@@ -47,19 +48,19 @@ class AnalyticsConsole(ConsoleProvider):
         Page("requests/<str:request_id>/", explorer.request_detail, "request"),
         Page("requests/<str:request_id>/bodies/", explorer.request_bodies, "request_bodies", ADMINISTRATORS),
         Page("usage/", usage, "usage"),
-        Page("usage/data.csv", usage_csv, "usage_csv"),
+        Page("usage/data.csv", usage_csv, "usage_csv", confirm=ALWAYS),
         Page("performance/", performance, "performance"),
-        Page("performance/data.csv", performance_csv, "performance_csv"),
+        Page("performance/data.csv", performance_csv, "performance_csv", confirm=ALWAYS),
         Page("alerts/", alerts.alert_list, "alerts"),
-        Page("alerts/add/", alerts.alert_add, "alert_add", WRITERS),
+        Page("alerts/add/", alerts.alert_add, "alert_add", WRITERS, confirm=ALWAYS),
         Page("alerts/<uuid:rule_id>/", alerts.alert_page, "alert"),
-        Page("alerts/<uuid:rule_id>/edit/", alerts.alert_edit, "alert_edit", WRITERS),
+        Page("alerts/<uuid:rule_id>/edit/", alerts.alert_edit, "alert_edit", WRITERS, confirm=ALWAYS),
         Page("alerts/<uuid:rule_id>/do/", alerts.alert_do, "alert_do", WRITERS),
         Page("security/", security_page, "security", ANALYSTS),
         Page("compliance/", compliance_page, "compliance", ANALYSTS),
         Page("compare/", compare_page, "compare"),
         Page("forecasts/", forecast_page, "forecasts"),
-        Page("forecasts/data.csv", forecast_csv, "forecasts_csv"),
+        Page("forecasts/data.csv", forecast_csv, "forecasts_csv", confirm=ALWAYS),
         Page("forecasts/ahead/", forecast_ahead, "forecasts_ahead"),
         Page("anomalies/", feed.anomalies, "anomalies"),
         Page("anomalies/<uuid:anomaly_id>/", feed.anomaly, "anomaly"),
@@ -75,15 +76,21 @@ class AnalyticsConsole(ConsoleProvider):
         Page("reports/<uuid:report_id>/run/", reports.report_run_now, "report_run_now", REPORT_READERS),
         Page("reports/<uuid:report_id>/archive/", reports.report_archive, "report_archive", REPORT_WRITERS),
         Page("reports/runs/<uuid:run_id>/", reports.report_run, "report_run", REPORT_READERS),
-        Page("reports/runs/<uuid:run_id>/<slug:form>/", reports.report_run_file, "report_run_file", REPORT_READERS),
+        Page(
+            "reports/runs/<uuid:run_id>/<slug:form>/",
+            reports.report_run_file,
+            "report_run_file",
+            REPORT_READERS,
+            confirm=ALWAYS,
+        ),
         Page(
             "reports/runs/<uuid:run_id>/mails/<uuid:delivery_id>/",
             reports.report_send_again,
             "report_send_again",
             REPORT_WRITERS,
         ),
-        Page("exports/", exports.export_list, "exports"),
-        Page("exports/<uuid:job_id>/file/", exports.export_file, "export_file"),
+        Page("exports/", exports.export_list, "exports", confirm=WRITES),
+        Page("exports/<uuid:job_id>/file/", exports.export_file, "export_file", confirm=ALWAYS),
         Page("exports/<uuid:job_id>/cancel/", exports.export_cancel, "export_cancel"),
         Page("settings/", views.settings, "settings"),
         Page("status/", views.system_status, "status"),

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
@@ -21,6 +22,8 @@ from analytics.console.navigation import NavSection, navigation
 from analytics.console.organization import Scope
 from gateway.console import EVERYBODY, Page, Permission, providers
 from gateway.models import Organization, User
+from gateway.signin import confirmation
+from gateway.signin.login import SignInView
 
 
 class ConsoleSite(AdminSite):
@@ -51,6 +54,8 @@ class ConsoleSite(AdminSite):
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not ConsoleContext.of(request, self).may(page.permission):
                 raise PermissionDenied
+            if confirmation.is_needed(request, page.confirm):
+                return confirmation.ask(request)
             return page.view(request, self, *args, **kwargs)
 
         inner.__name__ = page.view.__name__
@@ -76,6 +81,17 @@ class ConsoleSite(AdminSite):
         if not self.get_app_list(request, app_label):
             raise Http404
         return redirect(f"{reverse('admin:settings')}#app-{app_label}")
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:  # type: ignore[override]
+        """The first step of signing in; who is in already goes home."""
+        if request.method == "GET" and self.has_permission(request):
+            return redirect("admin:index")
+        request.current_app = self.name
+        context = {**self.each_context(request), "title": "Log in", "app_path": request.get_full_path()}
+        context |= {"username": request.user.get_username(), "sso": settings.OIDC, **(extra_context or {})}
+        context["has_passwords"] = settings.PASSWORD_SIGN_IN
+        view = SignInView.as_view(extra_context=context, authentication_form=self.login_form)
+        return view(request)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """What the stock templates want, without the application list that only their sidebar shows (two queries)."""

@@ -11,7 +11,7 @@ from gateway.keyring import Keyring, field_key_id, pepper_id
 from gateway.ledger.schema import TABLE
 
 Connection = psycopg.Connection[Any]
-UNSAVED = ("django_session", "token_blacklist_blacklistedtoken", "token_blacklist_outstandingtoken")
+UNSAVED = ("django_session", "gateway_session", "token_blacklist_blacklistedtoken", "token_blacklist_outstandingtoken")
 """Tables that a backup leaves empty: what they hold would sign its reader in. People sign in again after a restore."""
 
 

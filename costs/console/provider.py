@@ -27,6 +27,7 @@ from costs.pricesahead import price_steps
 from gateway.console.parts import Mark, PriceStep, SpendingLimit, Use
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
 from gateway.models import Organization, User
+from gateway.signin.confirmation import ALWAYS, WRITES
 
 
 class CostsConsole(ConsoleProvider):
@@ -37,29 +38,39 @@ class CostsConsole(ConsoleProvider):
         Page("costs/", home.costs_home, "costs"),
         Page("costs/month/", home.month_card, "cost_month"),
         Page("costs/explorer/", explorer.explorer, "cost_explorer"),
-        Page("costs/explorer/csv/", explorer.explorer_csv, "cost_explorer_csv"),
+        Page("costs/explorer/csv/", explorer.explorer_csv, "cost_explorer_csv", confirm=ALWAYS),
         Page("costs/efficiency/", efficiency.efficiency_page, "cost_efficiency"),
         Page("costs/efficiency/units/<uuid:metric_id>/", efficiency.unit_values, "unit_values"),
         Page("budgets/", budgets.budget_list, "budgets"),
         Page("keys/", keys.key_list, "keys", "gateway.virtualkey"),
-        Page("keys/add/", keys.key_add, "key_add", "gateway.virtualkey"),
+        Page("keys/add/", keys.key_add, "key_add", "gateway.virtualkey", confirm=ALWAYS),
         Page("keys/<uuid:key_id>/", keys.key_page, "key", "gateway.virtualkey"),
-        Page("keys/<uuid:key_id>/edit/", keys.key_edit, "key_edit", "gateway.virtualkey"),
-        Page("keys/<uuid:key_id>/rotate/", keys.key_rotate, "key_rotate", "gateway.virtualkey"),
+        Page("keys/<uuid:key_id>/edit/", keys.key_edit, "key_edit", "gateway.virtualkey", confirm=ALWAYS),
+        Page("keys/<uuid:key_id>/rotate/", keys.key_rotate, "key_rotate", "gateway.virtualkey", confirm=WRITES),
         Page("keys/<uuid:key_id>/revoke/", keys.key_revoke, "key_revoke", "gateway.virtualkey"),
         Page("prices/", prices.price_list, "prices"),
         Page("prices/history/", prices.price_history, "price_history"),
         Page("prices/preview/", pricepreview.price_preview, "price_preview"),
-        Page("prices/reviews/", prices.price_reviews, "price_reviews"),
-        Page("prices/repricing/", prices.price_repricing, "price_repricing"),
-        Page("prices/commitments/", commitments.commitment_page, "price_commitments"),
-        Page("prices/commitments/<uuid:commitment_id>/end/", commitments.commitment_end, "price_commitment_end"),
-        Page("prices/rates/", commitments.rate_page, "price_rates"),
+        Page("prices/reviews/", prices.price_reviews, "price_reviews", confirm=WRITES),
+        Page("prices/repricing/", prices.price_repricing, "price_repricing", confirm=WRITES),
+        Page("prices/commitments/", commitments.commitment_page, "price_commitments", confirm=WRITES),
+        Page(
+            "prices/commitments/<uuid:commitment_id>/end/",
+            commitments.commitment_end,
+            "price_commitment_end",
+            confirm=WRITES,
+        ),
+        Page("prices/rates/", commitments.rate_page, "price_rates", confirm=WRITES),
         Page("allocation/", allocation.allocation_page, "allocation"),
         Page("allocation/statements/", allocation.statement_make, "statement_make"),
         Page("allocation/statements/<uuid:statement_id>/", allocation.statement_page, "statement"),
         Page("allocation/statements/<uuid:statement_id>/mail/", allocation.statement_mail, "statement_mail"),
-        Page("allocation/statements/<uuid:statement_id>/<str:form>/", allocation.statement_file, "statement_file"),
+        Page(
+            "allocation/statements/<uuid:statement_id>/<str:form>/",
+            allocation.statement_file,
+            "statement_file",
+            confirm=ALWAYS,
+        ),
         Page("allocation/rules/<uuid:rule_id>/end/", allocation.rule_end, "allocation_rule_end"),
         Page("showback/", showback.showback_home, "showbacks"),
         Page("showback/<uuid:team_id>/", showback.showback_page, "showback"),
@@ -92,7 +103,13 @@ class CostsConsole(ConsoleProvider):
             invoices.READERS,
         ),
         Page("invoices/<uuid:invoice_id>/delete/", invoices.invoice_delete, "invoice_delete", invoices.READERS),
-        Page("invoices/<uuid:invoice_id>/<str:form>/", invoices.invoice_file, "invoice_file", invoices.READERS),
+        Page(
+            "invoices/<uuid:invoice_id>/<str:form>/",
+            invoices.invoice_file,
+            "invoice_file",
+            invoices.READERS,
+            confirm=ALWAYS,
+        ),
         Page("models/", models.model_list, "models", "gateway.model"),
         Page("models/discover/", models.model_discover, "model_discover", "gateway.model"),
     )

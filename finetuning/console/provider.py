@@ -2,6 +2,7 @@
 
 from finetuning.console import compare, files, jobs, sunsets, wizard
 from gateway.console import ConsoleProvider, NavEntry, Page, Section
+from gateway.signin.confirmation import ALWAYS
 
 
 class FinetuningConsole(ConsoleProvider):
@@ -12,7 +13,7 @@ class FinetuningConsole(ConsoleProvider):
         Page("fine-tuning/jobs/<uuid:job_id>/", jobs.job_page, "tuning_job"),
         Page("fine-tuning/jobs/<uuid:job_id>/do/", jobs.job_do, "tuning_job_do"),
         Page("fine-tuning/jobs/<uuid:job_id>/deploy/", jobs.job_deploy, "tuning_job_deploy"),
-        Page("fine-tuning/jobs/<uuid:job_id>/<str:form>/", jobs.job_file, "tuning_job_file"),
+        Page("fine-tuning/jobs/<uuid:job_id>/<str:form>/", jobs.job_file, "tuning_job_file", confirm=ALWAYS),
         Page("fine-tuning/new/", wizard.new_job, "tuning_new"),
         Page("fine-tuning/files/", files.file_list, "tuning_files"),
         Page("fine-tuning/files/<uuid:file_id>/", files.file_page, "tuning_file"),

@@ -14,6 +14,7 @@ from gateway.choices import Role
 from gateway.models import Organization
 from gateway.querysets import memberships_of
 from gateway.services.errors import ServiceError
+from gateway.signin import confirmation
 
 ADMINS = frozenset({Role.OWNER, Role.ADMIN})
 MEMBERS = frozenset(Role)
@@ -22,13 +23,15 @@ NOBODY: frozenset[Role] = frozenset()  # superusers alone
 
 class RoleAdmin(ScopedAdmin):
     """Read-only until a subclass says more. `view_roles` and `change_roles` are roles in an organization of the
-    person; a superuser has every right. Django's own permission tables play no part."""
+    person; a superuser has every right. Django's own permission tables play no part. `is_confirmed`: who changes rows
+    must lately have confirmed that it is them."""
 
     view_roles: frozenset[Role] = NOBODY
     change_roles: frozenset[Role] = NOBODY
     can_add = False
     can_change = False
     can_delete = False
+    is_confirmed = False
     list_per_page = 50
     show_full_result_count = False
     show_facets = ShowFacets.ALWAYS
@@ -63,6 +66,23 @@ class RoleAdmin(ScopedAdmin):
             rows = memberships_of(request.user).values_list("organization_id", "role")
             request.gateway_roles = dict(rows)  # type: ignore[attr-defined]
         return request.gateway_roles  # type: ignore[attr-defined]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        if self.is_confirmed and confirmation.is_needed(request, confirmation.WRITES):
+            return confirmation.ask(request)
+        return super().changelist_view(request, extra_context)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Asked before the form is filled in, so that nothing typed is lost."""
+        is_writer = self.has_add_permission(request) or self.has_change_permission(request)
+        if self.is_confirmed and is_writer and confirmation.is_needed(request, confirmation.ALWAYS):
+            return confirmation.ask(request)
+        return super().changeform_view(request, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if self.is_confirmed and confirmation.is_needed(request, confirmation.WRITES):
+            return confirmation.ask(request)
+        return super().delete_view(request, *args, **kwargs)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self._has_role(request, self.view_roles)

@@ -43,6 +43,7 @@ class CatalogAdmin(ServiceAdmin):
 class ProviderAdmin(CatalogAdmin):
     """Upstreams."""
 
+    is_confirmed = True
     form = ProviderForm
     list_display = ("name", "slug", "kind", "base_url", "organization", "has_credential", "is_enabled")
     list_select_related = ("organization",)
@@ -111,6 +112,7 @@ class ModelAdmin(CatalogAdmin):
 class AllowedUpstreamAdmin(ServiceAdmin):
     """Private addresses that outbound calls may reach: for superusers."""
 
+    is_confirmed = True
     can_change = False
     can_delete = True
     list_display = ("host", "port", "note", "created_at")

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from gateway.admin.base import ADMINS, MEMBERS, NOBODY, ServiceAdmin
 from gateway.api.organization import access_of_organization
 from gateway.models import Invitation, Membership, Organization, Project, Team, User
-from gateway.services import accounts, identity, people
+from gateway.services import accounts, identity, people, secondfactor
 
 if admin.site.is_registered(Group):
     admin.site.unregister(Group)  # roles are memberships
@@ -22,10 +22,11 @@ if admin.site.is_registered(Group):
 class OrganizationAdmin(ServiceAdmin):
     """Tenants; administrators change their own, superusers make them."""
 
+    is_confirmed = True
     view_roles, change_roles = MEMBERS, ADMINS
     list_display = ("name", "slug", "currency", "reporting_timezone", "is_demo", "archived_at")
     search_fields = ("name", "slug")
-    fields = ("slug", "name", "currency", "reporting_timezone", "fails_closed")
+    fields = ("slug", "name", "currency", "reporting_timezone", "fails_closed", "requires_second_factor")
     actions = ("archive",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -104,6 +105,7 @@ class ProjectAdmin(ServiceAdmin):
 class MembershipAdmin(ServiceAdmin):
     """Roles. New people are invited; superusers may add existing accounts at once."""
 
+    is_confirmed = True
     view_roles, change_roles = MEMBERS, ADMINS
     change_list_template = "admin/gateway/membership/change_list.html"
     list_display = ("user", "email", "role", "team", "organization", "archived_at")
@@ -112,7 +114,7 @@ class MembershipAdmin(ServiceAdmin):
     search_fields = ("user__username", "user__email", "user__first_name", "user__last_name")
     fields = ("organization", "user", "role", "team")
     autocomplete_fields = ("user",)
-    actions = ("end",)
+    actions = ("end", "reset_second_factor")
 
     @admin.display(description="E-mail", ordering="user__email")
     def email(self, membership: Membership) -> str:
@@ -146,11 +148,23 @@ class MembershipAdmin(ServiceAdmin):
 
         self.apply(request, queryset, verb, "ended")
 
+    @admin.action(description="Reset the second factor of the selected people (owners)", permissions=["alter"])
+    def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        actor = _person(request)
+
+        def verb(row: Membership) -> None:
+            secondfactor.reset_member(
+                membership=row, actor=actor, is_owner=_may_grant_owner(request, row), is_superuser=actor.is_superuser
+            )
+
+        self.apply(request, queryset, verb, "reset")
+
 
 @admin.register(Invitation)
 class InvitationAdmin(ServiceAdmin):
     """Invitations by mail; deleting withdraws."""
 
+    is_confirmed = True
     view_roles, change_roles = ADMINS, ADMINS
     can_change = False
     can_delete = True
@@ -184,6 +198,7 @@ class NewUserForm(forms.ModelForm):
 class UserAdmin(ServiceAdmin):
     """Accounts: for superusers. Archiving ends sessions, tokens and keys; erasing forgets the person."""
 
+    is_confirmed = True
     list_display = ("username", "email", "first_name", "last_name", "is_active", "is_superuser", "last_login")
     list_filter = ("is_active", "is_superuser")
     search_fields = ("username", "email", "first_name", "last_name")

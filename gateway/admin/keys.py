@@ -72,6 +72,7 @@ class StateFilter(admin.SimpleListFilter):
 class KeyAdmin(ServiceAdmin):
     """Virtual and management keys: developers their own, managers their team's, administrators all."""
 
+    is_confirmed = True
     form = KeyForm
     view_roles, change_roles = MEMBERS, KEY_MAKERS
     list_display = ("name", "prefix", "project", "user", "scopes", "created_at", "expires_at", "state")

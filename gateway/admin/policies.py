@@ -91,6 +91,7 @@ class GuardrailForm(forms.ModelForm):
 class GuardrailAdmin(ServiceAdmin):
     """Guardrails."""
 
+    is_confirmed = True
     view_roles, change_roles = MEMBERS, ADMINS
     can_delete = True
     form = GuardrailForm

@@ -6,12 +6,14 @@ Roles decide here, per action; which rows exist for the caller is decided by `vi
 
 from typing import Any
 
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from gateway.api.authentication import KeyPrincipal
 from gateway.api.organization import access_of
 from gateway.choices import Role
+from gateway.signin import confirmation
 
 ANYONE = "anyone"
 SIGNED_IN = "signed in"
@@ -29,6 +31,7 @@ Who = str | frozenset[Role]
 class RolePermission(BasePermission):
     """`view.roles: dict[action, ANYONE | SIGNED_IN | PEOPLE | frozenset[Role]]`; superusers pass every role set.
 
+    `view.confirmed_actions`: before them a session must lately have been confirmed; keys and tokens are not asked.
     `view.only_reads`: its POSTs ask questions and change nothing, so `manage:read` is enough for keys.
     """
 
@@ -46,6 +49,13 @@ class RolePermission(BasePermission):
             return False
         if isinstance(user, KeyPrincipal) and not self._key_may(user, request, view, who):
             return False
+        if not self._may(request, who):
+            return False
+        check_confirmed(request, view)
+        return True
+
+    @staticmethod
+    def _may(request: Request, who: Who) -> bool:
         if isinstance(who, str):
             return who in (SIGNED_IN, PEOPLE)
         access = access_of(request)
@@ -70,6 +80,15 @@ def required(request: Request, view: Any) -> Who | None:
     if action in ("metadata", "options"):
         return SIGNED_IN
     return roles.get(action)
+
+
+def check_confirmed(request: Request, view: Any) -> None:
+    """Raises `ConfirmationRequired` where a session has to be confirmed first."""
+    if (getattr(view, "action", None) or (request.method or "").lower()) not in getattr(view, "confirmed_actions", ()):
+        return
+    is_session = isinstance(request.successful_authenticator, SessionAuthentication)
+    if is_session and not confirmation.is_fresh(request._request):
+        raise confirmation.ConfirmationRequired
 
 
 def is_by_role(request: Request, view: Any) -> bool:

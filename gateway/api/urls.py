@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import DefaultRouter
 
 from gateway.api.root import RootView
-from gateway.api.views import account, catalog, identity, imports, keys, ledger, limits, policies, routes
+from gateway.api.views import account, catalog, identity, imports, keys, ledger, limits, policies, routes, signin
 
 router = DefaultRouter()
 router.trailing_slash = "/?"  # the constructor knows only with and without
@@ -38,5 +38,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     re_path(r"^me/?$", account.MeView.as_view(), name="me"),
     re_path(r"^me/password/?$", account.MyPasswordView.as_view(), name="my-password"),
+    re_path(r"^me/second-factor/?$", signin.SecondFactorView.as_view(), name="second-factor"),
+    re_path(r"^me/second-factor/confirm/?$", signin.SecondFactorConfirmView.as_view(), name="second-factor-confirm"),
+    re_path(r"^me/second-factor/disable/?$", signin.SecondFactorDisableView.as_view(), name="second-factor-disable"),
+    re_path(r"^me/recovery-codes/?$", signin.RecoveryCodesView.as_view(), name="recovery-codes"),
+    re_path(r"^me/sessions/?$", signin.SessionsView.as_view(), name="sessions"),
+    re_path(r"^me/sessions/end/?$", signin.SessionsEndView.as_view(), name="sessions-end"),
     *router.urls,
 ]

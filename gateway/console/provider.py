@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from gateway.console import board, bodies, guardrails, imports, limits, marks, routes
+from gateway.console import account, board, bodies, guardrails, imports, limits, marks, routes
 from gateway.console.parts import Mark
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
 from gateway.console.scope import ADMINISTRATORS
 from gateway.models import Organization, User
+from gateway.signin.confirmation import ALWAYS, WRITES
 
 
 class GatewayConsole(ConsoleProvider):
@@ -25,7 +26,18 @@ class GatewayConsole(ConsoleProvider):
         Page("rate-limits/", limits.limit_list, "rate_limits", "gateway.ratelimit"),
         Page("imports/", imports.import_list, "imports", ADMINISTRATORS),
         Page("imports/<uuid:run_id>/", imports.import_page, "import", ADMINISTRATORS),
-        Page("imports/<uuid:run_id>/rejected.csv", imports.import_rejected, "import_rejected", ADMINISTRATORS),
+        Page(
+            "imports/<uuid:run_id>/rejected.csv",
+            imports.import_rejected,
+            "import_rejected",
+            ADMINISTRATORS,
+            confirm=ALWAYS,
+        ),
+        Page("account/", account.account_page, "account"),
+        Page("account/second-factor/", account.second_factor_add, "second_factor_add", confirm=ALWAYS),
+        Page("account/second-factor/remove/", account.second_factor_remove, "second_factor_remove", confirm=WRITES),
+        Page("account/recovery-codes/", account.recovery_codes, "recovery_codes", confirm=WRITES),
+        Page("account/sessions/end/", account.sessions_end, "sessions_end"),
         Page("body-access/", bodies.body_log, "body_access", ADMINISTRATORS),
     )
     navigation = (

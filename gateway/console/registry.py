@@ -47,13 +47,15 @@ class Section(StrEnum):
 class Page:
     """One URL under `/admin/`, reversed as `admin:<name>`. `view(request, site, **kwargs)` runs after the site's login
     and only for whom `permission` lets in (403 otherwise); rows still go through `visible_to`. `cacheable` leaves out
-    the no-store header, for a view that sets its own."""
+    the no-store header, for a view that sets its own. `confirm`: whether a session must lately have been confirmed
+    (`gateway.signin.confirmation`): `ALWAYS`, `WRITES` for what is sent alone, or empty."""
 
     path: str
     view: Callable[..., HttpResponseBase]
     name: str
     permission: Permission = EVERYBODY
     cacheable: bool = False
+    confirm: str = ""
 
 
 @dataclass(frozen=True, slots=True)

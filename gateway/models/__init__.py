@@ -21,6 +21,14 @@ from gateway.models.ledger import (
 )
 from gateway.models.policies import CachePolicy, Guardrail, RateLimit
 from gateway.models.scores import QualityScore
+from gateway.models.signin import (
+    ExternalIdentity,
+    ProvisionedGroup,
+    ProvisionedPerson,
+    RecoveryCode,
+    SecondFactor,
+    Session,
+)
 
 __all__ = [
     "AllowedUpstream",
@@ -30,6 +38,7 @@ __all__ = [
     "ConfigChange",
     "ConfigVersion",
     "DirtyMark",
+    "ExternalIdentity",
     "Guardrail",
     "Heartbeat",
     "IdempotentCall",
@@ -48,14 +57,19 @@ __all__ = [
     "Project",
     "Provider",
     "ProviderObject",
+    "ProvisionedGroup",
+    "ProvisionedPerson",
     "QualityScore",
     "QuarantinedLine",
     "RateLimit",
+    "RecoveryCode",
     "RejectedRecord",
     "Route",
     "RouteTarget",
     "SavedView",
+    "SecondFactor",
     "SecurityEvent",
+    "Session",
     "SpoolCursor",
     "SubjectKey",
     "Team",

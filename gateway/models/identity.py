@@ -48,6 +48,11 @@ class Organization(Record):
         help_text="Refuse new calls (503) while the gateway cannot confirm its configuration for 60 s; else serve them "
         "with what it last knew.",
     )
+    requires_second_factor = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Who signs in with a password needs an authenticator, or sets one up then.",
+    )
     is_demo = models.BooleanField(default=False)
     archived_at = models.DateTimeField(null=True, blank=True)
 

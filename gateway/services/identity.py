@@ -14,7 +14,7 @@ from gateway.services import audit
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Invalid
 
-ORGANIZATION_FIELDS = ("slug", "name", "currency", "reporting_timezone", "fails_closed")
+ORGANIZATION_FIELDS = ("slug", "name", "currency", "reporting_timezone", "fails_closed", "requires_second_factor")
 TEAM_FIELDS = ("slug", "name")
 PROJECT_FIELDS = ("slug", "name", "team")
 DEFAULT_PROJECT = "default"
@@ -28,6 +28,7 @@ class OrganizationFields(TypedDict, total=False):
     currency: str
     reporting_timezone: str
     fails_closed: bool
+    requires_second_factor: bool
 
 
 class TeamFields(TypedDict, total=False):

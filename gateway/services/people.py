@@ -20,8 +20,18 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from gateway.choices import Role
 from gateway.ledger.ids import uuid7
-from gateway.models import Invitation, Membership, Organization, Team, User, VirtualKey
-from gateway.services import audit, keys, outbox, tokens
+from gateway.models import (
+    ExternalIdentity,
+    Invitation,
+    Membership,
+    Organization,
+    ProvisionedPerson,
+    SecondFactor,
+    Team,
+    User,
+    VirtualKey,
+)
+from gateway.services import audit, keys, outbox, sessions, tokens
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Forbidden, Invalid, NotFound
 from gateway.services.identity import check_team, lock
@@ -274,7 +284,7 @@ def change_password(*, user: User, current: str, new: str) -> User:
 def request_password_reset(*, email: str) -> None:
     """Mail a link when an active account has this address; says nothing either way, and takes one query more then."""
     user = person_by_email(email)
-    if user is None or not user.is_active:
+    if user is None or not user.is_active or not (settings.PASSWORD_SIGN_IN or user.is_superuser):
         return
     send_password_link(user=user)
 
@@ -346,6 +356,7 @@ def archive_user(*, user: User, actor: Actor) -> User:
             before={"is_active": True}, after={"is_active": False},
         )  # fmt: skip
     tokens.revoke_all(user=locked)
+    sessions.end_all(user=locked)
     for key in VirtualKey.objects.filter(user=locked, revoked_at=None):
         keys.revoke_key(key=key, actor=actor)
     return locked
@@ -365,6 +376,9 @@ def erase_user(*, user: User, actor: Actor) -> User:
     locked.first_name = locked.last_name = ""
     locked.set_unusable_password()
     locked.save()
+    SecondFactor.objects.filter(user=locked).delete()
+    ExternalIdentity.objects.filter(user=locked).delete()
+    ProvisionedPerson.objects.filter(user=locked).delete()
     audit.erase_subject(locked.pk)
     audit.record(organization=None, actor=actor, verb="user.erase", target=locked)
     return locked

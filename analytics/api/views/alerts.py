@@ -27,6 +27,7 @@ class AlertViewSet(ReadableResource):
 
     queryset = AlertRule.objects.filter(archived_at=None).prefetch_related("channels", "alerts")
     serializer_class = AlertRuleSerializer
+    confirmed_actions = frozenset({"create", "partial_update"})
     roles = {
         "list": MEMBERS, "retrieve": MEMBERS, "create": WRITERS, "partial_update": WRITERS, "destroy": WRITERS,
         "events": MEMBERS, "test": WRITERS, "acknowledge": WRITERS,

@@ -33,6 +33,7 @@ class ExportViewSet(ReadableResource):
 
     queryset = Job.objects.all()
     serializer_class = shapes.ExportSerializer
+    confirmed_actions = frozenset({"create", "download"})
     roles = {"list": MEMBERS, "retrieve": MEMBERS, "create": MEMBERS, "download": MEMBERS, "cancel": MEMBERS}
     only_reads = True
     filterset_fields = {"status": ["exact"]}

@@ -123,6 +123,7 @@ class ReportRunViewSet(ReadableResource):
 
     queryset = ReportRun.objects.all()
     serializer_class = shapes.RunSerializer
+    confirmed_actions = frozenset({"download"})
     roles = {"list": READERS, "retrieve": READERS, "download": READERS, "send_again": WRITERS}
     filterset_fields = {"report": ["exact"], "trigger": ["exact"]}
     search_fields = ()

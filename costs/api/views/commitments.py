@@ -25,6 +25,7 @@ class CommitmentViewSet(ReadableResource):
 
     queryset = Commitment.objects.all()
     serializer_class = shapes.CommitmentSerializer
+    confirmed_actions = frozenset({"create", "end"})
     roles = {"list": ANALYSTS, "retrieve": ANALYSTS, "create": ADMINS, "end": ADMINS, "utilisation": ANALYSTS}
     filterset_fields = {"provider": ["exact"], "kind": ["exact"], "ends_on": ["isnull", "gt", "lte"]}
     search_fields = ("name", "model", "note")

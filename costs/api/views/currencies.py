@@ -21,6 +21,7 @@ class ExchangeRateViewSet(ReadableResource):
     serializer_class = shapes.ExchangeRateSerializer
     is_platform_visible = True
     has_platform_scope = True
+    confirmed_actions = frozenset({"create", "upload"})
     roles = {"list": MEMBERS, "retrieve": MEMBERS, "create": ADMINS, "upload": ADMINS}
     filterset_fields = {
         "base": ["exact"], "quote": ["exact"], "valid_from": ["exact", "gte", "lte"], "organization": ["isnull"],

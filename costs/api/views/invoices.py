@@ -34,6 +34,7 @@ class InvoiceViewSet(ReadableResource):
 
     queryset = Invoice.objects.all()
     serializer_class = shapes.InvoiceSerializer
+    confirmed_actions = frozenset({"download"})
     roles = {
         "list": ANALYSTS, "retrieve": ANALYSTS, "create": ADMINS, "destroy": ADMINS, "reconcile": ADMINS,
         "reconciliation": ANALYSTS, "download": ANALYSTS,

@@ -66,6 +66,7 @@ class PriceViewSet(ReadableResource):
     queryset = PriceRate.objects.select_related("snapshot")
     serializer_class = shapes.RateSerializer
     is_organization_scoped = False
+    confirmed_actions = frozenset({"refresh"})
     roles = {
         "list": MEMBERS, "retrieve": MEMBERS, "history": MEMBERS, "snapshots": MEMBERS, "refresh": SUPERUSER,
     }  # fmt: skip
@@ -113,6 +114,7 @@ class ReviewViewSet(ReadableResource):
     queryset = PriceReview.objects.all()
     serializer_class = shapes.ReviewSerializer
     is_organization_scoped = False
+    confirmed_actions = frozenset({"decide"})
     roles = {"list": MEMBERS, "retrieve": MEMBERS, "decide": SUPERUSER}
     filterset_fields = {"state": ["exact"], "provider": ["exact"]}
     search_fields = ("provider", "model")
@@ -132,6 +134,7 @@ class OverrideViewSet(ReadableResource):
     queryset = PriceOverride.objects.all()
     serializer_class = shapes.OverrideSerializer
     is_platform_visible = True
+    confirmed_actions = frozenset({"create", "end"})
     roles = {"list": ANALYSTS, "retrieve": ANALYSTS, "create": ADMINS, "end": ADMINS}
     filterset_fields = {"provider": ["exact"], "model": ["exact"], "valid_to": ["isnull"]}
     search_fields = ("provider", "model", "source", "note")
@@ -159,6 +162,7 @@ class RepricingViewSet(ReadableResource):
 
     queryset = RepricingRun.objects.all()
     serializer_class = shapes.RepricingSerializer
+    confirmed_actions = frozenset({"create", "apply"})
     roles = {"list": ANALYSTS, "retrieve": ANALYSTS, "create": ADMINS, "apply": ADMINS}
     filterset_fields = {"state": ["exact"]}
     ordering_fields = ("created_at",)
@@ -232,6 +236,7 @@ class EstimateViewSet(Resource):
 class PriceSettingView(APIView):
     """How the organization wants prices handled."""
 
+    confirmed_actions = frozenset({"patch"})
     roles = {"get": ANALYSTS, "patch": ADMINS}
 
     @extend_schema(operation_id="prices_settings_read", responses=shapes.PriceSettingSerializer)

@@ -78,6 +78,7 @@ class FileViewSet(ReadableResource, FileResource):
     """Files of the projects that the caller sees, newest first."""
 
     serializer_class = shapes.TuningFileSerializer
+    confirmed_actions = frozenset({"content"})
     roles = {
         "list": MEMBERS, "retrieve": MEMBERS, "content": MEMBERS, "versions": MEMBERS, "diff": MEMBERS,
         "report": MEMBERS, "create": KEY_MAKERS, "destroy": KEY_MAKERS, "from_traffic": KEY_MAKERS,

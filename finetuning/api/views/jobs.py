@@ -42,6 +42,7 @@ class TuningJobViewSet(ReadableResource):
         "organization", "project", "provider", "training_file", "validation_file"
     )
     serializer_class = shapes.TuningJobSerializer
+    confirmed_actions = frozenset({"export"})
     roles = {
         "list": MEMBERS, "retrieve": MEMBERS, "events": MEMBERS, "checkpoints": MEMBERS, "metrics": MEMBERS,
         "search": MEMBERS, "insights": MEMBERS, "export": MEMBERS, "create": KEY_MAKERS,

@@ -17,7 +17,7 @@ TIMES = {"created_at": "2026-11-02T09:30:00Z", "updated_at": "2026-11-02T09:30:0
 @examples(
     response={
         "id": ID, "slug": "acme", "name": "Acme", "currency": "USD", "reporting_timezone": "Europe/Vienna",
-        "fails_closed": False, "is_demo": False, "archived_at": None, **TIMES,
+        "fails_closed": False, "requires_second_factor": False, "is_demo": False, "archived_at": None, **TIMES,
     },
     request={"slug": "acme", "name": "Acme", "currency": "USD", "reporting_timezone": "Europe/Vienna"},
 )  # fmt: skip
@@ -27,7 +27,8 @@ class OrganizationSerializer(Record):
     class Meta:
         model = Organization
         fields = (
-            "id", "slug", "name", "currency", "reporting_timezone", "fails_closed", "is_demo", "archived_at",
+            "id", "slug", "name", "currency", "reporting_timezone", "fails_closed", "requires_second_factor",
+            "is_demo", "archived_at",
             "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("id", "is_demo", "archived_at")
@@ -230,12 +231,13 @@ class PasswordResetConfirmSerializer(Input):
 # ---- tokens --------------------------------------------------------------------------------------------------------
 
 
-@examples(request={"username": "bob@acme.example", "password": "correct horse battery staple"})
+@examples(request={"username": "bob@acme.example", "password": "correct horse battery staple", "code": "492039"})
 class CredentialsSerializer(Input):
-    """User name (the e-mail address by convention) and password."""
+    """User name (the e-mail address by convention) and password; with a second factor its code, or a recovery code."""
 
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=200, trim_whitespace=False)
+    code = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
 
 
 _JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIn0.c2lnbmF0dXJl"

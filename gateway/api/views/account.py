@@ -11,8 +11,10 @@ from rest_framework.views import APIView
 
 from gateway.api.permissions import ANYONE, PEOPLE
 from gateway.api.serializers import identity as shapes
-from gateway.services import people, tokens
-from gateway.services.errors import Unauthorized
+from gateway.models import User
+from gateway.services import people, secondfactor, tokens
+from gateway.services.errors import Forbidden, Unauthorized
+from gateway.signin.views import checked
 
 
 class AccountView(APIView):
@@ -48,13 +50,30 @@ class TokenView(OpenView):
     )
     def post(self, request: Request) -> Response:
         """Trade user name and password for a pair of tokens. Ten wrong passwords lock the name and address for 15
-        minutes (429 `locked_out`)."""
+        minutes (429 `locked_out`), and so do wrong codes. A person with a second factor gets 401
+        `second_factor_required` without its `code`."""
         fields = self.validated(shapes.CredentialsSerializer)
+        code = fields.pop("code")
         # axes marks Django's request, so it must be handed that one.
         user: Any = authenticate(request=request._request, **fields)
         if user is None:
             raise Unauthorized("credentials_wrong", "No active account has this user name and password.")
+        self._check_second_factor(request, user, code)
         return Response(tokens.issue(user=user)._asdict())
+
+    @staticmethod
+    def _check_second_factor(request: Request, user: User, code: str) -> None:
+        """Raises `Unauthorized`; `Forbidden` where the organization asks for what the person has not set up."""
+        if not secondfactor.is_enabled(user):
+            if secondfactor.is_required(user):
+                raise Forbidden(
+                    "second_factor_missing", "Your organization asks for a second factor: sign in to the console once."
+                )
+            return
+        if not code:
+            raise Unauthorized("second_factor_required", "Send the code of your authenticator, or a recovery code.")
+        if not checked(request._request, user, code).is_good:
+            raise Unauthorized("second_factor_wrong", "The code does not fit, was used already, or is locked.")
 
 
 class TokenRefreshView(OpenView):

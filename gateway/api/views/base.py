@@ -30,6 +30,7 @@ class Resource(GenericViewSet):
     """
 
     roles: dict[str, Who] = {}
+    confirmed_actions: frozenset[str] = frozenset()
     lookup_value_regex = ID_PATTERN
     is_organization_scoped = True
     is_platform_visible = False

@@ -41,6 +41,7 @@ class ProviderViewSet(CatalogResource):
 
     queryset = Provider.objects.all()
     serializer_class = shapes.ProviderSerializer
+    confirmed_actions = frozenset({"create", "partial_update"})
     roles = {**CRUD, "test": ADMINS, "health": ADMINS | {Role.ANALYST, Role.MANAGER}}
     filterset_fields = {"slug": ["exact"], "kind": ["exact"], "is_enabled": ["exact"], "organization": ["isnull"]}
     search_fields = ("slug", "name")

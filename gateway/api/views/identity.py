@@ -15,7 +15,7 @@ from gateway.api.permissions import ADMINS, ANYONE, MEMBERS, OWNERS, SIGNED_IN, 
 from gateway.api.serializers import identity as shapes
 from gateway.api.views.base import ReadableResource, archive_action
 from gateway.models import Invitation, Membership, Organization, Project, Team, User
-from gateway.services import identity, people
+from gateway.services import identity, people, secondfactor
 from gateway.services.errors import Forbidden, Invalid
 
 
@@ -25,6 +25,7 @@ class OrganizationViewSet(ReadableResource):
     queryset = Organization.objects.active()
     serializer_class = shapes.OrganizationSerializer
     is_organization_scoped = False
+    confirmed_actions = frozenset({"partial_update", "archive"})
     roles = {
         "list": SIGNED_IN,
         "retrieve": SIGNED_IN,
@@ -120,7 +121,11 @@ class MembershipViewSet(ReadableResource):
 
     queryset = Membership.objects.active().select_related("user", "organization", "team")
     serializer_class = shapes.MembershipSerializer
-    roles = {"list": MEMBERS, "retrieve": MEMBERS, "create": ADMINS, "partial_update": ADMINS, "archive": ADMINS}
+    confirmed_actions = frozenset({"create", "partial_update", "archive", "reset_second_factor"})
+    roles = {
+        "list": MEMBERS, "retrieve": MEMBERS, "create": ADMINS, "partial_update": ADMINS, "archive": ADMINS,
+        "reset_second_factor": OWNERS,
+    }  # fmt: skip
     filterset_fields = ("role", "team", "user")
     search_fields = ("user__username", "user__email", "user__first_name", "user__last_name")
     ordering_fields = ("role", "created_at", "user__username")
@@ -153,6 +158,16 @@ class MembershipViewSet(ReadableResource):
         may_grant = self.access.may_grant_owner
         return self.answer(people.remove_member(membership=membership, actor=self.actor, may_grant_owner=may_grant))
 
+    @extend_schema(request=None, description="End the second factor of a member who lost it (owners).")
+    @action(detail=True, methods=["post"], url_path="reset-second-factor")
+    def reset_second_factor(self, request: Request, pk: str) -> Response:
+        membership = self.get_object()
+        access = self.access
+        secondfactor.reset_member(
+            membership=membership, actor=self.actor, is_owner=access.may_grant_owner, is_superuser=access.is_superuser
+        )
+        return self.answer(membership)
+
     def _known_person(self, email: str) -> User:
         """Whether an account exists is told only about people the caller can see somewhere: past and present members
         of the caller's organizations."""
@@ -174,6 +189,7 @@ class InvitationViewSet(ReadableResource):
     queryset = Invitation.objects.all()
     throttle_scope = "sign_in"  # of `accept` alone
     serializer_class = shapes.InvitationSerializer
+    confirmed_actions = frozenset({"create", "destroy"})
     roles = {"list": ADMINS, "retrieve": ADMINS, "create": ADMINS, "destroy": ADMINS, "accept": ANYONE}
     filterset_fields = {"role": ["exact"], "accepted_at": ["isnull"]}
     search_fields = ("email",)

@@ -31,6 +31,7 @@ class ImportViewSet(ReadableResource):
 
     queryset = ImportRun.objects.all()
     serializer_class = shapes.ImportSerializer
+    confirmed_actions = frozenset({"rejected"})
     roles = {"list": ADMINS, "retrieve": ADMINS, "create": ADMINS, "report": ADMINS, "rejected": ADMINS}
     parser_classes = (MultiPartParser,)
     filterset_fields = {"status": ["exact"], "format": ["exact"]}

@@ -39,6 +39,7 @@ class KeyViewSet(ReadableResource):
 
     queryset = VirtualKey.objects.all()
     serializer_class = shapes.KeySerializer
+    confirmed_actions = frozenset({"create", "partial_update", "rotate"})
     roles = {
         "list": MEMBERS, "retrieve": MEMBERS, "create": KEY_MAKERS, "partial_update": KEY_MAKERS,
         "rotate": KEY_MAKERS, "revoke": KEY_MAKERS,

@@ -54,6 +54,7 @@ class GuardrailViewSet(ReadableResource):
 
     queryset = Guardrail.objects.all()
     serializer_class = shapes.GuardrailSerializer
+    confirmed_actions = frozenset({"create", "partial_update"})
     roles = {
         "list": MEMBERS, "retrieve": MEMBERS, "create": ADMINS, "partial_update": ADMINS, "destroy": ADMINS,
         "test": ADMINS,

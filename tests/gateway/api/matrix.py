@@ -26,6 +26,13 @@ POST   auth/password-reset/confirm              404 404 404 404 404 404 404 404 
 GET    me                                       401 200 200 200 200 200 200 403 403 200
 PATCH  me                                       401 200 200 200 200 200 200 403 403 200
 POST   me/password                              401 400 400 400 400 400 400 403 403 400
+GET    me/second-factor                         401 200 200 200 200 200 200 403 403 200
+POST   me/second-factor                         401 201 201 201 201 201 201 403 403 201
+POST   me/second-factor/confirm                 401 409 409 409 409 409 409 403 403 409
+POST   me/second-factor/disable                 401 403 403 403 403 403 403 403 403 403
+POST   me/recovery-codes                        401 403 403 403 403 403 403 403 403 403
+GET    me/sessions                              401 200 200 200 200 200 200 403 403 200
+POST   me/sessions/end                          401 200 200 200 200 200 200 403 403 200
 
 GET    organizations                            401 200 200 200 200 200 200 200 200 200
 POST   organizations                            401 403 403 403 403 403 201 403 403 403
@@ -55,6 +62,8 @@ PATCH  memberships/{bob}                        401 403 403 403 200 200 200 403 
 PATCH  memberships/{alice}                      401 403 403 403 403 409 409 403 403 404
 POST   memberships/{bob}/archive                401 403 403 403 200 200 200 403 200 404
 POST   memberships/{alice}/archive              401 403 403 403 403 409 409 403 403 404
+
+POST   memberships/{bob}/reset-second-factor    401 403 403 403 403 200 200 403 403 404
 
 GET    invitations                              401 403 403 403 200 200 200 200 200 200
 POST   invitations                              401 403 403 403 201 201 201 403 201 201

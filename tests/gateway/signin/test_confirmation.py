@@ -1,0 +1,193 @@
+"""Sudo mode: what asks, whom, how one gets past it, and where it leads afterwards."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client, RequestFactory
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from gateway.models import AuditEvent, Membership, Project, User, VirtualKey
+from gateway.services import tokens
+from gateway.signin import confirmation
+from tests import factories
+
+ADD = "/admin/keys/add/"
+LATER = timedelta(minutes=16)
+
+
+@pytest.fixture
+def client(alice: User) -> Client:
+    """Alice, who signed in just now."""
+    client = Client()
+    assert client.login(username=alice.username, password=factories.PASSWORD, request=RequestFactory().post("/"))
+    return client
+
+
+def make_stale(client: Client) -> Client:
+    session = client.session
+    session[confirmation.CONFIRMED_AT] -= 16 * 60
+    session.save()
+    return client
+
+
+def test_signing_in_counts_as_confirmation_for_fifteen_minutes(client: Client) -> None:
+    now = timezone.now()
+
+    with time_machine.travel(now + timedelta(minutes=14), tick=False):
+        assert client.get(ADD).status_code == 200
+    with time_machine.travel(now + LATER, tick=False):
+        late = client.get(ADD)
+
+    assert (late.status_code, late["Location"]) == (302, "/sudo/?next=%2Fadmin%2Fkeys%2Fadd%2F")
+
+
+def test_a_session_from_before_and_one_from_the_future_are_asked(client: Client) -> None:
+    session = client.session
+    session[confirmation.CONFIRMED_AT] += 3600
+    session.save()
+    assert client.get(ADD).status_code == 302
+    session = client.session
+    del session[confirmation.CONFIRMED_AT]
+    session.save()
+    assert client.get(ADD).status_code == 302
+
+
+def test_the_password_confirms_and_leads_back(client: Client, alice: User) -> None:
+    make_stale(client)
+
+    page = client.get(f"/sudo/?next={ADD}")
+    wrong = client.post("/sudo/", {"password": "wrong", "next": ADD})
+    right = client.post("/sudo/", {"password": factories.PASSWORD, "next": ADD})
+
+    assert (page.status_code, page["Cache-Control"].count("no-store")) == (200, 1)
+    assert (wrong.status_code, "This is not your password." in wrong.content.decode()) == (422, True)
+    assert (right.status_code, right["Location"]) == (302, ADD)
+    assert client.get(ADD).status_code == 200
+    event = AuditEvent.objects.get(verb="session.confirm")
+    assert (event.actor_id, event.after) == (alice.pk, {"method": "password"})
+
+
+def test_what_was_sent_is_not_carried_out_and_the_person_is_told(client: Client, company: factories.Acme) -> None:
+    make_stale(client)
+    before = VirtualKey.objects.count()
+
+    sent = client.post(
+        ADD, {"name": "late", "project": str(company.assistant.pk)}, headers={"Referer": f"http://testserver{ADD}"}
+    )
+    asked = client.get(sent["Location"])
+    back = client.post("/sudo/", {"password": factories.PASSWORD, "next": ADD, "unsent": "1"}, follow=True)
+
+    assert VirtualKey.objects.count() == before
+    assert sent["Location"] == "/sudo/?next=%2Fadmin%2Fkeys%2Fadd%2F&unsent=1"
+    assert "Nothing was saved. After this you are back at the form" in asked.content.decode()
+    assert back.request["PATH_INFO"] == ADD
+    assert "Nothing was saved before: send the form again." in back.content.decode()
+
+
+def test_htmx_is_sent_to_the_whole_page(client: Client) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/admin/exports/?format=csv"}
+
+    answer = make_stale(client).post("/admin/exports/", {}, headers=headers)
+
+    assert answer.status_code == 204
+    assert answer["HX-Redirect"] == "/sudo/?next=%2Fadmin%2Fexports%2F%3Fformat%3Dcsv&unsent=1"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "http://testserver//evil.example/",
+        "http:///evil.example", "\\\\evil.example", "/" + "x" * 3000, "", "admin/",
+    ],
+)  # fmt: skip
+def test_next_leads_nowhere_else(url: str, client: Client) -> None:
+    answer = make_stale(client).post("/sudo/", {"password": factories.PASSWORD, "next": url})
+
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
+def test_the_page_is_for_people_who_are_signed_in(db: None) -> None:
+    answer = Client().get("/sudo/?next=/admin/")
+
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/admin/login/?next=/sudo/")
+
+
+def test_ten_wrong_passwords_lock(client: Client) -> None:
+    make_stale(client)
+    answers = [client.post("/sudo/", {"password": "wrong"}).status_code for _ in range(10)]
+
+    assert answers == [422] * 9 + [429]
+    assert client.post("/sudo/", {"password": factories.PASSWORD}).status_code == 429
+
+
+ASKING = [
+    "keys/add/", "usage/data.csv", "performance/data.csv", "forecasts/data.csv", "costs/explorer/csv/", "alerts/add/",
+    "gateway/provider/add/", "gateway/virtualkey/add/", "gateway/guardrail/add/", "gateway/invitation/add/",
+    "costs/priceoverride/add/",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ASKING)
+def test_pages_that_ask(path: str, client: Client) -> None:
+    assert client.get(f"/admin/{path}").status_code in (200, 404)  # no figures, no file
+    answer = make_stale(client).get(f"/admin/{path}")
+    assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/sudo/")
+
+
+def test_model_pages_ask_who_changes_rows_and_no_reader(client: Client, company: factories.Acme, bob: User) -> None:
+    membership = Membership.objects.get(user=bob, organization=company.organization)
+    path = f"/admin/gateway/membership/{membership.pk}/change/"
+    reader = Client()
+    reader.force_login(company.people["carol"], backend="django.contrib.auth.backends.ModelBackend")
+    make_stale(client)
+
+    changed = client.post(path, {"role": "admin"}, headers={"Referer": f"http://testserver{path}"})
+    ended = client.post("/admin/gateway/membership/", {"action": "end", "_selected_action": [str(membership.pk)]})
+
+    assert {changed.status_code, ended.status_code} == {302}
+    assert changed["Location"].startswith("/sudo/?next=%2Fadmin%2Fgateway%2Fmembership%2F")
+    assert ended["Location"] == "/sudo/?next=%2Fadmin%2F&unsent=1"
+    membership.refresh_from_db()
+    assert (membership.role, membership.archived_at) == ("developer", None)
+    assert make_stale(reader).get(path).status_code == 200
+
+
+API = "/api/v1"
+
+
+def calls(company: factories.Acme) -> list[tuple[str, str, dict[str, Any]]]:
+    member = Membership.objects.get(user=company.people["bob"])
+    return [
+        ("post", "api-keys", {"project": str(company.assistant.pk), "name": "x"}),
+        ("post", "providers", {"slug": "v", "name": "V", "base_url": "https://93.184.216.34/v1"}),
+        ("post", "invitations", {"email": "f@example.com", "role": "developer"}),
+        ("patch", f"memberships/{member.pk}", {"role": "analyst"}),
+        ("patch", f"organizations/{company.organization.pk}", {"name": "Acme Ltd"}),
+        ("patch", "prices/settings", {"backfills_unpriced": False}),
+        ("post", "prices/overrides", {"provider": "openai", "model": "gpt-4o", "discount_percent": "5",
+                                      "valid_from": "2026-11-01T00:00:00Z"}),
+        ("post", "analytics/exports", {"format": "csv", "query": {"start": "2026-11-01T00:00:00Z",
+                                       "end": "2026-11-02T00:00:00Z", "measures": ["requests"]}}),
+    ]  # fmt: skip
+
+
+def test_the_api_asks_sessions_and_neither_keys_nor_tokens(company: factories.Acme, alice: User) -> None:
+    session = APIClient()
+    session.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    make_stale(session)
+    token, key = APIClient(), APIClient()
+    token.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.issue(user=alice).access}")
+    key.credentials(HTTP_AUTHORIZATION=f"Bearer {company.secrets['write']}")
+
+    for method, path, body in calls(company):
+        refused = getattr(session, method)(f"{API}/{path}", body)
+        assert (refused.status_code, refused.json()["code"]) == (403, "sudo_required"), path
+        assert "/sudo/ and call again" in refused.json()["detail"]
+    assert token.patch(f"{API}/prices/settings", {"backfills_unpriced": False}).status_code == 200
+    assert key.patch(f"{API}/prices/settings", {"backfills_unpriced": True}).status_code == 200
+    assert session.get(f"{API}/api-keys").status_code == 200
+    assert session.patch(f"{API}/projects/{Project.objects.first().pk}", {"name": "Still"}).status_code == 200  # type: ignore[union-attr]
