@@ -1,5 +1,6 @@
 """The gateway's tables, one room a subject."""
 
+from gateway.models.archive import ArchivedLine, LedgerArchive, RetiredSpend
 from gateway.models.audit import AuditEvent, SubjectKey
 from gateway.models.batches import ProviderObject
 from gateway.models.bodies import BodyPolicy, LoggedBody
@@ -24,6 +25,7 @@ from gateway.models.scores import QualityScore
 
 __all__ = [
     "AllowedUpstream",
+    "ArchivedLine",
     "AuditEvent",
     "BodyPolicy",
     "CachePolicy",
@@ -39,6 +41,7 @@ __all__ = [
     "Job",
     "KeyForeignSpend",
     "KeySpend",
+    "LedgerArchive",
     "LedgerLine",
     "LoggedBody",
     "Membership",
@@ -52,6 +55,7 @@ __all__ = [
     "QuarantinedLine",
     "RateLimit",
     "RejectedRecord",
+    "RetiredSpend",
     "Route",
     "RouteTarget",
     "SavedView",
