@@ -18,8 +18,8 @@ import psutil
 
 from gateway.dataplane import addresses
 from gateway.dataplane.proxy import Proxy
-from gateway.ledger.archive.stores import Place
 from gateway.keyring import FIELD_KEYS, PEPPERS, parse_peppers
+from gateway.ledger.archive.stores import Place
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -59,8 +59,8 @@ class LedgerArchive(Record):
 
 
 class RetiredSpend(models.Model):
-    """What keys spent in lines that left the ledger, so that `KeySpend` can still be compared with its lines. `currency`
-    is that of the lines."""
+    """What keys spent in lines that left the ledger, so that `KeySpend` can still be compared with its lines.
+    `currency` is that of the lines."""
 
     id = models.BigAutoField(primary_key=True)
     key_id = models.UUIDField()

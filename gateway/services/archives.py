@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 KIND = "gateway.archive_ledger"
 LEASE_S = 120
 RESTORED_DAYS = 30
+EVERY_LINE = reading.Wanted()
 NEEDS = "It needs the package pyarrow: pip install -r requirements-parquet.txt."
 UNSET = "ARCHIVE_URL is not set."
 Say = Callable[[str], None]
@@ -144,7 +145,7 @@ def _complete(archive: LedgerArchive, job: Job, target: Store, manifest: Manifes
     """The archive takes the table's place; what was restored of the month is in it, so its older parts go."""
     facts = manifest.facts
     archive.state, archive.place, archive.manifest = ArchiveState.COMPLETE, target.name, manifest.to_dict()
-    archive.lines, archive.size_bytes = facts.rows, manifest.bytes
+    archive.lines, archive.size_bytes = facts.rows, manifest.size_bytes
     archive.first_at, archive.last_at = _instant(facts.first), _instant(facts.last)
     archive.completed_at = archive.verified_at = timezone.now()
     archive.save()
@@ -158,7 +159,7 @@ def _complete(archive: LedgerArchive, job: Job, target: Store, manifest: Manifes
         after={"table": archive.table_name, "lines": facts.rows, "cost": facts.sums["cost"], "place": target.name,
                "sha256": manifest.sha256},
     )  # fmt: skip
-    jobs.finish(job, {"table": archive.table_name, "lines": facts.rows, "bytes": manifest.bytes})
+    jobs.finish(job, {"table": archive.table_name, "lines": facts.rows, "bytes": manifest.size_bytes})
     return archive
 
 
@@ -226,10 +227,10 @@ def restore_month(*, month: date, actor: Actor, days: int = RESTORED_DAYS, say: 
 def _restore(target: Store, archive: LedgerArchive, say: Say) -> int:
     """Lines that are there already stay; the sums of keys are those of lines that really came back."""
     total = 0
-    for group in reading.groups(target, archive.about):
+    for group in reading.groups(target, archive.about, EVERY_LINE):
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE TEMP TABLE archive_part (LIKE {LEDGER} INCLUDING DEFAULTS)")
-            load(cursor, "archive_part", list(COLUMNS), group.read(list(COLUMNS)))
+            load(cursor, "archive_part", list(COLUMNS), group.read(list(COLUMNS), EVERY_LINE))
             cursor.execute(f"CREATE TEMP TABLE archive_new (LIKE {LEDGER} INCLUDING DEFAULTS)")
             cursor.execute(
                 f"WITH new AS (INSERT INTO {LEDGER} ({COLUMN_LIST}) SELECT {COLUMN_LIST} FROM archive_part "

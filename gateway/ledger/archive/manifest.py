@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -42,7 +41,7 @@ class Manifest:
     month: str
     part: int
     key: str
-    bytes: int
+    size_bytes: int
     sha256: str
     written_at: str
     columns: dict[str, str]

@@ -9,7 +9,7 @@ from typing import IO, Any, cast
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from gateway.ledger.archive.stores import Place, Ranges, Sink
 
@@ -34,45 +34,44 @@ class BucketStore:
             aws_access_key_id=place.access_key or None, aws_secret_access_key=place.secret_key or None,
             config=Config(
                 s3={"addressing_style": "path" if place.endpoint else "auto"}, connect_timeout=5, read_timeout=60,
-                retries={"mode": "standard", "max_attempts": 5},
+                retries={"mode": "standard", "max_attempts": 3},
             ),
         )  # fmt: skip
 
     @contextmanager
     def writing(self, key: str) -> Iterator[Sink]:
         upload = _Upload(self._client, {"Bucket": self._bucket, "Key": self._at(key)}, self._sealed)
-        try:
-            yield upload
-            upload.finish()
-        except BaseException:
-            upload.abandon()
-            raise
+        with _told(f"{self.name}/{key}"):
+            try:
+                yield upload
+                upload.finish()
+            except BaseException:
+                upload.abandon()
+                raise
 
     def read(self, key: str) -> bytes | None:
         try:
-            found = self._client.get_object(Bucket=self._bucket, Key=self._at(key))
-        except ClientError as error:
-            if _is_absent(error):
-                return None
-            raise
-        return cast(bytes, found["Body"].read())
+            with _told(f"{self.name}/{key}"):
+                found = self._client.get_object(Bucket=self._bucket, Key=self._at(key))
+                return cast(bytes, found["Body"].read())
+        except FileNotFoundError:
+            return None
 
     def open(self, key: str) -> IO[bytes]:
-        try:
+        with _told(f"{self.name}/{key}"):
             size = self._client.head_object(Bucket=self._bucket, Key=self._at(key))["ContentLength"]
-        except ClientError as error:
-            if _is_absent(error):
-                raise FileNotFoundError(f"{self.name}/{key}") from None
-            raise
         return cast(IO[bytes], _Object(self._client, self._bucket, self._at(key), size))
 
     def delete(self, key: str) -> None:
-        self._client.delete_object(Bucket=self._bucket, Key=self._at(key))
+        with _told(f"{self.name}/{key}"):
+            self._client.delete_object(Bucket=self._bucket, Key=self._at(key))
 
     def sweep(self, prefix: str) -> int:
-        begun = self._client.list_multipart_uploads(Bucket=self._bucket, Prefix=self._at(prefix)).get("Uploads", [])
-        for upload in begun:
-            self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        where = {"Bucket": self._bucket}
+        with _told(f"{self.name}/{prefix}"):
+            begun = self._client.list_multipart_uploads(**where, Prefix=self._at(prefix)).get("Uploads", [])
+            for upload in begun:
+                self._client.abort_multipart_upload(**where, Key=upload["Key"], UploadId=upload["UploadId"])
         return len(begun)
 
     def _at(self, key: str) -> str:
@@ -124,9 +123,18 @@ class _Object(Ranges):
         self._client, self._bucket, self._key = client, bucket, key
 
     def read_range(self, start: int, end: int) -> bytes:
-        found = self._client.get_object(Bucket=self._bucket, Key=self._key, Range=f"bytes={start}-{end - 1}")
-        return cast(bytes, found["Body"].read())
+        with _told(f"{self._bucket}/{self._key}"):
+            found = self._client.get_object(Bucket=self._bucket, Key=self._key, Range=f"bytes={start}-{end - 1}")
+            return cast(bytes, found["Body"].read())
 
 
-def _is_absent(error: ClientError) -> bool:
-    return str(error.response.get("Error", {}).get("Code", "")) in _ABSENT
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """What botocore raises as an OSError, `FileNotFoundError` for what is not there."""
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        raise (FileNotFoundError if code in _ABSENT else OSError)(f"{what}: {error}") from error
+    except BotoCoreError as error:
+        raise OSError(f"{what}: {error}") from error

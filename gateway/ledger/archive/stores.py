@@ -20,7 +20,7 @@ class Sink(Protocol):
 
 
 class Store(Protocol):
-    """Keys are relative to the place of `ARCHIVE_URL` and have `/` between their parts."""
+    """Keys are relative to `ARCHIVE_URL` and have `/` between their parts. What goes wrong is an OSError."""
 
     name: str
 

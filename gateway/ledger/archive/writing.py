@@ -57,7 +57,7 @@ def write(connection: psycopg.Connection[Any], store: Store, target: Target, pro
             digest = _Digest(sink)
             _write_rows(connection, target.table, digest, facts.rows, progress)
     manifest = Manifest(
-        table=target.table, month=target.month, part=target.part, key=target.key, bytes=digest.size,
+        table=target.table, month=target.month, part=target.part, key=target.key, size_bytes=digest.size,
         sha256=digest.hash.hexdigest(), written_at=instant(datetime.now(UTC)), columns=dict(COLUMNS), facts=facts,
     )  # fmt: skip
     if problems := faults(store, manifest, progress):
