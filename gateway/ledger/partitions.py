@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gateway.ledger.catalogue import has_citus
 from gateway.ledger.schema import TABLE
 
 MONTHS_AHEAD = 2
@@ -72,7 +73,8 @@ def detach(connection: Any, month: datetime) -> None:
         [name, TABLE],
     ).fetchone()
     if begun is not None:
-        how = "FINALIZE" if begun[0] else "CONCURRENTLY"
+        # Citus has no CONCURRENTLY for partitions of distributed tables: there it waits for readers, and they for it
+        how = "FINALIZE" if begun[0] else "" if has_citus(connection) else "CONCURRENTLY"
         connection.execute(f"ALTER TABLE {TABLE} DETACH PARTITION {name} {how}")
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('ledger-partitions'))")
