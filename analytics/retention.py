@@ -4,7 +4,7 @@ A month goes when its last instant is `LEDGER_RETENTION_DAYS` ago. First its fig
 it for a moment, no dirty mark is left, and the horizon moves past it, from where on nothing before it is recomputed;
 then it is detached. Lines that were booked between the two are brought back, and lines that come later get a new
 partition; both are added to the rollups. A run that is killed is finished by the next. Detached tables stay, outside
-the ledger, until somebody drops them.
+the ledger, until they are archived (`gateway.services.archives`) or somebody drops them.
 
 Quarter-hours are kept 400 days (rule 12), by whole months too: the days before are made final in the same way, whether
 the ledger still has them or not, so that nothing derives them from quarter-hours any more; then those go. Two days of
@@ -26,10 +26,11 @@ from analytics.models import LedgerHorizon, RollupState
 from analytics.rollups import cubes, state
 from analytics.rollups.cubes import Cube, Grain
 from analytics.rollups.marks import drain_marks
-from gateway.ledger import partitions
+from gateway.ledger import partitions, spend
 from gateway.ledger.schema import COLUMNS
 from gateway.ledger.schema import TABLE as LEDGER
 from gateway.models import DirtyMark
+from gateway.services import archives
 
 log = structlog.get_logger(__name__)
 PATIENCE = "2s"
@@ -49,12 +50,15 @@ class Retired:
 
 
 def due_months(now: datetime, days: int) -> list[datetime]:
-    """Attached months that ended at least `days` ago, oldest first; none with 0 days, which keeps everything."""
+    """Attached months that ended at least `days` ago, oldest first; none with 0 days, which keeps everything. Months
+    that were brought back from the archive stay as long as was said then."""
     if days <= 0:
         return []
     with _direct() as direct:
         months = partitions.attached_months(direct)
-    return [month for month in months if partitions.next_month(month) <= now - timedelta(days=days)]
+    held = archives.held_months()
+    ended = (month for month in months if partitions.next_month(month) <= now - timedelta(days=days))
+    return [month for month in ended if month.date() not in held]
 
 
 def retire(*, now: datetime | None = None, days: int | None = None, dry_run: bool = False) -> Retired:
@@ -114,7 +118,8 @@ def _put_away() -> list[str]:
             if direct.execute(f"SELECT 1 FROM {stragglers} LIMIT 1").fetchone():
                 partitions.ensure_partitions(direct, [month])
             with direct.transaction():
-                brought = _bring_back(direct, stragglers)
+                brought = _bring_back(direct, table, stragglers)
+                spend.retire(direct, table)
                 kept.append(partitions.put_away(direct, table))
             log.info("ledger_month_detached", month=f"{month:%Y-%m}", table=kept[-1], brought_back=brought)
     return kept
@@ -128,8 +133,8 @@ def _stragglers(table: str) -> str:
     )
 
 
-def _bring_back(direct: psycopg.Connection, stragglers: str) -> int:
-    """These lines into the ledger again, in a partition of their own, with marks; returns how many."""
+def _bring_back(direct: psycopg.Connection, table: str, stragglers: str) -> int:
+    """These lines of the table into the ledger again, in a partition of their own, with marks; returns how many."""
     direct.execute(
         "INSERT INTO gateway_dirtymark (organization, grain, bucket) SELECT DISTINCT t.organization, %s, "
         f"date_bin('15 minutes', t.started_at, timestamptz 'epoch') FROM {stragglers}",
@@ -137,7 +142,9 @@ def _bring_back(direct: psycopg.Connection, stragglers: str) -> int:
     )
     columns, chosen = (", ".join(f'{prefix}"{name}"' for name in COLUMNS) for prefix in ("", "t."))
     into = f"INSERT INTO {LEDGER} ({columns}) SELECT {chosen} FROM {stragglers} ON CONFLICT DO NOTHING"
-    return direct.execute(into).rowcount
+    brought = direct.execute(into).rowcount
+    direct.execute(f"DELETE FROM {table} WHERE id IN (SELECT t.id FROM {stragglers})")
+    return brought
 
 
 def _make_final(month: datetime) -> bool:

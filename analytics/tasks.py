@@ -11,6 +11,7 @@ from analytics.outlook import runs
 from analytics.reports import running
 from analytics.reports import service as reports
 from analytics.rollups import marks, zones
+from gateway.services import archives
 
 
 @shared_task(name="analytics.rollup_marks")
@@ -43,6 +44,12 @@ def reconcile() -> int | None:
 def retire_ledger() -> int:
     """Detach months of the ledger past their retention; returns how many."""
     return len(retention.retire().tables)
+
+
+@shared_task(name="analytics.archive_ledger", soft_time_limit=21_000, time_limit=21_600)
+def archive_ledger() -> int:
+    """Archive what was detached, where there is an archive; returns how many tables."""
+    return len(archives.archive_detached().written) if archives.is_configured() else 0
 
 
 @shared_task(name="analytics.prune_quarter_hours", soft_time_limit=3_000, time_limit=3_300)

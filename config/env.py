@@ -19,6 +19,7 @@ import psutil
 from gateway.dataplane import addresses
 from gateway.dataplane.proxy import Proxy
 from gateway.keyring import FIELD_KEYS, PEPPERS, parse_peppers
+from gateway.ledger.archive.stores import Place
 from gateway.oidc import configuration as oidc
 from gateway.oidc.configuration import Oidc
 
@@ -65,6 +66,7 @@ class Env:
     max_connections: int
     stale_after_s: float
     ledger_retention_days: int
+    archive: Place
     cache_memory_bytes: int
     idempotency_max_bytes: int
     import_limit_bytes: int
@@ -174,6 +176,22 @@ def refuse_in_production(found: Env) -> None:
         raise environ.ImproperlyConfigured(f"GATEWAY_PROFILE=production: {'; '.join(wrong)}.")
 
 
+def parse_archive(place: Place) -> Place:
+    """Raises `ImproperlyConfigured` for another kind of URL, and for what contradicts itself."""
+    wrong = ""
+    if place.url and not re.fullmatch(r"s3://[^/]+(/.*)?|file:///.+", place.url):
+        wrong = "ARCHIVE_URL is neither s3://bucket/prefix nor file:///folder"
+    elif bool(place.access_key) != bool(place.secret_key):
+        wrong = "ARCHIVE_S3_ACCESS_KEY and ARCHIVE_S3_SECRET_KEY go together"
+    elif place.encryption not in ("", "AES256", "aws:kms"):
+        wrong = f"ARCHIVE_S3_ENCRYPTION: {place.encryption!r} is neither AES256 nor aws:kms"
+    elif place.encryption_key and place.encryption != "aws:kms":
+        wrong = "ARCHIVE_S3_ENCRYPTION_KEY is for ARCHIVE_S3_ENCRYPTION=aws:kms"
+    if wrong:
+        raise environ.ImproperlyConfigured(f"{wrong}.")
+    return place
+
+
 def parse_headers(text: str) -> dict[str, str]:
     """`"name=value,name=value"`, values percent-encoded, as OTEL_EXPORTER_OTLP_HEADERS has it. Raises
     `environ.ImproperlyConfigured` for anything that is no header."""
@@ -257,6 +275,17 @@ def load() -> Env:
         max_connections=env.int("GATEWAY_MAX_CONNECTIONS", default=4096),
         body_timeout_s=env.float("GATEWAY_BODY_TIMEOUT_S", default=30.0),
         ledger_retention_days=env.int("LEDGER_RETENTION_DAYS", default=0),
+        archive=parse_archive(
+            Place(
+                url=env.str("ARCHIVE_URL", default=""),
+                endpoint=env.str("ARCHIVE_S3_ENDPOINT", default=""),
+                region=env.str("ARCHIVE_S3_REGION", default=""),
+                access_key=env.str("ARCHIVE_S3_ACCESS_KEY", default=""),
+                secret_key=env.str("ARCHIVE_S3_SECRET_KEY", default=""),
+                encryption=env.str("ARCHIVE_S3_ENCRYPTION", default=""),
+                encryption_key=env.str("ARCHIVE_S3_ENCRYPTION_KEY", default=""),
+            )
+        ),
         stale_after_s=env.float("GATEWAY_STALE_AFTER_S", default=60.0),
         cache_memory_bytes=env.int("GATEWAY_CACHE_MEMORY_BYTES", default=64 * 1024 * 1024),
         idempotency_max_bytes=env.int("GATEWAY_IDEMPOTENCY_MAX_BYTES", default=1024 * 1024),

@@ -291,7 +291,7 @@ CELERY_TASK_ROUTES = {
         "ledger": ("gateway.audit_seal", "gateway.usage_imports", "costs.repricing", "costs.commitments",
                    "finetuning.book_hosting"),
         "rollup": ("analytics.rollup_marks", "analytics.prune_*", "analytics.follow_reporting_zones",
-                   "analytics.retire_ledger", "analytics.reconcile"),
+                   "analytics.retire_ledger", "analytics.archive_ledger", "analytics.reconcile"),
         "scan": ("analytics.scan_anomalies", "analytics.forecast", "analytics.alerts", "costs.budget_forecasts",
                  "costs.find_savings"),
         "reports": ("analytics.exports", "analytics.purge_exports", "analytics.schedule_reports",
@@ -431,6 +431,7 @@ GATEWAY_OUTBOX_HANDLERS = {
 }
 GATEWAY_PROCESSES = ENV.processes
 LEDGER_RETENTION_DAYS: int = ENV.ledger_retention_days
+LEDGER_ARCHIVE = ENV.archive
 GATEWAY_STALE_AFTER_S = ENV.stale_after_s
 GATEWAY_HEAD_TIMEOUT_S = ENV.head_timeout_s
 GATEWAY_KEEP_ALIVE_S: int = ENV.keep_alive_s

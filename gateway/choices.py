@@ -131,6 +131,15 @@ class JobStatus(TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+class ArchiveState(TextChoices):
+    """What there is of a month, or of a part of one, that left the ledger."""
+
+    WRITING = "writing", "Being written"
+    COMPLETE = "complete", "In the archive"
+    RESTORED = "restored", "Back in the ledger"
+    SUPERSEDED = "superseded", "Written again since"
+
+
 class GuardrailKind(TextChoices):
     """What a guardrail looks for."""
 

@@ -78,9 +78,15 @@ def _records() -> Iterable[str]:
     yield from gauge("gateway_audit_unsealed", unsealed, "Audit events that wait for their place in the chain.")
     yield from gauge("gateway_config_version", version, "Version of the configuration in the database.")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_database_size(current_database())")
-        (size,) = cursor.fetchone()
+        cursor.execute(
+            "SELECT pg_database_size(current_database()), (SELECT count(*) FROM pg_class WHERE relkind = 'r' "
+            r"AND relname LIKE 'gateway\_ledgerline\_%\_detached%'), (SELECT count(*) FROM gateway_ledgerarchive "
+            "WHERE state = 'complete' AND fault <> '')"
+        )
+        size, detached, broken = cursor.fetchone()
     yield from gauge("gateway_database_bytes", size, "Size of the database.")
+    yield from gauge("gateway_ledger_detached_tables", detached, "Months that left the ledger and are not archived.")
+    yield from gauge("gateway_ledger_archives_broken", broken, "Archives that are not what was written.")
 
 
 def _seconds(now: datetime, then: datetime | None) -> float:

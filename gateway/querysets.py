@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from gateway.choices import Role
+from gateway.choices import ArchiveState, Role
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -173,6 +173,22 @@ class LedgerLineQuerySet(VisibleQuerySet):
     def in_window(self, start: datetime, end: datetime) -> Self:
         """Lines that started in `[start, end)`."""
         return self.filter(started_at__gte=start, started_at__lt=end)
+
+
+class LedgerArchiveQuerySet(VisibleQuerySet):
+    """A month's archive has the lines of every organization, so it is the installation's: superusers see it. Lines that
+    are read from it go through `LedgerLineQuerySet`."""
+
+    def _visible_q(self, user: Person) -> Q:
+        return Q(pk__in=[])
+
+    def readable(self) -> Self:
+        """Whose lines are in the archive alone."""
+        return self.filter(state=ArchiveState.COMPLETE)
+
+    def touching(self, start: datetime, end: datetime) -> Self:
+        """With lines that may have started in `[start, end)`."""
+        return self.readable().filter(first_at__lt=end, last_at__gte=start)
 
 
 class QualityScoreQuerySet(VisibleQuerySet):

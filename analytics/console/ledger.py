@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
@@ -17,6 +18,8 @@ from analytics.console.explorer.columns import TONES, status_label
 from analytics.console.reasons import reason
 from gateway.choices import LineKind, PriceStatus
 from gateway.models import LedgerLine, Organization, Project, QualityScore, Team, User, VirtualKey
+from gateway.querysets import LedgerLineQuerySet
+from gateway.services import archivedlines
 from gateway.services.explanation import beside_the_list
 
 REQUEST_KINDS = (LineKind.ATTEMPT, LineKind.CACHE_HIT, LineKind.DENIED)
@@ -173,6 +176,7 @@ def detail(user: User, request_id: str, organization: Organization | None, zone:
     )
     own = [line for line in lines if organization is not None and line.organization == organization.pk]
     lines = own or [line for line in lines if line.organization == lines[-1].organization]
+    lines = lines or archived_request(user, request_id, organization)
     if not lines:
         return None
     place = Organization.objects.visible_to(user).get(pk=lines[0].organization)
@@ -189,7 +193,7 @@ def detail(user: User, request_id: str, organization: Organization | None, zone:
         lines=details,
         routing=routing_of(lines[:MOST_LINES]),
         scores=_scores(user, final.line, zone),
-        cost=format.exact_money(sum(costs), final.line.currency) if costs else format.DASH,
+        cost=format.exact_money(sum(costs, Decimal(0)), final.line.currency) if costs else format.DASH,
         unpriced=any(line.price_status == PriceStatus.UNPRICED for line in lines),
         length=format.duration(_span_ms(lines)),
         truncated=len(lines) > MOST_LINES,
@@ -230,16 +234,29 @@ def _scores(user: User, line: LedgerLine, zone: str) -> list[ScoreRow]:
     ]
 
 
-def exists(user: User, request_id: str) -> bool:
-    """Whether `user` can see a request of this id. One query (index `ledgerline_by_request`)."""
-    return LedgerLine.objects.visible_to(user).filter(request_id=request_id).exists()
+def exists(user: User, request_id: str, organization: Organization | None = None) -> bool:
+    """Whether `user` can see a request of this id; with an organization also in its archive. One query
+    (index `ledgerline_by_request`)."""
+    known = LedgerLine.objects.visible_to(user).filter(request_id=request_id).exists()
+    return known or bool(archived_request(user, request_id, organization))
 
 
-def requests_of(user: User, organization: Organization) -> QuerySet[LedgerLine]:
-    """One line per request: how it ended. Newest first."""
-    lines = LedgerLine.objects.visible_to(user).filter(
-        organization=organization.pk, is_final=True, kind__in=REQUEST_KINDS
-    )
+def archived_request(user: User, request_id: str, organization: Organization | None) -> list[LedgerLine]:
+    """Its lines in the archive, oldest first; none when they were not found in time, or the archive does not answer."""
+    if organization is None or not archivedlines.is_configured():
+        return []
+    try:
+        return archivedlines.of_request(
+            organization.pk, request_id, lambda rows: rows.visible_to(user), limit=MOST_LINES + 1
+        )  # fmt: skip
+    except (archivedlines.TooSlow, archivedlines.Unreadable):
+        return []
+
+
+def requests_of(user: User, organization: Organization, rows: LedgerLineQuerySet | None = None) -> QuerySet[LedgerLine]:
+    """One line per request: how it ended. Newest first. `rows`: of the ledger, unless said otherwise."""
+    known: LedgerLineQuerySet = LedgerLine.objects.all() if rows is None else rows
+    lines = known.visible_to(user).filter(organization=organization.pk, is_final=True, kind__in=REQUEST_KINDS)
     return lines.order_by("-started_at", "-id").defer("charges", "route_decision", "prefix_hmacs", "tag_set")
 
 

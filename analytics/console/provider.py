@@ -5,7 +5,7 @@ from datetime import datetime
 
 from analytics.alerts.anomalies import AnomalySource
 from analytics.alerts.forecast import ForecastSource
-from analytics.console import alerts, annotations, comparisons, gallery, picker, saved, views
+from analytics.console import alerts, annotations, comparisons, gallery, ledgerarchive, picker, saved, views
 from analytics.console.anomalies import views as feed
 from analytics.console.compare import compare_page
 from analytics.console.compliancepage import compliance_page
@@ -96,6 +96,7 @@ class AnalyticsConsole(ConsoleProvider):
         Page("status/", views.system_status, "status"),
         Page("status/open/", views.openings, "openings"),
         Page("reconciliation/", comparisons.comparisons, "comparisons", SUPERUSERS),
+        Page("ledger-archive/", ledgerarchive.ledger_archive, "ledger_archive", SUPERUSERS),
         Page("status/demo/", views.demo_progress, "demo_progress"),
         Page("theme/", views.set_theme, "theme"),
         Page("shortcuts/", views.set_shortcuts, "shortcuts"),
@@ -120,6 +121,7 @@ class AnalyticsConsole(ConsoleProvider):
             "analytics.annotation",
         ),
         NavEntry("Reconciliation", "admin:comparisons", "equal", Section.SYSTEM, 20),
+        NavEntry("Ledger archive", "admin:ledger_archive", "layers", Section.SYSTEM, 22),
         NavEntry("Reports", "admin:reports", "book", Section.OVERVIEW, 60),
         NavEntry("Exports", "admin:exports", "download", Section.OVERVIEW, 62),
         NavEntry("Settings", "admin:settings", "sliders", Section.SYSTEM, 10),

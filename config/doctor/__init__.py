@@ -27,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     data.background,
     data.quarantine,
     data.backup,
+    data.ledger_archive,
 )
 
 

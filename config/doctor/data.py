@@ -16,8 +16,11 @@ from config import env
 from config.backup import BACKUP_MADE, BACKUP_VERIFIED
 from config.doctor.finding import Finding, failed, ok, skipped, warning
 from config.embedded.binaries import MAJOR, PACKAGE
+from gateway.choices import JobStatus
 from gateway.dataplane.limits.views import SHARED, SHARES
-from gateway.models import Heartbeat, QuarantinedLine
+from gateway.models import Heartbeat, Job, LedgerArchive, QuarantinedLine
+from gateway.services import archives
+from gateway.services.errors import Invalid
 from gateway.services.rate_limits import use_of
 
 OLDEST = 150_000  # server_version_num of PostgreSQL 15
@@ -26,6 +29,8 @@ SKEW_FAILED_S = 5.0
 FRESH = timedelta(seconds=30)
 LAG_WARNING_S = 30.0
 CONNECT_S = 3
+ARCHIVE_PROBE = "doctor"
+"""A key that no archive has: its absence is an answer."""
 SILENT_DATABASE = "the database does not answer"
 START = "Start it with `make run` (or `manage.py {}`)."
 
@@ -153,6 +158,27 @@ def quarantine() -> Finding:
     if count := QuarantinedLine.objects.count():
         return warning("Quarantine", f"{count} ledger lines were put aside", "Read the reasons in the console.")
     return ok("Quarantine", "empty")
+
+
+def ledger_archive() -> Finding:
+    """The store answers, no archive is broken, and nothing waits to be archived for long."""
+    name = "Ledger archive"
+    if unreachable():
+        return skipped(name, SILENT_DATABASE)
+    waiting = len(archives.detached_tables())
+    if not archives.is_configured():
+        detail = f"ARCHIVE_URL is not set; {waiting} detached tables are in the database"
+        return skipped(name, detail)
+    try:
+        archives.store().read(ARCHIVE_PROBE)
+    except (Invalid, OSError) as error:
+        return failed(name, str(error), "Correct ARCHIVE_URL and its credentials (docs/operations/archive.md).")
+    broken = [str(one) for one in LedgerArchive.objects.readable().exclude(fault="")]
+    if broken:
+        return failed(name, f"broken: {', '.join(broken)}", "Restore the file from the bucket's versions or a backup.")
+    if failing := Job.objects.filter(kind=archives.KIND, status=JobStatus.FAILED).first():
+        return warning(name, f"{waiting} tables wait; {failing.error}", "Run `manage.py archive_ledger`.")
+    return ok(name, f"{LedgerArchive.objects.readable().count()} archives; {waiting} tables wait")
 
 
 def backup() -> Finding:

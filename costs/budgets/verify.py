@@ -12,9 +12,13 @@ from gateway.ledger.verify import EXAMPLES, Check
 from gateway.scopes import is_each
 
 Connection = psycopg.Connection[Any]
+# From when on lines and counters are compared: a period that reaches back behind the ledger's horizon lacks lines.
 BUDGETS_SQL = """
-SELECT id, organization_id, name, scope, scope_value, currency, tracked_from FROM costs_budget
-WHERE archived_at IS NULL AND (%(organization)s::uuid IS NULL OR organization_id = %(organization)s) ORDER BY id
+SELECT b.id, b.organization_id, b.name, b.scope, b.scope_value, b.currency, greatest(
+  b.tracked_from, h.complete_from,
+  (SELECT max(c.period_end) FROM costs_budgetcounter c WHERE c.budget_id = b.id AND c.period_start < h.complete_from)
+) FROM costs_budget b LEFT JOIN analytics_ledgerhorizon h ON true
+WHERE b.archived_at IS NULL AND (%(organization)s::uuid IS NULL OR b.organization_id = %(organization)s) ORDER BY b.id
 """
 # The lines of a budget by its counters' periods; a line that no counter's period holds is under period NULL.
 COUNTERS_SQL = """

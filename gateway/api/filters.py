@@ -131,12 +131,19 @@ class UsageFilter(django_filters.FilterSet):
         """`start`, `end`, `before` and `after` work together, in `filter_queryset`."""
         return rows
 
-    def filter_queryset(self, queryset: Any) -> Any:
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """Start and end, once the form is cleaned. Raises ValidationError."""
         given = self.form.cleaned_data
         end = given.get("end") or timezone.now()
         start = given.get("start") or end - timedelta(days=DEFAULT_DAYS)
         if start >= end:
             raise ValidationError({"start": "start must lie before end."}, code="window_empty")
+        return start, end
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        given = self.form.cleaned_data
+        start, end = self.window
         rows = super().filter_queryset(queryset.in_window(start, end))
         if (before := given.get("before")) is not None:
             at = _time_of("before", before)

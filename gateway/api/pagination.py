@@ -16,6 +16,12 @@ class PagePagination(PageNumberPagination):
     max_page_size = 500
 
 
+class CappedList(list[Any]):
+    """Rows that were gathered already; `is_capped`: there are more."""
+
+    is_capped = False
+
+
 class CappedPaginator(Paginator):
     """Counts no further than `CAP` rows, so that a page of a large table costs what a page costs."""
 
@@ -24,6 +30,8 @@ class CappedPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
+        if isinstance(rows, CappedList):
+            return len(rows)
         return rows.order_by()[: self.CAP].values("id").count()
 
 
@@ -36,7 +44,8 @@ class CappedPagination(PagePagination):
     def get_paginated_response(self, data: Any) -> Response:
         response = super().get_paginated_response(data)
         assert self.page is not None
-        response.data["count_is_capped"] = self.page.paginator.count >= CappedPaginator.CAP
+        is_capped = getattr(self.page.paginator.object_list, "is_capped", False)
+        response.data["count_is_capped"] = is_capped or self.page.paginator.count >= CappedPaginator.CAP
         return response
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gateway.ledger.catalogue import has_citus
 from gateway.ledger.schema import TABLE
 
 MONTHS_AHEAD = 2
@@ -57,8 +58,7 @@ def attached_months(connection: Any) -> list[datetime]:
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass(%s)",
         [TABLE],
     ).fetchall()
-    days = (row[0].removeprefix(f"{TABLE}_") for row in rows)
-    return sorted(datetime.strptime(day, "%Y_%m").replace(tzinfo=UTC) for day in days)
+    return sorted(month_of_table(row[0]) for row in rows)
 
 
 def detach(connection: Any, month: datetime) -> None:
@@ -73,7 +73,8 @@ def detach(connection: Any, month: datetime) -> None:
         [name, TABLE],
     ).fetchone()
     if begun is not None:
-        how = "FINALIZE" if begun[0] else "CONCURRENTLY"
+        # Citus has no CONCURRENTLY for partitions of distributed tables: there it waits for readers, and they for it
+        how = "FINALIZE" if begun[0] else "" if has_citus(connection) else "CONCURRENTLY"
         connection.execute(f"ALTER TABLE {TABLE} DETACH PARTITION {name} {how}")
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('ledger-partitions'))")
@@ -84,8 +85,12 @@ def detach(connection: Any, month: datetime) -> None:
 
 def leaving_tables(connection: Any) -> dict[str, datetime]:
     """Tables of months that were detached and are not put away yet, with their month."""
-    names = _tables(connection, LEAVING)
-    return {name: datetime.strptime(name.removeprefix(f"{TABLE}_")[:7], "%Y_%m").replace(tzinfo=UTC) for name in names}
+    return {name: month_of_table(name) for name in _tables(connection, LEAVING)}
+
+
+def month_of_table(name: str) -> datetime:
+    """The month of a partition, or of a table that was one."""
+    return datetime.strptime(name.removeprefix(f"{TABLE}_")[:7], "%Y_%m").replace(tzinfo=UTC)
 
 
 def put_away(connection: Any, table: str) -> str:

@@ -15,6 +15,7 @@ import psycopg
 from gateway.ledger.ids import SHARDS, ledger_shard
 from gateway.ledger.reader import SpoolReader
 from gateway.ledger.schema import TABLE
+from gateway.ledger.spend import sums_of
 from gateway.ledger.spool import segments_of, try_adopt
 
 EXAMPLES = 5
@@ -57,6 +58,7 @@ LINE_RULES: dict[str, str] = {
 }
 # Vendors do report parts above their whole; the line keeps what was said, so this is not the ledger's fault.
 WARNING_RULES = frozenset({"tokens add up"})
+_RETIRED = "SELECT key_id, currency, spent, requests FROM gateway_retiredspend"
 HALF_QUANTUM = "0.00000000005"
 MONTHS = f"""months AS MATERIALIZED (
   SELECT oid, first AT TIME ZONE 'UTC' AS first, (first + interval '1 month') AT TIME ZONE 'UTC' AS next FROM (
@@ -139,16 +141,16 @@ def _adjustments(connection: psycopg.Connection[Any], organization: UUID | None)
 
 
 def _key_spend(connection: psycopg.Connection[Any], organization: UUID | None) -> Check:
-    """`KeySpend` moves in the transactions that book the lines, so one snapshot shows both equal."""
+    """`KeySpend` moves in the transactions that book the lines, so one snapshot shows both equal; `RetiredSpend` has
+    what left the ledger."""
     where, parameters = _where(organization, "organization")
     own = "WHERE key_id IN (SELECT id FROM gateway_virtualkey WHERE organization_id = %s)" if parameters else ""
     # of each key: the currency that is kept under '', the others under their names
+    lines = f"{sums_of(f'(SELECT * FROM {TABLE} {where})')} UNION ALL {_RETIRED} {own}"
     sums = (
-        "SELECT l.api_key, CASE WHEN l.currency <> o.currency THEN l.currency ELSE '' END AS currency, "
-        "sum(coalesce(l.cost, 0)) AS cost, "
-        "coalesce(sum(l.request_count) FILTER (WHERE l.is_final AND l.kind IN ('attempt', 'cache_hit')), 0) "
-        f"AS requests FROM (SELECT * FROM {TABLE} {where or 'WHERE true'} AND api_key IS NOT NULL) l "
-        "LEFT JOIN gateway_virtualkey k ON k.id = l.api_key "
+        "SELECT l.key_id AS api_key, CASE WHEN l.currency <> o.currency THEN l.currency ELSE '' END AS currency, "
+        f"sum(l.spent) AS cost, sum(l.requests) AS requests FROM ({lines}) l "
+        "LEFT JOIN gateway_virtualkey k ON k.id = l.key_id "
         "LEFT JOIN gateway_organization o ON o.id = k.organization_id GROUP BY 1, 2"
     )
     counted = f"""WITH sums AS MATERIALIZED ({sums})
@@ -164,7 +166,7 @@ def _key_spend(connection: psycopg.Connection[Any], organization: UUID | None) -
         "SELECT coalesce(s.key_id, l.api_key), coalesce(s.spent, 0), coalesce(l.cost, 0), coalesce(s.requests, 0), "
         f"coalesce(l.requests, 0), coalesce(s.currency, l.currency) FROM ({booked}) s FULL JOIN ({counted}) l "
         "ON l.api_key = s.key_id AND l.currency = s.currency",
-        [*parameters, *parameters, *parameters],
+        parameters * 4,
     ).fetchall()
     wrong = [row for row in rows if (row[1], row[3]) != (row[2], row[4])]
     texts = (

@@ -1,5 +1,6 @@
 """The gateway's tables, one room a subject."""
 
+from gateway.models.archive import ArchivedLine, LedgerArchive, RetiredSpend
 from gateway.models.audit import AuditEvent, SubjectKey
 from gateway.models.batches import ProviderObject
 from gateway.models.bodies import BodyPolicy, LoggedBody
@@ -32,6 +33,7 @@ from gateway.models.signin import (
 
 __all__ = [
     "AllowedUpstream",
+    "ArchivedLine",
     "AuditEvent",
     "BodyPolicy",
     "CachePolicy",
@@ -48,6 +50,7 @@ __all__ = [
     "Job",
     "KeyForeignSpend",
     "KeySpend",
+    "LedgerArchive",
     "LedgerLine",
     "LoggedBody",
     "Membership",
@@ -64,6 +67,7 @@ __all__ = [
     "RateLimit",
     "RecoveryCode",
     "RejectedRecord",
+    "RetiredSpend",
     "Route",
     "RouteTarget",
     "SavedView",

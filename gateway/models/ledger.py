@@ -12,13 +12,8 @@ from gateway.models.identity import User
 MIN_OUTPUT_MS = 0.001  # the clock's resolution; a shorter answer has no rate
 
 
-class LedgerLine(models.Model):
-    """One priced event. Append-only; key (ledger_shard, started_at, id); columns as the ledger contract names them.
-
-    `input_tokens` includes cached, cache-write and audio parts, `output_tokens` includes reasoning and audio
-    (OpenAI's convention); `charges` splits them. `cost` is None when the price is unknown, never 0 for that reason.
-    Ids of organization, team, project, key and user are plain UUIDs: the ledger has no foreign key.
-    """
+class LineColumns(models.Model):
+    """Abstract: the columns of a ledger line, in the ledger and in an archive of it."""
 
     pk = models.CompositePrimaryKey("ledger_shard", "started_at", "id")
     id = models.UUIDField()
@@ -82,10 +77,24 @@ class LedgerLine(models.Model):
     )
     characters = models.BigIntegerField(db_default=0, help_text="Characters of a text that was spoken.")
     audio_ms = models.BigIntegerField(db_default=0, help_text="Length of a recording that was heard, milliseconds.")
-
     sdk_about = models.JSONField(
         null=True, help_text="What one of our SDKs says of itself: runtime, os, document, retry, helper."
     )
+
+    is_archived = False
+    """True on a line that was read from an archive."""
+
+    class Meta:
+        abstract = True
+
+
+class LedgerLine(LineColumns):
+    """One priced event. Append-only; key (ledger_shard, started_at, id); columns as the ledger contract names them.
+
+    `input_tokens` includes cached, cache-write and audio parts, `output_tokens` includes reasoning and audio
+    (OpenAI's convention); `charges` splits them. `cost` is None when the price is unknown, never 0 for that reason.
+    Ids of organization, team, project, key and user are plain UUIDs: the ledger has no foreign key.
+    """
 
     objects = querysets.LedgerLineQuerySet.as_manager()
 

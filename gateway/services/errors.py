@@ -47,6 +47,12 @@ class Conflict(ServiceError):
     status = 409
 
 
+class Unavailable(ServiceError):
+    """Something that this needs does not answer now."""
+
+    status = 503
+
+
 class Gone(ServiceError):
     """The thing was there and is not any more."""
 

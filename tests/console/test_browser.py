@@ -30,6 +30,7 @@ PAGES = (
     "/admin/?organization=acme&model=gpt-4o&compare=none",
     "/admin/requests/?organization=acme&range=30d&weekday=2&hour=14",
     "/admin/reconciliation/",
+    "/admin/ledger-archive/",
     "/admin/analytics/annotation/",
     "/admin/analytics/annotation/add/",
     "/admin/usage/?organization=newcomer",

@@ -34,7 +34,7 @@ def requests(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     if organization is None:
         return render(request, "console/no_organization.html", context)
     user, wanted = person(request), request.GET.get("q", "").strip().replace("\0", "")[:128]
-    if wanted and ledger.exists(user, wanted):
+    if wanted and ledger.exists(user, wanted, organization):
         return redirect("admin:request", wanted)
     state = read_state(request, organization)
     questions = Questions(user, organization, state.period)

@@ -1,8 +1,9 @@
 """Ledger lines as rows, oldest first, read in pages by their key: memory does not grow with them."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.db.models import Q
@@ -12,6 +13,7 @@ from analytics.exports.table import Column, Kind, Table
 from analytics.query.scope import Scope
 from gateway.api.filters import UsageFilter
 from gateway.models import LedgerLine, Project, Team, User, VirtualKey
+from gateway.services import archivedlines
 from gateway.services.errors import Invalid
 
 PAGE = 5_000
@@ -51,9 +53,10 @@ class UsageRecordsDataset:
         names = _names(view)
         columns = [Column(name, label, kind) for name, label, kind in FIELDS]
         columns += [Column(f"{name}_name", f"{_label(name)} name") for name in NAMED]
+        rows = chain(_archived(question, view, start, end), _kept(lines))
         return Table(
             title=f"Ledger lines, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC", columns=columns,
-            rows=_rows(lines, start, names), currency=view.scope.currency, expected=_expected(lines),
+            rows=_rows(rows, names), currency=view.scope.currency, expected=_expected(lines),
         )  # fmt: skip
 
 
@@ -70,11 +73,26 @@ def _lines(question: Mapping[str, Any], view: View) -> tuple[Any, datetime, date
     if nested:
         raise Invalid("field_invalid", "One value is wanted, as in a query string.", field=f"query.{nested[0]}")
     start, end = window_of(question)
-    found = UsageFilter(data=dict(question), queryset=LedgerLine.objects.filter(visible(view.scope)))
+    found = _filtered(question, view, LedgerLine.objects.all())
     if not found.form.is_valid():
         field, messages = next(iter(found.form.errors.items()))
         raise Invalid("field_invalid", str(messages[0]), field=f"query.{field}")
     return found.qs.order_by("started_at", "id"), start, end
+
+
+def _filtered(question: Mapping[str, Any], view: View, rows: Any) -> UsageFilter:
+    return UsageFilter(data=dict(question), queryset=rows.filter(visible(view.scope)))
+
+
+def _archived(question: Mapping[str, Any], view: View, start: datetime, end: datetime) -> Iterator[Sequence[Any]]:
+    """Fields of the lines of the window that left the ledger."""
+    if not archivedlines.touches(start, end):
+        return
+    fields = [name for name, _, _ in FIELDS]
+    for organization in view.scope.organizations:
+        asked = archivedlines.Question(organization, start, end, limit=0, columns=archivedlines.LISTED)
+        for line in archivedlines.every(asked, lambda rows: _filtered(question, view, rows).qs):
+            yield [getattr(line, name) for name in fields]
 
 
 def visible(scope: Scope) -> Q:
@@ -104,21 +122,27 @@ def _names(view: View) -> Mapping[str, Mapping[Any, str]]:
     }
 
 
-def _rows(lines: Any, start: datetime, names: Mapping[str, Mapping[Any, str]]) -> Iterator[Sequence[Any]]:
-    """Pages by key: each begins after the last line of the one before."""
+def _kept(lines: Any) -> Iterator[Sequence[Any]]:
+    """Fields of the ledger's lines, in pages by key: each begins after the last line of the one before."""
     fields = [name for name, _, _ in FIELDS]
-    places, tags, at = [fields.index(name) for name in NAMED], fields.index("tag_set"), fields.index("started_at")
-    number = fields.index("id")
+    at, number = fields.index("started_at"), fields.index("id")
     rest = lines
     while page := list(rest.values_list(*fields)[:PAGE]):
-        for row in page:
-            values = [str(value) if _is_id(value) else value for value in row]
-            values[tags] = json.dumps(row[tags], sort_keys=True, ensure_ascii=False) if row[tags] else None
-            values += [names[name].get(row[place]) for name, place in zip(NAMED, places, strict=True)]
-            yield values
+        yield from page
         last_at, last = page[-1][at], page[-1][number]
         after = Q(started_at__gt=last_at) | Q(started_at=last_at, id__gt=last)
         rest = lines.filter(after, started_at__gte=last_at)
+
+
+def _rows(lines: Iterable[Sequence[Any]], names: Mapping[str, Mapping[Any, str]]) -> Iterator[Sequence[Any]]:
+    """Fields as cells, with the names of what they point at."""
+    fields = [name for name, _, _ in FIELDS]
+    places, tags = [fields.index(name) for name in NAMED], fields.index("tag_set")
+    for row in lines:
+        values = [str(value) if _is_id(value) else value for value in row]
+        values[tags] = json.dumps(row[tags], sort_keys=True, ensure_ascii=False) if row[tags] else None
+        values += [names[name].get(row[place]) for name, place in zip(NAMED, places, strict=True)]
+        yield values
 
 
 def _is_id(value: Any) -> bool:

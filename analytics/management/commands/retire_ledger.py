@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics.retention import drop_detached, retire
+from gateway.services.archives import is_configured
 
 
 class Command(BaseCommand):
@@ -20,6 +21,8 @@ class Command(BaseCommand):
     def handle(
         self, *args: Any, days: int | None, dry_run: bool, drop_detached: bool, as_json: bool, **options: Any
     ) -> None:
+        if drop_detached and is_configured():
+            raise CommandError("ARCHIVE_URL is set: `archive_ledger` drops what it has archived and read back.")
         done = retire(days=days, dry_run=dry_run)
         dropped = _drop() if drop_detached and not dry_run else []
         waiting = [f"{month:%Y-%m}" for month in done.waiting]

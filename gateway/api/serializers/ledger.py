@@ -40,6 +40,7 @@ _LINE = {
     "price_status": "priced", "service_tier_requested": None, "service_tier_served": "default", "cache_status": "miss",
     "max_tokens": 1000, "finish_reason": "stop", "message_count": 4, "tool_count": None, "sdk": "openai-python/3.54.0",
     "origin": "gateway", "request_count": 1, "characters": 0, "audio_ms": 0, "sdk_about": None, "explanation": _TEXT,
+    "is_archived": False,
 }  # fmt: skip
 _HIDDEN = frozenset({"pk", "ledger_shard", "tag_set", "client_ip_hash", "request_hmac", "prefix_hmacs"})
 
@@ -90,10 +91,16 @@ class UsageRecordSerializer(serializers.ModelSerializer):
     route_decision = RouteDecisionSerializer(allow_null=True)
     sdk_about = SdkAboutSerializer(allow_null=True)
     explanation = serializers.SerializerMethodField(help_text="The cost in words.")
+    is_archived = serializers.BooleanField(
+        read_only=True, help_text="The line left the ledger by its retention and was read from the archive."
+    )
 
     class Meta:
         model = LedgerLine
-        fields = (*(f.name for f in LedgerLine._meta.get_fields() if f.name not in _HIDDEN), "tags", "explanation")
+        fields = (
+            *(f.name for f in LedgerLine._meta.get_fields() if f.name not in _HIDDEN),
+            "tags", "explanation", "is_archived",
+        )  # fmt: skip
 
     @extend_schema_field(TagSerializer(many=True))
     def get_tags(self, line: LedgerLine) -> list[dict[str, str]]:

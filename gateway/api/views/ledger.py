@@ -19,6 +19,8 @@ from gateway.api.permissions import ADMINS, MEMBERS
 from gateway.api.serializers import ledger as shapes
 from gateway.api.serializers import scores as score_shapes
 from gateway.api.serializers.policies import BodiesSerializer
+from gateway.api.views import archived as reading
+from gateway.api.views.archived import MOST_LINES
 from gateway.api.views.base import ReadableResource
 from gateway.choices import LineKind, PriceStatus, UsageSource
 from gateway.ledger.ids import started_at
@@ -48,7 +50,8 @@ _ORDERING = OpenApiParameter(
 @extend_schema_view(
     list=extend_schema(
         parameters=[_SEARCH, _ORDERING],
-        description="Records of a window. `search` looks through all of it, so a narrow window answers fast.",
+        description="Records of a window. `search` looks through all of it, so a narrow window answers fast. What left "
+        "the ledger is read from the archive (`is_archived`), up to 2,000 records of a window that reaches into it.",
     )
 )
 class UsageRecordViewSet(ReadableResource):
@@ -73,6 +76,16 @@ class UsageRecordViewSet(ReadableResource):
             return rows.none()
         # Ids in the ledger are plain columns: the base class's relation filter does not fit.
         return rows.visible_to(self.request.user).filter(organization=self.organization.pk)
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """With the archive's lines where the window reaches into it."""
+        return super().paginate_queryset(reading.with_archive(self, queryset, self._narrowed))
+
+    def _narrowed(self, rows: Any) -> Any:
+        """Rows of an archive, narrowed as the list is."""
+        rows = rows.visible_to(self.request.user).filter(organization=self.organization.pk)
+        rows = UsageFilter(data=self.request.query_params, queryset=rows, request=self.request).qs
+        return StrictSearch().filter_queryset(self.request, rows, self)
 
     @extend_schema(parameters=[_LINE_OR_REQUEST], responses=shapes.UsageRecordDetailSerializer)
     def retrieve(self, request: Request, id: str) -> Response:
@@ -146,7 +159,8 @@ class UsageRecordViewSet(ReadableResource):
         if line_id is not None:
             known = rows.filter(started_at=started_at(line_id), id=line_id).values_list("request_id", flat=True).first()
             value = known or value
-        found = list(rows.filter(Q(request_id=value)).order_by("started_at", "id")[:500])
+        found = list(rows.filter(Q(request_id=value)).order_by("started_at", "id")[:MOST_LINES])
+        found = found or reading.archived_request(self, value)
         if not found:
             raise Http404
         return found
