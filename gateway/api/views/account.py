@@ -41,6 +41,8 @@ class OpenView(AccountView):
 class TokenView(OpenView):
     """Sign in for programs."""
 
+    extra_problems = {"post": (401,)}
+
     @extend_schema(
         operation_id="auth_token_create",
         request=shapes.CredentialsSerializer,
@@ -59,6 +61,8 @@ class TokenView(OpenView):
 
 class TokenRefreshView(OpenView):
     """Renew."""
+
+    extra_problems = {"post": (401,)}
 
     @extend_schema(
         operation_id="auth_token_refresh",
@@ -94,6 +98,8 @@ class PasswordResetView(OpenView):
 
 class PasswordResetConfirmView(OpenView):
     """Forgotten password, second step."""
+
+    extra_problems = {"post": (404,)}
 
     @extend_schema(
         operation_id="auth_password_reset_confirm",

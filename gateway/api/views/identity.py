@@ -175,6 +175,7 @@ class InvitationViewSet(ReadableResource):
     throttle_scope = "sign_in"  # of `accept` alone
     serializer_class = shapes.InvitationSerializer
     roles = {"list": ADMINS, "retrieve": ADMINS, "create": ADMINS, "destroy": ADMINS, "accept": ANYONE}
+    extra_problems = {"accept": (401, 403, 404)}
     filterset_fields = {"role": ["exact"], "accepted_at": ["isnull"]}
     search_fields = ("email",)
     ordering_fields = ("created_at", "expires_at", "email")
