@@ -136,14 +136,15 @@ def prepared(document: dict[str, Any], slug: str) -> dict[str, Any]:
     return document
 
 
-def run(turn: Turn, gateway: Gateway, seconds: int, seed: int, directory: Path) -> dict[str, Any]:
+def run(
+    turn: Turn, gateway: Gateway, document: dict[str, Any], seconds: int, seed: int, directory: Path
+) -> dict[str, Any]:
     """Schemathesis' own report of a turn, `log` beside it in `directory`."""
     made = gateway.credentials()
-    document = gateway.document(made["slug"])
-    document["paths"] = {path: item for path, item in document["paths"].items() if path.startswith(turn.prefix)}
+    paths = {path: item for path, item in document["paths"].items() if path.startswith(turn.prefix)}
     directory.mkdir(parents=True, exist_ok=True)
     source, report = directory / "openapi.json", directory / "report.json"
-    source.write_text(json.dumps(document))
+    source.write_text(json.dumps({**document, "paths": paths}))
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "run", str(source), "--url", gateway.url,
         "--header", f"Authorization: Bearer {made[turn.caller]}", "--workers", "2", "--seed", str(seed),
@@ -171,8 +172,10 @@ def fuzz(minutes: float, seed: int, directory: Path, port: int) -> list[str]:
     """What was found, one line each."""
     gateway, found = Gateway(directory, port), []
     try:
+        document = gateway.document(gateway.credentials()["slug"])
         for number, (turn, seconds) in enumerate(turns(minutes)):
-            report = run(turn, gateway, seconds, seed + number, directory / f"{number}-{turn.caller.replace(' ', '-')}")
+            place = directory / f"{number}-{turn.caller.replace(' ', '-')}"
+            report = run(turn, gateway, document, seconds, seed + number, place)
             lines = [f"{turn.caller}: {one['title']}: {', '.join(one['operations'])}" for one in report["failures"]]
             found += lines
             print(
