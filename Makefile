@@ -4,7 +4,7 @@ PY := .venv/bin/python
 CHECK := scripts/check.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all toolchains bench doctor lint format types imports migrations openapi suite lock venv venv-dev clean
+.PHONY: help run test test-all toolchains bench doctor lint format types imports migrations openapi suite lock sbom audit venv venv-dev clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,12 @@ doctor: venv  ## check every dependency of this installation
 
 lock: venv-dev  ## compile requirements*.in to hash-pinned requirements*.txt with uv
 	@scripts/lock.sh
+
+sbom: venv  ## the software bill of materials, CycloneDX JSON (ARGS="--output sbom.json --dev")
+	@$(PY) scripts/sbom.py $(ARGS)
+
+audit: venv-dev  ## compare every pinned package with published advisories; needs the network
+	@scripts/audit.sh
 
 clean:  ## remove the environment and caches; the data in var/ stays
 	rm -rf .venv .venv.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -21,6 +21,28 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
     return event
 
 
+# Control characters, line separators, and what changes the direction of text: one event stays one line, and a terminal
+# is not steered by what a caller sent.
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_WITH_LINES = frozenset({"exception", "stack"})
+
+
+def escape(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """structlog processor: such characters in string values as escapes; a traceback keeps its lines."""
+    for key, value in event.items():
+        if isinstance(value, str) and _UNSEEN.search(value):
+            event[key] = _UNSEEN.sub(_escaped if key not in _WITH_LINES else _escaped_in_lines, value)
+    return event
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
+
+
+def _escaped_in_lines(found: re.Match[str]) -> str:
+    return found[0] if found[0] in "\n\t" else _escaped(found)
+
+
 def configure() -> None:
     """Idempotent; called once per process from `ConfigConfig.ready`."""
     shared: list[structlog.typing.Processor] = [
@@ -30,6 +52,7 @@ def configure() -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.format_exc_info,
         redact,
+        escape,
     ]
     renderer = (
         structlog.processors.JSONRenderer() if settings.ENV.log_json else structlog.dev.ConsoleRenderer(colors=False)

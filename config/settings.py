@@ -201,6 +201,7 @@ REST_FRAMEWORK = {
         "gateway.api.ordering.StrictOrdering",
     ],
     "DEFAULT_SCHEMA_CLASS": "gateway.api.openapi.GatewaySchema",
+    "DEFAULT_METADATA_CLASS": "gateway.api.metadata.PlainMetadata",
     "EXCEPTION_HANDLER": "gateway.api.problems.problem_response",
     "DEFAULT_VERSIONING_CLASS": None,
     "URL_FORMAT_OVERRIDE": None,  # `format` is a column of lists: DRF would take it for the name of a renderer

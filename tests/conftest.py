@@ -39,6 +39,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a run in a shell's back
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("gateway", deadline=None)  # a busy machine is no failure
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=5_000)
 hypothesis.settings.load_profile("gateway")
 
 

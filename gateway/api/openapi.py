@@ -30,6 +30,10 @@ def examples(*, response: Mapping[str, Any] | None = None, request: Mapping[str,
     return extend_schema_serializer(examples=found)
 
 
+ANY_FILE = "*/*"
+"""The content type of a download whose format the caller chose: a media range."""
+
+
 class FieldErrorSerializer(serializers.Serializer):
     """One faulty input."""
 
@@ -56,6 +60,9 @@ _TITLES = {
     403: ("Forbidden", "role_required", "Your role does not allow this."),
     404: ("Not Found", "not_found", "There is nothing here, or not for you."),
     409: ("Conflict", "slug_in_use", "The slug search is in use."),
+    410: ("Gone", "expired", "The file is kept for seven days."),
+    413: ("Content Too Large", "body_too_large", "The request body is too large."),
+    415: ("Unsupported Media Type", "unsupported_media_type", 'Unsupported media type "text/plain" in request.'),
     429: ("Too Many Requests", "rate_limited", "Request was throttled. Expected available in 30 seconds."),
 }
 
@@ -73,9 +80,10 @@ class GatewaySchema(AutoSchema):
     """Adds what every operation has: the organization header, the problem responses, `operationId`s by resource."""
 
     def get_override_parameters(self) -> list[Any]:
-        who = self._who()
-        scoped = getattr(self.view, "is_organization_scoped", True) and who not in (ANYONE, SIGNED_IN, PEOPLE)
-        return [*super().get_override_parameters(), *([ORGANIZATION] if scoped else [])]
+        return [*super().get_override_parameters(), *([ORGANIZATION] if self._is_scoped() else [])]
+
+    def _is_scoped(self) -> bool:
+        return getattr(self.view, "is_organization_scoped", True) and self._who() not in (ANYONE, SIGNED_IN, PEOPLE)
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
@@ -88,23 +96,25 @@ class GatewaySchema(AutoSchema):
         return bodies
 
     def _problem_statuses(self) -> list[int]:
-        who, statuses = self._who(), []
-        if self.method not in ("GET", "HEAD") or who not in (ANYONE, SIGNED_IN, PEOPLE):
-            statuses.append(400)
+        who, statuses = self._who(), [400]  # of a question, too: a parameter that there is not is refused
         if who != ANYONE:
             statuses += [401, 403]
-        if "{" in self.path:
-            statuses.append(404)
+        if "{" in self.path or self._is_scoped():
+            statuses.append(404)  # also for an organization that the caller names and is not in
         is_write = self.method not in ("GET", "HEAD") and not getattr(self.view, "only_reads", False)
         if is_write and who != ANYONE:
             statuses.append(409)
         if self.view.throttle_classes:
             statuses += [429]
-        return [*statuses, *getattr(self.view, "extra_problems", ())]
+        extra: Mapping[str, tuple[int, ...]] = getattr(self.view, "extra_problems", {})
+        return [*statuses, *extra.get(self._action(), ())]
+
+    def _action(self) -> str:
+        return getattr(self.view, "action", None) or self.method.lower()
 
     def _who(self) -> Any:
         roles = getattr(self.view, "roles", {})
-        return roles.get(getattr(self.view, "action", None) or self.method.lower())
+        return roles.get(self._action())
 
 
 def strip_slashes(endpoints: list[Any], **kwargs: Any) -> list[Any]:

@@ -12,9 +12,18 @@ from collections.abc import Collection
 from gateway.dataplane.errors import UpstreamError
 
 CACHE_S = 30.0
-_SHARED = ipaddress.ip_network("100.64.0.0/10")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_COMPATIBLE = ipaddress.ip_network("::/96")  # RFC 4291 §2.5.5.1
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        ("100.64.0.0/10", "192.88.99.0/24",  # shared between providers (RFC 6598); 6to4 relays, given up (RFC 7526)
+         "3fff::/20"),  # documentation (RFC 9637), which Python 3.11 does not know
+    )
+)  # fmt: skip
+_ALLOCATED = ipaddress.ip_network("2000::/3")  # all that is given to anybody (RFC 4291 §2.4); not site-local fec0::/10
+# Forms whose last 32 bits are an IPv4 address: IPv4-compatible (RFC 4291 §2.5.5.1), NAT64 (RFC 6052, RFC 8215),
+# IPv4-translated (RFC 2765). The first two are judged by it; the others belong to a local network.
+_JUDGED_WITHIN = (ipaddress.ip_network("::/96"), ipaddress.ip_network("64:ff9b::/96"))
+_HOLDERS = (*_JUDGED_WITHIN, ipaddress.ip_network("64:ff9b:1::/48"), ipaddress.ip_network("::ffff:0:0:0/96"))
 # Link-local, and where clouds hand out credentials to whoever asks: AWS (instances, pods), Google, Azure, Oracle,
 # Alibaba. No model is served there.
 NEVER = tuple(
@@ -27,13 +36,17 @@ NEVER = tuple(
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is globally routable; IPv4-mapped, 6to4 and NAT64 forms are judged by the IPv4 inside."""
+    """Whether an IP address is globally routable; IPv4-mapped, IPv4-compatible, 6to4 and NAT64 forms are judged by the
+    IPv4 inside."""
     ip = ipaddress.ip_address(address.split("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (_last_bits(ip) if ip in _NAT64 else None)
+        within = _last_bits(ip) if any(ip in network for network in _JUDGED_WITHIN) else None
+        inner = ip.ipv4_mapped or ip.sixtofour or within
         if inner is not None:
             return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast and not (ip.version == 4 and ip in _SHARED)
+        if ip not in _ALLOCATED:
+            return False
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
 
 
 def is_never_allowed(address: str) -> bool:
@@ -42,7 +55,7 @@ def is_never_allowed(address: str) -> bool:
     found: list[ipaddress.IPv4Address | ipaddress.IPv6Address | None] = [ip]
     if isinstance(ip, ipaddress.IPv6Address):
         found += [ip.ipv4_mapped, ip.sixtofour, ip.teredo[1] if ip.teredo else None]
-        if ip in _NAT64 or ip in _COMPATIBLE:
+        if any(ip in network for network in _HOLDERS):
             found.append(_last_bits(ip))
     return any(one in network for one in found if one is not None for network in NEVER)
 

@@ -14,6 +14,7 @@ from rest_framework.reverse import reverse
 from analytics.api.serializers import exports as shapes
 from analytics.exports import service
 from analytics.exports.models import StoredFile
+from gateway.api.openapi import ANY_FILE
 from gateway.api.permissions import MEMBERS
 from gateway.api.views.base import ReadableResource
 from gateway.downloads import Download
@@ -36,6 +37,7 @@ class ExportViewSet(ReadableResource):
     confirmed_actions = frozenset({"create", "download"})
     roles = {"list": MEMBERS, "retrieve": MEMBERS, "create": MEMBERS, "download": MEMBERS, "cancel": MEMBERS}
     only_reads = True
+    extra_problems = {"download": (409, 410), "cancel": (409,)}
     filterset_fields = {"status": ["exact"]}
     search_fields = ()
     ordering_fields = ("created_at",)
@@ -53,10 +55,10 @@ class ExportViewSet(ReadableResource):
 
     @extend_schema(
         responses={
-            (200, "application/octet-stream"): OpenApiResponse(
+            (200, ANY_FILE): OpenApiResponse(
                 OpenApiTypes.BINARY,
                 description="The file, in the content type of its format.",
-                examples=[OpenApiExample("CSV", _CSV, media_type="application/octet-stream")],
+                examples=[OpenApiExample("CSV", _CSV, media_type=ANY_FILE)],
             )
         }
     )

@@ -62,7 +62,7 @@ class StreamView(RealtimeView):
     """The same as events."""
 
     renderer_classes = (streams.EventStreamRenderer, JSONRenderer)
-    extra_problems = (429,)
+    extra_problems = {"get": (429,)}
 
     @extend_schema(
         operation_id="dashboard_stream",

@@ -18,9 +18,10 @@ from analytics.reports import running, service
 from analytics.reports.catalog import TEMPLATES
 from analytics.reports.models import Report, ReportRun
 from analytics.reports.service import Recipient, Writer
+from gateway.api.openapi import ANY_FILE
 from gateway.api.organization import Access
 from gateway.api.permissions import ADMINS
-from gateway.api.views.base import ReadableResource
+from gateway.api.views.base import ID_PATTERN, ReadableResource
 from gateway.choices import JobStatus, Role
 from gateway.models import User
 from gateway.services.audit import Actor
@@ -135,10 +136,10 @@ class ReportRunViewSet(ReadableResource):
     @extend_schema(
         parameters=[_FORMAT],
         responses={
-            (200, "application/octet-stream"): OpenApiResponse(
+            (200, ANY_FILE): OpenApiResponse(
                 OpenApiTypes.BINARY,
                 description="The file, in the content type of its format.",
-                examples=[OpenApiExample("HTML", "<!doctype html>…", media_type="application/octet-stream")],
+                examples=[OpenApiExample("HTML", "<!doctype html>…", media_type=ANY_FILE)],
             )
         },
     )
@@ -152,7 +153,7 @@ class ReportRunViewSet(ReadableResource):
             OpenApiParameter("delivery", OpenApiTypes.UUID, OpenApiParameter.PATH, description="Id of the mail.")
         ],
     )  # fmt: skip
-    @action(detail=True, methods=["post"], url_path="deliveries/(?P<delivery>[0-9a-fA-F-]{36})/send-again")
+    @action(detail=True, methods=["post"], url_path=f"deliveries/(?P<delivery>{ID_PATTERN})/send-again")
     def send_again(self, request: Request, pk: UUID, delivery: str) -> Response:
         """Send a mail once more, as it was; a new mail with a Message-ID of its own."""
         run = self.get_object()

@@ -18,6 +18,7 @@ from costs.allocation.showback import showback
 from costs.api.serializers import allocation as shapes
 from costs.models import AllocationRule, CostCenter, Statement
 from costs.services import allocation, statementmail, statements
+from gateway.api.openapi import ANY_FILE
 from gateway.api.organization import required_organization
 from gateway.api.permissions import ADMINS, ANALYSTS, MEMBERS
 from gateway.api.views.base import ReadableResource, archive_action
@@ -174,10 +175,10 @@ class StatementViewSet(ReadableResource):
     @extend_schema(
         parameters=[OpenApiParameter("file", enum=documents.FORMATS, description="Format, pdf by default.")],
         responses={
-            (200, "application/octet-stream"): OpenApiResponse(
+            (200, ANY_FILE): OpenApiResponse(
                 OpenApiTypes.BINARY,
                 description="The file, in the content type of its format.",
-                examples=[OpenApiExample("PDF", "%PDF-1.4…", media_type="application/octet-stream")],
+                examples=[OpenApiExample("PDF", "%PDF-1.4…", media_type=ANY_FILE)],
             )
         },
     )

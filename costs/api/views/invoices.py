@@ -17,6 +17,7 @@ from costs.invoices import answers, documents
 from costs.models import Invoice, InvoiceState
 from costs.services import invoices
 from gateway.api.authentication import actor_of
+from gateway.api.openapi import ANY_FILE
 from gateway.api.organization import required_organization
 from gateway.api.parsers import BoundedJSONParser
 from gateway.api.permissions import ADMINS, ANALYSTS
@@ -112,9 +113,9 @@ class InvoiceViewSet(ReadableResource):
     @extend_schema(
         parameters=[OpenApiParameter("file", enum=documents.FORMATS, description="Format, csv by default.")],
         responses={
-            (200, "application/octet-stream"): OpenApiResponse(
+            (200, ANY_FILE): OpenApiResponse(
                 OpenApiTypes.BINARY, description="The file, in the content type of its format.",
-                examples=[OpenApiExample("CSV", "Day,Model,Meter,…", media_type="application/octet-stream")],
+                examples=[OpenApiExample("CSV", "Day,Model,Meter,…", media_type=ANY_FILE)],
             )
         },
     )  # fmt: skip

@@ -220,7 +220,7 @@ class EstimateViewSet(Resource):
     serializer_class = shapes.EstimateSerializer
     filter_backends = (StrictFilters,)
 
-    @extend_schema(request=shapes.EstimateRequestSerializer, responses=shapes.EstimateSerializer)
+    @extend_schema(request=shapes.EstimateRequestSerializer, responses={200: shapes.EstimateSerializer})
     def create(self, request: Request) -> Response:
         """Price a usage line by line, by the prices in force at `at` that you may know. Nothing is booked."""
         given = self.validated(shapes.EstimateRequestSerializer)

@@ -25,6 +25,7 @@ from finetuning.models import Checkpoint, JobEvent, JobPoint, TuningJob
 from finetuning.services import jobs
 from finetuning.services.jobs.times import expected, steps_of
 from gateway import downloads
+from gateway.api.openapi import ANY_FILE
 from gateway.api.permissions import KEY_MAKERS, MEMBERS
 from gateway.api.views.base import ReadableResource
 
@@ -154,9 +155,9 @@ class TuningJobViewSet(ReadableResource):
         parameters=[OpenApiParameter("format", enum=["csv", "json", "xlsx", "pdf"], description="csv by default.")],
         responses={
             (200, "application/json"): JobDocumentSerializer,
-            (200, "application/octet-stream"): OpenApiResponse(
+            (200, ANY_FILE): OpenApiResponse(
                 OpenApiTypes.BINARY, description="The file, in the content type of its format.",
-                examples=[OpenApiExample("CSV", "Step,Train loss,…", media_type="application/octet-stream")],
+                examples=[OpenApiExample("CSV", "Step,Train loss,…", media_type=ANY_FILE)],
             ),
         },
     )  # fmt: skip

@@ -1,12 +1,15 @@
 """What every serializer shares: unknown fields are refused, references reach only what the caller sees."""
 
 from collections.abc import Mapping
-from typing import Any
+from decimal import Context, Decimal
+from typing import Any, cast
 
 from django.db.models import Q
 from rest_framework import serializers
 
 from gateway.api.organization import access_of
+
+_WIDE = Context(prec=60)
 
 
 class Strict:
@@ -55,3 +58,7 @@ class Money(serializers.DecimalField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"max_digits": 20, "decimal_places": 10, **kwargs})
+
+    def quantize(self, value: Decimal) -> Decimal:
+        """What is asked for has `max_digits`; what is answered may be a sum of it, and larger."""
+        return value.quantize(Decimal(1).scaleb(-cast(int, self.decimal_places)), context=_WIDE)

@@ -43,6 +43,8 @@ class OpenView(AccountView):
 class TokenView(OpenView):
     """Sign in for programs."""
 
+    extra_problems = {"post": (401,)}
+
     @extend_schema(
         operation_id="auth_token_create",
         request=shapes.CredentialsSerializer,
@@ -79,6 +81,8 @@ class TokenView(OpenView):
 class TokenRefreshView(OpenView):
     """Renew."""
 
+    extra_problems = {"post": (401,)}
+
     @extend_schema(
         operation_id="auth_token_refresh",
         request=shapes.RefreshSerializer,
@@ -113,6 +117,8 @@ class PasswordResetView(OpenView):
 
 class PasswordResetConfirmView(OpenView):
     """Forgotten password, second step."""
+
+    extra_problems = {"post": (404,)}
 
     @extend_schema(
         operation_id="auth_password_reset_confirm",

@@ -18,7 +18,7 @@ from gateway.api.permissions import Who, is_by_role
 from gateway.models import Organization
 from gateway.services.audit import Actor
 
-ID_PATTERN = "[0-9a-fA-F-]{36}"
+ID_PATTERN = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
 
 class Resource(GenericViewSet):

@@ -191,6 +191,7 @@ class InvitationViewSet(ReadableResource):
     serializer_class = shapes.InvitationSerializer
     confirmed_actions = frozenset({"create", "destroy"})
     roles = {"list": ADMINS, "retrieve": ADMINS, "create": ADMINS, "destroy": ADMINS, "accept": ANYONE}
+    extra_problems = {"accept": (401, 403, 404)}
     filterset_fields = {"role": ["exact"], "accepted_at": ["isnull"]}
     search_fields = ("email",)
     ordering_fields = ("created_at", "expires_at", "email")

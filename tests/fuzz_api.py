@@ -1,0 +1,204 @@
+"""Schemathesis over both APIs of a running gateway: `python -m tests.fuzz_api --minutes 30`.
+
+Starts a whole gateway with the demo company and the simulated provider, and goes over its OpenAPI document over HTTP:
+as a management key that writes and one that reads, as an owner and an analyst with tokens, and over the data plane with
+a virtual key. Turns are short enough for a token to last. The exit code says whether anything was found; reports and
+the gateway's logs stay in `--directory`.
+
+Left out, and why: whether data that fits the schema is accepted, as no schema says which rows exist; whether data that
+does not fit is refused, as forms and JSON take "1" for 1. Neither is a fault of a document or a server.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_S = 300.0
+TURN_S = 600  # a token of a person lasts 15 minutes
+LEFT_OUT = ("positive_data_acceptance", "negative_data_rejection")
+_FOREIGN = {"DATABASE_URL", "DATABASE_DIRECT_URL", "DATA_DIR", "SECRET_KEY", "KEY_PEPPERS", "FIELD_ENCRYPTION_KEYS"}
+# Would end the run for everybody: the company itself, and passwords and tokens of who is signed in.
+_DEADLY = {("post", "/api/v1/organizations/{id}/archive"), ("post", "/api/v1/me/password")}
+
+_MAKE_CREDENTIALS = """
+import json
+from gateway.models import Membership, Organization, Project
+from gateway.services import keys, tokens
+company = Organization.objects.get(is_demo=True)
+project = Project.objects.filter(organization=company, archived_at=None).first()
+def key(*scopes):
+    return keys.create_key(organization=company, project=project, actor=None, name="fuzz", user=None, scopes=scopes)[1]
+def token(role):
+    member = Membership.objects.filter(organization=company, role=role).select_related("user").first()
+    return tokens.issue(user=member.user)._asdict()["access"]
+print(json.dumps({"slug": company.slug, "write key": key("manage:read", "manage:write"), "read key": key("manage:read"),
+    "virtual key": key("inference"), "owner": token("owner"), "analyst": token("analyst")}))
+"""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One run of Schemathesis: as whom, over the paths that begin so."""
+
+    caller: str
+    prefix: str
+    weight: int
+
+
+TURNS = (
+    Turn("write key", "/api/", 4), Turn("virtual key", "/v1/", 2), Turn("owner", "/api/", 2),
+    Turn("analyst", "/api/", 1), Turn("read key", "/api/", 1),
+)  # fmt: skip
+
+
+class Gateway:
+    """A whole gateway in a folder of its own."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        self.data_dir, self.url = directory / "var", f"http://127.0.0.1:{port}"
+        self._environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+        argv = [sys.executable, str(ROOT / "manage.py"), "up", "--port", str(port), "--data-dir", str(self.data_dir)]
+        self.output = directory / "up.log"
+        with self.output.open("wb") as log:
+            self._process = subprocess.Popen(
+                argv, cwd=directory, env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + READY_S
+        while "Ready after" not in self.output.read_text():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.close()
+                raise RuntimeError(self.output.read_text())
+            time.sleep(0.5)
+
+    def close(self) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(90)
+
+    def credentials(self) -> dict[str, str]:
+        """New keys and tokens of the demo company, by caller, and its slug."""
+        return json.loads(self._manage("shell", "--no-imports", "--command", _MAKE_CREDENTIALS).splitlines()[-1])
+
+    def document(self, slug: str) -> dict[str, Any]:
+        """The OpenAPI document of both APIs as a test may use it."""
+        path = self.data_dir / "openapi.json"
+        self._manage("export_openapi", "--output", str(path))
+        return prepared(json.loads(path.read_text()), slug)
+
+    def faults(self) -> list[str]:
+        """Server errors and tracebacks in the logs of the processes that serve."""
+        found = []
+        for name in ("console", "dataplane"):
+            lines = (self.data_dir / "log" / f"{name}.log").read_text(errors="replace").splitlines()
+            found += [f"{name}: {line[:300]}" for line in lines if "code=500" in line or line.startswith("Traceback")]
+        return found
+
+    def _manage(self, *arguments: str) -> str:
+        state = json.loads((self.data_dir / "run" / "state.json").read_text())
+        secrets = [line for line in (self.data_dir / "secrets.env").read_text().splitlines() if "=" in line]
+        environment = {
+            **self._environment, **dict(line.split("=", 1) for line in secrets if not line.startswith("#")),
+            "DATABASE_URL": state["database_url"], "DATABASE_DIRECT_URL": state["database_url"],
+            "DATA_DIR": str(self.data_dir),
+        }  # fmt: skip
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True, capture_output=True,
+            text=True, timeout=300,
+        ).stdout.strip()  # fmt: skip
+
+
+def prepared(document: dict[str, Any], slug: str) -> dict[str, Any]:
+    """The document with the company named in the header, without what would end the run. The schema of an event stream
+    is that of its whole text; Schemathesis reads it as that of one event."""
+    for path, item in document["paths"].items():
+        for method in list(item):
+            if (method, path) in _DEADLY:
+                del item[method]
+                continue
+            for parameter in item[method].get("parameters", ()):
+                if parameter["name"] == "X-Organization":
+                    parameter["schema"] = {"type": "string", "enum": [slug]}
+                    parameter.pop("examples", None)
+            for answer in item[method]["responses"].values():
+                if events := answer.get("content", {}).get("text/event-stream"):
+                    events.pop("schema", None)
+    document["paths"] = {path: item for path, item in document["paths"].items() if item}
+    return document
+
+
+def run(
+    turn: Turn, gateway: Gateway, document: dict[str, Any], seconds: int, seed: int, directory: Path
+) -> dict[str, Any]:
+    """Schemathesis' own report of a turn, `log` beside it in `directory`."""
+    made = gateway.credentials()
+    paths = {path: item for path, item in document["paths"].items() if path.startswith(turn.prefix)}
+    directory.mkdir(parents=True, exist_ok=True)
+    source, report = directory / "openapi.json", directory / "report.json"
+    source.write_text(json.dumps({**document, "paths": paths}))
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")), "run", str(source), "--url", gateway.url,
+        "--header", f"Authorization: Bearer {made[turn.caller]}", "--workers", "2", "--seed", str(seed),
+        "--checks", "all", "--exclude-checks", ",".join(LEFT_OUT), "--max-time", str(seconds), "--max-examples", "20",
+        "--request-timeout", "60", "--max-response-time", "60", "--continue-on-failure", "--no-shrink",
+        "--generation-database", "none", "--warnings", "off", "--no-color", "--suppress-health-check", "all",
+        "--report", "json", "--report-json-path", str(report),
+    ]  # fmt: skip
+    with (directory / "log").open("wb") as log:
+        subprocess.run(command, cwd=directory, stdout=log, stderr=log, timeout=seconds + 600, check=False)
+    return json.loads(report.read_text())
+
+
+def turns(minutes: float) -> Iterator[tuple[Turn, int]]:
+    """Whose turn it is and for how many seconds; each caller's whole share is kept."""
+    whole = sum(turn.weight for turn in TURNS)
+    for turn in TURNS:
+        left = int(minutes * 60 * turn.weight / whole)
+        while left > 0:
+            yield turn, min(left, TURN_S)
+            left -= TURN_S
+
+
+def fuzz(minutes: float, seed: int, directory: Path, port: int) -> list[str]:
+    """What was found, one line each."""
+    gateway, found = Gateway(directory, port), []
+    try:
+        document = gateway.document(gateway.credentials()["slug"])
+        for number, (turn, seconds) in enumerate(turns(minutes)):
+            place = directory / f"{number}-{turn.caller.replace(' ', '-')}"
+            report = run(turn, gateway, document, seconds, seed + number, place)
+            lines = [f"{turn.caller}: {one['title']}: {', '.join(one['operations'])}" for one in report["failures"]]
+            found += lines
+            print(
+                f"{turn.caller}: {report['test_cases']['generated']} calls in {seconds} s, {len(lines)} kinds of faults"
+            )
+        return found + gateway.faults()
+    finally:
+        gateway.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--port", type=int, default=8390)
+    parser.add_argument("--directory", type=Path, help="for reports and logs; default: a temporary one")
+    options = parser.parse_args()
+    directory = options.directory or Path(tempfile.mkdtemp(prefix="fuzz-api-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    found = fuzz(options.minutes, options.seed, directory, options.port)
+    print("\n".join(found) or "Nothing found.", f"Reports: {directory}", sep="\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
