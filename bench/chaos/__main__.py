@@ -7,6 +7,7 @@ Exit status 1 when it finds anything, or when something did not recover.
 """
 
 import argparse
+import logging
 import os
 import random
 import sys
@@ -26,6 +27,7 @@ def run(options: argparse.Namespace) -> Report:
         installation.start()
         os.environ.update(installation.environment)
         django.setup()
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # the database will be away, and often
         from bench.chaos.conductor import Conductor  # its models need Django on this database
 
         return Conductor(options, installation).go()

@@ -69,7 +69,7 @@ class Company:
 
 def make(providers: Sequence[str], hook: str) -> Company:
     """`providers`: base URLs; `hook`: where events go."""
-    organization = identity.create_organization(actor=ACTOR, name="Chaos", slug="chaos")
+    organization = identity.create_organization(actor=ACTOR, name="Chaos", slug="chaos", fails_closed=True)
     _catalog(organization, providers)
     project = Project.objects.get(organization=organization, slug="default")
     racing = identity.create_project(organization=organization, actor=ACTOR, slug="racing", name="Racing")

@@ -65,7 +65,7 @@ class MailSink(Sink):
         if mode == "451":
             writer.write(b"451 not now\r\n")
             return True
-        self._note(identity.strip("<>").rpartition("@")[0], is_acknowledged=mode != "mute")
+        self._note(identity.strip("<> \r\n").rpartition("@")[0], is_acknowledged=mode != "mute")
         if mode != "mute":
             writer.write(b"250 taken\r\n")
             await writer.drain()

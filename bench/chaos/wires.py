@@ -96,7 +96,8 @@ class Wire:
         connection = _Connection(near, far)
         self._open.add(connection)
         try:
-            await asyncio.gather(self._pass(reader, far, None), self._pass(back, near, connection))
+            with suppress(asyncio.CancelledError):  # the run ends
+                await asyncio.gather(self._pass(reader, far, None), self._pass(back, near, connection))
         finally:
             self._open.discard(connection)
             near.close()
