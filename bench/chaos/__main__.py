@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=random.randrange(10_000), help="repeats a run's faults and their luck"
     )
     made.add_argument("--patience", type=float, default=90, help="seconds a recovery may take (default %(default)s)")
+    made.add_argument("--json", metavar="FILE", help="what was made and found (default bench/results/chaos-SEED.json)")
     made.add_argument("--keep", action="store_true", help="keep the directory with logs and journals")
     return made
 

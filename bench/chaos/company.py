@@ -29,6 +29,7 @@ from costs.services.budgets import create_budget
 from gateway.models import KeySpend, Model, Organization, OutboxMessage, Project, QuarantinedLine, User, VirtualKey
 from gateway.services import catalog, identity, keys
 from gateway.services.audit import Actor
+from sdkgen.models import Release
 
 RACES, RACE_BUDGET = 40, Decimal("0.006")
 RULES = 6
@@ -61,10 +62,11 @@ class Company:
     def make_the_report_due(self) -> None:
         """Its schedule says now; nothing when it is due already."""
         close_old_connections()
-        now = timezone.now().replace(microsecond=0)
-        is_due = Report.objects.filter(pk=self.report.pk, next_at__gt=now + timedelta(hours=1)).update(next_at=now)
+        now = timezone.now()
+        moment = now.replace(second=0, microsecond=0) - timedelta(hours=1 + len(self.due))  # no two in one minute
+        is_due = Report.objects.filter(pk=self.report.pk, next_at__gt=now + timedelta(hours=1)).update(next_at=moment)
         if is_due:
-            self.due.append(now)
+            self.due.append(moment)
 
 
 def make(providers: Sequence[str], hook: str) -> Company:
@@ -159,7 +161,7 @@ def gather(
         limits=_limits(company),
         deliveries=[each for sink in sinks for each in list(sink.taken)],
         messages=[
-            Message(key, at and at.timestamp(), dead is not None)
+            Message(key, None if at is None else at.timestamp(), dead is not None)
             for key, at, dead in OutboxMessage.objects.values_list("dedupe_key", "delivered_at", "dead_at")
         ],
         promised=list(company.promised),
@@ -209,6 +211,11 @@ def read_journal(path: Path) -> list[Seen]:
     return list(begun.values())
 
 
+def is_set_up() -> bool:
+    """Whether the first release of the SDKs is stored, the one long piece of work of a new installation."""
+    return Release.objects.exists()
+
+
 LINES_SQL = """
 SELECT id::text, request_id, kind, is_final, status, http_status, usage_source, coalesce(model_served, ''),
   input_tokens, output_tokens, cost, corrects::text FROM gateway_ledgerline
@@ -217,8 +224,9 @@ SELECT id::text, request_id, kind, is_final, status, http_status, usage_source, 
 
 def _lines(database_url: str) -> list[Line]:
     with psycopg.connect(database_url) as connection:
-        rows = connection.execute(LINES_SQL).fetchall()
-    return [Line(*row[:8], (row[8], row[9]), row[10], row[11]) for row in rows]
+        rows: list[Any] = connection.execute(LINES_SQL).fetchall()
+    values: list[list[Any]] = [[*row[:8], (row[8], row[9]), *row[10:]] for row in rows]
+    return [Line(*each) for each in values]
 
 
 def newest(app: str) -> tuple[str, str]:

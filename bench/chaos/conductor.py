@@ -9,6 +9,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import median
 
 from bench.chaos import company as companies
@@ -26,6 +27,8 @@ REPORT_EVERY = 4
 WARM_UP_S = 5.0
 SETTLE_S = 180.0
 MEMORY_S = 5.0
+LONG_RUN = 20
+"""With so many faults the oracle looks in the middle, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class Conductor:
         for helper in helpers:
             helper.start()
         time.sleep(WARM_UP_S)
+        if not self.options.cheap:
+            wait_for(companies.is_set_up, SETTLE_S, "the first release of the SDKs")
         self._made_all()
         self._over.set()
         for helper in helpers:
@@ -84,7 +89,7 @@ class Conductor:
         pace = self.options.minutes * 60 / max(1, len(plan))
         start = time.monotonic()
         for number, fault in enumerate(plan):
-            if number == len(plan) // 2 and len(plan) > 1:
+            if number == len(plan) // 2 and len(plan) >= LONG_RUN:
                 self._halftime()
                 start = time.monotonic() - number * pace
             self.arena.choose = random.Random(draw.random())
@@ -99,10 +104,11 @@ class Conductor:
                 self.skipped[f"{fault.name}, {fault.target}"] = reason
                 known.remove(fault)
         plan: list[Fault] = []
-        while known and len(plan) < self.options.faults:
+        most = len(known) if self.options.cheap else self.options.faults
+        while known and len(plan) < most:
             bag = list(known)
             draw.shuffle(bag)
-            plan += bag[: self.options.faults - len(plan)]
+            plan += bag[: most - len(plan)]
         return plan
 
     def _is_wanted(self, fault: Fault) -> bool:
@@ -126,7 +132,7 @@ class Conductor:
                     recovery.whole_s, recovery.after_s, problem or recovery.problem)  # fmt: skip
         self.made.append(made)
         if made.problem:
-            self.findings.append(Finding("Everything works again", f"{fault.name}, {fault.target}: {made.problem}"))
+            self._find("Everything works again", f"{fault.name}, {fault.target}: {made.problem}")
         words = f"{made.at_s:7.1f} s  {fault.name}, {fault.target}: {made.lasted_s:.1f} s, "
         words += f"calls after {made.calls_s:.1f} s, everything after {made.recovery_s:.1f} s"
         print(f"{words}  {made.problem}".rstrip(), flush=True)
@@ -150,6 +156,10 @@ class Conductor:
                 with contextlib.suppress(Exception):  # it may just have ended
                     self.memory[name].append(rss_mb(keeper.pid(name)))
 
+    def _find(self, check: str, text: str) -> None:
+        self.findings.append(Finding(check, text))
+        print(f"  {check}: {text}", flush=True)
+
     # ---- the oracle --------------------------------------------------------------------------------------------
     def _halftime(self) -> None:
         self._quiet.set()
@@ -164,7 +174,7 @@ class Conductor:
         try:
             wait_for(self._is_settled, SETTLE_S, "a quiet state")
         except TimeoutError:
-            self.findings.append(Finding("Everything comes to an end", f"{name}: {self._what_is_open()}"))
+            self._find("Everything comes to an end", f"{name}: {self._what_is_open()}")
         evidence = companies.gather(
             self.arena.company, journals=[self.installation.journal(each) for each in PROVIDERS],
             sinks=(self.installation.mail, self.installation.hook), calls=list(self.arena.traffic.calls),
@@ -247,7 +257,6 @@ class Conductor:
 
     def _keep(self, report: Report, evidence: Evidence) -> None:
         """Everything, beside what the report shows."""
-        RESULTS.mkdir(parents=True, exist_ok=True)
         kept = {
             "seed": self.options.seed, "minutes": self.options.minutes, "only": self.options.only,
             "faults": [asdict(each) for each in self.made], "skipped": self.skipped,
@@ -256,7 +265,8 @@ class Conductor:
             "unanswered": dict(self.arena.traffic.failures),
             "ended by themselves": [list(each) for each in self.installation.keeper.own_deaths],
         }  # fmt: skip
-        path = RESULTS / f"chaos-{self.options.seed}.json"
+        path = Path(self.options.json or RESULTS / f"chaos-{self.options.seed}.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
         print(f"wrote {path}")
 

@@ -20,6 +20,7 @@ LONG_S = (11.0, 14.0)
 APPS = ("gateway", "analytics", "costs", "finetuning", "sdkgen")
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 CONNECTIONS = 80
+CHEAP_KILLS = ("data plane", "writer", "worker", "PostgreSQL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,7 @@ def _of_processes() -> Iterator[Fault]:
               "provider": PROVIDERS[:1]}  # fmt: skip
     for target, names in groups.items():
         disturbs = target in ("worker", "PostgreSQL")
-        yield Fault("kill -9", target, partial(kill, names), disturbs, is_cheap=target != "provider")
+        yield Fault("kill -9", target, partial(kill, names), disturbs, is_cheap=target in CHEAP_KILLS)
     yield Fault("kill -9", "everything", kill_all, disturbs=True)
     for target, names in groups.items():
         seconds = LONG_S if target in ("data plane", "writer") else (3.0, 6.0)
@@ -238,7 +239,7 @@ def _of_processes() -> Iterator[Fault]:
         yield Fault("pause", target, partial(pause, names, seconds), disturbs)
     for target, name in (("PostgreSQL", "postgres"), ("Redis", "redis"), ("provider", PROVIDERS[0])):
         yield Fault("away", target, partial(hold_down, name), target == "PostgreSQL")
-    yield Fault("restart", "PostgreSQL", partial(restart, "postgres"), disturbs=True, is_cheap=True)
+    yield Fault("restart", "PostgreSQL", partial(restart, "postgres"), disturbs=True)
     yield Fault("restart", "data plane", partial(restart, DATAPLANES[0]))
 
 
