@@ -25,6 +25,7 @@ AFTERMATH_S = 15.0
 
 
 CALLS = "every data plane answers"
+MINUTES = "gateway_dirtymark WHERE grain = 'minute'"
 
 
 @dataclass(slots=True)
@@ -113,14 +114,15 @@ class Arena:
         return found
 
     def _works_off(self) -> Callable[[], bool]:
-        """Whether the marks of rollups that were there at the first look are worked off."""
+        """Whether the minutes that were marked at the first look are worked off; an open quarter-hour's turn comes
+        every 20 s only."""
         last: list[int] = []
 
         def is_done() -> bool:
             if not last:
-                found = self._value("SELECT coalesce(max(id), 0) FROM gateway_dirtymark")
+                found = self._value(f"SELECT coalesce(max(id), 0) FROM {MINUTES}")
                 last.extend([] if found is None else [found])
-            return bool(last) and self._count("gateway_dirtymark WHERE id <= %s", last[0]) == 0
+            return bool(last) and self._count(f"{MINUTES} AND id <= %s", last[0]) == 0
 
         return is_done
 
