@@ -4,7 +4,7 @@ PY := .venv/bin/python
 CHECK := scripts/check.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all toolchains bench doctor lint format types imports migrations openapi suite lock sbom audit venv venv-dev clean
+.PHONY: help run test test-all toolchains bench chaos doctor lint format types imports migrations openapi suite lock sbom audit venv venv-dev clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,9 @@ toolchains: venv  ## install the compilers that test the SDKs (TypeScript, Java,
 
 bench: venv-dev  ## every benchmark, a table of ratios
 	@$(PY) -m bench $(ARGS)
+
+chaos: venv-dev  ## ten minutes of faults under load, then the books are checked (ARGS="--minutes 2 --seed 7")
+	@$(PY) -m bench.chaos $(ARGS)
 
 doctor: venv  ## check every dependency of this installation
 	@$(PY) manage.py doctor $(ARGS)

@@ -32,6 +32,7 @@ ORDER = (
     "sdk",
     "start",
     "outages",
+    "chaos",
     "soak",
 )
 TARGET = ROOT / "bench" / "RESULTS.md"

@@ -276,6 +276,8 @@ SPECTACULAR_SETTINGS = {
 # ---- background work ---------------------------------------------------------------------------------------------
 REDIS_URL = ENV.redis_url
 CELERY_BROKER_URL = ENV.redis_url or "memory://localhost/"
+if ENV.redis_url:
+    CELERY_BROKER_TRANSPORT = "config.broker.Transport"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -19,7 +19,8 @@ READ_BYTES = 2 * 1024 * 1024
 @dataclass(slots=True)
 class Step:
     """A proposal: book `bodies`, then stand at (`segment`, `offset`) with `open_attempts` (id → body of its begin
-    frame). `offsets`: where each body's frame begins. `is_full`: it ended at the limit, so there is more."""
+    frame). `offsets`: where each body's frame begins. `is_full`: it ended at the limit, so there is more. `damaged`:
+    what stands between frames and is none, with its offset."""
 
     segment: int
     offset: int
@@ -27,6 +28,7 @@ class Step:
     bodies: list[bytes] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     is_full: bool = False
+    damaged: list[tuple[int, bytes]] = field(default_factory=list)
 
     @property
     def positions(self) -> list[str]:
@@ -54,12 +56,12 @@ class SpoolReader:
         try:
             with open(spool.segment_path(self.folder, segment), "rb", buffering=0) as file:
                 file.seek(start)
-                return file.read(size) or b""
+                return file.read(size) or b""  # a negative size: to the end
         except FileNotFoundError:
             return b""
 
-    def read(self, max_lines: int, after: Step | None = None) -> Step | None:
-        """The next step, or None when nothing new is there.
+    def read(self, max_lines: int, after: Step | None = None, *, is_over: bool = False) -> Step | None:
+        """The next step, or None when nothing new is there. `is_over`: the owner is gone and appends no more.
 
         `after` is a step that is proposed but not accepted yet: reading on while it is booked. It changes nothing
         here, so that it may run in another thread.
@@ -68,14 +70,18 @@ class SpoolReader:
         step = Step(at.segment, at.offset, dict(at.open_attempts))
         if self._read_segment(step, max_lines):
             return step
-        if not self._has_rolled(step.segment):
+        has_rolled = self._has_rolled(step.segment)
+        if not has_rolled and not is_over:
             return None
-        if self._read_segment(step, max_lines):  # frames that came between the first look and the roll
+        if self._read_segment(step, max_lines, is_over=True):  # what came between the first look and the roll
             return step
+        if not has_rolled:
+            return None
         step = Step(step.segment + 1, 0, {})  # its carried frames repeat what is open
         return step if self._read_segment(step, max_lines) else None
 
-    def _read_segment(self, step: Step, max_lines: int) -> bool:
+    def _read_segment(self, step: Step, max_lines: int, *, is_over: bool = False) -> bool:
+        """Read on to the end of what is there. `is_over`: nothing is appended to this segment any more."""
         start, size = step.offset, FIRST_READ_BYTES
         while not step.is_full:
             data = self._data(step.segment, step.offset, size)
@@ -83,9 +89,31 @@ class SpoolReader:
                 size = min(2 * size, READ_BYTES)
             elif len(data) == size < spool.frame_bytes(data) <= READ_BYTES:
                 size = spool.frame_bytes(data)
-            else:
+            elif not (is_over or any(data[:4])) or not self._pass_damage(step, is_over):
                 break
         return step.offset > start
+
+    def _pass_damage(self, step: Step, is_over: bool) -> bool:
+        """Go on behind what is no frame, if something stands there. It is looked at twice: a first look may have seen
+        the middle of a frame before it was written, and the next frame after."""
+        rest = -1 if is_over else READ_BYTES
+        gap = spool.damaged_bytes(self._data(step.segment, step.offset, rest), may_begin_empty=is_over)
+        if not gap:
+            return False
+        data = self._data(step.segment, step.offset, rest)
+        if spool.damaged_bytes(data, may_begin_empty=is_over) != gap:
+            return True
+        step.damaged.append((step.offset, data[:gap]))
+        step.offset += gap
+        return True
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether what comes next is of a format that this release cannot read."""
+        return any(
+            spool.is_foreign(self._data(segment, offset, READ_BYTES))
+            for segment, offset in ((self.segment, self.offset), (self.segment + 1, 0))
+        )
 
     def _has_rolled(self, segment: int) -> bool:
         return next(spool.read_frames(self._data(segment + 1, 0, spool.MAX_FRAME_BYTES), 0), None) is not None

@@ -225,6 +225,39 @@ def read_frames(data: bytes, base: int) -> Iterator[Frame]:
         start = end + head
 
 
+def is_foreign(data: bytes) -> bool:
+    """Whether `data` begins with a whole frame of another format version: a newer release's, whose writer has to read
+    it. Ask when no frame of ours follows, for then it is damaged."""
+    if len(data) < HEADER.size:
+        return False
+    length, crc, version, _ = HEADER.unpack_from(data)
+    payload = data[HEADER.size : HEADER.size + length]
+    return version != VERSION and length == len(payload) > 0 and zlib.crc32(payload) == crc
+
+
+def damaged_bytes(data: bytes, *, may_begin_empty: bool = False) -> int:
+    """Size of what is no frame at the start of `data`, when a whole frame follows it; else 0.
+
+    Frames are appended in order, so whatever stands before a whole one was written once and is damaged now. What
+    nothing follows may be torn, or still being written. `may_begin_empty`: nothing is appended any more, so that zeros
+    with a frame behind them are damage as well.
+    """
+    empty = len(data) - len(data.lstrip(b"\0"))
+    is_empty = data[:4] == bytes(4)
+    if empty == len(data) or (is_empty and not may_begin_empty):
+        return 0
+    start = max(1, empty - 3) if is_empty else 1  # a length may begin with zeros
+    return next((at for at in range(start, len(data) - HEADER.size) if _is_frame(data, at)), 0)
+
+
+def _is_frame(data: bytes, at: int) -> bool:
+    length, crc, version, kind = HEADER.unpack_from(data, at)
+    start = at + HEADER.size
+    if version != VERSION or not BEGIN <= kind <= CARRY or not ID_BYTES <= length <= len(data) - start:
+        return False
+    return zlib.crc32(data[start : start + length]) == crc
+
+
 def frame_bytes(data: bytes) -> int:
     """Size of the frame at the start of `data`, as its header says; 0 when not even that is there."""
     return HEADER.size + HEADER.unpack_from(data)[0] if len(data) >= HEADER.size else 0

@@ -135,9 +135,9 @@ class Writer:
             self._readers.pop(folder.name, None)
         return steps
 
-    def _next(self, reader: SpoolReader, after: Step | None = None) -> "_Frames | None":
+    def _next(self, reader: SpoolReader, after: Step | None = None, *, is_over: bool = False) -> "_Frames | None":
         """What `reader.read` proposes, ready to be booked. Touches no state, so that it may run in another thread."""
-        step = reader.read(self.batch_lines, after)
+        step = reader.read(self.batch_lines, after, is_over=is_over)
         if step is None:
             return None
         return _Frames(step, encode(step.bodies, datetime.now(UTC).isoformat()))
@@ -195,9 +195,12 @@ class Writer:
             return 0
         try:
             steps = 0
-            while batch := self._next(reader):  # written between our last look and its death
+            while batch := self._next(reader, is_over=True):  # written between our last look and its death
                 self._commit(connection, reader, batch)
                 steps += 1
+            if reader.is_foreign:
+                logger.error("spool %s is of another release's format and waits for its writer", reader.folder.name)
+                return steps
             self._close(connection, reader)
             return steps + 1
         finally:
@@ -264,7 +267,12 @@ class _Frames:
         return [EPOCH + timedelta(milliseconds=minute * MINUTE_MS) for minute in minutes]
 
     def book(self, connection: psycopg.Connection[Any], source: str) -> Booked:
-        return book_frames(connection, self.step.bodies, self.encoded, source=source, positions=self.step.positions)
+        step = self.step
+        booked = book_frames(connection, step.bodies, self.encoded, source=source, positions=step.positions)
+        for offset, data in step.damaged:
+            quarantine(connection, source, f"{step.segment}:{offset}", data, "damaged on the disk: not a frame")
+        booked.quarantined += len(step.damaged)
+        return booked
 
 
 @dataclass(frozen=True, slots=True)

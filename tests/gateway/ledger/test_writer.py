@@ -145,6 +145,104 @@ def test_a_poisonous_frame_is_quarantined_with_its_place(tmp_path: Path, writer:
     journal.close()
 
 
+def journalled(journal: Spool, count: int) -> tuple[list[dict[str, Any]], list[tuple[int, int]]]:
+    """Refusals, each in one frame; and the place of each frame."""
+    lines, places = [line(kind="denied") for _ in range(count)], []
+    for each in lines:
+        start = journal._offset
+        journal.line(each["id"], json.dumps(each).encode())
+        places.append((start, journal._offset))
+    return lines, places
+
+
+def overwrite(journal: Spool, offset: int, data: bytes) -> None:
+    with spool.segment_path(journal.folder, 1).open("r+b") as segment:
+        segment.seek(offset)
+        segment.write(data)
+
+
+@pytest.mark.parametrize("owner_lives", [True, False])
+@pytest.mark.parametrize(
+    ("place", "data"),
+    [(60, b"\xff"), (0, b"\xff\xff\xff\x7f"), (0, b"\x00\x30"), (8, b"\x07")],
+    ids=["payload", "huge length", "longer length", "version"],
+)
+def test_what_stands_behind_a_damaged_frame_is_booked(
+    tmp_path: Path, writer: Writer, ledger: Ledger, owner_lives: bool, place: int, data: bytes
+) -> None:
+    journal = Spool(tmp_path, "s")
+    lines, places = journalled(journal, 5)
+    start, end = places[2]
+    overwrite(journal, start + place, data)
+    stored = spool.segment_path(journal.folder, 1).read_bytes()[start:end]
+    if not owner_lives:
+        journal.close()
+
+    writer.run_once()
+
+    kept = [each["id"] for number, each in enumerate(lines) if number != 2]
+    assert [row[0] for row in ledger_rows(ledger)] == sorted(kept)
+    assert ledger.execute("SELECT source, position, payload FROM gateway_quarantinedline").fetchall() == [
+        ("spool:s", f"1:{start}", stored)
+    ]
+    assert (tmp_path / "s").exists() == owner_lives
+    if owner_lives:
+        journal.close()
+
+
+def test_zeros_in_front_of_frames_are_damage_once_nothing_is_appended(
+    tmp_path: Path, writer: Writer, ledger: Ledger
+) -> None:
+    journal = Spool(tmp_path, "s")
+    lines, places = journalled(journal, 4)
+    start, end = places[1]
+    overwrite(journal, start, bytes(end - start))
+
+    writer.run_once()
+    assert [row[0] for row in ledger_rows(ledger)] == [lines[0]["id"]]  # its owner may still be writing there
+    journal.close()
+    writer.run_once()
+
+    assert [row[0] for row in ledger_rows(ledger)] == sorted(each["id"] for each in (lines[0], *lines[2:]))
+    assert ledger.execute("SELECT position FROM gateway_quarantinedline").fetchall() == [(f"1:{start}",)]
+
+
+def test_damage_does_not_hide_the_rest_of_a_segment_that_is_left(
+    tmp_path: Path, writer: Writer, ledger: Ledger
+) -> None:
+    journal = Spool(tmp_path, "s", segment_bytes=12 * spool.MAX_FRAME_BYTES)
+    lines, places = journalled(journal, 4)
+    overwrite(journal, places[1][0], bytes(places[1][1] - places[1][0]))
+    while journal._number == 1:
+        journal._prepare_next()
+        lines.append(line(kind="denied"))
+        journal.line(lines[-1]["id"], json.dumps(lines[-1]).encode())
+
+    writer.run_once()
+
+    assert [row[0] for row in ledger_rows(ledger)] == sorted(each["id"] for each in (lines[0], *lines[2:]))
+    journal.close()
+
+
+def test_a_spool_of_a_newer_release_waits_for_its_writer(
+    tmp_path: Path, writer: Writer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Spool(tmp_path, "s")
+    lines, _ = journalled(journal, 1)
+    monkeypatch.setattr(spool, "VERSION", spool.VERSION + 1)
+    newer, _ = journalled(journal, 1)
+    journal.close()
+    monkeypatch.undo()
+
+    writer.run_once()
+
+    assert [row[0] for row in ledger_rows(ledger)] == [lines[0]["id"]]
+    monkeypatch.setattr(spool, "VERSION", spool.VERSION + 1)
+    writer.run_once()
+    assert [row[0] for row in ledger_rows(ledger)] == sorted([lines[0]["id"], newer[0]["id"]])
+    assert not (tmp_path / "s").exists()
+
+
 def test_many_batches_are_read_ahead_and_booked_in_order(tmp_path: Path, conninfo: str, ledger: Ledger) -> None:
     journal = Spool(tmp_path, "s", segment_bytes=60 * spool.MAX_FRAME_BYTES)
     attempts = []

@@ -1,0 +1,57 @@
+"""Faults under load: kills, pauses, broken wires, full disks, stepping clocks, poison; then the books are checked.
+
+A whole installation is started, mixed load put on it, and faults are drawn from a seeded random, each kind once before
+any comes twice. After every fault the time until everything works again is taken. In the middle and at the end the
+oracle (`bench.chaos.oracle`) compares the providers' journals, the ledger, what callers saw, budgets, mails and events.
+Exit status 1 when it finds anything, or when something did not recover.
+"""
+
+import argparse
+import logging
+import os
+import random
+import sys
+
+import django
+
+from bench import common
+from bench.chaos.installation import Installation
+from bench.common import Report
+
+
+def run(options: argparse.Namespace) -> Report:
+    """Entry of the command."""
+    print(f"seed {options.seed}", flush=True)
+    installation = Installation(say=lambda line: print(line, file=sys.stderr))
+    try:
+        installation.start()
+        os.environ.update(installation.environment)
+        django.setup()
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # the database will be away, and often
+        from bench.chaos.conductor import Conductor  # its models need Django on this database
+
+        return Conductor(options, installation).go()
+    finally:
+        if options.keep:
+            print(f"kept: {installation.directory}")
+        installation.close(keep=options.keep)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__)
+    made.add_argument("--minutes", type=float, default=10, help="length of the run (default %(default)s)")
+    made.add_argument("--faults", type=int, default=80, help="at least so many (default %(default)s)")
+    made.add_argument("--only", default="", metavar="TEXT,…", help="faults whose name or target contains one of these")
+    made.add_argument("--cheap", action="store_true", help="one of each kind that recovers within seconds")
+    made.add_argument(
+        "--seed", type=int, default=random.randrange(10_000), help="repeats a run's faults and their luck"
+    )
+    made.add_argument("--patience", type=float, default=90, help="seconds a recovery may take (default %(default)s)")
+    made.add_argument("--json", metavar="FILE", help="what was made and found (default bench/results/chaos-SEED.json)")
+    made.add_argument("--keep", action="store_true", help="keep the directory with logs and journals")
+    return made
+
+
+if __name__ == "__main__":
+    common.main("chaos", run, parser())
