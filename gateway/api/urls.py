@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import DefaultRouter
 
 from gateway.api.root import RootView
-from gateway.api.views import account, catalog, identity, imports, keys, ledger, limits, policies, routes
+from gateway.api.views import account, catalog, identity, imports, keys, ledger, limits, policies, privacy, routes
 
 router = DefaultRouter()
 router.trailing_slash = "/?"  # the constructor knows only with and without
@@ -26,6 +26,7 @@ router.register("cache-policies", policies.CachePolicyViewSet, "cache-policy")
 router.register("usage-imports", imports.ImportViewSet, "usage-import")
 router.register("usage-records", ledger.UsageRecordViewSet, "usage-record")
 router.register("audit-events", ledger.AuditEventViewSet, "audit-event")
+router.register("end-user-erasures", privacy.ErasureViewSet, "end-user-erasure")
 
 app_name = "api"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -38,5 +39,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     re_path(r"^me/?$", account.MeView.as_view(), name="me"),
     re_path(r"^me/password/?$", account.MyPasswordView.as_view(), name="my-password"),
+    re_path(r"^retention/?$", privacy.RetentionView.as_view(), name="retention"),
     *router.urls,
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from gateway.console import board, bodies, guardrails, imports, limits, marks, routes
+from gateway.console import board, bodies, guardrails, imports, limits, marks, privacy, routes
 from gateway.console.parts import Mark
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
 from gateway.console.scope import ADMINISTRATORS
@@ -27,6 +27,8 @@ class GatewayConsole(ConsoleProvider):
         Page("imports/<uuid:run_id>/", imports.import_page, "import", ADMINISTRATORS),
         Page("imports/<uuid:run_id>/rejected.csv", imports.import_rejected, "import_rejected", ADMINISTRATORS),
         Page("body-access/", bodies.body_log, "body_access", ADMINISTRATORS),
+        Page("privacy/", privacy.privacy_page, "privacy", ADMINISTRATORS),
+        Page("privacy/audit.jsonl", privacy.audit_file, "audit_file", ADMINISTRATORS),
     )
     navigation = (
         NavEntry(
@@ -56,6 +58,7 @@ class GatewayConsole(ConsoleProvider):
         NavEntry(
             "People", "admin:gateway_membership_changelist", "people", Section.ORGANIZATION, 30, "gateway.membership"
         ),
+        NavEntry("Privacy", "admin:privacy", "lock", Section.ORGANIZATION, 85),
         NavEntry(
             "Audit", "admin:gateway_auditevent_changelist", "history", Section.ORGANIZATION, 90, "gateway.auditevent"
         ),

@@ -20,6 +20,7 @@ from gateway.models.ledger import (
     SpoolCursor,
 )
 from gateway.models.policies import CachePolicy, Guardrail, RateLimit
+from gateway.models.privacy import EndUserErasure, RetentionPolicy
 from gateway.models.scores import QualityScore
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "ConfigChange",
     "ConfigVersion",
     "DirtyMark",
+    "EndUserErasure",
     "Guardrail",
     "Heartbeat",
     "IdempotentCall",
@@ -52,6 +54,7 @@ __all__ = [
     "QuarantinedLine",
     "RateLimit",
     "RejectedRecord",
+    "RetentionPolicy",
     "Route",
     "RouteTarget",
     "SavedView",
