@@ -2,8 +2,8 @@
 
 The export is JSON lines: a line for each sealed event, in order. `hash` = SHA-256(previous hash ‖ canonical JSON of
 the line without `hash` and `previous_hash`), canonical: keys sorted, no spaces, UTF-8, nothing escaped that need not
-be. The first line's previous hash is 32 zero bytes. Whoever has the file and SHA-256 can check it; nothing of the gateway is
-needed. Personal values are ciphertext, as they are hashed.
+be. The first line's previous hash is 32 zero bytes. Whoever has the file and SHA-256 can check it; nothing of the
+gateway is needed. Personal values are ciphertext, as they are hashed.
 """
 
 import hashlib

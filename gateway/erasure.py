@@ -1,8 +1,8 @@
 """Whom to forget, as every app is told it, and the one way in which the ledger may be changed. No model of an app.
 
 `settings.GATEWAY_ERASERS` lists functions `(Subjects) -> Found`, in the order in which they run: one of them renames
-the ledger's lines, by which those before it find what belongs to whom. Each is its own transaction or several, and safe to
-run again.
+the ledger's lines, by which those before it find what belongs to whom. Each is its own transaction or several, and safe
+to run again.
 """
 
 import json
@@ -52,8 +52,8 @@ Eraser = Callable[[Subjects], Found]
 
 
 def allow_ledger_changes(organization: UUID) -> None:
-    """Until the transaction ends, personal columns of this organization's lines may be changed, and lines deleted; the
-    ledger's trigger refuses everything else still."""
+    """Until the transaction ends, personal columns of this organization's lines may be changed; the ledger's trigger
+    refuses everything else still."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('gateway.forgetting', %s, true)", [str(organization)])
 

@@ -33,10 +33,6 @@ class ErasureForm(forms.Form):
 class RetentionForm(forms.Form):
     """Days; empty: as the installation does, or for ever."""
 
-    ledger_days = forms.IntegerField(
-        min_value=35, required=False, label="Ledger lines, days",
-        help_text="Whole months leave that many days after they ended. Figures stay.",
-    )  # fmt: skip
     end_user_days = forms.IntegerField(
         min_value=1, required=False, label="Names of end users, days",
         help_text="Who was not seen for so long is erased.",
@@ -48,13 +44,13 @@ class RetentionForm(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def privacy_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
-    """Erasures, newest first; POST `end_user` looks, with `confirm` erases; POST `ledger_days` keeps the days. Three
+    """Erasures, newest first; POST `end_user` looks, with `confirm` erases; POST `export_days` keeps the days. Three
     queries."""
     context, organization = frame(request, site, "Privacy")
     if not may_administer(request, organization):
         raise Http404
     form, days = ErasureForm(), RetentionForm(initial=_days(organization))
-    if request.method == "POST" and "ledger_days" in request.POST:
+    if request.method == "POST" and "export_days" in request.POST:
         days = RetentionForm(request.POST)
         if days.is_valid() and _keep(request, organization, days):
             return redirect("admin:privacy")

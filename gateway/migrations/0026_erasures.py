@@ -13,9 +13,7 @@ DECLARE
   personal text[] := ARRAY['end_user', 'client_ip_hash', 'request_hmac', 'prefix_hmacs'];
 BEGIN
   IF current_setting('gateway.forgetting', true) = OLD.organization::text THEN
-    IF TG_OP = 'DELETE' THEN
-      RETURN OLD;
-    ELSIF (to_jsonb(NEW) - personal) = (to_jsonb(OLD) - personal) THEN
+    IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - personal) = (to_jsonb(OLD) - personal) THEN
       RETURN NEW;
     END IF;
   END IF;
@@ -23,7 +21,7 @@ BEGIN
 END $$;
 """
 """Who forgets sets `gateway.forgetting` to the organization for the transaction (`gateway.erasure`); then names of end
-users and hashes of what they sent may go, and whole lines that retention takes out. No figure of a line can change."""
+users and hashes of what they sent may go. No figure of a line can change, and no line can go."""
 FORMER = """
 CREATE OR REPLACE FUNCTION gateway_ledger_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -50,15 +48,6 @@ class Migration(migrations.Migration):
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "ledger_days",
-                    models.PositiveIntegerField(
-                        blank=True,
-                        help_text="Whole months of ledger lines leave that many days after they ended. Figures stay.",
-                        null=True,
-                        validators=[django.core.validators.MinValueValidator(35)],
-                    ),
-                ),
                 (
                     "end_user_days",
                     models.PositiveIntegerField(

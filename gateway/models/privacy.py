@@ -54,10 +54,6 @@ class RetentionPolicy(Record):
     """How many days an organization keeps what; empty: as the installation does, or for ever."""
 
     organization = models.OneToOneField(Organization, on_delete=models.CASCADE, related_name="retention_policy")
-    ledger_days = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(35)],
-        help_text="Whole months of ledger lines leave that many days after they ended. Figures stay.",
-    )  # fmt: skip
     end_user_days = models.PositiveIntegerField(
         null=True, blank=True, validators=[MinValueValidator(1)],
         help_text="End users who were not seen for so long are erased.",

@@ -10,13 +10,12 @@ from gateway.services import audit
 from gateway.services.audit import Actor
 from gateway.services.identity import check_fields
 
-FIELDS = ("ledger_days", "end_user_days", "export_days")
+FIELDS = ("end_user_days", "export_days")
 
 
 class RetentionFields(TypedDict, total=False):
     """Days; None: as the installation does, or for ever."""
 
-    ledger_days: int | None
     end_user_days: int | None
     export_days: int | None
 

@@ -11,7 +11,7 @@ from gateway.api.serializers.identity import ID, TIMES
 from gateway.models import EndUserErasure, RetentionPolicy
 
 MAX_NAME = 200
-_RETENTION = {"ledger_days": 400, "end_user_days": 730, "export_days": 3}
+_RETENTION = {"end_user_days": 730, "export_days": 3}
 
 
 class CountSerializer(serializers.Serializer):
@@ -79,4 +79,4 @@ class RetentionSerializer(Record):
 
     class Meta:
         model = RetentionPolicy
-        fields = ("ledger_days", "end_user_days", "export_days")
+        fields = ("end_user_days", "export_days")

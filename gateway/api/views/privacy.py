@@ -1,6 +1,7 @@
 """Forgetting: end users by name, and what an organization keeps for how long."""
 
 from dataclasses import asdict
+from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
@@ -17,7 +18,7 @@ from gateway.api.views.base import ReadableResource
 from gateway.models import EndUserErasure
 from gateway.services import erasure, retention
 
-_QUEUED = {
+_QUEUED: dict[str, Any] = {
     "id": ID, "organization": ID, "pseudonym": "erased-1f2e3d4c5b6a7988", "status": "queued",
     "lines_before": "2026-11-02T09:30:00Z", "found": [], "review": [], "error": "", "is_automatic": False,
     "requested_by": ID, "finished_at": None, **TIMES,

@@ -57,17 +57,17 @@ def test_what_is_no_name_is_refused(company: factories.Acme, caller: Caller, nam
 
 def test_days_are_set_one_by_one(company: factories.Acme, caller: Caller) -> None:
     adam = caller("admin")
-    assert adam.get(f"{API}/retention").json() == {"ledger_days": None, "end_user_days": None, "export_days": None}
+    assert adam.get(f"{API}/retention").json() == {"end_user_days": None, "export_days": None}
 
     adam.patch(f"{API}/retention", {"end_user_days": 90}, format="json")
-    answer = adam.patch(f"{API}/retention", {"ledger_days": 400}, format="json")
+    answer = adam.patch(f"{API}/retention", {"export_days": 3}, format="json")
 
-    assert answer.json() == {"ledger_days": 400, "end_user_days": 90, "export_days": None}
+    assert answer.json() == {"end_user_days": 90, "export_days": 3}
     events = AuditEvent.objects.filter(verb="retention.update").order_by("id")
-    assert [event.after for event in events] == [{"end_user_days": 90}, {"ledger_days": 400}]
-    refused = adam.patch(f"{API}/retention", {"ledger_days": 34}, format="json")
-    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "ledger_days")
-    assert RetentionPolicy.objects.get().ledger_days == 400
+    assert [event.after for event in events] == [{"end_user_days": 90}, {"export_days": 3}]
+    refused = adam.patch(f"{API}/retention", {"end_user_days": 0}, format="json")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "end_user_days")
+    assert RetentionPolicy.objects.get().end_user_days == 90
 
 
 def test_the_list_of_erasures_takes_as_many_queries_for_many(
