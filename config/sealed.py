@@ -46,6 +46,7 @@ COLUMNS = (
     Column("gateway_outboxmessage", "payload", key="sealed"),
     Column("gateway_idempotentcall", "answer"),
     Column("gateway_importchunk", "data"),
+    Column("gateway_endusererasure", "name"),
     Column("gateway_loggedbody", "request"),
     Column("gateway_loggedbody", "response"),
     Column("analytics_alertchannel", "target"),
@@ -63,6 +64,7 @@ COLUMNS = (
 PLAIN = frozenset({
     "analytics_anomalyscan.frame", "finetuning_checkpoint.artifact", "finetuning_headrun.state",
     "finetuning_runnerlink.digest", "gateway_auditevent.hash", "gateway_auditevent.previous_hash",
+    "gateway_endusererasure.name_hash",
     "gateway_idempotentcall.body_hmac", "gateway_idempotentcall.key_hmac", "gateway_invitation.token_digest",
     "gateway_ledgerline.client_ip_hash", "gateway_ledgerline.prefix_hmacs", "gateway_ledgerline.request_hmac",
     "gateway_quarantinedline.payload", "gateway_recoverycode.digest",

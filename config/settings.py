@@ -425,6 +425,14 @@ GATEWAY_SPOOL_CLOSERS = ["costs.budgets.booking.release_owner"]
 GATEWAY_NEW_ORGANIZATION = ["analytics.alerts.defaults.create_defaults"]
 # relations of keys that an app makes for minutes: lists leave them out once they are over
 GATEWAY_PASSING_KEYS = ["playground"]
+# What forgets an end user, in this order; `erase_figures` renames the lines by which those before it find what is
+# theirs.
+GATEWAY_ERASERS = [
+    "finetuning.erasing.name_training_files",
+    "gateway.services.content.erase_content",
+    "analytics.erasing.erase_figures",
+    "costs.erasing.erase_budgets",
+]
 GATEWAY_OUTBOX_HANDLERS = {
     "mail": "gateway.services.outbox.deliver_mail",
     "report": "analytics.reports.delivery.deliver",

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from gateway.services import audit, bodies, idempotency, imports, outbox
+from gateway.services import audit, bodies, erasure, idempotency, imports, outbox
 
 
 @shared_task(name="gateway.audit_seal")
@@ -33,3 +33,21 @@ def purge_idempotent_calls() -> int:
 def usage_imports() -> int:
     """Import what was uploaded, one file at a time; returns how many."""
     return imports.run_waiting()
+
+
+@shared_task(name="gateway.erasures", soft_time_limit=3_300, time_limit=3_500)
+def erasures() -> int:
+    """Erase the end users that people asked for; returns how many."""
+    return erasure.run_waiting()
+
+
+@shared_task(name="gateway.look_again", soft_time_limit=3_300, time_limit=3_500)
+def look_again() -> int:
+    """Look for late lines of end users that were erased; returns how many names are looked for."""
+    return erasure.look_again()
+
+
+@shared_task(name="gateway.erase_unseen", soft_time_limit=3_300, time_limit=3_500)
+def erase_unseen() -> int:
+    """Queue the erasure of end users whose time is over; returns how many."""
+    return erasure.erase_unseen()

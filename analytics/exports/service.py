@@ -31,7 +31,7 @@ from gateway.api.authentication import KeyPrincipal, actor_of
 from gateway.choices import JobStatus
 from gateway.ledger.ids import uuid7
 from gateway.models import Job, Organization, User
-from gateway.services import audit, jobs
+from gateway.services import audit, jobs, retention
 from gateway.services.errors import Conflict, Forbidden, Gone, Invalid, ServiceError
 
 KIND = "analytics.export"
@@ -179,7 +179,10 @@ class _Reporter:
 
 def store(job: Job, path: Path, *, name: str, content_type: str, rows: int) -> StoredFile:
     """Keep a file until it expires; in the transaction that ends its job. One piece is in memory at a time."""
-    expires = timezone.now() + timedelta(days=settings.EXPORT_RETENTION_DAYS)
+    days = settings.EXPORT_RETENTION_DAYS
+    if job.organization_id is not None:
+        days = retention.days_of(job.organization_id, "export_days", days)
+    expires = timezone.now() + timedelta(days=days)
     StoredFile.objects.filter(job=job).delete()
     file = StoredFile.objects.create(
         job=job, name=name, content_type=content_type, size_bytes=0, rows=rows, sha256="", expires_at=expires

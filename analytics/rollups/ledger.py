@@ -93,8 +93,8 @@ def _read(grain: Grain, tags: int) -> str:
     """Columns of a line of the ledger `l`, cleaned, before anything is computed of them."""
     dimensions = [c for c in cubes.CUBE_BY_NAME["wide"].dimensions if c != "model"]
     tokens = ("input_tokens", "cache_read_tokens", "output_tokens", "reasoning_tokens", "cost", "list_cost")
-    subjects = [f"{_subject('l.end_user')} AS end_user"]
-    subjects += [f"{_subject(f'l.tag_set ->> %(tag{i})s::text')} AS tag{i}" for i in range(tags)]
+    subjects = [f"{subject('l.end_user')} AS end_user"]
+    subjects += [f"{subject(f'l.tag_set ->> %(tag{i})s::text')} AS tag{i}" for i in range(tags)]
     is_long = f"jsonb_array_length(l.charges) > {SLOTS}"
     slots = ", ".join(f"l.charges -> {i} AS charge_{i}" for i in range(SLOTS))
     return f"""{bucket_of("l.started_at", grain)} AS bucket, {", ".join(f'l."{c}"' for c in dimensions)},
@@ -165,6 +165,6 @@ def _cleaned(column: str) -> str:
     return f"CASE WHEN l.{column} IS NOT NULL THEN least(greatest(l.{column}, 0), {_LONGEST_MS}) END"
 
 
-def _subject(column: str) -> str:
+def subject(column: str) -> str:
     """A subject's value as it is kept; NULL when there is none."""
     return f"nullif(left(btrim({column}, E'\\x01\\x02'), {cubes.SUBJECT_CHARS}), '')"

@@ -93,6 +93,12 @@ def share_horizon() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [HORIZON_KEY])
 
 
+def stop_refreshes() -> None:
+    """Nothing is recomputed until the transaction ends; waits for what is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [HORIZON_KEY])
+
+
 def complete_days(days: Sequence[datetime]) -> set[datetime]:
     """The days whose ledger lines are all still attached; the others' rollups are kept as they are (rule 14)."""
     horizon = LedgerHorizon.objects.values_list("complete_from", flat=True).first()
@@ -132,7 +138,7 @@ def forget_before(at: datetime) -> None:
     """From now on the days before `at` are kept, never recomputed, and what is booked for them is added. The caller
     makes sure that the rollups have all of it, else it rolls back: no mark is left now."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [HORIZON_KEY])
+        stop_refreshes()
         late_from = datetime.now(UTC) - BOOKING_TAKES
         cursor.execute(
             f"INSERT INTO analytics_countedline (id) SELECT id FROM {LEDGER} WHERE started_at < %s AND booked_at >= %s "

@@ -214,6 +214,20 @@ def recount(*, organization: UUID, start: datetime, end: datetime) -> int:
     return found
 
 
+@transaction.atomic
+def recount_subjects(counter: BudgetCounter) -> int:
+    """Counters of every subject in this one's period, from the ledger anew, after lines went over to another subject.
+    Returns 1 when this one was left without lines, and goes."""
+    hold_bookings()
+    budget = Budget.objects.filter(pk=counter.budget_id, archived_at=None).first()
+    if budget is None:
+        return 0
+    BudgetCounter.objects.filter(pk=counter.pk).update(spent=0, uncounted_lines=0)
+    _count(budget, counter.period_start, counter.period_end, RECOUNT_SQL)
+    unused = BudgetCounter.objects.filter(pk=counter.pk, spent=0, uncounted_lines=0, leased=0, leases=None)
+    return int(bool(unused.delete()[0]))
+
+
 # ---- checks --------------------------------------------------------------------------------------------------------
 def _check(budget: Budget) -> None:
     check_fields(budget, "name", "amount", "period", "enforcement", "scope")

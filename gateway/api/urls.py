@@ -4,7 +4,19 @@ from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import DefaultRouter
 
 from gateway.api.root import RootView
-from gateway.api.views import account, catalog, identity, imports, keys, ledger, limits, policies, routes, signin
+from gateway.api.views import (
+    account,
+    catalog,
+    identity,
+    imports,
+    keys,
+    ledger,
+    limits,
+    policies,
+    privacy,
+    routes,
+    signin,
+)
 
 router = DefaultRouter()
 router.trailing_slash = "/?"  # the constructor knows only with and without
@@ -26,6 +38,7 @@ router.register("cache-policies", policies.CachePolicyViewSet, "cache-policy")
 router.register("usage-imports", imports.ImportViewSet, "usage-import")
 router.register("usage-records", ledger.UsageRecordViewSet, "usage-record")
 router.register("audit-events", ledger.AuditEventViewSet, "audit-event")
+router.register("end-user-erasures", privacy.ErasureViewSet, "end-user-erasure")
 
 app_name = "api"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -44,5 +57,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^me/recovery-codes/?$", signin.RecoveryCodesView.as_view(), name="recovery-codes"),
     re_path(r"^me/sessions/?$", signin.SessionsView.as_view(), name="sessions"),
     re_path(r"^me/sessions/end/?$", signin.SessionsEndView.as_view(), name="sessions-end"),
+    re_path(r"^retention/?$", privacy.RetentionView.as_view(), name="retention"),
     *router.urls,
 ]

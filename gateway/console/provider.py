@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from gateway.console import account, board, bodies, guardrails, imports, limits, marks, routes
+from gateway.console import account, board, bodies, guardrails, imports, limits, marks, privacy, routes
 from gateway.console.parts import Mark
 from gateway.console.registry import ConsoleProvider, NavEntry, Page, Section
 from gateway.console.scope import ADMINISTRATORS
@@ -39,6 +39,8 @@ class GatewayConsole(ConsoleProvider):
         Page("account/recovery-codes/", account.recovery_codes, "recovery_codes", confirm=WRITES),
         Page("account/sessions/end/", account.sessions_end, "sessions_end"),
         Page("body-access/", bodies.body_log, "body_access", ADMINISTRATORS),
+        Page("privacy/", privacy.privacy_page, "privacy", ADMINISTRATORS, confirm=WRITES),
+        Page("privacy/audit.jsonl", privacy.audit_file, "audit_file", ADMINISTRATORS, confirm=ALWAYS),
     )
     navigation = (
         NavEntry(
@@ -68,6 +70,7 @@ class GatewayConsole(ConsoleProvider):
         NavEntry(
             "People", "admin:gateway_membership_changelist", "people", Section.ORGANIZATION, 30, "gateway.membership"
         ),
+        NavEntry("Privacy", "admin:privacy", "lock", Section.ORGANIZATION, 85),
         NavEntry(
             "Audit", "admin:gateway_auditevent_changelist", "history", Section.ORGANIZATION, 90, "gateway.auditevent"
         ),

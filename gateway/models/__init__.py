@@ -21,6 +21,7 @@ from gateway.models.ledger import (
     SpoolCursor,
 )
 from gateway.models.policies import CachePolicy, Guardrail, RateLimit
+from gateway.models.privacy import EndUserErasure, RetentionPolicy
 from gateway.models.scores import QualityScore
 from gateway.models.signin import (
     ExternalIdentity,
@@ -40,6 +41,7 @@ __all__ = [
     "ConfigChange",
     "ConfigVersion",
     "DirtyMark",
+    "EndUserErasure",
     "ExternalIdentity",
     "Guardrail",
     "Heartbeat",
@@ -67,6 +69,7 @@ __all__ = [
     "RateLimit",
     "RecoveryCode",
     "RejectedRecord",
+    "RetentionPolicy",
     "RetiredSpend",
     "Route",
     "RouteTarget",

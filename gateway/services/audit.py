@@ -4,7 +4,6 @@ Personal values are ciphertext under the person's own key and the chain hashes t
 person leaves every hash valid (rule 24).
 """
 
-import hashlib
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,12 +17,12 @@ from cryptography.fernet import Fernet, InvalidToken
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from gateway import credentials
+from gateway import auditchain, credentials, scopes
 from gateway.models import AuditEvent, Organization, SubjectKey, User, VirtualKey
 
 Actor = User | VirtualKey | None
 ERASED = "[erased]"
-GENESIS = bytes(32)
+GENESIS = auditchain.GENESIS
 BATCH = 1_000
 _CIPHERTEXT = "ciphertext"
 _SUBJECT = "subject"
@@ -58,11 +57,11 @@ def record(
 
     `organization`: None for platform-wide changes. `personal` names the keys of `before`/`after` that identify a
     person; they are stored encrypted under the key of `subject_of(target)`. `request_id` defaults to the one bound to
-    the logs. One query, two to three with personal values.
+    the logs; the value of a scope that is one end user is personal. One query, two to three with personal values.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("audit.record must run in the transaction of the change it records")
-    names = frozenset(personal)
+    names = frozenset(personal) | _personal_scope(before) | _personal_scope(after)
     seal_with = _SubjectCipher(subject_of(target)) if names else None
     return AuditEvent.objects.create(
         organization=organization,
@@ -76,6 +75,11 @@ def record(
         after=_storable(after, names, seal_with),
         request_id=request_id or structlog.contextvars.get_contextvars().get("request_id", ""),
     )
+
+
+def _personal_scope(values: Mapping[str, Any] | None) -> frozenset[str]:
+    names_one = (values or {}).get("scope") == scopes.END_USER and (values or {}).get("scope_value") != scopes.EACH
+    return frozenset({"scope_value"}) if names_one else frozenset()
 
 
 def subject_of(target: models.Model) -> uuid.UUID:
@@ -184,9 +188,9 @@ def erase_subject(subject_id: uuid.UUID) -> bool:
 # ---- the chain ---------------------------------------------------------------------------------------------------
 
 
-def chain_hash(event: AuditEvent, sequence: int, previous: bytes) -> bytes:
-    """SHA-256 over the previous hash and the canonical JSON (sorted keys, no spaces, UTF-8) of the stored row."""
-    row = {
+def _row(event: AuditEvent, sequence: int) -> dict[str, Any]:
+    """The stored row as it is hashed."""
+    return {
         "id": str(event.pk),
         "organization": str(event.organization_id) if event.organization_id else None,
         "at": event.at.astimezone(UTC).isoformat(timespec="microseconds"),
@@ -200,8 +204,30 @@ def chain_hash(event: AuditEvent, sequence: int, previous: bytes) -> bytes:
         "request_id": event.request_id,
         "sequence": sequence,
     }
-    text = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(previous + text.encode("utf-8", "surrogatepass")).digest()
+
+
+def chain_hash(event: AuditEvent, sequence: int, previous: bytes) -> bytes:
+    """SHA-256 over the previous hash and the canonical JSON of the stored row (`gateway.auditchain`)."""
+    return auditchain.hash_of(_row(event, sequence), previous)
+
+
+def export(organization: Organization | None) -> Iterator[bytes]:
+    """The sealed events of a chain as JSON lines (`gateway.auditchain`), oldest first; reads in batches."""
+    for event in _walk(_chain(organization.pk if organization else None)):
+        row, previous, own = (
+            _row(event, event.sequence or 0),
+            bytes(event.previous_hash or b""),
+            bytes(event.hash or b""),
+        )
+        yield auditchain.line_of(row, previous, own).encode("utf-8", "surrogatepass") + b"\n"
+
+
+@transaction.atomic
+def note_export(*, organization: Organization | None, actor: Actor) -> None:
+    """Say in the trail that somebody took it with them."""
+    target = organization or actor
+    assert target is not None  # the platform's trail is a person's to take
+    record(organization=organization, actor=actor, verb="audit.export", target=target)
 
 
 def seal(organization: Organization | None = None) -> int:

@@ -100,6 +100,7 @@ PAGES = (
     "/admin/costs/budget/add/",
     "/admin/imports/",
     "/admin/body-access/",
+    "/admin/privacy/",
     "/admin/components/",
     "/admin/components/?wrong=1",
     "/admin/gateway/virtualkey/",

@@ -7,9 +7,18 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from gateway import credentials
-from gateway.models import Guardrail, ImportRun, LoggedBody, Organization, SecurityEvent
-from gateway.services import bodies, guardrails
+from gateway import auditchain, credentials
+from gateway.models import (
+    AuditEvent,
+    EndUserErasure,
+    Guardrail,
+    ImportRun,
+    LoggedBody,
+    Organization,
+    RetentionPolicy,
+    SecurityEvent,
+)
+from gateway.services import audit, bodies, guardrails
 from tests.console.company import Company
 from tests.console.conftest import SignIn
 
@@ -19,6 +28,8 @@ PAGES = {
     "admin:guardrails": {"alice", "carol", "bob", "dave"},
     "admin:imports": {"alice"},
     "admin:body_access": {"alice"},
+    "admin:privacy": {"alice"},
+    "admin:audit_file": {"alice"},
 }
 
 
@@ -138,3 +149,40 @@ def test_the_board_shows_every_provider_and_tests_one(company: Company, sign_in:
     assert page.count("Available, 30 d") == company.organization.providers.count()
     assert "The test failed." in tested
     assert sign_in("carol").post(reverse("admin:provider_test", args=[provider.pk])).status_code == 403
+
+
+def test_an_end_user_is_looked_for_then_erased(company: Company, sign_in: SignIn) -> None:
+    alice, page = sign_in("alice"), reverse("admin:privacy")
+    assert "Nobody was erased" in alice.get(page).content.decode()
+
+    asked = alice.post(page, {"end_user": "<b>customer</b>"}).content.decode()
+    assert "<strong>&lt;b&gt;customer&lt;/b&gt;</strong> is named by 0 ledger lines." in asked
+    assert not EndUserErasure.objects.exists()
+    answer = alice.post(page, {"end_user": "<b>customer</b>", "confirm": "1"}, follow=True)
+
+    erased = EndUserErasure.objects.get(organization=company.organization)
+    shown = answer.content.decode()
+    assert (answer.redirect_chain, erased.requested_by) == ([(page, 302)], company.people["alice"])
+    assert erased.pseudonym in shown
+    assert "customer" not in shown
+
+
+def test_days_are_kept_and_wrong_ones_are_told(company: Company, sign_in: SignIn) -> None:
+    alice, page = sign_in("alice"), reverse("admin:privacy")
+
+    alice.post(page, {"end_user_days": "90", "export_days": ""})
+    refused = alice.post(page, {"end_user_days": "0", "export_days": "1"}).content.decode()
+
+    policy = RetentionPolicy.objects.get(organization=company.organization)
+    assert (policy.end_user_days, policy.export_days) == (90, None)
+    assert "Ensure this value is greater than or equal to 1." in refused
+
+
+def test_the_audit_trail_is_taken_along(company: Company, sign_in: SignIn) -> None:
+    audit.seal()
+
+    answer = sign_in("alice").get(reverse("admin:audit_file"))
+
+    lines = b"".join(answer.streaming_content).decode().splitlines()
+    assert auditchain.walk(lines).problem == ""
+    assert len(lines) == AuditEvent.objects.filter(organization=company.organization).count() - 1  # that it was taken

@@ -42,6 +42,15 @@ _LINE = {
     "origin": "gateway", "request_count": 1, "characters": 0, "audio_ms": 0, "sdk_about": None, "explanation": _TEXT,
     "is_archived": False,
 }  # fmt: skip
+EXPORTED_EVENT = (
+    '{"actor":"01930a1e-6c00-7000-8000-000000000001","actor_key":null,"after":{"name":"Acme Ltd"},"at":'
+    '"2026-11-02T09:30:00.000000+00:00","before":{"name":"Acme"},"hash":'
+    '"7b1c0e5a9d2f4c8b3e6a1d0f9c8b7a6e5d4c3b2a190f8e7d6c5b4a3928170f6e","id":'
+    '"01930a1e-6c00-7000-8000-000000000002","object_id":"01930a1e-6c00-7000-8000-000000000003","object_type":'
+    '"organization","organization":"01930a1e-6c00-7000-8000-000000000003","previous_hash":'
+    '"0000000000000000000000000000000000000000000000000000000000000000","request_id":"","sequence":1,"verb":'
+    '"organization.update"}\n'
+)
 _HIDDEN = frozenset({"pk", "ledger_shard", "tag_set", "client_ip_hash", "request_hmac", "prefix_hmacs"})
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +22,9 @@ from gateway.api.serializers.policies import BodiesSerializer
 from gateway.api.views import archived as reading
 from gateway.api.views.archived import MOST_LINES
 from gateway.api.views.base import ReadableResource
+from gateway.auditfile import audit_chain
 from gateway.choices import LineKind, PriceStatus, UsageSource
+from gateway.downloads import Download
 from gateway.ledger.ids import started_at
 from gateway.models import AuditEvent, LedgerLine, QualityScore
 from gateway.scores import Opinion
@@ -232,7 +234,7 @@ class AuditEventViewSet(ReadableResource):
     serializer_class = shapes.AuditEventSerializer
     filterset_class = AuditFilter
     pagination_class = CappedPagination
-    roles = {"list": ADMINS, "retrieve": ADMINS, "verify": ADMINS}
+    roles = {"list": ADMINS, "retrieve": ADMINS, "verify": ADMINS, "export": ADMINS}
     search_fields = ("verb", "object_id")
     ordering_fields = ("at",)
 
@@ -249,3 +251,17 @@ class AuditEventViewSet(ReadableResource):
     def verify(self, request: Request) -> Response:
         """Walk the hash chain from its first event."""
         return Response(shapes.AuditVerificationSerializer(asdict(audit.verify(self.access.organization))).data)
+
+    @extend_schema(
+        responses={
+            (200, "application/x-ndjson"): OpenApiResponse(
+                OpenApiTypes.BINARY,
+                description="A line for each sealed event, oldest first.",
+                examples=[OpenApiExample("Event", shapes.EXPORTED_EVENT, media_type="application/x-ndjson")],
+            )
+        }
+    )
+    @action(detail=False, methods=["get"], filter_backends=(), pagination_class=None)
+    def export(self, request: Request) -> Download:
+        """The hash chain as JSON lines, as it is hashed: whoever has the file can check it without the gateway."""
+        return audit_chain(self.access.organization, self.actor)

@@ -434,6 +434,14 @@ GET    sdk/support/js                           401 200 200 200 200 200 200 200 
 GET    audit-events                             401 403 403 403 200 200 200 200 200 200
 GET    audit-events/{event}                     401 403 403 403 200 200 200 200 200 404
 GET    audit-events/verify                      401 403 403 403 200 200 200 200 200 200
+GET    audit-events/export                      401 403 403 403 200 200 200 200 200 200
+
+GET    end-user-erasures                        401 403 403 403 200 200 200 200 200 200
+POST   end-user-erasures                        401 403 403 403 202 202 202 403 202 202
+GET    end-user-erasures/{erasure}              401 403 403 403 200 200 200 200 200 404
+POST   end-user-erasures/look                   401 403 403 403 200 200 200 403 200 200
+GET    retention                                401 200 200 200 200 200 200 200 200 200
+PATCH  retention                                401 403 403 403 200 200 200 403 200 200
 """
 
 

@@ -41,7 +41,8 @@ from finetuning.models import TuningFile, TuningJob
 from finetuning.services import files as tuning
 from finetuning.services.files import runs
 from gateway.ledger.ids import uuid7
-from gateway.models import ImportRun, Job, Project, RateLimit, Team
+from gateway.models import EndUserErasure, ImportRun, Job, Project, RateLimit, Team
+from gateway.services.erasure import erase_end_user
 from gateway.services.rate_limits import create_rate_limit
 from sdkgen import builds
 from sdkgen.ir.nodes import Api
@@ -107,6 +108,7 @@ class Places(dict[str, Any]):
             "job": lambda: tuning_job_of(company, company.assistant).pk,
             "ads_job": lambda: tuning_job_of(company, company.banner).pk,
             "finished_job": lambda: tuning_job_of(company, company.assistant, status="failed").pk,
+            "erasure": lambda: erasure_of(company).pk,
             "evaluation": lambda: evaluation_of(company).pk, "tuned_model": lambda: tuned_model_of(company).pk,
             "recording": lambda: recording_of(company).pk,
             "runner_job": lambda: runner_job_of(company).pk,
@@ -376,6 +378,10 @@ def statement_of(company: factories.Acme) -> Statement:
     """Of a month that is over; made at most once."""
     month = date(2026, 6, 1)
     return statements.compute_statement(organization=company.organization, month=month, actor=None)
+
+
+def erasure_of(company: factories.Acme) -> EndUserErasure:
+    return erase_end_user(organization=company.organization, end_user="customer-17", actor=None)
 
 
 def rate_limit_of(company: factories.Acme, scope: str) -> RateLimit:
