@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sdkgen.examples.binding import number_text
-from sdkgen.examples.data import Call, Example, ExampleError, bind, operations, place_of
+from sdkgen.examples.data import Call, Example, ExampleError, Kind, bind, operations, place_of
 from sdkgen.examples.make import arguments_of, sample
 from sdkgen.ir.nodes import Answer, Api, Binary, Method, Model, Prim, Ref, Stream, Type, Union
 from sdkgen.languages.base.snippets import Snippets
@@ -147,7 +147,7 @@ def cases_of(api: Api) -> Cases:
     return Cases(methods, streams, list(paged.values()), errors, _roles(methods))
 
 
-def rendered(cases: Iterable[Case], snippets: Snippets, variant: str = "plain") -> dict[str, tuple[str, ...]]:
+def rendered(cases: Iterable[Case], snippets: Snippets, variant: Kind = "plain") -> dict[str, tuple[str, ...]]:
     """Name of the case → the expression of its call, and what that imports."""
     found = {}
     for one in cases:

@@ -54,7 +54,11 @@ def tests(api: Api, names: Names, config: Config, snippets: Snippets) -> Iterato
 
 
 def _functions(name: str, of: str, calls: dict[str, str]) -> Iterator[str]:
-    yield f"var {name} = map[string]{of.replace('ctx ', '').replace('client ', '')}{{"
+    head = f"var {name} = map[string]{of.replace('ctx ', '').replace('client ', '')}{{"
+    if not calls:
+        yield head + "}"
+        return
+    yield head
     for place, made in calls.items():
         yield f"\t{go_string(place)}: {of} {{\n{indented(made, chr(9) * 2)}\n\t}},"
     yield "}"

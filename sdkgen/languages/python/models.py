@@ -13,6 +13,7 @@ from sdkgen.languages.python.types import Spelling, optional, quoted
 LISTED = frozenset({"ordering", "page", "page_size", "search"})
 """Parameters of most lists, which `runtime/options.py` has once."""
 FUTURE = "from __future__ import annotations\n"
+CHECKING = ("if TYPE_CHECKING:", "    from .._runtime.hints import *")
 
 
 def documented(group: str) -> bool:
@@ -65,9 +66,12 @@ class Modules:
                     body.append(self._union(declared))
                     if declared.discriminator:
                         tags.append(self._tags(declared))
-        lines = [FUTURE, "from .._runtime.model import TYPE_CHECKING, Model as _Model", ""]
-        lines += self._checking(group, needed, "types")
-        lines += body
+        model = "from .._runtime.model import Model as _Model"
+        if group == SHARED:
+            lines = [FUTURE, "from typing import TYPE_CHECKING", "", model, "", *CHECKING]
+        else:
+            lines = [FUTURE, model, "from ._base import *"]
+        lines += ["", *body]
         if tags:
             lines += ["", "_tags = {", *tags, "}"]
         return _text(lines)
@@ -132,13 +136,28 @@ class Modules:
             if group_of(resource.path) == group:
                 for method in resource.methods:
                     body += ["", *self._arguments(resource, method, needed, based)]
-        lines = [FUTURE, *(["from typing import TypedDict", ""] if any("TypedDict" in line for line in body) else [])]
-        base = [one for one in ("Call", "Listed") if any(re.search(rf"\b{one}\b, total", line) for line in body)]
-        lines.append(f"from .._runtime.options import {', '.join(['TYPE_CHECKING', *base])}")
-        if foreign := sorted(self._spelling.public_sent(name) for name in based if not self._is_ours(name, group)):
-            lines.append(f"from .shared import {', '.join(foreign)}")
-        lines += ["", *self._checking(group, needed - based, "params"), *body]
-        return _text(lines)
+        words = f"from ..types.{group} import *" if self._has_words(needed, group) else ""
+        if group == SHARED:
+            lines = [
+                FUTURE,
+                "from typing import TYPE_CHECKING, TypedDict",
+                "",
+                *CHECKING,
+                f"    {words}" if words else "",
+            ]
+        else:
+            lines = [FUTURE]
+            if hidden := sorted(set(re.findall(r"\b_(?:File|Model)\b", "\n".join(body)))):
+                words = f"from .._runtime.hints import {', '.join(hidden)}\n    {words}".rstrip()
+            lines.append("from ._base import *")
+            if foreign := sorted(self._spelling.public_sent(name) for name in based if not self._is_ours(name, group)):
+                lines.append(f"from .shared import {', '.join(foreign)}")
+            lines += ["", "if TYPE_CHECKING:", f"    {words}"] if words else []
+        return _text([*lines, "", *body])
+
+    def _has_words(self, needed: Iterable[str], group: str) -> bool:
+        """Whether lists of words, which are among the types of answers, are needed of the group."""
+        return any(isinstance(self._spelling.types[name], Enum) and self._is_ours(name, group) for name in needed)
 
     def _is_ours(self, name: str, group: str) -> bool:
         return self._usage.group_of(name) == group
@@ -205,22 +224,8 @@ class Modules:
                 lines.append(f"    {attribute(one.name, OF_CALLS)}: {self._given(one)}")
         if bases or lines or listed:
             inherited = ", ".join([*bases, "Listed" if listed else "Call"])
-            yield f"class {arguments_class(resource.path, method.name)}({inherited}, total=False):"
-            yield from lines or ["    pass"]
-
-    # ---- imports -------------------------------------------------------------------------------------------------
-    def _checking(self, group: str, needed: Iterable[str], room: str) -> list[str]:
-        """What only a type checker needs: whole modules, which is shorter than their names."""
-        modules = set()
-        for name in needed:
-            home = "types" if room == "types" or self._is_words(name) else "params"
-            if home != room or self._usage.group_of(name) != group:
-                modules.add(f"{'.' if home == room else f'..{home}.'}{self._usage.group_of(name)}")
-        found = ["if TYPE_CHECKING:", "    from .._runtime.hints import *"]
-        return [*found, *(f"    from {module} import *" for module in sorted(modules)), ""]
-
-    def _is_words(self, name: str) -> bool:
-        return isinstance(self._spelling.types[name], Enum)
+            head = f"class {arguments_class(resource.path, method.name)}({inherited}"
+            yield from [f"{head}, total=False):", *lines] if lines else [f"{head}): ..."]
 
 
 def _only_bodies(api: Api) -> set[str]:
@@ -255,4 +260,9 @@ def has_arguments(method: Method) -> bool:
 
 
 def _text(lines: Iterable[str]) -> str:
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+    return narrow(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n")
+
+
+def narrow(text: str) -> str:
+    """Declarations indented by two: of thousands of fields, further spaces are a thirtieth of what is installed."""
+    return re.sub(r"(?m)^(?: {4})+", lambda found: found[0][::2], text)

@@ -43,6 +43,8 @@ class Package:
         yield f"{module}/py.typed", ""
         yield f"{module}/types/__init__.py", self._types()
         yield f"{module}/params/__init__.py", '"""Types of arguments, in modules as those of answers are."""\n'
+        for room in ("params", "resources", "types"):
+            yield f"{module}/{room}/_base.py", _resource("templates", f"base_{room}.py.txt")
         for group in self._modules.groups():
             yield f"{module}/types/{group}.py", self._modules.types(group)
             yield f"{module}/params/{group}.py", self._modules.params(group)
@@ -136,19 +138,13 @@ else:
                 "    _defaults = _DEFAULTS",
                 "    _codes = _errors.CODES",
                 '    _types = __package__ + ".types"', "",
+                *[f"    {attribute(path[0], frozenset())}: {resource_class(path)}[{prefix or 'Sync'}]"
+                  for path in self._roots], "",
             ]  # fmt: skip
             if prefix:
                 lines += ["    async def __aenter__(self) -> Self:", "        return self", ""]
             else:
                 lines += ["    def __enter__(self) -> Self:", "        return self", ""]
-            for path in self._roots:
-                name = resource_class(path)
-                lines += [
-                    "    @property",
-                    f"    def {attribute(path[0], frozenset())}(self) -> {name}[{prefix or 'Sync'}]:",
-                    f"        from .resources.{group_of(path)} import {name}", "",
-                    f"        return {name}(self)", "",
-                ]  # fmt: skip
         return "\n".join(lines).rstrip() + "\n"
 
     def _errors(self) -> str:

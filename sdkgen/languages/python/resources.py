@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sdkgen.ir.nodes import Answer, Api, ListOf, Method, Model, Pagination, Parameter, Ref, Resource, Type
 from sdkgen.languages.base.escaping import python_docstring, python_string, sentence
 from sdkgen.languages.base.usage import SHARED, Usage, group_of
-from sdkgen.languages.python.models import FUTURE, documented, has_arguments
+from sdkgen.languages.python.models import FUTURE, LISTED, documented, has_arguments, narrow
 from sdkgen.languages.python.naming import OF_CALLS, arguments_class, attribute, resource_class
 from sdkgen.languages.python.types import Spelling
 
@@ -52,23 +52,18 @@ class Resources:
             body += python_docstring(resource.doc if resource else "", "    ")
             inner = list(self._places(path, group, foreign))
             for method in resource.methods if resource else ():
+                inner += [""] if inner and inner[-1] else []
                 inner += _Writer(self._spelling, self._usage, path, method, group, base).lines()
             body += [*(inner or ["    ..."]), ""]
-        return (
-            "\n".join([HEAD + FUTURE, *self._imports(group, foreign, "\n".join(body), base), "", *body]).rstrip() + "\n"
-        )
+        lines = [HEAD + FUTURE, *self._imports(group, foreign, "\n".join(body), base), "", *body]
+        return narrow("\n".join(lines).rstrip() + "\n")
 
     def _places(self, path: tuple[str, ...], group: str, foreign: set[tuple[str, ...]]) -> Iterator[str]:
+        """Annotations, which `place` of `runtime/resource.py` reads."""
         for below in self.tree.below(path):
-            name = resource_class(below)
-            yield "    @property"
-            yield f"    def {attribute(below[-1], frozenset())}(self) -> {name}[M]:"
+            yield f"    {attribute(below[-1], frozenset())}: {resource_class(below)}[M]"
             if group_of(below) != group:
                 foreign.add(below)
-                yield f"        from .{group_of(below)} import {name}"
-                yield ""
-            yield f"        return {name}(self._client)"
-            yield ""
 
     def _base(self, paths: list[tuple[str, ...]]) -> str:
         """What all paths of a module begin with, whole words."""
@@ -76,23 +71,14 @@ class Resources:
         return posixpath.commonpath([method.path for one in resources for method in one.methods]) if resources else ""
 
     def _imports(self, group: str, foreign: set[tuple[str, ...]], body: str, base: str) -> Iterator[str]:
-        has_ops = "@op" in body
-        yield f"from .._runtime.resource import TYPE_CHECKING, M, {'Ops, ' if has_ops else ''}Resource"
-        yield ""
-        yield "if TYPE_CHECKING:"
-        if has_ops:
-            yield "    from .._runtime.hints import *"
-        if "[a." in body:
-            yield f"    from ..params import {group} as a"
-        if _mentions(body, "t"):
-            yield f"    from ..types import {group} as t"
-        if _mentions(body, "s"):
-            yield f"    from ..types import {SHARED} as s"
-        for path in sorted(foreign):
-            yield f"    from .{group_of(path)} import {resource_class(path)}"
-        if not has_ops and not foreign:
-            yield "    pass"
-        if has_ops:
+        yield "from ._base import *"
+        hints = [f"    from ..params import {group} as a"] if "[a." in body else []
+        hints += [f"    from ..types import {group} as t"] if _mentions(body, "t") else []
+        hints += [f"    from ..types import {SHARED} as s"] if _mentions(body, "s") else []
+        hints += [f"    from .{group_of(path)} import {resource_class(path)}" for path in sorted(foreign)]
+        if hints:
+            yield from ["", "if TYPE_CHECKING:", *hints]
+        if "@op" in body:
             yield ""
             whose = ", management=True" if "management" in _auths(self.tree, group) else ""
             yield f'op = Ops("{group}", {python_string(base)}{whose})'
@@ -139,8 +125,12 @@ class _Writer:
     def _op(self) -> str:
         method = self._method
         said = [python_string(method.http), python_string(method.path.removeprefix(self._base))]
+        listed = LISTED if method.pagination == NUMBERED else frozenset[str]()
+        if listed and not listed <= {one.name for one in method.parameters}:
+            said.append("listed=False")
+            listed = frozenset()
         for where, word in (("query", "query"), ("header", "headers")):
-            if found := [self._pair(one) for one in method.parameters if one.where == where]:
+            if found := [self._pair(one) for one in method.parameters if one.where == where and one.name not in listed]:
                 said.append(f"{word}={python_string(' '.join(found))}")
         said += self._body()
         said += [f"answer={answer}"] if (answer := self._answer()) else []

@@ -85,6 +85,16 @@ class _Base:
         if os.environ.get("GATEWAY_LOG"):
             self.settings.log = _logger()
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            from .resource import place
+
+            return place(self, name, self, f"{__package__.rpartition('.')[0]}.resources.")
+
+        def __dir__(self) -> list[str]:
+            return [*super().__dir__(), *type(self).__annotations__]
+
 
 def _wanted(said: bool | None) -> bool:
     return said if said is not None else os.environ.get("GATEWAY_SDK_TELEMETRY", "1") not in ("0", "false", "off")

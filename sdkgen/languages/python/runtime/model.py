@@ -8,8 +8,7 @@ out with `to_dict()`.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING as TYPE_CHECKING  # for the generated modules
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

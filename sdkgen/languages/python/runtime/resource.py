@@ -3,8 +3,8 @@ client: the body of a method is its declaration."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING as TYPE_CHECKING  # for the generated modules
-from typing import Any, Generic, TypeVar
+import sys
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .core import Op
 
@@ -31,6 +31,21 @@ class Async:
     """Marks what an `AsyncGateway` has."""
 
 
+def place(owner: Any, name: str, client: Any, prefix: str) -> Any:
+    """What is below a place or a client, which its class declares by an annotation (`completions: Completions[M]`): of
+    the class's own module, else of the one whose name is `prefix` and `name`. Raises AttributeError."""
+    for cls in type(owner).__mro__ if name[0] != "_" else ():
+        found, is_place, _ = str(getattr(cls, "__annotations__", {}).get(name, "")).partition("[")
+        if is_place:
+            made = getattr(sys.modules[cls.__module__], found, None)
+            if made is None:
+                from importlib import import_module
+
+                made = getattr(import_module(prefix + name.rstrip("_")), found)
+            return made(client)
+    raise AttributeError(f"{type(owner).__name__!r} has no {name!r}")
+
+
 class Resource(Generic[M]):
     """A place; `M` says of which client."""
 
@@ -38,6 +53,15 @@ class Resource(Generic[M]):
 
     def __init__(self, client: Any) -> None:
         self._client = client
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            client = None if name[0] == "_" else self._client  # which may be what is missing
+            return place(self, name, client, type(self).__module__ + "_")
+
+        def __dir__(self) -> list[str]:
+            return [*super().__dir__(), *type(self).__annotations__]
 
 
 class _Declared:
@@ -88,8 +112,12 @@ class Ops:
         def __call__(self, http, path, **said):
             return self._declare("call", http, path, said)
 
-        def page(self, http, path, **said):
-            return self._declare("page", http, path, {"page": ("page", "results", "page", "next"), **said})
+        def page(self, http, path, query="", listed=True, **said):
+            """A numbered list unless `page` says otherwise; what most of them take need not be told."""
+            if listed and "page" not in said:
+                query += " ordering page page_size search"
+            said = {"page": ("page", "results", "page", "next"), "query": query, **said}
+            return self._declare("page", http, path, said)
 
         def stream(self, http, path, **said):
             return self._declare("stream", http, path, said)
