@@ -4,7 +4,8 @@ from django.urls import URLPattern, URLResolver, re_path
 from rest_framework.routers import DefaultRouter
 
 from gateway.api.root import RootView
-from gateway.api.views import account, catalog, identity, imports, keys, ledger, limits, policies, routes, signin
+from gateway.api.views import account, catalog, identity, imports, keys, ledger, limits, policies, routes, scim, signin
+from gateway.api.views.base import ID_PATTERN
 
 router = DefaultRouter()
 router.trailing_slash = "/?"  # the constructor knows only with and without
@@ -44,5 +45,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^me/recovery-codes/?$", signin.RecoveryCodesView.as_view(), name="recovery-codes"),
     re_path(r"^me/sessions/?$", signin.SessionsView.as_view(), name="sessions"),
     re_path(r"^me/sessions/end/?$", signin.SessionsEndView.as_view(), name="sessions-end"),
+    re_path(r"^scim/v2/ServiceProviderConfig/?$", scim.ServiceProviderConfigView.as_view(), name="scim-service"),
+    re_path(r"^scim/v2/ResourceTypes/?$", scim.ResourceTypesView.as_view(), name="scim-types"),
+    re_path(r"^scim/v2/ResourceTypes/(?P<name>\w+)/?$", scim.ResourceTypesView.as_view(), name="scim-type"),
+    re_path(r"^scim/v2/Schemas/?$", scim.SchemasView.as_view(), name="scim-schemas"),
+    re_path(r"^scim/v2/Schemas/(?P<name>[\w:.]+)/?$", scim.SchemasView.as_view(), name="scim-schema"),
+    re_path(r"^scim/v2/Users/?$", scim.UsersView.as_view(), name="scim-users"),
+    re_path(rf"^scim/v2/Users/(?P<pk>{ID_PATTERN})/?$", scim.UserView.as_view(), name="scim-user"),
+    re_path(r"^scim/v2/Groups/?$", scim.GroupsView.as_view(), name="scim-groups"),
+    re_path(rf"^scim/v2/Groups/(?P<pk>{ID_PATTERN})/?$", scim.GroupView.as_view(), name="scim-group"),
     *router.urls,
 ]
