@@ -18,6 +18,7 @@ from gateway.signin import confirmation
 ANYONE = "anyone"
 SIGNED_IN = "signed in"
 PEOPLE = "people"  # signed in, and not as a key
+KEYS = "keys"  # with a management key
 SUPERUSER: frozenset[Role] = frozenset()
 OWNERS = frozenset({Role.OWNER})
 ADMINS = OWNERS | {Role.ADMIN}
@@ -56,6 +57,8 @@ class RolePermission(BasePermission):
 
     @staticmethod
     def _may(request: Request, who: Who) -> bool:
+        if who == KEYS:
+            return isinstance(request.user, KeyPrincipal)
         if isinstance(who, str):
             return who in (SIGNED_IN, PEOPLE)
         access = access_of(request)

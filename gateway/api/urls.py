@@ -15,8 +15,10 @@ from gateway.api.views import (
     policies,
     privacy,
     routes,
+    scim,
     signin,
 )
+from gateway.api.views.base import ID_PATTERN
 
 router = DefaultRouter()
 router.trailing_slash = "/?"  # the constructor knows only with and without
@@ -58,5 +60,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^me/sessions/?$", signin.SessionsView.as_view(), name="sessions"),
     re_path(r"^me/sessions/end/?$", signin.SessionsEndView.as_view(), name="sessions-end"),
     re_path(r"^retention/?$", privacy.RetentionView.as_view(), name="retention"),
+    re_path(r"^scim/v2/ServiceProviderConfig/?$", scim.ServiceProviderConfigView.as_view(), name="scim-service"),
+    re_path(r"^scim/v2/ResourceTypes/?$", scim.ResourceTypesView.as_view(), name="scim-types"),
+    re_path(r"^scim/v2/ResourceTypes/(?P<name>\w+)/?$", scim.ResourceTypesView.as_view(), name="scim-type"),
+    re_path(r"^scim/v2/Schemas/?$", scim.SchemasView.as_view(), name="scim-schemas"),
+    re_path(r"^scim/v2/Schemas/(?P<name>[\w:.]+)/?$", scim.SchemasView.as_view(), name="scim-schema"),
+    re_path(r"^scim/v2/Users/?$", scim.UsersView.as_view(), name="scim-users"),
+    re_path(rf"^scim/v2/Users/(?P<pk>{ID_PATTERN})/?$", scim.UserView.as_view(), name="scim-user"),
+    re_path(r"^scim/v2/Groups/?$", scim.GroupsView.as_view(), name="scim-groups"),
+    re_path(rf"^scim/v2/Groups/(?P<pk>{ID_PATTERN})/?$", scim.GroupView.as_view(), name="scim-group"),
     *router.urls,
 ]

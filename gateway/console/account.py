@@ -1,5 +1,6 @@
 """A person's own account: second factor, sessions, recent sign-ins."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -8,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gateway.console.registry import ConsoleSite
 from gateway.console.scope import actor, person
-from gateway.services import secondfactor, sessions
+from gateway.services import secondfactor, sessions, sso
 from gateway.services.errors import ServiceError
 from gateway.signin import qr, throttle
 from gateway.signin.forms import FirstCodeForm
@@ -21,7 +22,7 @@ def account_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     context = {**site.each_context(request), "title": "Your account", "person": user}
     context |= {
         "factor": secondfactor.status(user), "sessions": sessions.sessions_of(user, request.session.session_key),
-        "sign_ins": sessions.sign_ins_of(user),
+        "sign_ins": sessions.sign_ins_of(user), "sso": settings.OIDC, "is_connected": sso.has_identity(user),
     }  # fmt: skip
     return render(request, "console/account.html", context)
 

@@ -71,6 +71,24 @@ GET    invitations/{invitation}                 401 403 403 403 200 200 200 200 
 DELETE invitations/{invitation}                 401 403 403 403 204 204 204 403 204 404
 POST   invitations/accept                       404 404 404 404 404 404 404 403 403 404
 
+GET    scim/v2/ServiceProviderConfig            401 403 403 403 403 403 403 200 200 403
+GET    scim/v2/ResourceTypes                    401 403 403 403 403 403 403 200 200 403
+GET    scim/v2/ResourceTypes/User               401 403 403 403 403 403 403 200 200 403
+GET    scim/v2/Schemas                          401 403 403 403 403 403 403 200 200 403
+GET    scim/v2/Schemas/urn:ietf:params:scim:schemas:core:2.0:User 401 403 403 403 403 403 403 200 200 403
+GET    scim/v2/Users                            401 403 403 403 403 403 403 200 200 403
+POST   scim/v2/Users                            401 403 403 403 403 403 403 403 201 403
+GET    scim/v2/Users/{bob_user}                 401 403 403 403 403 403 403 200 200 403
+PUT    scim/v2/Users/{bob_user}                 401 403 403 403 403 403 403 403 200 403
+PATCH  scim/v2/Users/{bob_user}                 401 403 403 403 403 403 403 403 200 403
+DELETE scim/v2/Users/{bob_user}                 401 403 403 403 403 403 403 403 204 403
+GET    scim/v2/Groups                           401 403 403 403 403 403 403 200 200 403
+POST   scim/v2/Groups                           401 403 403 403 403 403 403 403 201 403
+GET    scim/v2/Groups/{scim_group}              401 403 403 403 403 403 403 200 200 403
+PUT    scim/v2/Groups/{scim_group}              401 403 403 403 403 403 403 403 200 403
+PATCH  scim/v2/Groups/{scim_group}              401 403 403 403 403 403 403 403 200 403
+DELETE scim/v2/Groups/{scim_group}              401 403 403 403 403 403 403 403 204 403
+
 GET    api-keys                                 401 200 200 200 200 200 200 200 200 200
 POST   api-keys                                 401 201 403 201 201 201 201 403 201 400
 GET    api-keys/{key}                           401 200 200 200 200 200 200 200 200 404

@@ -41,7 +41,8 @@ from finetuning.models import TuningFile, TuningJob
 from finetuning.services import files as tuning
 from finetuning.services.files import runs
 from gateway.ledger.ids import uuid7
-from gateway.models import EndUserErasure, ImportRun, Job, Project, RateLimit, Team
+from gateway.models import EndUserErasure, ImportRun, Job, Project, ProvisionedGroup, RateLimit, Team
+from gateway.services import directory_groups
 from gateway.services.erasure import erase_end_user
 from gateway.services.rate_limits import create_rate_limit
 from sdkgen import builds
@@ -67,6 +68,7 @@ class Places(dict[str, Any]):
             "ads_team": lambda: company.ads.pk, "project": lambda: company.assistant.pk,
             "ads_project": lambda: company.banner.pk, "bob": lambda: company.members["bob"].pk,
             "alice": lambda: company.members["alice"].pk, "bob_user": lambda: company.people["bob"].pk,
+            "scim_group": lambda: directory_group_of(company).pk,
             "alice_user": lambda: company.people["alice"].pk, "invitation": lambda: company.invitation.pk,
             "key": lambda: company.keys["bob"].pk, "ads_key": lambda: company.keys["ads"].pk,
             "manage_key": lambda: company.keys["write"].pk, "provider": lambda: company.provider.pk,
@@ -288,6 +290,12 @@ def export_of(company: factories.Acme) -> Job:
     return Job.objects.filter(kind=exports.KIND).first() or exports.request_export(
         organization=company.organization, user=company.people["alice"], asked=asked
     )
+
+
+def directory_group_of(company: factories.Acme) -> ProvisionedGroup:
+    """The group of Acme's directory that is the team Search; made at most once."""
+    found = ProvisionedGroup.objects.filter(organization=company.organization).first()
+    return found or directory_groups.create_group(organization=company.organization, actor=None, name="Search")
 
 
 def sdk_release_of() -> Release:
