@@ -108,7 +108,8 @@ def _bytes(stack: Stack) -> tuple[float, float, float]:
         row = connection.execute(
             "SELECT (SELECT count(*) FROM gateway_ledgerline), "
             "(SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('gateway_ledgerline')), "
-            "(SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relname LIKE 'analytics_%'), "
+            "(SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' "
+            "AND relname LIKE 'analytics_%'), "
             '(SELECT sum(segment * 33554432::bigint + "offset") FROM gateway_spoolcursor)'
         ).fetchone()
     assert row is not None
