@@ -31,6 +31,11 @@ def patience(seconds: float) -> Iterator[None]:
         _IS_LIMITED.reset(token)
 
 
+def is_limited() -> bool:
+    """Whether somebody's patience is counted."""
+    return _IS_LIMITED.get()
+
+
 def is_over(error: BaseException) -> bool:
     """Whether a statement was given up because its asker's patience was over."""
     return _IS_LIMITED.get() and isinstance(error.__cause__, QueryCanceled)

@@ -11,13 +11,16 @@ from analytics.outlook import runs
 from analytics.reports import running
 from analytics.reports import service as reports
 from analytics.rollups import marks, zones
+from gateway import queues
 from gateway.services import archives
 
 
 @shared_task(name="analytics.rollup_marks")
-def rollup_marks() -> int:
+def rollup_marks(shard: int | None = None) -> int:
     """Refresh what dirty marks name; returns how many buckets."""
-    done = marks.process_marks()
+    if queues.hand_out(rollup_marks, shard):
+        return 0
+    done = marks.process_marks(shard=queues.shard_of(shard))
     return done.minutes + done.quarter_hours
 
 
@@ -59,9 +62,9 @@ def prune_quarter_hours() -> int:
 
 
 @shared_task(name="analytics.scan_anomalies", soft_time_limit=840, time_limit=900)
-def scan_anomalies() -> int:
+def scan_anomalies(shard: int | None = None) -> int:
     """Judge the last whole hour of every organization, once; returns of how many."""
-    return scan.scan_once_an_hour()
+    return 0 if queues.hand_out(scan_anomalies, shard) else scan.scan_once_an_hour(shard=queues.shard_of(shard))
 
 
 @shared_task(name="analytics.exports", soft_time_limit=6_000, time_limit=6_300)
@@ -89,9 +92,9 @@ def report_runs() -> int:
 
 
 @shared_task(name="analytics.forecast", soft_time_limit=1_500, time_limit=1_700)
-def forecast() -> int:
+def forecast(shard: int | None = None) -> int:
     """Forecasts of organizations whose data changed, at most once an hour each; returns how many were stored."""
-    return runs.forecast_all()
+    return 0 if queues.hand_out(forecast, shard) else runs.forecast_all(shard=queues.shard_of(shard))
 
 
 @shared_task(name="analytics.alerts", soft_time_limit=240, time_limit=300)

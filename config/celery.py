@@ -2,9 +2,12 @@
 
 import os
 
-from celery import Celery
+from celery import Celery, signals
+
+from gateway.queues import note_time
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("gateway")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+signals.before_task_publish.connect(note_time)

@@ -49,8 +49,11 @@ class Env:
     secrets_from_file: frozenset[str]
     database_url: str
     database_direct_url: str
+    database_replica_url: str
+    replica_max_lag_s: float
     redis_url: str
     processes: int
+    organization_shards: int
     email_url: str
     allowed_hosts: tuple[str, ...]
     csrf_trusted_origins: tuple[str, ...]
@@ -176,6 +179,13 @@ def refuse_in_production(found: Env) -> None:
         raise environ.ImproperlyConfigured(f"GATEWAY_PROFILE=production: {'; '.join(wrong)}.")
 
 
+def parse_shards(count: int) -> int:
+    """Raises `ImproperlyConfigured` for none, and for more than anybody needs."""
+    if not 1 <= count <= 64:
+        raise environ.ImproperlyConfigured(f"CELERY_ORGANIZATION_SHARDS: {count} is not from 1 to 64.")
+    return count
+
+
 def parse_archive(place: Place) -> Place:
     """Raises `ImproperlyConfigured` for another kind of URL, and for what contradicts itself."""
     wrong = ""
@@ -257,8 +267,11 @@ def load() -> Env:
         secrets_from_file=frozenset(name for name in unset if name in os.environ),
         database_url=database_url,
         database_direct_url=env.str("DATABASE_DIRECT_URL", default="") or database_url,
+        database_replica_url=env.str("DATABASE_REPLICA_URL", default=""),
+        replica_max_lag_s=env.float("REPLICA_MAX_LAG_SECONDS", default=5.0),
         redis_url=env.str("REDIS_URL", default=""),
         processes=env.int("GATEWAY_PROCESSES", default=env.int("WEB_CONCURRENCY", default=1)),
+        organization_shards=parse_shards(env.int("CELERY_ORGANIZATION_SHARDS", default=1)),
         email_url=env.str("EMAIL_URL", default=""),
         allowed_hosts=tuple(env.list("ALLOWED_HOSTS", default=["*"])),
         csrf_trusted_origins=tuple(env.list("CSRF_TRUSTED_ORIGINS", default=[])),

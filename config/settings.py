@@ -78,18 +78,24 @@ TEMPLATES = [
     },
 ]
 
+
 # ---- database: always PostgreSQL -------------------------------------------------------------------------------
-_database: dict[str, Any] = dict(environ.Env.db_url_config(ENV.database_url or "postgres:///gateway"))
-_database["ENGINE"] = "django.db.backends.postgresql"
-_database["CONN_MAX_AGE"] = 0
-_database["DISABLE_SERVER_SIDE_CURSORS"] = True  # PgBouncer in transaction mode (rule 23)
-_database["OPTIONS"] = {
-    **_database.get("OPTIONS", {}),
-    "pool": {"min_size": 1, "max_size": 12, "timeout": 10},
-    "prepare_threshold": None,
-    "connect_timeout": 5,
+def _database(url: str, pool: dict[str, int]) -> dict[str, Any]:
+    found: dict[str, Any] = dict(environ.Env.db_url_config(url))
+    found["ENGINE"] = "django.db.backends.postgresql"
+    found["CONN_MAX_AGE"] = 0
+    found["DISABLE_SERVER_SIDE_CURSORS"] = True  # PgBouncer in transaction mode (rule 23)
+    options = {"pool": pool, "prepare_threshold": None, "connect_timeout": 5}
+    found["OPTIONS"] = {**found.get("OPTIONS", {}), **options}
+    return found
+
+
+DATABASES = {
+    "default": _database(ENV.database_url or "postgres:///gateway", {"min_size": 1, "max_size": 12, "timeout": 10})
 }
-DATABASES = {"default": _database}
+if ENV.database_replica_url:  # `gateway.replica`: only figures are read there; one that is away costs a second
+    DATABASES["replica"] = _database(ENV.database_replica_url, {"min_size": 0, "max_size": 12, "timeout": 1})
+REPLICA_MAX_LAG_SECONDS: float = ENV.replica_max_lag_s
 DATABASE_DIRECT_URL = ENV.database_direct_url
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -287,6 +293,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_ORGANIZATION_SHARDS: int = ENV.organization_shards  # `gateway.queues`
 # Long work of one kind does not hold up the others; `run_background --queues` gives a process some of them.
 CELERY_TASK_ROUTES = {
     name: {"queue": queue}

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from gateway import queues, replica
 from gateway.dataplane.exposition import CONTENT_TYPE, REFUSAL, gauge, head, labels, may_scrape
 from gateway.models import AuditEvent, ConfigVersion, DirtyMark, Heartbeat, Job, OutboxMessage, QuarantinedLine
 
@@ -29,7 +30,7 @@ def ledger_metrics(request: HttpRequest) -> HttpResponse:
 def lines() -> list[str]:
     """Nine queries."""
     now = timezone.now()
-    return [*_processes(now), *_rollups(now), *_outbox(now), *_jobs(), *_records()]
+    return [*_processes(now), *_rollups(now), *_replica(), *_queues(), *_outbox(now), *_jobs(), *_records()]
 
 
 def _processes(now: datetime) -> Iterable[str]:
@@ -50,6 +51,25 @@ def _rollups(now: datetime) -> Iterable[str]:
     marks = DirtyMark.objects.aggregate(count=Count("id"), oldest=Min("created_at"))
     yield from gauge("gateway_rollup_marks", marks["count"], "Changed buckets that wait for the rollups.")
     yield from gauge("gateway_rollup_lag_seconds", _seconds(now, marks["oldest"]), "Age of the oldest of them.")
+
+
+def _queues() -> Iterable[str]:
+    """Of the broker; nothing while it does not answer."""
+    found = list(queues.waiting())
+    if found:
+        yield from head("gateway_queue_length", "gauge", "Messages that wait in a queue.")
+        yield from (f"gateway_queue_length{{{labels(queue=one.queue)}}} {one.length}" for one in found)
+        yield from head("gateway_queue_lag_seconds", "gauge", "How long the oldest of them has waited.")
+        yield from (f"gateway_queue_lag_seconds{{{labels(queue=one.queue)}}} {one.lag_s:.3f}" for one in found)
+
+
+def _replica() -> Iterable[str]:
+    found = replica.state()
+    if found is None:
+        return
+    yield from gauge("gateway_replica_used", int(not found.reason), "Whether figures are read from the replica.")
+    if found.lag_s is not None:
+        yield from gauge("gateway_replica_lag_seconds", found.lag_s, "How far the replica is behind the primary.")
 
 
 def _outbox(now: datetime) -> Iterable[str]:

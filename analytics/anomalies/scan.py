@@ -26,6 +26,7 @@ from analytics.anomaly.watch import Alert, Key, Settings, Watch, watch
 from analytics.models import TotalQuarterHour
 from gateway.choices import JobStatus
 from gateway.models import Job, Organization
+from gateway.queues import Shard
 from gateway.services import jobs
 
 log = structlog.get_logger(__name__)
@@ -60,11 +61,13 @@ class Scanned:
     changed: tuple[UUID, ...] = ()
 
 
-def scan_once_an_hour(now: datetime | None = None) -> int:
-    """Scan every live organization with traffic for the last whole hour, if nobody has; returns how many."""
+def scan_once_an_hour(now: datetime | None = None, *, shard: Shard | None = None) -> int:
+    """Scan every live organization (of the shard) with traffic for the last whole hour, once; returns how many."""
     end = whole_hour(now or datetime.now(UTC))
     done, changed = 0, {}
     for organization in Organization.objects.filter(archived_at=None).order_by("pk"):
+        if shard is not None and not shard.holds(organization.pk):
+            continue
         job = jobs.claim(KIND, f"{organization.pk}/{end:%Y-%m-%dT%H}", LEASE_S)
         if job is not None:
             changed[organization] = _claimed(job, organization, end)

@@ -16,6 +16,7 @@ from django.utils import timezone
 from analytics.console.format import lag, number
 from analytics.models import Reconciliation
 from analytics.reconciliation import KIND, LATE_AFTER
+from gateway import replica
 from gateway.choices import JobStatus
 from gateway.models import Heartbeat, Job
 
@@ -73,6 +74,10 @@ def system_status(now: datetime | None = None) -> SystemStatus:
     planes = [beat for name, beat in beats.items() if name.startswith(DATAPLANE) and now - beat.at < SILENT]
     newest = max(planes, key=lambda beat: beat.at, default=None)
     parts.insert(0, _process("Data plane", newest, now))
+    if (copy := replica.state()) is not None:
+        parts.append(
+            Part("Read replica", "warn" if copy.reason else "ok", copy.reason or f"lag {lag(copy.lag_s or 0)}")
+        )
     if beats:
         parts.append(_comparison(next(iter(beats.values())), now))
     return SystemStatus(*_overall(parts), tuple(parts))

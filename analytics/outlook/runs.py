@@ -26,6 +26,7 @@ from analytics.query.scope import operator
 from analytics.query.shapes import OTHER
 from gateway.console import Use
 from gateway.models import Organization
+from gateway.queues import Shard
 from gateway.services import jobs
 
 log = structlog.get_logger(__name__)
@@ -41,8 +42,8 @@ Node = tuple[str, str]
 """Level and subject: the id of a team or project as text, `none` for lines without one, `other` for the rest."""
 
 
-def forecast_all(now: datetime | None = None) -> int:
-    """Runs of every organization whose data changed since its last ones; returns how many were stored.
+def forecast_all(now: datetime | None = None, *, shard: Shard | None = None) -> int:
+    """Runs of every organization (of the shard) whose data changed since its last ones; returns how many were stored.
 
     At most once an hour each, whoever else does the same.
     """
@@ -50,7 +51,7 @@ def forecast_all(now: datetime | None = None) -> int:
     stored = 0
     versions = dict(RollupState.objects.values_list("organization", "version"))
     for organization in Organization.objects.filter(pk__in=versions, archived_at=None).order_by("pk"):
-        if not _is_due(organization, versions[organization.pk], at):
+        if (shard and not shard.holds(organization.pk)) or not _is_due(organization, versions[organization.pk], at):
             continue
         job = jobs.claim(KIND, f"{organization.pk}:{at:%Y-%m-%dT%H}", LEASE_S)
         if job is None:

@@ -9,11 +9,9 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection
-
 from analytics import cache
 from analytics.metrics import Measure
-from analytics.query import quantiles, sql
+from analytics.query import quantiles, reading, sql
 from analytics.query.foreign import Foreign, foreign_of
 from analytics.query.plan import MONEY_CHECK, Plan, elapsed_minutes, filters_as_given, make_plan
 from analytics.query.scope import Scope, scope_of, still_kept
@@ -95,10 +93,8 @@ def answer(plan: Plan, now: datetime, foreign: Foreign | None = None) -> Result:
 def _fetch(plan: Plan, foreign: Foreign | None) -> Mapping[tuple[int, int, int], Row]:
     """Rows by (period, t, g); ALL where a row is not about one bucket or one group."""
     text, parameters = sql.statement(plan, foreign.rates if foreign is not None else ())
-    with connection.cursor() as cursor:
-        cursor.execute(text, parameters)
-        names = [column.name for column in cursor.description or ()]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    names, found_rows = reading.fetch(plan.scope, text, parameters)
+    rows = [dict(zip(names, row, strict=True)) for row in found_rows]
     found = {(row["period"], row["t"], row["g"]): row for row in rows}
     if plan.quantiles:
         quantiles.add(found, plan.quantiles)

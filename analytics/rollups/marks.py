@@ -8,13 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 
 from analytics.models import ForeignMinute, LiveMinute, RollupState
 from analytics.rollups import cubes, sql, state
 from analytics.rollups.cubes import Grain
 from analytics.rollups.refresh import DAYS_PER_TRANSACTION, QUARTER_HOUR, coalesce, day_of, refresh_days, within
 from gateway.models import DirtyMark
+from gateway.queues import Shard
 
 OPEN_BUCKET_EVERY = timedelta(seconds=20)
 BUCKETS_PER_RUN = 5_000
@@ -30,9 +31,21 @@ class Processed:
     quarter_hours: int = 0
 
 
-def process_marks(limit: int = BUCKETS_PER_RUN, *, force: bool = False) -> Processed:
-    """Refresh what the marks name, oldest first, at most `limit` quarter-hours; `force`: the open bucket too."""
-    return Processed(_minutes(), _quarter_hours(limit, force=force))
+def process_marks(
+    limit: int = BUCKETS_PER_RUN, *, force: bool = False, shard: Shard | None = None
+) -> Processed:  # fmt: skip
+    """Refresh what the marks name, oldest first, at most `limit` quarter-hours; `force`: the open bucket too. `shard`:
+    of its organizations alone."""
+    return Processed(_minutes(_marked(Grain.MINUTE, shard)), _quarter_hours(limit, shard, force=force))
+
+
+def _marked(grain: Grain, shard: Shard | None) -> QuerySet[DirtyMark]:
+    """Marks of one grain, of all organizations or of a shard's."""
+    marked = DirtyMark.objects.filter(grain=grain)
+    if shard is None:
+        return marked
+    known = marked.order_by().values_list("organization", flat=True).distinct()
+    return marked.filter(organization__in=[pk for pk in known if shard.holds(pk)])
 
 
 def drain_marks() -> Processed:
@@ -50,11 +63,10 @@ def prune_minutes() -> int:
     return LiveMinute.objects.filter(bucket__lt=before).delete()[0]
 
 
-def _minutes() -> int:
+def _minutes(marked: QuerySet[DirtyMark]) -> int:
     """The minute cube of every organization that has minute marks; marks past its 48 hours only go."""
     oldest = _minute_of(datetime.now(UTC) - MINUTES_KEPT)
     DirtyMark.objects.filter(grain=Grain.MINUTE, bucket__lt=oldest).delete()
-    marked = DirtyMark.objects.filter(grain=Grain.MINUTE)
     done = 0
     for organization in marked.order_by("organization").values_list("organization", flat=True).distinct():
         rows = marked.filter(organization=organization).values_list("bucket", flat=True).distinct()
@@ -80,9 +92,9 @@ def _refresh_minutes(organization: UUID, buckets: Sequence[datetime]) -> int:
     return len(buckets)
 
 
-def _quarter_hours(limit: int, *, force: bool) -> int:
+def _quarter_hours(limit: int, shard: Shard | None, *, force: bool) -> int:
     now = datetime.now(UTC)
-    marked = DirtyMark.objects.filter(grain=Grain.QUARTER_HOUR).values("organization", "bucket")
+    marked = _marked(Grain.QUARTER_HOUR, shard).values("organization", "bucket")
     rows = marked.annotate(first=Min("pk")).order_by("first")[:limit]
     waiting = set() if force else _throttled(now)
     open_bucket = _quarter_of(now)

@@ -28,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     data.quarantine,
     data.backup,
     data.ledger_archive,
+    data.read_replica,
 )
 
 

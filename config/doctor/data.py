@@ -16,6 +16,7 @@ from config import env
 from config.backup import BACKUP_MADE, BACKUP_VERIFIED
 from config.doctor.finding import Finding, failed, ok, skipped, warning
 from config.embedded.binaries import MAJOR, PACKAGE
+from gateway import replica
 from gateway.choices import JobStatus
 from gateway.dataplane.limits.views import SHARED, SHARES
 from gateway.models import Heartbeat, Job, LedgerArchive, QuarantinedLine
@@ -158,6 +159,20 @@ def quarantine() -> Finding:
     if count := QuarantinedLine.objects.count():
         return warning("Quarantine", f"{count} ledger lines were put aside", "Read the reasons in the console.")
     return ok("Quarantine", "empty")
+
+
+def read_replica() -> Finding:
+    """Answers, is a replica, and is near enough to be read."""
+    name = "Read replica"
+    if unreachable():
+        return skipped(name, SILENT_DATABASE)
+    found = replica.state()
+    if found is None:
+        return skipped(name, "DATABASE_REPLICA_URL is not set; figures come from the primary")
+    if found.reason:
+        remedy = "Figures come from the primary meanwhile; see docs/operations/replica.md."
+        return warning(name, found.reason, remedy)
+    return ok(name, f"{found.lag_s or 0:.1f} s behind")
 
 
 def ledger_archive() -> Finding:

@@ -78,11 +78,11 @@ def error_types() -> set[str]:
 
 def settings_read() -> set[str]:
     """Names that `config/env.py` reads from the environment."""
-    return set(re.findall(r'env\.\w+\("([A-Z_]+)"', (ROOT / "config" / "env.py").read_text()))
+    return set(re.findall(r'env\.\w+\("([A-Z0-9_]+)"', (ROOT / "config" / "env.py").read_text()))
 
 
 def settings_exampled() -> set[str]:
-    return set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    return set(re.findall(r"^#?([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
 
 def headers() -> set[str]:

@@ -23,6 +23,7 @@ from django.utils import timezone
 from config.celery import app
 from gateway import keyring
 from gateway.models import Heartbeat
+from gateway.queues import names
 
 HEARTBEAT_S = 10.0
 RESTART_S = 2.0
@@ -35,6 +36,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--concurrency", type=int, default=4, help="worker threads (default %(default)s)")
         parser.add_argument("--queues", default="", help="comma separated; every queue by default")
+        parser.add_argument(
+            "--shards", default="", help="numbers of CELERY_ORGANIZATION_SHARDS, comma separated; all by default"
+        )
         only = parser.add_mutually_exclusive_group()
         only.add_argument("--no-beat", action="store_true", help="worker only; another process schedules")
         only.add_argument("--beat-only", action="store_true", help="schedules only; needs REDIS_URL and workers")
@@ -42,7 +46,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["beat_only"]:
             return self._schedule()
-        queues = _queues(options["queues"])
+        queues = _queues(options["queues"], options["shards"])
         ended = threading.Event()
         beat = None if options["no_beat"] else Beat()
         threads = [threading.Thread(target=_beat_heart, args=(ended, options), name="heartbeat", daemon=True)]
@@ -101,13 +105,21 @@ class Beat:
             self._service.stop(wait=False)
 
 
-def _queues(asked: str) -> list[str]:
-    """Those asked for, else all. Raises CommandError for one that no task is sent to."""
+def _queues(asked: str, shards: str = "") -> list[str]:
+    """Those asked for, else all, with their shards. Raises CommandError for one that no task is sent to."""
     known = {app.conf.task_default_queue, *(route["queue"] for route in app.conf.task_routes.values())}
     wanted = {name.strip() for name in asked.split(",") if name.strip()} or known
     if unknown := sorted(wanted - known):
         raise CommandError(f"No queue {', '.join(unknown)}: there are {', '.join(sorted(known))}.")
-    return sorted(wanted)
+    return sorted(names(wanted, _shards(shards)))
+
+
+def _shards(asked: str) -> set[int] | None:
+    """None for all of them. Raises CommandError for one that there is not."""
+    count, wanted = settings.CELERY_ORGANIZATION_SHARDS, [text.strip() for text in asked.split(",") if text.strip()]
+    if unknown := [text for text in wanted if not text.isdecimal() or int(text) >= count]:
+        raise CommandError(f"No shard {', '.join(unknown)}: CELERY_ORGANIZATION_SHARDS is {count}, counted from 0.")
+    return set(map(int, wanted)) or None
 
 
 def _worker(concurrency: int, queues: list[str]) -> Any:

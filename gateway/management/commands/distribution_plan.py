@@ -60,4 +60,4 @@ def _apply(connection: psycopg.Connection[Any], statements: list[str]) -> None:
         raise CommandError(f"The extension citus is not in the database {where}: nothing was changed.")
     with connection.transaction():
         for statement in statements:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
