@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_S = 300.0
+READY_S = 900.0
 TURN_S = 600  # a token of a person lasts 15 minutes
 LEFT_OUT = ("positive_data_acceptance", "negative_data_rejection")
 _FOREIGN = {"DATABASE_URL", "DATABASE_DIRECT_URL", "DATA_DIR", "SECRET_KEY", "KEY_PEPPERS", "FIELD_ENCRYPTION_KEYS"}
