@@ -51,7 +51,8 @@ def _mapped(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[st
     values (OpenAPI 3.1, "Discriminator Object")."""
     if "discriminator" not in schema:
         return schema
-    tag, mapping = schema["discriminator"]["propertyName"], {}
+    tag: str = schema["discriminator"]["propertyName"]
+    mapping: dict[str, str] = {}
     for variant in schema["oneOf"]:
         said = schemas[variant["$ref"].rpartition("/")[2]]["properties"][tag]
         mapping |= dict.fromkeys([said["const"]] if "const" in said else said["enum"], variant["$ref"])

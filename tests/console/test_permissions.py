@@ -80,8 +80,10 @@ def cell(response: Any) -> str:
 
 
 def marks_of(company: factories.Acme) -> list[bytes]:
-    """What nobody outside may read: names, addresses and the id of Acme."""
-    return [b"@acme.example", str(company.organization.pk).encode(), b"bob key", b"ads key", b"Assistant", b"Banner"]
+    """What nobody outside may read: ids of Acme and its projects, names of its keys and people. (Addresses at
+    `acme.example` stand in the documentation, too.)"""
+    ids = (company.organization, company.assistant, company.banner, company.keys["bob"], company.people["alice"])
+    return [*(str(one.pk).encode() for one in ids), b"bob key", b"ads key", b"mailto:alice@acme.example"]
 
 
 def check(world: World, route: Route, callers: tuple[str, ...]) -> list[str]:

@@ -206,7 +206,9 @@ def test_every_writer_of_csv_is_known() -> None:
         "/admin/invoices/0192f0c4-0000-7000-8000-000000000000/..%2fpasswd/", "/metrics/..%2fledger",
     ],
 )  # fmt: skip
-def test_no_path_leads_out(path: str, caller: Caller) -> None:
+def test_no_path_leads_out(path: str, caller: Caller, settings: Any) -> None:
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
     client = caller("owner")
     response = client.get(path, follow=True)
 
