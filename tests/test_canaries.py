@@ -144,7 +144,8 @@ def kept(run: Run, folder: Path) -> Iterator[tuple[str, bytes]]:
             yield str(path.relative_to(run.gateway.data_dir)), path.read_bytes()
     with psycopg.connect(run.gateway.database_url) as connection:
         tables = connection.execute(
-            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            "SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+            "WHERE relkind = 'r' AND nspname NOT IN ('pg_catalog', 'information_schema')"
         ).fetchall()
         for schema, table in tables:
             with connection.cursor().copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(schema, table))) as copy:

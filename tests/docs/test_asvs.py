@@ -19,7 +19,7 @@ SECTIONS = {
 
 
 @cache
-def tests_of(path: str) -> frozenset[str]:
+def functions_of(path: str) -> frozenset[str]:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
@@ -38,7 +38,7 @@ def test_what_is_said_to_be_tested_names_tests_that_there_are() -> None:
     for number, _, verdict, reason in ROWS:
         named = re.findall(r"`(tests/[^`:]+\.py)::(test_\w+)`", reason)
         assert bool(named) == (verdict == "tested"), number
-        assert [name for path, name in named if name not in tests_of(path)] == [], number
+        assert [name for path, name in named if name not in functions_of(path)] == [], number
 
 
 def test_the_sums_are_right() -> None:
