@@ -34,13 +34,13 @@ class ReportEmail(EmailMessage):
     """alternative(text, related(HTML, pictures)) and the attachments, by the standard library (RFC 2387, RFC 8058)."""
 
     def __init__(self, rendered: Rendered, report: Report, address: str, key: str) -> None:
-        super().__init__(rendered.subject, "", to=[address])
+        super().__init__(mailing.one_line(rendered.subject), "", to=[address])
         self.rendered, self.key = rendered, key
         self.unsubscribe = unsubscribe_url(report, address)
 
     def message(self, *, policy: Policy[Any] | None = None) -> Any:
         found = _Message(policy=policy or SMTP)
-        found["Subject"] = self.rendered.subject
+        found["Subject"] = self.subject
         found["From"] = settings.DEFAULT_FROM_EMAIL
         found["To"] = self.to[0]
         found["Date"] = formatdate(localtime=False)

@@ -104,9 +104,9 @@ def _mail(statement: Statement, person: User, centers: set[UUID], key: str) -> E
         f"In all: {total:,.2f} {statement.currency}", documents.state_words(statement), "",
         f"In the console: {settings.CONSOLE_URL}{reverse('admin:allocation')}",
     ]  # fmt: skip
-    subject = f"Statement {statement.month:%B %Y} · {' '.join(statement.organization.name.split())}"
+    subject = f"Statement {statement.month:%B %Y} · {statement.organization.name}"
     headers = {"Message-ID": mailing.message_id(key), "Auto-Submitted": "auto-generated"}
-    mail = EmailMessage(subject, "\n".join(lines) + "\n", to=[person.email], headers=headers)
+    mail = EmailMessage(mailing.one_line(subject), "\n".join(lines) + "\n", to=[person.email], headers=headers)
     for made in documents.files(statement, FORMATS, centers):
         mail.attach(made.name, made.content, made.content_type)
     return mail

@@ -99,8 +99,8 @@ class GatewaySchema(AutoSchema):
         who, statuses = self._who(), [400]  # of a question, too: a parameter that there is not is refused
         if who != ANYONE:
             statuses += [401, 403]
-        if "{" in self.path or self._is_scoped():
-            statuses.append(404)  # also for an organization that the caller names and is not in
+        if "{" in self.path or self._is_scoped() or self._is_list_view():
+            statuses.append(404)  # also for an organization that the caller names and is not in, and a page too far
         is_write = self.method not in ("GET", "HEAD") and not getattr(self.view, "only_reads", False)
         if is_write and who != ANYONE:
             statuses.append(409)

@@ -15,6 +15,11 @@ def message_id(key: str) -> str:
     return f"<{key}@{domain}>"
 
 
+def one_line(subject: str) -> str:
+    """A subject without line ends and other control characters: names are in it, and a header ends with its line."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in subject).split())
+
+
 def send(message: EmailMessage) -> None:
     """Deliver one mail; raises when the server did not take it.
 

@@ -59,7 +59,9 @@ def enqueue_mail(*, to: str, subject: str, text: str, dedupe_key: str) -> Outbox
 def deliver_mail(dedupe_key: str, payload: Mapping[str, Any]) -> None:
     """Handler of the topic `mail`: Django's configured backend, with a stable Message-ID (RFC 5322 §3.6.4)."""
     headers = {"Message-ID": mailing.message_id(dedupe_key), "Auto-Submitted": "auto-generated"}
-    mailing.send(EmailMessage(payload["subject"], payload["text"], to=[payload["to"]], headers=headers))
+    mailing.send(
+        EmailMessage(mailing.one_line(payload["subject"]), payload["text"], to=[payload["to"]], headers=headers)
+    )
 
 
 def relay(*, limit: int = 50) -> Relayed:

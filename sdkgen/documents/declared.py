@@ -42,7 +42,21 @@ def dataplane() -> Mapping[str, Any]:
                 raise ValueError(f"{name}.yaml declares {', '.join(sorted(taken))} again")
             found.update(said[where])
     paths = {path: _completed(path, item) for path, item in paths.items()}
+    schemas = {name: _mapped(schema, schemas) for name, schema in schemas.items()}
     return {"paths": paths, "schemas": schemas, "errors": common["errors"], "resources": common["resources"]}
+
+
+def _mapped(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A union with the value of its discriminator for each variant: without, the names of the schemas would be the
+    values (OpenAPI 3.1, "Discriminator Object")."""
+    if "discriminator" not in schema:
+        return schema
+    tag: str = schema["discriminator"]["propertyName"]
+    mapping: dict[str, str] = {}
+    for variant in schema["oneOf"]:
+        said = schemas[variant["$ref"].rpartition("/")[2]]["properties"][tag]
+        mapping |= dict.fromkeys([said["const"]] if "const" in said else said["enum"], variant["$ref"])
+    return {**schema, "discriminator": {"propertyName": tag, "mapping": mapping}}
 
 
 def _completed(path: str, item: Mapping[str, Any]) -> dict[str, Any]:

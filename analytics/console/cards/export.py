@@ -9,7 +9,7 @@ import re
 from django.http import HttpResponse
 
 from analytics.console.cards.card import Card, Table
-from analytics.exports.safety import safe_text
+from gateway.cells import safe_text
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 

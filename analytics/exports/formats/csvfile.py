@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from analytics.exports.safety import safe_text
 from analytics.exports.table import Progress, Table, counted, exact
+from gateway.cells import safe_text
 
 
 class CsvFormat:

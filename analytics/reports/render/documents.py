@@ -27,8 +27,8 @@ from analytics.exports.formats.pdf import (
     page_document,
 )
 from analytics.exports.formats.xlsx import SAFE, XlsxFormat, styles_of, write_rows
-from analytics.exports.safety import safe_text
 from analytics.reports.blocks import Chart, Drawn, Figures, Grid, Words
+from gateway.cells import safe_text
 
 FORMATS = ("pdf", "xlsx", "csv")
 KINDS = {form.name: form.content_type for form in (PdfFormat, XlsxFormat, CsvFormat)}

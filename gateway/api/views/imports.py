@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from gateway.api.permissions import ADMINS
 from gateway.api.serializers import imports as shapes
 from gateway.api.views.base import ReadableResource
+from gateway.cells import safe_text
 from gateway.downloads import Download
 from gateway.models import ImportRun
 from gateway.services import imports
@@ -94,7 +95,7 @@ class ImportViewSet(ReadableResource):
 def rejected_csv(run: ImportRun) -> Download:
     """The download of the API and of the console."""
     writer = csv.writer(_Echo())
-    lines = (writer.writerow(row) for row in imports.rejected_rows(run))
+    lines = (writer.writerow([safe_text(str(cell)) for cell in row]) for row in imports.rejected_rows(run))
     return Download(lines, name=f"rejected-{run.pk}.csv", content_type="text/csv; charset=utf-8")
 
 

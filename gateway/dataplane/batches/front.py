@@ -80,14 +80,23 @@ class Front:
         except SpoolFullError:
             logger.error("no room to record the denial of %s", call.request_id)
 
+    def _handlers(self, what: str) -> dict[str, Any]:
+        """What answers at such a path, by method."""
+        found = {method: getattr(self, f"_{method.lower()}_{what}", None) for method in ("GET", "POST", "DELETE")}
+        return {method: handler for method, handler in found.items() if handler is not None}
+
     async def _serve(self, call: Call, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         parts = scope["path"].removeprefix(self.root).strip("/").split("/")
         name, verb = parts[0], "/".join(parts[1:])
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        handler = getattr(self, f"_{method.lower()}_{verb or ('one' if name else 'all')}", None)
-        if handler is None or verb not in ("", "content", "cancel"):
+        handlers = self._handlers(verb or ("one" if name else "all")) if verb in ("", "content", "cancel") else {}
+        if not handlers:
             message = f"Unknown request URL: {scope['method']} {scope['path']}."
             raise ApiError(404, "unknown_url", message)
+        if (handler := handlers.get(method)) is None:
+            known = ", ".join(handlers)
+            message = f"{scope['path']} takes {known}."
+            raise ApiError(405, "method_not_allowed", message, headers={"Allow": known})
         if name:
             await handler(call, await self._mine(call, name), send)
         else:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from analytics.exports.formats import FORMATS
-from analytics.exports.safety import safe_text
+from gateway.cells import safe_text
 from analytics.exports.table import Column, Table, TooManyRows
 
 COLUMNS = (

@@ -315,9 +315,18 @@ def test_a_used_up_budget_makes_no_batch(client: openai.OpenAI, batch_world: Wor
 
 
 def test_unknown_paths_below(batch_world: World) -> None:
-    for method, path in (("GET", "/v1/batches/x/y"), ("DELETE", "/v1/batches/x"), ("PUT", "/v1/files/x")):
-        answer = batch_world.stack.request(method, path, None, batch_world.secret)
-        assert (answer.status, answer.error_code) == (404, "unknown_url")
+    answer = batch_world.stack.request("GET", "/v1/batches/x/y", None, batch_world.secret)
+    assert (answer.status, answer.error_code) == (404, "unknown_url")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [("DELETE", "/v1/batches/x", "GET"), ("PUT", "/v1/files/x", "GET, DELETE"), ("TRACE", "/v1/files", "GET, POST")],
+)
+def test_other_methods_are_405(batch_world: World, method: str, path: str, allow: str) -> None:
+    answer = batch_world.stack.request(method, path, None, batch_world.secret)
+
+    assert (answer.status, answer.error_code, answer.headers["allow"]) == (405, "method_not_allowed", allow)
 
 
 def test_a_batch_booked_again_counts_once(client: openai.OpenAI, batch_world: World, at_once: Any) -> None:

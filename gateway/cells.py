@@ -1,7 +1,8 @@
 """Cells that a spreadsheet would take for formulas. Pure."""
 
 # OWASP, "CSV Injection": cells that begin with these characters, full-width forms included, may be run as formulas.
-DANGEROUS = frozenset("=+-@\t\r\n＝＋－＠")
+# A bar begins the arguments of a call by DDE.
+DANGEROUS = frozenset("=+-@|\t\r\n＝＋－＠｜")
 
 
 def safe_text(text: str) -> str:
