@@ -10,6 +10,7 @@ import argparse
 import logging
 import os
 import random
+import signal
 import sys
 
 import django
@@ -22,6 +23,8 @@ from bench.common import Report
 def run(options: argparse.Namespace) -> Report:
     """Entry of the command."""
     print(f"seed {options.seed}", flush=True)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a run in the background would not hear the second
+        signal.signal(number, lambda *_: sys.exit(1))
     installation = Installation(say=lambda line: print(line, file=sys.stderr))
     try:
         installation.start()

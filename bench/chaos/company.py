@@ -32,7 +32,7 @@ from gateway.services.audit import Actor
 from sdkgen.models import Release
 
 RACES, RACE_BUDGET = 40, Decimal("0.006")
-RULES = 6
+RULES = 24
 FAULT_MODELS = ("sim-fault-error-500", "sim-fault-cut-stream", "sim-fault-bad-json")
 PRICES = {CHAT: (Decimal("0.15"), Decimal("0.60")), "gpt-4o": (Decimal("2.50"), Decimal("10.00")),
           f"{CHAT}-second": (Decimal("0.15"), Decimal("0.60"))}  # fmt: skip
@@ -72,12 +72,14 @@ class Company:
 def make(providers: Sequence[str], hook: str) -> Company:
     """`providers`: base URLs; `hook`: where events go."""
     organization = identity.create_organization(actor=ACTOR, name="Chaos", slug="chaos", fails_closed=True)
+    free = identity.create_organization(actor=ACTOR, name="Without budgets", slug="free", fails_closed=True)
     _catalog(organization, providers)
     project = Project.objects.get(organization=organization, slug="default")
     racing = identity.create_project(organization=organization, actor=ACTOR, slug="racing", name="Racing")
     given = Keys(
         plain=_key(organization, project, "plain"),
         limited=_key(organization, project, "limited", rpm_limit=300),
+        free=_key(free, Project.objects.get(organization=free, slug="default"), "free"),
         racing=[_key(organization, racing, f"race {n}", budget_amount=RACE_BUDGET) for n in range(RACES)],
     )
     budgets = [_budget(organization, "Company", "organization", "", Decimal(1_000))]

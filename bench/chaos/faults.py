@@ -155,7 +155,8 @@ def flush_all(arena: Arena) -> None:
 def sink_mode(kind: str, mode: str, arena: Arena) -> None:
     sink = arena.installation.mail if kind == "mail" else arena.installation.hook
     sink.mode = mode
-    arena.cause_effects()
+    for _ in range(3):
+        arena.cause_effects()
     arena.wait(6.0, 8.0)
     sink.mode = "ok"
 

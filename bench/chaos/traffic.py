@@ -28,6 +28,8 @@ class Keys:
     """Secrets of the callers."""
 
     plain: str
+    free: str
+    """Of an organization without budgets, which may call models without a price."""
     limited: str
     racing: Sequence[str]
 
@@ -98,7 +100,7 @@ class Traffic:
 
     async def _fail(self, choose: random.Random) -> None:
         model = choose.choice(("sim-fault-error-500", "sim-fault-cut-stream", "sim-fault-bad-json", "no-such-model"))
-        await self._call("fails", choose, body(model, stream=choose.random() < 0.5))
+        await self._call("fails", choose, body(model, stream=choose.random() < 0.5), secret=self.keys.free)
 
     async def _fall_back(self, choose: random.Random) -> None:
         await self._call("fallback", choose, body(ROUTE, stream=choose.random() < 0.4))

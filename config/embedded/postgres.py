@@ -29,6 +29,7 @@ DATABASE = "gateway"
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_LIMIT = 107  # bytes in sockaddr_un.sun_path before the closing NUL, unix(7)
 POINTER = "postgres.location"
+SHUTDOWN_S, ORPHANS_S = 10.0, 1.0
 
 # Sane on a laptop, fully durable: a commit is on the disk when it is confirmed.
 SETTINGS = {
@@ -226,7 +227,7 @@ class EmbeddedPostgres:
         pid_file = self.cluster / "postmaster.pid"
         if not pid_file.exists() and not processes.matching(self.tag):
             return
-        for patience, death in ((10.0, signal.SIGQUIT), (5.0, signal.SIGKILL), (5.0, None)):
+        for patience, death in ((self._patience(), signal.SIGQUIT), (5.0, signal.SIGKILL), (5.0, None)):
             if processes.wait_until(lambda: not processes.matching(self.tag), patience, interval=0.05):
                 break
             for process in processes.matching(self.tag) if death else ():
@@ -236,6 +237,15 @@ class EmbeddedPostgres:
             pids = ", ".join(str(process.pid) for process in processes.matching(self.tag))
             raise EmbeddedError(f"Another PostgreSQL (process {pids}) uses {self.cluster}: stop it first.")
         pid_file.unlink(missing_ok=True)
+
+    def _patience(self) -> float:
+        """Seconds that what is left gets to end by itself: a server its shutdown, backends without one only a moment,
+        since the busy ones would first end a statement that nobody waits for."""
+        try:
+            server = int((self.cluster / "postmaster.pid").read_text().split("\n")[0])
+        except (OSError, ValueError):
+            return ORPHANS_S
+        return SHUTDOWN_S if any(process.pid == server for process in processes.matching(self.tag)) else ORPHANS_S
 
     def _publish_url(self) -> None:
         """Other commands find the server by this file; it holds no secret."""

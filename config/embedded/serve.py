@@ -11,10 +11,12 @@ import argparse
 import os
 import resource
 import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
+from uvicorn.main import STARTUP_FAILURE
 
 BACKLOG = 2048
 
@@ -50,7 +52,10 @@ def main() -> None:
         timeout_graceful_shutdown=options.drain,
     )
     listener = socket.socket(fileno=options.fd) if options.fd is not None else _listening(options.listen)
-    uvicorn.Server(config).run(sockets=[listener])
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
 
 
 def _listening(where: str) -> socket.socket:

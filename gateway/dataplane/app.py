@@ -68,17 +68,29 @@ class DataPlane:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self.runtime = Runtime()
-                self.console = ConsoleRelay(self.runtime.client, str(settings.CONSOLE_SOCKET))
-                await self.runtime.start()
-                calm_collector()
-                await send({"type": "lifespan.startup.complete"})
+                if not await self._has_started(send):
+                    return
             elif message["type"] == "lifespan.shutdown":
                 if self.runtime is not None:
                     await self.runtime.drain()
                     await self.runtime.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+    async def _has_started(self, send: Send) -> bool:
+        """A start that fails is said to the server, which ends the process, so that it is tried again: an exception
+        would be taken for an application without a lifespan, and every call answered by 500."""
+        try:
+            self.runtime = Runtime()
+            self.console = ConsoleRelay(self.runtime.client, str(settings.CONSOLE_SOCKET))
+            await self.runtime.start()
+        except Exception as error:
+            logger.exception("the data plane cannot start")
+            await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})
+            return False
+        calm_collector()
+        await send({"type": "lifespan.startup.complete"})
+        return True
 
     async def _http(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         path = scope["path"]

@@ -6,7 +6,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,7 +15,7 @@ import pytest
 
 from config.embedded import processes
 from config.embedded.binaries import MAJOR, EmbeddedError
-from config.embedded.postgres import SOCKET_PATH_LIMIT, EmbeddedPostgres
+from config.embedded.postgres import ORPHANS_S, SHUTDOWN_S, SOCKET_PATH_LIMIT, EmbeddedPostgres
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -117,6 +117,32 @@ def test_server_dies_with_the_process_that_started_it(server: EmbeddedPostgres) 
     assert processes.wait_until(lambda: not psutil.pid_exists(pid), 10)
     server.start()
     assert scalar(server.url, "SELECT 1") == 1
+
+
+def test_busy_backends_without_a_server_are_not_waited_for_as_a_shutdown_is(
+    server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.start()
+    assert server.process is not None
+    assert server._patience() == SHUTDOWN_S
+    waits: list[float] = []
+    real = processes.wait_until
+
+    def wait_until(condition: Callable[[], bool], timeout: float, *, interval: float = 0.01) -> bool:
+        waits.append(timeout)
+        return real(condition, timeout, interval=interval)
+
+    busy = psycopg.connect(server.url, autocommit=True)
+    busy.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 1000000000000)")
+    server.process.kill()
+    server.process.wait()
+    monkeypatch.setattr(processes, "wait_until", wait_until)
+
+    server.start()
+
+    assert waits[:2] == [ORPHANS_S, 5.0]  # SIGQUIT came between them
+    assert scalar(server.url, "SELECT 1") == 1
+    busy.close()
 
 
 @pytest.mark.parametrize(
