@@ -19,6 +19,7 @@ from analytics.console.realtime import realtime, realtime_live
 from analytics.console.reports import exports
 from analytics.console.reports import views as reports
 from analytics.console.safety import security_page
+from analytics.console.tour import tour_page
 from analytics.console.usage.views import usage, usage_csv
 from gateway.choices import Role
 from gateway.console import EVERYBODY, ConsoleProvider, NavEntry, Page, Section
@@ -99,6 +100,7 @@ class AnalyticsConsole(ConsoleProvider):
         Page("ledger-archive/", ledgerarchive.ledger_archive, "ledger_archive", SUPERUSERS),
         Page("status/demo/", views.demo_progress, "demo_progress"),
         Page("theme/", views.set_theme, "theme"),
+        Page("tour/", tour_page, "tour"),
         Page("shortcuts/", views.set_shortcuts, "shortcuts"),
         Page("palette/", palette, "palette"),
         Page("picker/", picker.picker, "picker"),

@@ -20,6 +20,7 @@ from analytics.console import status as machinery
 from analytics.console.forms import SignInForm
 from analytics.console.navigation import NavSection, navigation
 from analytics.console.organization import Scope
+from analytics.console.tour import Shown, shown_on, viewpoint_of
 from gateway.console import EVERYBODY, Page, Permission, providers
 from gateway.models import Organization, User
 from gateway.signin import confirmation
@@ -138,6 +139,20 @@ class ConsoleContext:
     @cached_property
     def sections(self) -> list[NavSection]:
         return navigation(self.request, self.may)
+
+    @property
+    def openable(self) -> list[str]:
+        """Pages that the navigation leads this person to, without what they are narrowed to."""
+        return [item.url.partition("?")[0] for section in self.sections for item in section.items]
+
+    @cached_property
+    def tour(self) -> Shown | None:
+        """The stop of a tour that the page was asked for."""
+        slug = self.request.GET.get("tour")
+        if not slug:
+            return None
+        viewpoint = viewpoint_of(getattr(self.scope.current, "role", None), self.request.GET.get("as", ""))
+        return shown_on(self.request.path, slug, viewpoint, self.openable)
 
     @property
     def has_picker(self) -> bool:

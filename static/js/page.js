@@ -26,6 +26,14 @@ document.addEventListener("change", (event) => {
 // A long navigation begins where its marked entry is seen.
 document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest" });
 
+// What a stop of the tour speaks of is marked, and seen beside it.
+const tour = document.querySelector(".tour[data-look-at]");
+const spoken = tour instanceof HTMLElement && document.querySelector(tour.dataset.lookAt ?? "");
+if (spoken) {
+  spoken.classList.add("toured");
+  spoken.scrollIntoView({ block: "center" });
+}
+
 // An empty field is no filter: it stays out of the URL.
 document.addEventListener("submit", (event) => {
   const form = event.target;
