@@ -53,7 +53,8 @@ def planes(stack: Stack, count: int) -> Iterator[tuple[str, list[int]]]:
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         listener.set_inheritable(True)
         number, port = listener.fileno(), listener.getsockname()[1]
-        command = [sys.executable, "-m", "config.embedded.serve", "config.dataplane:app", "--fd", str(number)]
+        command = [sys.executable, "-m", "config.embedded.serve", "config.dataplane:app", "--fd", str(number),
+                   "--protocol", FRONT_PROTOCOL]  # fmt: skip
         log = (stack.directory / f"planes-{count}.log").open("wb")
         environment = stack.env | {"GATEWAY_PROCESSES": str(count)}
         started = [
