@@ -26,6 +26,7 @@ from bench.dataplane import load, upstream
 from bench.dataplane.peers import Target
 from bench.stack import Stack, answers, end, wait_for
 from config.capacity import Costs, used_cores
+from config.embedded.children import FRONT_PROTOCOL
 
 COUNTS = (1, 2, 4)
 BEHIND = ("writer", "postgres", "background")
