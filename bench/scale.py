@@ -26,6 +26,7 @@ from bench.dataplane import load, upstream
 from bench.dataplane.peers import Target
 from bench.stack import Stack, answers, end, wait_for
 from config.capacity import Costs, used_cores
+from config.embedded.children import FRONT_PROTOCOL
 
 COUNTS = (1, 2, 4)
 BEHIND = ("writer", "postgres", "background")
@@ -53,7 +54,8 @@ def planes(stack: Stack, count: int) -> Iterator[tuple[str, list[int]]]:
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         listener.set_inheritable(True)
         number, port = listener.fileno(), listener.getsockname()[1]
-        command = [sys.executable, "-m", "config.embedded.serve", "config.dataplane:app", "--fd", str(number)]
+        command = [sys.executable, "-m", "config.embedded.serve", "config.dataplane:app", "--fd", str(number),
+                   "--protocol", FRONT_PROTOCOL]  # fmt: skip
         log = (stack.directory / f"planes-{count}.log").open("wb")
         environment = stack.env | {"GATEWAY_PROCESSES": str(count)}
         started = [
