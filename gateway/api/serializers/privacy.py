@@ -14,7 +14,7 @@ MAX_NAME = 200
 _RETENTION = {"end_user_days": 730, "export_days": 3}
 
 
-class CountSerializer(serializers.Serializer):
+class ErasedCountSerializer(serializers.Serializer):
     """Rows of one kind that were changed or deleted."""
 
     what = serializers.CharField(help_text="ledger_lines, bodies, budget_counters, …")
@@ -43,7 +43,7 @@ class ErasureSerializer(Record):
         )  # fmt: skip
         read_only_fields = fields
 
-    @extend_schema_field(CountSerializer(many=True))
+    @extend_schema_field(ErasedCountSerializer(many=True))
     def get_found(self, erasure: EndUserErasure) -> list[dict[str, Any]]:
         return [{"what": name, "rows": rows} for name, rows in sorted(erasure.found.items()) if rows]
 
