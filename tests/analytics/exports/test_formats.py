@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from analytics.exports.formats import FORMATS
-from gateway.cells import safe_text
 from analytics.exports.table import Column, Table, TooManyRows
+from gateway.cells import safe_text
 
 COLUMNS = (
     Column("time", "Time", "time"), Column("model", "Model"), Column("requests", "Requests", "integer"),
