@@ -81,7 +81,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         name: f"{prefix}canary{secrets.token_hex(12)}"
         for name, prefix in (
             ("password", "Pw-"), ("provider credential", "sk-"), ("webhook secret", "whsec-"),
-            ("mail password", "smtp"), ("prompt", "prompt "), ("wrong password", "Px-"), ("unknown key", "gw-"), ("key in a query", "gw-"),
+            ("mail password", "smtp"), ("prompt", "prompt "), ("wrong password", "Px-"),
+            ("unknown key", "gw-"), ("key in a query", "gw-"),
         )
     }  # fmt: skip
     mail = f"smtp://mailer:{made['mail password']}@127.0.0.1:{free_port()}"
