@@ -116,9 +116,9 @@ def test_secrets_are_write_only(document: dict[str, Any]) -> None:
     shown = {name for name, schema in schemas.items() for field in schema.get("properties", {}) if field in SECRET}
 
     assert shown == {
-        "AcceptInvitationRequest", "ChangePasswordRequest", "CredentialsRequest", "GuardrailRequest", "IssuedKey",
-        "PasswordResetConfirmRequest", "PatchedGuardrailRequest", "PatchedProviderRequest", "PlaygroundOpened",
-        "ProviderRequest",
+        "AcceptInvitationRequest", "ChangePasswordRequest", "CredentialsRequest", "Enrolment", "GuardrailRequest",
+        "IssuedKey", "PasswordResetConfirmRequest", "PatchedGuardrailRequest", "PatchedProviderRequest",
+        "PlaygroundOpened", "ProviderRequest",
     }  # fmt: skip
 
 
