@@ -81,6 +81,10 @@ class Keeper:
             except psycopg.Error as error:
                 logger.warning("configuration database away: %s", str(error).strip().split("\n")[0])
                 self._stop.wait(POLL_S)
+            except Exception:  # without this thread no change would ever arrive; a process that stood still gets here
+                logger.exception("the configuration is read anew")
+                self._version = -1
+                self._stop.wait(POLL_S)
 
     def _serve(self) -> None:
         options = "-c statement_timeout=10s -c idle_in_transaction_session_timeout=30s"

@@ -48,6 +48,10 @@ def _unauthorized(message: str) -> ApiError:
 def identify(call: Call, runtime: "Runtime") -> KeyView:
     """Find the key; unknown, revoked, expired and foreign keys look the same to the caller (401)."""
     secret = presented_secret(call)
+    if (
+        runtime.snapshot.version < 0
+    ):  # started while the database is away: no key is known, which is not the caller's fault
+        raise _stale("The gateway has not read its configuration yet.")
     for digest in _digests(secret):
         key = runtime.snapshot.keys.get(digest)
         if key is not None and (key.expires_at is None or key.expires_at > datetime.now(UTC)):
@@ -57,9 +61,12 @@ def identify(call: Call, runtime: "Runtime") -> KeyView:
         raise _unauthorized("The API key is not valid. It may be mistyped, expired or revoked.")
     call.key = key
     if key.fails_closed and runtime.snapshot_age() > runtime.stale_after_s:
-        message = "The gateway cannot confirm its configuration, and this organization refuses calls then."
-        raise ApiError(503, "configuration_stale", message, kind="api_error", headers={"Retry-After": "5"})
+        raise _stale("The gateway cannot confirm its configuration, and this organization refuses calls then.")
     return key
+
+
+def _stale(message: str) -> ApiError:
+    return ApiError(503, "configuration_stale", message, kind="api_error", headers={"Retry-After": "5"})
 
 
 def authenticate(call: Call, runtime: "Runtime") -> None:
