@@ -136,6 +136,12 @@ GET  in  405 405 405 405 405 405 405 model_discover price_commitment_end provide
 GET  in  405 405 405 405 405 405 405 sdk_custom_operations shortcuts statement_mail statement_make theme
 GET  in  405 405 405 405 405 405 405 tuning_evaluation_cancel tuning_file_do tuning_job_deploy tuning_job_do
 GET  in  405 405 405 405 405 405 405 tuning_record tuning_record_cancel unit_values view_delete view_save
+GET  in  200 200 200 200 200 200 200 account second_factor_add sudo tour
+GET  in  403 403 403 200 200 200 200 audit_file privacy
+GET  in  in  in  in  in  in  in  in  second-factor second-factor-first
+GET  404 404 404 404 404 404 404 404 sso sso-callback
+GET  in  403 403 403 403 403 200 403 ledger_archive
+GET  in  405 405 405 405 405 405 405 recovery_codes second_factor_remove sessions_end
 POST 200 200 200 200 200 200 200 200 admin_password_reset api-redoc-script login password_reset_confirm
 POST 302 200 200 200 200 200 200 200 logout
 POST 401 401 401 401 401 401 401 401 mcp
@@ -249,6 +255,14 @@ POST in  405 405 405 405 405 405 405 tuning_file tuning_file_diff tuning_job tun
 POST in  405 405 405 405 405 405 405 usage usage_csv
 POST in  422 403 422 422 422 422 404 key_edit
 POST in  422 403 422 422 422 422 422 key_add
+POST in  405 405 405 405 405 405 405 account tour
+POST in  403 403 403 200 200 200 200 privacy
+POST in  in  in  in  in  in  in  in  second-factor second-factor-first
+POST in  200 200 200 200 200 200 200 second_factor_add sudo
+POST 405 405 405 405 405 405 405 405 sso sso-callback
+POST in  403 403 403 405 405 405 405 audit_file
+POST in  403 403 403 403 403 405 403 ledger_archive
+POST in  302 302 302 302 302 302 302 recovery_codes second_factor_remove sessions_end
 """
 
 
