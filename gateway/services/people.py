@@ -369,6 +369,7 @@ def erase_user(*, user: User, actor: Actor) -> User:
     Ledger lines and audit events keep the id, which names nobody any more.
     """
     locked = archive_user(user=user, actor=actor)
+    sessions.forget_sign_ins(user=locked)
     for invitation in Invitation.objects.annotate(lower=Lower("email")).filter(lower=locked.email.lower() or None):
         audit.erase_subject(invitation.pk)
         invitation.delete()

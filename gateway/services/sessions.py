@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from axes.models import AccessLog
+from axes.models import AccessAttempt, AccessLog
 from django.db import transaction
 from django.utils import timezone
 
@@ -82,3 +82,9 @@ def _browser(row: Session, current_key: str | None) -> Browser:
         started, row.expire_date, kept.get("address", ""), kept.get("agent", ""), kept.get("method", ""),
         row.session_key == current_key,
     )  # fmt: skip
+
+
+def forget_sign_ins(*, user: User) -> int:
+    """Delete what is kept of a person's sign-ins, with their addresses; whoever calls records why."""
+    names = {user.get_username(), user.email} - {""}
+    return sum(model.objects.filter(username__in=names).delete()[0] for model in (AccessLog, AccessAttempt))

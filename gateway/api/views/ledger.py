@@ -235,6 +235,7 @@ class AuditEventViewSet(ReadableResource):
     filterset_class = AuditFilter
     pagination_class = CappedPagination
     roles = {"list": ADMINS, "retrieve": ADMINS, "verify": ADMINS, "export": ADMINS}
+    confirmed_actions = frozenset({"export"})
     search_fields = ("verb", "object_id")
     ordering_fields = ("at",)
 

@@ -31,6 +31,7 @@ class ErasureViewSet(ReadableResource):
     queryset = EndUserErasure.objects.all()
     serializer_class = shapes.ErasureSerializer
     roles = {"list": ADMINS, "retrieve": ADMINS, "create": ADMINS, "look": ADMINS}
+    confirmed_actions = frozenset({"create"})
     filterset_fields = {"status": ["exact"], "is_automatic": ["exact"]}
     ordering_fields = ("created_at",)
 

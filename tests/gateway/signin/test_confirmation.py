@@ -167,6 +167,8 @@ def calls(company: factories.Acme) -> list[tuple[str, str, dict[str, Any]]]:
         ("post", "invitations", {"email": "f@example.com", "role": "developer"}),
         ("patch", f"memberships/{member.pk}", {"role": "analyst"}),
         ("patch", f"organizations/{company.organization.pk}", {"name": "Acme Ltd"}),
+        ("post", "end-user-erasures", {"end_user": "customer-17"}),
+        ("get", "audit-events/export", {}),
         ("patch", "prices/settings", {"backfills_unpriced": False}),
         ("post", "prices/overrides", {"provider": "openai", "model": "gpt-4o", "discount_percent": "5",
                                       "valid_from": "2026-11-01T00:00:00Z"}),

@@ -8,6 +8,7 @@ from typing import Any
 import pyotp
 import pytest
 import time_machine
+from axes.models import AccessAttempt, AccessLog
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
@@ -15,7 +16,7 @@ from rest_framework.test import APIClient
 
 from gateway import credentials
 from gateway.models import AuditEvent, Membership, RecoveryCode, SecondFactor, Session, User
-from gateway.services import people, secondfactor, tokens
+from gateway.services import people, secondfactor, sessions, tokens
 from gateway.services.errors import Conflict, Forbidden, Invalid
 from gateway.services.secondfactor import Outcome
 from tests import factories
@@ -346,3 +347,15 @@ def test_erasing_a_person_forgets_their_second_factor(bob: User) -> None:
     people.erase_user(user=bob, actor=None)
 
     assert (SecondFactor.objects.count(), RecoveryCode.objects.count()) == (0, 0)
+
+
+def test_erasing_a_person_forgets_where_they_signed_in_from(bob: User, client: Client) -> None:
+    client.post("/admin/login/", {"username": bob.username, "password": factories.PASSWORD})
+    client.post("/admin/login/", {"username": bob.username, "password": "wrong"})
+    assert [row.at is not None for row in sessions.sign_ins_of(bob)] == [True]
+    names = {bob.username, bob.email}
+
+    people.erase_user(user=bob, actor=None)
+
+    assert not AccessLog.objects.filter(username__in=names).exists()
+    assert not AccessAttempt.objects.filter(username__in=names).exists()
