@@ -58,7 +58,7 @@ def _stop(slug: str, page: str, title: str, text: str, *viewpoints: str, look_at
 
 STOPS = (
     _stop("home", "index", "Home", "Requests, cost, errors and time to answer of the chosen range, against the range "
-          "before it. The range above holds for every page of figures.", *VIEWPOINTS, look_at=".range"),
+          "before it. The range above holds for every page of figures.", *VIEWPOINTS, look_at=".segments"),
     _stop("providers", "providers", "Providers", "Where calls go: base URL and credential of each vendor or server of "
           "your own. Credentials are encrypted and never shown again; Test asks the provider.", PLATFORM),
     _stop("models", "models", "Models", "What may be called and what it costs. A model without a known price is "
@@ -67,7 +67,7 @@ STOPS = (
           "Simulate says what a call would do without making it.", PLATFORM),
     _stop("keys", "keys", "Keys", "Applications call with a virtual key. It is shown once; its models, limits and "
           "budget are its own. Beside each: the first call in five languages.", DEVELOPER, LEAD, PLATFORM,
-          look_at=".page-top .btn-primary"),
+          look_at=".content .btn-primary"),
     _stop("playground", "playground", "Playground", "The real SDK in your browser: stream, compare models, provoke "
           "faults and watch the retries, then copy the call as code.", DEVELOPER),
     _stop("requests", "requests", "Requests", "Every call, with its tokens, its price line by line, its attempts. "

@@ -45,6 +45,8 @@ class ConfirmForm(forms.Form):
             del self.fields["password"]
         if not has_code:
             del self.fields["code"]
+        if len(self.fields) == 1:
+            next(iter(self.fields.values())).required = True
 
     def clean(self) -> dict[str, Any]:
         found = {name: value for name, value in (super().clean() or {}).items() if value}
