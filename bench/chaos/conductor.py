@@ -25,7 +25,8 @@ from bench.stack import wait_for
 EFFECT_S = 6.0
 REPORT_EVERY = 4
 WARM_UP_S = 5.0
-SETTLE_S = 180.0
+SETTLE_S = 300.0
+"""Longer than the claim of a report whose worker was killed, 180 s."""
 MEMORY_S = 5.0
 SETUP_S = 60.0
 LONG_RUN = 20
@@ -147,7 +148,7 @@ class Conductor:
                 continue
             number += 1
             self.arena.cause_effects()
-            if number % REPORT_EVERY == 0:
+            if number % REPORT_EVERY == 0 and not self.options.cheap:
                 with contextlib.suppress(Exception):  # the database may be away
                     self.arena.company.make_the_report_due()
 
