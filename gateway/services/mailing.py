@@ -1,5 +1,7 @@
 """Handing a mail to the configured backend, so that its acknowledgement is the last word."""
 
+import re
+import unicodedata
 from email.utils import parseaddr
 
 import structlog
@@ -15,9 +17,14 @@ def message_id(key: str) -> str:
     return f"<{key}@{domain}>"
 
 
+_CONTROL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
 def one_line(subject: str) -> str:
-    """A subject without line ends and other control characters: names are in it, and a header ends with its line."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in subject).split())
+    """A subject without line ends and other control characters: names are in it, and a header ends with its line. Wide
+    and narrow spaces stay."""
+    kept = "".join(" " if unicodedata.category(letter) in _CONTROL else letter for letter in subject)
+    return re.sub(" +", " ", kept).strip(" ")
 
 
 def send(message: EmailMessage) -> None:
