@@ -109,6 +109,15 @@ def breakable(name: str) -> SafeString:
 
 
 @register.filter
+def code_spans(text: str | None) -> SafeString:
+    """Plain text, with what stands between backticks as code."""
+    parts = re.split(r"`([^`\n]+)`", text or "")
+    return SafeString(
+        "".join(f"<code>{escape(part)}</code>" if n % 2 else escape(part) for n, part in enumerate(parts))
+    )
+
+
+@register.filter
 def error_words(error_type: str | None) -> str:
     """An error type in words; the type itself where there are none."""
     return reason(error_type) or error_type or ""

@@ -6,6 +6,7 @@ import pytest
 from django.template import Context, Template
 
 from analytics.console import format
+from analytics.templatetags.console import code_spans
 
 N = format.NARROW
 
@@ -182,3 +183,16 @@ def test_templates_show_local_time_as_it_is() -> None:
         local = format.local(at, "Europe/Vienna")
         assert (shown.render(Context({"at": local})), local.timestamp()) == (words, at.timestamp())
         assert local.isoformat() == at.astimezone(ZoneInfo("Europe/Vienna")).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, ""),
+        ("Plain & <b>", "Plain &amp; &lt;b&gt;"),
+        ("Ask `a<b>` or `c`.", "Ask <code>a&lt;b&gt;</code> or <code>c</code>."),
+        ("One ` alone", "One ` alone"),
+    ],
+)
+def test_what_stands_between_backticks_is_code(text: str | None, expected: str) -> None:
+    assert code_spans(text) == expected
