@@ -183,6 +183,8 @@ WRITERS = {
     "analytics/reports/render/documents.py": "safe_text for labels, csvfile for grids",
     "analytics/console/cards/export.py": "safe_text for what is no number",
 }
+OF_FIGURES = {"gateway/simulator/tuning.py"}
+"""Writers whose cells are figures alone."""
 
 
 def test_every_writer_of_csv_is_known() -> None:
@@ -192,7 +194,7 @@ def test_every_writer_of_csv_is_known() -> None:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Attribute) and ast.unparse(node) in ("csv.writer", "csv.DictWriter"):
                     found.add(str(path.relative_to(ROOT)))
-    assert found == set(WRITERS)
+    assert found == set(WRITERS) | OF_FIGURES
     assert all("safe_text" in (ROOT / path).read_text(encoding="utf-8") for path in WRITERS)
 
 
