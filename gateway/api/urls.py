@@ -18,7 +18,6 @@ from gateway.api.views import (
     scim,
     signin,
 )
-from gateway.api.views.base import ID_PATTERN
 
 router = DefaultRouter()
 router.trailing_slash = "/?"  # the constructor knows only with and without
@@ -66,8 +65,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^scim/v2/Schemas/?$", scim.SchemasView.as_view(), name="scim-schemas"),
     re_path(r"^scim/v2/Schemas/(?P<name>[\w:.]+)/?$", scim.SchemasView.as_view(), name="scim-schema"),
     re_path(r"^scim/v2/Users/?$", scim.UsersView.as_view(), name="scim-users"),
-    re_path(rf"^scim/v2/Users/(?P<pk>{ID_PATTERN})/?$", scim.UserView.as_view(), name="scim-user"),
+    re_path(r"^scim/v2/Users/(?P<pk>[^/]+)/?$", scim.UserView.as_view(), name="scim-user"),
     re_path(r"^scim/v2/Groups/?$", scim.GroupsView.as_view(), name="scim-groups"),
-    re_path(rf"^scim/v2/Groups/(?P<pk>{ID_PATTERN})/?$", scim.GroupView.as_view(), name="scim-group"),
+    re_path(r"^scim/v2/Groups/(?P<pk>[^/]+)/?$", scim.GroupView.as_view(), name="scim-group"),
     *router.urls,
 ]

@@ -29,7 +29,10 @@ from gateway.services.errors import Invalid
 from tests.factories import Acme, acme, book_lines, line
 
 NAME = "margarethe@customers.example"
-NOW = datetime.now(UTC)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def busy(company: Acme) -> Acme:
                   amount=Decimal(5), period="day")  # fmt: skip
     rate_limits.create_rate_limit(organization=company.organization, actor=adam, name="Hers", scope="end_user",
                              scope_value=NAME, rpm=5)  # fmt: skip
-    first = line(company, at=NOW - timedelta(days=2), end_user=NAME, client_ip_hash=b"1" * 16, request_hmac=b"2" * 16)
+    first = line(company, at=now() - timedelta(days=2), end_user=NAME, client_ip_hash=b"1" * 16, request_hmac=b"2" * 16)
     book_lines(
         first,
         line(company, end_user=NAME, project=company.banner),
@@ -60,13 +63,13 @@ def busy(company: Acme) -> Acme:
 
 def keep(company: Acme, request_id: str) -> None:
     LoggedBody.objects.create(
-        organization=company.organization.pk, project=company.assistant.pk, request_id=request_id, logged_at=NOW,
-        expires_at=NOW + timedelta(days=9), endpoint="chat/completions", request=b"x", response=b"y",
+        organization=company.organization.pk, project=company.assistant.pk, request_id=request_id, logged_at=now(),
+        expires_at=now() + timedelta(days=9), endpoint="chat/completions", request=b"x", response=b"y",
     )  # fmt: skip
     IdempotentCall.objects.create(
         organization=company.organization.pk, project=company.assistant.pk, api_key=company.keys["bob"].pk,
-        key_hmac=uuid.uuid4().bytes, body_hmac=b"b", state=IdempotentState.COMPLETE, owner="1", claimed_at=NOW,
-        request_id=request_id, answer=b"sealed", expires_at=NOW + timedelta(days=1),
+        key_hmac=uuid.uuid4().bytes, body_hmac=b"b", state=IdempotentState.COMPLETE, owner="1", claimed_at=now(),
+        request_id=request_id, answer=b"sealed", expires_at=now() + timedelta(days=1),
     )  # fmt: skip
 
 
@@ -79,8 +82,8 @@ def erase(company: Acme, name: str = NAME) -> EndUserErasure:
 
 def by_end_user(company: Acme) -> dict[Any, Any]:
     query = Query(
-        measures=["requests", "cost"], dimensions=["end_user"], start=NOW - timedelta(days=5),
-        end=NOW + timedelta(minutes=1), organization=company.organization,
+        measures=["requests", "cost"], dimensions=["end_user"], start=now() - timedelta(days=5),
+        end=now() + timedelta(minutes=1), organization=company.organization,
     )  # fmt: skip
     answer = run(company.people["alice"], query)
     return {group.dimensions["end_user"]: group.measures["requests"] for group in answer.groups}
@@ -144,7 +147,7 @@ def test_a_line_that_comes_late_is_found_and_one_that_began_later_is_not(busy: A
     assert tables_with(NAME) == []
     assert by_end_user(busy) == {done.pseudonym: 4, "somebody else": 1}
     assert LoggedBody.objects.count() == 0
-    book_lines(line(busy, at=datetime.now(UTC), end_user=NAME))
+    book_lines(line(busy, at=now(), end_user=NAME))
     drain_marks()
     assert erasure.look_again() == 1
     assert by_end_user(busy) == {done.pseudonym: 4, "somebody else": 1, NAME: 1}
@@ -155,7 +158,7 @@ def test_a_line_that_comes_late_is_found_and_one_that_began_later_is_not(busy: A
 
 def test_after_eight_days_nothing_but_the_keyed_hash_is_left(busy: Acme) -> None:
     done = erase(busy)
-    EndUserErasure.objects.update(finished_at=datetime.now(UTC) - timedelta(days=8, minutes=1))
+    EndUserErasure.objects.update(finished_at=now() - timedelta(days=8, minutes=1))
 
     assert erasure.look_again() == 0
 
@@ -222,7 +225,7 @@ def test_a_name_that_is_none_is_refused(company: Acme, name: str) -> None:
 
 def test_end_users_who_were_not_seen_for_long_are_erased(busy: Acme) -> None:
     RetentionPolicy.objects.create(organization=busy.organization, end_user_days=1)
-    book_lines(line(busy, at=NOW - timedelta(days=3), end_user="long gone"))
+    book_lines(line(busy, at=now() - timedelta(days=3), end_user="long gone"))
     drain_marks()
 
     assert erasure.erase_unseen() == 1
