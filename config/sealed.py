@@ -64,6 +64,7 @@ COLUMNS = (
 PLAIN = frozenset({
     "analytics_anomalyscan.frame", "finetuning_checkpoint.artifact", "finetuning_headrun.state",
     "finetuning_runnerlink.digest", "gateway_auditevent.hash", "gateway_auditevent.previous_hash",
+    "gateway_archivedline.client_ip_hash", "gateway_archivedline.prefix_hmacs", "gateway_archivedline.request_hmac",
     "gateway_endusererasure.name_hash",
     "gateway_idempotentcall.body_hmac", "gateway_idempotentcall.key_hmac", "gateway_invitation.token_digest",
     "gateway_ledgerline.client_ip_hash", "gateway_ledgerline.prefix_hmacs", "gateway_ledgerline.request_hmac",

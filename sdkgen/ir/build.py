@@ -212,7 +212,8 @@ class _Operation:
 
 
 def _example(contents: Mapping[str, Any]) -> Any:
-    for _, content in sorted(contents.items()):
+    """The first one, of JSON where there is JSON: the types of a file are beside it."""
+    for _, content in sorted(contents.items(), key=lambda one: (one[0] != "application/json", one[0])):
         for _, example in sorted(content.get("examples", {}).items()):
             return example.get("value")
     return None

@@ -17,6 +17,7 @@ from gateway.api.organization import Access, access_of, required_organization
 from gateway.api.permissions import Who, is_by_role
 from gateway.models import Organization
 from gateway.services.audit import Actor
+from gateway.services.errors import Invalid
 
 ID_PATTERN = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
@@ -38,8 +39,10 @@ class Resource(GenericViewSet):
     request: Request
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """After the permissions. Raises `Invalid` (`organization_required`)."""
+        """After the permissions. Raises `Invalid` (`organization_required`, `null_character`)."""
         super().initial(request, *args, **kwargs)
+        if any("\0" in text for texts in request.query_params.lists() for text in texts[1]):
+            raise Invalid("null_character", "Parameters cannot have the character NUL.")
         if self.is_organization_scoped and is_by_role(request, self) and not self._is_for_platform(request):
             required_organization(request)
 
