@@ -104,7 +104,7 @@ def test_a_noisy_organization_does_not_delay_one_of_another_shard(transactional_
         process_marks(force=True, shard=Shard(1, 2))
         while_busy = list(TotalDay.objects.values_list("organization", flat=True))
         is_stuck = stuck.is_alive()
-    stuck.join(20)
+    stuck.join(120)
 
     assert (while_busy, is_stuck) == ([quiet.pk], True)
     assert set(TotalDay.objects.values_list("organization", flat=True)) == {quiet.pk, noisy.pk}
