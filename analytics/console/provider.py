@@ -123,7 +123,7 @@ class AnalyticsConsole(ConsoleProvider):
             "analytics.annotation",
         ),
         NavEntry("Reconciliation", "admin:comparisons", "equal", Section.SYSTEM, 20),
-        NavEntry("Ledger archive", "admin:ledger_archive", "layers", Section.SYSTEM, 22),
+        NavEntry("Ledger archive", "admin:ledger_archive", "archive", Section.SYSTEM, 22),
         NavEntry("Reports", "admin:reports", "book", Section.OVERVIEW, 60),
         NavEntry("Exports", "admin:exports", "download", Section.OVERVIEW, 62),
         NavEntry("Settings", "admin:settings", "sliders", Section.SYSTEM, 10),

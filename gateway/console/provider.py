@@ -70,7 +70,7 @@ class GatewayConsole(ConsoleProvider):
         NavEntry(
             "People", "admin:gateway_membership_changelist", "people", Section.ORGANIZATION, 30, "gateway.membership"
         ),
-        NavEntry("Privacy", "admin:privacy", "lock", Section.ORGANIZATION, 85),
+        NavEntry("Privacy", "admin:privacy", "hidden", Section.ORGANIZATION, 85),
         NavEntry(
             "Audit", "admin:gateway_auditevent_changelist", "history", Section.ORGANIZATION, 90, "gateway.auditevent"
         ),

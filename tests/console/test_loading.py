@@ -90,7 +90,7 @@ def test_the_keyboard_walks_through_every_page(signed_in: Watched, console: Cons
         page.goto(f"{console.url}{path}", wait_until="networkidle")
         page.evaluate("document.activeElement.blur()")
         walked = []
-        for _ in range(60):
+        for _ in range(80):
             page.keyboard.press("Tab")
             walked.append(page.evaluate(STEPS))
             if walked[-1]["isBody"]:
