@@ -41,8 +41,9 @@ class Resource(GenericViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """After the permissions. Raises `Invalid` (`organization_required`, `null_character`)."""
         super().initial(request, *args, **kwargs)
-        if any("\0" in text for texts in request.query_params.lists() for text in texts[1]):
-            raise Invalid("null_character", "Parameters cannot have the character NUL.")
+        for name, texts in request.query_params.lists():
+            if any("\0" in text for text in texts):
+                raise Invalid("null_character", "A parameter cannot have the character NUL.", field=name)
         if self.is_organization_scoped and is_by_role(request, self) and not self._is_for_platform(request):
             required_organization(request)
 
