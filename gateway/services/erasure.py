@@ -94,7 +94,7 @@ def _run(job: Job) -> None:
     erasure.lines_before = timezone.now()
     erasure.save(update_fields=["lines_before", "updated_at"])
     try:
-        found = _erase([erasure])
+        found = _erase(erasure)
         with transaction.atomic():
             _note(erasure, found, JobStatus.SUCCEEDED)
             jobs.finish(job, {})
@@ -122,11 +122,11 @@ def _note(erasure: EndUserErasure, found: Found, status: JobStatus) -> None:
     erasure.save(update_fields=["found", "review", "status", "error", "finished_at", "updated_at"])
 
 
-def _erase(erasures: list[EndUserErasure], since: datetime | None = None) -> Found:
-    """Run every eraser over erasures of one organization whose names are still known."""
-    names = {credentials.decrypt(bytes(one.name)): one.pseudonym for one in erasures if one.name is not None}
-    before = max(one.lines_before for one in erasures)
-    subjects = Subjects(erasures[0].organization_id, names, before, since)
+def _erase(erasure: EndUserErasure, since: datetime | None = None) -> Found:
+    """Run every eraser for one whose name is still known."""
+    assert erasure.name is not None
+    name = credentials.decrypt(bytes(erasure.name))
+    subjects = Subjects(erasure.organization_id, {name: erasure.pseudonym}, erasure.lines_before, since)
     found = Found()
     for dotted in settings.GATEWAY_ERASERS:
         eraser: Eraser = import_string(dotted)
@@ -138,7 +138,7 @@ def look_again() -> int:
     """Look for late lines of names that were erased, and forget names whose time is over; returns how many are left."""
     known = EndUserErasure.objects.filter(name__isnull=False, status=JobStatus.SUCCEEDED)
     for erasure in known.select_related("organization").order_by("created_at"):
-        if (found := _erase([erasure], since=erasure.lines_before - LOOKED_FOR)).counts.get("ledger_lines"):
+        if (found := _erase(erasure, since=erasure.lines_before - LOOKED_FOR)).counts.get("ledger_lines"):
             log.info("erasure_found_late_lines", erasure=erasure.pseudonym, lines=found.counts["ledger_lines"])
             _note(erasure, found, JobStatus.SUCCEEDED)
     known.filter(finished_at__lt=timezone.now() - LOOKED_FOR).update(name=None)
