@@ -127,11 +127,7 @@ def _queue(organization: Organization, person: User | None, actor: audit.Actor, 
 # ---- background ----------------------------------------------------------------------------------------------------
 def run_waiting() -> int:
     """Make what waits, oldest first, one at a time in the installation. Returns how many were tried."""
-    done = 0
-    for job in jobs.claims(KIND, LEASE_S, at_once=MAX_RUNNING):
-        run(job)
-        done += 1
-    return done
+    return jobs.run_each(KIND, LEASE_S, run, at_once=MAX_RUNNING)
 
 
 def run(job: Job) -> None:

@@ -113,11 +113,7 @@ def _checked(asked: Asked) -> tuple[Dataset, FileFormat]:
 # ---- background ----------------------------------------------------------------------------------------------------
 def run_waiting() -> int:
     """Make what waits, oldest first, at most two files at a time in the installation. Returns how many were tried."""
-    done = 0
-    for job in jobs.claims(KIND, LEASE_S, at_once=MAX_RUNNING):
-        run(job)
-        done += 1
-    return done
+    return jobs.run_each(KIND, LEASE_S, run, at_once=MAX_RUNNING)
 
 
 def run(job: Job) -> None:

@@ -36,11 +36,7 @@ log = structlog.get_logger(__name__)
 
 def run_waiting() -> int:
     """Train what waits, oldest first, one at a time. Returns how many runs were worked on."""
-    done = 0
-    for claim in jobs.claims(KIND, LEASE_S):
-        _run(claim)
-        done += 1
-    return done
+    return jobs.run_each(KIND, LEASE_S, _run)
 
 
 def _run(claim: Job) -> None:

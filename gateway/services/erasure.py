@@ -82,11 +82,7 @@ def _hash(organization: Organization, name: str) -> bytes:
 # ---- background ----------------------------------------------------------------------------------------------------
 def run_waiting() -> int:
     """Do what was asked for, one at a time in the installation; returns how many."""
-    done = 0
-    for job in jobs.claims(KIND, LEASE_S):
-        _run(job)
-        done += 1
-    return done
+    return jobs.run_each(KIND, LEASE_S, _run)
 
 
 def _run(job: Job) -> None:

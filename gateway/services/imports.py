@@ -126,11 +126,7 @@ def _store(run: ImportRun, file: BinaryIO) -> None:
 # ---- background ----------------------------------------------------------------------------------------------------
 def run_waiting() -> int:
     """Import what waits, oldest first, unless another process is at it. Returns how many files were worked on."""
-    done = 0
-    for job in jobs.claims(KIND, LEASE_S):
-        _run(job)
-        done += 1
-    return done
+    return jobs.run_each(KIND, LEASE_S, _run)
 
 
 def _run(job: Job) -> None:

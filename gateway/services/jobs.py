@@ -7,7 +7,7 @@ if job:
         finish(job, {"rows": 3})
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
@@ -56,6 +56,15 @@ def claims(kind: str, lease_s: float, *, at_once: int = 1) -> Iterator[Job]:
         job = claim(kind, period, lease_s)
         if job is not None:
             yield job
+
+
+def run_each(kind: str, lease_s: float, run: Callable[[Job], object], *, at_once: int = 1) -> int:
+    """Claim what waits and run it, one after the other; returns how many."""
+    done = 0
+    for job in claims(kind, lease_s, at_once=at_once):
+        run(job)
+        done += 1
+    return done
 
 
 def extend(job: Job, lease_s: float, progress: float) -> None:

@@ -124,11 +124,7 @@ def forget_runs(now: datetime | None = None) -> int:
 # ---- background ------------------------------------------------------------------------------------------------------
 def run_waiting() -> int:
     """Do what waits, oldest first, one at a time in the installation; returns how many were tried."""
-    done = 0
-    for job in jobs.claims(KIND, LEASE_S):
-        _run(job)
-        done += 1
-    return done
+    return jobs.run_each(KIND, LEASE_S, _run)
 
 
 def _run(job: Job) -> None:
