@@ -34,6 +34,9 @@ ORDER = (
     "outages",
     "chaos",
     "soak",
+    "load",
+    "scale",
+    "large",
 )
 TARGET = ROOT / "bench" / "RESULTS.md"
 HEAD = """# Results

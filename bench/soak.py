@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> Report:
         stack.manage("shell", "-c", CONFIGURATION)
         load.run(target, SETTLE_S)
         full = load.run(target, 10)
-        pause_ms = _pause_ms(target, SHARE * full.per_second)
+        pause_ms = pause_ms_for(target, SHARE * full.per_second)
         with Memory(target.pid) as memory:
             soaked = load.run(target, options.seconds, pause_ms=pause_ms)
         stack.wait_idle()
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> Report:
     return report
 
 
-def _pause_ms(target: Target, wanted: float) -> float:
+def pause_ms_for(target: Target, wanted: float) -> float:
     """Pause of every connection at which all of them make `wanted` calls a second; found by trying."""
     pause_ms = load.CONNECTIONS / wanted * 1e3
     for _ in range(2):

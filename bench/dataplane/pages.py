@@ -7,10 +7,24 @@ from http.cookiejar import CookieJar
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, build_opener
+from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
 PAGES = ("/admin/", "/admin/requests/")
 PAUSE_S = 0.5
+
+
+def signed_in(url: str, password: str) -> OpenerDirector:
+    """What opens pages as `admin`."""
+    opener = build_opener(HTTPCookieProcessor(CookieJar()))
+    login = f"{url}/admin/login/"
+    with opener.open(login, timeout=30) as page:
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
+    assert token is not None, "the login page has no form"
+    form = {"csrfmiddlewaretoken": token[1], "username": "admin", "password": password, "next": "/admin/"}
+    with opener.open(login, urlencode(form).encode(), timeout=30) as page:
+        if "/login" in page.url:
+            raise RuntimeError("the console refused the generated password")
+    return opener
 
 
 class PageReader:
@@ -20,20 +34,9 @@ class PageReader:
         self.url = url
         self.served = 0
         self.failures: list[str] = []
-        self._opener = build_opener(HTTPCookieProcessor(CookieJar()))
+        self._opener = signed_in(url, password)
         self._stop = threading.Event()
-        self._sign_in(password)
         self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def _sign_in(self, password: str) -> None:
-        login = f"{self.url}/admin/login/"
-        with self._opener.open(login, timeout=30) as page:
-            token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
-        assert token is not None, "the login page has no form"
-        form = {"csrfmiddlewaretoken": token[1], "username": "admin", "password": password, "next": "/admin/"}
-        with self._opener.open(login, urlencode(form).encode(), timeout=30) as page:
-            if "/login" in page.url:
-                raise RuntimeError("the console refused the generated password")
 
     def _run(self) -> None:
         began = time.monotonic()
