@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 
+from bench.chaos import former
 from bench.chaos.arena import Arena
 from bench.chaos.company import newest
 from bench.chaos.installation import DATAPLANES, PROVIDERS, WORKERS, WRITERS
@@ -207,10 +208,25 @@ def step_clock(names: tuple[str, ...], seconds: int, arena: Arena) -> None:
 
 def migrate_back(app: str, arena: Arena) -> None:
     """The newest migration is taken back and made again, while everything runs."""
-    last, former = newest(app)
-    arena.installation.manage("migrate", app, former, "--verbosity", "0", "--skip-checks")
+    last, before = newest(app)
+    arena.installation.manage("migrate", app, before, "--verbosity", "0", "--skip-checks")
     arena.wait(0.5, 1.5)
     arena.installation.manage("migrate", app, last, "--verbosity", "0", "--skip-checks")
+
+
+def former_code(names: tuple[str, ...], arena: Arena) -> None:
+    """Processes run the former release's code on this release's schema for a while, then this one's again."""
+    keeper, code = arena.installation.keeper, former.unpack(arena.installation.directory / "former")
+    for name in names:
+        keeper.restart(name, code=code)
+    arena.cause_effects()
+    arena.wait(5.0, 8.0)
+    for name in names:
+        keeper.restart(name)
+
+
+def _no_former(arena: Arena) -> str:
+    return "" if former.revision() else "no git history with the former release"
 
 
 def _no_disk(arena: Arena) -> str:
@@ -287,3 +303,8 @@ def _of_the_host() -> Iterator[Fault]:
             yield Fault(f"clock {seconds:+d} s", target, run, disturbs=target == "worker", is_missing=_no_faketime)
     for app in APPS:
         yield Fault("migration back and forth", app, partial(migrate_back, app), disturbs=True)
+    groups = {"data plane": DATAPLANES[:1], "writer": WRITERS, "worker": (*WORKERS, "beat"), "console": ("console",),
+              "everything": ("console", *DATAPLANES, *WRITERS, *WORKERS, "beat")}  # fmt: skip
+    for target, names in groups.items():
+        disturbs = target in ("worker", "everything")
+        yield Fault("former code", target, partial(former_code, names), disturbs, is_missing=_no_former)

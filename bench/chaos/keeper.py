@@ -15,6 +15,7 @@ from subprocess import Popen
 from bench.common import ROOT
 from config.embedded.processes import Output, spawn, wait_until
 
+MANAGE = str(ROOT / "manage.py")
 LOOK_S = 0.05
 RESTART_S = 0.3
 LONGEST_S = 5.0
@@ -42,6 +43,8 @@ class _Running:
     is_held: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     """Added for as long as a fault lasts."""
+    code: Path = ROOT
+    """Where its modules come from."""
 
 
 class Keeper:
@@ -84,9 +87,9 @@ class Keeper:
     def release(self, name: str) -> None:
         self._parts[name].is_held = False
 
-    def restart(self, name: str, env: Mapping[str, str] | None = None) -> None:
-        """End it by SIGTERM; its successor has `env` added to its environment."""
-        self._parts[name].env = env or {}
+    def restart(self, name: str, env: Mapping[str, str] | None = None, code: Path = ROOT) -> None:
+        """End it by SIGTERM; its successor has `env` added to its environment, and runs the code in that folder."""
+        self._parts[name].env, self._parts[name].code = env or {}, code
         former = self.send(name, signal.SIGTERM)
         if not wait_until(lambda: self.pid(name) not in (0, former), 30):
             self.send(name, signal.SIGKILL)
@@ -143,7 +146,9 @@ class Keeper:
             try:
                 if part.start is not None:
                     return part.start(log)
-                return spawn(part.argv, output=log, env={**self.env, **part.env, **running.env}, cwd=ROOT)
+                env = {**self.env, **part.env, "PYTHONPATH": str(running.code), **running.env}
+                argv = [str(running.code / "manage.py") if each == MANAGE else each for each in part.argv]
+                return spawn(argv, output=log, env=env, cwd=running.code)
             except (OSError, RuntimeError) as error:
                 log.write(f"cannot start: {error}\n".encode())
                 running.due = time.monotonic() + 1.0
