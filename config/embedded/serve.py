@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
+from django.core.exceptions import ImproperlyConfigured
 from uvicorn.main import STARTUP_FAILURE
 
 BACKLOG = 2048
@@ -52,6 +53,10 @@ def main() -> None:
         timeout_graceful_shutdown=options.drain,
     )
     listener = socket.socket(fileno=options.fd) if options.fd is not None else _listening(options.listen)
+    try:
+        config.load()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
     server = uvicorn.Server(config)
     server.run(sockets=[listener])
     if not server.started:

@@ -6,13 +6,16 @@ keyed hash and the pseudonym are all that is left of it.
 
 from typing import ClassVar
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from gateway import querysets
 from gateway.choices import JobStatus
 from gateway.models.base import Record
 from gateway.models.identity import Organization, User
+
+MAX_DAYS = 36_500
+"""A hundred years: whoever keeps names for longer leaves the field empty."""
 
 
 class EndUserErasure(Record):
@@ -55,11 +58,11 @@ class RetentionPolicy(Record):
 
     organization = models.OneToOneField(Organization, on_delete=models.CASCADE, related_name="retention_policy")
     end_user_days = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)],
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MAX_DAYS)],
         help_text="End users who were not seen for so long are erased.",
     )  # fmt: skip
     export_days = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)],
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MAX_DAYS)],
         help_text="Days that files of exports are kept, at most what the installation allows.",
     )  # fmt: skip
 

@@ -30,6 +30,8 @@ LEASE_S = 3_600.0
 MAX_TRIES = 3
 LOOKED_FOR = timedelta(days=8)
 NAMES_AT_ONCE = 500
+MAX_NAME_CHARS = 200
+"""What the data plane keeps of a name."""
 log = structlog.get_logger(__name__)
 
 
@@ -45,6 +47,7 @@ class Trace:
 
 def look_for(*, organization: Organization, end_user: str) -> Trace:
     """How much there is under a name. Two queries; the first reads every line of the organization."""
+    end_user = end_user[:MAX_NAME_CHARS]
     lines = LedgerLine.objects.filter(organization=organization.pk, end_user=end_user).order_by()
     seen = lines.aggregate(first=Min("started_at"), last=Max("started_at"))
     erased = EndUserErasure.objects.filter(organization=organization, name_hash=_hash(organization, end_user))
@@ -53,8 +56,9 @@ def look_for(*, organization: Organization, end_user: str) -> Trace:
 
 @transaction.atomic
 def erase_end_user(*, organization: Organization, end_user: str, actor: Actor) -> EndUserErasure:
-    """Queue the erasure of an end user by the name that calls give. The trail keeps the pseudonym alone. Raises
-    `Invalid`."""
+    """Queue the erasure of an end user by the name that calls give, cut as the ledger cuts it. The trail keeps the
+    pseudonym alone. Raises `Invalid`."""
+    end_user = end_user[:MAX_NAME_CHARS]
     if not end_user or end_user.startswith(PSEUDONYM):
         raise Invalid("end_user_invalid", "Give the name as calls give it; a pseudonym is erased already.",
                       field="end_user")  # fmt: skip
@@ -148,7 +152,10 @@ def erase_unseen() -> int:
     count = 0
     policies = RetentionPolicy.objects.filter(end_user_days__isnull=False, organization__archived_at=None)
     for policy in policies.select_related("organization"):
-        count += _erase_unseen(policy.organization, timezone.now() - timedelta(days=policy.end_user_days or 0))
+        try:
+            count += _erase_unseen(policy.organization, timezone.now() - timedelta(days=policy.end_user_days or 0))
+        except Exception:  # one organization's trouble is no reason to keep the names of the others
+            log.exception("erasure_of_unseen_failed", organization=policy.organization.slug)
     return count
 
 

@@ -10,7 +10,7 @@ from gateway.api.serializers.base import Input, Record
 from gateway.api.serializers.identity import ID, TIMES
 from gateway.models import EndUserErasure, RetentionPolicy
 
-MAX_NAME = 200
+MAX_NAME = 2_000
 _RETENTION = {"end_user_days": 730, "export_days": 3}
 
 

@@ -67,6 +67,8 @@ def test_days_are_set_one_by_one(company: factories.Acme, caller: Caller) -> Non
     assert [event.after for event in events] == [{"end_user_days": 90}, {"export_days": 3}]
     refused = adam.patch(f"{API}/retention", {"end_user_days": 0}, format="json")
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "end_user_days")
+    refused = adam.patch(f"{API}/retention", {"end_user_days": 36_501}, format="json")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "end_user_days")
     assert RetentionPolicy.objects.get().end_user_days == 90
 
 
@@ -140,6 +142,27 @@ def test_the_command_writes_and_checks_the_file(db: None, tmp_path: Path) -> Non
         call_command("audit_chain", "verify", str(path), head=head, stdout=out)
     with pytest.raises(CommandError, match="No such file"):
         call_command("audit_chain", "verify", str(tmp_path / "none"), stdout=out)
+
+
+def test_files_that_are_no_trail_are_refused_and_none_is_lost(organization: Any, tmp_path: Path) -> None:
+    path, out = tmp_path / "audit.jsonl", StringIO()
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(CommandError, match="it is not UTF-8"):
+        call_command("audit_chain", "verify", str(path), stdout=out)
+    path.write_text("")
+    with pytest.raises(CommandError, match="holds no event"):
+        call_command("audit_chain", "verify", str(path), stdout=out)
+    with pytest.raises(CommandError, match="No such file"):
+        call_command("audit_chain", "export", str(tmp_path / "none" / "audit.jsonl"), organization="acme", stdout=out)
+    path.write_text("kept")
+    with pytest.raises(CommandError, match="No organization"):
+        call_command("audit_chain", "export", str(path), organization="nobody", stdout=out)
+    assert path.read_text() == "kept"
+
+    identity.archive_organization(organization=organization, actor=None)
+    call_command("audit_chain", "export", str(path), organization="acme", stdout=out)
+
+    assert (path.stat().st_mode & 0o777, [one.name for one in tmp_path.iterdir()]) == (0o600, ["audit.jsonl"])
 
 
 def test_the_command_erases(company: factories.Acme) -> None:
