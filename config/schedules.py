@@ -10,6 +10,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "purge-bodies": {"task": "gateway.purge_bodies", "schedule": 3600.0},
     "purge-idempotent-calls": {"task": "gateway.purge_idempotent_calls", "schedule": 900.0},
     "erasures": {"task": "gateway.erasures", "schedule": 5.0},
+    "erase-in-archives": {"task": "gateway.erase_in_archives", "schedule": 60.0},
     "look-again": {"task": "gateway.look_again", "schedule": 3600.0},
     "erase-unseen": {"task": "gateway.erase_unseen", "schedule": 24 * 3600.0},
     "outbox-relay": {"task": "gateway.outbox_relay", "schedule": 5.0},

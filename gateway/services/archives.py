@@ -98,7 +98,7 @@ def archive_detached(*, say: Say = lambda line: None) -> Archived:
             busy.append(table)
         else:
             written.append(done)
-    _sweep_superseded(target)
+    sweep_superseded(target)
     return Archived(tuple(written), tuple(failed), tuple(busy))
 
 
@@ -111,8 +111,7 @@ def _archive(target: Store, table: str) -> LedgerArchive | None:
         return None
     try:
         with _direct() as direct:
-            place = writing.Target(table, f"{archive.month:%Y-%m}", archive.part)
-            manifest = writing.write(direct, target, place, _progress(job))
+            manifest = writing.write(direct, target, target_of(archive), progress_of(job))
         return _complete(archive, job, target, manifest)
     except jobs.ClaimLost:
         raise
@@ -124,16 +123,29 @@ def _archive(target: Store, table: str) -> LedgerArchive | None:
 def _row_of(table: str) -> LedgerArchive:
     """The row of a table that is being archived; the next free part of its month when there is none."""
     month = partitions.month_of_table(table).date()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ledger-archives'))")
-        known = LedgerArchive.objects.filter(table_name=table, state=ArchiveState.WRITING).first()
+    with transaction.atomic():
+        lock_parts()
+        known = LedgerArchive.objects.filter(table_name=table, state=ArchiveState.WRITING, rewrites=None).first()
         if known is not None:
             return known
         last = LedgerArchive.objects.filter(month=month).aggregate(last=Max("part"))["last"] or 0
         return LedgerArchive.objects.create(month=month, part=last + 1, table_name=table)
 
 
-def _progress(job: Job) -> writing.Progress:
+def lock_parts() -> None:
+    """Until the transaction ends nobody else takes the number of a part."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ledger-archives'))")
+
+
+def target_of(archive: LedgerArchive) -> writing.Target:
+    """Where its files are."""
+    return writing.Target(archive.table_name, f"{archive.month:%Y-%m}", archive.part)
+
+
+def progress_of(job: Job) -> writing.Progress:
+    """Keeps the claim while rows are written or read; raises `ClaimLost` when somebody else has it."""
+
     def keep(done: int, total: int) -> None:
         jobs.extend(job, LEASE_S, min(1.0, done / total) if total else 1.0)
 
@@ -143,11 +155,8 @@ def _progress(job: Job) -> writing.Progress:
 @transaction.atomic
 def _complete(archive: LedgerArchive, job: Job, target: Store, manifest: Manifest) -> LedgerArchive:
     """The archive takes the table's place; what was restored of the month is in it, so its older parts go."""
-    facts = manifest.facts
-    archive.state, archive.place, archive.manifest = ArchiveState.COMPLETE, target.name, manifest.to_dict()
-    archive.lines, archive.size_bytes = facts.rows, manifest.size_bytes
-    archive.first_at, archive.last_at = _instant(facts.first), _instant(facts.last)
-    archive.completed_at = archive.verified_at = timezone.now()
+    facts, archive.state = manifest.facts, ArchiveState.COMPLETE
+    describe(archive, target, manifest)
     archive.save()
     LedgerArchive.objects.filter(month=archive.month, state=ArchiveState.RESTORED).update(
         state=ArchiveState.SUPERSEDED, superseded_by=archive
@@ -163,17 +172,32 @@ def _complete(archive: LedgerArchive, job: Job, target: Store, manifest: Manifes
     return archive
 
 
+def describe(archive: LedgerArchive, target: Store, manifest: Manifest) -> None:
+    """What was just written and read back, into the row, which is not saved."""
+    facts = manifest.facts
+    archive.place, archive.manifest = target.name, manifest.to_dict()
+    archive.lines, archive.size_bytes = facts.rows, manifest.size_bytes
+    archive.first_at, archive.last_at = _instant(facts.first), _instant(facts.last)
+    archive.completed_at = archive.verified_at = timezone.now()
+
+
 def _instant(text: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _sweep_superseded(target: Store) -> None:
-    """Files that a later archive of the same lines replaces."""
+def sweep_superseded(target: Store) -> None:
+    """Delete files that a later archive of the same lines replaces. Raises OSError."""
     for archive in LedgerArchive.objects.filter(state=ArchiveState.SUPERSEDED).exclude(manifest=None):
-        place = writing.Target(archive.table_name, f"{archive.month:%Y-%m}", archive.part)
-        target.delete(place.manifest_key)
-        target.delete(place.key)
+        delete_files(target, archive)
         LedgerArchive.objects.filter(pk=archive.pk).update(manifest=None)
+
+
+def delete_files(target: Store, archive: LedgerArchive) -> None:
+    """Whatever there is of it in the store. Raises OSError."""
+    place = target_of(archive)
+    target.sweep(place.prefix)
+    target.delete(place.manifest_key)
+    target.delete(place.key)
 
 
 # ---- check ---------------------------------------------------------------------------------------------------------
@@ -182,7 +206,8 @@ def verify_archives(*, say: Say = lambda line: None) -> dict[str, list[str]]:
     target, found = store(), {}
     for archive in LedgerArchive.objects.readable():
         problems = _faults(target, archive)
-        LedgerArchive.objects.filter(pk=archive.pk).update(verified_at=timezone.now(), fault="; ".join(problems))
+        same = LedgerArchive.objects.readable().filter(pk=archive.pk)  # not replaced meanwhile, with its files
+        same.update(verified_at=timezone.now(), fault="; ".join(problems))
         say(f"{archive}: {'; '.join(problems) or 'intact'}")
         found[str(archive)] = problems
     return found
@@ -190,7 +215,7 @@ def verify_archives(*, say: Say = lambda line: None) -> dict[str, list[str]]:
 
 def _faults(target: Store, archive: LedgerArchive) -> list[str]:
     manifest = archive.about
-    beside = target.read(writing.Target(archive.table_name, f"{archive.month:%Y-%m}", archive.part).manifest_key)
+    beside = target.read(target_of(archive).manifest_key)
     if beside is None:
         return ["the manifest is not there"]
     if beside != manifest.to_json():
@@ -213,6 +238,9 @@ def restore_month(*, month: date, actor: Actor, days: int = RESTORED_DAYS, say: 
     with _direct() as direct:
         partitions.ensure_partitions(direct, [datetime(month.year, month.month, 1, tzinfo=UTC)])
     with transaction.atomic():
+        locked = LedgerArchive.objects.select_for_update().readable().filter(pk__in=[archive.pk for archive in parts])
+        if len(locked) < len(parts):
+            raise Invalid("archive_changed", f"{month:%Y-%m} was restored or written again meanwhile.", field="month")
         lines = sum(_restore(target, archive, say) for archive in parts)
         until = timezone.now() + timedelta(days=days)
         for archive in parts:

@@ -54,7 +54,7 @@ def write(connection: psycopg.Connection[Any], store: Store, target: Target, pro
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         facts = facts_of_table(connection, target.table)
         with store.writing(target.key) as sink:
-            digest = _Digest(sink)
+            digest = Digest(sink)
             _write_rows(connection, target.table, digest, facts.rows, progress)
     manifest = Manifest(
         table=target.table, month=target.month, part=target.part, key=target.key, size_bytes=digest.size,
@@ -82,7 +82,7 @@ def faults(store: Store, manifest: Manifest, progress: Progress) -> list[str]:
 
 # ---- out -----------------------------------------------------------------------------------------------------------
 @dataclass(slots=True)
-class _Digest:
+class Digest:
     """Passes bytes on, and counts and hashes them."""
 
     sink: Sink
@@ -110,7 +110,7 @@ class _Digest:
         """The store ends the file."""
 
 
-def _write_rows(connection: psycopg.Connection[Any], table: str, sink: _Digest, total: int, progress: Progress) -> None:
+def _write_rows(connection: psycopg.Connection[Any], table: str, sink: Digest, total: int, progress: Progress) -> None:
     import pyarrow
     from pyarrow import parquet
 
