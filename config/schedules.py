@@ -19,6 +19,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "analytics-follow-reporting-zones": {"task": "analytics.follow_reporting_zones", "schedule": 30.0},
     "analytics-retire-ledger": {"task": "analytics.retire_ledger", "schedule": 3600.0},
     "analytics-archive-ledger": {"task": "analytics.archive_ledger", "schedule": 3600.0},
+    "analytics-archive-work": {"task": "analytics.archive_work", "schedule": 5.0},
     "analytics-prune-quarter-hours": {"task": "analytics.prune_quarter_hours", "schedule": 3600.0},
     "analytics-exports": {"task": "analytics.exports", "schedule": 3.0},
     "analytics-purge-exports": {"task": "analytics.purge_exports", "schedule": 3600.0},

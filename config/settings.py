@@ -302,7 +302,7 @@ CELERY_TASK_ROUTES = {
                    "finetuning.book_hosting"),
         "rollup": ("analytics.rollup_marks", "analytics.prune_*", "analytics.follow_reporting_zones",
                    "analytics.retire_ledger", "analytics.archive_ledger", "analytics.reconcile",
-                   "gateway.erase_in_archives"),
+                   "analytics.archive_work", "gateway.erase_in_archives"),
         "scan": ("analytics.scan_anomalies", "analytics.forecast", "analytics.alerts", "costs.budget_forecasts",
                  "costs.find_savings"),
         "reports": ("analytics.exports", "analytics.purge_exports", "analytics.schedule_reports",

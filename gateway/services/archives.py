@@ -40,6 +40,8 @@ EVERY_LINE = reading.Wanted()
 NEEDS = "It needs the package pyarrow: pip install -r requirements-parquet.txt."
 UNSET = "ARCHIVE_URL is not set."
 Say = Callable[[str], None]
+Keep = Callable[[], None]
+"""Called every few seconds of long work; it may raise to stop it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,13 @@ def detached_tables() -> list[str]:
         return partitions.detached_tables(direct)
 
 
-def archive_detached(*, say: Say = lambda line: None) -> Archived:
+def archive_detached(*, say: Say = lambda line: None, keep: Keep = lambda: None) -> Archived:
     """Archive every detached table, oldest first. One that fails does not hold up the others. Raises `Invalid`."""
     target, written, failed, busy = store(), [], [], []
     for table in detached_tables():
         say(f"{table} …")
         try:
-            done = _archive(target, table)
+            done = _archive(target, table, keep)
         except jobs.ClaimLost:
             done = None
         except Exception as error:
@@ -102,7 +104,7 @@ def archive_detached(*, say: Say = lambda line: None) -> Archived:
     return Archived(tuple(written), tuple(failed), tuple(busy))
 
 
-def _archive(target: Store, table: str) -> LedgerArchive | None:
+def _archive(target: Store, table: str, keep: Keep) -> LedgerArchive | None:
     """None when another process has the claim."""
     archive = _row_of(table)
     jobs.enqueue(KIND, str(archive.pk), parameters={"table": table})
@@ -111,7 +113,7 @@ def _archive(target: Store, table: str) -> LedgerArchive | None:
         return None
     try:
         with _direct() as direct:
-            manifest = writing.write(direct, target, target_of(archive), progress_of(job))
+            manifest = writing.write(direct, target, target_of(archive), progress_of(job, keep))
         return _complete(archive, job, target, manifest)
     except jobs.ClaimLost:
         raise
@@ -143,13 +145,14 @@ def target_of(archive: LedgerArchive) -> writing.Target:
     return writing.Target(archive.table_name, f"{archive.month:%Y-%m}", archive.part)
 
 
-def progress_of(job: Job) -> writing.Progress:
+def progress_of(job: Job, keep: Keep = lambda: None) -> writing.Progress:
     """Keeps the claim while rows are written or read; raises `ClaimLost` when somebody else has it."""
 
-    def keep(done: int, total: int) -> None:
+    def extend(done: int, total: int) -> None:
         jobs.extend(job, LEASE_S, min(1.0, done / total) if total else 1.0)
+        keep()
 
-    return keep
+    return extend
 
 
 @transaction.atomic
@@ -201,11 +204,11 @@ def delete_files(target: Store, archive: LedgerArchive) -> None:
 
 
 # ---- check ---------------------------------------------------------------------------------------------------------
-def verify_archives(*, say: Say = lambda line: None) -> dict[str, list[str]]:
+def verify_archives(*, say: Say = lambda line: None, keep: Keep = lambda: None) -> dict[str, list[str]]:
     """Read every complete archive and compare it with its manifest; archive → what is wrong (empty: nothing)."""
     target, found = store(), {}
     for archive in LedgerArchive.objects.readable():
-        problems = _faults(target, archive)
+        problems = _faults(target, archive, keep)
         same = LedgerArchive.objects.readable().filter(pk=archive.pk)  # not replaced meanwhile, with its files
         same.update(verified_at=timezone.now(), fault="; ".join(problems))
         say(f"{archive}: {'; '.join(problems) or 'intact'}")
@@ -213,18 +216,20 @@ def verify_archives(*, say: Say = lambda line: None) -> dict[str, list[str]]:
     return found
 
 
-def _faults(target: Store, archive: LedgerArchive) -> list[str]:
+def _faults(target: Store, archive: LedgerArchive, keep: Keep) -> list[str]:
     manifest = archive.about
     beside = target.read(target_of(archive).manifest_key)
     if beside is None:
         return ["the manifest is not there"]
     if beside != manifest.to_json():
         return ["the manifest in the store is another one"]
-    return writing.faults(target, manifest, lambda done, total: None)
+    return writing.faults(target, manifest, lambda done, total: keep())
 
 
 # ---- back ----------------------------------------------------------------------------------------------------------
-def restore_month(*, month: date, actor: Actor, days: int = RESTORED_DAYS, say: Say = lambda line: None) -> int:
+def restore_month(
+    *, month: date, actor: Actor, days: int = RESTORED_DAYS, say: Say = lambda line: None, keep: Keep = lambda: None
+) -> int:  # fmt: skip
     """Bring a month back into the ledger for some days, in one transaction; returns how many lines. Its figures do not
     change, for nothing before the horizon is recomputed. Raises `Invalid`, and `BrokenArchive` before anything is
     written."""
@@ -233,7 +238,7 @@ def restore_month(*, month: date, actor: Actor, days: int = RESTORED_DAYS, say: 
     if not parts:
         raise Invalid("archive_unknown", f"There is no complete archive of {month:%Y-%m}.", field="month")
     for archive in parts:
-        if problems := _faults(target, archive):
+        if problems := _faults(target, archive, keep):
             raise writing.BrokenArchive(f"{archive}: {'; '.join(problems)}")
     with _direct() as direct:
         partitions.ensure_partitions(direct, [datetime(month.year, month.month, 1, tzinfo=UTC)])
@@ -241,7 +246,7 @@ def restore_month(*, month: date, actor: Actor, days: int = RESTORED_DAYS, say: 
         locked = LedgerArchive.objects.select_for_update().readable().filter(pk__in=[archive.pk for archive in parts])
         if len(locked) < len(parts):
             raise Invalid("archive_changed", f"{month:%Y-%m} was restored or written again meanwhile.", field="month")
-        lines = sum(_restore(target, archive, say) for archive in parts)
+        lines = sum(_restore(target, archive, say, keep) for archive in parts)
         until = timezone.now() + timedelta(days=days)
         for archive in parts:
             LedgerArchive.objects.filter(pk=archive.pk).update(state=ArchiveState.RESTORED, restored_until=until)
@@ -252,7 +257,7 @@ def restore_month(*, month: date, actor: Actor, days: int = RESTORED_DAYS, say: 
     return lines
 
 
-def _restore(target: Store, archive: LedgerArchive, say: Say) -> int:
+def _restore(target: Store, archive: LedgerArchive, say: Say, keep: Keep) -> int:
     """Lines that are there already stay; the sums of keys are those of lines that really came back."""
     total = 0
     for group in reading.groups(target, archive.about, EVERY_LINE):
@@ -268,6 +273,7 @@ def _restore(target: Store, archive: LedgerArchive, say: Say) -> int:
             spend.bring_back(cursor, "archive_new")
             cursor.execute("DROP TABLE archive_part, archive_new")
         say(f"{archive}: {total:,} lines")
+        keep()
     return total
 
 
