@@ -113,6 +113,7 @@ def _archive(target: Store, table: str, keep: Keep) -> LedgerArchive | None:
         return None
     try:
         with _direct() as direct:
+            partitions.add_columns(direct, table)
             manifest = writing.write(direct, target, target_of(archive), progress_of(job, keep))
         return _complete(archive, job, target, manifest)
     except jobs.ClaimLost:

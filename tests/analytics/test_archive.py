@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import botocore.session
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
 from pyarrow import parquet
 
@@ -33,7 +35,7 @@ from gateway.ledger.archive.stores import Place
 from gateway.ledger.connect import connect
 from gateway.ledger.schema import COLUMNS
 from gateway.ledger.verify import verify
-from gateway.models import AuditEvent, Job, LedgerArchive, LedgerLine
+from gateway.models import AuditEvent, Job, LedgerArchive, LedgerLine, RetiredSpend
 from gateway.services import archivedlines, archives
 from gateway.services.archives import archive_detached, restore_month, verify_archives
 from tests.analytics.test_retention import MARCH, NOW, at, direct_url, requests
@@ -208,6 +210,46 @@ def test_spend_of_keys_equals_their_lines_wherever_these_are(busy: Acme) -> None
     steps.append(wrong())
 
     assert steps == [[], [], [], []]
+
+
+def test_spend_in_months_that_left_before_it_was_kept_is_filled_in_once(busy: Acme) -> None:
+    def wrong() -> list[str]:
+        with connect() as direct:
+            return [check.name for check in verify(direct) if check.name.startswith("spend") and not check.is_fine]
+
+    def migrate() -> None:
+        with connection.schema_editor() as editor:
+            import_module("gateway.migrations.0030_retired_spend").fill(None, editor)
+
+    retire(now=NOW, days=45)
+    kept = sorted(RetiredSpend.objects.values_list("key_id", "currency", "spent", "requests"))
+    RetiredSpend.objects.all().delete()  # as a gateway did that did not keep it
+    book_lines(line(busy, at=at(2), request_id="req-late"))
+    with psycopg.connect(direct_url(), autocommit=True) as direct:
+        direct.execute(f"ALTER TABLE {MARCH}_detached DROP COLUMN request_count, DROP COLUMN sdk_about")
+        before = wrong()
+        former = ", ".join(f'"{name}"' for name in COLUMNS if name not in ("request_count", "sdk_about"))
+        # a line that came back and was left in the table, as it was then
+        direct.execute(f"INSERT INTO {MARCH}_detached ({former}) SELECT {former} FROM {MARCH}")
+
+    migrate()
+    migrate()
+
+    assert before == ["spend of keys = their lines"]
+    assert wrong() == []
+    assert sorted(RetiredSpend.objects.values_list("key_id", "currency", "spent", "requests")) == kept
+
+
+def test_a_table_that_left_before_the_ledger_got_a_column_is_archived_with_it(busy: Acme) -> None:
+    retire(now=NOW, days=45)
+    with psycopg.connect(direct_url(), autocommit=True) as direct:
+        direct.execute(f"ALTER TABLE {MARCH}_detached DROP COLUMN request_count, DROP COLUMN sdk_about")
+
+    done = archive_detached()
+
+    assert done.failed == ()
+    march = LedgerArchive.objects.get(month=date(2026, 3, 1))
+    assert (march.lines, march.about.facts.sums["request_count"], march.about.facts.values["sdk_about"]) == (2, "2", 0)
 
 
 @pytest.mark.parametrize("place", ["s3"], indirect=True)
