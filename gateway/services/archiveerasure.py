@@ -186,7 +186,8 @@ def _swap(
     audit.record(
         organization=None, actor=None, verb="ledger.rewrite_archive", target=copy,
         after={"replaces": str(archive), "lines": sum(lines.values()), "cost": manifest.facts.sums["cost"],
-               "pseudonyms": sorted(erasure.pseudonym for erasure in lines), "sha256": manifest.sha256},
+               "pseudonyms": sorted(erasure.pseudonym for erasure in lines),
+               "manifest_sha256": archives.digest_of(manifest)},
     )  # fmt: skip
     jobs.finish(job, {"lines": sum(lines.values()), "bytes": manifest.size_bytes})
 

@@ -4,6 +4,8 @@ A detached table is dropped in the transaction that makes its archive `complete`
 and compared. Whatever is killed before leaves the table; the next run writes the same part again, over what is there.
 """
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -170,7 +172,7 @@ def _complete(archive: LedgerArchive, job: Job, target: Store, manifest: Manifes
     audit.record(
         organization=None, actor=None, verb="ledger.archive", target=archive,
         after={"table": archive.table_name, "lines": facts.rows, "cost": facts.sums["cost"], "place": target.name,
-               "sha256": manifest.sha256},
+               "manifest_sha256": digest_of(manifest)},
     )  # fmt: skip
     jobs.finish(job, {"table": archive.table_name, "lines": facts.rows, "bytes": manifest.size_bytes})
     return archive
@@ -183,6 +185,11 @@ def describe(archive: LedgerArchive, target: Store, manifest: Manifest) -> None:
     archive.lines, archive.size_bytes = facts.rows, manifest.size_bytes
     archive.first_at, archive.last_at = _instant(facts.first), _instant(facts.last)
     archive.completed_at = archive.verified_at = timezone.now()
+
+
+def digest_of(manifest: Manifest) -> str:
+    """SHA-256 of what lies beside the files, which has theirs."""
+    return hashlib.sha256(manifest.to_json()).hexdigest()
 
 
 def _instant(text: str) -> datetime | None:
@@ -198,10 +205,7 @@ def sweep_superseded(target: Store) -> None:
 
 def delete_files(target: Store, archive: LedgerArchive) -> None:
     """Whatever there is of it in the store. Raises OSError."""
-    place = target_of(archive)
-    target.sweep(place.prefix)
-    target.delete(place.manifest_key)
-    target.delete(place.key)
+    writing.clear(target, target_of(archive))
 
 
 # ---- check ---------------------------------------------------------------------------------------------------------
@@ -222,7 +226,7 @@ def _faults(target: Store, archive: LedgerArchive, keep: Keep) -> list[str]:
     beside = target.read(target_of(archive).manifest_key)
     if beside is None:
         return ["the manifest is not there"]
-    if beside != manifest.to_json():
+    if json.loads(beside) != archive.manifest:
         return ["the manifest in the store is another one"]
     return writing.faults(target, manifest, lambda done, total: keep())
 

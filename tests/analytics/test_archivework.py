@@ -92,7 +92,7 @@ def test_verify_says_which_is_broken(root: Client) -> None:
     root.post(PAGE, {"do": "verify"})
     archivework.run_waiting()
     whole = Job.objects.get(period="verify").result or {}
-    archives.store().delete(march().about.key)
+    archives.store().delete(march().about.files[0].key)
     root.post(PAGE, {"do": "verify"})
 
     archivework.run_waiting()
@@ -100,7 +100,7 @@ def test_verify_says_which_is_broken(root: Client) -> None:
     count = LedgerArchive.objects.readable().count()
     assert whole == {"said": f"{count} intact"}
     assert Job.objects.get(period="verify").result == {"said": f"1 of {count} broken: 2026-03 part 1"}
-    assert march().fault == "the file is not there"
+    assert march().fault == "ledger/2026-03/001/lines-0001.parquet is not there"
 
 
 def test_a_month_is_brought_back_for_some_days(root: Client, busy: Acme) -> None:

@@ -1,7 +1,7 @@
 """An archive written again without the names of end users who were erased. No figure of it changes."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from gateway.ledger.archive.manifest import Manifest, instant
 from gateway.ledger.archive.reading import Wanted, groups
 from gateway.ledger.archive.stores import Store
-from gateway.ledger.archive.writing import GROUP_ROWS, BrokenArchive, Digest, Progress, Target, faults
+from gateway.ledger.archive.writing import BrokenArchive, Progress, Target, faults, finish, tables_of, write_files
 
 CLEARED = ("client_ip_hash", "request_hmac", "prefix_hmacs")
 """Columns that are emptied with the name, as the ledger's lines are."""
@@ -73,43 +73,39 @@ def rewrite(
     store: Store, manifest: Manifest, target: Target, renamings: Renamings, progress: Progress
 ) -> tuple[Manifest, Counter[Renaming]]:
     """Write the archive again at `target`, read it back, and compare it with what the former manifest says: every count
-    and sum is the same, but for the values that were cleared. The former file stays. Raises `BrokenArchive`."""
+    and sum is the same, but for the values that were cleared. The former files stay. Raises `BrokenArchive`."""
     if problems := faults(store, manifest, progress):
-        raise BrokenArchive(f"{store.name}/{manifest.key}: {'; '.join(problems)}")
-    store.sweep(target.prefix)
+        raise BrokenArchive("; ".join(problems))
     changed: Counter[Renaming] = Counter()
     values = Counter(manifest.facts.values)
-    with store.writing(target.key) as sink:
-        digest = Digest(sink)
-        _write_changed(store, manifest, digest, renamings, progress, changed, values)
+    groups = _changed(store, manifest, renamings, changed, values)
+    files = write_files(store, target, groups, _schema(store, manifest), manifest.facts.rows, progress)
     new = replace(
-        manifest, part=target.part, key=target.key, size_bytes=digest.size, sha256=digest.hash.hexdigest(),
-        written_at=instant(datetime.now(UTC)), facts=replace(manifest.facts, values=dict(values)),
+        manifest, part=target.part, files=files, written_at=instant(datetime.now(UTC)),
+        facts=replace(manifest.facts, values=dict(values)),
     )  # fmt: skip
-    if problems := faults(store, new, progress):
-        raise BrokenArchive(f"{store.name}/{target.key}: {'; '.join(problems)}")
-    with store.writing(target.manifest_key) as sink:
-        sink.write(new.to_json())
+    finish(store, target, new, progress)
     return new, changed
 
 
-def _write_changed(
-    store: Store, manifest: Manifest, digest: Digest, renamings: Renamings, progress: Progress,
-    changed: Counter[Renaming], values: Counter[str],
-) -> None:  # fmt: skip
+def _schema(store: Store, manifest: Manifest) -> Any:
+    """Of the files as they are: an older archive lacks columns."""
     from pyarrow import parquet
 
-    done = 0
-    with store.open(manifest.key) as file:
-        source = parquet.ParquetFile(file)
-        with parquet.ParquetWriter(digest, source.schema_arrow, compression="zstd") as writer:
-            for number in range(source.num_row_groups):
-                group = source.read_row_group(number)
+    with store.open(manifest.files[0].key) as file:
+        return parquet.ParquetFile(file).schema_arrow
+
+
+def _changed(
+    store: Store, manifest: Manifest, renamings: Renamings, changed: Counter[Renaming], values: Counter[str]
+) -> Iterator[Any]:
+    """Every group of lines as it becomes."""
+    for about in manifest.files:
+        with store.open(about.key) as file:
+            for group in tables_of(file):
                 places = renamings.places(group)
                 changed.update(places.values())
-                writer.write_table(_renamed(group, places, values), row_group_size=GROUP_ROWS)
-                done += group.num_rows
-                progress(done, source.metadata.num_rows)
+                yield _renamed(group, places, values)
 
 
 def _renamed(table: Any, places: dict[int, Renaming], values: Counter[str]) -> Any:

@@ -17,7 +17,7 @@ from analytics.rollups.marks import drain_marks
 from analytics.verify import compare_rollups
 from gateway.choices import ArchiveState, JobStatus
 from gateway.ledger import partitions
-from gateway.ledger.archive import rewriting
+from gateway.ledger.archive import rewriting, writing
 from gateway.ledger.archive.stores import Place
 from gateway.models import ArchiveErasure, AuditEvent, EndUserErasure, Job, LedgerArchive, LedgerLine
 from gateway.services import archiveerasure, archives, erasure
@@ -69,17 +69,16 @@ def march() -> LedgerArchive:
 
 
 def rows_of(archive: LedgerArchive) -> list[dict[str, Any]]:
-    with archives.store().open(archive.about.key) as file:
-        found: list[dict[str, Any]] = parquet.read_table(file).to_pylist()
+    found: list[dict[str, Any]] = []
+    for about in archive.about.files:
+        with archives.store().open(about.key) as file:
+            found += parquet.read_table(file).to_pylist()
     return sorted(found, key=lambda row: row["request_id"])
 
 
 def keys() -> set[str]:
-    """Every key that is not empty, below the month."""
-    store = archives.store()
-    names = ("lines.parquet", "manifest.json")
-    tried = [f"ledger/2026-03/{part:03d}/{name}" for part in range(1, 6) for name in names]
-    return {key for key in tried if store.read(key) is not None}
+    """Every file of the month's parts."""
+    return {key for part in range(1, 6) for key in archives.store().keys(f"ledger/2026-03/{part:03d}")}
 
 
 @pytest.mark.parametrize("place", ["file", "s3"], indirect=True)
@@ -103,11 +102,38 @@ def test_the_name_leaves_the_archive_and_every_sum_stays(busy: Acme) -> None:
         "client_ip_hash": 1, "request_hmac": 1, "prefix_hmacs": 1,
     }  # fmt: skip
     assert (before.part, after.part, after.lines) == (1, 2, 3)
-    assert keys() == {"ledger/2026-03/002/lines.parquet", "ledger/2026-03/002/manifest.json"}
+    assert keys() == {"ledger/2026-03/002/lines-0001.parquet", "ledger/2026-03/002/manifest.json"}
     assert verify_archives()["2026-03 part 2"] == []
     assert archived(busy) == ["req-d", "req-b", "req-a"]
     assert requests(busy) == figures
     assert compare_rollups() == []
+
+
+@pytest.mark.parametrize("place", ["file", "s3"], indirect=True)
+def test_of_several_files_every_line_stays_and_the_name_goes(busy: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, rows in (("FETCH_ROWS", 1), ("GROUP_ROWS", 1), ("FILE_ROWS", 2)):
+        monkeypatch.setattr(writing, name, rows)
+    first = erase(busy, OTHER)
+    erasure.erase_in_archives()
+
+    done = erase(busy)
+    erasure.erase_in_archives()
+
+    done.refresh_from_db()
+    assert [file.rows for file in march().about.files] == [2, 1]
+    assert [row["end_user"] for row in rows_of(march())] == [done.pseudonym, first.pseudonym, None]
+    book_lines(*(line(busy, at=at(day), end_user=NAME, request_id=f"req-{day}") for day in (4, 5, 6)))
+    drain_marks()
+    retire(now=NOW, days=45)
+    archive_detached()
+    late = LedgerArchive.objects.get(month=MARCH, state=ArchiveState.COMPLETE, lines=3)
+    sums = late.about.facts.sums
+    assert [file.rows for file in late.about.files] == [2, 1]
+    erasure.erase_in_archives()
+    copy = LedgerArchive.objects.get(month=MARCH, state=ArchiveState.COMPLETE, lines=3)
+    assert [file.rows for file in copy.about.files] == [2, 1]
+    assert copy.about.facts.sums == sums
+    assert [row["end_user"] for row in rows_of(copy)] == [done.pseudonym] * 3
 
 
 def test_the_trail_says_which_part_without_the_name(busy: Acme) -> None:
@@ -195,7 +221,7 @@ def test_nothing_is_done_while_the_store_is_away(busy: Acme, settings: Any, clie
 
 
 def test_a_broken_archive_is_not_written_again_and_is_said(busy: Acme) -> None:
-    store, key = archives.store(), march().about.key
+    store, key = archives.store(), march().about.files[0].key
     content = store.read(key) or b""
     broken = bytearray(content)
     broken[6] ^= 1
@@ -220,7 +246,7 @@ def test_whenever_it_is_killed_one_is_whole_and_the_next_run_finishes(
 ) -> None:
     done = erase(busy)
     where, name = {
-        "half written": (rewriting, "_write_changed"), "written": (rewriting, "instant"),
+        "half written": (rewriting, "write_files"), "written": (rewriting, "instant"),
         "manifest there": (archiveerasure, "_swap"), "swapped": (archives, "delete_files"),
     }[stage]  # fmt: skip
     whole = getattr(where, name)
@@ -243,7 +269,7 @@ def test_whenever_it_is_killed_one_is_whole_and_the_next_run_finishes(
     done.refresh_from_db()
     assert half_way == (JobStatus.RUNNING, ["req-d", "req-b", "req-a"], [])
     assert (done.status, done.found["archived_lines"], done.found["archives_rewritten"]) == ("succeeded", 1, 1)
-    assert keys() == {"ledger/2026-03/002/lines.parquet", "ledger/2026-03/002/manifest.json"}
+    assert keys() == {"ledger/2026-03/002/lines-0001.parquet", "ledger/2026-03/002/manifest.json"}
     assert [row["end_user"] for row in rows_of(march())] == [done.pseudonym, OTHER, None]
     assert LedgerArchive.objects.filter(state=ArchiveState.WRITING).count() == 0
 
@@ -297,8 +323,8 @@ def test_a_month_that_comes_back_while_it_is_written_again_stays_as_it_is(
 
 def test_an_archive_that_is_being_written_is_waited_for(busy: Acme) -> None:
     """It may have read its table before the name was taken out of it."""
-    writing = LedgerArchive.objects.create(month=date(2026, 2, 1), part=1, table_name="gateway_ledgerline_2026_02_x")
-    job = Job.objects.create(kind=archives.KIND, period=str(writing.pk), status=JobStatus.RUNNING, fence=1)
+    begun = LedgerArchive.objects.create(month=date(2026, 2, 1), part=1, table_name="gateway_ledgerline_2026_02_x")
+    job = Job.objects.create(kind=archives.KIND, period=str(begun.pk), status=JobStatus.RUNNING, fence=1)
     done = erase(busy)
     assert done.archives_waiting == 2
 
@@ -339,5 +365,9 @@ def test_the_manifest_beside_the_new_file_is_its_own(busy: Acme) -> None:
 
     beside = json.loads(archives.store().read("ledger/2026-03/002/manifest.json") or b"")
 
-    assert (beside["part"], beside["key"], beside["facts"]["rows"]) == (2, "ledger/2026-03/002/lines.parquet", 3)
+    assert (beside["part"], beside["files"][0]["key"], beside["facts"]["rows"]) == (
+        2,
+        "ledger/2026-03/002/lines-0001.parquet",
+        3,
+    )
     assert (beside["month"], beside["table"]) == ("2026-03", "gateway_ledgerline_2026_03_detached")
