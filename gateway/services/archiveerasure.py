@@ -28,8 +28,11 @@ from gateway.services.errors import Invalid
 
 log = structlog.get_logger(__name__)
 KIND = "gateway.erase_in_archive"
+LEASE_S = 900.0
+"""Longer than the ledger is looked through once more for one person."""
 PROBE = "erasures"
 """A key that no archive has: its absence is an answer."""
+BUSY = "Another archived month is written again first."
 AWAY = "The archive cannot be reached; it is tried again each minute."
 Again = Callable[[EndUserErasure, datetime], Found]
 """Erases in the database once more, what began since then."""
@@ -75,6 +78,8 @@ def run(again: Again) -> str:
     todo = still_open()
     if not todo and not abandoned.exists():
         return ""
+    if jobs.running(KIND):  # one at a time: rollups are in the same queue
+        return BUSY
     try:
         target = archives.store()
         target.read(PROBE)
@@ -114,14 +119,15 @@ def _tried(target: Store, archive: LedgerArchive, erasures: Sequence[EndUserEras
 def _clear(target: Store, archive: LedgerArchive, erasures: Sequence[EndUserErasure], again: Again) -> bool:
     """False when another process has the claim."""
     jobs.enqueue(KIND, str(archive.pk), parameters={"archive": str(archive)})
-    job = jobs.claim(KIND, str(archive.pk), archives.LEASE_S)
+    job = jobs.claim(KIND, str(archive.pk), LEASE_S)
     if job is None:
         return False
     by_renaming = {_renaming(erasure): erasure for erasure in erasures}
-    renamings, keep = Renamings(by_renaming), archives.progress_of(job)
+    renamings, keep = Renamings(by_renaming), archives.progress_of(job, lease_s=LEASE_S)
     try:
         if archive.state == ArchiveState.RESTORED:  # it may have come back after the ledger was looked through
             for erasure in erasures:
+                keep(0, archive.lines)
                 add_found(erasure.pk, again(erasure, archive.first_at or erasure.lines_before))
         if not rewriting.lines_of(target, archive.about, renamings, keep):
             _mark_clean(archive, erasures, job)

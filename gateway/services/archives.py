@@ -148,11 +148,11 @@ def target_of(archive: LedgerArchive) -> writing.Target:
     return writing.Target(archive.table_name, f"{archive.month:%Y-%m}", archive.part)
 
 
-def progress_of(job: Job, keep: Keep = lambda: None) -> writing.Progress:
+def progress_of(job: Job, keep: Keep = lambda: None, lease_s: float = LEASE_S) -> writing.Progress:
     """Keeps the claim while rows are written or read; raises `ClaimLost` when somebody else has it."""
 
     def extend(done: int, total: int) -> None:
-        jobs.extend(job, LEASE_S, min(1.0, done / total) if total else 1.0)
+        jobs.extend(job, lease_s, min(1.0, done / total) if total else 1.0)
         keep()
 
     return extend

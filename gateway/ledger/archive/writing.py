@@ -18,7 +18,7 @@ GROUP_ROWS = 50_000
 FILE_ROWS = 10_000_000
 """Lines of one file, a gigabyte or two: what a failed upload repeats, and what a reader outside the gateway opens."""
 FETCH_ROWS = 10_000
-READ_BYTES = 1 << 20
+READ_BYTES, SAID_BYTES = 1 << 20, 1 << 28
 Progress = Callable[[int, int], None]
 """Called with the rows that are done and those there are; it may raise to stop the work."""
 
@@ -87,8 +87,7 @@ def faults(store: Store, manifest: Manifest, progress: Progress) -> list[str]:
         one = _Tally(tuple(manifest.columns))
         try:
             with store.open(about.key) as file:
-                progress(found.rows, total)
-                if (digest := _sha256(file)) != about.sha256:
+                if (digest := _sha256(file, lambda: progress(found.rows, total))) != about.sha256:
                     return [f"{about.key}: SHA-256 {digest} instead of {about.sha256}"]
                 file.seek(0)
                 for table in tables_of(file):
@@ -96,13 +95,10 @@ def faults(store: Store, manifest: Manifest, progress: Progress) -> list[str]:
                     progress(found.rows + one.rows, total)
         except FileNotFoundError:
             return [f"{about.key} is not there"]
-        facts = one.facts()
+        facts, told = one.facts(), (about.organization_first, about.organization_last)
         if (facts.rows, facts.first, facts.last) != (about.rows, about.first, about.last):
             return [f"{about.key}: rows or bounds differ"]
-        if about.organization_first and _ends(facts.organizations) != (
-            about.organization_first,
-            about.organization_last,
-        ):
+        if told != ("", "") and _ends(facts.organizations) != told:
             return [f"{about.key}: organizations differ"]
         found.merge(one)
     return [f"{name} differs" for name in manifest.facts.differences(found.facts())]
@@ -147,7 +143,8 @@ def write_files(
 ) -> tuple[File, ...]:
     """Tables one after the other into files of at most `FILE_ROWS` lines, one file at least."""
     clear(store, target)
-    waiting, files, done = iter(tables), [], 0
+    waiting, done = iter(tables), 0
+    files: list[File] = []
     table = next(waiting, None)
     while table is not None or not files:
         key = target.file_key(len(files) + 1)
@@ -268,8 +265,11 @@ class _Tally:
         )  # fmt: skip
 
 
-def _sha256(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
+def _sha256(file: IO[bytes], alive: Callable[[], None]) -> str:
+    digest, read = hashlib.sha256(), 0
     while data := file.read(READ_BYTES):
         digest.update(data)
+        if read % SAID_BYTES < READ_BYTES:
+            alive()
+        read += len(data)
     return digest.hexdigest()
