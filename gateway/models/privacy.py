@@ -36,6 +36,10 @@ class EndUserErasure(Record):
     error = models.CharField(max_length=300, blank=True)
     is_automatic = models.BooleanField(default=False, db_default=False, help_text="By the retention of names.")
     requested_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    database_done_at = models.DateTimeField(null=True, help_text="From then on only archives had to be looked at.")
+    archives_waiting = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Archived months that may hold the name still."
+    )
     finished_at = models.DateTimeField(null=True)
 
     objects = querysets.MemberQuerySet.as_manager()

@@ -261,7 +261,7 @@ POST in  in  in  in  in  in  in  in  second-factor second-factor-first
 POST in  200 200 200 200 200 200 200 second_factor_add sudo
 POST 405 405 405 405 405 405 405 405 sso sso-callback
 POST in  403 403 403 405 405 405 405 audit_file
-POST in  403 403 403 403 403 405 403 ledger_archive
+POST in  403 403 403 403 403 200 403 ledger_archive
 POST in  302 302 302 302 302 302 302 recovery_codes second_factor_remove sessions_end
 """
 

@@ -45,7 +45,8 @@ class ErasureSerializer(Record):
 
     @extend_schema_field(ErasedCountSerializer(many=True))
     def get_found(self, erasure: EndUserErasure) -> list[dict[str, Any]]:
-        return [{"what": name, "rows": rows} for name, rows in sorted(erasure.found.items()) if rows]
+        found = erasure.found | {"archives_waiting": erasure.archives_waiting}
+        return [{"what": name, "rows": rows} for name, rows in sorted(found.items()) if rows]
 
 
 @examples(request={"end_user": "customer-17"})

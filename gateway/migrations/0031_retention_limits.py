@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("gateway", "0028_erasures")]
+    dependencies = [("gateway", "0030_retired_spend")]
 
     operations = [
         migrations.AlterField(
