@@ -52,7 +52,7 @@ class TracingMiddleware:
     async def _acall(self, request: HttpRequest) -> HttpResponse:
         begun = _begin(request)
         if begun is None:
-            return await self.get_response(request)  # type: ignore[misc,no-any-return]
+            return await self.get_response(request)  # type: ignore[misc]
         response: HttpResponse | None = None
         try:
             response = await self.get_response(request)  # type: ignore[misc]
@@ -105,5 +105,5 @@ def _host(request: HttpRequest) -> str | None:
 
 @cache
 def _pattern(route: str) -> str:
-    """A route for people: names in angle brackets instead of regular expressions."""
-    return simplify_regex(route)
+    """A route for people: names in angle brackets instead of regular expressions, no slash that may be left out."""
+    return simplify_regex(route.replace("/?$", "$"))

@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 
 from config.celery import app
-from gateway.tasks import outbox_relay
 
 BROKER = {"url": ""}
 
@@ -16,7 +15,7 @@ def publish(request: HttpRequest) -> HttpResponse:
     """Two messages: one that works, one whose arguments fit nothing."""
     with app.connection_for_write(url=BROKER["url"]) as broker:
         for arguments in ((), (1, 2)):
-            outbox_relay.apply_async(args=arguments, queue="default", connection=broker)
+            app.send_task("gateway.outbox_relay", args=arguments, queue="default", connection=broker)
     return HttpResponse("sent", status=202)
 
 
