@@ -92,15 +92,20 @@ class Sender:
                 self._publish()
             except Exception:
                 logger.exception("the OTLP exporter failed and goes on")
+        while self._queue:  # what came between the last look and the closing
+            self._send()
 
     def _send(self) -> None:
         with self._lock:
             batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
         from gateway.otlp import encoding  # protobuf takes its time: here, and not where a span ends
 
-        is_sent = self._post(gzip.compress(encoding.traces(batch, self._resource), 1))
-        with self._lock:
-            self._spans["sent" if is_sent else "failed"] += len(batch)
+        is_sent = False
+        try:
+            is_sent = self._post(gzip.compress(encoding.traces(batch, self._resource), 1))
+        finally:
+            with self._lock:
+                self._spans["sent" if is_sent else "failed"] += len(batch)
 
     def _post(self, body: bytes) -> bool:
         """Whether the endpoint took it. Says once that it does not, and once that it does again."""
