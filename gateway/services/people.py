@@ -31,7 +31,7 @@ from gateway.models import (
     User,
     VirtualKey,
 )
-from gateway.services import audit, keys, outbox, sessions, tokens
+from gateway.services import audit, keys, mailing, outbox, sessions, tokens
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Forbidden, Invalid, NotFound
 from gateway.services.identity import check_team, lock
@@ -239,7 +239,7 @@ def _token_digest(token: str) -> bytes:
 
 def _invitation_text(organization: Organization, role: str, token: str) -> str:
     return (
-        f"You are invited to join {organization.name} as {Role(role).label.lower()}.\n\n"
+        f"You are invited to join {mailing.one_line(organization.name)} as {Role(role).label.lower()}.\n\n"
         f"Accept within {INVITATION_DAYS} days:\n{settings.CONSOLE_URL}/invitations/{token}/\n\n"
         "If you did not expect this, ignore it; nothing happens then.\n"
     )
