@@ -39,7 +39,7 @@ PAGES = (
 )  # fmt: skip
 QUESTIONS = (
     "/api/v1/usage-records", "/api/v1/admin/dashboard", "/api/v1/admin/dashboard/realtime", "/api/v1/api-keys",
-    "/api/v1/admin/provider-health", "/api/v1/budgets", "/api/v1/analytics/models", "/api/v1/audit-events",
+    "/api/v1/admin/provider-health", "/api/v1/budgets", "/api/v1/routes", "/api/v1/audit-events",
 )  # fmt: skip
 PARTS = ("dataplane", "console", "writer", "background", "postgres")
 FLAT = 10.0
