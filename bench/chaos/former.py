@@ -14,7 +14,7 @@ CHOSEN: list[str] = []
 
 @cache
 def revision() -> str:
-    """What `--former` says, else the commit before the newest migration came in; empty outside of git, or in too shallow
+    """What `--former` says, else the commit before the newest migration; empty outside of git, or in too shallow
     a checkout."""
     if CHOSEN:
         return _git("rev-parse", "--verify", "--quiet", f"{CHOSEN[-1]}^{{commit}}")
