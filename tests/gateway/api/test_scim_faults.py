@@ -1,0 +1,200 @@
+"""What a directory sends amiss: refused in SCIM's words, as a whole, and what it does to groups is in the trail."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from gateway.services import directory_groups
+from tests.gateway.api.conftest import Caller
+
+SCIM = "/api/v1/scim/v2"
+ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
+PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+NO_TEXTS: list[Any] = ["z\0@x.example", "z\ud800@x.example", "z" * 5_000, {"a": 1}, {}, ["z"], 7, 1e400, True]
+NOTHING: list[Any] = [None, ""]
+USER_FIELDS = ["userName", "externalId", "name.givenName", "name.familyName", "emails.value"]
+GROUP_FIELDS = ["displayName", "externalId"]
+REQUIRED = ("userName", "displayName")
+
+
+@pytest.fixture
+def directory(caller: Caller) -> APIClient:
+    return caller("key_write")
+
+
+def send(directory: APIClient, method: str, path: str, body: Any) -> Any:
+    """As the bytes that a directory sends: lone surrogates are escapes in JSON."""
+    text = json.dumps(body).replace("Infinity", "1e400")
+    return directory.generic(method, f"{SCIM}/{path}", text, content_type="application/scim+json")
+
+
+def patch(directory: APIClient, path: str, *operations: dict[str, Any]) -> Any:
+    return send(directory, "PATCH", path, {"schemas": [PATCH_OP], "Operations": list(operations)})
+
+
+def refused(response: Any) -> tuple[int, str | None]:
+    """Status and `scimType` of a refusal, which is SCIM's in every part."""
+    found = response.json()
+    assert response["Content-Type"] == "application/scim+json", found
+    assert (found["schemas"], found["status"]) == ([ERROR], str(response.status_code))
+    assert found["detail"]
+    return response.status_code, found.get("scimType")
+
+
+def with_value(kind: str, name: str, field: str, value: Any) -> dict[str, Any]:
+    """A resource that is right but for `field`."""
+    good: dict[str, Any] = {"userName" if kind == "Users" else "displayName": name}
+    if field == "emails.value":
+        return {**good, "emails": [{"value": value}]}
+    outer, _, inner = field.partition(".")
+    return {**good, outer: {inner: value} if inner else value}
+
+
+def ways(kind: str, field: str, value: Any, pk: str) -> Iterator[tuple[str, str, Any]]:
+    """Everything that can be sent to say that `field` is `value`."""
+    new, known = ("zoe@x.example", "yves@x.example") if kind == "Users" else ("Zebras", "Yaks")
+    yield "POST", kind, with_value(kind, new, field, value)
+    yield "PUT", f"{kind}/{pk}", with_value(kind, known, field, value)
+    path = 'emails[type eq "work"].value' if field == "emails.value" else field
+    for operation in (
+        {"op": "replace", "path": path, "value": value},
+        {"op": "Add", "path": path, "value": value},
+        {"op": "replace", "value": with_value(kind, known, field, value)},
+    ):
+        yield "PATCH", f"{kind}/{pk}", {"schemas": [PATCH_OP], "Operations": [operation]}
+
+
+FIELDS = [*(("Users", field) for field in USER_FIELDS), *(("Groups", field) for field in GROUP_FIELDS)]
+
+
+@pytest.fixture
+def ids(directory: APIClient) -> dict[str, str]:
+    """One of each kind."""
+    user = send(directory, "POST", "Users", {"userName": "yves@x.example", "externalId": "y"}).json()["id"]
+    group = send(directory, "POST", "Groups", {"displayName": "Yaks", "externalId": "y"}).json()["id"]
+    return {"Users": user, "Groups": group}
+
+
+@pytest.mark.parametrize(("kind", "field"), FIELDS)
+def test_what_is_no_text_is_refused_everywhere(
+    kind: str, field: str, directory: APIClient, ids: dict[str, str]
+) -> None:
+    before = directory.get(f"{SCIM}/{kind}").json()
+    for value in NO_TEXTS:
+        for method, path, body in ways(kind, field, value, ids[kind]):
+            response = send(directory, method, path, body)
+
+            assert refused(response) == (400, "invalidValue"), (method, body)
+    assert directory.get(f"{SCIM}/{kind}").json() == before
+
+
+@pytest.mark.parametrize(("kind", "field"), FIELDS)
+def test_nothing_is_a_text_unless_it_is_required(
+    kind: str, field: str, directory: APIClient, ids: dict[str, str]
+) -> None:
+    for value in NOTHING:
+        for method, path, body in ways(kind, field, value, ids[kind]):
+            response = send(directory, method, path, body)
+
+            if field in REQUIRED:
+                assert refused(response)[0] == 400, (method, body)
+            else:
+                assert response.status_code == (201 if method == "POST" else 200), (method, body, response.content)
+            if response.status_code == 201:
+                send(directory, "DELETE", f"{kind}/{response.json()['id']}", None)
+
+
+@pytest.mark.parametrize("verb", ["POST", "PUT", "add", "replace", "remove"])
+def test_what_is_no_member(verb: str, directory: APIClient, ids: dict[str, str]) -> None:
+    path, user = f"Groups/{ids['Groups']}", {"value": ids["Users"]}
+    patch(directory, path, {"op": "add", "path": "members", "value": [user]})
+    for value in (*NO_TEXTS, *NOTHING, "not-an-id"):
+        members = [user, {"value": value}]
+        if verb in ("POST", "PUT"):
+            name = "Zebras" if verb == "POST" else "Yaks"
+            found = [
+                send(directory, verb, "Groups" if verb == "POST" else path, {"displayName": name, "members": members})
+            ]
+        else:
+            found = [
+                patch(directory, path, {"op": verb, "path": "members", "value": members}),
+                patch(directory, path, {"op": verb, "path": f'members[value eq "{value}"]'}),
+            ]
+
+        assert {refused(response) for response in found} == {(400, "invalidValue")}, value
+    assert [one["value"] for one in directory.get(f"{SCIM}/{path}").json()["members"]] == [ids["Users"]]
+
+
+@pytest.mark.parametrize("field", ["userName", "externalId", "emails.value", "id"])
+@pytest.mark.parametrize("text", ["\\u0000", "\\ud800", "a\\udfffb", "%00"])
+def test_filters_take_no_text_that_nothing_can_be(field: str, text: str, directory: APIClient) -> None:
+    assert refused(directory.get(f'{SCIM}/Users?filter={field} eq "{text}"')) == (400, "invalidFilter")
+
+
+@pytest.mark.parametrize("field", ["displayName", "externalId", "id"])
+@pytest.mark.parametrize("text", ["\\u0000", "\\ud800"])
+def test_filters_of_groups_neither(field: str, text: str, directory: APIClient) -> None:
+    assert refused(directory.get(f'{SCIM}/Groups?filter={field} eq "{text}"')) == (400, "invalidFilter")
+
+
+def test_a_pair_of_surrogates_is_a_character(directory: APIClient) -> None:
+    pk = send(directory, "POST", "Groups", {"displayName": "Party \U0001f389"}).json()["id"]
+
+    found = directory.get(f'{SCIM}/Groups?filter=displayName eq "Party \\ud83c\\udf89"').json()
+
+    assert [one["id"] for one in found["Resources"]] == [pk]
+
+
+@pytest.mark.parametrize("kind", ["Users", "Groups"])
+def test_pages_that_no_list_has(kind: str, directory: APIClient) -> None:
+    far = directory.get(f"{SCIM}/{kind}?startIndex=1000000")
+    beyond = directory.get(f"{SCIM}/{kind}?startIndex=999999999999999999999")
+    digits = directory.get(f"{SCIM}/{kind}?startIndex={'9' * 5000}")
+    before = directory.get(f"{SCIM}/{kind}?startIndex=-999999999999999999999&count=999999999999999999999")
+
+    assert (far.status_code, far.json()["Resources"]) == (200, [])
+    assert (refused(beyond), refused(digits)) == ((400, "invalidValue"), (400, "invalidValue"))
+    assert (before.status_code, before.json()["startIndex"]) == (200, 1)  # RFC 7644, section 3.4.2.4
+
+
+@pytest.mark.parametrize("deep", [50, 700])
+def test_objects_within_objects(deep: int, directory: APIClient, ids: dict[str, str]) -> None:
+    value: Any = "x"
+    for _ in range(deep):
+        value = {"name": value}
+    for method, path, body in (
+        ("POST", "Users", {"userName": "zoe@x.example", "name": value, "urn:x": value}),
+        ("PUT", f"Users/{ids['Users']}", {"userName": "yves@x.example", "name": value}),
+        ("PATCH", f"Users/{ids['Users']}", {"Operations": [{"op": "add", "value": {"name": value, "urn:x": value}}]}),
+        ("PATCH", f"Groups/{ids['Groups']}", {"Operations": [{"op": "add", "value": {"members": value}}]}),
+    ):
+        response = send(directory, method, path, body)
+        assert response.status_code in (200, 201) or refused(response)[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "Users"), ("POST", "Groups"), ("GET", "ServiceProviderConfig"), ("GET", "Schemas")]
+)
+def test_what_nobody_foresaw_is_scims_too(
+    method: str, path: str, directory: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise RuntimeError("a secret of ours")
+
+    for place in ("gateway.scim.shapes.listed", "gateway.scim.shapes.service"):
+        monkeypatch.setattr(place, breaks)
+    monkeypatch.setattr(directory_groups, "create_group", breaks)
+
+    response = send(directory, method, path, {"displayName": "Z"} if method == "POST" else None)
+
+    assert refused(response) == (500, None)
+    assert "secret" not in response.content.decode()
+    assert response["X-Request-ID"] in response.json()["detail"]
+
+
+def test_addresses_that_do_not_exist_are_scims(directory: APIClient) -> None:
+    assert refused(directory.get(f"{SCIM}/Nothing")) == (404, None)
+    assert directory.get("/api/v1/nothing")["Content-Type"] == "application/problem+json"
