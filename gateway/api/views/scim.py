@@ -3,11 +3,13 @@
 Out of the OpenAPI document: its clients are directories, and it describes itself (`Schemas`, `ResourceTypes`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,12 +24,25 @@ from gateway.scim import filters, patches, people, shapes
 from gateway.scim.errors import ScimError
 from gateway.scim.patches import Change
 from gateway.scim.texts import text
-from gateway.services import directory_groups, provisioning
+from gateway.services import directory_groups, identity, provisioning
 
 BASE = "/api/v1/scim/v2"
 MAX_START = 2**31 - 1
 USER_FILTERS = {"username", "externalid", "active", "id", "emails.value", "emails"}
 GROUP_FILTERS = {"displayname", "externalid", "id"}
+
+
+def _as_a_whole(act: Callable[..., Response]) -> Callable[..., Response]:
+    """All of a request holds or nothing (RFC 7644, section 3.5.2). The organization is locked first, as changes of
+    roles lock it, so that no two requests wait for rows of each other's."""
+
+    @wraps(act)
+    def acts(view: "ScimView", *args: Any, **kwargs: Any) -> Response:
+        with transaction.atomic():
+            identity.lock(view.organization)
+            return act(view, *args, **kwargs)
+
+    return acts
 
 
 class ScimView(APIView):
@@ -119,6 +134,7 @@ class UsersView(ScimView):
             rows = rows.filter(_user_q(one))
         return self.page(rows.order_by("id"), lambda found: _user_shapes(self.organization, found))
 
+    @_as_a_whole
     def post(self, request: Request) -> Response:
         wanted = people.of_resource(request.data)
         user = provisioning.provision_person(organization=self.organization, actor=self.key, wanted=wanted)
@@ -132,12 +148,15 @@ class UserView(ScimView):
     def get(self, request: Request, pk: str) -> Response:
         return Response(_user_shape(self.organization, pk))
 
+    @_as_a_whole
     def put(self, request: Request, pk: str) -> Response:
         return self._changed(pk, people.of_resource(request.data))
 
+    @_as_a_whole
     def patch(self, request: Request, pk: str) -> Response:
         return self._changed(pk, people.of_changes(patches.changes(request.data)))
 
+    @_as_a_whole
     def delete(self, request: Request, pk: str) -> Response:
         """Deactivates: membership, keys, sessions and tokens end; history stays."""
         user = _user(self.organization, pk)
@@ -229,6 +248,7 @@ class GroupsView(ScimView):
             rows = rows.filter(_group_q(one))
         return self.page(rows.order_by("id").prefetch_related("members"), lambda found: _group_shapes(request, found))
 
+    @_as_a_whole
     def post(self, request: Request) -> Response:
         name, external_id, ids = _group_of(request.data)
         members = provisioning.members_of(self.organization, ids or [])
@@ -245,6 +265,7 @@ class GroupView(ScimView):
     def get(self, request: Request, pk: str) -> Response:
         return Response(_group_shapes(request, [self._group(pk)])[0])
 
+    @_as_a_whole
     def put(self, request: Request, pk: str) -> Response:
         group = self._group(pk)
         name, external_id, ids = _group_of(request.data)
@@ -252,11 +273,13 @@ class GroupView(ScimView):
         self._replace(group, ids or [])
         return Response(_group_shapes(request, [self._group(pk)])[0])
 
+    @_as_a_whole
     def patch(self, request: Request, pk: str) -> Response:
         for change in patches.changes(request.data):
             self._apply(self._group(pk), change)
         return Response(_group_shapes(request, [self._group(pk)])[0])
 
+    @_as_a_whole
     def delete(self, request: Request, pk: str) -> Response:
         directory_groups.delete_group(group=self._group(pk), actor=self.key)
         return Response(status=204)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from gateway.models import AuditEvent, Membership, Team
 from gateway.services import directory_groups
 from tests.gateway.api.conftest import Caller
 
@@ -198,3 +199,55 @@ def test_what_nobody_foresaw_is_scims_too(
 def test_addresses_that_do_not_exist_are_scims(directory: APIClient) -> None:
     assert refused(directory.get(f"{SCIM}/Nothing")) == (404, None)
     assert directory.get("/api/v1/nothing")["Content-Type"] == "application/problem+json"
+
+
+# ---- all or nothing ----------------------------------------------------------------------------------------------
+
+
+def test_a_patch_of_a_group_holds_as_a_whole(directory: APIClient, ids: dict[str, str]) -> None:
+    path, before = f"Groups/{ids['Groups']}", directory.get(f"{SCIM}/Groups/{ids['Groups']}").json()
+    events = AuditEvent.objects.count()
+    rename = {"op": "replace", "path": "displayName", "value": "Zebras"}
+    for last in (
+        {"op": "add", "path": "members", "value": [{"value": "not-an-id"}]},
+        {"op": "add", "path": "members", "value": [{"value": "0192f0c4-0000-7000-8000-000000000000"}]},
+        {"op": "replace", "path": "externalId", "value": "x" * 300},
+        {"op": "replace", "path": "displayName", "value": "Gateway admins"},
+    ):
+        joined = {"op": "add", "path": "members", "value": [{"value": ids["Users"]}]}
+
+        assert refused(patch(directory, path, rename, joined, last))[0] == 400
+
+    assert directory.get(f"{SCIM}/{path}").json() == before
+    assert not Team.objects.filter(name="Zebras").exists()
+    assert Membership.objects.get(user_id=ids["Users"]).team is None
+    assert AuditEvent.objects.count() == events
+
+
+def test_a_put_of_a_group_holds_as_a_whole(directory: APIClient, ids: dict[str, str]) -> None:
+    path, before = f"Groups/{ids['Groups']}", directory.get(f"{SCIM}/Groups/{ids['Groups']}").json()
+    members = [{"value": "0192f0c4-0000-7000-8000-000000000000"}]
+
+    response = send(directory, "PUT", path, {"displayName": "Zebras", "externalId": "z", "members": members})
+
+    assert refused(response) == (400, "invalidValue")
+    assert directory.get(f"{SCIM}/{path}").json() == before
+    assert not Team.objects.filter(name="Zebras").exists()
+
+
+def test_a_change_of_a_person_holds_as_a_whole(directory: APIClient, ids: dict[str, str]) -> None:
+    send(directory, "POST", "Users", {"userName": "taken@x.example", "externalId": "taken"})
+    path, before = f"Users/{ids['Users']}", directory.get(f"{SCIM}/Users/{ids['Users']}").json()
+    events = AuditEvent.objects.count()
+    for operations in (
+        ({"externalId": "new"}, {"userName": "taken@x.example"}),
+        ({"name.givenName": "New"}, {"externalId": "taken"}),
+        ({"name.givenName": "New"}, {"active": "perhaps"}),
+    ):
+        response = patch(directory, path, *({"op": "replace", "value": value} for value in operations))
+        assert refused(response)[0] in (400, 409)
+    for body in ({"externalId": "new", "userName": "taken@x.example"}, {"userName": "n", "externalId": "taken"}):
+        assert refused(send(directory, "PUT", path, body)) == (409, "uniqueness")
+
+    assert directory.get(f"{SCIM}/{path}").json() == before
+    assert AuditEvent.objects.count() == events
