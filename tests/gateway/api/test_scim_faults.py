@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from gateway.models import AuditEvent, Membership, Team
-from gateway.services import directory_groups
+from gateway.models import AuditEvent, Membership, ProvisionedGroup, Team, User
+from gateway.services import directory_groups, provisioning
+from tests import factories
 from tests.gateway.api.conftest import Caller
 
 SCIM = "/api/v1/scim/v2"
@@ -251,3 +252,47 @@ def test_a_change_of_a_person_holds_as_a_whole(directory: APIClient, ids: dict[s
 
     assert directory.get(f"{SCIM}/{path}").json() == before
     assert AuditEvent.objects.count() == events
+
+
+# ---- the trail ---------------------------------------------------------------------------------------------------
+
+
+def trail(pk: str) -> list[tuple[str, Any, Any]]:
+    rows = AuditEvent.objects.filter(object_id=pk, actor_key_id__isnull=False).order_by("id")
+    return [(event.verb, event.before, event.after) for event in rows]
+
+
+def test_every_change_of_a_group_is_in_the_trail(directory: APIClient, ids: dict[str, str]) -> None:
+    pk, user = ids["Groups"], ids["Users"]
+    path, team = f"Groups/{pk}", str(ProvisionedGroup.objects.get(pk=pk).team_id)
+    patch(directory, path, {"op": "replace", "path": "displayName", "value": "Zebras"})
+    patch(directory, path, {"op": "replace", "path": "externalId", "value": "z"})
+    send(directory, "PUT", path, {"displayName": "Zebras", "externalId": "z", "members": [{"value": user}]})
+    send(directory, "PUT", path, {"displayName": "Horses", "externalId": "h", "members": [{"value": user}]})
+    send(directory, "DELETE", f"Users/{user}", None)
+    send(directory, "DELETE", path, None)
+
+    assert trail(pk) == [
+        ("directory_group.create", None, {"name": "Yaks", "role": "", "team": team, "external_id": "y"}),
+        ("directory_group.update", {"name": "Yaks"}, {"name": "Zebras"}),
+        ("directory_group.update", {"external_id": "y"}, {"external_id": "z"}),
+        ("directory_group.change_members", None, {"added": [user], "removed": []}),
+        ("directory_group.update", {"name": "Zebras", "external_id": "z"}, {"name": "Horses", "external_id": "h"}),
+        ("directory_group.change_members", None, {"added": [], "removed": [user]}),
+        ("directory_group.delete", None, None),
+    ]
+
+
+def test_who_is_removed_leaves_all_groups_of_that_directory(company: factories.Acme, ids: dict[str, str]) -> None:
+    user, other = User.objects.get(pk=ids["Users"]), factories.OrganizationFactory()
+    groups = [
+        directory_groups.create_group(organization=company.organization, actor=None, name=name, members=[user])
+        for name in ("Apes", "Gateway analysts")
+    ]
+    elsewhere = directory_groups.create_group(organization=other, actor=None, name="Apes", members=[user])
+
+    provisioning.remove_person(organization=company.organization, user=user, actor=None)
+
+    left = AuditEvent.objects.filter(verb="directory_group.change_members", after__removed=[str(user.pk)])
+    assert sorted(left.values_list("object_id", flat=True)) == sorted(str(group.pk) for group in groups)
+    assert [group.members.count() for group in (*groups, elsewhere)] == [0, 0, 1]
