@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from rest_framework.test import APIClient
 
 from gateway.models import AuditEvent, Membership, ProvisionedGroup, Team, User
@@ -296,3 +299,46 @@ def test_who_is_removed_leaves_all_groups_of_that_directory(company: factories.A
     left = AuditEvent.objects.filter(verb="directory_group.change_members", after__removed=[str(user.pk)])
     assert sorted(left.values_list("object_id", flat=True)) == sorted(str(group.pk) for group in groups)
     assert [group.members.count() for group in (*groups, elsewhere)] == [0, 0, 1]
+
+
+# ---- names -------------------------------------------------------------------------------------------------------
+
+
+def test_names_of_groups_differ_in_more_than_case(directory: APIClient, ids: dict[str, str]) -> None:
+    vault = send(directory, "POST", "Groups", {"displayName": "Vault Team"}).json()["id"]
+    events = AuditEvent.objects.count()
+
+    assert refused(send(directory, "POST", "Groups", {"displayName": "vault team"})) == (409, "uniqueness")
+    put = send(directory, "PUT", f"Groups/{ids['Groups']}", {"displayName": "VAULT TEAM"})
+    assert refused(put) == (409, "uniqueness")
+    renamed = {"op": "replace", "path": "displayName", "value": "vAULT tEAM"}
+    assert refused(patch(directory, f"Groups/{ids['Groups']}", renamed)) == (409, "uniqueness")
+    assert AuditEvent.objects.count() == events
+    assert patch(directory, f"Groups/{vault}", renamed).json()["displayName"] == "vAULT tEAM"  # its own name
+    other = factories.OrganizationFactory()
+    assert directory_groups.create_group(organization=other, actor=None, name="Vault team").name == "Vault team"
+    described = directory.get(f"{SCIM}/Schemas/urn:ietf:params:scim:schemas:core:2.0:Group").json()["attributes"]
+    assert {one["name"]: one["uniqueness"] for one in described} == {"displayName": "server", "members": "none"}
+
+
+def test_names_that_were_alike_before_are_told_apart(company: factories.Acme) -> None:
+    migration = import_module("gateway.migrations.0029_scim_group_names")
+    constraint = next(one for one in ProvisionedGroup._meta.constraints if one.name == migration.CONSTRAINT.name)
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(ProvisionedGroup, constraint)
+    other = factories.OrganizationFactory()
+    names = ["Vault Team", "vault team", "VAULT TEAM", "Vault team (2)", "x" * 120, "X" * 120, "Gateway Admins"]
+    made = [
+        ProvisionedGroup.objects.create(organization=company.organization, name=name, role="admin") for name in names
+    ]
+    apart = ProvisionedGroup.objects.create(organization=other, name="VAULT team", role="admin")
+
+    with connection.schema_editor() as editor:
+        migration.tell_apart(apps, editor)
+        connection.check_constraints()  # what this transaction inserted waits to be checked
+        editor.add_constraint(ProvisionedGroup, constraint)
+
+    assert [ProvisionedGroup.objects.get(pk=group.pk).name for group in (*made, apart)] == [
+        "Vault Team", "vault team (3)", "VAULT TEAM (4)", "Vault team (2)", "x" * 120, "X" * 116 + " (2)",
+        "Gateway Admins", "VAULT team",
+    ]  # fmt: skip
