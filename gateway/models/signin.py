@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+from django.db.models.functions import Lower
 
 from gateway.choices import Role
 from gateway.models.base import Record
@@ -107,7 +108,7 @@ class ProvisionedGroup(Record):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["organization", "name"], name="provisioned_group_unique"),
+            models.UniqueConstraint("organization", Lower("name"), name="provisioned_group_name_unique"),
             models.CheckConstraint(
                 condition=models.Q(team__isnull=False) ^ ~models.Q(role=""), name="provisioned_group_is_one_thing"
             ),
