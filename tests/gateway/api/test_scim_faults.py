@@ -322,7 +322,7 @@ def test_names_of_groups_differ_in_more_than_case(directory: APIClient, ids: dic
 
 
 def test_names_that_were_alike_before_are_told_apart(company: factories.Acme) -> None:
-    migration = import_module("gateway.migrations.0029_scim_group_names")
+    migration = import_module("gateway.migrations.0032_scim_group_names")
     constraint = next(one for one in ProvisionedGroup._meta.constraints if one.name == migration.CONSTRAINT.name)
     with connection.schema_editor() as editor:
         editor.remove_constraint(ProvisionedGroup, constraint)
