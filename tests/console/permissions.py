@@ -136,7 +136,7 @@ GET  in  403 403 403 200 200 200 200 audit_file privacy
 GET  in  in  in  in  in  in  in  in  second-factor second-factor-first
 GET  404 404 404 404 404 404 404 404 sso sso-callback
 GET  in  403 403 403 403 403 200 403 ledger_archive
-GET  in  405 405 405 405 405 405 405 recovery_codes second_factor_remove sessions_end
+GET  in  405 405 405 405 405 405 405 recovery_codes second_factor_remove session_end sessions_end
 POST 200 200 200 200 200 200 200 200 admin_password_reset api-redoc-script login password_reset_confirm
 POST 302 200 200 200 200 200 200 200 logout
 POST 401 401 401 401 401 401 401 401 mcp
@@ -252,7 +252,7 @@ POST in  200 200 200 200 200 200 200 second_factor_add sudo
 POST 405 405 405 405 405 405 405 405 sso sso-callback
 POST in  403 403 403 405 405 405 405 audit_file
 POST in  403 403 403 403 403 405 403 ledger_archive
-POST in  302 302 302 302 302 302 302 recovery_codes second_factor_remove sessions_end
+POST in  302 302 302 302 302 302 302 recovery_codes second_factor_remove session_end sessions_end
 """
 
 
