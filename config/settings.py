@@ -127,6 +127,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 SUDO_MINUTES: int = ENV.sudo_minutes
 SESSION_ENGINE = "gateway.signin.engine"
+SESSION_IDLE_MINUTES: int = ENV.session_idle_minutes
+SESSION_COOKIE_AGE = ENV.session_max_hours * 3600
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

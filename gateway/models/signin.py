@@ -16,6 +16,7 @@ class Session(AbstractBaseSession):
     """A browser's session, with whose it is, so that it can be listed and ended."""
 
     user_id = models.UUIDField(null=True, db_index=True, help_text="None before anybody has signed in.")
+    seen_at = models.DateTimeField(null=True, help_text="Last use, to a minute; None without a limit of being idle.")
 
     class Meta(AbstractBaseSession.Meta):
         db_table = "gateway_session"
