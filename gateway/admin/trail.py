@@ -64,7 +64,7 @@ class ActorFilter(admin.SimpleListFilter):
 class DaysFilter(ListFilter):
     """From one day to another, both included, in UTC. What is no day is left out."""
 
-    title = "days"  # type: ignore[assignment]
+    title = "days"
     template = "admin/gateway/days_filter.html"
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: Any) -> None:

@@ -29,7 +29,7 @@ class UnstoredToken(RefreshToken):
     @classmethod
     def for_user(cls, user: Any) -> Self:
         """A token of the person, and its row. One query."""
-        token: Self = super(BlacklistMixin, cls).for_user(user)  # type: ignore[misc]  # past the one that stores it
+        token: Self = super(BlacklistMixin, cls).for_user(user)  # past the one that stores it
         OutstandingToken.objects.create(
             user=user, jti=token["jti"], token="", created_at=token.current_time,
             expires_at=datetime_from_epoch(token["exp"]),

@@ -36,7 +36,7 @@ class SessionStore(db.SessionStore):
     def load(self) -> dict[str, Any]:
         """One query; with a limit of being idle another one a minute, which writes the time alone, so that it
         overwrites nothing that a request beside it keeps."""
-        row: Any = self._get_session_from_db()
+        row: Any = self._get_session_from_db()  # type: ignore[attr-defined]
         if row is None:
             return {}
         data: dict[str, Any] = self.decode(row.session_data)
@@ -53,7 +53,7 @@ class SessionStore(db.SessionStore):
 
     def get_session_cookie_age(self) -> int:
         """Seconds that are left, for cookie and row."""
-        return max(1, _left_s(self._get_session(), timezone.now()))
+        return max(1, _left_s(self._get_session(), timezone.now()))  # type: ignore[attr-defined]
 
 
 def _filled(row: Session, data: dict[str, Any]) -> Session:
