@@ -52,9 +52,10 @@ def _rename_all(subjects: Subjects) -> dict[str, int]:
     """Every line that is there, also in tables that were taken out of the ledger; what is not there yet is in no
     figure either."""
     with connection.cursor() as cursor:
+        lines = _rename_lines(cursor, LEDGER, subjects)  # first: a month that leaves meanwhile is found below
         gone = connection.connection  # psycopg's own, as partitions want it
-        tables = [LEDGER, *partitions.detached_tables(gone), *partitions.leaving_tables(gone)]
-        lines = sum(_rename_lines(cursor, table, subjects) for table in tables)
+        tables = [*partitions.leaving_tables(gone), *partitions.detached_tables(gone)]
+        lines += sum(_rename_lines(cursor, table, subjects) for table in tables)
     admitted = AdmittedValue.objects.filter(organization=subjects.organization, name=END_USER)
     return {
         "ledger_lines": lines, "figures": sum(_rename_figures(table, subjects) for table in _tables()),

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from analytics import reconciliation, retention
+from analytics import archivework, reconciliation, retention
 from analytics.alerts import evaluation
 from analytics.anomalies import scan
 from analytics.exports import service as exports
@@ -53,6 +53,12 @@ def retire_ledger() -> int:
 def archive_ledger() -> int:
     """Archive what was detached, where there is an archive; returns how many tables."""
     return len(archives.archive_detached().written) if archives.is_configured() else 0
+
+
+@shared_task(name="analytics.archive_work", soft_time_limit=21_000, time_limit=21_600)
+def archive_work() -> int:
+    """Archive, compare and bring back months, as the console asked for; returns how many jobs."""
+    return archivework.run_waiting()
 
 
 @shared_task(name="analytics.prune_quarter_hours", soft_time_limit=3_000, time_limit=3_300)

@@ -22,6 +22,8 @@ class ConsoleAdminConfig(AdminConfig):
 
     def ready(self) -> None:
         super().ready()  # finds every app's admin module
+        from gateway.admin.hiding import hide
         from gateway.admin.labels import name_fields
 
+        hide()
         name_fields()

@@ -82,6 +82,8 @@ class Env:
     default_output_cap: int
     batch_check_s: float
     sudo_minutes: int
+    session_idle_minutes: int
+    session_max_hours: int
     oidc: Oidc | None
     password_sign_in: bool
     internal_url: str
@@ -321,11 +323,15 @@ def load() -> Env:
         default_output_cap=env.int("GATEWAY_DEFAULT_OUTPUT_CAP", default=4096),
         batch_check_s=env.float("GATEWAY_BATCH_CHECK_S", default=300.0),
         sudo_minutes=env.int("SUDO_MINUTES", default=15),
+        session_idle_minutes=env.int("SESSION_IDLE_MINUTES", default=0),
+        session_max_hours=env.int("SESSION_MAX_HOURS", default=14 * 24),
         oidc=read_oidc(env),
         password_sign_in=env.bool("PASSWORD_SIGN_IN", default=True),
     )
     if not found.password_sign_in and found.oidc is None:
         raise environ.ImproperlyConfigured("PASSWORD_SIGN_IN is off, and there is no OIDC_ISSUER to sign in with.")
+    if found.session_idle_minutes < 0 or found.session_max_hours < 1:
+        raise environ.ImproperlyConfigured("SESSION_IDLE_MINUTES is at least 0, SESSION_MAX_HOURS at least 1.")
     if found.profile == "production":
         refuse_in_production(found)
     return found

@@ -49,6 +49,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "gateway.middleware.RequestIdMiddleware",
     "config.staticfiles.StaticFilesMiddleware",
+    "gateway.otlp.middleware.TracingMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -126,6 +127,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 SUDO_MINUTES: int = ENV.sudo_minutes
 SESSION_ENGINE = "gateway.signin.engine"
+SESSION_IDLE_MINUTES: int = ENV.session_idle_minutes
+SESSION_COOKIE_AGE = ENV.session_max_hours * 3600
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -301,7 +304,8 @@ CELERY_TASK_ROUTES = {
         "ledger": ("gateway.audit_seal", "gateway.usage_imports", "costs.repricing", "costs.commitments",
                    "finetuning.book_hosting"),
         "rollup": ("analytics.rollup_marks", "analytics.prune_*", "analytics.follow_reporting_zones",
-                   "analytics.retire_ledger", "analytics.archive_ledger", "analytics.reconcile"),
+                   "analytics.retire_ledger", "analytics.archive_ledger", "analytics.reconcile",
+                   "analytics.archive_work", "gateway.erase_in_archives"),
         "scan": ("analytics.scan_anomalies", "analytics.forecast", "analytics.alerts", "costs.budget_forecasts",
                  "costs.find_savings"),
         "reports": ("analytics.exports", "analytics.purge_exports", "analytics.schedule_reports",

@@ -41,6 +41,12 @@ def erasures() -> int:
     return erasure.run_waiting()
 
 
+@shared_task(name="gateway.erase_in_archives", soft_time_limit=21_000, time_limit=21_600)
+def erase_in_archives() -> int:
+    """Take erased end users out of archived months; returns how many erasures wait for archives still."""
+    return erasure.erase_in_archives()
+
+
 @shared_task(name="gateway.look_again", soft_time_limit=3_300, time_limit=3_500)
 def look_again() -> int:
     """Look for late lines of end users that were erased; returns how many names are looked for."""

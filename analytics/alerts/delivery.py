@@ -24,7 +24,7 @@ from analytics.alerts.models import AlertChannel, AlertDelivery, AlertEvent, Cha
 from gateway import credentials, outbound
 from gateway.choices import Role
 from gateway.models import Membership, Organization, OutboxMessage
-from gateway.services import outbox
+from gateway.services import mailing, outbox
 
 TOPIC = "alert"
 TIMEOUT_S = 10.0
@@ -108,7 +108,7 @@ def signature(secret: str, identity: str, timestamp: int, body: bytes) -> dict[s
 
 def subject_of(event: AlertEvent) -> str:
     about = f" ({event.label})" if event.label else ""
-    return f"[{WORDS[EventKind(event.kind)]}] {event.rule.name}{about}".replace("\n", " ").replace("\r", " ")[:200]
+    return mailing.one_line(f"[{WORDS[EventKind(event.kind)]}] {event.rule.name}{about}")[:200]
 
 
 def url_of(event: AlertEvent) -> str:
@@ -116,11 +116,12 @@ def url_of(event: AlertEvent) -> str:
 
 
 def text_of(event: AlertEvent) -> str:
-    """The mail's text."""
+    """The mail's text. Names keep to their line: what they say must not look like ours."""
     rule = event.rule
+    name, owner = mailing.one_line(rule.name), mailing.one_line(rule.organization.name)
     return (
-        f"{WORDS[EventKind(event.kind)]}: {rule.name}\n\n{event.text}\n\n"
-        f"Organization: {rule.organization.name}\nSeverity: {rule.get_severity_display()}\n"
+        f"{WORDS[EventKind(event.kind)]}: {name}\n\n{mailing.one_line(event.text)}\n\n"
+        f"Organization: {owner}\nSeverity: {rule.get_severity_display()}\n"
         f"Found at: {event.window:%Y-%m-%d %H:%M} UTC\n\n{url_of(event)}\n"
     )
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from gateway.api import problems
+from gateway.api import problems, scim
 
 TEXTS = {
     400: ("This request could not be understood", "The address or the form is not valid. Go back and try again."),
@@ -25,7 +25,10 @@ TEXTS = {
 
 
 def error_page(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
-    """A self-contained page for `status` (a problem document under `/api/`); `detail` replaces the general advice."""
+    """A self-contained page for `status` (a problem document under `/api/`, SCIM's error for directories); `detail`
+    replaces the general advice."""
+    if scim.is_scim(request):
+        return scim.plain_error(request, status)
     if problems.is_api(request):
         return problems.plain_problem(request, status)
     title, advice = TEXTS[status]

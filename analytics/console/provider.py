@@ -97,7 +97,7 @@ class AnalyticsConsole(ConsoleProvider):
         Page("status/", views.system_status, "status"),
         Page("status/open/", views.openings, "openings"),
         Page("reconciliation/", comparisons.comparisons, "comparisons", SUPERUSERS),
-        Page("ledger-archive/", ledgerarchive.ledger_archive, "ledger_archive", SUPERUSERS),
+        Page("ledger-archive/", ledgerarchive.ledger_archive, "ledger_archive", SUPERUSERS, confirm=WRITES),
         Page("status/demo/", views.demo_progress, "demo_progress"),
         Page("theme/", views.set_theme, "theme"),
         Page("tour/", tour_page, "tour"),

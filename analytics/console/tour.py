@@ -88,8 +88,8 @@ STOPS = (
           "estimated or not priced.", LEAD, FINANCE),
     _stop("forecasts", "forecasts", "Forecasts", "What is ahead, with intervals that were checked against the past.",
           FINANCE, LEAD),
-    _stop("savings", "recommendations", "Savings", "What could cost less, replayed over your own calls. What was "
-          "applied is measured afterwards.", FINANCE, LEAD, PLATFORM),
+    _stop("savings", "recommendations", "Recommendations", "What could cost less, replayed over your own calls. "
+          "What was applied is measured afterwards.", FINANCE, LEAD, PLATFORM),
     _stop("allocation", "allocation", "Allocation", "Who pays: rules share each month among cost centres to the last "
           "cent, statements keep it.", FINANCE),
     _stop("invoices", "invoices", "Invoices", "What a provider billed, against the ledger; each part of a difference "
@@ -103,8 +103,8 @@ STOPS = (
           "what would raise it.", PLATFORM),
     _stop("privacy", "privacy", "Privacy", "Forget an end user by name, say how long what is kept, take the audit "
           "trail along as a file.", PLATFORM),
-    _stop("settings", "settings", "Settings", "How this installation is: processes, versions, how fresh figures are, "
-          "and what to do where something is missing.", PLATFORM),
+    _stop("settings", "settings", "Settings", "What has no page of its own, as tables: accounts, schedules, locked "
+          "sign-ins. How the installation is, `manage.py doctor` says.", PLATFORM),
 )  # fmt: skip
 
 

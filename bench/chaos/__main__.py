@@ -16,6 +16,7 @@ import sys
 import django
 
 from bench import common
+from bench.chaos import former
 from bench.chaos.installation import Installation
 from bench.common import Report
 
@@ -23,6 +24,8 @@ from bench.common import Report
 def run(options: argparse.Namespace) -> Report:
     """Entry of the command."""
     print(f"seed {options.seed}", flush=True)
+    if options.former:
+        former.CHOSEN.append(options.former)
     for number in (signal.SIGTERM, signal.SIGINT):  # a run in the background would not hear the second
         signal.signal(number, lambda *_: sys.exit(1))
     installation = Installation(say=lambda line: print(line, file=sys.stderr))
@@ -52,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--patience", type=float, default=90, help="seconds a recovery may take (default %(default)s)")
     made.add_argument("--json", metavar="FILE", help="what was made and found (default bench/results/chaos-SEED.json)")
+    made.add_argument("--former", default="", metavar="REV", help="the former release's commit")
     made.add_argument("--keep", action="store_true", help="keep the directory with logs and journals")
     return made
 

@@ -9,11 +9,15 @@ from pathlib import Path
 from bench.common import ROOT
 
 APP = "gateway"
+CHOSEN: list[str] = []
 
 
 @cache
 def revision() -> str:
-    """The commit before the newest migration came in; empty outside of git, or in too shallow a checkout."""
+    """What `--former` says, else the commit before the newest migration; empty outside of git, or in too shallow
+    a checkout."""
+    if CHOSEN:
+        return _git("rev-parse", "--verify", "--quiet", f"{CHOSEN[-1]}^{{commit}}")
     newest = max((ROOT / APP / "migrations").glob("0*.py"))
     added = _git("log", "--diff-filter=A", "--first-parent", "--format=%H", "--", str(newest.relative_to(ROOT)))
     before = _git("rev-parse", "--verify", "--quiet", f"{added.split()[-1]}^1") if added else ""

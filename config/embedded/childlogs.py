@@ -39,7 +39,8 @@ class LogPump:
     """Reads the pipes of all children; `echo(name, text)` gets whole lines as well when it is given."""
 
     def __init__(self, directory: Path, echo: Callable[[str, str], None] | None = None) -> None:
-        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)  # slow statements hold values
         self.directory = directory
         self._echo = echo
         self._selector = selectors.DefaultSelector()

@@ -49,6 +49,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_min_duration_statement": "2s",
+    "log_min_error_statement": "panic",  # statements hold values; the error's own words are enough
     "logging_collector": "off",
 }
 # For tests alone: the data is thrown away, so nothing has to survive a power cut.
@@ -286,7 +287,7 @@ class EmbeddedPostgres:
         """Prepare, start as a child of this process and wait until it answers."""
         self.prepare()
         log = self.data_dir / "log" / "postgres.log"
-        log.parent.mkdir(mode=0o755, exist_ok=True)
+        log.parent.mkdir(mode=0o700, exist_ok=True)
         with log.open("ab") as output:
             self.process = self.spawn(output)
         self.wait_ready(timeout, lambda: self.process is not None and self.process.poll() is None)

@@ -10,12 +10,15 @@ every descriptor for a Unix socket; here the family is read from the descriptor.
 import argparse
 import os
 import resource
+import signal
 import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
+from django.core.exceptions import ImproperlyConfigured
 from uvicorn.main import STARTUP_FAILURE
 
 BACKLOG = 2048
@@ -52,10 +55,23 @@ def main() -> None:
         timeout_graceful_shutdown=options.drain,
     )
     listener = socket.socket(fileno=options.fd) if options.fd is not None else _listening(options.listen)
+    signal.signal(signal.SIGTERM, _end)
     server = uvicorn.Server(config)
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
     if not server.started:
         sys.exit(STARTUP_FAILURE)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """uvicorn raises the signal again when it has drained, and that is the process's end without its exit handlers."""
+    from gateway.otlp import local  # reads the settings, and the application has done so by now
+
+    local.close()
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
 
 
 def _listening(where: str) -> socket.socket:

@@ -98,9 +98,11 @@ def _charged(statement: Statement) -> set[UUID]:
 
 def _mail(statement: Statement, person: User, centers: set[UUID], key: str) -> EmailMessage:
     rows, total, _ = documents.charged_rows(statement, centers)
+    charges = [f"{code} {name}: {charged:,.2f} {statement.currency}" for code, name, _, _, charged, _ in rows]
+    owner = mailing.one_line(statement.organization.name)
     lines = [
-        f"{statement.organization.name}: what your cost centres are charged for {statement.month:%B %Y}.", "",
-        *(f"{code} {name}: {charged:,.2f} {statement.currency}" for code, name, _, _, charged, _ in rows), "",
+        f"{owner}: what your cost centres are charged for {statement.month:%B %Y}.", "",
+        *map(mailing.one_line, charges), "",
         f"In all: {total:,.2f} {statement.currency}", documents.state_words(statement), "",
         f"In the console: {settings.CONSOLE_URL}{reverse('admin:allocation')}",
     ]  # fmt: skip

@@ -3,6 +3,6 @@
 Importing the package registers everything.
 """
 
-from gateway.admin import catalog, identity, keys, limits, operations, policies, routes
+from gateway.admin import catalog, identity, keys, limits, operations, policies, routes, trail
 
-__all__ = ["catalog", "identity", "keys", "limits", "operations", "policies", "routes"]
+__all__ = ["catalog", "identity", "keys", "limits", "operations", "policies", "routes", "trail"]

@@ -1,5 +1,6 @@
 """What every admin page shares: rows through `visible_to`, writes through services, rights by role."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.contrib.admin import ShowFacets
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.db.models import Field, ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
 
 from gateway.admin.scope import ScopedAdmin
 from gateway.choices import Role
@@ -190,3 +192,10 @@ class ServiceAdmin(RoleAdmin):
 def organization_id(row: Any) -> Any:
     """The organization a row belongs to (itself, for one)."""
     return row.pk if row._meta.model_name == "organization" else getattr(row, "organization_id", None)
+
+
+def pretty(values: dict[str, Any] | None) -> str:
+    """JSON for people."""
+    if not values:
+        return "—"
+    return format_html('<pre class="json">{}</pre>', json.dumps(values, indent=2, ensure_ascii=False))

@@ -1,6 +1,5 @@
-"""What the operators watch: the audit trail, jobs, the outbox, the quarantine. Read-only but for a few actions."""
+"""What the operators watch: jobs, the outbox, the quarantine. Read-only but for a few actions."""
 
-import json
 from typing import Any
 
 from django.contrib import admin
@@ -9,9 +8,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from gateway.admin.base import ADMINS, RoleAdmin
+from gateway.admin.base import ADMINS, RoleAdmin, pretty
 from gateway.models import (
-    AuditEvent,
     Heartbeat,
     ImportRun,
     Job,
@@ -20,40 +18,7 @@ from gateway.models import (
     SecurityEvent,
     SpoolCursor,
 )
-from gateway.services import accounts, audit, outbox
-
-
-@admin.register(AuditEvent)
-class AuditEventAdmin(RoleAdmin):
-    """The trail of the organization, newest first."""
-
-    show_facets = ShowFacets.ALLOW  # counting is asked for: there may be many
-    view_roles = ADMINS
-    list_display = ("at", "verb", "object_type", "object_id", "who", "organization", "sequence")
-    list_select_related = ("organization", "actor")
-    list_filter = ("object_type",)
-    search_fields = ("verb", "object_id", "request_id")
-    fields = (
-        "at", "organization", "who", "verb", "object_type", "object_id", "shown_before", "shown_after", "request_id",
-        "sequence", "shown_hash",
-    )  # fmt: skip
-    readonly_fields = fields
-
-    @admin.display(description="Actor")
-    def who(self, event: AuditEvent) -> str:
-        return str(event.actor) if event.actor else f"key {event.actor_key_id}" if event.actor_key_id else "operator"
-
-    @admin.display(description="Before")
-    def shown_before(self, event: AuditEvent) -> str:
-        return _pretty(audit.reveal([event])[0][0])
-
-    @admin.display(description="After")
-    def shown_after(self, event: AuditEvent) -> str:
-        return _pretty(audit.reveal([event])[0][1])
-
-    @admin.display(description="Hash")
-    def shown_hash(self, event: AuditEvent) -> str:
-        return bytes(event.hash).hex() if event.hash else "not sealed yet"
+from gateway.services import accounts, outbox
 
 
 @admin.register(Job)
@@ -78,11 +43,11 @@ class JobAdmin(RoleAdmin):
 
     @admin.display(description="Parameters")
     def shown_parameters(self, job: Job) -> str:
-        return _pretty(job.parameters)
+        return pretty(job.parameters)
 
     @admin.display(description="Result")
     def shown_result(self, job: Job) -> str:
-        return _pretty(job.result)
+        return pretty(job.result)
 
 
 @admin.register(OutboxMessage)
@@ -149,9 +114,3 @@ class ImportRunAdmin(RoleAdmin):
     """Imports and how far they got."""
 
     list_display = ("file_name", "format", "status", "line", "imported", "duplicates", "rejected", "created_at")
-
-
-def _pretty(values: dict[str, Any] | None) -> str:
-    if not values:
-        return "—"
-    return format_html('<pre class="json">{}</pre>', json.dumps(values, indent=2, ensure_ascii=False))

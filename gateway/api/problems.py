@@ -140,9 +140,14 @@ def is_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
+def outside(status: int) -> tuple[str, str]:
+    """Code and words for a status that Django itself answers."""
+    return _OUTSIDE[status]
+
+
 def plain_problem(request: HttpRequest, status: int) -> JsonResponse:
     """The answer of Django's own error handlers under `/api/`; it says nothing about the cause."""
-    code, detail = _OUTSIDE[status]
+    code, detail = outside(status)
     body = problem(status, code, detail, getattr(request, "request_id", ""))
     response = JsonResponse(body, status=status, content_type=MEDIA_TYPE)
     if status == 429:

@@ -2,16 +2,18 @@
 
 from typing import Any
 
+from django.http import HttpRequest, JsonResponse
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from gateway.api.parsers import BoundedJSONParser
-from gateway.api.problems import problem_response
+from gateway.api.problems import outside, problem_response
 from gateway.scim import shapes
 from gateway.scim.errors import ScimError
 from gateway.services.errors import ServiceError
 
+PREFIX = "/api/v1/scim/"
 MEDIA_TYPE = "application/scim+json"
 _UNIQUE = frozenset({"already_member", "account_exists", "external_id_in_use", "group_exists", "slug_in_use"})
 _STATE = frozenset({"last_owner", "group_kind", "team_in_use"})
@@ -27,7 +29,7 @@ class ScimParser(BoundedJSONParser):
 
 
 def scim_problem(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """Every refusal in SCIM's shape; None for what nobody foresaw."""
+    """Every refusal in SCIM's shape; None for what nobody foresaw: Django logs it and `plain_error` answers."""
     if isinstance(exc, ScimError):
         set_rollback()
         return _answer(exc.status, exc.detail, exc.kind)
@@ -40,9 +42,22 @@ def scim_problem(exc: Exception, context: dict[str, Any]) -> Response | None:
     elif status == 400:
         kind = "invalidSyntax"
     answer = _answer(status, found.data["detail"], kind)
-    if "WWW-Authenticate" in found:
-        answer["WWW-Authenticate"] = found["WWW-Authenticate"]
+    for name in ("WWW-Authenticate", "Retry-After"):
+        if name in found:
+            answer[name] = found[name]
     return answer
+
+
+def is_scim(request: HttpRequest) -> bool:
+    """Whether a directory asks."""
+    return request.path.startswith(PREFIX)
+
+
+def plain_error(request: HttpRequest, status: int) -> JsonResponse:
+    """The answer of Django's own error handlers to directories; it says nothing about the cause."""
+    _, detail = outside(status)
+    detail = f"{detail} Request id: {getattr(request, 'request_id', '')}"
+    return JsonResponse(shapes.error(status, detail, ""), status=status, content_type=MEDIA_TYPE)
 
 
 def _of_service(error: ServiceError) -> tuple[int, str]:

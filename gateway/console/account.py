@@ -21,7 +21,8 @@ def account_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     user = person(request)
     context = {**site.each_context(request), "title": "Your account", "person": user}
     context |= {
-        "factor": secondfactor.status(user), "sessions": sessions.sessions_of(user, request.session.session_key),
+        "factor": secondfactor.status(user), "shows_use": bool(settings.SESSION_IDLE_MINUTES),
+        "sessions": sessions.sessions_of(user, request.session.session_key),
         "sign_ins": sessions.sign_ins_of(user), "sso": settings.OIDC, "is_connected": sso.has_identity(user),
     }  # fmt: skip
     return render(request, "console/account.html", context)
@@ -74,6 +75,17 @@ def sessions_end(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     ended = sessions.end_others(user=user, actor=user, current_key=request.session.session_key)
     browsers = "1 other browser is" if ended == 1 else f"{ended} other browsers are"
     messages.success(request, f"{browsers} signed out, and every program with a refresh token.")
+    return redirect("admin:account")
+
+
+@require_POST
+def session_end(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
+    """Sign out one browser."""
+    user = person(request)
+    if sessions.end_one(user=user, actor=user, mark=request.POST.get("session", "")):
+        messages.success(request, "That browser is signed out.")
+    else:
+        messages.info(request, "That browser was signed out already.")
     return redirect("admin:account")
 
 

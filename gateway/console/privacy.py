@@ -18,7 +18,7 @@ from gateway.services import erasure, retention
 from gateway.services.errors import ServiceError
 
 SHOWN = 50
-TONES = {JobStatus.SUCCEEDED: "ok", JobStatus.FAILED: "bad"}
+TONES = {JobStatus.SUCCEEDED: "ok", JobStatus.FAILED: "bad", JobStatus.RUNNING: "warn"}
 
 
 class ErasureForm(forms.Form):

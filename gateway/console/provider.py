@@ -38,6 +38,7 @@ class GatewayConsole(ConsoleProvider):
         Page("account/second-factor/remove/", account.second_factor_remove, "second_factor_remove", confirm=WRITES),
         Page("account/recovery-codes/", account.recovery_codes, "recovery_codes", confirm=WRITES),
         Page("account/sessions/end/", account.sessions_end, "sessions_end"),
+        Page("account/sessions/end-one/", account.session_end, "session_end"),
         Page("body-access/", bodies.body_log, "body_access", ADMINISTRATORS),
         Page("privacy/", privacy.privacy_page, "privacy", ADMINISTRATORS, confirm=WRITES),
         Page("privacy/audit.jsonl", privacy.audit_file, "audit_file", ADMINISTRATORS, confirm=ALWAYS),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.ledger.catalogue import has_citus
-from gateway.ledger.schema import TABLE
+from gateway.ledger.schema import COLUMNS, DEFAULTS, TABLE
 
 MONTHS_AHEAD = 2
 LEAVING, DETACHED = "_leaving", "_detached"
@@ -103,6 +103,16 @@ def put_away(connection: Any, table: str) -> str:
 def detached_tables(connection: Any) -> list[str]:
     """Tables that keep what was detached, oldest month first."""
     return _tables(connection, DETACHED)
+
+
+def add_columns(connection: Any, table: str) -> list[str]:
+    """Columns that the ledger got after this table had left it, with their defaults; returns their names."""
+    rows = connection.execute("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s)", [table]).fetchall()
+    missing = [name for name in COLUMNS if name not in {row[0] for row in rows}]
+    for name in missing:
+        default = f" DEFAULT {DEFAULTS[name]}" if "NOT NULL" in COLUMNS[name] else ""
+        connection.execute(f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{name}" {COLUMNS[name]}{default}')
+    return missing
 
 
 def _tables(connection: Any, ending: str) -> list[str]:

@@ -242,6 +242,8 @@ def damaged_bytes(data: bytes, *, may_begin_empty: bool = False) -> int:
     nothing follows may be torn, or still being written. `may_begin_empty`: nothing is appended any more, so that zeros
     with a frame behind them are damage as well.
     """
+    if next(read_frames(data, 0), None) is not None:
+        return 0
     empty = len(data) - len(data.lstrip(b"\0"))
     is_empty = data[:4] == bytes(4)
     if empty == len(data) or (is_empty and not may_begin_empty):

@@ -5,7 +5,8 @@ The gateway's part of `manage.py verify_ledger`. Every problem comes with exampl
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ import psycopg
 from gateway.ledger.ids import SHARDS, ledger_shard
 from gateway.ledger.reader import SpoolReader
 from gateway.ledger.schema import TABLE
-from gateway.ledger.spend import sums_of
+from gateway.ledger.spend import COUNTED
 from gateway.ledger.spool import segments_of, try_adopt
 
 EXAMPLES = 5
@@ -40,15 +41,17 @@ class Check:
         return self.problems == 0 or self.is_warning
 
 
-# name → condition that is true for a wrong line; `charged` and `off` come from the line's charges, `first` and `next`
-# from the name of its partition
+# name → condition that is true for a wrong line; `charged` and `off` come from the line's charges, the month from the
+# name of its partition
 LINE_RULES: dict[str, str] = {
     "cost = sum of charges": "l.cost IS NOT NULL AND l.cost <> coalesce(c.charged, 0)",
     "charge = quantity x unit price": "coalesce(c.off, false)",
     "unknown price has no cost": "(l.price_status = 'unpriced') <> (l.cost IS NULL)",
     "free lines and denials cost nothing": "(l.price_status = 'free' OR l.kind = 'denied') AND l.cost <> 0",
     "started_at is the id's": "l.started_at <> gateway_uuid7_at(l.id)",
-    "line lies in its month's partition": "(l.started_at >= m.first AND l.started_at < m.next) IS NOT TRUE",
+    "line lies in its month's partition": (
+        "(l.started_at >= %(first)s::timestamptz AND l.started_at < %(next)s::timestamptz) IS NOT TRUE"
+    ),
     "tokens add up": (
         "l.kind <> 'adjustment' AND (least(l.input_tokens, l.output_tokens, l.cache_read_tokens, "
         "l.cache_write_5m_tokens, l.cache_write_1h_tokens, l.reasoning_tokens) < 0 OR l.reasoning_tokens + "
@@ -60,11 +63,39 @@ LINE_RULES: dict[str, str] = {
 WARNING_RULES = frozenset({"tokens add up"})
 _RETIRED = "SELECT key_id, currency, spent, requests FROM gateway_retiredspend"
 HALF_QUANTUM = "0.00000000005"
-MONTHS = f"""months AS MATERIALIZED (
-  SELECT oid, first AT TIME ZONE 'UTC' AS first, (first + interval '1 month') AT TIME ZONE 'UTC' AS next FROM (
-    SELECT c.oid, to_date(substring(c.relname FROM '^{TABLE}_(\\d{{4}}_\\d\\d)$'), 'YYYY_MM')::timestamp AS first
-    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = '{TABLE}'::regclass) p)"""
-"""Partitions and the months that their names say (NULL for none); materialized, or each line would compute them."""
+PARTITIONS = f"""
+SELECT name, first AT TIME ZONE 'UTC', (first + interval '1 month') AT TIME ZONE 'UTC' FROM (
+  SELECT quote_ident(c.relname) AS name,
+    to_date(substring(c.relname FROM '^{TABLE}_(\\d{{4}}_\\d\\d)$'), 'YYYY_MM')::timestamp AS first
+  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = '{TABLE}'::regclass) p ORDER BY name"""
+"""Partitions and the months that their names say (NULL for none)."""
+
+
+@dataclass(slots=True)
+class _Scan:
+    """What one pass over the lines found. `rules`: wrong lines of each and some ids; `shards`: of every project;
+    `spent`: cost and requests of every key and currency."""
+
+    lines: int = 0
+    adjustments: int = 0
+    rules: dict[str, tuple[int, list[UUID]]] = field(default_factory=lambda: dict.fromkeys(LINE_RULES, (0, [])))
+    shards: dict[tuple[UUID, UUID | None, int], int] = field(default_factory=dict)
+    spent: dict[tuple[UUID, str], tuple[Decimal, Decimal]] = field(default_factory=dict)
+
+    def add(self, row: Row) -> None:
+        """A group of lines: project and key, counts and sums, then each rule's count and examples."""
+        organization, project, shard, key, currency, lines, spent, requests, adjustments, *rules = row
+        self.lines += lines
+        self.adjustments += adjustments
+        place = organization, project, shard
+        self.shards[place] = self.shards.get(place, 0) + lines
+        if key is not None:
+            before = self.spent.get((key, currency), (Decimal(), Decimal()))
+            self.spent[key, currency] = before[0] + spent, before[1] + requests
+        for name, wrong, ids in zip(LINE_RULES, rules[::2], rules[1::2], strict=True):
+            if wrong:
+                count, known = self.rules[name]
+                self.rules[name] = count + wrong, [*known, *ids][:EXAMPLES]
 
 
 def verify(
@@ -72,17 +103,19 @@ def verify(
 ) -> list[Check]:
     """Every check, over one organization or all. `connection`: autocommit, psycopg's own types.
 
-    `spools`: this host's spool folder; None leaves the spools out. Seven statements in one REPEATABLE READ snapshot.
+    `spools`: this host's spool folder; None leaves the spools out. One pass over the lines and a few statements more,
+    in one REPEATABLE READ snapshot.
     """
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         # remembering what charges add up to only costs: no two lines have the same
         connection.execute("SET LOCAL work_mem = '64MB'; SET LOCAL enable_memoize = off")
+        scan = _scanned(connection, organization)
         checks = [
-            *_lines(connection, organization),
-            _shards(connection, organization),
-            _adjustments(connection, organization),
-            _key_spend(connection, organization),
+            *_lines(scan),
+            _shards(scan),
+            _adjustments(connection, organization, scan),
+            _key_spend(connection, organization, scan),
             _quarantine(connection),
         ]
         cursors = _cursors(connection) if spools is not None else []
@@ -95,38 +128,43 @@ def _where(organization: UUID | None, column: str) -> tuple[str, list[Any]]:
     return ("", []) if organization is None else (f"WHERE {column} = %s", [organization])
 
 
-def _lines(connection: psycopg.Connection[Any], organization: UUID | None) -> Iterator[Check]:
-    """All rules in one scan."""
-    where, parameters = _where(organization, "l.organization")
-    counts = ", ".join(
+def _scanned(connection: psycopg.Connection[Any], organization: UUID | None) -> _Scan:
+    """A statement for each partition, which PostgreSQL shares among its workers."""
+    where, scan = "" if organization is None else "WHERE l.organization = %(organization)s", _Scan()
+    rules = ", ".join(
         f"count(*) FILTER (WHERE {rule}), (array_agg(l.id) FILTER (WHERE {rule}))[1:{EXAMPLES}]"
         for rule in LINE_RULES.values()
     )
-    row = connection.execute(
-        f"WITH {MONTHS} SELECT count(*), {counts} FROM {TABLE} l LEFT JOIN LATERAL ("
-        "SELECT sum((e ->> 'cost')::numeric) AS charged, "
-        "bool_or(abs((e ->> 'quantity')::numeric * (e ->> 'unit_price')::numeric - (e ->> 'cost')::numeric) "
-        f"> {HALF_QUANTUM}) AS off FROM jsonb_array_elements(l.charges) e) c ON true "
-        f"LEFT JOIN months m ON m.oid = l.tableoid {where}",
-        parameters,
-    ).fetchone()
-    assert row is not None
-    for index, name in enumerate(LINE_RULES):
-        problems, ids = row[1 + 2 * index], row[2 + 2 * index] or []
-        yield Check(name, row[0], problems, tuple(f"line {line}" for line in ids), name in WARNING_RULES)
+    for name, first, following in connection.execute(PARTITIONS).fetchall():
+        statement = (
+            "SELECT l.organization, l.project, l.ledger_shard, l.api_key, l.currency, count(*), "
+            f"sum(coalesce(l.cost, 0)), coalesce(sum(l.request_count) FILTER (WHERE {COUNTED}), 0), "
+            f"count(*) FILTER (WHERE l.kind = 'adjustment'), {rules} FROM {name} l LEFT JOIN LATERAL ("
+            "SELECT sum((e ->> 'cost')::numeric) AS charged, "
+            "bool_or(abs((e ->> 'quantity')::numeric * (e ->> 'unit_price')::numeric - (e ->> 'cost')::numeric) "
+            f"> {HALF_QUANTUM}) AS off FROM jsonb_array_elements(l.charges) e) c ON true {where} GROUP BY 1, 2, 3, 4, 5"
+        )
+        bounds = {"first": first, "next": following, "organization": organization}
+        for row in connection.execute(statement, bounds):
+            scan.add(row)
+    return scan
 
 
-def _shards(connection: psycopg.Connection[Any], organization: UUID | None) -> Check:
-    where, parameters = _where(organization, "organization")
-    rows = connection.execute(
-        f"SELECT organization, project, ledger_shard, count(*) FROM {TABLE} {where} GROUP BY 1, 2, 3", parameters
-    ).fetchall()
-    wrong = [row for row in rows if ledger_shard(str(row[0]), str(row[1])) != row[2]]
-    texts = (f"project {project} has lines in shard {shard} of {SHARDS}" for _, project, shard, _ in wrong)
-    return Check("shard = hash of organization and project", len(rows), len(wrong), _examples(texts))
+def _lines(scan: _Scan) -> Iterator[Check]:
+    for name, (wrong, ids) in scan.rules.items():
+        yield Check(name, scan.lines, wrong, tuple(f"line {line}" for line in ids), name in WARNING_RULES)
 
 
-def _adjustments(connection: psycopg.Connection[Any], organization: UUID | None) -> Check:
+def _shards(scan: _Scan) -> Check:
+    wrong = [(project, shard) for organization, project, shard in scan.shards
+             if ledger_shard(str(organization), str(project)) != shard]  # fmt: skip
+    texts = (f"project {project} has lines in shard {shard} of {SHARDS}" for project, shard in wrong)
+    return Check("shard = hash of organization and project", len(scan.shards), len(wrong), _examples(texts))
+
+
+def _adjustments(connection: psycopg.Connection[Any], organization: UUID | None, scan: _Scan) -> Check:
+    if not scan.adjustments:
+        return Check("adjustments point at a line", 0)
     where, parameters = _where(organization, "a.organization")
     rows = connection.execute(
         f"SELECT a.id, a.corrects, EXISTS (SELECT FROM {TABLE} o WHERE o.ledger_shard = a.ledger_shard "
@@ -140,13 +178,17 @@ def _adjustments(connection: psycopg.Connection[Any], organization: UUID | None)
     )
 
 
-def _key_spend(connection: psycopg.Connection[Any], organization: UUID | None) -> Check:
+def _key_spend(connection: psycopg.Connection[Any], organization: UUID | None, scan: _Scan) -> Check:
     """`KeySpend` moves in the transactions that book the lines, so one snapshot shows both equal; `RetiredSpend` has
     what left the ledger."""
-    where, parameters = _where(organization, "organization")
-    own = "WHERE key_id IN (SELECT id FROM gateway_virtualkey WHERE organization_id = %s)" if parameters else ""
+    own = "" if organization is None else (
+        "WHERE key_id IN (SELECT id FROM gateway_virtualkey WHERE organization_id = %(organization)s)"
+    )  # fmt: skip
     # of each key: the currency that is kept under '', the others under their names
-    lines = f"{sums_of(f'(SELECT * FROM {TABLE} {where})')} UNION ALL {_RETIRED} {own}"
+    lines = (
+        "SELECT * FROM unnest(%(keys)s::uuid[], %(currencies)s::text[], %(spent)s::numeric[], %(requests)s::numeric[]) "
+        f"AS s(key_id, currency, spent, requests) UNION ALL {_RETIRED} {own}"
+    )
     sums = (
         "SELECT l.key_id AS api_key, CASE WHEN l.currency <> o.currency THEN l.currency ELSE '' END AS currency, "
         f"sum(l.spent) AS cost, sum(l.requests) AS requests FROM ({lines}) l "
@@ -166,8 +208,12 @@ def _key_spend(connection: psycopg.Connection[Any], organization: UUID | None) -
         "SELECT coalesce(s.key_id, l.api_key), coalesce(s.spent, 0), coalesce(l.cost, 0), coalesce(s.requests, 0), "
         f"coalesce(l.requests, 0), coalesce(s.currency, l.currency) FROM ({booked}) s FULL JOIN ({counted}) l "
         "ON l.api_key = s.key_id AND l.currency = s.currency",
-        parameters * 4,
-    ).fetchall()
+        {
+            "keys": [key for key, _ in scan.spent], "currencies": [currency for _, currency in scan.spent],
+            "spent": [spent for spent, _ in scan.spent.values()],
+            "requests": [requests for _, requests in scan.spent.values()], "organization": organization,
+        },
+    ).fetchall()  # fmt: skip
     wrong = [row for row in rows if (row[1], row[3]) != (row[2], row[4])]
     texts = (
         f"key {key}: booked {spent} {currency}".rstrip() + f" in {requests} requests, its lines say {cost} in {counted}"

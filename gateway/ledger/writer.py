@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
+from structlog.contextvars import bound_contextvars
 
 from gateway.ledger import spool
 from gateway.ledger.booking import Booked, book, book_frames, quarantine
@@ -29,6 +30,7 @@ from gateway.ledger.ids import EPOCH, ms_of_text
 from gateway.ledger.lines import decode_body, prepared
 from gateway.ledger.partitions import ensure_partitions
 from gateway.ledger.reader import SpoolReader, Step, interrupted_line
+from gateway.otlp import local
 
 logger = logging.getLogger(__name__)
 BATCH_LINES = 5_000
@@ -159,9 +161,24 @@ class Writer:
 
     def _commit(self, connection: psycopg.Connection[Any], reader: SpoolReader, batch: "_Batch") -> Booked:
         """Lines and cursor in one transaction; fenced by the cursor's old value."""
-        step = batch.step
+        step, name = batch.step, reader.folder.name
+        with (
+            bound_contextvars(spool=name, batch=f"{step.segment}:{step.offset}"),
+            local.spanning("writer", "book") as span,
+        ):
+            if span is not None:
+                span.attributes = {"gateway.spool": name, "gateway.batch": f"{step.segment}:{step.offset}"}
+            booked = self._booked(connection, reader, batch)
+            if span is not None:
+                span.attributes |= {"gateway.lines": booked.new, "gateway.duplicates": booked.duplicates,
+                                    "gateway.quarantined": booked.quarantined}  # fmt: skip
+            if booked.quarantined:
+                logger.error("quarantined %d lines of spool %s", booked.quarantined, name)
+            return booked
+
+    def _booked(self, connection: psycopg.Connection[Any], reader: SpoolReader, batch: "_Batch") -> Booked:
+        step, name = batch.step, reader.folder.name
         self._ensure_partitions(connection, batch.times())
-        name = reader.folder.name
         with connection.transaction():
             row = connection.execute(
                 'SELECT segment, "offset" FROM gateway_spoolcursor '
@@ -177,8 +194,6 @@ class Writer:
                 [step.segment, step.offset, booked.new, name],
             )
         reader.accept(step)
-        if booked.quarantined:
-            logger.error("quarantined %d lines of spool %s", booked.quarantined, name)
         return booked
 
     def _ensure_partitions(self, connection: psycopg.Connection[Any], times: Iterable[datetime]) -> None:

@@ -1,6 +1,6 @@
 """The gateway's tables, one room a subject."""
 
-from gateway.models.archive import ArchivedLine, LedgerArchive, RetiredSpend
+from gateway.models.archive import ArchivedLine, ArchiveErasure, LedgerArchive, RetiredSpend
 from gateway.models.audit import AuditEvent, SubjectKey
 from gateway.models.batches import ProviderObject
 from gateway.models.bodies import BodyPolicy, LoggedBody
@@ -34,6 +34,7 @@ from gateway.models.signin import (
 
 __all__ = [
     "AllowedUpstream",
+    "ArchiveErasure",
     "ArchivedLine",
     "AuditEvent",
     "BodyPolicy",

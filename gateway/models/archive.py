@@ -31,6 +31,10 @@ class LedgerArchive(Record):
     fault = models.TextField(blank=True, db_default="", help_text="What that found wrong.")
     restored_until = models.DateTimeField(null=True, help_text="Retention leaves the month alone until then.")
     superseded_by = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="replaced")
+    rewrites = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, related_name="rewritten",
+        help_text="Part that it is a copy of, without end users who were erased; none: it is written from a table.",
+    )  # fmt: skip
 
     objects = querysets.LedgerArchiveQuerySet.as_manager()
 
@@ -39,7 +43,10 @@ class LedgerArchive(Record):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["month", "part"], name="archive_unique_part"),
             models.UniqueConstraint(
-                fields=["table_name"], condition=Q(state=ArchiveState.WRITING), name="archive_one_writer"
+                fields=["table_name"], condition=Q(state=ArchiveState.WRITING, rewrites=None), name="archive_one_writer"
+            ),
+            models.UniqueConstraint(
+                fields=["rewrites"], condition=Q(state=ArchiveState.WRITING), name="archive_one_rewriter"
             ),
         ]
         indexes: ClassVar = [
@@ -56,6 +63,23 @@ class LedgerArchive(Record):
         if self.manifest is None:
             raise ValueError(f"{self} has no manifest yet")
         return Manifest.from_dict(self.manifest)
+
+
+class ArchiveErasure(models.Model):
+    """An archive that holds nothing any more of an end user who was erased. A copy has the rows
+    of what it is a copy of; they go when the name is forgotten."""
+
+    id = models.BigAutoField(primary_key=True)
+    erasure = models.ForeignKey("gateway.EndUserErasure", on_delete=models.CASCADE, related_name="archives")
+    archive = models.ForeignKey(LedgerArchive, on_delete=models.CASCADE, related_name="erasures")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["erasure", "archive"], name="archive_erasure_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.erasure_id} in {self.archive_id}"
 
 
 class RetiredSpend(models.Model):

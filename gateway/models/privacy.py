@@ -6,13 +6,16 @@ keyed hash and the pseudonym are all that is left of it.
 
 from typing import ClassVar
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from gateway import querysets
 from gateway.choices import JobStatus
 from gateway.models.base import Record
 from gateway.models.identity import Organization, User
+
+MAX_DAYS = 36_500
+"""A hundred years: whoever keeps names for longer leaves the field empty."""
 
 
 class EndUserErasure(Record):
@@ -33,6 +36,10 @@ class EndUserErasure(Record):
     error = models.CharField(max_length=300, blank=True)
     is_automatic = models.BooleanField(default=False, db_default=False, help_text="By the retention of names.")
     requested_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    database_done_at = models.DateTimeField(null=True, help_text="From then on only archives had to be looked at.")
+    archives_waiting = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Archived months that may hold the name still."
+    )
     finished_at = models.DateTimeField(null=True)
 
     objects = querysets.MemberQuerySet.as_manager()
@@ -55,11 +62,11 @@ class RetentionPolicy(Record):
 
     organization = models.OneToOneField(Organization, on_delete=models.CASCADE, related_name="retention_policy")
     end_user_days = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)],
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MAX_DAYS)],
         help_text="End users who were not seen for so long are erased.",
     )  # fmt: skip
     export_days = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)],
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MAX_DAYS)],
         help_text="Days that files of exports are kept, at most what the installation allows.",
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+from django.db.models.functions import Lower
 
 from gateway.choices import Role
 from gateway.models.base import Record
@@ -15,6 +16,7 @@ class Session(AbstractBaseSession):
     """A browser's session, with whose it is, so that it can be listed and ended."""
 
     user_id = models.UUIDField(null=True, db_index=True, help_text="None before anybody has signed in.")
+    seen_at = models.DateTimeField(null=True, help_text="Last use, to a minute; None without a limit of being idle.")
 
     class Meta(AbstractBaseSession.Meta):
         db_table = "gateway_session"
@@ -107,7 +109,7 @@ class ProvisionedGroup(Record):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["organization", "name"], name="provisioned_group_unique"),
+            models.UniqueConstraint("organization", Lower("name"), name="provisioned_group_name_unique"),
             models.CheckConstraint(
                 condition=models.Q(team__isnull=False) ^ ~models.Q(role=""), name="provisioned_group_is_one_thing"
             ),

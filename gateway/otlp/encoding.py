@@ -23,6 +23,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from gateway.dataplane.metrics import Histogram, Key, Series
 from gateway.otlp.context import attempt_span
+from gateway.otlp.local import Kind
+from gateway.otlp.local import Span as LocalSpan
 from gateway.otlp.tracing import AttemptRecord, RequestRecord
 
 SCOPE = InstrumentationScope(name="llm-gateway")
@@ -69,6 +71,11 @@ _OF_LINE = {
     "openai.response.service_tier": "service_tier_served",
     "http.response.status_code": "http_status",
 }
+_KINDS: dict[Kind, Any] = {
+    "internal": Span.SPAN_KIND_INTERNAL,
+    "server": Span.SPAN_KIND_SERVER,
+    "consumer": Span.SPAN_KIND_CONSUMER,
+}
 _MS = 1_000_000
 
 
@@ -99,13 +106,18 @@ def _value(value: Any) -> AnyValue:
 
 
 # ---- spans -----------------------------------------------------------------------------------------------------------
-def traces(records: Iterable[AttemptRecord | RequestRecord], resource: Mapping[str, Any]) -> bytes:
+def traces(records: Iterable[AttemptRecord | RequestRecord | LocalSpan], resource: Mapping[str, Any]) -> bytes:
     """An ExportTraceServiceRequest."""
     request = ExportTraceServiceRequest()
     group = request.resource_spans.add(resource=Resource(attributes=pairs(resource)))
     scope = group.scope_spans.add(scope=SCOPE)
     for record in records:
-        scope.spans.append(_attempt(record) if isinstance(record, AttemptRecord) else _request(record))
+        if isinstance(record, AttemptRecord):
+            scope.spans.append(_attempt(record))
+        elif isinstance(record, RequestRecord):
+            scope.spans.append(_request(record))
+        else:
+            scope.spans.append(_local(record))
     return request.SerializeToString()
 
 
@@ -176,6 +188,23 @@ def _request(record: RequestRecord) -> Span:
         attributes=pairs(attributes),
         # HTTP conventions: a server's span fails with 5xx alone
         status=Status(code=Status.STATUS_CODE_ERROR if status >= 500 else Status.STATUS_CODE_UNSET),
+        flags=trace.flags,
+    )
+
+
+def _local(record: LocalSpan) -> Span:
+    trace = record.trace
+    return Span(
+        trace_id=bytes.fromhex(trace.trace_id),
+        span_id=bytes.fromhex(trace.span_id),
+        parent_span_id=bytes.fromhex(trace.parent_id),
+        trace_state=trace.state.decode("latin-1"),
+        name=record.name,
+        kind=_KINDS[record.kind],
+        start_time_unix_nano=record.started_ns,
+        end_time_unix_nano=record.ended_ns,
+        attributes=pairs(record.attributes),
+        status=Status(code=Status.STATUS_CODE_ERROR if record.is_failed else Status.STATUS_CODE_UNSET),
         flags=trace.flags,
     )
 

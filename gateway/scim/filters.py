@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from gateway.scim.errors import ScimError
+from gateway.scim.texts import is_storable
 
 MAX_CHARS = 1_000
 _COMPARISON = re.compile(r'\s*([\w.:$-]+)\s+([a-z]+)\s+("(?:[^"\\]|\\.)*"|true|false)\s*(?:(and)\s|$)', re.IGNORECASE)
@@ -43,9 +44,12 @@ def _value(text: str) -> str | bool:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     try:
-        return str(json.loads(text))
+        found = str(json.loads(text))
     except ValueError:
         raise _invalid("strings are as in JSON") from None
+    if not is_storable(found):
+        raise _invalid("strings have neither NUL nor halves of surrogate pairs")
+    return found
 
 
 def _invalid(what: str) -> ScimError:

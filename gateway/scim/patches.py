@@ -14,6 +14,9 @@ from gateway.scim.errors import ScimError
 
 SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 MAX_OPERATIONS = 1_000
+COMPLEX = ("name", "emails")
+"""Attributes whose parts are kept."""
+_CORE = re.compile(r"urn:ietf:params:scim:schemas:core:2\.0:(user|group)", re.IGNORECASE)
 _URN = re.compile(r"^urn:ietf:params:scim:schemas:[a-z:]+:2\.0:(user|group):", re.IGNORECASE)
 _FILTERED = re.compile(r'^(\w+)\[\s*(\w+)\s+eq\s+"((?:[^"\\]|\\.)*)"\s*\](?:\.(\w+))?$', re.IGNORECASE)
 
@@ -21,12 +24,12 @@ _FILTERED = re.compile(r'^(\w+)\[\s*(\w+)\s+eq\s+"((?:[^"\\]|\\.)*)"\s*\](?:\.(\
 @dataclass(frozen=True, slots=True)
 class Change:
     """`verb`: add, remove, replace. `path` in lower case, without filter. `among`: the value that the path's filter
-    names, as in `members[value eq "…"]`; empty without."""
+    names, as in `members[value eq "…"]`; None without."""
 
     verb: str
     path: str
     value: Any = None
-    among: str = ""
+    among: str | None = None
 
 
 def changes(document: Any) -> list[Change]:
@@ -56,9 +59,10 @@ def _of(operation: Any) -> Iterator[Change]:
 
 def _flat(verb: str, name: str, value: Any) -> Iterator[Change]:
     """`{"name": {"givenName": …}}` is the same as `{"name.givenName": …}`."""
-    if isinstance(value, Mapping):
+    is_schema = _CORE.fullmatch(name) is not None
+    if isinstance(value, Mapping) and (is_schema or _URN.sub("", name).lower() in COMPLEX):
         for inner, one in value.items():
-            yield from _flat(verb, f"{name}:{inner}" if name.lower().startswith("urn:") else f"{name}.{inner}", one)
+            yield from _flat(verb, f"{name}{':' if is_schema else '.'}{inner}", one)
     else:
         yield _change(verb, name, value)
 

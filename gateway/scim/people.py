@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.scim.errors import ScimError
-from gateway.scim.patches import Change
+from gateway.scim.patches import COMPLEX, Change
+from gateway.scim.texts import text
 
 TEXTS = {
     "username": ("user_name", 150), "externalid": ("external_id", 255), "name.givenname": ("first_name", 150),
@@ -53,7 +54,7 @@ def of_changes(found: Iterable[Change]) -> Wanted:
 def _leaves(document: Mapping[Any, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
     for name, value in document.items():
         path = f"{prefix}{name}".lower()
-        if isinstance(value, Mapping) and not path.startswith("urn:"):
+        if isinstance(value, Mapping) and path in COMPLEX:
             yield from _leaves(value, f"{path}.")
         else:
             yield path, value
@@ -62,7 +63,7 @@ def _leaves(document: Mapping[Any, Any], prefix: str = "") -> Iterable[tuple[str
 def _with(found: Wanted, path: str, value: Any) -> Wanted:
     if path in TEXTS:
         name, size = TEXTS[path]
-        said: dict[str, Any] = {name: _text(value, path, size)}
+        said: dict[str, Any] = {name: text(value, path, size)}
         return replace(found, **said)
     if path == "active":
         return replace(found, is_active=boolean(value))
@@ -80,18 +81,12 @@ def boolean(value: Any) -> bool:
     raise ScimError(400, "active is true or false.", "invalidValue")
 
 
-def _text(value: Any, path: str, size: int) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str) or len(value.strip()) > size or "\0" in value:
-        raise ScimError(400, f"{path} is a text of at most {size} characters.", "invalidValue")
-    return value.strip()
-
-
 def _email(value: Any) -> str:
     """The primary one of a list, else the first."""
     if isinstance(value, list):
-        entries = [one for one in value if isinstance(one, Mapping) and one.get("value")]
+        if not all(isinstance(one, Mapping) for one in value):
+            raise ScimError(400, 'emails is a list of {"value": address}.', "invalidValue")
+        entries = [one for one in value if one.get("value") not in (None, "")]
         primary = [one for one in entries if one.get("primary") in (True, "true", "True")]
         value = (primary or entries or [{"value": ""}])[0]["value"]
-    return _text(value, "emails.value", 254)
+    return text(value, "emails.value", 254)

@@ -75,7 +75,7 @@ def schemas(base: str) -> list[dict[str, Any]]:
         _attribute("groups", "complex", many=True, mutability="readOnly", of=named),
     ]  # fmt: skip
     group = [
-        _attribute("displayName", required=True),
+        _attribute("displayName", required=True, unique="server"),
         _attribute("members", "complex", many=True, of=named),
     ]
     return [

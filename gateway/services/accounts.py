@@ -70,10 +70,9 @@ def restore_user(*, user: User, actor: Actor) -> User:
         locked.is_active = True
         locked.save(update_fields=["is_active"])
         tokens.revoke_all(user=locked)
-        audit.record(
-            organization=None, actor=actor, verb="user.restore", target=locked,
-            before={"is_active": False}, after={"is_active": True},
-        )  # fmt: skip
+        audit.record_person(
+            person=locked, actor=actor, verb="user.restore", before={"is_active": False}, after={"is_active": True}
+        )
     return locked
 
 

@@ -76,7 +76,10 @@ def touches(start: datetime, end: datetime) -> bool:
 def find(question: Question, narrow: Narrow) -> list[LedgerLine]:
     """What matches, in the order asked for. Raises `TooSlow` and `Unreadable`."""
     with _readable():
-        return _found(question, narrow)
+        try:
+            return _found(question, narrow)
+        except FileNotFoundError:  # the archive was written again meanwhile
+            return _found(question, narrow)
 
 
 def _found(question: Question, narrow: Narrow) -> list[LedgerLine]:

@@ -4,6 +4,8 @@ A detached table is dropped in the transaction that makes its archive `complete`
 and compared. Whatever is killed before leaves the table; the next run writes the same part again, over what is there.
 """
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -40,6 +42,8 @@ EVERY_LINE = reading.Wanted()
 NEEDS = "It needs the package pyarrow: pip install -r requirements-parquet.txt."
 UNSET = "ARCHIVE_URL is not set."
 Say = Callable[[str], None]
+Keep = Callable[[], None]
+"""Called every few seconds of long work; it may raise to stop it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,13 @@ def detached_tables() -> list[str]:
         return partitions.detached_tables(direct)
 
 
-def archive_detached(*, say: Say = lambda line: None) -> Archived:
+def archive_detached(*, say: Say = lambda line: None, keep: Keep = lambda: None) -> Archived:
     """Archive every detached table, oldest first. One that fails does not hold up the others. Raises `Invalid`."""
     target, written, failed, busy = store(), [], [], []
     for table in detached_tables():
         say(f"{table} …")
         try:
-            done = _archive(target, table)
+            done = _archive(target, table, keep)
         except jobs.ClaimLost:
             done = None
         except Exception as error:
@@ -98,11 +102,11 @@ def archive_detached(*, say: Say = lambda line: None) -> Archived:
             busy.append(table)
         else:
             written.append(done)
-    _sweep_superseded(target)
+    sweep_superseded(target)
     return Archived(tuple(written), tuple(failed), tuple(busy))
 
 
-def _archive(target: Store, table: str) -> LedgerArchive | None:
+def _archive(target: Store, table: str, keep: Keep) -> LedgerArchive | None:
     """None when another process has the claim."""
     archive = _row_of(table)
     jobs.enqueue(KIND, str(archive.pk), parameters={"table": table})
@@ -111,8 +115,8 @@ def _archive(target: Store, table: str) -> LedgerArchive | None:
         return None
     try:
         with _direct() as direct:
-            place = writing.Target(table, f"{archive.month:%Y-%m}", archive.part)
-            manifest = writing.write(direct, target, place, _progress(job))
+            partitions.add_columns(direct, table)
+            manifest = writing.write(direct, target, target_of(archive), progress_of(job, keep))
         return _complete(archive, job, target, manifest)
     except jobs.ClaimLost:
         raise
@@ -124,30 +128,41 @@ def _archive(target: Store, table: str) -> LedgerArchive | None:
 def _row_of(table: str) -> LedgerArchive:
     """The row of a table that is being archived; the next free part of its month when there is none."""
     month = partitions.month_of_table(table).date()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ledger-archives'))")
-        known = LedgerArchive.objects.filter(table_name=table, state=ArchiveState.WRITING).first()
+    with transaction.atomic():
+        lock_parts()
+        known = LedgerArchive.objects.filter(table_name=table, state=ArchiveState.WRITING, rewrites=None).first()
         if known is not None:
             return known
         last = LedgerArchive.objects.filter(month=month).aggregate(last=Max("part"))["last"] or 0
         return LedgerArchive.objects.create(month=month, part=last + 1, table_name=table)
 
 
-def _progress(job: Job) -> writing.Progress:
-    def keep(done: int, total: int) -> None:
-        jobs.extend(job, LEASE_S, min(1.0, done / total) if total else 1.0)
+def lock_parts() -> None:
+    """Until the transaction ends nobody else takes the number of a part."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ledger-archives'))")
 
-    return keep
+
+def target_of(archive: LedgerArchive) -> writing.Target:
+    """Where its files are."""
+    return writing.Target(archive.table_name, f"{archive.month:%Y-%m}", archive.part)
+
+
+def progress_of(job: Job, keep: Keep = lambda: None, lease_s: float = LEASE_S) -> writing.Progress:
+    """Keeps the claim while rows are written or read; raises `ClaimLost` when somebody else has it."""
+
+    def extend(done: int, total: int) -> None:
+        jobs.extend(job, lease_s, min(1.0, done / total) if total else 1.0)
+        keep()
+
+    return extend
 
 
 @transaction.atomic
 def _complete(archive: LedgerArchive, job: Job, target: Store, manifest: Manifest) -> LedgerArchive:
     """The archive takes the table's place; what was restored of the month is in it, so its older parts go."""
-    facts = manifest.facts
-    archive.state, archive.place, archive.manifest = ArchiveState.COMPLETE, target.name, manifest.to_dict()
-    archive.lines, archive.size_bytes = facts.rows, manifest.size_bytes
-    archive.first_at, archive.last_at = _instant(facts.first), _instant(facts.last)
-    archive.completed_at = archive.verified_at = timezone.now()
+    facts, archive.state = manifest.facts, ArchiveState.COMPLETE
+    describe(archive, target, manifest)
     archive.save()
     LedgerArchive.objects.filter(month=archive.month, state=ArchiveState.RESTORED).update(
         state=ArchiveState.SUPERSEDED, superseded_by=archive
@@ -157,49 +172,69 @@ def _complete(archive: LedgerArchive, job: Job, target: Store, manifest: Manifes
     audit.record(
         organization=None, actor=None, verb="ledger.archive", target=archive,
         after={"table": archive.table_name, "lines": facts.rows, "cost": facts.sums["cost"], "place": target.name,
-               "sha256": manifest.sha256},
+               "manifest_sha256": digest_of(manifest)},
     )  # fmt: skip
     jobs.finish(job, {"table": archive.table_name, "lines": facts.rows, "bytes": manifest.size_bytes})
     return archive
+
+
+def describe(archive: LedgerArchive, target: Store, manifest: Manifest) -> None:
+    """What was just written and read back, into the row, which is not saved."""
+    facts = manifest.facts
+    archive.place, archive.manifest = target.name, manifest.to_dict()
+    archive.lines, archive.size_bytes = facts.rows, manifest.size_bytes
+    archive.first_at, archive.last_at = _instant(facts.first), _instant(facts.last)
+    archive.completed_at = archive.verified_at = timezone.now()
+
+
+def digest_of(manifest: Manifest) -> str:
+    """SHA-256 of what lies beside the files, which has theirs."""
+    return hashlib.sha256(manifest.to_json()).hexdigest()
 
 
 def _instant(text: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _sweep_superseded(target: Store) -> None:
-    """Files that a later archive of the same lines replaces."""
+def sweep_superseded(target: Store) -> None:
+    """Delete files that a later archive of the same lines replaces. Raises OSError."""
     for archive in LedgerArchive.objects.filter(state=ArchiveState.SUPERSEDED).exclude(manifest=None):
-        place = writing.Target(archive.table_name, f"{archive.month:%Y-%m}", archive.part)
-        target.delete(place.manifest_key)
-        target.delete(place.key)
+        delete_files(target, archive)
         LedgerArchive.objects.filter(pk=archive.pk).update(manifest=None)
 
 
+def delete_files(target: Store, archive: LedgerArchive) -> None:
+    """Whatever there is of it in the store. Raises OSError."""
+    writing.clear(target, target_of(archive))
+
+
 # ---- check ---------------------------------------------------------------------------------------------------------
-def verify_archives(*, say: Say = lambda line: None) -> dict[str, list[str]]:
+def verify_archives(*, say: Say = lambda line: None, keep: Keep = lambda: None) -> dict[str, list[str]]:
     """Read every complete archive and compare it with its manifest; archive → what is wrong (empty: nothing)."""
     target, found = store(), {}
     for archive in LedgerArchive.objects.readable():
-        problems = _faults(target, archive)
-        LedgerArchive.objects.filter(pk=archive.pk).update(verified_at=timezone.now(), fault="; ".join(problems))
+        problems = _faults(target, archive, keep)
+        same = LedgerArchive.objects.readable().filter(pk=archive.pk)  # not replaced meanwhile, with its files
+        same.update(verified_at=timezone.now(), fault="; ".join(problems))
         say(f"{archive}: {'; '.join(problems) or 'intact'}")
         found[str(archive)] = problems
     return found
 
 
-def _faults(target: Store, archive: LedgerArchive) -> list[str]:
+def _faults(target: Store, archive: LedgerArchive, keep: Keep) -> list[str]:
     manifest = archive.about
-    beside = target.read(writing.Target(archive.table_name, f"{archive.month:%Y-%m}", archive.part).manifest_key)
+    beside = target.read(target_of(archive).manifest_key)
     if beside is None:
         return ["the manifest is not there"]
-    if beside != manifest.to_json():
+    if json.loads(beside) != archive.manifest:
         return ["the manifest in the store is another one"]
-    return writing.faults(target, manifest, lambda done, total: None)
+    return writing.faults(target, manifest, lambda done, total: keep())
 
 
 # ---- back ----------------------------------------------------------------------------------------------------------
-def restore_month(*, month: date, actor: Actor, days: int = RESTORED_DAYS, say: Say = lambda line: None) -> int:
+def restore_month(
+    *, month: date, actor: Actor, days: int = RESTORED_DAYS, say: Say = lambda line: None, keep: Keep = lambda: None
+) -> int:  # fmt: skip
     """Bring a month back into the ledger for some days, in one transaction; returns how many lines. Its figures do not
     change, for nothing before the horizon is recomputed. Raises `Invalid`, and `BrokenArchive` before anything is
     written."""
@@ -208,12 +243,15 @@ def restore_month(*, month: date, actor: Actor, days: int = RESTORED_DAYS, say: 
     if not parts:
         raise Invalid("archive_unknown", f"There is no complete archive of {month:%Y-%m}.", field="month")
     for archive in parts:
-        if problems := _faults(target, archive):
+        if problems := _faults(target, archive, keep):
             raise writing.BrokenArchive(f"{archive}: {'; '.join(problems)}")
     with _direct() as direct:
         partitions.ensure_partitions(direct, [datetime(month.year, month.month, 1, tzinfo=UTC)])
     with transaction.atomic():
-        lines = sum(_restore(target, archive, say) for archive in parts)
+        locked = LedgerArchive.objects.select_for_update().readable().filter(pk__in=[archive.pk for archive in parts])
+        if len(locked) < len(parts):
+            raise Invalid("archive_changed", f"{month:%Y-%m} was restored or written again meanwhile.", field="month")
+        lines = sum(_restore(target, archive, say, keep) for archive in parts)
         until = timezone.now() + timedelta(days=days)
         for archive in parts:
             LedgerArchive.objects.filter(pk=archive.pk).update(state=ArchiveState.RESTORED, restored_until=until)
@@ -224,7 +262,7 @@ def restore_month(*, month: date, actor: Actor, days: int = RESTORED_DAYS, say: 
     return lines
 
 
-def _restore(target: Store, archive: LedgerArchive, say: Say) -> int:
+def _restore(target: Store, archive: LedgerArchive, say: Say, keep: Keep) -> int:
     """Lines that are there already stay; the sums of keys are those of lines that really came back."""
     total = 0
     for group in reading.groups(target, archive.about, EVERY_LINE):
@@ -240,6 +278,7 @@ def _restore(target: Store, archive: LedgerArchive, say: Say) -> int:
             spend.bring_back(cursor, "archive_new")
             cursor.execute("DROP TABLE archive_part, archive_new")
         say(f"{archive}: {total:,} lines")
+        keep()
     return total
 
 

@@ -12,7 +12,9 @@ from gateway.services import audit, identity
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Forbidden
 from gateway.services.identity import lock
-from gateway.services.provisioning import follow_groups
+from gateway.services.provisioning import follow_groups, record_members
+
+Facts = Mapping[str, object]
 
 _ROLE_NAME = re.compile(r"(?:llm[- ])?gateway[- ](owner|admin|manager|analyst|developer)s?", re.IGNORECASE)
 
@@ -41,7 +43,8 @@ def create_group(
             )
     except IntegrityError:
         raise Conflict("group_exists", "There is a group with this name.") from None
-    _audit(group, actor, "directory_group.create", {"name": name, "role": role, "team": team and team.pk})
+    facts = {"name": name, "role": role, "team": team and team.pk, "external_id": external_id}
+    _audit(group, actor, "directory_group.create", None, facts)
     return change_members(group=group, actor=actor, added=members)
 
 
@@ -49,8 +52,10 @@ def create_group(
 def update_group(
     *, group: ProvisionedGroup, actor: Actor, name: str | None = None, external_id: str | None = None
 ) -> ProvisionedGroup:
-    """Rename; a team is renamed with it. Raises `Conflict`: a group does not change from a team to a role."""
+    """Rename; a team is renamed with it. Raises `Conflict`: the name is another group's, or a group would change from
+    a team to a role."""
     locked: ProvisionedGroup = lock(group)
+    before = _facts(locked)
     if name is not None and name != locked.name:
         if role_of(name) != locked.role:
             raise Conflict("group_kind", "A group that is a team cannot become a role, nor the other way round.")
@@ -58,11 +63,15 @@ def update_group(
             identity.update_team(team=locked.team, actor=actor, name=name)
         locked.name = name
     locked.external_id = locked.external_id if external_id is None else external_id
+    old, new = audit.differences(before, _facts(locked))
+    if not new:
+        return locked
     try:
         with transaction.atomic():
             locked.save(update_fields=["name", "external_id", "updated_at"])
     except IntegrityError:
         raise Conflict("group_exists", "There is a group with this name.") from None
+    _audit(locked, actor, "directory_group.update", old, new)
     return locked
 
 
@@ -75,9 +84,7 @@ def change_members(
     coming, going = list(added), list(removed)
     locked.members.remove(*going)
     locked.members.add(*coming)
-    if coming or going:
-        facts = {"added": [user.pk for user in coming], "removed": [user.pk for user in going]}
-        _audit(locked, actor, "directory_group.change_members", facts)
+    record_members(group=locked, actor=actor, added=coming, removed=going)
     follow_groups(organization=locked.organization, users=coming, actor=actor)
     follow_groups(organization=locked.organization, users=going, actor=actor, left=locked)
     return locked
@@ -88,7 +95,7 @@ def delete_group(*, group: ProvisionedGroup, actor: Actor) -> None:
     """Its members lose what it gave; its team stays, since projects may belong to it."""
     locked: ProvisionedGroup = lock(group)
     organization, members = locked.organization, list(locked.members.all())
-    _audit(locked, actor, "directory_group.delete", None)
+    _audit(locked, actor, "directory_group.delete", None, None)
     locked.members.clear()
     follow_groups(organization=organization, users=members, actor=actor, left=locked)
     locked.delete()
@@ -103,5 +110,9 @@ def _team(organization: Organization, actor: Actor, name: str) -> Team:
     return found or identity.create_team(organization=organization, actor=actor, slug=slug, name=name)
 
 
-def _audit(group: ProvisionedGroup, actor: Actor, verb: str, after: Mapping[str, object] | None) -> None:
-    audit.record(organization=group.organization, actor=actor, verb=verb, target=group, after=after)
+def _facts(group: ProvisionedGroup) -> dict[str, str]:
+    return {"name": group.name, "external_id": group.external_id}
+
+
+def _audit(group: ProvisionedGroup, actor: Actor, verb: str, before: Facts | None, after: Facts | None) -> None:
+    audit.record(organization=group.organization, actor=actor, verb=verb, target=group, before=before, after=after)

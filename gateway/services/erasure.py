@@ -1,7 +1,8 @@
 """Erasing end users: asked for by people, or by the retention of names; done in the background, looked at again.
 
 A name that was erased is looked for once more every hour for eight days, longer than a line may be on its way from a
-data plane to the ledger; then it is forgotten here too.
+data plane to the ledger; then it is forgotten here too. Where months are archived, the erasure runs until their files
+are without the name (`archiveerasure`).
 """
 
 import contextlib
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Min
+from django.db.models import Max, Min, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -21,7 +22,7 @@ from gateway import credentials
 from gateway.choices import JobStatus
 from gateway.erasure import PSEUDONYM, Eraser, Found, Subjects
 from gateway.models import EndUserErasure, Job, LedgerLine, Organization, RetentionPolicy, User
-from gateway.services import audit, jobs
+from gateway.services import archiveerasure, audit, jobs
 from gateway.services.audit import Actor
 from gateway.services.errors import Invalid
 
@@ -30,6 +31,9 @@ LEASE_S = 3_600.0
 MAX_TRIES = 3
 LOOKED_FOR = timedelta(days=8)
 NAMES_AT_ONCE = 500
+MAX_NAME_CHARS = 200
+"""What the data plane keeps of a name."""
+ERROR_CHARS = 300
 log = structlog.get_logger(__name__)
 
 
@@ -45,6 +49,7 @@ class Trace:
 
 def look_for(*, organization: Organization, end_user: str) -> Trace:
     """How much there is under a name. Two queries; the first reads every line of the organization."""
+    end_user = end_user[:MAX_NAME_CHARS]
     lines = LedgerLine.objects.filter(organization=organization.pk, end_user=end_user).order_by()
     seen = lines.aggregate(first=Min("started_at"), last=Max("started_at"))
     erased = EndUserErasure.objects.filter(organization=organization, name_hash=_hash(organization, end_user))
@@ -53,8 +58,9 @@ def look_for(*, organization: Organization, end_user: str) -> Trace:
 
 @transaction.atomic
 def erase_end_user(*, organization: Organization, end_user: str, actor: Actor) -> EndUserErasure:
-    """Queue the erasure of an end user by the name that calls give. The trail keeps the pseudonym alone. Raises
-    `Invalid`."""
+    """Queue the erasure of an end user by the name that calls give, cut as the ledger cuts it. The trail keeps the
+    pseudonym alone. Raises `Invalid`."""
+    end_user = end_user[:MAX_NAME_CHARS]
     if not end_user or end_user.startswith(PSEUDONYM):
         raise Invalid("end_user_invalid", "Give the name as calls give it; a pseudonym is erased already.",
                       field="end_user")  # fmt: skip
@@ -92,7 +98,10 @@ def _run(job: Job) -> None:
     try:
         found = _erase(erasure)
         with transaction.atomic():
-            _note(erasure, found, JobStatus.SUCCEEDED)
+            done = archiveerasure.add_found(
+                erasure.pk, found, status=JobStatus.RUNNING, database_done_at=timezone.now(), error=""
+            )
+            _settle(done, archiveerasure.waiting_for()[done.pk], "")
             jobs.finish(job, {})
     except jobs.ClaimLost:
         log.warning("erasure_taken_over", erasure=erasure.pseudonym)
@@ -110,12 +119,12 @@ def _fail(erasure: EndUserErasure, job: Job, error: str) -> None:
         erasure.save(update_fields=["status", "error", "updated_at"])
 
 
-def _note(erasure: EndUserErasure, found: Found, status: JobStatus) -> None:
-    total = Found(dict(erasure.found), list(erasure.review))
-    total += found
-    erasure.found, erasure.review, erasure.status, erasure.error = total.counts, total.review, status, ""
-    erasure.finished_at = erasure.finished_at or timezone.now()
-    erasure.save(update_fields=["found", "review", "status", "error", "finished_at", "updated_at"])
+def _settle(erasure: EndUserErasure, waiting: int, reason: str) -> None:
+    """It is done when no archive is left that may hold the name."""
+    changes = {"archives_waiting": waiting, "error": reason[:ERROR_CHARS] if waiting else ""}
+    if not waiting:
+        changes |= {"status": JobStatus.SUCCEEDED, "finished_at": erasure.finished_at or timezone.now()}
+    archiveerasure.add_found(erasure.pk, Found(), **changes)
 
 
 def _erase(erasure: EndUserErasure, since: datetime | None = None) -> Found:
@@ -130,14 +139,28 @@ def _erase(erasure: EndUserErasure, since: datetime | None = None) -> Found:
     return found
 
 
+def erase_in_archives() -> int:
+    """Take names that were erased out of archived months; returns how many erasures wait for archives still."""
+    reason = archiveerasure.run(lambda erasure, since: _erase(erasure, since=since))
+    unfinished = EndUserErasure.objects.filter(status=JobStatus.RUNNING, database_done_at__isnull=False)
+    waiting = archiveerasure.waiting_for() if unfinished else {}
+    for erasure in unfinished:
+        _settle(erasure, waiting.get(erasure.pk, 0), reason)
+    return len(waiting)
+
+
 def look_again() -> int:
     """Look for late lines of names that were erased, and forget names whose time is over; returns how many are left."""
-    known = EndUserErasure.objects.filter(name__isnull=False, status=JobStatus.SUCCEEDED)
+    known = EndUserErasure.objects.filter(name__isnull=False).filter(
+        Q(status=JobStatus.SUCCEEDED) | Q(status=JobStatus.RUNNING, database_done_at__isnull=False)
+    )
     for erasure in known.select_related("organization").order_by("created_at"):
         if (found := _erase(erasure, since=erasure.lines_before - LOOKED_FOR)).counts.get("ledger_lines"):
             log.info("erasure_found_late_lines", erasure=erasure.pseudonym, lines=found.counts["ledger_lines"])
-            _note(erasure, found, JobStatus.SUCCEEDED)
-    known.filter(finished_at__lt=timezone.now() - LOOKED_FOR).update(name=None)
+            archiveerasure.add_found(erasure.pk, found)
+    over = known.filter(status=JobStatus.SUCCEEDED, finished_at__lt=timezone.now() - LOOKED_FOR)
+    if gone := set(over.values_list("pk", flat=True)):
+        archiveerasure.forget([*(gone - set(archiveerasure.waiting_for()))])
     return known.count()
 
 
@@ -148,7 +171,10 @@ def erase_unseen() -> int:
     count = 0
     policies = RetentionPolicy.objects.filter(end_user_days__isnull=False, organization__archived_at=None)
     for policy in policies.select_related("organization"):
-        count += _erase_unseen(policy.organization, timezone.now() - timedelta(days=policy.end_user_days or 0))
+        try:
+            count += _erase_unseen(policy.organization, timezone.now() - timedelta(days=policy.end_user_days or 0))
+        except Exception:  # one organization's trouble is no reason to keep the names of the others
+            log.exception("erasure_of_unseen_failed", organization=policy.organization.slug)
     return count
 
 

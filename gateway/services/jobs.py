@@ -7,14 +7,18 @@ if job:
         finish(job, {"rows": 3})
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import JSONField, Q, Value
+from structlog.contextvars import bound_contextvars
 
 from gateway.choices import JobStatus
 from gateway.models import Job, Organization, User
+
+logger = logging.getLogger(__name__)
 
 
 def enqueue(
@@ -34,6 +38,7 @@ def enqueue(
     if not is_new:
         again = {"status": JobStatus.QUEUED, "error": "", "progress": 0, "finished_at": None, "claimed_until": None}
         Job.objects.filter(pk=job.pk, status__in=[JobStatus.FAILED, JobStatus.SUCCEEDED]).update(**again)
+    logger.info("job %s offered: %s", job.pk, kind)  # with the request's id, as lines of the work have the job's
     return job
 
 
@@ -62,7 +67,8 @@ def run_each(kind: str, lease_s: float, run: Callable[[Job], object], *, at_once
     """Claim what waits and run it, one after the other; returns how many."""
     done = 0
     for job in claims(kind, lease_s, at_once=at_once):
-        run(job)
+        with bound_contextvars(job_id=str(job.pk)):
+            run(job)
         done += 1
     return done
 

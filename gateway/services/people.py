@@ -31,7 +31,7 @@ from gateway.models import (
     User,
     VirtualKey,
 )
-from gateway.services import audit, keys, outbox, sessions, tokens
+from gateway.services import audit, keys, mailing, outbox, sessions, tokens
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Forbidden, Invalid, NotFound
 from gateway.services.identity import check_team, lock
@@ -239,7 +239,7 @@ def _token_digest(token: str) -> bytes:
 
 def _invitation_text(organization: Organization, role: str, token: str) -> str:
     return (
-        f"You are invited to join {organization.name} as {Role(role).label.lower()}.\n\n"
+        f"You are invited to join {mailing.one_line(organization.name)} as {Role(role).label.lower()}.\n\n"
         f"Accept within {INVITATION_DAYS} days:\n{settings.CONSOLE_URL}/invitations/{token}/\n\n"
         "If you did not expect this, ignore it; nothing happens then.\n"
     )
@@ -328,7 +328,7 @@ def _replace_password(user: User, password: str, actor: Actor, verb: str) -> Use
     set_password(user, password, field="new_password")
     user.save(update_fields=["password"])
     tokens.revoke_all(user=user)
-    audit.record(organization=None, actor=actor, verb=verb, target=user)
+    audit.record_person(person=user, actor=actor, verb=verb)
     return user
 
 
@@ -351,10 +351,9 @@ def archive_user(*, user: User, actor: Actor) -> User:
     if locked.is_active:
         locked.is_active = False
         locked.save(update_fields=["is_active"])
-        audit.record(
-            organization=None, actor=actor, verb="user.archive", target=locked,
-            before={"is_active": True}, after={"is_active": False},
-        )  # fmt: skip
+        audit.record_person(
+            person=locked, actor=actor, verb="user.archive", before={"is_active": True}, after={"is_active": False}
+        )
     tokens.revoke_all(user=locked)
     sessions.end_all(user=locked)
     for key in VirtualKey.objects.filter(user=locked, revoked_at=None):

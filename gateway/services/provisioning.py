@@ -4,7 +4,7 @@ A directory speaks for its organization alone. It changes names and addresses on
 belong to nobody else; of others it gives and ends the membership. It never makes owners.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -77,8 +77,9 @@ def remove_person(*, organization: Organization, user: User, actor: Actor) -> No
     deactivate_person(organization=organization, user=user, actor=actor)
     rows = ProvisionedPerson.objects.filter(organization=organization, user=user)
     rows.update(removed_at=timezone.now(), external_id="")
-    for group in ProvisionedGroup.objects.filter(organization=organization, members=user):
+    for group in ProvisionedGroup.objects.filter(organization=organization, members=user).order_by("id"):
         group.members.remove(user)
+        record_members(group=group, actor=actor, removed=[user])
 
 
 def is_managed(row: ProvisionedPerson) -> bool:
@@ -175,6 +176,18 @@ def _place(membership: Membership, user: User, left: ProvisionedGroup | None) ->
     held = {group.role for group in groups if group.role} or ({Role.DEVELOPER} if ended else {membership.role})
     role = next((one for one in RANK if one in held and (one != Role.MANAGER or team)), Role.DEVELOPER)
     return role, team
+
+
+def record_members(
+    *, group: ProvisionedGroup, actor: Actor, added: Sequence[User] = (), removed: Sequence[User] = ()
+) -> None:
+    """Who came and went, for the trail; nothing when nobody did."""
+    if added or removed:
+        facts = {"added": [user.pk for user in added], "removed": [user.pk for user in removed]}
+        audit.record(
+            organization=group.organization, actor=actor, verb="directory_group.change_members", target=group,
+            after=facts,
+        )  # fmt: skip
 
 
 def members_of(organization: Organization, ids: Iterable[str]) -> list[User]:

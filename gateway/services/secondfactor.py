@@ -8,7 +8,7 @@ from base64 import b32encode
 from datetime import timedelta
 from enum import StrEnum
 from hmac import compare_digest
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyotp
 from django.db import transaction
@@ -16,7 +16,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from gateway import credentials
-from gateway.models import Membership, Organization, RecoveryCode, SecondFactor, User
+from gateway.models import Membership, RecoveryCode, SecondFactor, User
 from gateway.querysets import memberships_of
 from gateway.services import audit
 from gateway.services.audit import Actor
@@ -168,10 +168,7 @@ def reset_member(*, membership: Membership, actor: Actor, is_owner: bool, is_sup
         raise Forbidden(
             "second_factor_shared", "This person belongs to another organization, too; ask the platform's operators."
         )
-    done = remove(user=user, actor=actor, verb="second_factor.reset")
-    if done:
-        _audit(user, actor, "second_factor.reset", membership.organization)
-    return done
+    return remove(user=user, actor=actor, verb="second_factor.reset")
 
 
 # ---- codes -------------------------------------------------------------------------------------------------------
@@ -221,5 +218,5 @@ def _digest(row: SecondFactor, code: str) -> bytes:
     return hashlib.sha256(row.pk.bytes + plain.encode("utf-8", "surrogatepass")).digest()
 
 
-def _audit(user: User, actor: Actor, verb: str, organization: Organization | None = None, **after: Any) -> None:
-    audit.record(organization=organization, actor=actor, verb=verb, target=user, after=after or None)
+def _audit(user: User, actor: Actor, verb: str) -> None:
+    audit.record_person(person=user, actor=actor, verb=verb)

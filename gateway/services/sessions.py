@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from axes.models import AccessAttempt, AccessLog
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from gateway.models import Session, User
+from gateway.models import AuditEvent, Session, User
 from gateway.services import audit, tokens
 from gateway.services.audit import Actor
+from gateway.useragents import words
 
 CLIENT = "client"
 """Where a session keeps what signed in: `{"at", "address", "agent", "method"}`."""
@@ -21,7 +24,8 @@ RECENT = 10
 @dataclass(frozen=True, slots=True)
 class Browser:
     """One session. `address` and `agent` are as they were at the sign-in; `started_at` None: from before they were
-    kept."""
+    kept. `mark` names it without being its key. `seen_at`: last use, to a minute; None: not kept
+    (`SESSION_IDLE_MINUTES`)."""
 
     started_at: datetime | None
     expires_at: datetime
@@ -29,6 +33,13 @@ class Browser:
     agent: str
     method: str
     is_current: bool
+    mark: str
+    seen_at: datetime | None
+
+    @property
+    def program(self) -> str:
+        """Browser and system in words."""
+        return words(self.agent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +50,17 @@ class SignIn:
     address: str
     agent: str
 
+    @property
+    def program(self) -> str:
+        """Browser and system in words."""
+        return words(self.agent)
+
 
 def sessions_of(user: User, current_key: str | None) -> list[Browser]:
     """The person's live sessions, the current one first, then the newest. One query."""
     rows = Session.objects.filter(user_id=user.pk, expire_date__gt=timezone.now())
+    if settings.SESSION_IDLE_MINUTES:
+        rows = rows.exclude(seen_at__lte=timezone.now() - timedelta(minutes=settings.SESSION_IDLE_MINUTES))
     found = [_browser(row, current_key) for row in rows]
     oldest = datetime.min.replace(tzinfo=UTC)
     return sorted(found, key=lambda one: (one.is_current, one.started_at or oldest), reverse=True)
@@ -59,14 +77,47 @@ def end_others(*, user: User, actor: Actor, current_key: str | None) -> int:
     """Sign the person out everywhere else: other browsers, and every refresh token; how many browsers that were."""
     ended, _ = Session.objects.filter(user_id=user.pk).exclude(session_key=current_key or "").delete()
     tokens.revoke_all(user=user)
-    audit.record(organization=None, actor=actor, verb="session.end_others", target=user, after={"sessions": ended})
+    audit.record_person(person=user, actor=actor, verb="session.end_others", after={"sessions": ended})
     return ended
+
+
+@transaction.atomic
+def end_one(*, user: User, actor: Actor, mark: str) -> bool:
+    """Sign the person out of the browser with this mark (`mark_of`); False when it was out already."""
+    rows = Session.objects.filter(user_id=user.pk)
+    keys = [key for key in rows.values_list("session_key", flat=True) if mark_of(key) == mark]
+    if not keys:
+        return False
+    rows.filter(session_key__in=keys).delete()
+    audit.record_person(person=user, actor=actor, verb="session.end", after={"sessions": 1})
+    return True
 
 
 def end_all(*, user: User) -> int:
     """Sign a person out of every browser; whoever calls records why."""
     ended, _ = Session.objects.filter(user_id=user.pk).delete()
     return ended
+
+
+@transaction.atomic
+def record_sign_in(*, user: User, method: str, address: str) -> None:
+    """A person came in, by console or for a program."""
+    after = {"method": method, "address": address}
+    audit.record_person(person=user, actor=user, verb="user.sign_in", after=after, personal=("address",))
+
+
+@transaction.atomic
+def record_lock(*, username: str, address: str) -> None:
+    """Too many failed sign-ins with a name. Nothing is kept of a name that nobody has, nor of one whose lock was
+    recorded within the time it lasts, so that strangers cannot fill the trail."""
+    person = User.objects.filter(username=username, is_active=True).first()
+    if person is None:
+        return
+    recent = AuditEvent.objects.filter(object_type="user", object_id=str(person.pk), verb="user.lock_out")
+    if recent.filter(at__gt=timezone.now() - settings.AXES_COOLOFF_TIME).exists():
+        return
+    audit.record_person(person=person, actor=None, verb="user.lock_out", after={"address": address},
+                        personal=("address",))  # fmt: skip
 
 
 @transaction.atomic
@@ -80,8 +131,14 @@ def _browser(row: Session, current_key: str | None) -> Browser:
     started = datetime.fromtimestamp(kept["at"], UTC) if "at" in kept else None
     return Browser(
         started, row.expire_date, kept.get("address", ""), kept.get("agent", ""), kept.get("method", ""),
-        row.session_key == current_key,
+        row.session_key == current_key, mark_of(row.session_key),
+        row.seen_at if settings.SESSION_IDLE_MINUTES else None,
     )  # fmt: skip
+
+
+def mark_of(session_key: str) -> str:
+    """What a page may show in the place of a session's key."""
+    return sha256(f"session {session_key}".encode()).hexdigest()[:32]
 
 
 def forget_sign_ins(*, user: User) -> int:

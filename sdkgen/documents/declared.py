@@ -10,7 +10,7 @@ import yaml
 from sdkgen.ir.build import METHODS
 
 FILES = ("chat", "responses", "messages", "text", "media", "files", "tuning", "feedback")
-ERRORS = ("400", "401", "402", "403", "404", "409", "422", "429", "500", "502", "503", "504")
+ERRORS = ("400", "401", "402", "403", "404", "409", "413", "422", "429", "500", "502", "503", "504")
 SECURITY = {
     "gatewayKey": {
         "type": "http",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import botocore.session
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
 from pyarrow import parquet
 
@@ -29,11 +31,12 @@ from config.doctor import data
 from gateway.choices import ArchiveState
 from gateway.ledger import partitions
 from gateway.ledger.archive import columns, writing
+from gateway.ledger.archive.manifest import SINGLE, Manifest
 from gateway.ledger.archive.stores import Place
 from gateway.ledger.connect import connect
 from gateway.ledger.schema import COLUMNS
 from gateway.ledger.verify import verify
-from gateway.models import AuditEvent, Job, LedgerArchive, LedgerLine
+from gateway.models import AuditEvent, Job, LedgerArchive, LedgerLine, RetiredSpend
 from gateway.services import archivedlines, archives
 from gateway.services.archives import archive_detached, restore_month, verify_archives
 from tests.analytics.test_retention import MARCH, NOW, at, direct_url, requests
@@ -126,11 +129,14 @@ def test_a_month_is_archived_whole_and_then_dropped(busy: Acme) -> None:
     assert archives.detached_tables() == []
     store = archives.store()
     manifest = json.loads(store.read("ledger/2026-03/001/manifest.json") or b"")
-    content = store.read(manifest["key"]) or b""
-    assert (manifest["sha256"], manifest["size_bytes"]) == (hashlib.sha256(content).hexdigest(), len(content))
+    (about,) = manifest["files"]
+    content = store.read(about["key"]) or b""
+    assert (about["sha256"], about["size_bytes"], about["rows"]) == (
+        hashlib.sha256(content).hexdigest(), len(content), 2
+    )  # fmt: skip
     assert manifest["columns"] == COLUMNS
     assert (manifest["facts"]["rows"], manifest["facts"]["sums"]["cost"]) == (2, "1234567890.0158456789")
-    with store.open(manifest["key"]) as file:
+    with store.open(about["key"]) as file:
         rows = parquet.read_table(file).to_pylist()
     for row, line_before in zip(rows, before[:2], strict=True):
         assert [row["cost"], row["started_at"], row["booked_at"], row["end_user"], row["client_ip_hash"]] == [
@@ -174,7 +180,7 @@ def test_a_restored_month_is_archived_again_in_place_of_its_parts(busy: Acme) ->
 
     march = LedgerArchive.objects.filter(month=date(2026, 3, 1))
     assert list(march.values_list("part", "state", "lines")) == [(1, "superseded", 2), (2, "complete", 3)]
-    assert archives.store().read("ledger/2026-03/001/lines.parquet") is None
+    assert archives.store().keys("ledger/2026-03/001") == []
     assert archived(busy) == ["req-late", "req-b", "req-a"]
     assert requests(busy)["requests"] == 4
 
@@ -210,6 +216,46 @@ def test_spend_of_keys_equals_their_lines_wherever_these_are(busy: Acme) -> None
     assert steps == [[], [], [], []]
 
 
+def test_spend_in_months_that_left_before_it_was_kept_is_filled_in_once(busy: Acme) -> None:
+    def wrong() -> list[str]:
+        with connect() as direct:
+            return [check.name for check in verify(direct) if check.name.startswith("spend") and not check.is_fine]
+
+    def migrate() -> None:
+        with connection.schema_editor() as editor:
+            import_module("gateway.migrations.0030_retired_spend").fill(None, editor)
+
+    retire(now=NOW, days=45)
+    kept = sorted(RetiredSpend.objects.values_list("key_id", "currency", "spent", "requests"))
+    RetiredSpend.objects.all().delete()  # as a gateway did that did not keep it
+    book_lines(line(busy, at=at(2), request_id="req-late"))
+    with psycopg.connect(direct_url(), autocommit=True) as direct:
+        direct.execute(f"ALTER TABLE {MARCH}_detached DROP COLUMN request_count, DROP COLUMN sdk_about")
+        before = wrong()
+        former = ", ".join(f'"{name}"' for name in COLUMNS if name not in ("request_count", "sdk_about"))
+        # a line that came back and was left in the table, as it was then
+        direct.execute(f"INSERT INTO {MARCH}_detached ({former}) SELECT {former} FROM {MARCH}")
+
+    migrate()
+    migrate()
+
+    assert before == ["spend of keys = their lines"]
+    assert wrong() == []
+    assert sorted(RetiredSpend.objects.values_list("key_id", "currency", "spent", "requests")) == kept
+
+
+def test_a_table_that_left_before_the_ledger_got_a_column_is_archived_with_it(busy: Acme) -> None:
+    retire(now=NOW, days=45)
+    with psycopg.connect(direct_url(), autocommit=True) as direct:
+        direct.execute(f"ALTER TABLE {MARCH}_detached DROP COLUMN request_count, DROP COLUMN sdk_about")
+
+    done = archive_detached()
+
+    assert done.failed == ()
+    march = LedgerArchive.objects.get(month=date(2026, 3, 1))
+    assert (march.lines, march.about.facts.sums["request_count"], march.about.facts.values["sdk_about"]) == (2, "2", 0)
+
+
 @pytest.mark.parametrize("place", ["s3"], indirect=True)
 @pytest.mark.parametrize("stage", ["half written", "written", "read back", "manifest there"])
 def test_whenever_it_is_killed_the_next_run_makes_one_archive(
@@ -217,7 +263,7 @@ def test_whenever_it_is_killed_the_next_run_makes_one_archive(
 ) -> None:
     retire(now=NOW, days=45)
     where, name = {
-        "half written": (writing, "_write_rows"), "written": (writing, "faults"), "read back": (writing, "instant"),
+        "half written": (writing, "write_files"), "written": (writing, "faults"), "read back": (Manifest, "to_json"),
         "manifest there": (archives, "_complete"),
     }[stage]  # fmt: skip
     whole = getattr(where, name)
@@ -225,9 +271,7 @@ def test_whenever_it_is_killed_the_next_run_makes_one_archive(
     def die(*args: Any) -> Any:
         if stage == "half written":
             whole(*args)
-        if stage != "read back" or (len(args) == 1 and isinstance(args[0], datetime) and args[0] > NOW):
-            raise KeyboardInterrupt
-        return whole(*args)
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(where, name, die)
@@ -265,9 +309,9 @@ def test_a_changed_file_is_found_and_not_restored(busy: Acme) -> None:
     retire(now=NOW, days=45)
     archive_detached()
     store = archives.store()
-    content = bytearray(store.read("ledger/2026-03/001/lines.parquet") or b"")
+    content = bytearray(store.read("ledger/2026-03/001/lines-0001.parquet") or b"")
     content[len(content) // 2] ^= 1
-    with store.writing("ledger/2026-03/001/lines.parquet") as sink:
+    with store.writing("ledger/2026-03/001/lines-0001.parquet") as sink:
         sink.write(bytes(content))
 
     with pytest.raises(CommandError, match="2026-03 part 1"):
@@ -335,6 +379,107 @@ def _exported(company: Acme, window: dict[str, str]) -> list[str]:
     table = UsageRecordsDataset().open(window, view)
     place = [column.name for column in table.columns].index("request_id")
     return [row[place] for row in table.rows]
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups of one line, files of two."""
+    for name, rows in (("FETCH_ROWS", 1), ("GROUP_ROWS", 1), ("FILE_ROWS", 2)):
+        monkeypatch.setattr(writing, name, rows)
+
+
+@pytest.mark.parametrize("place", ["file", "s3"], indirect=True)
+def test_a_large_month_becomes_several_files(busy: Acme, small: None) -> None:
+    book_lines(*(line(busy, at=at(day), request_id=f"req-{day}") for day in (2, 3, 4)))
+    drain_marks()
+    before, figures = everything(), requests(busy)
+    retire(now=NOW, days=45)
+
+    archive_detached()
+
+    march = LedgerArchive.objects.get(month=date(2026, 3, 1))
+    store, keys = archives.store(), [f"ledger/2026-03/001/lines-000{number}.parquet" for number in (1, 2, 3)]
+    assert store.keys("ledger/2026-03/001") == [*keys, "ledger/2026-03/001/manifest.json"]
+    assert [(file.key, file.rows, file.first) for file in march.about.files] == [
+        (keys[0], 2, "2026-03-10T09:00:00.000000Z"), (keys[1], 2, "2026-03-12T09:00:00.000000Z"),
+        (keys[2], 1, "2026-03-14T09:00:00.000000Z"),
+    ]  # fmt: skip
+    assert {file.sha256 for file in march.about.files} == {
+        hashlib.sha256(store.read(key) or b"").hexdigest() for key in keys
+    }
+    assert march.size_bytes == sum(len(store.read(key) or b"") for key in keys)
+    assert archived(busy) == ["req-4", "req-3", "req-2", "req-b", "req-a"]
+    assert archived(busy, limit=1, newest_first=False) == ["req-a"]
+    assert verify_archives()["2026-03 part 1"] == []
+    assert restore_month(month=date(2026, 3, 1), actor=None) == 5
+    assert everything() == before
+    assert requests(busy) == figures
+
+
+def test_only_files_whose_bounds_fit_are_opened(busy: Acme, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    book_lines(*(line(busy, at=at(day), request_id=f"req-{day}") for day in (2, 3, 4)))
+    drain_marks()
+    retire(now=NOW, days=45)
+    archive_detached()
+    store, opened = archives.store(), []
+    whole = store.open
+    monkeypatch.setattr(store, "open", lambda key: [opened.append(key[-12:]), whole(key)][1], raising=False)
+    question = archivedlines.Question(busy.organization.pk, at(2), at(3), 9)
+
+    found = archivedlines.find(question, lambda rows: rows)
+
+    assert [one.request_id for one in found] == ["req-2"]
+    assert opened == ["0002.parquet"]
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed", "exchanged"])
+def test_damage_to_one_of_several_files_is_found(busy: Acme, small: None, damage: str) -> None:
+    book_lines(*(line(busy, at=at(day), request_id=f"req-{day}") for day in (2, 3, 4)))
+    drain_marks()
+    retire(now=NOW, days=45)
+    archive_detached()
+    store = archives.store()
+    first, second = (f"ledger/2026-03/001/lines-000{number}.parquet" for number in (1, 2))
+    content = bytearray(store.read(first if damage == "exchanged" else second) or b"")
+    content[len(content) // 2] ^= damage == "changed"
+    store.delete(second)
+    if damage != "gone":
+        with store.writing(second) as sink:
+            sink.write(bytes(content))
+
+    problems = verify_archives()["2026-03 part 1"]
+
+    assert [problem[: len(second) + 5] for problem in problems] == [
+        f"{second} is n" if damage == "gone" else f"{second}: SHA"
+    ]
+    with pytest.raises(writing.BrokenArchive):
+        restore_month(month=date(2026, 3, 1), actor=None)
+
+
+def test_an_archive_of_one_file_with_the_former_manifest_is_read_still(busy: Acme) -> None:
+    before = everything()
+    retire(now=NOW, days=45)
+    archive_detached()
+    store, march = archives.store(), LedgerArchive.objects.get(month=date(2026, 3, 1))
+    (file,) = march.about.files
+    key = "ledger/2026-03/001/lines.parquet"
+    former = {name: value for name, value in (march.manifest or {}).items() if name != "files"}
+    former |= {"format": SINGLE, "key": key, "sha256": file.sha256, "size_bytes": file.size_bytes}
+    for name, content in ((key, store.read(file.key) or b""), ("ledger/2026-03/001/manifest.json",
+                          json.dumps(former, indent=1, sort_keys=True).encode())):  # fmt: skip
+        with store.writing(name) as sink:
+            sink.write(content)
+    store.delete(file.key)
+    LedgerArchive.objects.filter(pk=march.pk).update(manifest=former)
+
+    assert archived(busy) == ["req-b", "req-a"]
+    assert verify_archives()["2026-03 part 1"] == []
+    assert restore_month(month=date(2026, 3, 1), actor=None) == 2
+    assert everything() == before
+    LedgerArchive.objects.filter(state=ArchiveState.RESTORED).update(restored_until=NOW)
+    retire(now=NOW, days=45)
+    archive_detached()
+    assert store.keys("ledger/2026-03/001") == []
 
 
 def test_a_store_that_is_away_is_said_and_hides_nothing_else(busy: Acme, client: Client, settings: Any) -> None:

@@ -80,6 +80,18 @@ def test_database_that_does_not_answer(healthy: Settings, tmp_path: Path, capsys
     assert {findings[name]["outcome"] for name in ("Migrations", "Clock", "Quarantine")} == {"skipped"}
 
 
+@pytest.mark.django_db
+def test_strict_takes_a_warning_for_a_failure(healthy: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    Heartbeat.objects.create(name="background", at=timezone.now(), info={"lag_s": 90.0})
+
+    call_command("doctor", "--only", "background")
+    with pytest.raises(SystemExit) as end:
+        call_command("doctor", "--strict", "--only", "background")
+
+    assert end.value.code == 1
+    assert "1 of 1 checks failed." in capsys.readouterr().err
+
+
 def test_public_default_secrets_fail(healthy: Settings) -> None:
     healthy.SECRET_KEY = env.INSECURE_SECRET_KEY
 

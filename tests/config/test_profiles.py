@@ -74,3 +74,26 @@ def test_deployment_checks_have_nothing_to_say(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout.strip()) == (0, "System check identified no issues (2 silenced)."), done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["manage.py", "doctor"],
+        ["manage.py", "check", "--deploy"],
+        ["-m", "config.embedded.serve", "config.asgi:application", "--listen", "127.0.0.1:0"],
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(command: list[str], tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in PRODUCTION}
+    environment |= {"GATEWAY_PROFILE": "production", "DATA_DIR": str(tmp_path)}
+
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "GATEWAY_PROFILE=production: SECRET_KEY is not set; KEY_PEPPERS is not set; FIELD_ENCRYPTION_KEYS is not set; "
+        "ALLOWED_HOSTS names no hosts; GATEWAY_TRUSTED_PROXIES does not name the proxy that ends TLS."
+    ]

@@ -70,7 +70,6 @@ GET  in  302 302 302 302 302 302 302 django_celery_beat_{intervalschedule,period
 GET  in  302 302 302 302 302 302 302 django_celery_beat_solarschedule_history
 GET  in  302 302 302 302 302 302 302 gateway_{allowedupstream,heartbeat}_history
 GET  in  302 302 302 302 302 302 302 gateway_{quarantinedline,securityevent}_history gateway_spoolcursor_history
-GET  in  302 302 302 302 302 302 302 token_blacklist_{blacklistedtoken,outstandingtoken}_history
 GET  in  302 302 302 403 403 200 302 gateway_importrun_history
 GET  in  403 200 200 200 200 200 200 recommendations reports
 GET  in  403 200 200 200 200 200 404 recommendation report report_run
@@ -101,23 +100,19 @@ GET  in  403 403 403 403 403 200 403 gateway_allowedupstream_{add,changelist} ga
 GET  in  403 403 403 403 403 200 403 gateway_outboxmessage_{change,changelist,history}
 GET  in  403 403 403 403 403 200 403 gateway_{heartbeat,quarantinedline}_changelist
 GET  in  403 403 403 403 403 200 403 gateway_{securityevent,spoolcursor}_changelist
-GET  in  403 403 403 403 403 200 403 token_blacklist_blacklistedtoken_{add,changelist}
-GET  in  403 403 403 403 403 200 403 token_blacklist_outstandingtoken_changelist
 GET  in  403 403 403 403 403 302 403 auth_group_{change,delete} axes_{accessattempt,accessfailurelog}_{change,delete}
 GET  in  403 403 403 403 403 302 403 django_celery_beat_{clockedschedule,crontabschedule}_{change,delete}
 GET  in  403 403 403 403 403 302 403 django_celery_beat_{intervalschedule,periodictask}_{change,delete}
 GET  in  403 403 403 403 403 302 403 django_celery_beat_solarschedule_{change,delete}
 GET  in  403 403 403 403 403 302 403 gateway_{heartbeat,quarantinedline}_change
 GET  in  403 403 403 403 403 302 403 gateway_{securityevent,spoolcursor}_change gateway_allowedupstream_{change,delete}
-GET  in  403 403 403 403 403 302 403 token_blacklist_outstandingtoken_change
-GET  in  403 403 403 403 403 302 403 token_blacklist_blacklistedtoken_{change,delete}
 GET  in  403 403 403 403 403 403 403 autocomplete axes_{accessattempt,accessfailurelog}_add axes_accesslog_add
 GET  in  403 403 403 403 403 403 403 costs_{budget,priceoverride}_delete gateway_{auditevent,heartbeat}_{add,delete}
 GET  in  403 403 403 403 403 403 403 gateway_{importrun,job}_{add,delete}
 GET  in  403 403 403 403 403 403 403 gateway_{outboxmessage,quarantinedline}_{add,delete}
 GET  in  403 403 403 403 403 403 403 gateway_{securityevent,spoolcursor}_{add,delete}
 GET  in  403 403 403 403 403 403 403 gateway_{membership,organization}_delete gateway_{project,team}_delete
-GET  in  403 403 403 403 403 403 403 gateway_{user,virtualkey}_delete token_blacklist_outstandingtoken_{add,delete}
+GET  in  403 403 403 403 403 403 403 gateway_{user,virtualkey}_delete
 GET  in  403 403 403 405 405 405 405 request_bodies
 GET  in  403 403 405 405 405 405 405 alert_do report_archive report_preview report_send_again
 GET  in  403 405 403 405 405 405 405 invoice_delete invoice_reconcile
@@ -141,7 +136,7 @@ GET  in  403 403 403 200 200 200 200 audit_file privacy
 GET  in  in  in  in  in  in  in  in  second-factor second-factor-first
 GET  404 404 404 404 404 404 404 404 sso sso-callback
 GET  in  403 403 403 403 403 200 403 ledger_archive
-GET  in  405 405 405 405 405 405 405 recovery_codes second_factor_remove sessions_end
+GET  in  405 405 405 405 405 405 405 recovery_codes second_factor_remove session_end sessions_end
 POST 200 200 200 200 200 200 200 200 admin_password_reset api-redoc-script login password_reset_confirm
 POST 302 200 200 200 200 200 200 200 logout
 POST 401 401 401 401 401 401 401 401 mcp
@@ -172,7 +167,6 @@ POST in  302 302 302 302 302 302 302 django_celery_beat_{intervalschedule,period
 POST in  302 302 302 302 302 302 302 django_celery_beat_solarschedule_history
 POST in  302 302 302 302 302 302 302 gateway_{allowedupstream,heartbeat}_history
 POST in  302 302 302 302 302 302 302 gateway_{quarantinedline,securityevent}_history gateway_spoolcursor_history
-POST in  302 302 302 302 302 302 302 token_blacklist_{blacklistedtoken,outstandingtoken}_history
 POST in  302 302 302 403 403 200 302 gateway_importrun_history
 POST in  302 403 302 200 200 200 302 gateway_virtualkey_change
 POST in  302 403 302 302 302 302 404 key_revoke key_rotate
@@ -208,14 +202,11 @@ POST in  403 403 403 403 403 200 403 gateway_{membership,organization}_add gatew
 POST in  403 403 403 403 403 200 403 gateway_allowedupstream_{add,changelist} gateway_{heartbeat,importrun}_changelist
 POST in  403 403 403 403 403 200 403 gateway_{quarantinedline,securityevent}_changelist gateway_spoolcursor_changelist
 POST in  403 403 403 403 403 200 403 gateway_outboxmessage_{changelist,history}
-POST in  403 403 403 403 403 200 403 token_blacklist_blacklistedtoken_{add,changelist}
-POST in  403 403 403 403 403 200 403 token_blacklist_outstandingtoken_changelist
 POST in  403 403 403 403 403 302 403 auth_group_{change,delete} axes_accesslog_change
 POST in  403 403 403 403 403 302 403 axes_{accessattempt,accessfailurelog}_{change,delete}
 POST in  403 403 403 403 403 302 403 django_celery_beat_{clockedschedule,crontabschedule}_{change,delete}
 POST in  403 403 403 403 403 302 403 django_celery_beat_{intervalschedule,periodictask}_{change,delete}
 POST in  403 403 403 403 403 302 403 django_celery_beat_solarschedule_{change,delete} gateway_allowedupstream_delete
-POST in  403 403 403 403 403 302 403 token_blacklist_blacklistedtoken_{change,delete}
 POST in  403 403 403 403 403 403 403 analytics_declaredtag_change axes_{accessattempt,accessfailurelog}_add
 POST in  403 403 403 403 403 403 403 axes_accesslog_add costs_priceoverride_{change,delete} costs_budget_delete
 POST in  403 403 403 403 403 403 403 gateway_{auditevent,heartbeat}_{add,change,delete}
@@ -225,7 +216,6 @@ POST in  403 403 403 403 403 403 403 gateway_{securityevent,spoolcursor}_{add,ch
 POST in  403 403 403 403 403 403 403 gateway_{allowedupstream,invitation}_change
 POST in  403 403 403 403 403 403 403 gateway_{membership,organization}_delete gateway_{project,team}_delete
 POST in  403 403 403 403 403 403 403 gateway_{user,virtualkey}_delete
-POST in  403 403 403 403 403 403 403 token_blacklist_outstandingtoken_{add,change,delete}
 POST in  403 403 403 403 403 404 403 price_reviews
 POST in  403 403 403 403 403 405 403 comparisons components
 POST in  403 403 403 404 404 404 404 model_discover
@@ -261,8 +251,8 @@ POST in  in  in  in  in  in  in  in  second-factor second-factor-first
 POST in  200 200 200 200 200 200 200 second_factor_add sudo
 POST 405 405 405 405 405 405 405 405 sso sso-callback
 POST in  403 403 403 405 405 405 405 audit_file
-POST in  403 403 403 403 403 405 403 ledger_archive
-POST in  302 302 302 302 302 302 302 recovery_codes second_factor_remove sessions_end
+POST in  403 403 403 403 403 200 403 ledger_archive
+POST in  302 302 302 302 302 302 302 recovery_codes second_factor_remove session_end sessions_end
 """
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from analytics.archivework import archive_due
 from analytics.retention import retire
 from gateway.services import archives
 from gateway.services.errors import Invalid
@@ -29,9 +30,8 @@ class Command(BaseCommand):
             elif dry_run:
                 self._plan([*retire(days=days, dry_run=True).tables, *archives.detached_tables()], as_json)
             else:
-                archives.store()  # before anything is detached
-                waiting = retire(days=days).waiting
-                self._done(archives.archive_detached(say=say), [f"{month:%Y-%m}" for month in waiting], as_json)
+                done = archive_due(days=days, say=say)
+                self._done(done.archived, [f"{month:%Y-%m}" for month in done.waiting.waiting], as_json)
         except Invalid as error:
             raise CommandError(error.message) from None
 

@@ -161,13 +161,19 @@ def _numbers(sheet: Any, chart: Chart, styles: Mapping[str, Any], top: int) -> i
 
 
 def _sheet_name(title: str, used: set[str]) -> str:
-    """At most 31 characters, without those Excel forbids, once only."""
-    base = "".join(" " if letter in "[]:*?/\\'" else letter for letter in title).strip()[:28] or "Section"
+    """At most 31 characters as Excel counts them, without those it forbids, once only."""
+    allowed = "".join(" " if letter in "[]:*?/\\'" else letter for letter in title).strip()
+    base = _cut(allowed, 28) or "Section"
     name, number = base, 2
     while name.lower() in used:
-        name, number = f"{base[:26]} {number}", number + 1
+        name, number = f"{_cut(base, 26)} {number}", number + 1
     used.add(name.lower())
     return name
+
+
+def _cut(text: str, units: int) -> str:
+    """The longest beginning of so many units of UTF-16, of which some letters need two."""
+    return text.encode("utf-16-le")[: 2 * units].decode("utf-16-le", "ignore")
 
 
 def csv_file(drawn: Drawn) -> bytes:

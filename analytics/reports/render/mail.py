@@ -16,6 +16,7 @@ from analytics.exports.table import Column
 from analytics.reports.blocks import Chart, Drawn, Figures, Grid, Words
 from analytics.reports.render.documents import Document, documents
 from analytics.reports.render.images import charts_of, png
+from gateway.services import mailing
 
 UNSUBSCRIBE = "@@unsubscribe@@"
 """Stands in the text and the HTML where each mail has the address of its own."""
@@ -82,7 +83,7 @@ def _rows(grid: Grid, drawn: Drawn) -> list[dict[str, Any]]:
 
 
 def plain(drawn: Drawn) -> str:
-    """The same in plain text, for mail programs without HTML."""
+    """The same in plain text, for mail programs without HTML. Names keep to their line."""
     lines = [drawn.title, f"{drawn.organization}, {drawn.period} ({drawn.zone})", drawn.seen_as, ""]
     for part in drawn.parts:
         lines += [part.title, "=" * len(part.title)]
@@ -90,7 +91,12 @@ def plain(drawn: Drawn) -> str:
             lines += [*_plain_block(block, drawn), ""]
     lines += [f"In the console: {drawn.url}"] if drawn.url else []
     lines += ["", f"No more of these mails: {UNSUBSCRIBE}"]
-    return "\n".join(lines) + "\n"
+    return "\n".join(_one_line(line) for line in lines) + "\n"
+
+
+def _one_line(line: str) -> str:
+    """With its indentation."""
+    return " " * (len(line) - len(line.lstrip(" "))) + mailing.one_line(line)
 
 
 def _plain_block(block: Any, drawn: Drawn) -> Iterator[str]:

@@ -13,11 +13,12 @@ MARKS = {Outcome.OK: "ok", Outcome.WARNING: "warning", Outcome.FAILED: "FAILED",
 
 
 class Command(BaseCommand):
-    help = "Checks every dependency; exit status 1 when one fails."
+    help = "Checks every dependency; exit status 1 when one fails, with --strict also when one warns or cannot tell."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="machine-readable answer")
+        parser.add_argument("--strict", action="store_true", help="warnings and what was skipped count as failures")
         names = [check.__name__ for check in CHECKS]
         parser.add_argument("--only", nargs="+", choices=names, metavar="CHECK", help=f"of {', '.join(names)}")
 
@@ -30,7 +31,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {finding.name:<21}{MARKS[finding.outcome]:<9}{finding.detail}")
                 if finding.remedy:
                     self.stdout.write(f"  {'':<21}{'':<9}→ {finding.remedy}")
-        failures = sum(finding.outcome is Outcome.FAILED for finding in findings)
+        fine = {Outcome.OK} if options["strict"] else {Outcome.OK, Outcome.WARNING, Outcome.SKIPPED}
+        failures = sum(finding.outcome not in fine for finding in findings)
         if failures:
             if not options["json"]:
                 self.stderr.write(f"{failures} of {len(findings)} checks failed.")

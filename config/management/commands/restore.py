@@ -1,5 +1,7 @@
 """`manage.py restore FILE --verify | --into URL`: a backup checked in a scratch database, or put into an empty one."""
 
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--jobs", type=int, default=1, help="workers of pg_restore (default %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        signal.signal(signal.SIGTERM, _end)
         try:
             if options["verify"]:
                 verify(options["file"], self._say, server=options["server"], jobs=options["jobs"])
@@ -42,3 +45,8 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def _end(number: int, _frame: object) -> None:
+    """The scratch database, a whole copy of the data, is dropped on the way out."""
+    sys.exit(128 + number)

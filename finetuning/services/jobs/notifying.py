@@ -19,7 +19,7 @@ from analytics.alerts.delivery import TIMEOUT_S, Undelivered, signature
 from finetuning.models import TuningJob
 from gateway import credentials, outbound
 from gateway.models import Membership, Organization
-from gateway.services import outbox
+from gateway.services import mailing, outbox
 from gateway.services.errors import Invalid
 
 TOPIC = "tuning"
@@ -126,7 +126,7 @@ def _sealed(text: str) -> str:
 
 def _subject(job: TuningJob, occasion: str) -> str:
     word = "stopped by its budget limit" if occasion == "budget" else occasion
-    return f"[Fine-tuning] {job.name}: {word}".replace("\n", " ").replace("\r", " ")[:200]
+    return mailing.one_line(f"[Fine-tuning] {job.name}: {word}")[:200]
 
 
 def _text(job: TuningJob, occasion: str, news: Mapping[str, Any] | None) -> str:
@@ -136,7 +136,8 @@ def _text(job: TuningJob, occasion: str, news: Mapping[str, Any] | None) -> str:
         f"Error: {(job.error or {}).get('message', '')}" if job.error else "",
         *(f"Why: {one['why']}" for one in (news or {}).values()),
     ]  # fmt: skip
-    return "\n".join([_subject(job, occasion), "", *filter(None, facts), "", f"{settings.CONSOLE_URL}/admin/", ""])
+    told = [mailing.one_line(fact) for fact in facts if fact]
+    return "\n".join([_subject(job, occasion), "", *told, "", f"{settings.CONSOLE_URL}/admin/", ""])
 
 
 def _data(job: TuningJob) -> dict[str, Any]:

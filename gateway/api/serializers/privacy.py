@@ -10,7 +10,7 @@ from gateway.api.serializers.base import Input, Record
 from gateway.api.serializers.identity import ID, TIMES
 from gateway.models import EndUserErasure, RetentionPolicy
 
-MAX_NAME = 200
+MAX_NAME = 2_000
 _RETENTION = {"end_user_days": 730, "export_days": 3}
 
 
@@ -45,7 +45,8 @@ class ErasureSerializer(Record):
 
     @extend_schema_field(ErasedCountSerializer(many=True))
     def get_found(self, erasure: EndUserErasure) -> list[dict[str, Any]]:
-        return [{"what": name, "rows": rows} for name, rows in sorted(erasure.found.items()) if rows]
+        found = erasure.found | {"archives_waiting": erasure.archives_waiting}
+        return [{"what": name, "rows": rows} for name, rows in sorted(found.items()) if rows]
 
 
 @examples(request={"end_user": "customer-17"})

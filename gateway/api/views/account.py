@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from gateway.api.permissions import ANYONE, PEOPLE
 from gateway.api.serializers import identity as shapes
 from gateway.models import User
-from gateway.services import people, secondfactor, tokens
+from gateway.services import people, secondfactor, sessions, tokens
 from gateway.services.errors import Forbidden, Unauthorized
 from gateway.signin.views import checked
 
@@ -61,6 +61,8 @@ class TokenView(OpenView):
         if user is None:
             raise Unauthorized("credentials_wrong", "No active account has this user name and password.")
         self._check_second_factor(request, user, code)
+        method = "password, code, token" if code and secondfactor.is_enabled(user) else "password, token"
+        sessions.record_sign_in(user=user, method=method, address=request.META.get("REMOTE_ADDR", ""))
         return Response(tokens.issue(user=user)._asdict())
 
     @staticmethod

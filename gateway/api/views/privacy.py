@@ -64,6 +64,7 @@ class RetentionView(APIView):
     """How many days the organization keeps what."""
 
     roles = {"get": MEMBERS, "patch": ADMINS}
+    confirmed_actions = frozenset({"patch"})
 
     @extend_schema(operation_id="retention_read", responses=shapes.RetentionSerializer)
     def get(self, request: Request) -> Response:

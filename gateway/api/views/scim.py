@@ -3,11 +3,13 @@
 Out of the OpenAPI document: its clients are directories, and it describes itself (`Schemas`, `ResourceTypes`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,11 +23,26 @@ from gateway.models import Membership, Organization, ProvisionedGroup, Provision
 from gateway.scim import filters, patches, people, shapes
 from gateway.scim.errors import ScimError
 from gateway.scim.patches import Change
-from gateway.services import directory_groups, provisioning
+from gateway.scim.texts import text
+from gateway.services import directory_groups, identity, provisioning
 
 BASE = "/api/v1/scim/v2"
+MAX_START = 2**31 - 1
 USER_FILTERS = {"username", "externalid", "active", "id", "emails.value", "emails"}
 GROUP_FILTERS = {"displayname", "externalid", "id"}
+
+
+def _as_a_whole(act: Callable[..., Response]) -> Callable[..., Response]:
+    """All of a request holds or nothing (RFC 7644, section 3.5.2). The organization is locked first, as changes of
+    roles lock it, so that no two requests wait for rows of each other's."""
+
+    @wraps(act)
+    def acts(view: "ScimView", *args: Any, **kwargs: Any) -> Response:
+        with transaction.atomic():
+            identity.lock(view.organization)
+            return act(view, *args, **kwargs)
+
+    return acts
 
 
 class ScimView(APIView):
@@ -58,14 +75,16 @@ class ScimView(APIView):
     def page(self, rows: QuerySet[Any], shape: Any) -> Response:
         """`startIndex` from 1, `count` up to 200 (RFC 7644, section 3.4.2.4)."""
         start, count = max(1, self._number("startIndex", 1)), self._number("count", 100)
+        if start > MAX_START:
+            raise ScimError(400, f"startIndex is at most {MAX_START}.", "invalidValue")
         total = rows.count()
         found = list(rows[start - 1 : start - 1 + min(max(count, 0), shapes.MAX_RESULTS)])
         return Response(shapes.listed(shape(found), total, start))
 
     def _number(self, name: str, default: int) -> int:
-        text = self.request.query_params.get(name, "")
+        said = self.request.query_params.get(name, "")
         try:
-            return int(text) if text else default
+            return int(said) if said else default
         except ValueError:
             raise ScimError(400, f"{name} is a whole number.", "invalidValue") from None
 
@@ -115,6 +134,7 @@ class UsersView(ScimView):
             rows = rows.filter(_user_q(one))
         return self.page(rows.order_by("id"), lambda found: _user_shapes(self.organization, found))
 
+    @_as_a_whole
     def post(self, request: Request) -> Response:
         wanted = people.of_resource(request.data)
         user = provisioning.provision_person(organization=self.organization, actor=self.key, wanted=wanted)
@@ -128,12 +148,15 @@ class UserView(ScimView):
     def get(self, request: Request, pk: str) -> Response:
         return Response(_user_shape(self.organization, pk))
 
+    @_as_a_whole
     def put(self, request: Request, pk: str) -> Response:
         return self._changed(pk, people.of_resource(request.data))
 
+    @_as_a_whole
     def patch(self, request: Request, pk: str) -> Response:
         return self._changed(pk, people.of_changes(patches.changes(request.data)))
 
+    @_as_a_whole
     def delete(self, request: Request, pk: str) -> Response:
         """Deactivates: membership, keys, sessions and tokens end; history stays."""
         user = _user(self.organization, pk)
@@ -225,6 +248,7 @@ class GroupsView(ScimView):
             rows = rows.filter(_group_q(one))
         return self.page(rows.order_by("id").prefetch_related("members"), lambda found: _group_shapes(request, found))
 
+    @_as_a_whole
     def post(self, request: Request) -> Response:
         name, external_id, ids = _group_of(request.data)
         members = provisioning.members_of(self.organization, ids or [])
@@ -241,6 +265,7 @@ class GroupView(ScimView):
     def get(self, request: Request, pk: str) -> Response:
         return Response(_group_shapes(request, [self._group(pk)])[0])
 
+    @_as_a_whole
     def put(self, request: Request, pk: str) -> Response:
         group = self._group(pk)
         name, external_id, ids = _group_of(request.data)
@@ -248,11 +273,13 @@ class GroupView(ScimView):
         self._replace(group, ids or [])
         return Response(_group_shapes(request, [self._group(pk)])[0])
 
+    @_as_a_whole
     def patch(self, request: Request, pk: str) -> Response:
         for change in patches.changes(request.data):
             self._apply(self._group(pk), change)
         return Response(_group_shapes(request, [self._group(pk)])[0])
 
+    @_as_a_whole
     def delete(self, request: Request, pk: str) -> Response:
         directory_groups.delete_group(group=self._group(pk), actor=self.key)
         return Response(status=204)
@@ -265,20 +292,21 @@ class GroupView(ScimView):
         return found
 
     def _apply(self, group: ProvisionedGroup, change: Change) -> None:
-        if change.path == "displayname" and change.verb != "remove":
-            directory_groups.update_group(group=group, actor=self.key, name=_name(change.value))
+        said = None if change.verb == "remove" else change.value
+        if change.path == "displayname":
+            directory_groups.update_group(group=group, actor=self.key, name=_name(said))
         elif change.path == "externalid":
-            directory_groups.update_group(group=group, actor=self.key, external_id=str(change.value or ""))
+            directory_groups.update_group(group=group, actor=self.key, external_id=_external_id(said))
         elif change.path == "members":
             self._change_members(group, change)
 
     def _change_members(self, group: ProvisionedGroup, change: Change) -> None:
-        ids = [change.among] if change.among else _ids(change.value)
+        ids = _ids({"value": change.among} if change.among is not None else change.value)
         if change.verb == "add":
             added = provisioning.members_of(self.organization, ids)
             directory_groups.change_members(group=group, actor=self.key, added=added)
         elif change.verb == "remove" and ids:
-            leaving = group.members.filter(pk__in=[one for one in ids if _is_id(one)])
+            leaving = group.members.filter(pk__in=ids)
             directory_groups.change_members(group=group, actor=self.key, removed=leaving)
         else:
             self._replace(group, ids)
@@ -306,15 +334,23 @@ def _group_of(document: Any) -> tuple[str, str | None, list[str] | None]:
     if not isinstance(document, Mapping):
         raise ScimError(400, "The body is no JSON object.", "invalidSyntax")
     found = {str(name).lower(): value for name, value in document.items()}
-    external_id = found.get("externalid")
-    members = found.get("members")
-    return _name(found.get("displayname")), external_id and str(external_id), None if members is None else _ids(members)
+    external_id, members = found.get("externalid"), found.get("members")
+    return (
+        _name(found.get("displayname")),
+        None if external_id is None else _external_id(external_id),
+        None if members is None else _ids(members),
+    )
 
 
 def _name(value: Any) -> str:
-    if not isinstance(value, str) or not 0 < len(value.strip()) <= 120 or "\0" in value:
-        raise ScimError(400, "displayName is a text of 1 to 120 characters.", "invalidValue")
-    return value.strip()
+    name = text(value, "displayName", 120)
+    if not name:
+        raise ScimError(400, "displayName is missing.", "invalidValue")
+    return name
+
+
+def _external_id(value: Any) -> str:
+    return text(value, "externalId", 255)
 
 
 def _ids(value: Any) -> list[str]:
@@ -325,7 +361,7 @@ def _ids(value: Any) -> list[str]:
     ids = [entry.get("value") if isinstance(entry, Mapping) else None for entry in entries]
     if not all(isinstance(one, str) and _is_id(one) for one in ids):
         raise ScimError(400, 'members is a list of {"value": id}.', "invalidValue")
-    return [str(one) for one in ids]
+    return [str(UUID(one)) for one in ids]
 
 
 def _group_shapes(request: Request, found: list[ProvisionedGroup]) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-FORMAT = 1
+FORMAT, SINGLE = 2, 1
+"""`SINGLE`: one file, named by the manifest itself. Such archives are read still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +35,29 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """One Parquet file. `first`, `last`: bounds of `started_at`; of the organizations, by which lines are sorted, the
+    first and the last. Bounds are empty without lines; those of organizations also where they are not known."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+    rows: int
+    first: str
+    last: str
+    organization_first: str = ""
+    organization_last: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """`key`: the Parquet file, beside which the manifest lies. `columns`: name → type in the database."""
+    """`files` lie beside it; one after the other they have the lines in their order. `columns`: name → type in the
+    database."""
 
     table: str
     month: str
     part: int
-    key: str
-    size_bytes: int
-    sha256: str
+    files: tuple[File, ...]
     written_at: str
     columns: dict[str, str]
     facts: Facts
@@ -52,15 +67,28 @@ class Manifest:
         return json.dumps(self.to_dict(), indent=1, sort_keys=True).encode()
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """As JSON has it."""
+        found = asdict(self)
+        found["files"], found["facts"]["organizations"] = list(found["files"]), list(self.facts.organizations)
+        return found
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> "Manifest":
         """Raises ValueError for another format."""
-        if found.get("format") != FORMAT:
+        if found.get("format") not in (FORMAT, SINGLE):
             raise ValueError(f"a manifest of format {found.get('format')}, {FORMAT} is known")
-        facts = {**found["facts"], "organizations": tuple(found["facts"]["organizations"])}
-        return cls(**{**found, "facts": Facts(**facts)})
+        facts = Facts(**{**found["facts"], "organizations": tuple(found["facts"]["organizations"])})
+        whole = {name: found[name] for name in ("table", "month", "part", "written_at", "columns")}
+        if found["format"] == SINGLE:
+            file = {name: found[name] for name in ("key", "size_bytes", "sha256")}
+            files = [file | {"rows": facts.rows, "first": facts.first, "last": facts.last}]
+        else:
+            files = found["files"]
+        return cls(**whole, files=tuple(File(**file) for file in files), facts=facts)
 
 
 def instant(at: datetime | None) -> str:

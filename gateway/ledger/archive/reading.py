@@ -8,10 +8,10 @@ from threading import Lock
 from typing import Any
 
 from gateway.ledger.archive.columns import default
-from gateway.ledger.archive.manifest import Manifest
+from gateway.ledger.archive.manifest import File, Manifest
 from gateway.ledger.archive.stores import Store
 
-FOOTERS_KEPT = 16
+FOOTERS_KEPT = 64
 _footers: OrderedDict[str, Any] = OrderedDict()
 _lock = Lock()
 
@@ -82,7 +82,23 @@ def groups(store: Store, manifest: Manifest, wanted: Wanted) -> Iterator[Group]:
     """Those that can hold a wanted line. Raises OSError."""
     if wanted.organization is not None and wanted.organization not in manifest.facts.organizations:
         return
-    source = _source(store, manifest)
+    for file in manifest.files:
+        if file.rows and _may_be_in(file, wanted):
+            yield from _groups(store, file, wanted)
+
+
+def _may_be_in(file: File, wanted: Wanted) -> bool:
+    """By the bounds that the manifest has."""
+    owner = wanted.organization
+    if owner is not None and file.organization_first and not file.organization_first <= owner <= file.organization_last:
+        return False
+    if wanted.start is not None and datetime.fromisoformat(file.last) < wanted.start:
+        return False
+    return wanted.end is None or datetime.fromisoformat(file.first) < wanted.end
+
+
+def _groups(store: Store, file: File, wanted: Wanted) -> Iterator[Group]:
+    source = _source(store, file)
     places = {source.metadata.schema.column(place).name: place for place in range(source.metadata.num_columns)}
     for number in range(source.num_row_groups):
         about = source.metadata.row_group(number)
@@ -91,14 +107,14 @@ def groups(store: Store, manifest: Manifest, wanted: Wanted) -> Iterator[Group]:
             yield Group(source, number, about.num_rows, time.min, time.max)
 
 
-def _source(store: Store, manifest: Manifest) -> Any:
-    """The open file; footers are remembered, since a large month's has some megabytes."""
+def _source(store: Store, file: File) -> Any:
+    """The open file; footers are remembered, since a large one's has a megabyte."""
     from pyarrow import parquet
 
-    name = f"{store.name}/{manifest.key} {manifest.sha256}"
+    name = f"{store.name}/{file.key} {file.sha256}"
     with _lock:
         footer = _footers.get(name)
-    source = parquet.ParquetFile(store.open(manifest.key), metadata=footer, pre_buffer=True)
+    source = parquet.ParquetFile(store.open(file.key), metadata=footer, pre_buffer=True)
     with _lock:
         _footers[name] = source.metadata
         while len(_footers) > FOOTERS_KEPT:

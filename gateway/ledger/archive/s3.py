@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from gateway.ledger.archive.stores import Place, Ranges, Sink
 
 PART_BYTES = 16 * 1024 * 1024
-"""10,000 parts are allowed, so a file has up to 160 GB."""
+"""10,000 parts are allowed, so a file may have 160 GB."""
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
@@ -65,6 +65,13 @@ class BucketStore:
     def delete(self, key: str) -> None:
         with _told(f"{self.name}/{key}"):
             self._client.delete_object(Bucket=self._bucket, Key=self._at(key))
+
+    def keys(self, prefix: str) -> list[str]:
+        whole, found = self._at(f"{prefix}/"), []
+        with _told(f"{self.name}/{prefix}"):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=whole):
+                found += [one["Key"].removeprefix(whole) for one in page.get("Contents", [])]
+        return [f"{prefix}/{name}" for name in sorted(found)]
 
     def sweep(self, prefix: str) -> int:
         where = {"Bucket": self._bucket}

@@ -40,6 +40,10 @@ class Store(Protocol):
         """Nothing happens when it is gone already."""
         ...
 
+    def keys(self, prefix: str) -> list[str]:
+        """Every file in the folder `prefix`, in the order of their names."""
+        ...
+
     def sweep(self, prefix: str) -> int:
         """Give up what was begun below `prefix` and never finished; returns how much. Only for who owns the prefix."""
         ...
@@ -102,6 +106,10 @@ class FolderStore:
 
     def delete(self, key: str) -> None:
         (self.root / key).unlink(missing_ok=True)
+
+    def keys(self, prefix: str) -> list[str]:
+        found = [path.name for path in (self.root / prefix).glob("*") if path.suffix != PARTIAL]
+        return [f"{prefix}/{name}" for name in sorted(found)]
 
     def sweep(self, prefix: str) -> int:
         left = list((self.root / prefix).glob(f"*{PARTIAL}"))

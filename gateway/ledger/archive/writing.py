@@ -1,7 +1,7 @@
-"""A table of the ledger into one Parquet file, and back again for comparing. Memory holds one group of rows."""
+"""A table of the ledger into Parquet files, and back again for comparing. Memory holds one group of rows."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,13 +10,15 @@ from typing import IO, Any
 import psycopg
 
 from gateway.ledger.archive.columns import ORDER, SUMMED, arrow_schema, selection
-from gateway.ledger.archive.manifest import Facts, Manifest, instant, plain
+from gateway.ledger.archive.manifest import Facts, File, Manifest, instant, plain
 from gateway.ledger.archive.stores import Sink, Store
 from gateway.ledger.schema import COLUMNS
 
 GROUP_ROWS = 50_000
+FILE_ROWS = 10_000_000
+"""Lines of one file, a gigabyte or two: what a failed upload repeats, and what a reader outside the gateway opens."""
 FETCH_ROWS = 10_000
-READ_BYTES = 1 << 20
+READ_BYTES, SAID_BYTES = 1 << 20, 1 << 28
 Progress = Callable[[int, int], None]
 """Called with the rows that are done and those there are; it may raise to stop the work."""
 
@@ -33,9 +35,9 @@ class Target:
     def prefix(self) -> str:
         return f"ledger/{self.month}/{self.part:03d}"
 
-    @property
-    def key(self) -> str:
-        return f"{self.prefix}/lines.parquet"
+    def file_key(self, number: int) -> str:
+        """From 1; names stand in the order of the lines."""
+        return f"{self.prefix}/lines-{number:04d}.parquet"
 
     @property
     def manifest_key(self) -> str:
@@ -47,42 +49,68 @@ class BrokenArchive(RuntimeError):
 
 
 def write(connection: psycopg.Connection[Any], store: Store, target: Target, progress: Progress) -> Manifest:
-    """Archive the table, read it back, compare, and only then write the manifest: where there is one, the file beside
-    it is complete. `connection`: autocommit. Raises `BrokenArchive`."""
-    store.sweep(target.prefix)
+    """Archive the table, read it back, compare, and only then write the manifest: where there is one, the files beside
+    it are complete. `connection`: autocommit. Raises `BrokenArchive`."""
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         facts = facts_of_table(connection, target.table)
-        with store.writing(target.key) as sink:
-            digest = _Digest(sink)
-            _write_rows(connection, target.table, digest, facts.rows, progress)
+        schema = arrow_schema()
+        files = write_files(store, target, _groups(connection, target.table, schema), schema, facts.rows, progress)
     manifest = Manifest(
-        table=target.table, month=target.month, part=target.part, key=target.key, size_bytes=digest.size,
-        sha256=digest.hash.hexdigest(), written_at=instant(datetime.now(UTC)), columns=dict(COLUMNS), facts=facts,
+        table=target.table, month=target.month, part=target.part, files=files,
+        written_at=instant(datetime.now(UTC)), columns=dict(COLUMNS), facts=facts,
     )  # fmt: skip
+    finish(store, target, manifest, progress)
+    return manifest
+
+
+def finish(store: Store, target: Target, manifest: Manifest, progress: Progress) -> None:
+    """Read what was written back and write its manifest. Raises `BrokenArchive`."""
     if problems := faults(store, manifest, progress):
-        raise BrokenArchive(f"{store.name}/{target.key}: {'; '.join(problems)}")
+        raise BrokenArchive(f"{store.name}/{target.prefix}: {'; '.join(problems)}")
     with store.writing(target.manifest_key) as sink:
         sink.write(manifest.to_json())
-    return manifest
+
+
+def clear(store: Store, target: Target) -> None:
+    """Delete whatever there is of it: the manifest first, since it says that the rest is whole."""
+    store.sweep(target.prefix)
+    store.delete(target.manifest_key)
+    for key in store.keys(target.prefix):
+        store.delete(key)
 
 
 def faults(store: Store, manifest: Manifest, progress: Progress) -> list[str]:
     """What is wrong with a stored archive; it is read twice, as bytes and as lines. Empty: nothing."""
-    try:
-        with store.open(manifest.key) as file:
-            if (found := _sha256(file)) != manifest.sha256:
-                return [f"SHA-256 {found} instead of {manifest.sha256}"]
-            file.seek(0)
-            read = facts_of_file(file, tuple(manifest.columns), progress)
-    except FileNotFoundError:
-        return ["the file is not there"]
-    return [f"{name} differs" for name in manifest.facts.differences(read)]
+    found, total = _Tally(tuple(manifest.columns)), manifest.facts.rows
+    for about in manifest.files:
+        one = _Tally(tuple(manifest.columns))
+        try:
+            with store.open(about.key) as file:
+                if (digest := _sha256(file, lambda: progress(found.rows, total))) != about.sha256:
+                    return [f"{about.key}: SHA-256 {digest} instead of {about.sha256}"]
+                file.seek(0)
+                for table in tables_of(file):
+                    one.add(table)
+                    progress(found.rows + one.rows, total)
+        except FileNotFoundError:
+            return [f"{about.key} is not there"]
+        facts, told = one.facts(), (about.organization_first, about.organization_last)
+        if (facts.rows, facts.first, facts.last) != (about.rows, about.first, about.last):
+            return [f"{about.key}: rows or bounds differ"]
+        if told != ("", "") and _ends(facts.organizations) != told:
+            return [f"{about.key}: organizations differ"]
+        found.merge(one)
+    return [f"{name} differs" for name in manifest.facts.differences(found.facts())]
+
+
+def _ends(organizations: tuple[str, ...]) -> tuple[str, str]:
+    return (organizations[0], organizations[-1]) if organizations else ("", "")
 
 
 # ---- out -----------------------------------------------------------------------------------------------------------
 @dataclass(slots=True)
-class _Digest:
+class Digest:
     """Passes bytes on, and counts and hashes them."""
 
     sink: Sink
@@ -110,21 +138,40 @@ class _Digest:
         """The store ends the file."""
 
 
-def _write_rows(connection: psycopg.Connection[Any], table: str, sink: _Digest, total: int, progress: Progress) -> None:
-    import pyarrow
+def write_files(
+    store: Store, target: Target, tables: Iterable[Any], schema: Any, total: int, progress: Progress
+) -> tuple[File, ...]:
+    """Tables one after the other into files of at most `FILE_ROWS` lines, one file at least."""
+    clear(store, target)
+    waiting, done = iter(tables), 0
+    files: list[File] = []
+    table = next(waiting, None)
+    while table is not None or not files:
+        key = target.file_key(len(files) + 1)
+        found = _Tally(())
+        with store.writing(key) as sink:
+            digest = Digest(sink)
+            with _writer(digest, schema) as writer:
+                while table is not None and (not found.rows or found.rows + table.num_rows <= FILE_ROWS):
+                    writer.write_table(table, row_group_size=GROUP_ROWS)
+                    found.add(table)
+                    done += table.num_rows
+                    progress(done, total)
+                    table = next(waiting, None)
+        about = found.facts()
+        first, last = _ends(about.organizations)
+        files.append(File(key, digest.size, digest.hash.hexdigest(), about.rows, about.first, about.last, first, last))
+    return tuple(files)
+
+
+def _writer(digest: Digest, schema: Any) -> Any:
     from pyarrow import parquet
 
-    schema, done = arrow_schema(), 0
-    with parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for batches in _groups(connection, table, schema):
-            group = pyarrow.Table.from_batches(batches, schema=schema)
-            writer.write_table(group, row_group_size=GROUP_ROWS)
-            done += group.num_rows
-            progress(done, total)
+    return parquet.ParquetWriter(digest, schema, compression="zstd")
 
 
-def _groups(connection: psycopg.Connection[Any], table: str, schema: Any) -> Iterator[list[Any]]:
-    """Batches of `FETCH_ROWS` lines, as many as make a group; one company's lines lie together, by time."""
+def _groups(connection: psycopg.Connection[Any], table: str, schema: Any) -> Iterator[Any]:
+    """Tables of `GROUP_ROWS` lines, fetched in batches; one company's lines lie together, by time."""
     import pyarrow
 
     with connection.cursor(name="archive") as cursor:
@@ -135,10 +182,10 @@ def _groups(connection: psycopg.Connection[Any], table: str, schema: Any) -> Ite
             arrays = [pyarrow.array(column, type=kind) for column, kind in zip(values, schema.types, strict=True)]
             batches.append(pyarrow.record_batch(arrays, schema=schema))
             if len(batches) == GROUP_ROWS // FETCH_ROWS:
-                yield batches
+                yield pyarrow.Table.from_batches(batches, schema=schema)
                 batches = []
         if batches:
-            yield batches
+            yield pyarrow.Table.from_batches(batches, schema=schema)
 
 
 # ---- facts ---------------------------------------------------------------------------------------------------------
@@ -160,16 +207,13 @@ def facts_of_table(connection: psycopg.Connection[Any], table: str) -> Facts:
     )  # fmt: skip
 
 
-def facts_of_file(file: IO[bytes], columns: tuple[str, ...], progress: Progress) -> Facts:
-    """From the lines themselves, group by group, not from what the file says of itself."""
+def tables_of(file: IO[bytes]) -> Iterator[Any]:
+    """The lines themselves, group by group: not what the file says of itself."""
     from pyarrow import parquet
 
-    found = _Tally(columns)
     source = parquet.ParquetFile(file)
     for group in range(source.num_row_groups):
-        found.add(source.read_row_group(group))
-        progress(found.rows, source.metadata.num_rows)
-    return found.facts()
+        yield source.read_row_group(group)
 
 
 @dataclass(slots=True)
@@ -199,6 +243,18 @@ class _Tally:
             self.bounds[name] = (min(first, found["min"]), max(last, found["max"]))
         self.organizations |= set(compute.unique(table.column("organization")).to_pylist())
 
+    def merge(self, other: "_Tally") -> None:
+        """Lines of both."""
+        self.rows += other.rows
+        for name, count in other.values.items():
+            self.values[name] = self.values.get(name, 0) + count
+        for name, amount in other.sums.items():
+            self.sums[name] = self.sums.get(name, Decimal(0)) + amount
+        for name, (first, last) in other.bounds.items():
+            least, most = self.bounds.get(name, (first, last))
+            self.bounds[name] = (min(least, first), max(most, last))
+        self.organizations |= other.organizations
+
     def facts(self) -> Facts:
         started, booked = self.bounds.get("started_at", (None, None)), self.bounds.get("booked_at", (None, None))
         return Facts(
@@ -209,8 +265,11 @@ class _Tally:
         )  # fmt: skip
 
 
-def _sha256(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
+def _sha256(file: IO[bytes], alive: Callable[[], None]) -> str:
+    digest, read = hashlib.sha256(), 0
     while data := file.read(READ_BYTES):
         digest.update(data)
+        if read % SAID_BYTES < READ_BYTES:
+            alive()
+        read += len(data)
     return digest.hexdigest()

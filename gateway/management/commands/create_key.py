@@ -15,6 +15,8 @@ from gateway.models import Organization, Project, User
 from gateway.services import identity, keys
 from gateway.services.errors import ServiceError
 
+MAX_DAYS = 36_500
+
 
 class Command(BaseCommand):
     """JSON out: `{"id", "prefix", "secret"}`."""
@@ -51,6 +53,8 @@ class Command(BaseCommand):
     def _issue(self, options: dict[str, Any]) -> keys.IssuedKey:
         organization = self._organization(options["organization"])
         expires = options["expires_days"]
+        if expires is not None and not 1 <= expires <= MAX_DAYS:
+            raise CommandError(f"--expires-days is from 1 to {MAX_DAYS:,}.")
         return keys.create_key(
             organization=organization,
             project=_project(organization, options["project"]),
@@ -73,11 +77,12 @@ class Command(BaseCommand):
         return identity.create_organization(actor=None, slug=slug, name=slug.replace("-", " ").capitalize())
 
 
-def organization_of(slug: str) -> Organization:
-    """The active organization with this slug; raises `CommandError`."""
-    found = Organization.objects.active().filter(slug=slug).first()
+def organization_of(slug: str, *, is_archived_fine: bool = False) -> Organization:
+    """The organization with this slug, an active one unless `is_archived_fine`; raises `CommandError`."""
+    among = Organization.objects.all() if is_archived_fine else Organization.objects.active()
+    found = among.filter(slug=slug).first()
     if found is None:
-        known = ", ".join(Organization.objects.active().values_list("slug", flat=True)[:10]) or "none yet"
+        known = ", ".join(among.values_list("slug", flat=True)[:10]) or "none yet"
         raise CommandError(f"No organization {slug!r}. There are: {known}.")
     return found
 

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, end_user: str, organization: str, dry_run: bool, **options: Any) -> None:
-        where = organization_of(organization)
+        where = organization_of(organization, is_archived_fine=True)
         trace = erasure.look_for(organization=where, end_user=end_user)
         answer: dict[str, Any] = {"lines": trace.lines, "id": None, "pseudonym": None}
         if not dry_run:

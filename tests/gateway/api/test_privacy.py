@@ -46,7 +46,7 @@ def test_an_end_user_is_looked_for_erased_and_gone(company: factories.Acme, call
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("", "blank"), ("erased-00", "end_user_invalid"), ("x" * 201, "max_length")]
+    ("name", "code"), [("", "blank"), ("erased-00", "end_user_invalid"), ("x" * 2_001, "max_length")]
 )
 def test_what_is_no_name_is_refused(company: factories.Acme, caller: Caller, name: str, code: str) -> None:
     answer = caller("admin").post(f"{API}/end-user-erasures", {"end_user": name}, format="json")
@@ -66,6 +66,8 @@ def test_days_are_set_one_by_one(company: factories.Acme, caller: Caller) -> Non
     events = AuditEvent.objects.filter(verb="retention.update").order_by("id")
     assert [event.after for event in events] == [{"end_user_days": 90}, {"export_days": 3}]
     refused = adam.patch(f"{API}/retention", {"end_user_days": 0}, format="json")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "end_user_days")
+    refused = adam.patch(f"{API}/retention", {"end_user_days": 36_501}, format="json")
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "end_user_days")
     assert RetentionPolicy.objects.get().end_user_days == 90
 
@@ -140,6 +142,27 @@ def test_the_command_writes_and_checks_the_file(db: None, tmp_path: Path) -> Non
         call_command("audit_chain", "verify", str(path), head=head, stdout=out)
     with pytest.raises(CommandError, match="No such file"):
         call_command("audit_chain", "verify", str(tmp_path / "none"), stdout=out)
+
+
+def test_files_that_are_no_trail_are_refused_and_none_is_lost(company: factories.Acme, tmp_path: Path) -> None:
+    path, out = tmp_path / "audit.jsonl", StringIO()
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(CommandError, match="it is not UTF-8"):
+        call_command("audit_chain", "verify", str(path), stdout=out)
+    path.write_text("")
+    with pytest.raises(CommandError, match="holds no event"):
+        call_command("audit_chain", "verify", str(path), stdout=out)
+    with pytest.raises(CommandError, match="No such file"):
+        call_command("audit_chain", "export", str(tmp_path / "none" / "audit.jsonl"), organization="acme", stdout=out)
+    path.write_text("kept")
+    with pytest.raises(CommandError, match="No organization"):
+        call_command("audit_chain", "export", str(path), organization="nobody", stdout=out)
+    assert path.read_text() == "kept"
+
+    identity.archive_organization(organization=company.organization, actor=None)
+    call_command("audit_chain", "export", str(path), organization="acme", stdout=out)
+
+    assert (path.stat().st_mode & 0o777, [one.name for one in tmp_path.iterdir()]) == (0o600, ["audit.jsonl"])
 
 
 def test_the_command_erases(company: factories.Acme) -> None:

@@ -256,6 +256,31 @@ def test_it_describes_itself(directory: APIClient) -> None:
     assert directory.get(f"{SCIM}/Schemas/nothing").status_code == 404
 
 
+def test_its_description_is_complete(directory: APIClient) -> None:
+    """RFC 7643, sections 5 to 7: what is required there, and every attribute that a resource really has."""
+    service = directory.get(f"{SCIM}/ServiceProviderConfig").json()
+    schemas = {one["id"]: one for one in directory.get(f"{SCIM}/Schemas").json()["Resources"]}
+    types = directory.get(f"{SCIM}/ResourceTypes").json()
+    required = {"patch", "bulk", "filter", "changePassword", "sort", "etag", "authenticationSchemes"}
+
+    assert set(service) == required | {"schemas", "documentationUri", "meta"}
+    assert [one["type"] for one in service["authenticationSchemes"]] == ["oauthbearertoken"]
+    assert (types["totalResults"], types["itemsPerPage"], types["startIndex"]) == (2, 2, 1)
+    assert [(one["name"], one["endpoint"]) for one in types["Resources"]] == [("User", "/Users"), ("Group", "/Groups")]
+    make(directory, OKTA_USER)
+    directory.post(f"{SCIM}/Groups", {"displayName": "New team", "members": []})
+    for kind in types["Resources"]:
+        assert directory.get(f"{SCIM}/ResourceTypes/{kind['id']}").json() == kind
+        assert directory.get(f"{SCIM}/Schemas/{kind['schema']}").json() == schemas[kind["schema"]]
+        described = {one["name"] for one in schemas[kind["schema"]]["attributes"]}
+        found = directory.get(f"{SCIM}{kind['endpoint']}").json()["Resources"]
+        common = {"schemas", "id", "externalId", "meta"}  # section 3.1: of every resource, in no schema
+        assert {name for one in found for name in one} - common <= described
+    for attribute in (one for schema in schemas.values() for one in schema["attributes"]):
+        assert {"name", "type", "multiValued", "required", "mutability", "returned", "uniqueness"} <= set(attribute)
+        assert (attribute["type"] == "complex") == ("subAttributes" in attribute)
+
+
 def test_the_media_type_of_scim_is_taken(directory: APIClient) -> None:
     import json
 

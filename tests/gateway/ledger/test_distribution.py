@@ -176,7 +176,6 @@ def recorded(transactional_db: None, conninfo: str) -> Iterator[tuple[psycopg.Co
 
 
 SETTLED = {
-    "tableoid": "verify_ledger's rule that a line lies in its month's partition",
     "materialized": "refresh and verify group a few days of one organization once; that much is pulled",
     "window": "newly seen subjects are numbered, most frequent first, when they are admitted",
 }

@@ -190,6 +190,32 @@ def test_what_stands_behind_a_damaged_frame_is_booked(
         journal.close()
 
 
+def test_a_frame_that_was_seen_half_written_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Spool(tmp_path, "s")
+    lines, places = journalled(journal, 5)
+    start, end = places[2]
+    whole, looks = SpoolReader._data, []
+
+    def torn(reader: SpoolReader, segment: int, at: int, size: int) -> bytes:
+        """Its tail is not there yet in the first two looks, while the frames behind it are."""
+        data = whole(reader, segment, at, size)
+        if at <= start and len(looks) < 2:
+            looks.append(at)
+            data = data[: end - at - 40] + bytes(40) + data[end - at :]
+        return data
+
+    reader = SpoolReader(journal.folder, 0, 0)
+    monkeypatch.setattr(SpoolReader, "_data", torn)
+    booked, step = [], None
+    while (step := reader.read(1_000, after=step)) is not None:
+        booked += [json.loads(body)["id"] for body in step.bodies]
+        assert step.damaged == []
+
+    assert looks == [0, start]
+    assert booked == [each["id"] for each in lines]
+    journal.close()
+
+
 def test_zeros_in_front_of_frames_are_damage_once_nothing_is_appended(
     tmp_path: Path, writer: Writer, ledger: Ledger
 ) -> None:

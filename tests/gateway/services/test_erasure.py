@@ -239,3 +239,20 @@ def test_end_users_who_were_not_seen_for_long_are_erased(busy: Acme) -> None:
     assert event.after == {"pseudonyms": [one.pseudonym]}
     assert erasure.erase_unseen() == 0
     assert credentials.decrypt(bytes(one.name or b"")) == "long gone"
+
+
+def test_one_organizations_trouble_keeps_no_name_of_another(busy: Acme) -> None:
+    RetentionPolicy.objects.create(organization=busy.globex, end_user_days=2_147_483_647)  # before there was a most
+    RetentionPolicy.objects.create(organization=busy.organization, end_user_days=1)
+    book_lines(line(busy, at=now() - timedelta(days=3), end_user="long gone"))
+
+    assert erasure.erase_unseen() == 1
+
+
+def test_a_name_is_cut_as_the_ledger_cuts_it(busy: Acme) -> None:
+    book_lines(line(busy, end_user="x" * 200))
+
+    assert erasure.look_for(organization=busy.organization, end_user="x" * 230).lines == 1
+    made = erasure.erase_end_user(organization=busy.organization, end_user="x" * 230, actor=None)
+
+    assert credentials.decrypt(bytes(made.name or b"")) == "x" * 200

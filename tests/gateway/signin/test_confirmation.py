@@ -168,6 +168,7 @@ def calls(company: factories.Acme) -> list[tuple[str, str, dict[str, Any]]]:
         ("patch", f"memberships/{member.pk}", {"role": "analyst"}),
         ("patch", f"organizations/{company.organization.pk}", {"name": "Acme Ltd"}),
         ("post", "end-user-erasures", {"end_user": "customer-17"}),
+        ("patch", "retention", {"export_days": 30}),
         ("get", "audit-events/export", {}),
         ("patch", "prices/settings", {"backfills_unpriced": False}),
         ("post", "prices/overrides", {"provider": "openai", "model": "gpt-4o", "discount_percent": "5",

@@ -20,6 +20,7 @@ from gateway.services import people, secondfactor, sessions, tokens
 from gateway.services.errors import Conflict, Forbidden, Invalid
 from gateway.services.secondfactor import Outcome
 from tests import factories
+from tests.gateway.signin.conftest import with_password
 
 API = "/api/v1"
 LOGIN = "/admin/login/"
@@ -105,7 +106,7 @@ def test_ten_wrong_codes_lock_the_person_wherever_they_come_from(bob: User) -> N
     assert outcomes == [Outcome.WRONG] * 9 + [Outcome.LOCKED]
     assert secondfactor.check(user=bob, code=code_of(secret)) == Outcome.LOCKED
     assert secondfactor.check(user=bob, code=codes[0]) == Outcome.LOCKED
-    assert AuditEvent.objects.filter(verb="second_factor.lock").count() == 1
+    assert AuditEvent.objects.filter(verb="second_factor.lock", organization=None).count() == 1
     with time_machine.travel(timezone.now() + timedelta(minutes=15, seconds=1), tick=False):
         assert secondfactor.check(user=bob, code=code_of(secret)) == Outcome.CODE
 
@@ -208,8 +209,9 @@ def test_the_account_page_switches_it_on_and_off(bob: User) -> None:
     assert "10 recovery codes left" in account
     assert renewed.status_code == 200
     assert "The second factor is off." in off.content.decode()
-    verbs = AuditEvent.objects.filter(verb__startswith="second_factor").order_by("id").values_list("verb", flat=True)
-    assert list(verbs) == ["second_factor.enable", "second_factor.renew_recovery_codes", "second_factor.disable"]
+    events = AuditEvent.objects.filter(verb__startswith="second_factor", organization=None).order_by("id")
+    verbs = ["second_factor.enable", "second_factor.renew_recovery_codes", "second_factor.disable"]
+    assert [event.verb for event in events] == verbs
 
 
 def test_a_code_confirms_as_a_password_does(bob: User) -> None:
@@ -238,6 +240,36 @@ def test_sessions_are_listed_and_the_others_are_ended(bob: User) -> None:
     assert here.get("/admin/usage/").status_code == 200
     with pytest.raises(tokens.InvalidToken):
         tokens.rotate(refresh=pair.refresh)
+
+
+def test_one_browser_is_ended_by_a_mark_that_is_not_its_key(company: factories.Acme, bob: User) -> None:
+    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+    (here, _), (there, _) = sign_in(bob), sign_in(bob, Client(headers={"User-Agent": firefox}))
+    (third, _), (others, _) = sign_in(bob), sign_in(with_password(company.people["carol"]))
+    pair = tokens.issue(user=bob)
+
+    page = here.get("/admin/account/").content.decode()
+    mark = sessions.mark_of(there.session.session_key)
+    stolen = others.post("/admin/account/sessions/end-one/", {"session": mark}, follow=True)
+    assert there.get("/admin/account/").status_code == 200
+    done = here.post("/admin/account/sessions/end-one/", {"session": mark}, follow=True)
+    again = here.post("/admin/account/sessions/end-one/", {"session": mark}, follow=True)
+    odd = here.post("/admin/account/sessions/end-one/", {"session": "é\x00"})
+
+    assert odd.status_code == 302
+    assert f'<span title="{firefox}">Firefox on Linux</span>' in page
+    assert page.count('name="session"') == 2
+    assert mark in page
+    assert there.session.session_key not in page
+    assert "That browser was signed out already." in stolen.content.decode()
+    assert "That browser is signed out." in done.content.decode()
+    assert "That browser was signed out already." in again.content.decode()
+    assert [one.get("/admin/usage/").status_code for one in (here, there, third)] == [200, 302, 200]
+    assert tokens.rotate(refresh=pair.refresh)
+    events = AuditEvent.objects.filter(verb="session.end").order_by("id")
+    assert [(event.organization_id, event.actor_id) for event in events] == [
+        (None, bob.pk), (company.organization.pk, bob.pk),
+    ]  # fmt: skip
 
 
 # ---- the API -----------------------------------------------------------------------------------------------------
