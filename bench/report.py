@@ -38,6 +38,7 @@ ORDER = (
     "scale",
     "large",
 )
+NOT_RUN = "Not run yet:"
 TARGET = ROOT / "bench" / "RESULTS.md"
 HEAD = """# Results
 
@@ -57,14 +58,14 @@ def write() -> None:
     sections = [HEAD, *(made[name] for name in ORDER if name in made)]
     missing = [name for name in ORDER if name not in made]
     if missing:
-        sections.append("Not run yet: " + ", ".join(f"`python -m bench.{name}`" for name in missing) + ".\n")
+        sections.append(f"{NOT_RUN} " + ", ".join(f"`python -m bench.{name}`" for name in missing) + ".\n")
     TARGET.write_text("\n".join(sections))
     print(f"wrote {TARGET.relative_to(ROOT)}")
 
 
 def _sections(text: str) -> dict[str, str]:
-    """The sections of a written report by their benchmark."""
-    _, *parts = text.split("\n## ")
+    """The sections of a written report by their benchmark, without its last line about what was not run."""
+    _, *parts = text.partition(f"\n{NOT_RUN}")[0].split("\n## ")
     return {part.partition("\n")[0]: f"## {part.strip()}\n" for part in parts}
 
 

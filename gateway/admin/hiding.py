@@ -9,5 +9,5 @@ def hide(site: admin.AdminSite = admin.site) -> None:
     """Takes them off; call when every app's admin module was found. Refresh tokens are credentials: what there is to
     do with them is on *Your account* and in the API. Locked sign-ins keep their page; its one action of its own fails
     here, and expired ones go with the next failure anyway."""
-    site.unregister([BlacklistedToken, OutstandingToken])
+    site.unregister([one for one in (BlacklistedToken, OutstandingToken) if site.is_registered(one)])
     site.get_model_admin(AccessAttempt).actions = ()
