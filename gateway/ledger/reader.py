@@ -115,6 +115,11 @@ class SpoolReader:
             for segment, offset in ((self.segment, self.offset), (self.segment + 1, 0))
         )
 
+    @property
+    def has_rolled(self) -> bool:
+        """Whether the owner appends to a later segment than the one of this position."""
+        return self._has_rolled(self.segment)
+
     def _has_rolled(self, segment: int) -> bool:
         return next(spool.read_frames(self._data(segment + 1, 0, spool.MAX_FRAME_BYTES), 0), None) is not None
 

@@ -190,6 +190,31 @@ def test_what_stands_behind_a_damaged_frame_is_booked(
         journal.close()
 
 
+def test_a_busy_spool_keeps_no_other_waiting(
+    tmp_path: Path, writer: Writer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy, quiet = Spool(tmp_path, "a"), Spool(tmp_path, "b")
+    journalled(busy, 1)
+    lines, _ = journalled(quiet, 1)
+    commit = Writer._commit
+
+    def commit_while_calls_come(self: Writer, connection: Any, reader: Any, batch: Any) -> Any:
+        if reader.folder.name == "a":
+            journalled(busy, 1)
+        return commit(self, connection, reader, batch)
+
+    monkeypatch.setattr(Writer, "_commit", commit_while_calls_come)
+
+    assert writer.run_once() == 2
+    assert lines[0]["id"] in [row[0] for row in ledger_rows(ledger)]
+    assert len(ledger_rows(ledger)) == 2
+    monkeypatch.undo()
+    assert writer.run_once() == 1
+    assert len(ledger_rows(ledger)) == 3
+    busy.close()
+    quiet.close()
+
+
 def test_a_frame_that_was_seen_half_written_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Spool(tmp_path, "s")
     lines, places = journalled(journal, 5)
