@@ -38,6 +38,7 @@ def busy(transactional_db: None, settings: Any, place: Place) -> Iterator[Acme]:
     settings.DATABASE_DIRECT_URL, settings.LEDGER_ARCHIVE = direct_url(), place
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
+    drop_tables_that_left()  # of tests before
     company = acme()
     book_lines(
         line(company, at=at(0), request_id="req-a", end_user=NAME, client_ip_hash=b"1" * 16, request_hmac=b"2" * 16,
@@ -52,6 +53,10 @@ def busy(transactional_db: None, settings: Any, place: Place) -> Iterator[Acme]:
     retire(now=NOW, days=45)
     archive_detached()
     yield company
+    drop_tables_that_left()
+
+
+def drop_tables_that_left() -> None:
     with psycopg.connect(direct_url(), autocommit=True) as direct:
         for table in [*partitions.detached_tables(direct), *partitions.leaving_tables(direct)]:
             direct.execute(f"DROP TABLE {table}")
