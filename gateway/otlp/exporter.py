@@ -19,6 +19,7 @@ from django.conf import settings
 from gateway.dataplane.errors import UpstreamError
 from gateway.dataplane.exposition import gauge, head
 from gateway.dataplane.upstream import Origin, Timeouts
+from gateway.otlp.endpoint import Endpoint
 from gateway.otlp.tracing import AttemptRecord, RequestRecord
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Exporter:
         self._next_metrics = 0.0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._is_failing = self._is_closing = False
+        self._endpoint = Endpoint()
+        self._is_closing = False
         self._resource = {
             "service.name": settings.GATEWAY_OTLP_SERVICE_NAME,
             "service.instance.id": runtime.id,
@@ -135,7 +137,7 @@ class Exporter:
         await self._post("/v1/metrics", await asyncio.to_thread(gzip.compress, body, 1))
 
     async def _post(self, path: str, body: bytes) -> bool:
-        """Whether the endpoint took it. Says once that it does not, and once that it does again."""
+        """Whether the endpoint took it."""
         reason = ""
         for attempt in range(TRIES):
             if attempt and not self._is_closing:
@@ -146,16 +148,12 @@ class Exporter:
                 reason = str(error)
                 continue
             if 200 <= status < 300:
-                if self._is_failing:
-                    logger.info("the OTLP endpoint takes data again")
-                self._is_failing = False
+                self._endpoint.takes()
                 return True
             reason = f"status {status}"
             if status not in REPEATED:
                 break
-        if not self._is_failing:
-            logger.warning("the OTLP endpoint refuses data: %s", reason)
-        self._is_failing = True
+        self._endpoint.refuses(reason)
         return False
 
     async def _once(self, path: str, body: bytes) -> int:

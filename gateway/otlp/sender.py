@@ -18,6 +18,7 @@ from django.db import DatabaseError, connections
 
 from gateway import outbound
 from gateway.dataplane.exposition import PUBLISH_S, gauge, head, labelled
+from gateway.otlp.endpoint import Endpoint
 from gateway.otlp.exporter import (  # fmt: skip
     ANSWER_BYTES,
     BATCH,
@@ -44,7 +45,7 @@ class Sender:
         self._lock = threading.Lock()
         self._spans: Counter[str] = Counter()
         self._wake, self._closing = threading.Event(), threading.Event()
-        self._is_failing = False
+        self._endpoint = Endpoint()
         self._next_text = 0.0
         self._path: Path = settings.DATA_DIR / "run" / "metrics" / f"{self.id}.prom"
         self._resource = {
@@ -108,7 +109,7 @@ class Sender:
                 self._spans["sent" if is_sent else "failed"] += len(batch)
 
     def _post(self, body: bytes) -> bool:
-        """Whether the endpoint took it. Says once that it does not, and once that it does again."""
+        """Whether the endpoint took it."""
         reason = ""
         for attempt in range(TRIES):
             if attempt:
@@ -120,16 +121,12 @@ class Sender:
                 reason = error.message if isinstance(error, outbound.OutboundError) else "the database is away"
                 continue
             if 200 <= status < 300:
-                if self._is_failing:
-                    logger.info("the OTLP endpoint takes data again")
-                self._is_failing = False
+                self._endpoint.takes()
                 return True
             reason = f"status {status}"
             if status not in REPEATED:
                 break
-        if not self._is_failing:
-            logger.warning("the OTLP endpoint refuses data: %s", reason)
-        self._is_failing = True
+        self._endpoint.refuses(reason)
         return False
 
     def _once(self, body: bytes) -> int:
