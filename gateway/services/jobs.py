@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import JSONField, Q, Value
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bound_contextvars, get_contextvars
 
 from gateway.choices import JobStatus
 from gateway.models import Job, Organization, User
@@ -38,7 +38,8 @@ def enqueue(
     if not is_new:
         again = {"status": JobStatus.QUEUED, "error": "", "progress": 0, "finished_at": None, "claimed_until": None}
         Job.objects.filter(pk=job.pk, status__in=[JobStatus.FAILED, JobStatus.SUCCEEDED]).update(**again)
-    logger.info("job %s offered: %s", job.pk, kind)  # with the request's id, as lines of the work have the job's
+    if "request_id" in get_contextvars():  # with the request's id, as lines of the work have the job's
+        logger.info("job %s offered: %s", job.pk, kind)
     return job
 
 
