@@ -16,7 +16,6 @@ import sys
 import django
 
 from bench import common
-from bench.chaos import former
 from bench.chaos.installation import Installation
 from bench.common import Report
 
@@ -24,8 +23,6 @@ from bench.common import Report
 def run(options: argparse.Namespace) -> Report:
     """Entry of the command."""
     print(f"seed {options.seed}", flush=True)
-    if options.former:
-        former.CHOSEN.append(options.former)
     for number in (signal.SIGTERM, signal.SIGINT):  # a run in the background would not hear the second
         signal.signal(number, lambda *_: sys.exit(1))
     installation = Installation(say=lambda line: print(line, file=sys.stderr))

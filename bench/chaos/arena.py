@@ -51,6 +51,8 @@ class Arena:
     installation: Installation
     traffic: Traffic
     company: Company
+    former: str = ""
+    """The former release's commit; empty where git does not have it."""
     choose: random.Random = field(default_factory=random.Random)
     disturbed: list[tuple[float, float]] = field(default_factory=list)
     poison: set[str] = field(default_factory=set)

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.chaos import company as companies
+from bench.chaos import former
 from bench.chaos.arena import AFTERMATH_S, Arena
 from bench.chaos.evidence import Evidence
 from bench.chaos.faults import Fault, catalogue
@@ -69,7 +70,7 @@ class Conductor:
         traffic = Traffic(
             self.installation.thread, [ports[name] for name in DATAPLANES], company.keys, self.options.seed
         )
-        self.arena = Arena(self.installation, traffic, company)
+        self.arena = Arena(self.installation, traffic, company, former=former.revision(self.options.former))
         traffic.start()
         helpers = [threading.Thread(target=work, daemon=True) for work in (self._cause_effects, self._watch_memory)]
         for helper in helpers:

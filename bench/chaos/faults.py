@@ -216,7 +216,7 @@ def migrate_back(app: str, arena: Arena) -> None:
 
 def former_code(names: tuple[str, ...], arena: Arena) -> None:
     """Processes run the former release's code on this release's schema for a while, then this one's again."""
-    keeper, code = arena.installation.keeper, former.unpack(arena.installation.directory / "former")
+    keeper, code = arena.installation.keeper, former.unpack(arena.former, arena.installation.directory / "former")
     for name in names:
         keeper.restart(name, code=code)
     arena.cause_effects()
@@ -226,7 +226,7 @@ def former_code(names: tuple[str, ...], arena: Arena) -> None:
 
 
 def _no_former(arena: Arena) -> str:
-    return "" if former.revision() else "no git history with the former release"
+    return "" if arena.former else "no git history with the former release"
 
 
 def _no_disk(arena: Arena) -> str:
@@ -305,6 +305,6 @@ def _of_the_host() -> Iterator[Fault]:
         yield Fault("migration back and forth", app, partial(migrate_back, app), disturbs=True)
     groups = {"data plane": DATAPLANES[:1], "writer": WRITERS, "worker": (*WORKERS, "beat"), "console": ("console",),
               "everything": ("console", *DATAPLANES, *WRITERS, *WORKERS, "beat")}  # fmt: skip
-    for target, names in groups.items():
+    for target, parts in groups.items():
         disturbs = target in ("worker", "everything")
-        yield Fault("former code", target, partial(former_code, names), disturbs, is_missing=_no_former)
+        yield Fault("former code", target, partial(former_code, parts), disturbs, is_missing=_no_former)

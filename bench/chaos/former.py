@@ -3,31 +3,27 @@
 import io
 import subprocess
 import tarfile
-from functools import cache
 from pathlib import Path
 
 from bench.common import ROOT
 
 APP = "gateway"
-CHOSEN: list[str] = []
 
 
-@cache
-def revision() -> str:
-    """What `--former` says, else the commit before the newest migration; empty outside of git, or in too shallow
-    a checkout."""
-    if CHOSEN:
-        return _git("rev-parse", "--verify", "--quiet", f"{CHOSEN[-1]}^{{commit}}")
+def revision(chosen: str = "") -> str:
+    """The chosen commit, else the one before the newest migration; empty where git does not have it."""
+    if chosen:
+        return _git("rev-parse", "--verify", "--quiet", f"{chosen}^{{commit}}")
     newest = max((ROOT / APP / "migrations").glob("0*.py"))
     added = _git("log", "--diff-filter=A", "--first-parent", "--format=%H", "--", str(newest.relative_to(ROOT)))
     before = _git("rev-parse", "--verify", "--quiet", f"{added.split()[-1]}^1") if added else ""
     return before if before and _git("ls-tree", before, "bench/chaos/dataplane.py") else ""
 
 
-def unpack(folder: Path) -> Path:
-    """That code in `folder`; once is enough."""
+def unpack(revision: str, folder: Path) -> Path:
+    """Its code in `folder`; once is enough."""
     if not folder.exists():
-        made = subprocess.run(["git", "archive", revision()], cwd=ROOT, capture_output=True, check=True)
+        made = subprocess.run(["git", "archive", revision], cwd=ROOT, capture_output=True, check=True)
         unfinished = folder.with_suffix(".part")
         with tarfile.open(fileobj=io.BytesIO(made.stdout)) as archive:
             archive.extractall(unfinished, filter="data")
