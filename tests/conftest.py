@@ -43,6 +43,13 @@ hypothesis.settings.register_profile("nightly", deadline=None, max_examples=5_00
 hypothesis.settings.load_profile("gateway")
 
 
+@pytest.fixture
+def plain_static_files(settings: Any) -> None:
+    """Pages name static files as they are, without a manifest that somebody has to collect first."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
+
+
 def _sweep() -> None:
     """Remove what a killed run left; the directory's name ends with the process id of its run."""
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):

@@ -1,7 +1,6 @@
 """Annotations: services, API, model admin, and the marks they become."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -20,9 +19,7 @@ PATH = "/api/v1/annotations"
 
 
 @pytest.fixture(autouse=True)
-def _plain_static_files(settings: Any) -> None:
-    backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": backend}}
+def _static(plain_static_files: None) -> None: ...
 
 
 def signed_in(company: Acme, name: str) -> Client:

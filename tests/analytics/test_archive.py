@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import import_module
@@ -80,10 +80,7 @@ def place(request: Any, tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.fixture(autouse=True)
-def plain_static(settings: Any) -> None:
-    """Pages name static files without a manifest: nothing has to be collected first."""
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
+def _static(plain_static_files: None) -> None: ...
 
 
 @pytest.fixture
@@ -256,6 +253,22 @@ def test_a_table_that_left_before_the_ledger_got_a_column_is_archived_with_it(bu
     assert (march.lines, march.about.facts.sums["request_count"], march.about.facts.values["sdk_about"]) == (2, "2", 0)
 
 
+@contextmanager
+def killed_in(where: Any, name: str, monkeypatch: pytest.MonkeyPatch, *, after_it: bool) -> Iterator[None]:
+    """What runs in the block ends in that function, as by a signal; `after_it`: when its work is done."""
+    whole = getattr(where, name)
+
+    def die(*args: Any) -> Any:
+        if after_it:
+            whole(*args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, die)
+        with pytest.raises(KeyboardInterrupt):
+            yield
+
+
 @pytest.mark.parametrize("place", ["s3"], indirect=True)
 @pytest.mark.parametrize("stage", ["half written", "written", "read back", "manifest there"])
 def test_whenever_it_is_killed_the_next_run_makes_one_archive(
@@ -266,17 +279,8 @@ def test_whenever_it_is_killed_the_next_run_makes_one_archive(
         "half written": (writing, "write_files"), "written": (writing, "faults"), "read back": (Manifest, "to_json"),
         "manifest there": (archives, "_complete"),
     }[stage]  # fmt: skip
-    whole = getattr(where, name)
-
-    def die(*args: Any) -> Any:
-        if stage == "half written":
-            whole(*args)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(where, name, die)
-        with pytest.raises(KeyboardInterrupt):
-            archive_detached()
+    with killed_in(where, name, monkeypatch, after_it=stage == "half written"):
+        archive_detached()
     tables = archives.detached_tables()
     busy_then = archive_detached().busy
     Job.objects.filter(kind=archives.KIND).update(claimed_until=NOW)  # two minutes later

@@ -28,12 +28,12 @@ MARCH = date(2026, 3, 1)
 
 
 @pytest.fixture
-def busy(transactional_db: None, settings: Any, place: Place) -> Iterator[Acme]:  # noqa: F811
+def busy(
+    transactional_db: None, plain_static_files: None, settings: Any, place: Place,  # noqa: F811
+) -> Iterator[Acme]:  # fmt: skip
     """Two lines in March, which is due."""
     settings.DATABASE_DIRECT_URL, settings.LEDGER_ARCHIVE = direct_url(), place
     settings.LEDGER_RETENTION_DAYS = (datetime.now(UTC) - datetime(2026, 4, 2, tzinfo=UTC)).days
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
     company = acme()
     book_lines(line(company, at=at(0), request_id="req-a"), line(company, at=at(1), request_id="req-b"))
     drain_marks()

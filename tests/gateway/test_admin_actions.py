@@ -201,9 +201,7 @@ def test_what_tenants_have_is_tried_with_anothers_row() -> None:
 
 # ---- rows ------------------------------------------------------------------------------------------------------------
 @pytest.fixture(autouse=True)
-def _plain_static_files(settings: Any) -> None:
-    backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": backend}}
+def _static(plain_static_files: None) -> None: ...
 
 
 @pytest.fixture

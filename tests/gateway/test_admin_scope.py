@@ -16,9 +16,7 @@ Pickers = dict[str, set[str]]
 
 
 @pytest.fixture(autouse=True)
-def _plain_static_files(settings: Any) -> None:
-    backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": backend}}
+def _static(plain_static_files: None) -> None: ...
 
 
 @pytest.fixture

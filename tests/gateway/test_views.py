@@ -1,7 +1,6 @@
 """Accepting an invitation in the browser."""
 
 import re
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -12,9 +11,7 @@ from tests import factories
 
 
 @pytest.fixture(autouse=True)
-def _plain_static_files(settings: Any) -> None:
-    backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": backend}}
+def _static(plain_static_files: None) -> None: ...
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from gateway.ledger.archive.stores import Place
 from gateway.models import ArchiveErasure, AuditEvent, EndUserErasure, Job, LedgerArchive, LedgerLine
 from gateway.services import archiveerasure, archives, erasure
 from gateway.services.archives import archive_detached, restore_month, verify_archives
-from tests.analytics.test_archive import archived, moto, place  # noqa: F401
+from tests.analytics.test_archive import archived, killed_in, moto, place  # noqa: F401
 from tests.analytics.test_retention import NOW, at, direct_url, requests
 from tests.factories import Acme, acme, book_lines, line
 
@@ -33,11 +33,11 @@ MARCH = date(2026, 3, 1)
 
 
 @pytest.fixture
-def busy(transactional_db: None, settings: Any, place: Place) -> Iterator[Acme]:  # noqa: F811
+def busy(
+    transactional_db: None, plain_static_files: None, settings: Any, place: Place,  # noqa: F811
+) -> Iterator[Acme]:  # fmt: skip
     """Three lines in an archived March, one of Margarethe and one of Otto among them, and one in May."""
     settings.DATABASE_DIRECT_URL, settings.LEDGER_ARCHIVE = direct_url(), place
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
     drop_tables_that_left()  # of tests before
     company = acme()
     book_lines(
@@ -258,17 +258,8 @@ def test_whenever_it_is_killed_one_is_whole_and_the_next_run_finishes(
         "half written": (rewriting, "write_files"), "written": (rewriting, "instant"),
         "manifest there": (archiveerasure, "_swap"), "swapped": (archives, "delete_files"),
     }[stage]  # fmt: skip
-    whole = getattr(where, name)
-
-    def die(*args: Any) -> Any:
-        if stage == "half written":
-            whole(*args)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(where, name, die)
-        with pytest.raises(KeyboardInterrupt):
-            erasure.erase_in_archives()
+    with killed_in(where, name, monkeypatch, after_it=stage == "half written"):
+        erasure.erase_in_archives()
     done.refresh_from_db()
     half_way = (done.status, archived(busy), verify_archives()[str(march())])
     assert erasure.erase_in_archives() == (0 if stage == "swapped" else 1)

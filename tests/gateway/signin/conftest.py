@@ -1,7 +1,5 @@
 """The company of the tests, people with passwords, pages without a static manifest."""
 
-from typing import Any
-
 import pytest
 from django.core.cache import cache
 
@@ -10,9 +8,7 @@ from tests import factories
 
 
 @pytest.fixture(autouse=True)
-def _plain_static_files(settings: Any) -> None:
-    backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": backend}}
+def _static(plain_static_files: None) -> None: ...
 
 
 @pytest.fixture(autouse=True)
