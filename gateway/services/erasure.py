@@ -20,6 +20,7 @@ from django.utils.module_loading import import_string
 
 from gateway import credentials
 from gateway.choices import JobStatus
+from gateway.dataplane.call import MAX_NAME_CHARS
 from gateway.erasure import PSEUDONYM, Eraser, Found, Subjects
 from gateway.models import EndUserErasure, Job, LedgerLine, Organization, RetentionPolicy, User
 from gateway.services import archiveerasure, audit, jobs
@@ -31,8 +32,6 @@ LEASE_S = 3_600.0
 MAX_TRIES = 3
 LOOKED_FOR = timedelta(days=8)
 NAMES_AT_ONCE = 500
-MAX_NAME_CHARS = 200
-"""What the data plane keeps of a name."""
 ERROR_CHARS = 300
 log = structlog.get_logger(__name__)
 
