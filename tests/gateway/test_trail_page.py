@@ -13,9 +13,13 @@ from django.urls import reverse
 from gateway.models import AuditEvent, VirtualKey
 from gateway.services import audit
 from tests import factories
-from tests.gateway.test_admin_scope import _plain_static_files, choose, company, root, signed_in  # noqa: F401
+from tests.gateway.test_admin_scope import choose, company, root, signed_in  # noqa: F401
 
 LIST = "/admin/gateway/auditevent/"
+
+
+@pytest.fixture(autouse=True)
+def _static(plain_static_files: None) -> None: ...
 
 
 @pytest.fixture
