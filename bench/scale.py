@@ -1,9 +1,10 @@
 """Data-plane processes behind one port: processor time per request, what a million requests cost, the capacity model.
 
-1, 2 and 4 processes take turns on one listening socket, over one database and one spool folder. Their processor time
-per request is compared; throughput is compared only where the machine has cores for it (2n + 2 of them). Processor
-time of the ledger writer, PostgreSQL and the background process is counted until the last line is booked and rolled up.
-Then `config.capacity` says what the rounds should have used, from what one process cost, and how far off that is.
+1, 2 and 4 processes take turns on one listening socket, over one database and one spool folder, each with as many
+connections as the one: more processes are there for more calls. Their processor time per request is compared;
+throughput is compared only where the machine has cores for it (2n + 2 of them). Processor time of the ledger writer,
+PostgreSQL and the background process is counted until the last line is booked and rolled up. Then `config.capacity`
+says what the rounds should have used, from what one process cost, and how far off that is.
 """
 
 import argparse
@@ -77,11 +78,12 @@ def planes(stack: Stack, count: int) -> Iterator[tuple[str, list[int]]]:
 def _round(stack: Stack, count: int, seconds: float) -> Seen:
     with planes(stack, count) as (url, pids):
         target = Target("planes", url, {"Authorization": f"Bearer {stack.key}"}, pids[0])
-        load.run(target, 2)
+        connections = load.CONNECTIONS * count
+        load.run(target, 2, connections)
         _settled(stack)
         before = sum(map(cpu_seconds, pids))
         behind = {name: cpu_seconds(stack.pid(name)) for name in BEHIND}
-        found = load.run(target, seconds)
+        found = load.run(target, seconds, connections)
         busy = sum(map(cpu_seconds, pids)) - before
         _settled(stack)
     spent = {name: cpu_seconds(stack.pid(name)) - behind[name] for name in BEHIND}
@@ -122,7 +124,8 @@ def _bytes(stack: Stack) -> tuple[float, float, float]:
 def run(options: argparse.Namespace) -> Report:
     load.need_wrk()
     report = Report(
-        "scale", f"{load.CONNECTIONS} connections, {options.rounds} × {options.seconds:g} s for each number"
+        "scale",
+        f"{load.CONNECTIONS} connections for each process, {options.rounds} × {options.seconds:g} s for each number",
     )
     seen: dict[int, list[Seen]] = {count: [] for count in COUNTS}
     with (

@@ -121,10 +121,10 @@ def front(plan: Plan) -> list[Child]:
 
 
 def behind(plan: Plan) -> list[Child]:
-    """What may come a second later: calls made meanwhile wait in the spool."""
+    """What may come a second later: calls made meanwhile wait in the spool. Workers give way to people and calls."""
     return [
         Child("writer", manage("write_ledger"), plan.env, patience=15.0),
-        Child("background", manage("run_background"), plan.env, patience=15.0),
+        Child("background", _gently(manage("run_background"), 5), plan.env, patience=15.0),
     ]
 
 
@@ -146,5 +146,10 @@ def _dataplane(plan: Plan) -> Child:
 def demo_seeding(plan: Plan) -> Child:
     """The rest of the demo organization's 90 days, at low priority."""
     argv = manage("seed_demo", "--days", "90", "--seed", "7", "--background")
+    return Child("demo", _gently(argv, 10), plan.env, keep=False)
+
+
+def _gently(argv: list[str], lower: int) -> list[str]:
+    """`lower` steps down in priority, where there is a `nice`; it becomes the command, so the process id stays."""
     nice = shutil.which("nice")
-    return Child("demo", [nice, "-n", "10", *argv] if nice else argv, plan.env, keep=False)
+    return [nice, "-n", f"{lower}", *argv] if nice else argv
