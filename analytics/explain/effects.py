@@ -1,19 +1,20 @@
 """A change of cost split into price, volume, mix, size, cache and retry effects that add up exactly. Pure.
 
-A chain of substitutions, each step on top of the ones before, in rational numbers: all requests grow alike at the old
-mix (volume); parts get their new shares (mix); requests get their new tokens (size); input tokens move between plain,
-read and written (cache); prices change (price). Retries are taken out first. Rounded once, at the end: the rounding
-difference goes to the largest effect, so the sum is the change to the last digit.
+A chain of substitutions, each step on top of the ones before, in decimals of 60 digits: all requests grow alike at the
+old mix (volume); parts get their new shares (mix); requests get their new tokens (size); input tokens move between
+plain, read and written (cache); prices change (price). Retries are taken out first. Rounded once, at the end: the
+rounding difference goes to the largest effect, so the sum is the change to the last digit.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from decimal import Decimal
-from fractions import Fraction
+from decimal import Decimal, localcontext
 
+DIGITS = 60
+"""More than any sum of money and tokens needs; what is not exact is far below what is shown."""
 CENT = Decimal("0.0000000001")
 INPUT_METERS = ("input", "cache_read", "cache_write_5m", "cache_write_1h")
-NOTHING = Fraction(0)
+NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +59,29 @@ def decompose(before: Mapping[str, Cell], after: Mapping[str, Cell]) -> Effects:
     """
     names = sorted(before.keys() | after.keys())
     pairs = [(before.get(name, EMPTY), after.get(name, EMPTY)) for name in names]
-    change = sum((new.total - old.total for old, new in pairs), Decimal(0))
     parts = dict.fromkeys(("price", "volume", "mix", "size", "cache", "retry"), NOTHING)
-    parts["retry"] = sum((Fraction(new.retry_cost) - Fraction(old.retry_cost) for old, new in pairs), NOTHING)
-    earlier, later = sum(old.requests for old, _ in pairs), sum(new.requests for _, new in pairs)
-    if not earlier:
-        parts["volume"] = Fraction(change) - parts["retry"]
+    with localcontext(prec=DIGITS):
+        change = sum((new.total - old.total for old, new in pairs), NOTHING)
+        parts["retry"] = sum((new.retry_cost - old.retry_cost for old, new in pairs), NOTHING)
+        earlier, later = sum(old.requests for old, _ in pairs), sum(new.requests for _, new in pairs)
+        if not earlier:
+            parts["volume"] = change - parts["retry"]
+            return _rounded(parts, change)
+        growth = Decimal(later) / earlier
+        for old, new in pairs:
+            for name, amount in _steps(old, new, growth).items():
+                parts[name] += amount
         return _rounded(parts, change)
-    growth = Fraction(later, earlier)
-    for old, new in pairs:
-        for name, amount in _steps(old, new, growth).items():
-            parts[name] += amount
-    return _rounded(parts, change)
 
 
-def _steps(old: Cell, new: Cell, growth: Fraction) -> dict[str, Fraction]:
+def _steps(old: Cell, new: Cell, growth: Decimal) -> dict[str, Decimal]:
     """The chain for one cell, from its old cost to its new one."""
     first, last = _sum(old.costs), _sum(new.costs)
     grown = first * growth
     steps = {"volume": grown - first}
     if not old.requests or not new.requests:
         return steps | {"mix": last - grown}
-    mixed = first * Fraction(new.requests, old.requests)
+    mixed = first * Decimal(new.requests) / old.requests
     prices = {meter: _price(old, new, meter) for meter in new.quantities.keys() | new.costs.keys()}
     at_old_prices = sum((_of(new.quantities, meter) * price for meter, price in prices.items()), NOTHING)
     at_old_shares = at_old_prices - _moved(old, new, prices)
@@ -91,7 +93,7 @@ def _steps(old: Cell, new: Cell, growth: Fraction) -> dict[str, Fraction]:
     }
 
 
-def _moved(old: Cell, new: Cell, prices: Mapping[str, Fraction]) -> Fraction:
+def _moved(old: Cell, new: Cell, prices: Mapping[str, Decimal]) -> Decimal:
     """What input costs more because it is divided otherwise between plain, read and written tokens, at old prices."""
     all_old = sum((_of(old.quantities, meter) for meter in INPUT_METERS), NOTHING)
     all_new = sum((_of(new.quantities, meter) for meter in INPUT_METERS), NOTHING)
@@ -104,7 +106,7 @@ def _moved(old: Cell, new: Cell, prices: Mapping[str, Fraction]) -> Fraction:
     return moved
 
 
-def _price(old: Cell, new: Cell, meter: str) -> Fraction:
+def _price(old: Cell, new: Cell, meter: str) -> Decimal:
     """The old price of a meter; the new one where there was none."""
     for cell in (old, new):
         quantity = _of(cell.quantities, meter)
@@ -113,21 +115,16 @@ def _price(old: Cell, new: Cell, meter: str) -> Fraction:
     return NOTHING
 
 
-def _of(values: Mapping[str, Decimal], meter: str) -> Fraction:
-    return Fraction(values.get(meter, Decimal(0)))
+def _of(values: Mapping[str, Decimal], meter: str) -> Decimal:
+    return values.get(meter, NOTHING)
 
 
-def _sum(values: Mapping[str, Decimal]) -> Fraction:
-    return sum((Fraction(value) for value in values.values()), NOTHING)
+def _sum(values: Mapping[str, Decimal]) -> Decimal:
+    return sum(values.values(), NOTHING)
 
 
-def _rounded(parts: Mapping[str, Fraction], change: Decimal) -> Effects:
-    amounts = {name: _decimal(value) for name, value in parts.items()}
+def _rounded(parts: Mapping[str, Decimal], change: Decimal) -> Effects:
+    amounts = {name: value.quantize(CENT) + 0 for name, value in parts.items()}  # never a negative nothing
     largest = max(amounts, key=lambda name: abs(amounts[name]))
     amounts[largest] += change - sum(amounts.values(), Decimal(0))
     return Effects(**amounts, change=change)
-
-
-def _decimal(value: Fraction) -> Decimal:
-    """To ten decimals, half to even."""
-    return Decimal(round(value * 10**10)).scaleb(-10).quantize(CENT)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
-from fractions import Fraction
+from decimal import Decimal, localcontext
 from typing import Any
 
 from analytics.anomalies.costs import cell
 from analytics.answers.questions import Questions
-from analytics.explain import Cell, Effects, decompose
+from analytics.explain import DIGITS, Cell, Effects, decompose
 from analytics.query import Query
 from analytics.query.shapes import OTHER, DimensionValue
 
@@ -23,6 +22,7 @@ FIGURES = (
 MOST_CELLS = 2_000
 CACHED = "cache_read"
 PLACES = Decimal("1e-10")
+NOTHING = Decimal(0)
 Key = tuple[DimensionValue, ...]
 Cells = Mapping[Key, Cell]
 
@@ -56,10 +56,10 @@ class Change:
         place = PARTS.index(dimension)
         before, after = _by(self.before, place), _by(self.after, place)
         whole = _cost(self.after.values()) - _cost(self.before.values())
-        found = [_driver(dimension, value, before.get(value, {}), after.get(value, {}), whole)
-                 for value in before.keys() | after.keys()]  # fmt: skip
-        found = [driver for driver in found if driver.change]
-        return sorted(found, key=lambda driver: (-abs(driver.change), str(driver.value)))[:most]
+        changes = {value: _cost(after.get(value, {}).values()) - _cost(before.get(value, {}).values())
+                   for value in before.keys() | after.keys()}  # fmt: skip
+        shown = sorted(filter(changes.get, changes), key=lambda value: (-abs(changes[value]), str(value)))[:most]
+        return [_driver(dimension, value, before.get(value, {}), after.get(value, {}), whole) for value in shown]
 
 
 def change(questions: Questions, query: Query, before: tuple[datetime, datetime]) -> Change:
@@ -89,9 +89,9 @@ def _cell(measures: Mapping[str, Any]) -> Cell:
     cached = Decimal(measures["cache_read_tokens"] + measures["cache_write_tokens"])
     requests = int(measures["requests"])
     costs = {"input": measures["input_cost"], CACHED: measures["cache_cost"], "output": measures["output_cost"]}
-    costs["other"] = measures["cost"] - sum(costs.values(), Decimal(0))
+    costs["other"] = measures["cost"] - sum(costs.values(), NOTHING)
     quantities = {
-        "input": max(Decimal(0), Decimal(measures["input_tokens"]) - cached), CACHED: cached,
+        "input": max(NOTHING, Decimal(measures["input_tokens"]) - cached), CACHED: cached,
         "output": Decimal(measures["output_tokens"]), "other": Decimal(requests),
     }  # fmt: skip
     return cell(requests, measures["retry_cost"], quantities, costs)
@@ -99,14 +99,14 @@ def _cell(measures: Mapping[str, Any]) -> Cell:
 
 def _without_cached_price(before: Cells, after: Cells, found: Effects) -> Effects:
     """Cached input is priced by reading or writing: another ratio of the two looks like a price and is none."""
-    moved = Fraction(0)
-    for key in before.keys() & after.keys():
-        old, new = before[key], after[key]
-        quantity = Fraction(old.quantities.get(CACHED, Decimal(0)))
-        if old.requests and new.requests and quantity:
-            price = Fraction(old.costs[CACHED]) / quantity
-            moved += Fraction(new.costs[CACHED]) - Fraction(new.quantities[CACHED]) * price
-    amount = (Decimal(moved.numerator) / Decimal(moved.denominator)).quantize(PLACES)
+    with localcontext(prec=DIGITS):
+        moved = NOTHING
+        for key in before.keys() & after.keys():
+            old, new = before[key], after[key]
+            quantity = old.quantities.get(CACHED, NOTHING)
+            if old.requests and new.requests and quantity:
+                moved += new.costs[CACHED] - new.quantities[CACHED] * old.costs[CACHED] / quantity
+        amount = moved.quantize(PLACES) + 0  # never a negative nothing
     return replace(found, price=found.price - amount, cache=found.cache + amount)
 
 
@@ -125,7 +125,7 @@ def _driver(dimension: str, value: DimensionValue, before: Cells, after: Cells, 
 
 
 def _cost(cells: Iterable[Cell]) -> Decimal:
-    return sum((one.total for one in cells), Decimal(0))
+    return sum((one.total for one in cells), NOTHING)
 
 
 def _named(cells: Cells) -> dict[str, Cell]:
