@@ -17,11 +17,13 @@ from analytics.query.values import TAG, Condition, conditions, is_subject
 from analytics.query.window import Buckets, Range
 from analytics.rollups import cubes
 from analytics.rollups.cubes import Cube, Grain
+from gateway.services import archivedlines
 
 MAX_LIMIT = 10_000
 MAX_POINTS = 200_000
 COMPARISONS: tuple[str, ...] = get_args(Comparison)
 MONEY_CHECK = "unpriced_requests"
+MOST_ARCHIVED = timedelta(days=31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Threshold:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that the SQL and the answer need. `segments`: index 0 is the window, index 1 the one compared to.
-    `finer`: the cube that quarter-hours are read from. `subject`: the one dimension of `cubes.SUBJECT` that is asked
+    `finer`: the cube that quarter-hours are read from. `archived_until`: those before are made again of archived lines
+    (`analytics.query.archived`). `subject`: the one dimension of `cubes.SUBJECT` that is asked
     by; `cube` then holds the lines without it too."""
 
     query: Query
@@ -64,6 +67,7 @@ class Plan:
     having: tuple[Threshold, ...]
     zone: ZoneInfo
     notes: tuple[Note, ...]
+    archived_until: datetime | None = None
 
     @property
     def data_version(self) -> int:
@@ -72,7 +76,15 @@ class Plan:
 
     def table(self, grain: Grain) -> str:
         """What is read of this grain."""
-        return (self.finer if grain == Grain.QUARTER_HOUR else self.cube).table(grain)
+        return self._table(self.finer if grain == Grain.QUARTER_HOUR else self.cube, grain)
+
+    def subject_table(self, grain: Grain) -> str:
+        """The same of the lines' subjects."""
+        return self._table(cubes.SUBJECT, grain)
+
+    def _table(self, cube: Cube, grain: Grain) -> str:
+        is_made = self.archived_until is not None and grain == Grain.QUARTER_HOUR
+        return f"archived_{cube.name}" if is_made else cube.table(grain)
 
     @property
     def reads_local_days(self) -> bool:
@@ -148,9 +160,9 @@ def make_plan(query: Query, scope: Scope, now: datetime) -> Plan:
     local = zone if scope.local_days and scope.local_days[0] == query.timezone else None
     kept = Kept(None if live else scope.quarters_from, zone, local, scope.local_from)
     asked, before = buckets.edges, previous
+    archived_until = None
     if kept.is_pruned(window[0]) and query.granularity in ("quarter_hour", "hour"):
-        message = f"Hours are kept since {kept.quarters_from:%Y-%m-%d}; ask for what was before by the day."
-        raise QueryError("not_covered", message)
+        archived_until, kept = _archived_until(kept, scope, [window, *([previous] if previous else [])])
     buckets = replace(buckets, edges=kept.aligned(buckets.edges))
     if previous:
         previous = _range(kept.aligned(previous))
@@ -173,7 +185,24 @@ def make_plan(query: Query, scope: Scope, now: datetime) -> Plan:
         having=_thresholds(query, dimensions, elapsed_minutes(*window, now)),
         zone=zone,
         notes=(*_notes(query, window), *_days_note(kept, (asked, before) != (buckets.edges, previous))),
+        archived_until=archived_until,
     )
+
+
+def _archived_until(kept: Kept, scope: Scope, asked: Sequence[Range]) -> tuple[datetime, Kept]:
+    """Where quarter-hours begin again, and all of them as kept: lines of one organization are archived. Two queries at
+    most. Raises QueryError."""
+    since = kept.quarters_from
+    assert since is not None
+    old = [(start, min(end, since)) for start, end in asked if start < since]
+    if len(scope.organizations) > 1 or not any(archivedlines.touches(*part) for part in old):
+        raise QueryError("not_covered", f"Hours are kept since {since:%Y-%m-%d}; ask for what was before by the day.")
+    if sum((end - start for start, end in old), timedelta()) > MOST_ARCHIVED:
+        message = (
+            f"Hours before {since:%Y-%m-%d} are made of archived lines: ask for {MOST_ARCHIVED.days} days at most."
+        )
+        raise QueryError("not_covered", message)
+    return since, replace(kept, quarters_from=None)
 
 
 def _stored(dimensions: Iterable[str]) -> set[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from analytics import cache
 from analytics.metrics import Measure
-from analytics.query import quantiles, reading, sql
+from analytics.query import archived, quantiles, reading, sql
 from analytics.query.foreign import Foreign, foreign_of
 from analytics.query.plan import MONEY_CHECK, Plan, elapsed_minutes, filters_as_given, make_plan
 from analytics.query.scope import Scope, scope_of, still_kept
@@ -93,7 +93,9 @@ def answer(plan: Plan, now: datetime, foreign: Foreign | None = None) -> Result:
 def _fetch(plan: Plan, foreign: Foreign | None) -> Mapping[tuple[int, int, int], Row]:
     """Rows by (period, t, g); ALL where a row is not about one bucket or one group."""
     text, parameters = sql.statement(plan, foreign.rates if foreign is not None else ())
-    names, found_rows = reading.fetch(plan.scope, text, parameters)
+    names, found_rows = (
+        archived.fetch(plan, text, parameters) if plan.archived_until else reading.fetch(plan.scope, text, parameters)
+    )
     rows = [dict(zip(names, row, strict=True)) for row in found_rows]
     found = {(row["period"], row["t"], row["g"]): row for row in rows}
     if plan.quantiles:

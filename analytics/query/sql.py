@@ -125,7 +125,7 @@ def _rows(plan: Plan, grain: Grain, where: str) -> str:
     keys = names(["bucket", *plan.columns])
     read = dict.fromkeys(["lines", "requests", *plan.sums])
     sums, less = names([*read]), ", ".join(f"-{quote(name)}" for name in read)
-    table = cubes.SUBJECT.table(grain)
+    table = plan.subject_table(grain)
     whole = f"SELECT {keys}, {sums} FROM {plan.table(grain)} WHERE {where}"
     apart = f"{whole} UNION ALL SELECT {keys}, {less} FROM {table} WHERE {having}"
     rest = ", ".join(f"sum({quote(name)})" for name in read)

@@ -49,10 +49,10 @@ def bucket_of(column: str, grain: Grain) -> str:
     return f"date_bin('{WIDTHS[grain]}', {column}, timestamptz 'epoch')"
 
 
-def lines(grain: Grain, window: str, tags: int = 0) -> str:
-    """SELECT of the ledger lines in `window`: dimensions, currency, `cubes.CONDITIONS`, what is summed of them, their
-    places `<histogram>_at`, whether they may have subjects, and these. `tags`: how many declared tag keys there are,
-    bound as `tag0`, `tag1`, …"""
+def lines(grain: Grain, window: str, tags: int = 0, table: str = LEDGER) -> str:
+    """SELECT of the lines of `table` in `window`: dimensions, currency, `cubes.CONDITIONS`, what is summed of them,
+    their places `<histogram>_at`, whether they may have subjects, and these. `tags`: how many declared tag keys there
+    are, bound as `tag0`, `tag1`, …"""
     conditions = ", ".join(f"{condition} AS {name}" for name, condition in cubes.CONDITIONS.items())
     subjects = ", ".join(["has_subject", "end_user", *(f"tag{i}" for i in range(tags))])
     dimensions = names(["bucket", *cubes.CUBE_BY_NAME["wide"].dimensions])
@@ -60,7 +60,7 @@ def lines(grain: Grain, window: str, tags: int = 0) -> str:
     return f"""SELECT {dimensions}, currency, final, {conditions}, {_SUMMED}, {_derived()}, {_split()}, {subjects}
 FROM (
   SELECT i.*, {_kinds()} FROM (
-    SELECT {_read(grain, tags)} FROM {LEDGER} l WHERE {window} OFFSET 0) i OFFSET 0) j OFFSET 0"""
+    SELECT {_read(grain, tags)} FROM {table} l WHERE {window} OFFSET 0) i OFFSET 0) j OFFSET 0"""
 
 
 def has_subject(tags: int) -> str:
