@@ -31,7 +31,7 @@ from gateway.models import (
     User,
     VirtualKey,
 )
-from gateway.services import audit, keys, mailing, outbox, sessions, tokens
+from gateway.services import audit, keys, mailing, notices, outbox, sessions, tokens
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Forbidden, Invalid, NotFound
 from gateway.services.identity import check_team, lock
@@ -329,6 +329,7 @@ def _replace_password(user: User, password: str, actor: Actor, verb: str) -> Use
     user.save(update_fields=["password"])
     tokens.revoke_all(user=user)
     audit.record_person(person=user, actor=actor, verb=verb)
+    notices.tell(user=user, verb=verb)
     return user
 
 

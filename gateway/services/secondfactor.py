@@ -18,7 +18,7 @@ from django.utils import timezone
 from gateway import credentials
 from gateway.models import Membership, RecoveryCode, SecondFactor, User
 from gateway.querysets import memberships_of
-from gateway.services import audit
+from gateway.services import audit, notices
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Forbidden, Invalid
 from gateway.services.identity import lock
@@ -107,7 +107,7 @@ def confirm(*, user: User, code: str) -> list[str]:
         raise Invalid("second_factor_wrong", "This code does not fit; is the clock of the device right?", field="code")
     row.confirmed_at, row.last_step, row.failures = timezone.now(), step, 0
     row.save(update_fields=["confirmed_at", "last_step", "failures", "updated_at"])
-    _audit(user, user, "second_factor.enable")
+    _noted(user, user, "second_factor.enable")
     return _new_codes(row)
 
 
@@ -126,10 +126,10 @@ def check(*, user: User, code: str) -> Outcome:
     row.locked_until = None
     if row.failures >= MAX_FAILURES:
         row.failures, row.locked_until, outcome = 0, now + LOCK, Outcome.LOCKED
-        _audit(user, None, "second_factor.lock")
+        _noted(user, None, "second_factor.lock")
     row.save(update_fields=["last_step", "failures", "locked_until", "updated_at"])
     if outcome == Outcome.RECOVERY:
-        _audit(user, user, "second_factor.use_recovery_code")
+        _noted(user, user, "second_factor.use_recovery_code")
     return outcome
 
 
@@ -139,7 +139,7 @@ def renew_codes(*, user: User) -> list[str]:
     row = _locked(user)
     if row is None or row.confirmed_at is None:
         raise Conflict("second_factor_disabled", "There is no authenticator.")
-    _audit(user, user, "second_factor.renew_recovery_codes")
+    _noted(user, user, "second_factor.renew_recovery_codes")
     return _new_codes(row)
 
 
@@ -152,7 +152,7 @@ def remove(*, user: User, actor: Actor, verb: str = "second_factor.disable") -> 
     was_enabled = row.confirmed_at is not None
     row.delete()
     if was_enabled:
-        _audit(user, actor, verb)
+        _noted(user, actor, verb)
     return was_enabled
 
 
@@ -218,5 +218,6 @@ def _digest(row: SecondFactor, code: str) -> bytes:
     return hashlib.sha256(row.pk.bytes + plain.encode("utf-8", "surrogatepass")).digest()
 
 
-def _audit(user: User, actor: Actor, verb: str) -> None:
+def _noted(user: User, actor: Actor, verb: str) -> None:
     audit.record_person(person=user, actor=actor, verb=verb)
+    notices.tell(user=user, verb=verb)

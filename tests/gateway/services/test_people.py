@@ -157,6 +157,9 @@ def test_a_password_is_reset_once_and_ends_every_token(company: factories.Acme, 
         tokens.rotate(refresh=pair.refresh)
     with pytest.raises(NotFound):
         people.reset_password(uid=found[1], token=found[2], new="and another one 8")
+    outbox.relay()
+    assert len(mailbox.messages) == 2
+    assert "Subject: Your password was set anew with a mailed link - LLM Gateway" in mailbox.text()
 
 
 def test_weak_passwords_are_refused(company: factories.Acme) -> None:

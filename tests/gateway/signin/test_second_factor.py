@@ -1,6 +1,7 @@
 """The second factor: codes, recovery codes, throttling, sign-in in console and API, who may end it."""
 
 import re
+from collections import Counter
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -15,8 +16,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from gateway import credentials
-from gateway.models import AuditEvent, Membership, RecoveryCode, SecondFactor, Session, User
-from gateway.services import people, secondfactor, sessions, tokens
+from gateway.models import AuditEvent, Membership, OutboxMessage, RecoveryCode, SecondFactor, Session, User
+from gateway.services import outbox, people, secondfactor, sessions, tokens
 from gateway.services.errors import Conflict, Forbidden, Invalid
 from gateway.services.secondfactor import Outcome
 from tests import factories
@@ -109,6 +110,36 @@ def test_ten_wrong_codes_lock_the_person_wherever_they_come_from(bob: User) -> N
     assert AuditEvent.objects.filter(verb="second_factor.lock", organization=None).count() == 1
     with time_machine.travel(timezone.now() + timedelta(minutes=15, seconds=1), tick=False):
         assert secondfactor.check(user=bob, code=code_of(secret)) == Outcome.CODE
+
+
+def test_a_person_is_mailed_whatever_happens_to_their_second_factor(
+    company: factories.Acme, bob: User, mailoutbox: list[Any]
+) -> None:
+    OutboxMessage.objects.all().delete()
+    _, codes = enrol(bob)
+    secondfactor.check(user=bob, code=codes[0])
+    for _ in range(10):
+        secondfactor.check(user=bob, code="wrong")
+    secondfactor.renew_codes(user=bob)
+    secondfactor.remove(user=bob, actor=bob)
+    enrol(bob)
+    secondfactor.reset_member(membership=Membership.objects.get(user=bob), actor=company.people["alice"], is_owner=True)
+
+    outbox.relay()
+
+    assert {address for mail in mailoutbox for address in mail.to} == {bob.email}
+    on = "A second factor was switched on for your account - LLM Gateway"
+    assert Counter(mail.subject for mail in mailoutbox) == {
+        on: 2,
+        "A recovery code of your account was used to sign in - LLM Gateway": 1,
+        "Ten wrong codes locked the second factor of your account for 15 minutes - LLM Gateway": 1,
+        "New recovery codes were made for your account; the former ones ended - LLM Gateway": 1,
+        "The second factor of your account was switched off - LLM Gateway": 1,
+        "The second factor of your account was switched off by somebody who may - LLM Gateway": 1,
+    }
+    told = next(mail for mail in mailoutbox if mail.subject == on)
+    assert told.body.startswith(f"A second factor was switched on for your account: {bob.username}, ")
+    assert codes[0] not in told.body
 
 
 # ---- the console -------------------------------------------------------------------------------------------------
