@@ -12,9 +12,9 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.db import connection, transaction
-from django.db.migrations.executor import MigrationExecutor
+from django.db import transaction
 
+from config import migrating
 from config.demo.seed import seed
 from config.demo.setup import CREDENTIAL
 from config.embedded.secretfile import write_private
@@ -34,14 +34,12 @@ Say = Callable[[str, str], None]
 
 
 def migrate(say: Say) -> int:
-    """Apply what is not applied yet; the number of migrations. Nothing but two reads when there is none."""
+    """Apply what is not applied yet; the number of migrations."""
     began = time.monotonic()
-    executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if plan:
-        call_command("migrate", interactive=False, verbosity=0)
-        say("Database", f"{len(plan)} migrations applied in {time.monotonic() - began:.1f} s")
-    return len(plan)
+    applied = migrating.migrate()
+    if applied:
+        say("Database", f"{applied} migrations applied in {time.monotonic() - began:.1f} s")
+    return applied
 
 
 def collect_static(say: Say) -> bool:
