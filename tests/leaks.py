@@ -7,10 +7,13 @@ import gzip
 import io
 import re
 import socket
+import subprocess
 import tarfile
 import threading
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -18,16 +21,24 @@ import pyarrow.parquet
 import pypdf
 import redis
 
+from config.backup import server
+from config.embedded.binaries import MAJOR
+
 Place = tuple[str, bytes]
 
 
 def forms(secret: str) -> list[bytes]:
-    """A secret as it is, in an address, and as it looks in hexadecimal and Base64 whatever stands before it."""
+    """A secret as it is, in an address, in a page, and as it looks in hexadecimal and both kinds of Base64 whatever
+    stands before it."""
     plain = secret.encode()
-    return [
-        *{plain, quote(secret).encode(), plain.hex().encode()},
-        *(base64.b64encode(b"x" * shift + plain)[4:-4] for shift in range(3)),
-    ]
+    written = (secret, quote(secret), quote(secret, safe=""), escape(secret), plain.hex())
+    packed = (base64.b64encode(b"x" * shift + plain)[4:-4] for shift in range(3))
+    return list(
+        {*(one.encode() for one in written), *(look for one in packed for look in (one, one.translate(_URL_SAFE)))}
+    )
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def opened(place: str, content: bytes) -> Iterator[Place]:
@@ -42,6 +53,8 @@ def _inside(content: bytes) -> Iterator[Place]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for name in archive.namelist():
                 yield name, archive.read(name)
+    elif content.startswith(b"PGDMP"):
+        yield "SQL", _restored(content)
     elif content.startswith(b"\x1f\x8b"):
         yield "unpacked", gzip.decompress(content)
     elif content.startswith(b"%PDF-"):
@@ -56,6 +69,12 @@ def _inside(content: bytes) -> Iterator[Place]:
             for member in archive:
                 if member.isfile() and (file := archive.extractfile(member)) is not None:
                     yield member.name, file.read()
+
+
+def _restored(dump: bytes) -> bytes:
+    """The statements of a dump in PostgreSQL's custom format, whose rows are compressed."""
+    argv = [str(server.program("pg_restore", MAJOR)), "--file=-"]
+    return subprocess.run(argv, input=dump, capture_output=True, check=True, timeout=120).stdout
 
 
 def of_mail(place: str, content: bytes) -> Iterator[Place]:
@@ -122,3 +141,38 @@ def found(secrets: Mapping[str, str], places: Iterable[Place]) -> tuple[list[str
         searched += 1
         wrong += [f"{name} in {place}" for name, looks in wanted.items() if any(look in content for look in looks)]
     return wrong, searched
+
+
+@dataclass
+class Sweep:
+    """A search through many places: which secret was `found` where, and which places stayed `dark`, as they did not
+    show the harmless text that has to be in them: nobody knows whether they were opened."""
+
+    secrets: Mapping[str, str]
+    found: list[str] = field(default_factory=list)
+    dark: list[str] = field(default_factory=list)
+    searched: int = 0
+
+    def __post_init__(self) -> None:
+        assert all(len(secret) >= 12 for secret in self.secrets.values()), "a short one is found by chance"
+        self._looks = {name: forms(secret) for name, secret in self.secrets.items()}
+
+    def look(self, place: str, content: bytes, mark: str, *, but: Collection[str] = ()) -> None:
+        """Search the content and all that is packed in it. `but`: names of secrets that may be there."""
+        self.look_into(place, opened(place, content), mark, but=but)
+
+    def look_into(self, place: str, parts: Iterable[Place], mark: str, *, but: Collection[str] = ()) -> None:
+        """The same of a place that is opened already."""
+        is_lit = False
+        for part, content in parts:
+            self.searched += 1
+            is_lit = is_lit or mark.encode() in content
+            for name, looks in self._looks.items():
+                if name not in but and any(look in content for look in looks):
+                    self.found.append(f"{name} in {part}")
+        if not is_lit:
+            self.dark.append(place)
+
+    @property
+    def wrong(self) -> list[str]:
+        return [*self.found, *(f"{place} does not show its mark" for place in self.dark)]

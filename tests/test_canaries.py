@@ -1,13 +1,14 @@
 """Unique secrets through a whole gateway, on ways that succeed and ways that fail; then every place that keeps or shows
-anything is searched for them."""
+anything is searched for them. Pages, files and mails in the process of a test: `tests/canaries`."""
 
-import base64
 import json
 import os
 import secrets
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,22 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests import leaks
+from tests.collector import Collector, collecting
 from tests.fuzz_api import Gateway
 from tests.gateway.dataplane.stack import free_port
+from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.slow
 # Files whose purpose is to hold a secret; the first two are shown once to who starts a gateway for the first time.
 _KEEPERS = {"admin-password", "demo-key", "secrets.env"}
+
+PERSON = "canary@example.com"
+# What has to be seen where it was searched, so that it is known to have been there.
+_SEEN = {
+    "log/dataplane.log": "server process", "log/console.log": "req_", "gateway_user": PERSON,
+    "gateway_provider": "canary-down", "gateway_virtualkey": "canary", "gateway_auditevent": "canary",
+}  # fmt: skip
 
 _PREPARE = """
 import json, sys
@@ -54,10 +65,13 @@ print(json.dumps({{"virtual key": key("inference"), "management key": key("manag
 
 @dataclass
 class Run:
-    """A gateway, what is secret there by name, and all that it answered."""
+    """A gateway, what is secret there by name, who listens to it, and all that it answered. `redis`: None where the
+    machine has none."""
 
     gateway: Gateway
     secrets: dict[str, str]
+    collector: Collector
+    redis: RedisServer | None
     answers: list[bytes] = field(default_factory=list)
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
@@ -82,12 +96,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         for name, prefix in (
             ("password", "Pw-"), ("provider credential", "sk-"), ("webhook secret", "whsec-"),
             ("mail password", "smtp"), ("prompt", "prompt "), ("wrong password", "Px-"),
-            ("unknown key", "gw-"), ("key in a query", "gw-"),
+            ("unknown key", "gw-"), ("key in a query", "gw-"), ("metrics token", ""), ("header to the collector", ""),
+            ("OpenID client's secret", ""), ("S3 secret key", ""), ("narrator's key", "sk-"),
         )
     }  # fmt: skip
-    mail = f"smtp://mailer:{made['mail password']}@127.0.0.1:{free_port()}"
-    gateway = Gateway(tmp_path_factory.mktemp("canaries"), free_port(), EMAIL_URL=mail)
-    try:
+    with ExitStack() as stack:
+        collector = stack.enter_context(collecting())
+        redis = RedisServer() if shutil.which("redis-server") else None
+        if redis is not None:
+            stack.callback(redis.close)
+        settings = configured(made, collector) | ({"REDIS_URL": redis.url} if redis else {})
+        gateway = Gateway(tmp_path_factory.mktemp("canaries"), free_port(), **settings)
+        stack.callback(gateway.close)
         told = json.loads(
             gateway.manage("shell", "--no-imports", "--command", _PREPARE.format(said=json.dumps(made))).splitlines()[
                 -1
@@ -95,9 +115,22 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         )
         made |= {"virtual key": told["virtual key"], "management key": told["management key"]}
         made |= {name: value.partition(":")[2] or value for name, value in gateway.secrets().items()}
-        yield Run(gateway, made)
-    finally:
-        gateway.close()
+        yield Run(gateway, made, collector, redis)
+
+
+def configured(made: dict[str, str], collector: Collector) -> dict[str, str]:
+    """What the operator says; neither mail server nor bucket nor OpenID provider is there."""
+    nowhere = f"127.0.0.1:{free_port()}"
+    return {
+        "EMAIL_URL": f"smtp://mailer:{made['mail password']}@{nowhere}", "METRICS_TOKEN": made["metrics token"],
+        "GATEWAY_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}",
+        "GATEWAY_OTLP_HEADERS": f"authorization={made['header to the collector']}",
+        "GATEWAY_PRIVATE_UPSTREAMS": f"127.0.0.1:{collector.port}", "GATEWAY_OTLP_METRICS_INTERVAL_S": "2",
+        "OIDC_ISSUER": f"http://{nowhere}", "OIDC_CLIENT_ID": "gateway", "OIDC_DOMAINS": "example.com=demo",
+        "OIDC_CLIENT_SECRET": made["OpenID client's secret"], "ARCHIVE_URL": "s3://bucket/gateway",
+        "ARCHIVE_S3_ENDPOINT": f"http://{nowhere}", "ARCHIVE_S3_ACCESS_KEY": "AKIA",
+        "ARCHIVE_S3_SECRET_KEY": made["S3 secret key"], "NARRATOR_KEY": made["narrator's key"],
+    }  # fmt: skip
 
 
 def use(run: Run) -> None:
@@ -127,14 +160,21 @@ def use(run: Run) -> None:
     rule = {"name": "Canary", "scope": "organization", "measure": "cost", "threshold": "1",
             "channels": [{"kind": "webhook", "target": f"https://192.0.2.1/{own['webhook secret']}"}]}  # fmt: skip
     run.call("POST", "/api/v1/alerts", rule, **manage)
-    for path in ("/api/v1/alerts", "/api/v1/audit-events", "/api/v1/usage-records", "/admin/login/", "/metrics"):
+    for path in (
+        "/api/v1/alerts",
+        "/api/v1/audit-events",
+        "/api/v1/usage-records",
+        "/admin/login/",
+        "/metrics",
+        "/sign-in/sso/",
+    ):
         run.call("GET", path, **manage)
 
 
-def kept(run: Run, folder: Path) -> Iterator[tuple[str, bytes]]:
-    """All that the gateway has written or answered by now: place and content."""
+def kept(run: Run, folder: Path) -> Iterator[tuple[str, bytes, str]]:
+    """All that the gateway has written, said or answered by now: place, content, and what has to be seen in it."""
     for number, answer in enumerate(run.answers):
-        yield f"answer {number}", answer
+        yield f"answer {number}", answer, ""
     for path in sorted(run.gateway.data_dir.rglob("*")):
         if (
             path.is_file()
@@ -142,7 +182,8 @@ def kept(run: Run, folder: Path) -> Iterator[tuple[str, bytes]]:
             and "postgres" not in path.parts[-3:]
             and path.stat().st_size < 2**27
         ):
-            yield str(path.relative_to(run.gateway.data_dir)), path.read_bytes()
+            name = str(path.relative_to(run.gateway.data_dir))
+            yield name, path.read_bytes(), _SEEN.get(name, "")
     with psycopg.connect(run.gateway.database_url) as connection:
         tables = connection.execute(
             "SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
@@ -150,27 +191,35 @@ def kept(run: Run, folder: Path) -> Iterator[tuple[str, bytes]]:
         ).fetchall()
         for schema, table in tables:
             with connection.cursor().copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(schema, table))) as copy:
-                yield f"table {table}", b"".join(bytes(block) for block in copy)
+                yield f"table {table}", b"".join(bytes(block) for block in copy), _SEEN.get(table, "")
     backup = folder / "whole.tar"
     run.gateway.manage("backup", "--output", str(backup))
-    yield "backup", backup.read_bytes()
+    yield "backup", backup.read_bytes(), f"\t{PERSON}\t"
+    yield "export_openapi", run.gateway.manage("export_openapi").encode(), "chat/completions"
+    yield from told(run)
 
 
-def forms(secret: str) -> list[bytes]:
-    """A secret as it is, and as it looks in hexadecimal and Base64 whatever stands before it."""
-    plain = secret.encode()
-    return [plain, plain.hex().encode(), *(base64.b64encode(b"x" * shift + plain)[4:-4] for shift in range(3))]
+def told(run: Run) -> Iterator[tuple[str, bytes, str]]:
+    """What went to others beside it: metrics, spans, Redis."""
+    key = {"Authorization": f"Bearer {run.secrets['metrics token']}"}
+    status, metrics = run.call("GET", "/metrics", **key)
+    assert status == 200
+    yield "metrics", metrics, 'provider="canary'
+    yield "spans", "\n".join(map(str, run.collector.spans)).encode(), "canary"
+    yield "exported metrics", str(run.collector.metrics).encode(), "name:"
+    if run.redis is not None:
+        places = list(leaks.of_redis(run.redis.client))
+        assert len(places) > 3
+        yield "Redis", b"\n".join(content for _, content in places), "_kombu"
 
 
 def test_no_secret_reaches_a_sink(run: Run, tmp_path: Path) -> None:
     use(run)
-    wanted = {name: forms(secret) for name, secret in run.secrets.items()}
+    sweep = leaks.Sweep(run.secrets)
 
-    found, searched = [], 0
-    for place, content in kept(run, tmp_path):
-        searched += 1
-        found += [f"{name} in {place}" for name, looks in wanted.items() if any(look in content for look in looks)]
+    for place, content, mark in kept(run, tmp_path):
+        sweep.look(place, content, mark)
 
-    assert found == []
-    assert searched > 100
+    assert not sweep.wrong, "\n".join(sweep.wrong)
+    assert sweep.searched > 100
     assert os.stat(run.gateway.data_dir / "secrets.env").st_mode & 0o077 == 0

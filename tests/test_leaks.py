@@ -4,11 +4,13 @@ import base64
 import gzip
 import io
 import shutil
+import subprocess
 import tarfile
 import zipfile
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
+from urllib.parse import quote
 
 import pyarrow
 import pyarrow.parquet
@@ -16,6 +18,7 @@ import pytest
 import xlsxwriter
 from reportlab.pdfgen.canvas import Canvas
 
+from config.backup.server import Database, program, server_major
 from tests import leaks
 from tests.redis_server import RedisServer
 
@@ -61,6 +64,8 @@ def columns(text: str) -> bytes:
 
 
 CONTENTS = {
+    "address": lambda text: f"?x={quote(text, safe='')}".encode(),
+    "url-safe base64": lambda text: base64.urlsafe_b64encode(b"a" + text.encode() + b"abc"),
     "plain": lambda text: f"x{text}x".encode(), "hexadecimal": lambda text: text.encode().hex().encode(),
     "base64": lambda text: base64.b64encode(b"ab" + text.encode() + b"abc"),
     "gzip": lambda text: gzip.compress(text.encode()), "zip": lambda text: zipped(text.encode()),
@@ -77,6 +82,35 @@ def test_a_planted_secret_is_found(kind: str) -> None:
 
     assert wrong
     assert {line.split(" in ")[0] for line in wrong} == {"planted"}
+
+
+@pytest.mark.parametrize("kind", CONTENTS)
+def test_a_sweep_finds_what_is_planted_unless_it_may_be_there(kind: str) -> None:
+    sweep = leaks.Sweep({"planted": PLANTED, "other": "sk-another0123456789"})
+
+    sweep.look("clean", CONTENTS["plain"]("nothing at all"), "nothing")
+    sweep.look("open", CONTENTS[kind](PLANTED), "", but={"planted"})
+    assert (sweep.wrong, sweep.searched >= 2) == ([], True)
+
+    sweep.look("dirty", CONTENTS[kind](PLANTED), "")
+    assert {line[:16] for line in sweep.found} == {"planted in dirty"}
+    assert sweep.dark == []
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zip", "tar in gzip", "xlsx", "pdf", "parquet", "zip in zip"])
+def test_a_place_that_does_not_show_its_mark_was_not_opened(kind: str) -> None:
+    sweep = leaks.Sweep({})
+
+    sweep.look("lit", CONTENTS[kind]("a lighthouse by the sea"), "lighthouse")
+    assert sweep.wrong == []
+
+    sweep.look("dark", CONTENTS[kind]("a lighthouse by the sea"), "harbour")
+    assert sweep.wrong == ["dark does not show its mark"]
+
+
+def test_a_secret_that_is_too_short_to_look_for_is_refused() -> None:
+    with pytest.raises(AssertionError, match="found by chance"):
+        leaks.Sweep({"short": "sk-1"})
 
 
 @pytest.mark.parametrize("where", ["subject", "text", "html", "attachment"])
@@ -133,3 +167,20 @@ def test_a_planted_secret_is_found_in_a_published_task(server: RedisServer) -> N
 
     assert [PLANTED.encode() in task for task in tasks] == [True]
     assert leaks.found({"planted": PLANTED}, [("heard", heard.text)])[0] == ["planted in heard"]
+
+
+@pytest.mark.django_db
+def test_a_planted_secret_is_found_in_a_dump_whose_rows_are_compressed() -> None:
+    database = Database.own()
+    where, environment = database.for_programs()
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE leaked AS SELECT %s::text || x FROM generate_series(1, 9) x", [PLANTED])
+        argv = [str(program("pg_dump", server_major(connection))), "--format=custom", "--compress=3", "--table=leaked"]
+    try:
+        dump = subprocess.run([*argv, where], env=environment, capture_output=True, check=True, timeout=60).stdout
+    finally:
+        with database.connect() as connection:
+            connection.execute("DROP TABLE leaked")
+
+    assert PLANTED.encode() not in dump
+    assert leaks.found({"planted": PLANTED}, leaks.opened("dump", dump))[0] == ["planted in dump › SQL"]

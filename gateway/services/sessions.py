@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from gateway import credentials
 from gateway.models import AuditEvent, Session, User
 from gateway.services import audit, tokens
 from gateway.services.audit import Actor
@@ -141,7 +142,12 @@ def mark_of(session_key: str) -> str:
     return sha256(f"session {session_key}".encode()).hexdigest()[:32]
 
 
+def unknown_name(name: str) -> str:
+    """What is kept of a name that nobody has, with which a sign-in failed: comparable, not readable."""
+    return f"unknown {credentials.keyed_hash('sign-in name', name.encode('utf-8', 'surrogatepass')).hex()}"
+
+
 def forget_sign_ins(*, user: User) -> int:
     """Delete what is kept of a person's sign-ins, with their addresses; whoever calls records why."""
-    names = {user.get_username(), user.email} - {""}
+    names = {user.get_username(), user.email, unknown_name(user.email)} - {""}
     return sum(model.objects.filter(username__in=names).delete()[0] for model in (AccessLog, AccessAttempt))

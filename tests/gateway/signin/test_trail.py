@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from axes.models import AccessAttempt
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -99,6 +100,19 @@ def test_the_owner_reads_and_exports_it_and_nobody_elses(company: factories.Acme
     assert [row["object_id"] for row in listed["results"]] == [str(bob.pk)]
     assert exported.count("second_factor.enable") == 1
     assert str(stranger.pk) not in exported
+
+
+def test_a_name_that_nobody_has_is_kept_as_a_hash_and_locks_all_the_same(bob: User) -> None:
+    typed = "my password, in the wrong field"
+    fail(typed, 9)
+    fail(bob.username, 1)
+
+    kept = {row.username: str(vars(row)) for row in AccessAttempt.objects.all()}
+    assert {name.partition(" ")[0] for name in kept} == {"unknown", bob.username}
+    assert not any(typed in row for row in kept.values())
+    assert APIClient().post(f"{API}/auth/token", {"username": typed, "password": "wrong"}).status_code == 401
+    answer = Client().post(LOGIN, {"username": typed, "password": "wrong"}, REMOTE_ADDR="198.51.100.7")
+    assert answer.status_code == 429
 
 
 def test_a_lock_is_recorded_once_while_it_lasts(company: factories.Acme, bob: User) -> None:
