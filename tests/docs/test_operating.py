@@ -8,6 +8,8 @@ from tests.docs.pages import ROOT, Block, blocks
 
 GO_LIVE = ROOT / "docs/go-live.md"
 RUNBOOKS = ROOT / "docs/operations/runbooks.md"
+LAST_RESORT = "--give-up"
+"""Of a command that loses something, which a test of its own runs."""
 
 
 def parts(text: str, start: str) -> dict[str, tuple[int, int]]:
@@ -33,10 +35,10 @@ def test_a_box_has_one_command_that_is_run(box: str) -> None:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_a_runbook_has_a_command_that_is_run_and_none_that_is_not(section: str) -> None:
-    found = [block.is_tested for block in inside(blocks(RUNBOOKS), SECTIONS[section])]
+    found = inside(blocks(RUNBOOKS), SECTIONS[section])
 
-    assert found
-    assert all(found)
+    assert any(block.is_tested for block in found)
+    assert [block.text for block in found if not block.is_tested and LAST_RESORT not in block.text] == []
 
 
 def test_no_chapter_is_without_a_box() -> None:

@@ -35,15 +35,22 @@ def test_cookies_of_a_session(bob: User, production: Any) -> None:
     assert all(morsel["secure"] and morsel["samesite"] == "Lax" for morsel in client.cookies.values())
 
 
-def test_signing_in_makes_a_new_session(bob: User) -> None:
-    """Who planted a session's key in somebody's browser does not have what that person signs in with."""
-    planted, _ = sign_in(bob)
-    key = planted.cookies[real.SESSION_COOKIE_NAME].value
+@pytest.mark.parametrize("is_alices", [False, True])
+def test_signing_in_makes_a_new_session(is_alices: bool, bob: User, alice: User) -> None:
+    """Who planted a session in somebody's browser, without a person or their own, does not have what comes of it."""
     client = Client()
-    client.cookies[real.SESSION_COOKIE_NAME] = key
+    if is_alices:
+        sign_in(alice, client)
+    else:
+        planted = client.session
+        planted["planted"] = True
+        planted.save()
+    before = client.cookies[real.SESSION_COOKIE_NAME].value
+
     sign_in(bob, client)
 
-    assert client.cookies[real.SESSION_COOKIE_NAME].value != key
+    assert client.cookies[real.SESSION_COOKIE_NAME].value != before
+    assert client.get("/admin/account/").status_code == 200
 
 
 def test_headers_of_a_page(bob: User, production: Any) -> None:
