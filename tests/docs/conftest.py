@@ -22,7 +22,7 @@ from tests.gateway.dataplane.stack import Stack
 READY = Path(__file__).with_name("ready.py")
 """Makes the people, mails, budgets and backups that a go-live asks for."""
 BEATS = """
-INSERT INTO gateway_heartbeat (name, at, info) SELECT name, now(), '{"lag_s": 0.1}' FROM unnest(%s) AS name
+INSERT INTO gateway_heartbeat (name, at, info) SELECT name, now(), '{"lag_s": 0.1}' FROM unnest(%s::text[]) AS name
 ON CONFLICT (name) DO UPDATE SET at = excluded.at, info = excluded.info
 """
 PROCESSES = ["writer", "background"]
@@ -62,7 +62,7 @@ class Installation:
         with self.stack.connect() as connection:
             connection.execute(BEATS, [PROCESSES])
             yield
-            connection.execute("DELETE FROM gateway_heartbeat WHERE name = ANY(%s)", [PROCESSES])
+            connection.execute("DELETE FROM gateway_heartbeat WHERE name = ANY(%s::text[])", [PROCESSES])
 
     def adapted(self, text: str) -> str:
         """The example's text with this installation's ports."""

@@ -9,11 +9,13 @@ from django.utils import timezone
 from config.backup import BACKUP_MADE, BACKUP_VERIFIED
 from costs.invoices.models import Invoice, InvoiceState
 from costs.models import Budget
+from gateway import credentials
 from gateway.choices import LimitScope, Role
 from gateway.models import Heartbeat, Membership, Organization, OutboxMessage, SecondFactor, User
 from gateway.services import audit
 
 now = timezone.now()
+SECRET = credentials.encrypt("A" * 32)
 organizations = list(Organization.objects.all())
 Organization.objects.update(requires_second_factor=True)
 owners = [User.objects.create_user(name, f"{name}@example.com") for name in ("olga", "omar")]
@@ -25,9 +27,9 @@ for organization in organizations:
         amount=Decimal(100), currency="USD", tracked_from=now,
     )  # fmt: skip
 for person in User.objects.filter(is_superuser=True):
-    SecondFactor.objects.get_or_create(user=person, defaults={"secret": b"", "confirmed_at": now})
+    SecondFactor.objects.get_or_create(user=person, defaults={"secret": SECRET, "confirmed_at": now})
 root = User.objects.create_superuser("root", "root@example.com")
-SecondFactor.objects.create(user=root, secret=b"", confirmed_at=now)
+SecondFactor.objects.create(user=root, secret=SECRET, confirmed_at=now)
 OutboxMessage.objects.create(topic="mail", dedupe_key="ready", payload={}, due_at=now, delivered_at=now)
 with transaction.atomic():
     audit.record(organization=organizations[0], actor=root, verb="directory.deactivate", target=root)
