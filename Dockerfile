@@ -4,8 +4,10 @@
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /app
 RUN python -m venv /opt/venv
-COPY requirements.txt ./
-RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.txt
+COPY requirements.txt requirements-parquet.txt ./
+# Parquet: console and background processes read and write the ledger's archive.
+RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: \
+    -r requirements.txt -r requirements-parquet.txt
 COPY . .
 ENV PATH=/opt/venv/bin:$PATH GATEWAY_STATIC_ROOT=/app/collected DATA_DIR=/tmp/build PYTHONDONTWRITEBYTECODE=1
 # Copied times decide whether static files changed, so they are collected from the files that the image keeps.

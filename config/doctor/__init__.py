@@ -5,7 +5,7 @@ A check is a function of no arguments that returns one `Finding`; it raises noth
 
 from collections.abc import Collection
 
-from config.doctor import data, host
+from config.doctor import data, golive, host
 from config.doctor.finding import Check, Finding, Outcome
 
 CHECKS: tuple[Check, ...] = (
@@ -29,6 +29,16 @@ CHECKS: tuple[Check, ...] = (
     data.backup,
     data.ledger_archive,
     data.read_replica,
+    golive.first_password,
+    golive.rotation,
+    golive.owners,
+    golive.second_factors,
+    golive.management_keys,
+    golive.leavers,
+    golive.delivered_mail,
+    golive.prices,
+    golive.budgets,
+    golive.invoices,
 )
 
 

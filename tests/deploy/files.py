@@ -8,6 +8,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
+MONITORING = DEPLOY / "monitoring"
 
 
 def compose() -> dict[str, Any]:
@@ -22,7 +23,7 @@ def services() -> dict[str, dict[str, Any]]:
 
 def manifests() -> list[dict[str, Any]]:
     """Every Kubernetes object, in the order of the files."""
-    paths = [path for path in sorted(KUBERNETES.glob("*.yaml")) if path.name != "kustomization.yaml"]
+    paths = [path for path in sorted(KUBERNETES.rglob("*.yaml")) if path.name != "kustomization.yaml"]
     return [one for path in paths for one in yaml.safe_load_all(path.read_text()) if one]
 
 

@@ -2,6 +2,7 @@
 a call is answered and booked, the background lives, and a page is for HTTPS alone."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +16,11 @@ from django.conf import settings
 from gateway.simulator.process import SimulatorProcess
 from tests.config.test_profiles import PRODUCTION
 from tests.deploy import files
+from tests.deploy.test_monitoring import scrapes
 from tests.gateway.dataplane.stack import Stack
 from tests.redis_server import RedisServer
+
+TOKEN = "metrics-token"
 
 
 class Composed(Stack):
@@ -66,6 +70,10 @@ def composed(tmp_path: Path) -> Iterator[Composed]:
     redis = RedisServer()
     own = {name: value for name, value in PRODUCTION.items() if name not in ("KEY_PEPPERS", "FIELD_ENCRYPTION_KEYS")}
     own |= {"GATEWAY_TRUSTED_PROXIES": "127.0.0.1", "REDIS_URL": redis.url, "LOG_JSON": "true"}
+    own |= {
+        "METRICS_TOKEN": TOKEN,
+        "ALLOWED_HOSTS": files.example(files.DEPLOY / "gateway.env.example")["ALLOWED_HOSTS"],
+    }
     with SimulatorProcess(latency_ms=20, tokens_per_s=0) as simulator:
         stack = Composed(tmp_path, base.replace("/gateway?", f"/{name}?"), simulator, settings=own)
         try:
@@ -76,6 +84,19 @@ def composed(tmp_path: Path) -> Iterator[Composed]:
             redis.close()
     with psycopg.connect(base, autocommit=True, dbname="postgres") as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def scraped(composed: Composed) -> set[str]:
+    """The metrics that Prometheus gets with its own configuration; without the token it gets none."""
+    jobs = scrapes(files.MONITORING / "prometheus.compose.yaml")
+    (host,) = jobs[1]["static_configs"][0]["targets"]
+    found: set[str] = set()
+    for path in (job["metrics_path"] for job in jobs):
+        assert composed.request("GET", path, Host=host).status == 403
+        answer = composed.request("GET", path, Host=host, Authorization=f"Bearer {TOKEN}")
+        assert answer.status == 200, path
+        found |= set(re.findall(r"^# TYPE (\w+)", answer.body.decode(), re.MULTILINE))
+    return found
 
 
 @pytest.mark.slow
@@ -115,6 +136,10 @@ def test_the_composed_processes(composed: Composed) -> None:
         ["Ledger", "writer", "ok"], ["Background", "work", "ok"],
     ]  # fmt: skip
     assert composed.manage("verify_ledger").returncode == 0
+    assert {
+        "gateway_active_requests", "gateway_spool_bytes", "gateway_queue_lag_seconds", "gateway_ledger_lag_seconds",
+        "gateway_rollup_lag_seconds",
+    } <= scraped(composed)  # fmt: skip
 
     composed.children["dataplane"].send_signal(signal.SIGTERM)
     assert composed.children["dataplane"].wait(20) == -signal.SIGTERM  # uvicorn's way to end, after it has drained

@@ -9,15 +9,18 @@ import pytest
 from tests.docs.conftest import Installation
 from tests.docs.pages import PAGES, ROOT, Block, blocks
 
-EXAMPLES = [block for page in PAGES for block in blocks(page) if block.is_tested]
+OPERATED = [ROOT / "docs/go-live.md", ROOT / "docs/operations/runbooks.md"]
+"""Pages whose commands are typed by an operator, in production."""
+TESTED = [block for page in PAGES for block in blocks(page) if block.is_tested]
+EXAMPLES = [block for block in TESTED if block.page not in OPERATED]
 COMMANDS = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
 
 
-def run(block: Block, installation: Installation) -> str:
+def run(block: Block, installation: Installation, environment: dict[str, str] | None = None) -> str:
     """Standard output; fails with everything the example said."""
     done = subprocess.run(
         [*COMMANDS[block.language], installation.adapted(block.text)],
-        cwd=ROOT, env=installation.environment, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env=environment or installation.environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -31,6 +34,15 @@ def test_example(block: Block, installation: Installation):
     assert output.strip()
     if block.output == "json":
         assert "error" not in json.loads(output)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", [block for block in TESTED if block.page in OPERATED], ids=str)
+def test_command_of_an_operator(block: Block, installation: Installation):
+    with installation.alive():
+        output = run(block, installation, installation.production)
+
+    assert output.strip()
 
 
 def test_first_calls_of_the_readme_are_in_the_ledger(installation: Installation):
