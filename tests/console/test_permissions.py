@@ -124,7 +124,7 @@ def test_every_url_has_a_row_and_every_row_a_url() -> None:
     assert {method for _, method in expected()} == set(METHODS)
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
 def test_no_other_method_is_a_way_in(world: World, method: str) -> None:
     """Whoever a page is closed to is refused by every method; nobody meets a fault."""
     table, faults = expected(), []
