@@ -23,8 +23,32 @@ from tests.gateway.ledger.test_distribution import suspicious
 
 LINE = '{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}'
 ROWS = rows()
-UNAUDITED: dict[str, str] = {}
+QUESTION = "asks and changes nothing"
+UNAUDITED = {
+    "POST auth/token/revoke": "nobody has the token of this row",
+    "POST auth/password-reset": "nobody has the address of this row",
+    "POST me/second-factor": "counts only when it is confirmed, which leaves an event",
+    "POST memberships/{bob}/reset-second-factor": "bob has none: nothing changes",
+    "PATCH scim/v2/Users/{bob_user}": "bob is active: nothing changes",
+    "PATCH scim/v2/Groups/{scim_group}": "the group has no members: nothing changes",
+    "POST providers/{provider}/test": "asks the provider; the catalogue stays as it is",
+    "POST routes/{route}/simulate": QUESTION,
+    "POST guardrails/{guardrail}/test": QUESTION,
+    "POST budgets/check": QUESTION,
+    "POST budgets/simulate": QUESTION,
+    "POST budgets/{budget}/simulate": QUESTION,
+    "POST end-user-erasures/look": QUESTION,
+    "POST fine-tuning/jobs/search": QUESTION,
+    "POST cost/recommendations/search": "the job's row says who asked; what it finds changes nothing",
+    "POST invoices/{invoice}/reconcile": "figures are counted anew from what is there",
+    "PUT fine-tuning/files/uploads/{tuning_upload}/parts/1": "a piece; beginning and completing leave events",
+    "POST fine-tuning/validate-data/{tuning_file}": "judges the file, which stays as it is",
+    "POST fine-tuning/validate-data/{ads_tuning_file}": "judges the file, which stays as it is",
+    "POST fine-tuning/jobs/{finished_job}/sync": "asks the backend; what it says changes the job by itself, too",
+}
 """Rows that succeed and leave no event, each with its reason."""
+PULLED = {"POST sdk/analytics": {"distinct"}}
+"""What brings ledger lines to the coordinator of a Citus cluster (docs/operations/citus.md)."""
 
 
 def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
@@ -294,7 +318,7 @@ def test_every_caller_gets_what_the_table_says(row: Row, world: World) -> None:
         transaction.set_rollback(True)
 
     assert answered == row.expected
-    assert suspicious(said) == {}  # of Citus, on the ledger
+    assert set(suspicious(said)) == PULLED.get(str(row), set())
     if row.method != "GET" and not only_reads(path):  # what was written is in the trail, whoever wrote it
         succeeded = [role for role, status in answered.items() if status < 300]
         assert unaudited == (succeeded if str(row) in UNAUDITED else [])
@@ -303,7 +327,7 @@ def test_every_caller_gets_what_the_table_says(row: Row, world: World) -> None:
 def only_reads(path: str) -> bool:
     """Whether what is sent there is a question, as its view says."""
     view: Any = resolve(path).func
-    return getattr(getattr(view, "cls", None) or view.view_class, "only_reads", False)
+    return getattr(getattr(view, "cls", None) or getattr(view, "view_class", None), "only_reads", False)
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.method == "GET"], ids=str)
@@ -319,9 +343,10 @@ def test_head_and_options_show_nobody_more_than_get(row: Row, world: World) -> N
             with transaction.atomic():
                 caller = world.caller(role)
                 found[role] = caller.head(path, HTTP_ACCEPT="application/json").status_code
-                described = caller.options(path)
-                assert described.status_code == (401 if row.expected[role] == 401 else 200), role
-                assert described.content == caller.options(nothing).content, role
+                described, of_none = caller.options(path), caller.options(nothing)
+                closed = role == "anonymous"  # it is for who is signed in, also where reading is for anyone
+                assert (described.status_code, of_none.status_code) == ((401, 401) if closed else (200, 200)), role
+                assert closed or described.content == of_none.content, role  # a refusal has an id of its own
                 transaction.set_rollback(True)
         transaction.set_rollback(True)
 

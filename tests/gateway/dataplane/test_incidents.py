@@ -178,7 +178,7 @@ def test_no_boundary_makes_a_form_be_read_twice(form: bytes, boundary: bytes) ->
     """The work is bounded by the body's size (CVE-2024-8984 took each dash behind a boundary as a case of its own)."""
     body = Counted(form.replace(b"--x", b"--" + boundary))
 
-    with pytest.raises(FormError):
+    with suppress(FormError):  # some end the form early
         Form.read(f"multipart/form-data; boundary={boundary.decode()}", body)
 
     assert body.seen <= len(body) + 100 * MAX_PARTS

@@ -206,7 +206,7 @@ UNASKED = {
     "POST /api/v1/auth/password-reset/confirm": "by the token in the mail, without a session",
     "POST /api/v1/invitations/accept": "by the token in the mail, without a session",
     "POST /api/v1/me/password": "asks for the present password with the call",
-    "POST /api/v1/sdk/playground": "a key that ends in an hour and has a small budget; the page beside it opens one",
+    "POST /api/v1/sdk/playground": "a key that ends in a quarter of an hour, with a small budget; the page opens one too",
     "GET /api/v1/sdk/builds/{id}/download": "a package: what the API is like, no figure and no secret",
     "GET /api/v1/sdk/documentation/{language}/llms.txt": "documentation",
     "GET /api/v1/admin/dashboard/stream": "a feed of what the page shows, no file",
@@ -254,9 +254,10 @@ def asks(method: str, path: str) -> bool:
 
 def view_of(method: str, path: str) -> tuple[Any, str]:
     """The class behind an operation, and its action."""
-    for sample in ("0192f0c4-0000-7000-8000-000000000000", "python", "1", "tone"):
+    path = path.replace("{number}", "1").replace("{template_id}", "tone")
+    for sample in ("0192f0c4-0000-7000-8000-000000000000", "python"):
         with suppress(Resolver404):
             found: Any = resolve(re.sub(r"\{\w+\}", sample, path)).func
             actions = getattr(found, "actions", None) or {}
-            return getattr(found, "cls", None) or found.view_class, actions.get(method, method)
+            return getattr(found, "cls", None) or getattr(found, "view_class", None), actions.get(method, method)
     raise AssertionError(path)
