@@ -206,7 +206,7 @@ UNASKED = {
     "POST /api/v1/auth/password-reset/confirm": "by the token in the mail, without a session",
     "POST /api/v1/invitations/accept": "by the token in the mail, without a session",
     "POST /api/v1/me/password": "asks for the present password with the call",
-    "POST /api/v1/sdk/playground": "a key that ends in a quarter of an hour, with a small budget; the page opens one too",
+    "POST /api/v1/sdk/playground": "a key for a quarter of an hour, with a small budget; the page opens one too",
     "GET /api/v1/sdk/builds/{id}/download": "a package: what the API is like, no figure and no secret",
     "GET /api/v1/sdk/documentation/{language}/llms.txt": "documentation",
     "GET /api/v1/admin/dashboard/stream": "a feed of what the page shows, no file",
