@@ -280,6 +280,10 @@ SPECTACULAR_SETTINGS = {
         "SdkTypeKindEnum": "sdkgen.documentation.types.KINDS",
     },
     "PREPROCESSING_HOOKS": ["gateway.api.openapi.strip_slashes"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "gateway.api.links.declare_links",
+    ],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 

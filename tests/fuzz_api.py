@@ -2,11 +2,16 @@
 
 Starts a whole gateway with the demo company and the simulated provider, and goes over its OpenAPI document over HTTP:
 as a management key that writes and one that reads, as an owner and an analyst with tokens, and over the data plane with
-a virtual key. Turns are short enough for a token to last. The exit code says whether anything was found; reports and
+a virtual key. Turns are short enough for a token to last. What is made is followed by the document's links in turns of
+their own: behind the other phases no time is left for it. The exit code says whether anything was found; reports and
 the gateway's logs stay in `--directory`.
 
-Left out, and why: whether data that fits the schema is accepted, as no schema says which rows exist; whether data that
-does not fit is refused, as forms and JSON take "1" for 1. Neither is a fault of a document or a server.
+A turn that stopped early, had errors of its own or followed no link is a fault, too, and so is a run of
+`FULL_MINUTES` or more that left out more than a twentieth of the operations.
+
+All checks run. Of operations that take a body or parameters of a query two say nothing (`settings_of`): no schema says
+which rows exist and which fields go together, so what fits one may be refused; and forms, queries and JSON take "1" for
+1, so what does not fit one may be taken. Neither is a fault of a document or a server.
 """
 
 import argparse
@@ -17,15 +22,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.api.links import declare_links
+
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 900.0
 TURN_S = 600  # a token of a person lasts 15 minutes
-LEFT_OUT = ("positive_data_acceptance", "negative_data_rejection")
+FULL_MINUTES = 30  # from here on a run claims to have tried the whole of both APIs
+TRIED = 0.95
+UNSAID = ("positive_data_acceptance", "negative_data_rejection")
+PLAIN, LINKS = "examples,coverage,fuzzing", "stateful"
 _FOREIGN = {"DATABASE_URL", "DATABASE_DIRECT_URL", "DATA_DIR", "SECRET_KEY", "KEY_PEPPERS", "FIELD_ENCRYPTION_KEYS"}
 # Would end the run for everybody: the company itself, and passwords and tokens of who is signed in.
 _DEADLY = {("post", "/api/v1/organizations/{id}/archive"), ("post", "/api/v1/me/password")}
@@ -48,15 +58,21 @@ print(json.dumps({"slug": company.slug, "write key": key("manage:read", "manage:
 
 @dataclass(frozen=True)
 class Turn:
-    """One run of Schemathesis: as whom, over the paths that begin so."""
+    """One run of Schemathesis: as whom, over the paths that begin so, in which phases."""
 
     caller: str
     prefix: str
     weight: int
+    phases: str = PLAIN
+
+    @property
+    def name(self) -> str:
+        return f"{self.caller}, links" if self.phases == LINKS else self.caller
 
 
 TURNS = (
-    Turn("write key", "/api/", 4), Turn("virtual key", "/v1/", 2), Turn("owner", "/api/", 2),
+    Turn("write key", "/api/", 3), Turn("write key", "/api/", 2, LINKS),
+    Turn("virtual key", "/v1/", 2, f"{PLAIN},{LINKS}"), Turn("owner", "/api/", 1, LINKS),
     Turn("analyst", "/api/", 1), Turn("read key", "/api/", 1),
 )  # fmt: skip
 
@@ -143,29 +159,71 @@ def prepared(document: dict[str, Any], slug: str) -> dict[str, Any]:
                 if events := answer.get("content", {}).get("text/event-stream"):
                     events.pop("schema", None)
     document["paths"] = {path: item for path, item in document["paths"].items() if item}
-    return document
+    return declare_links(document)
+
+
+def settings_of(document: dict[str, Any]) -> str:
+    """The file in which Schemathesis finds for which operations two checks say nothing."""
+    named = [
+        f"{method.upper()} {path}"
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if "requestBody" in operation or any(one["in"] == "query" for one in operation.get("parameters", ()))
+    ]
+    left_out = "".join(f"checks.{check}.enabled = false\n" for check in UNSAID)
+    return f"[[operations]]\ninclude-name = {json.dumps(named)}\n{left_out}"
 
 
 def run(
     turn: Turn, gateway: Gateway, document: dict[str, Any], seconds: int, seed: int, directory: Path
 ) -> dict[str, Any]:
-    """Schemathesis' own report of a turn, `log` beside it in `directory`."""
+    """Schemathesis' own report of a turn, `log` beside it in `directory`. `exit_code` is that of the process."""
     made = gateway.credentials()
     paths = {path: item for path, item in document["paths"].items() if path.startswith(turn.prefix)}
     directory.mkdir(parents=True, exist_ok=True)
     source, report = directory / "openapi.json", directory / "report.json"
     source.write_text(json.dumps({**document, "paths": paths}))
+    (directory / "schemathesis.toml").write_text(settings_of({"paths": paths}))
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "run", str(source), "--url", gateway.url,
         "--header", f"Authorization: Bearer {made[turn.caller]}", "--workers", "2", "--seed", str(seed),
-        "--checks", "all", "--exclude-checks", ",".join(LEFT_OUT), "--max-time", str(seconds), "--max-examples", "20",
+        "--phases", turn.phases, "--max-time", str(seconds), "--max-examples", "20",
         "--request-timeout", "60", "--max-response-time", "60", "--continue-on-failure", "--no-shrink",
         "--generation-database", "none", "--warnings", "off", "--no-color", "--suppress-health-check", "all",
         "--report", "json", "--report-json-path", str(report),
     ]  # fmt: skip
     with (directory / "log").open("wb") as log:
-        subprocess.run(command, cwd=directory, stdout=log, stderr=log, timeout=seconds + 600, check=False)
-    return json.loads(report.read_text())
+        ended = subprocess.run(command, cwd=directory, stdout=log, stderr=log, timeout=seconds + 600, check=False)
+    return json.loads(report.read_text()) | {"exit_code": ended.returncode}
+
+
+def faults_of(turn: Turn, report: dict[str, Any]) -> list[str]:
+    """What was found in a turn and what kept it from looking, one line each."""
+    found = [f"{one['title']}: {', '.join(one['operations'])}" for one in report["failures"]]
+    found += [f"error: {one['title']}, {one['count']} times" for one in report["errors"]]
+    if not report["complete"]:
+        found.append(f"stopped early: {report['stop_reason']}")
+    if report["exit_code"] != 0 and not found:
+        found.append(f"exit status {report['exit_code']}")
+    if not report["test_cases"]["generated"]:
+        found.append("no call was made")
+    if turn.phases == LINKS and (report["phases"] or {}).get(LINKS, {}).get("status") in (None, "skip"):
+        found.append("no link was followed")
+    return [f"{turn.name}: {one}" for one in found]
+
+
+def untried(reports: Sequence[tuple[Turn, dict[str, Any]]]) -> list[str]:
+    """APIs of which too few operations were tried. Of each the turn counts that got furthest: a report has numbers, no
+    names."""
+    best: dict[str, tuple[int, int]] = {}
+    for turn, report in reports:
+        counts = report["operations"] or {"tested": 0, "total": 1}
+        best[turn.prefix] = max(best.get(turn.prefix, (0, 1)), (counts["tested"], counts["total"]))
+    return [
+        f"{prefix}: {tested} of {total} operations were tried"
+        for prefix, (tested, total) in best.items()
+        if tested < TRIED * total
+    ]
 
 
 def turns(minutes: float) -> Iterator[tuple[Turn, int]]:
@@ -180,18 +238,18 @@ def turns(minutes: float) -> Iterator[tuple[Turn, int]]:
 
 def fuzz(minutes: float, seed: int, directory: Path, port: int) -> list[str]:
     """What was found, one line each."""
-    gateway, found = Gateway(directory, port), []
+    gateway, found, reports = Gateway(directory, port), [], []
     try:
         document = gateway.document(gateway.credentials()["slug"])
         for number, (turn, seconds) in enumerate(turns(minutes)):
-            place = directory / f"{number}-{turn.caller.replace(' ', '-')}"
+            place = directory / f"{number}-{turn.name.replace(', ', '-').replace(' ', '-')}"
             report = run(turn, gateway, document, seconds, seed + number, place)
-            lines = [f"{turn.caller}: {one['title']}: {', '.join(one['operations'])}" for one in report["failures"]]
+            lines = faults_of(turn, report)
             found += lines
-            print(
-                f"{turn.caller}: {report['test_cases']['generated']} calls in {seconds} s, {len(lines)} kinds of faults"
-            )
-        return found + gateway.faults()
+            reports.append((turn, report))
+            calls, tried = report["test_cases"]["generated"], (report["operations"] or {}).get("tested", 0)
+            print(f"{turn.name}: {calls} calls in {seconds} s, {tried} operations, {len(lines)} kinds of faults")
+        return found + (untried(reports) if minutes >= FULL_MINUTES else []) + gateway.faults()
     finally:
         gateway.close()
 

@@ -15,12 +15,15 @@ from django.views.decorators.http import require_safe
 from gateway.choices import Role
 from gateway.console import ConsoleSite
 
-DEVELOPER, LEAD, FINANCE, PLATFORM = "developer", "team lead", "finance", "platform engineer"
-VIEWPOINTS = {
+DEVELOPER, LEAD, FINANCE, PLATFORM = "developers", "team leads", "finance", "platform engineers"
+ADMINISTRATOR, AUDITOR = "administrators", "auditors"
+VIEWPOINTS = {  # as the guides in docs/user-guide/roles
     DEVELOPER: "Call models, see what your calls did and cost.",
     LEAD: "Give a team keys and a budget, and see where its money goes.",
     FINANCE: "Know what was spent, what is ahead, who pays, and whether bills are right.",
     PLATFORM: "Connect providers, decide what may be called, and keep it running.",
+    ADMINISTRATOR: "Decide what keys and people may do, and how long what is kept.",
+    AUDITOR: "See who may do what, who did what, and what there is to prove it.",
 }
 OF_ROLE = {
     Role.DEVELOPER: DEVELOPER, Role.MANAGER: LEAD, Role.ANALYST: FINANCE, Role.ADMIN: PLATFORM, Role.OWNER: PLATFORM,
@@ -67,11 +70,11 @@ STOPS = (
           "Simulate says what a call would do without making it.", PLATFORM),
     _stop("keys", "keys", "Keys", "Applications call with a virtual key. It is shown once; its models, limits and "
           "budget are its own. Beside each: the first call in five languages.", DEVELOPER, LEAD, PLATFORM,
-          look_at=".content .btn-primary"),
+          ADMINISTRATOR, look_at=".content .btn-primary"),
     _stop("playground", "playground", "Playground", "The real SDK in your browser: stream, compare models, provoke "
           "faults and watch the retries, then copy the call as code.", DEVELOPER),
     _stop("requests", "requests", "Requests", "Every call, with its tokens, its price line by line, its attempts. "
-          "Filters count what they would find.", DEVELOPER, LEAD, FINANCE, PLATFORM),
+          "Filters count what they would find.", DEVELOPER, LEAD, FINANCE, PLATFORM, AUDITOR),
     _stop("packages", "sdks", "Packages", "Client libraries in five languages, made from this gateway's own API, with "
           "typed errors for budgets and limits.", DEVELOPER),
     _stop("usage", "usage", "Usage", "Any measure by any dimension, over any time zone: team, project, key, end user, "
@@ -100,9 +103,13 @@ STOPS = (
           "secrets, words, injections. Try one on a text.", PLATFORM),
     _stop("realtime", "realtime", "Real time", "The last minutes, as they happen.", PLATFORM),
     _stop("security", "security", "Security", "Keys that are too wide or unused, refused attempts, and a score with "
-          "what would raise it.", PLATFORM),
+          "what would raise it.", PLATFORM, ADMINISTRATOR, AUDITOR),
+    _stop("compliance", "compliance", "Compliance", "What catalogues of controls ask for, with evidence of this "
+          "installation beside each.", ADMINISTRATOR, AUDITOR),
     _stop("privacy", "privacy", "Privacy", "Forget an end user by name, say how long what is kept, take the audit "
-          "trail along as a file.", PLATFORM),
+          "trail along as a file.", PLATFORM, ADMINISTRATOR, AUDITOR),
+    _stop("bodies", "body_access", "Body access", "Who read stored prompts and answers, and when. Nothing of them is "
+          "stored unless a project's policy says so.", ADMINISTRATOR, AUDITOR),
     _stop("settings", "settings", "Settings", "What has no page of its own, as tables: accounts, schedules, locked "
           "sign-ins. How the installation is, `manage.py doctor` says.", PLATFORM),
 )  # fmt: skip

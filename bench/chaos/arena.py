@@ -20,6 +20,7 @@ from bench.chaos.traffic import CHAT, Traffic, body, exchange
 from bench.stack import answers
 
 PROBE_S = 10.0
+STOPPED_S = 0.09
 AFTERMATH_S = 15.0
 """So long after a fault a relay may still find out that what it delivered was not booked."""
 
@@ -74,6 +75,18 @@ class Arena:
         finally:
             if pid == self.installation.keeper.pid(name):
                 self.send(name, signal.SIGCONT)
+
+    def slow_down(self, name: str, low: float, high: float) -> None:
+        """It runs for a tenth of the time: SIGSTOP and SIGCONT in turn, to whatever process has the name."""
+        ended = time.monotonic() + self.choose.uniform(low, high)
+        while time.monotonic() < ended:
+            pid = self.send(name, signal.SIGSTOP)
+            try:
+                time.sleep(STOPPED_S)
+            finally:
+                if pid == self.installation.keeper.pid(name):
+                    self.send(name, signal.SIGCONT)
+            time.sleep(STOPPED_S / 9)
 
     @contextmanager
     def database(self) -> Iterator["psycopg.Connection[Any]"]:

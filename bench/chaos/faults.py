@@ -71,6 +71,11 @@ def pause(names: tuple[str, ...], seconds: tuple[float, float], arena: Arena) ->
     arena.pause(_one_of(names, arena), *seconds)
 
 
+def slow_down(names: tuple[str, ...], arena: Arena) -> None:
+    """As on a host that has no time for it."""
+    arena.slow_down(_one_of(names, arena), 5.0, 8.0)
+
+
 def restart(name: str, arena: Arena) -> None:
     """An orderly restart: PostgreSQL by SIGINT ("fast"), the others by SIGTERM."""
     arena.send(name, signal.SIGINT if name == "postgres" else signal.SIGTERM)
@@ -254,6 +259,8 @@ def _of_processes() -> Iterator[Fault]:
         seconds = LONG_S if target in ("data plane", "writer") else (3.0, 6.0)
         disturbs = target in ("worker", "PostgreSQL")
         yield Fault("pause", target, partial(pause, names, seconds), disturbs)
+    for target in ("data plane", "writer", "worker", "beat"):
+        yield Fault("slow", target, partial(slow_down, groups[target]), disturbs=target == "worker")
     for target, name in (("PostgreSQL", "postgres"), ("Redis", "redis"), ("provider", PROVIDERS[0])):
         yield Fault("away", target, partial(hold_down, name), target == "PostgreSQL")
     yield Fault("restart", "PostgreSQL", partial(restart, "postgres"), disturbs=True)
@@ -281,7 +288,7 @@ def _of_stores() -> Iterator[Fault]:
 
 def _of_others() -> Iterator[Fault]:
     for mode, name in (("down", "down"), ("451", "451 after DATA"), ("lost", "lost after its 250"),
-                       ("mute", "lost before its 250")):  # fmt: skip
+                       ("mute", "lost before its 250"), ("slow", "slow")):  # fmt: skip
         yield Fault(name, "SMTP", partial(sink_mode, "mail", mode), is_cheap=mode == "lost")
     for mode, name in (("500", "500"), ("hang", "hangs"), ("lost", "lost after its 200"), ("mute", "lost before it")):
         yield Fault(name, "webhook", partial(sink_mode, "hook", mode))

@@ -11,6 +11,8 @@ from bench.chaos.loops import LoopThread
 
 LINGER_S = 0.05
 HANG_S = 20.0
+SLOW_S = 0.7
+"""Before each of the seven lines of a mail: it takes five seconds, and no reply the ten that a client waits."""
 
 
 class Sink:
@@ -39,7 +41,8 @@ class Sink:
 
 class MailSink(Sink):
     """SMTP (RFC 5321). Modes: `ok`; `down`: the connection is reset; `451` after the data; `lost`: 250 and the
-    connection is reset before QUIT; `mute`: the mail is taken and the connection reset before the reply."""
+    connection is reset before QUIT; `mute`: the mail is taken and the connection reset before the reply; `slow`: every
+    reply comes late."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.mode == "down":
@@ -48,6 +51,8 @@ class MailSink(Sink):
         writer.write(b"220 sink ESMTP\r\n")
         while line := await reader.readline():
             verb = line[:4].upper()
+            if self.mode == "slow":
+                await asyncio.sleep(SLOW_S)
             if verb == b"DATA":
                 writer.write(b"354 go on\r\n")
                 data = await reader.readuntil(b"\r\n.\r\n")

@@ -5,7 +5,7 @@ A check is a function of no arguments that returns one `Finding`; it raises noth
 
 from collections.abc import Collection
 
-from config.doctor import data, golive, host
+from config.doctor import data, golive, host, work
 from config.doctor.finding import Check, Finding, Outcome
 
 CHECKS: tuple[Check, ...] = (
@@ -25,6 +25,9 @@ CHECKS: tuple[Check, ...] = (
     data.rate_limits,
     data.ledger_writer,
     data.background,
+    work.queue_lag,
+    work.failed_jobs,
+    work.outbox,
     data.quarantine,
     data.backup,
     data.ledger_archive,

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from config import env
 from config.backup import BACKUP_MADE, BACKUP_VERIFIED
-from config.doctor.finding import Finding, failed, ok, skipped, warning
+from config.doctor.finding import Finding, failed, off, ok, skipped, warning
 from config.embedded.binaries import MAJOR, PACKAGE
 from gateway import replica
 from gateway.choices import JobStatus
@@ -39,7 +39,7 @@ START = "Start it with `make run` (or `manage.py {}`)."
 def embedded_programs() -> Finding:
     """The wheel's PostgreSQL, when the database is the embedded one."""
     if not _is_embedded():
-        return skipped("PostgreSQL programs", "DATABASE_URL names a server")
+        return off("PostgreSQL programs", "DATABASE_URL names a server")
     spec = find_spec(PACKAGE)
     server = Path(spec.origin).parent / f"pginstall{MAJOR}" / "bin" / "postgres" if spec and spec.origin else None
     if server is None or not server.exists():
@@ -153,12 +153,12 @@ def _heartbeat(label: str, name: str, remedy: str) -> Finding:
 
 
 def quarantine() -> Finding:
-    """No line was put aside as unreadable."""
+    """No line that was put aside as unreadable waits to be resolved."""
     if unreachable():
         return skipped("Quarantine", SILENT_DATABASE)
-    if count := QuarantinedLine.objects.count():
+    if count := QuarantinedLine.objects.filter(resolved_at=None).count():
         return warning("Quarantine", f"{count} ledger lines were put aside", "Read the reasons in the console.")
-    return ok("Quarantine", "empty")
+    return ok("Quarantine", "nothing open")
 
 
 def read_replica() -> Finding:
@@ -168,7 +168,7 @@ def read_replica() -> Finding:
         return skipped(name, SILENT_DATABASE)
     found = replica.state()
     if found is None:
-        return skipped(name, "DATABASE_REPLICA_URL is not set; figures come from the primary")
+        return off(name, "DATABASE_REPLICA_URL is not set; figures come from the primary")
     if found.reason:
         remedy = "Figures come from the primary meanwhile; see docs/operations/replica.md."
         return warning(name, found.reason, remedy)
@@ -183,7 +183,7 @@ def ledger_archive() -> Finding:
     waiting = len(archives.detached_tables())
     if not archives.is_configured():
         detail = f"ARCHIVE_URL is not set; {waiting} detached tables are in the database"
-        return skipped(name, detail)
+        return off(name, detail)
     try:
         archives.store().read(ARCHIVE_PROBE)
     except (Invalid, OSError) as error:
@@ -200,7 +200,7 @@ def backup() -> Finding:
     """Young enough; one that was restored for a check says so."""
     name, allowed = "Backup", settings.BACKUP_MAX_AGE_HOURS
     if allowed <= 0:
-        return skipped(name, "BACKUP_MAX_AGE_HOURS is not set")
+        return off(name, "BACKUP_MAX_AGE_HOURS is not set")
     if unreachable():
         return skipped(name, SILENT_DATABASE)
     remedy = "Run `manage.py backup --output FOLDER`, and let it run by itself (docs/operations/backup.md)."

@@ -6,12 +6,14 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """`failed` alone makes the command fail."""
+    """`failed` alone makes the command fail; `--strict` takes what warns or could not be told for failures, too. What
+    the configuration leaves out is `off`, which is no fault."""
 
     OK = "ok"
     WARNING = "warning"
     FAILED = "failed"
     SKIPPED = "skipped"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +45,10 @@ def failed(name: str, detail: str, remedy: str) -> Finding:
 
 
 def skipped(name: str, detail: str) -> Finding:
-    """Nothing to check here."""
+    """Could not be told."""
     return Finding(name, Outcome.SKIPPED, detail)
+
+
+def off(name: str, detail: str) -> Finding:
+    """Not configured, so there is nothing to check."""
+    return Finding(name, Outcome.OFF, detail)

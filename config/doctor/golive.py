@@ -13,7 +13,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from config.doctor.data import SILENT_DATABASE, unreachable
-from config.doctor.finding import Check, Finding, ok, skipped, warning
+from config.doctor.finding import Check, Finding, off, ok, skipped, warning
 from costs.invoices.models import Invoice, InvoiceState
 from costs.models import Budget
 from costs.services.repricing import unpriced
@@ -30,13 +30,13 @@ NAMED = 5
 
 
 def in_production(label: str) -> Callable[[Check], Check]:
-    """Skipped, under this label, in another profile and while the database does not answer."""
+    """Off, under this label, in another profile; skipped while the database does not answer."""
 
     def wrap(check: Check) -> Check:
         @wraps(check)
         def checked() -> Finding:
             if not settings.IS_PRODUCTION:
-                return skipped(label, "asked in production (GATEWAY_PROFILE)")
+                return off(label, "asked in production (GATEWAY_PROFILE)")
             return skipped(label, SILENT_DATABASE) if unreachable() else check()
 
         return checked

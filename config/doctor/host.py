@@ -15,7 +15,7 @@ from django.conf import settings
 
 from analytics.console.vendor import check_vendored
 from config import env
-from config.doctor.finding import Finding, failed, ok, skipped, warning
+from config.doctor.finding import Finding, failed, off, ok, skipped, warning
 from config.embedded.runtime import port_is_free
 
 LOW_DISK = 1 << 30
@@ -113,7 +113,7 @@ def vendored_files() -> Finding:
 def redis_server() -> Finding:
     """Answers a ping, when there is one."""
     if not settings.REDIS_URL:
-        return skipped("Redis", "REDIS_URL is not set; background work and cache stay on this host")
+        return off("Redis", "REDIS_URL is not set; background work and cache stay on this host")
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
     try:
         client.ping()

@@ -79,15 +79,22 @@ def required(request: Request, view: Any) -> Who | None:
     """What the view asks for this action; None (deny) when it says nothing. OPTIONS describes, so it asks for what
     reading asks for."""
     roles: dict[str, Who] = getattr(view, "roles", {})
-    action = getattr(view, "action", None) or (request.method or "").lower()
+    action = action_of(request, view)
     if action in ("metadata", "options"):
         return SIGNED_IN
     return roles.get(action)
 
 
+def action_of(request: Request, view: Any) -> str:
+    """What `roles` and `confirmed_actions` call it: the action of a view set, else the method. HEAD is GET without its
+    body (RFC 9110, 9.3.2)."""
+    method = (request.method or "").lower()
+    return getattr(view, "action", None) or ("get" if method == "head" else method)
+
+
 def check_confirmed(request: Request, view: Any) -> None:
     """Raises `ConfirmationRequired` where a session has to be confirmed first."""
-    if (getattr(view, "action", None) or (request.method or "").lower()) not in getattr(view, "confirmed_actions", ()):
+    if action_of(request, view) not in getattr(view, "confirmed_actions", ()):
         return
     is_session = isinstance(request.successful_authenticator, SessionAuthentication)
     if is_session and not confirmation.is_fresh(request._request):

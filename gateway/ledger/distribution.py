@@ -145,7 +145,7 @@ def _unique(table: Table) -> Iterable[Violation]:
 
 def _rest(table: Table) -> Iterable[Violation]:
     for name in table.triggers:
-        reason = "triggers need citus.enable_unsafe_triggers; this one looks at its own row alone"
+        reason = "triggers need citus.enable_unsafe_triggers; this one looks at its own row at most"
         yield Violation(table.name, name, reason, is_handled=True)
     for column, kind in table.serial.items():
         if kind != "bigint":

@@ -9,6 +9,11 @@ from gateway.ledger.schema import COLUMNS, DEFAULTS, TABLE
 
 MONTHS_AHEAD = 2
 LEAVING, DETACHED = "_leaving", "_detached"
+# Triggers of rows come with the attaching; those of statements are each table's own.
+GUARD = (
+    "CREATE OR REPLACE TRIGGER ledger_truncate_guard BEFORE TRUNCATE ON {} "
+    "FOR EACH STATEMENT EXECUTE FUNCTION gateway_ledger_truncate_guard()"
+)
 
 
 def month_of(at: datetime) -> datetime:
@@ -47,6 +52,9 @@ def _ensure(connection: Any, month: datetime) -> str | None:
         if _attached(connection, name):
             return None
         connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (LIKE {TABLE} INCLUDING ALL)")
+        if has_citus(connection):
+            connection.execute("SET LOCAL citus.enable_unsafe_triggers = on")
+        connection.execute(GUARD.format(name))
         bounds = f"FROM ('{month.isoformat()}') TO ('{next_month(month).isoformat()}')"
         connection.execute(f"ALTER TABLE {TABLE} ATTACH PARTITION {name} FOR VALUES {bounds}")
     return name

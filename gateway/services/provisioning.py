@@ -44,8 +44,12 @@ def update_person(*, organization: Organization, user: User, actor: Actor, wante
     """What is said of a person holds from now on. Raises `Conflict`, `Invalid`."""
     row, _ = ProvisionedPerson.objects.get_or_create(organization=organization, user=user)
     if wanted.external_id is not None and wanted.external_id != row.external_id:
-        row.external_id = wanted.external_id
+        before, row.external_id = row.external_id, wanted.external_id
         _saved(row)
+        audit.record(
+            organization=organization, actor=actor, verb="directory.link", target=user,
+            before={"external_id": before}, after={"external_id": row.external_id}, personal=("external_id",),
+        )  # fmt: skip
     if is_managed(row):
         _rename(user, actor, wanted)
     if wanted.is_active is True:

@@ -12,8 +12,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from config import doctor, env
-from config.doctor import Outcome, data, host
-from gateway.models import Heartbeat
+from config.doctor import Outcome, data, host, work
+from gateway.models import Heartbeat, Job, OutboxMessage, QuarantinedLine
+from gateway.queues import Waiting
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +91,76 @@ def test_strict_takes_a_warning_for_a_failure(healthy: Settings, capsys: pytest.
 
     assert end.value.code == 1
     assert "1 of 1 checks failed." in capsys.readouterr().err
+
+
+@pytest.mark.django_db
+def test_strict_passes_over_what_is_switched_off_and_not_over_what_cannot_be_told(
+    healthy: Settings, tmp_path: Path
+) -> None:
+    unused = ("embedded_programs", "redis_server", "queue_lag", "backup", "ledger_archive", "read_replica")
+    healthy.REDIS_URL = ""
+    healthy.DATABASE_DIRECT_URL = healthy.DATABASE_DIRECT_URL or "postgresql://elsewhere/gateway"
+
+    assert {finding.outcome for finding in doctor.examine(unused)} == {Outcome.OFF}
+    call_command("doctor", "--strict", "--only", *unused)
+    healthy.DATABASE_DIRECT_URL = f"postgresql://gateway@/gateway?host={tmp_path}"
+    data.unreachable.cache_clear()
+    with pytest.raises(SystemExit):
+        call_command("doctor", "--strict", "--only", "clock")
+
+
+@pytest.mark.django_db
+def test_a_line_that_was_resolved_is_no_warning() -> None:
+    line = QuarantinedLine.objects.create(source="s", position="1:0", payload=b"{", reason="no JSON")
+    assert (data.quarantine().outcome, data.quarantine().detail) == (Outcome.WARNING, "1 ledger lines were put aside")
+
+    line.resolved_at = timezone.now()
+    line.save()
+
+    assert data.quarantine().outcome is Outcome.OK
+
+
+@pytest.mark.django_db
+def test_mails_that_wait_or_were_given_up(settings: Settings) -> None:
+    now = timezone.now()
+    assert (work.outbox().outcome, work.outbox().detail) == (Outcome.OK, "0 wait")
+    late = OutboxMessage.objects.create(topic="mail", dedupe_key="1", payload={}, due_at=now - timedelta(minutes=5))
+    assert (work.outbox().outcome, work.outbox().detail) == (Outcome.OK, "1 wait")
+
+    late.due_at = now - timedelta(minutes=11)
+    late.save()
+    assert work.outbox().detail == "1 wait; the oldest is due for 660 s"
+    late.dead_at = now - timedelta(hours=23)
+    late.save()
+    assert (work.outbox().outcome, work.outbox().detail) == (Outcome.WARNING, "1 were given up within a day")
+    late.dead_at = now - timedelta(hours=25)
+    late.save()
+    assert work.outbox().outcome is Outcome.OK
+
+
+@pytest.mark.django_db
+def test_jobs_that_failed_lately() -> None:
+    job = Job.objects.create(kind="analytics.export", period="1", status="failed")
+    Job.objects.create(kind="analytics.export", period="2", status="succeeded")
+
+    assert (work.failed_jobs().outcome, work.failed_jobs().detail) == (
+        Outcome.WARNING, "1 failed within a day: analytics.export",
+    )  # fmt: skip
+    Job.objects.filter(pk=job.pk).update(updated_at=timezone.now() - timedelta(hours=25))
+    assert work.failed_jobs().outcome is Outcome.OK
+
+
+def test_queues_that_nobody_empties(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    assert work.queue_lag().outcome is Outcome.SKIPPED
+
+    found = [Waiting("default", 2, 1.0), Waiting("scan", 7, 301.0)]
+    monkeypatch.setattr(work.queues, "waiting", lambda: iter(found))
+    assert (work.queue_lag().outcome, work.queue_lag().detail) == (
+        Outcome.WARNING, "messages wait (scan: 7, 301 s)",
+    )  # fmt: skip
+    found.pop()
+    assert (work.queue_lag().outcome, work.queue_lag().detail) == (Outcome.OK, "2 messages in 1 queues")
 
 
 def test_public_default_secrets_fail(healthy: Settings) -> None:
@@ -179,7 +250,7 @@ def test_remedies_are_printed(healthy: Settings, capsys: pytest.CaptureFixture[s
 
 @pytest.mark.django_db
 def test_backups_have_an_age(settings: Settings) -> None:
-    assert data.backup().outcome is Outcome.SKIPPED
+    assert data.backup().outcome is Outcome.OFF
 
     settings.BACKUP_MAX_AGE_HOURS = 24
     assert (data.backup().outcome, data.backup().detail) == (Outcome.FAILED, "none was ever made")

@@ -265,19 +265,24 @@ class Route:
 
 
 def routes() -> Iterator[Route]:
-    """All that the resolver knows outside the management API. What has no name redirects or catches the rest."""
-    for path, name in _walk(get_resolver().url_patterns):
-        if name and not path.startswith(_ELSEWHERE):
-            yield Route(name, path)
+    """All that the resolver knows outside the management API and has a name; `test_matrix_routes` has the rest."""
+    for path, pattern in patterns():
+        if pattern.name and not path.startswith(_ELSEWHERE):
+            yield Route(pattern.name, path)
 
 
-def _walk(patterns: list[URLPattern | URLResolver], before: str = "") -> Iterator[tuple[str, str | None]]:
+def patterns() -> Iterator[tuple[str, URLPattern]]:
+    """Every URL that the resolver knows, as Django writes its path."""
+    yield from _walk(get_resolver().url_patterns)
+
+
+def _walk(patterns: list[URLPattern | URLResolver], before: str = "") -> Iterator[tuple[str, URLPattern]]:
     for pattern in patterns:
         path = before + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
             yield from _walk(pattern.url_patterns, path)
         else:
-            yield path, pattern.name
+            yield path, pattern
 
 
 def expected() -> dict[tuple[str, str], list[str]]:

@@ -124,7 +124,10 @@ def test_every_url_has_a_row_and_every_row_a_url() -> None:
     assert {method for _, method in expected()} == set(METHODS)
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+SAID = {("OPTIONS", "autocomplete"): "Django's view says which methods it has, and nothing else"}
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
 def test_no_other_method_is_a_way_in(world: World, method: str) -> None:
     """Whoever a page is closed to is refused by every method; nobody meets a fault."""
     table, faults = expected(), []
@@ -135,7 +138,8 @@ def test_no_other_method_is_a_way_in(world: World, method: str) -> None:
                 at = list(CALLERS.values()).index(caller)
                 closed = not any(table[route.name, usual][at].startswith("2") for usual in METHODS)
                 found = cell(answer(world, caller, method, path))
-                if found.startswith("5") or (closed and found.startswith("2")):
+                is_said = (method, route.name) in SAID
+                if found.startswith("5") or (closed and found.startswith("2") and not is_said):
                     faults.append(f"{method} {route.name}: {caller} gets {found}")
             transaction.set_rollback(True)
     assert faults == []

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
@@ -11,12 +12,12 @@ from tests.console.company import Company
 from tests.console.conftest import SignIn
 
 STOPS = {
-    "bob": ("developer", ["home", "models", "keys", "playground", "requests", "packages", "usage"]),
-    "dave": ("team lead", ["home", "keys", "requests", "usage", "budgets", "limits", "alerts", "anomalies", "costs",
+    "bob": ("developers", ["home", "models", "keys", "playground", "requests", "packages", "usage"]),
+    "dave": ("team leads", ["home", "keys", "requests", "usage", "budgets", "limits", "alerts", "anomalies", "costs",
                            "forecasts", "savings", "reports"]),
     "carol": ("finance", ["home", "requests", "usage", "budgets", "alerts", "anomalies", "costs", "forecasts",
                           "savings", "allocation", "invoices", "reports"]),
-    "alice": ("platform engineer", ["home", "providers", "models", "routes", "keys", "requests", "budgets", "limits",
+    "alice": ("platform engineers", ["home", "providers", "models", "routes", "keys", "requests", "budgets", "limits",
                                     "alerts", "anomalies", "savings", "guardrails", "realtime", "security", "privacy",
                                     "settings"]),
 }  # fmt: skip
@@ -35,7 +36,7 @@ def test_a_tour_is_walked_from_its_first_stop_to_its_last(company: Company, sign
         answer = client.get(url)
         page = answer.content.decode()
         assert (answer.status_code, page.count('<aside class="tour"')) == (200, 1), url
-        assert f"Tour for a {viewpoint}, {len(walked)} of {len(expected)}" in page
+        assert f"Tour for {viewpoint}, {len(walked)} of {len(expected)}" in page
         onward = re.findall(r'btn-small btn-primary" href="([^"]+tour=[^"]+)"', page)
         url = onward[0].replace("&amp;", "&") if onward else ""
 
@@ -53,7 +54,28 @@ def test_what_is_no_stop_of_the_page_shows_none(company: Company, sign_in: SignI
 def test_another_viewpoint_can_be_taken(company: Company, sign_in: SignIn) -> None:
     page = sign_in("alice").get(f"{reverse('admin:costs')}?tour=costs&as=finance").content.decode()
 
-    assert "Tour for a finance, 7 of 12" in page
+    assert "Tour for finance, 7 of 12" in page
+
+
+@pytest.mark.parametrize(
+    ("viewpoint", "stops"),
+    [
+        ("administrators", ["home", "keys", "security", "compliance", "privacy", "bodies"]),
+        ("auditors", ["home", "requests", "security", "compliance", "privacy", "bodies"]),
+    ],
+)
+def test_viewpoints_that_are_nobody_s_first(
+    company: Company, sign_in: SignIn, viewpoint: str, stops: list[str]
+) -> None:
+    page = sign_in("alice").get(reverse("admin:tour")).content.decode()
+
+    assert re.findall(rf"tour=([a-z]+)&amp;as={viewpoint}", page)[: len(stops)] == stops
+
+
+def test_every_user_guide_has_its_tour() -> None:
+    guides = {path.stem for path in (settings.BASE_DIR / "docs/user-guide/roles").glob("*.md")}
+
+    assert guides == {name.removesuffix("s").replace(" ", "-") for name in tour.VIEWPOINTS}
 
 
 def test_a_stop_costs_no_query(

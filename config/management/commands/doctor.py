@@ -9,7 +9,9 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from config.doctor import CHECKS, Outcome, examine
 
-MARKS = {Outcome.OK: "ok", Outcome.WARNING: "warning", Outcome.FAILED: "FAILED", Outcome.SKIPPED: "-"}
+MARKS = {
+    Outcome.OK: "ok", Outcome.WARNING: "warning", Outcome.FAILED: "FAILED", Outcome.SKIPPED: "-", Outcome.OFF: "off",
+}  # fmt: skip
 
 
 class Command(BaseCommand):
@@ -18,7 +20,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="machine-readable answer")
-        parser.add_argument("--strict", action="store_true", help="warnings and what was skipped count as failures")
+        parser.add_argument(
+            "--strict", action="store_true", help="warnings and what could not be told count as failures"
+        )
         names = [check.__name__ for check in CHECKS]
         parser.add_argument("--only", nargs="+", choices=names, metavar="CHECK", help=f"of {', '.join(names)}")
 
@@ -31,7 +35,9 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {finding.name:<21}{MARKS[finding.outcome]:<9}{finding.detail}")
                 if finding.remedy:
                     self.stdout.write(f"  {'':<21}{'':<9}→ {finding.remedy}")
-        fine = {Outcome.OK} if options["strict"] else {Outcome.OK, Outcome.WARNING, Outcome.SKIPPED}
+        fine = {Outcome.OK, Outcome.OFF}
+        if not options["strict"]:
+            fine |= {Outcome.WARNING, Outcome.SKIPPED}
         failures = sum(finding.outcome not in fine for finding in findings)
         if failures:
             if not options["json"]:

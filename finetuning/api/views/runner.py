@@ -36,6 +36,7 @@ class RunnerJobViewSet(Resource):
     queryset = TuningJob.objects.select_related("organization", "training_file", "validation_file")
     serializer_class = shapes.RunnerTokenSerializer
     roles = {"runner_bundle": KEY_MAKERS, "runner_token": KEY_MAKERS}
+    confirmed_actions = frozenset({"runner_bundle", "runner_token"})
 
     @extend_schema(
         parameters=[_FRAMEWORK],

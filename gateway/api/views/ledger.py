@@ -9,6 +9,7 @@ from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -143,7 +144,7 @@ class UsageRecordViewSet(ReadableResource):
         """What people and evaluators said of the request. POST keeps an opinion: 201, or 200 when it replaces the same
         source's earlier one on the same name."""
         lines = self._lines(id)
-        if request.method == "GET":
+        if request.method in SAFE_METHODS:  # HEAD, too: for a key that may only read it is reading
             known = QualityScore.objects.visible_to(request.user)
             rows = known.filter(organization=lines[0].organization, request_id=lines[0].request_id)
             return Response(score_shapes.ScoreSerializer(rows, many=True).data)

@@ -1,5 +1,6 @@
 """The permission matrix, executed: every route × method × caller, on real rows, with real credentials."""
 
+import re
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
@@ -9,16 +10,45 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from django.urls import resolve
 from rest_framework.test import APIClient
 
+from gateway.models import AuditEvent
 from tests import factories
 from tests.finetuning.places import CONTESTANTS, held_out_of
 from tests.gateway.api.conftest import client_of
 from tests.gateway.api.matrix import CALLERS, Row, rows
 from tests.gateway.api.places import BILL, EXAMPLE, WINDOW, Places, cost_center_of, job_wish, sdk_release_of
+from tests.gateway.ledger.test_distribution import suspicious
 
 LINE = '{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}'
 ROWS = rows()
+QUESTION = "asks and changes nothing"
+UNAUDITED = {
+    "POST auth/token/revoke": "nobody has the token of this row",
+    "POST auth/password-reset": "nobody has the address of this row",
+    "POST me/second-factor": "counts only when it is confirmed, which leaves an event",
+    "POST memberships/{bob}/reset-second-factor": "bob has none: nothing changes",
+    "PATCH scim/v2/Users/{bob_user}": "bob is active: nothing changes",
+    "PATCH scim/v2/Groups/{scim_group}": "the group has no members: nothing changes",
+    "POST providers/{provider}/test": "asks the provider; the catalogue stays as it is",
+    "POST routes/{route}/simulate": QUESTION,
+    "POST guardrails/{guardrail}/test": QUESTION,
+    "POST budgets/check": QUESTION,
+    "POST budgets/simulate": QUESTION,
+    "POST budgets/{budget}/simulate": QUESTION,
+    "POST end-user-erasures/look": QUESTION,
+    "POST fine-tuning/jobs/search": QUESTION,
+    "POST cost/recommendations/search": "the job's row says who asked; what it finds changes nothing",
+    "POST invoices/{invoice}/reconcile": "figures are counted anew from what is there",
+    "PUT fine-tuning/files/uploads/{tuning_upload}/parts/1": "a piece; beginning and completing leave events",
+    "POST fine-tuning/validate-data/{tuning_file}": "judges the file, which stays as it is",
+    "POST fine-tuning/validate-data/{ads_tuning_file}": "judges the file, which stays as it is",
+    "POST fine-tuning/jobs/{finished_job}/sync": "asks the backend; what it says changes the job by itself, too",
+}
+"""Rows that succeed and leave no event, each with its reason."""
+PULLED = {"POST sdk/analytics": {"distinct"}}
+"""What brings ledger lines to the coordinator of a Citus cluster (docs/operations/citus.md)."""
 
 
 def body(company: factories.Acme, row: Row) -> dict[str, Any] | None:
@@ -265,20 +295,62 @@ def world(db: None) -> World:
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_every_caller_gets_what_the_table_says(row: Row, world: World) -> None:
-    answered = {}
+    answered, unaudited, said = {}, [], []
+
+    def keep(execute: Any, sql: str, *args: Any) -> Any:
+        said.append(sql)
+        return execute(sql, *args)
+
     with transaction.atomic():
         company = world.company
         path = f"/api/v1/{row.path.format_map(Places(company, dict(world.lines)))}"
         for role in CALLERS.values():
             with transaction.atomic():  # each caller meets the same company
-                response = world.caller(role).generic(
-                    row.method, path, **_content(body(company, row)), HTTP_ACCEPT="application/json"
-                )
+                events = AuditEvent.objects.count()
+                with connection.execute_wrapper(keep):
+                    response = world.caller(role).generic(
+                        row.method, path, **_content(body(company, row)), HTTP_ACCEPT="application/json"
+                    )
                 answered[role] = response.status_code
+                if response.status_code < 300 and AuditEvent.objects.count() == events:
+                    unaudited.append(role)
                 transaction.set_rollback(True)
         transaction.set_rollback(True)
 
     assert answered == row.expected
+    assert set(suspicious(said)) == PULLED.get(str(row), set())
+    if row.method != "GET" and not only_reads(path):  # what was written is in the trail, whoever wrote it
+        succeeded = [role for role, status in answered.items() if status < 300]
+        assert unaudited == (succeeded if str(row) in UNAUDITED else [])
+
+
+def only_reads(path: str) -> bool:
+    """Whether what is sent there is a question, as its view says."""
+    view: Any = resolve(path).func
+    return getattr(getattr(view, "cls", None) or getattr(view, "view_class", None), "only_reads", False)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.method == "GET"], ids=str)
+def test_head_and_options_show_nobody_more_than_get(row: Row, world: World) -> None:
+    """HEAD is answered as GET. OPTIONS says of a view what the documentation says, and the same of an object as of
+    none."""
+    found = {}
+    with transaction.atomic():
+        company = world.company
+        path = f"/api/v1/{row.path.format_map(Places(company, dict(world.lines)))}"
+        nothing = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|req_\w+", "0192f0c4-0000-7000-8000-000000000000", path)
+        for role in ("anonymous", "developer", "key_read", "mallory"):
+            with transaction.atomic():
+                caller = world.caller(role)
+                found[role] = caller.head(path, HTTP_ACCEPT="application/json").status_code
+                described, of_none = caller.options(path), caller.options(nothing)
+                closed = role == "anonymous"  # it is for who is signed in, also where reading is for anyone
+                assert (described.status_code, of_none.status_code) == ((401, 401) if closed else (200, 200)), role
+                assert closed or described.content == of_none.content, role  # a refusal has an id of its own
+                transaction.set_rollback(True)
+        transaction.set_rollback(True)
+
+    assert found == {role: row.expected[role] for role in found}
 
 
 def _content(data: dict[str, Any] | None) -> dict[str, Any]:

@@ -1,32 +1,31 @@
 """The permission matrix against the router: no route without a row, nothing beside the rows, nothing foreign shown."""
 
-from collections.abc import Iterator
-from itertools import chain
+import re
 
 import pytest
 from django.http import StreamingHttpResponse
 from django.urls import URLPattern, resolve
 
-from analytics.api import annotations, declared_tags
-from analytics.api import urls as analytics_urls
-from costs.api import urls as costs_urls
-from finetuning.api import urls as finetuning_urls
-from gateway.api import urls
-from sdkgen.api import urls as sdkgen_urls
 from tests import factories
+from tests.console.permissions import patterns
 from tests.gateway.api.conftest import Caller
 from tests.gateway.api.matrix import rows
 from tests.gateway.api.places import Places
 
-PARTS = (urls, costs_urls, finetuning_urls, declared_tags, annotations, analytics_urls, sdkgen_urls)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROWS = rows()
+API, FRONT = "api/v1/", "api/openai/v1/"
+NAMELESS = {
+    r"": "leads to the console",
+    r"admin/\w+/\w+/<path:object_id>/": "Django's old address of a form: leads to the new one",
+    r"admin/\(\?P<url>\.\*\)\$": "whatever is left below the console: sign in, then 404",
+}
+"""Routes that no row can name."""
 
 
-def patterns() -> Iterator[tuple[str, URLPattern]]:
-    for pattern in chain.from_iterable(part.urlpatterns for part in PARTS):
-        assert isinstance(pattern, URLPattern)
-        yield str(pattern.name), pattern
+def routes() -> dict[str, URLPattern]:
+    """The management API's, of every include there is, by the whole path as `resolve` names it."""
+    return {path.replace("/^", "/"): pattern for path, pattern in patterns() if path.startswith(API)}
 
 
 def allowed(pattern: URLPattern) -> set[str]:
@@ -37,32 +36,53 @@ def allowed(pattern: URLPattern) -> set[str]:
 
 
 def test_every_route_and_method_has_a_row() -> None:
-    names = _route_names()
-    covered = {(row.method, names[row.path]) for row in ROWS}
+    of_rows = _routes_of_rows()
+    covered = {(row.method, of_rows[row.path]) for row in ROWS}
 
-    missing = {(method, name) for name, pattern in patterns() for method in allowed(pattern)} - covered
+    missing = {(method, path) for path, pattern in routes().items() for method in allowed(pattern)} - covered
 
     assert missing == set()
 
 
-def _route_names() -> dict[str, str | None]:
-    """The name of each row's route, by the row's path."""
+def test_every_other_route_is_in_the_console_s_matrix_or_said_here() -> None:
+    """`tests/console/permissions.py` walks what has a name; the paths in OpenAI's format have a test below."""
+    nameless = {path for path, pattern in patterns() if not pattern.name and not path.startswith((API, FRONT))}
+
+    assert {path for path in nameless if not any(re.fullmatch(one, path) for one in NAMELESS)} == set()
+
+
+def _routes_of_rows() -> dict[str, str]:
+    """The route of each row's path."""
     placeholders = {part[1:-1] for row in ROWS for part in row.path.split("/") if part.startswith("{")}
     sample = dict.fromkeys(placeholders, "0192f0c4-0000-7000-8000-000000000000")
-    return {row.path: resolve(f"/api/v1/{row.path.format(**sample)}").url_name for row in ROWS}
+    return {row.path: resolve(f"/{API}{row.path.format(**sample)}").route for row in ROWS}
 
 
 def test_what_has_no_row_is_not_allowed(company: factories.Acme, caller: Caller) -> None:
     bob, ads = factories.book_lines(factories.line(company), factories.line(company, project=company.banner))
-    names = _route_names()
-    known = {(row.method, names[row.path]) for row in ROWS}  # with whichever object
+    of_rows = _routes_of_rows()
+    known = {(row.method, of_rows[row.path]) for row in ROWS}  # with whichever object
     owner, made = caller("owner"), Places(company, {"bob": bob, "ads": ads})
 
-    for path, name in sorted(names.items()):
+    for path, route in sorted(of_rows.items()):
         for method in METHODS:
-            if (method, name) not in known:
+            if (method, route) not in known:
                 url = f"/api/v1/{path.format_map(made)}"
                 assert owner.generic(method, url).status_code == 405, f"{method} {path}"
+
+
+def test_nothing_in_openai_s_format_answers_without_a_key_that_calls_models(
+    company: factories.Acme, caller: Caller
+) -> None:
+    """A session is none, nor is a management key; what a virtual key may is in `tests/finetuning/front`."""
+    paths = [path for path, _ in patterns() if path.startswith(FRONT)]
+    assert len(paths) > 10
+
+    for path in paths:
+        url = f"/{path.replace('<str:name>', 'file-x').replace('<path:rest>', 'nothing')}"
+        for method in (*METHODS, "HEAD", "OPTIONS"):
+            for role, status in (("anonymous", 401), ("owner", 401), ("key_write", 403)):
+                assert caller(role).generic(method, url).status_code == status, f"{role} {method} {url}"
 
 
 @pytest.mark.parametrize("path", sorted({row.path for row in ROWS if row.method == "GET" and "{" not in row.path}))

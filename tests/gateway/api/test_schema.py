@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 from drf_spectacular.validation import validate_schema
 
+from sdkgen.documents.management import described
 from tests import openapi
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -108,6 +109,22 @@ def test_every_operation_says_what_it_does_and_how_it_fails(document: dict[str, 
 
 def test_paths_are_shown_without_a_slash_at_the_end(document: dict[str, Any]) -> None:
     assert [path for path in document["paths"] if path.endswith("/")] == []
+
+
+def test_what_is_made_is_linked_to_where_it_is_read_changed_and_deleted(document: dict[str, Any]) -> None:
+    links = {
+        path: set(answer["links"])
+        for path, item in document["paths"].items()
+        for answer in item.get("post", {}).get("responses", {}).values()
+        if "links" in answer
+    }
+
+    assert len(links) > 30
+    assert links["/api/v1/routes"] == {"get", "patch", "delete"}
+    assert document["paths"]["/api/v1/routes"]["post"]["responses"]["201"]["links"]["patch"] == {
+        "operationId": "routes_partial_update", "parameters": {"id": "$response.body#/id"},
+    }  # fmt: skip
+    assert "links" not in json.dumps(described()["paths"]["/api/v1/routes"]["post"]["responses"])  # of no SDK
 
 
 def test_secrets_are_write_only(document: dict[str, Any]) -> None:

@@ -47,6 +47,15 @@ def test_what_is_refused(path: str, caller: Caller, body: dict[str, Any], field:
     assert QualityScore.objects.count() == 0
 
 
+def test_head_reads_also_for_a_key_that_may_not_write(path: str, caller: Caller):
+    body = '{"name": "helpfulness", "source": "review", "score": 0.75}'
+
+    answer = caller("key_read").generic("HEAD", path, body, content_type="application/json")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert QualityScore.objects.count() == 0
+
+
 def test_others_do_not_see_them(path: str, caller: Caller):
     caller("admin").post(path, {"name": "q", "source": "s", "score": 1})
 

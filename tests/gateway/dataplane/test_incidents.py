@@ -1,11 +1,19 @@
 """What was published about other gateways, tried on this data plane; `docs/security/incidents.md` has the table."""
 
+import io
 import json
 import os
+import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.exceptions import SuspiciousOperation
+from django.core.files.uploadhandler import MemoryFileUploadHandler
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
 
+from gateway.dataplane.forms import MAX_PARTS, Form, FormError
 from tests.gateway.dataplane.conftest import Recorder, World
 
 
@@ -134,3 +142,66 @@ def test_strangers_send_no_large_forms(world: World) -> None:
     )
 
     assert (answer.status, answer.error_code) == (401, "invalid_api_key")
+
+
+class Counted(bytes):
+    """Adds up how much of it is looked through."""
+
+    seen = calls = 0
+
+    def find(self, sub: Any, start: Any = 0, end: Any = None) -> int:
+        stop = len(self) if end is None else min(end, len(self))
+        place = super().find(sub, start, stop)
+        self.seen, self.calls = self.seen + (stop if place < 0 else place + len(sub)) - start, self.calls + 1
+        return place
+
+    def startswith(self, prefix: Any, start: Any = 0, end: Any = None) -> bool:
+        self.seen, self.calls = self.seen + len(prefix), self.calls + 1
+        return super().startswith(prefix, start)
+
+
+HEAD = b'\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
+FORMS = {
+    "dashes behind the boundary": b"--x" + b"-" * 100_000,
+    "dashes for a value": b"--x" + HEAD + b"-" * 100_000,
+    "nearly the boundary, again and again": b"--x" + HEAD + b"\r\n--" * 20_000,
+    "the boundary in longer ones": b"--x" + HEAD + b"\r\n--x-" * 20_000,
+    "parts without an end": (b"--x" + HEAD + b"\r\n") * 2_000,
+    "a head without an end": b"--x\r\n" + b"a: b\r\n" * 20_000,
+    "empty lines": b"--x" + b"\r\n" * 50_000,
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("boundary", [b"x", b"x" + b"-" * 69])
+def test_no_boundary_makes_a_form_be_read_twice(form: bytes, boundary: bytes) -> None:
+    """The work is bounded by the body's size (CVE-2024-8984 took each dash behind a boundary as a case of its own)."""
+    body = Counted(form.replace(b"--x", b"--" + boundary))
+
+    with suppress(FormError):  # some end the form early
+        Form.read(f"multipart/form-data; boundary={boundary.decode()}", body)
+
+    assert body.seen <= len(body) + 100 * MAX_PARTS
+    assert body.calls <= 5 * (MAX_PARTS + 1)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_django_reads_a_form_in_a_number_of_steps_that_grows_as_the_form(form: bytes) -> None:
+    def steps(body: bytes) -> int:
+        made = 0
+
+        def count(frame: object, event: str, argument: object) -> None:
+            nonlocal made
+            made += 1
+
+        about = {"CONTENT_TYPE": "multipart/form-data; boundary=x", "CONTENT_LENGTH": str(len(body))}
+        handler = MemoryFileUploadHandler()
+        sys.setprofile(count)
+        try:
+            with suppress(SuspiciousOperation, MultiPartParserError):
+                MultiPartParser(about, io.BytesIO(body), [handler]).parse()
+        finally:
+            sys.setprofile(None)
+        return made
+
+    assert steps(form + form[3:] * 3) <= 6 * steps(form)

@@ -9,6 +9,8 @@ import pytest
 
 from gateway.ledger.booking import Booked, book, derived_id
 from gateway.ledger.ids import uuid7
+from gateway.ledger.partitions import attached_months, ensure_partitions, partition_name
+from gateway.ledger.schema import TABLE
 from tests.gateway.ledger.lines import KEY, ORGANIZATION, line
 
 Ledger = psycopg.Connection[Any]
@@ -133,6 +135,20 @@ def test_the_ledger_refuses_updates_and_deletes(ledger: Ledger) -> None:
     for sql in ("UPDATE gateway_ledgerline SET cost = 0", "DELETE FROM gateway_ledgerline"):
         with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
             ledger.execute(sql)
+
+
+def test_neither_the_ledger_nor_a_month_of_it_is_truncated(ledger: Ledger) -> None:
+    booked(ledger, line())
+    new = datetime(2031, 5, 1, tzinfo=UTC)
+    ensure_partitions(ledger, [new])
+    tables = [partition_name(month) for month in attached_months(ledger)]
+
+    assert partition_name(new) in tables
+    for table in (TABLE, *tables):
+        with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
+            ledger.execute(f"TRUNCATE {table}")
+    assert rows(ledger, "SELECT count(*) FROM gateway_ledgerline") == [(1,)]
+    ledger.execute(f"DROP TABLE {partition_name(new)}")
 
 
 def test_two_writers_with_the_same_keys_neither_deadlock_nor_lose(ledger: Ledger, conninfo: str) -> None:

@@ -1,5 +1,6 @@
 """The schema and the statements go with the plan for a cluster; what does not is named, with its reason."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,10 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection as django_connection
+from django.test import Client
 
+from analytics.exports.service import Asked, request_export
+from analytics.exports.service import run_waiting as run_exports
 from analytics.metrics import MEASURES
 from analytics.models import TotalDay
 from analytics.query import Query, QueryError, run
@@ -19,6 +23,9 @@ from analytics.rollups.marks import drain_marks
 from analytics.rollups.rebuild import rebuild
 from analytics.verify import compare_rollups
 from costs.budgets.verify import verify_budgets
+from costs.services import invoices
+from finetuning.services.files import build_from_traffic
+from finetuning.services.files.traffic import Chosen
 from gateway.ledger import catalogue, distribution
 from gateway.ledger.booking import book
 from gateway.ledger.distribution import ForeignKey, Placement, Table, plan, violations
@@ -26,7 +33,10 @@ from gateway.ledger.partitions import ensure_partitions
 from gateway.ledger.schema import TABLE as LEDGER
 from gateway.ledger.traps import TRAPS, traps
 from gateway.ledger.verify import verify
-from tests.factories import acme, line
+from gateway.services import erasure
+from tests.costs.invoices import ledgers
+from tests.factories import acme, book_lines, line
+from tests.finetuning.services.traffic import logged
 
 SPREAD = {LEDGER}
 KEY = {"t_pkey": ("ledger_shard", "id")}
@@ -181,6 +191,15 @@ SETTLED = {
 }
 
 
+def suspicious(said: list[str]) -> dict[str, set[str]]:
+    """Traps in what was said, each with the statements."""
+    found: dict[str, set[str]] = {}
+    for statement in said:
+        for code in traps(statement, SPREAD):
+            found.setdefault(code, set()).add(" ".join(statement.split())[:300])
+    return found
+
+
 def test_what_runs_on_the_ledger_holds_no_trap_but_the_settled(
     recorded: tuple[psycopg.Connection[Any], list[str]], settings: Any, conninfo: str
 ) -> None:
@@ -207,10 +226,74 @@ def test_what_runs_on_the_ledger_holds_no_trap_but_the_settled(
             continue
     retire(now=datetime(2026, 9, 1, tzinfo=UTC), days=45)
 
-    suspicious: dict[str, set[str]] = {}
-    for statement in said:
-        for code in traps(statement, SPREAD):
-            suspicious.setdefault(code, set()).add(" ".join(statement.split())[:160])
+    found = suspicious(said)
     assert sum(LEDGER in statement for statement in said) > 12
-    assert {code: found for code, found in suspicious.items() if code not in SETTLED} == {}
-    assert set(SETTLED) == set(suspicious)
+    assert {code: statements for code, statements in found.items() if code not in SETTLED} == {}
+    assert set(SETTLED) == set(found)
+
+
+ERASING = {
+    "update_or_delete": "the name is put out of the lines",
+    "modifying_cte": "of lines that came late, with marks for their buckets",
+    "correlated": "an admitted value goes when no line has it any more",
+}
+
+
+def test_what_shows_exports_compares_and_teaches_holds_no_trap(
+    recorded: tuple[psycopg.Connection[Any], list[str]], client: Client, settings: Any
+) -> None:
+    _, said = recorded
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
+    company = ledgers.company()
+    booked = logged(company, "Who?", "We.", end_user="customer-17")
+    logged(company, "Where?", "Here.", end_user="customer-17", project=company.banner)
+    drain_marks()
+    said.clear()
+    client.force_login(company.people["alice"], backend="django.contrib.auth.backends.ModelBackend")
+
+    begun = datetime.now(UTC) - timedelta(days=1)
+    window = {"start": begun.isoformat(), "end": (begun + timedelta(days=2)).isoformat()}
+    pages = [
+        ("/api/v1/usage-records", window), (f"/api/v1/usage-records/{booked['request_id']}", {}),
+        ("/api/v1/usage-records", {"end_user": "customer-17"}), ("/api/v1/cost/records", window),
+        (f"/api/v1/usage-records/{booked['request_id']}/cost-explanation", {}),
+        ("/admin/requests/", {}), ("/admin/requests/", {"end_user": "customer-17", "min_cost": "0", "weekday": "3"}),
+        ("/admin/requests/", {"tag.feature": "chat", "min_duration_ms": "1"}),
+        (f"/admin/requests/{booked['request_id']}/", {}), ("/admin/requests/live/", {}),
+        ("/admin/requests/values/", {"name": "model_served"}), ("/admin/realtime/", {}),
+        ("/admin/security/", {}), ("/admin/compliance/", {}), ("/admin/sdks/usage/", {}), ("/admin/invoices/", {}),
+    ]  # fmt: skip
+    answered = {f"{path} {query}": client.get(path, query).status_code for path, query in pages}
+    for dataset, asked in (("usage_records", window), ("metrics", {**window, "measures": ["cost"]})):
+        request_export(organization=company.organization, user=company.people["alice"],
+                       asked=Asked(dataset, "csv", asked))  # fmt: skip
+    assert run_exports() == 2
+    upload = invoices.Upload(io.BytesIO(ledgers.costs(extra={0: {"input": 5}})), "costs.json")
+    bill, _ = invoices.upload_invoice(organization=company.organization, actor=None, upload=upload, limit_bytes=1 << 20)
+    assert bill.causes != []
+    chosen = Chosen(begun, datetime.now(UTC))
+    build_from_traffic(project=company.assistant, name="t.jsonl", chosen=chosen, consent=True, sampling=None,
+                       created_by=company.people["bob"], actor=company.people["bob"])  # fmt: skip
+
+    assert {page: status for page, status in answered.items() if status not in (200, 404)} == {}
+    assert sum(LEDGER in statement for statement in said) > 20
+    assert set(suspicious(said)) == {"distinct"}  # keys that used an SDK
+
+
+def test_erasing_an_end_user_is_what_a_cluster_refuses(
+    recorded: tuple[psycopg.Connection[Any], list[str]],
+) -> None:
+    """And nothing else of it; docs/operations/citus.md says so."""
+    _, said = recorded
+    company = acme()
+    book_lines(line(company, end_user="customer-17"))
+    drain_marks()
+    said.clear()
+    made = erasure.erase_end_user(organization=company.organization, end_user="customer-17", actor=None)
+    assert erasure.run_waiting() == 1
+    made.refresh_from_db()
+    book_lines(line(company, at=made.lines_before - timedelta(minutes=20), end_user="customer-17"))
+    assert erasure.look_again() == 1
+
+    assert set(suspicious(said)) == set(ERASING)

@@ -1,18 +1,21 @@
 """Sudo mode: what asks, whom, how one gets past it, and where it leads afterwards."""
 
+import re
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from django.test import Client, RequestFactory
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from gateway.models import AuditEvent, Membership, Project, User, VirtualKey
 from gateway.services import tokens
 from gateway.signin import confirmation
-from tests import factories
+from tests import factories, openapi
 
 ADD = "/admin/keys/add/"
 LATER = timedelta(minutes=16)
@@ -194,3 +197,67 @@ def test_the_api_asks_sessions_and_neither_keys_nor_tokens(company: factories.Ac
     assert key.patch(f"{API}/prices/settings", {"backfills_unpriced": True}).status_code == 200
     assert session.get(f"{API}/api-keys").status_code == 200
     assert session.patch(f"{API}/projects/{Project.objects.first().pk}", {"name": "Still"}).status_code == 200  # type: ignore[union-attr]
+
+
+SECRETS = {"secret", "credential", "password", "new_password", "current_password", "token", "recovery_codes"}
+PRICES = re.compile(r"/(prices|exchange-rates|commitments)\b")
+UNASKED = {
+    "POST /api/v1/auth/token": "this is the proof itself, before there is a session",
+    "POST /api/v1/auth/password-reset/confirm": "by the token in the mail, without a session",
+    "POST /api/v1/invitations/accept": "by the token in the mail, without a session",
+    "POST /api/v1/me/password": "asks for the present password with the call",
+    "POST /api/v1/sdk/playground": "a key for a quarter of an hour, with a small budget; the page opens one too",
+    "GET /api/v1/sdk/builds/{id}/download": "a package: what the API is like, no figure and no secret",
+    "GET /api/v1/sdk/documentation/{language}/llms.txt": "documentation",
+    "GET /api/v1/admin/dashboard/stream": "a feed of what the page shows, no file",
+}
+
+
+def test_whatever_gives_a_secret_a_file_or_a_price_asks_or_is_said_here() -> None:
+    """By what the document says that operations take and answer; what asks beyond that is listed above."""
+    sensitive, asking = set(), set()
+    for path, item in openapi.document()["paths"].items():
+        for method, operation in item.items():
+            name = f"{method.upper()} {path}"
+            if why_sensitive(method, path, operation):
+                sensitive.add(name)
+            if asks(method, path):
+                asking.add(name)
+
+    assert len(asking) > 30
+    assert sensitive - asking == set(UNASKED)
+
+
+def why_sensitive(method: str, path: str, operation: dict[str, Any]) -> str:
+    """Empty when it is not."""
+    answers = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+    contents = [body.get("content", {}) for body in (operation.get("requestBody", {}), *answers)]
+    if any(fields_of(content["schema"]) & SECRETS for body in contents for content in body.values() if content):
+        return "secret"
+    if any(set(answer.get("content", {})) - {"application/json"} for answer in answers):
+        return "file"
+    if method == "post" and path.endswith("/exports"):
+        return "file"
+    is_write = method != "get" and not getattr(view_of(method, path)[0], "only_reads", False)
+    return "price" if is_write and PRICES.search(path) else ""
+
+
+def fields_of(schema: dict[str, Any]) -> set[str]:
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return set(openapi.document()["components"]["schemas"].get(name, schema).get("properties", {}))
+
+
+def asks(method: str, path: str) -> bool:
+    view, action = view_of(method, path)
+    return action in getattr(view, "confirmed_actions", ())
+
+
+def view_of(method: str, path: str) -> tuple[Any, str]:
+    """The class behind an operation, and its action."""
+    path = path.replace("{number}", "1").replace("{template_id}", "tone")
+    for sample in ("0192f0c4-0000-7000-8000-000000000000", "python"):
+        with suppress(Resolver404):
+            found: Any = resolve(re.sub(r"\{\w+\}", sample, path)).func
+            actions = getattr(found, "actions", None) or {}
+            return getattr(found, "cls", None) or getattr(found, "view_class", None), actions.get(method, method)
+    raise AssertionError(path)
