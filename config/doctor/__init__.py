@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     data.rate_limits,
     data.ledger_writer,
     data.background,
+    data.silent_spools,
     data.quarantine,
     data.backup,
     data.ledger_archive,
