@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from celery import signals
@@ -26,7 +27,7 @@ HUNG = 70
 logger = logging.getLogger(__name__)
 
 
-class Consumer(consumer.Consumer):  # type: ignore[misc]
+class Consumer(consumer.Consumer):
     """Celery's, which says when its loop last went round."""
 
     looped_at: float | None = None
@@ -34,12 +35,13 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._inner, self.loop = self.loop, self._loop
+        inner = vars(self)["loop"]
+        self.loop: Any = partial(self._loop, inner)
 
-    def _loop(self, *args: Any, **options: Any) -> Any:
+    def _loop(self, inner: Callable[..., Any], *args: Any) -> Any:
         self._look()
         try:
-            return self._inner(*args, **options)
+            return inner(*args)
         finally:
             self.looped_at = None
 
