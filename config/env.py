@@ -248,7 +248,8 @@ def read_oidc(env: environ.Env) -> Oidc | None:
 
 def where_data_is() -> Path:
     """`DATA_DIR`, for which `.env` must have been read."""
-    return Path(environ.Env().str("DATA_DIR", default=str(BASE_DIR / "var"))).absolute()
+    env = environ.Env()
+    return Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).absolute()
 
 
 def load() -> Env:

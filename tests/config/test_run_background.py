@@ -119,6 +119,7 @@ def test_a_loop_that_stands_still_ends_the_process(run: Run, redis: RedisServer,
 
 def test_every_task_has_a_limit_and_none_that_does_nothing() -> None:
     """A pool of threads knows no soft limit."""
+    app.loader.import_default_modules()
     ours = [task for name, task in app.tasks.items() if not name.startswith("celery.")]
 
     assert settings.CELERY_TASK_TIME_LIMIT == 1_800

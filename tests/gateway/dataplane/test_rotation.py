@@ -14,6 +14,7 @@ import pytest
 from gateway import credentials, keyring
 from gateway.simulator.process import SimulatorProcess
 from tests import template
+from tests.gateway.dataplane.conftest import STACKS
 from tests.gateway.dataplane.stack import ROOT, SECRETS, Stack
 
 pytestmark = pytest.mark.slow
@@ -28,7 +29,7 @@ def manage(stack: Stack, *arguments: str) -> str:
 
 @pytest.fixture
 def running(tmp_path: Path, simulator: SimulatorProcess) -> Iterator[Stack]:
-    url = template.create(f"rotation_{os.getpid()}")
+    url = template.create(f"rotation_{os.getpid()}_{next(STACKS)}")
     stack = Stack(tmp_path, url, simulator, secrets_in_file=True)
     stack.start()
     yield stack
