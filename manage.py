@@ -16,6 +16,10 @@ def main() -> None:
 
         up.main(sys.argv[2:])
         return
+    if sys.argv[1:2] == ["alive"]:
+        from config import alive
+
+        alive.main(sys.argv[2:])
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 

@@ -246,11 +246,17 @@ def read_oidc(env: environ.Env) -> Oidc | None:
         raise environ.ImproperlyConfigured(f"Single sign-on: {error}.") from None
 
 
+def where_data_is() -> Path:
+    """`DATA_DIR`, for which `.env` must have been read."""
+    env = environ.Env()
+    return Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).absolute()
+
+
 def load() -> Env:
     """Read the environment once. Raises `environ.ImproperlyConfigured` on a malformed value."""
     env = environ.Env()
     read_dotenv()
-    data_dir = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).absolute()
+    data_dir = where_data_is()
     secrets = data_dir / "secrets.env"
     unset = {name for name in (PEPPERS, FIELD_KEYS) if name not in os.environ}
     if os.access(secrets, os.R_OK):

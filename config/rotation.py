@@ -21,6 +21,7 @@ from config.embedded.secretfile import replace_secrets, secrets_lock, write_priv
 from finetuning.choices import OVER
 from finetuning.models import RunnerLink
 from gateway import keyring
+from gateway.heartbeats import KINDS
 from gateway.keyring import FIELD_KEYS, PEPPERS, Keyring, field_key_id, pepper_id
 from gateway.ledger.connect import connect
 from gateway.models import Heartbeat, VirtualKey
@@ -93,8 +94,8 @@ def _confirmed(key: str) -> None:
 
 
 def _lacking(wanted: str) -> list[Heartbeat]:
-    rows = Heartbeat.objects.filter(at__gte=timezone.now() - ALIVE)
-    beats = [beat for beat in rows if beat.name == "background" or beat.name.startswith("dataplane:")]
+    """Data planes, writers, workers and consoles that do not say that they know it."""
+    beats = Heartbeat.objects.of(*KINDS).filter(at__gte=timezone.now() - ALIVE).order_by("name")
     return [beat for beat in beats if wanted not in beat.info.get("field_keys", [])]
 
 

@@ -295,8 +295,7 @@ if ENV.redis_url:
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_TIME_LIMIT = 300
-CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_TASK_TIME_LIMIT = 1_800  # s; `config.watch` ends a process whose task takes longer, as Celery's threads cannot
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
@@ -438,6 +437,7 @@ ANALYTICS_PATIENCE_S = 2.0  # what takes longer becomes a job
 # What apps add to the transactions of the ledger writer.
 GATEWAY_BOOKERS = ["costs.budgets.booking.book_budgets", "costs.latetruths.offer_repricing"]
 GATEWAY_SPOOL_CLOSERS = ["costs.budgets.booking.release_owner"]
+GATEWAY_LEASED = "costs.services.leases.leased_by"
 GATEWAY_NEW_ORGANIZATION = ["analytics.alerts.defaults.create_defaults"]
 # relations of keys that an app makes for minutes: lists leave them out once they are over
 GATEWAY_PASSING_KEYS = ["playground"]

@@ -4,7 +4,7 @@ Read from the database at each scrape, with a handful of indexed queries.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection
 from django.db.models import Count, Min, Q
@@ -15,8 +15,7 @@ from django.views.decorators.http import require_safe
 from gateway import queues, replica
 from gateway.dataplane.exposition import CONTENT_TYPE, REFUSAL, gauge, head, labels, may_scrape
 from gateway.models import AuditEvent, ConfigVersion, DirtyMark, Heartbeat, Job, OutboxMessage, QuarantinedLine
-
-FORGOTTEN_AFTER = timedelta(minutes=15)
+from gateway.services import spools
 
 
 @require_safe
@@ -28,23 +27,39 @@ def ledger_metrics(request: HttpRequest) -> HttpResponse:
 
 
 def lines() -> list[str]:
-    """Nine queries."""
+    """Nine queries, one more while a spool is silent."""
     now = timezone.now()
-    return [*_processes(now), *_rollups(now), *_replica(), *_queues(), *_outbox(now), *_jobs(), *_records()]
+    return [
+        *_processes(now),
+        *_spools(now),
+        *_rollups(now),
+        *_replica(),
+        *_queues(),
+        *_outbox(now),
+        *_jobs(),
+        *_records(),
+    ]
 
 
 def _processes(now: datetime) -> Iterable[str]:
-    """Heartbeats; a data plane that is gone for good is forgotten after a quarter of an hour."""
-    beats = list(Heartbeat.objects.filter(at__gte=now - FORGOTTEN_AFTER).order_by("name"))
-    beats += list(Heartbeat.objects.filter(at__lt=now - FORGOTTEN_AFTER).exclude(name__startswith="dataplane:"))
+    """Heartbeats, of processes that were killed too; the ledger is as late as its latest writer."""
+    beats = list(Heartbeat.objects.order_by("name"))
     yield from head("gateway_heartbeat_age_seconds", "gauge", "Since the last sign of life of a process.")
     for beat in beats:
         kind, _, name = beat.name.partition(":")
         yield f"gateway_heartbeat_age_seconds{{{labels(kind=kind, name=name)}}} {_seconds(now, beat.at):.3f}"
-    writer = next((beat for beat in beats if beat.name == "writer"), None)
-    if writer is not None and isinstance(writer.info.get("lag_s"), int | float):
-        lag = float(writer.info["lag_s"]) + _seconds(now, writer.at)
-        yield from gauge("gateway_ledger_lag_seconds", lag, "Since the writer last had booked every spool to its end.")
+    lags = [lag for beat in beats if beat.kind == "writer" and (lag := beat.lag_s(now)) is not None]
+    if lags:
+        text = "Since every writer last had booked its spools to their end: the latest of them."
+        yield from gauge("gateway_ledger_lag_seconds", max(lags), text)
+
+
+def _spools(now: datetime) -> Iterable[str]:
+    silent = spools.silent_spools(now)
+    yield from gauge("gateway_spools_silent", len(silent), "Spools that are not closed and whose owner is silent.")
+    yield from head("gateway_spools_silent_leased", "gauge", "Budget money that the leases of their owners hold.")
+    for currency, amount in spools.leased(silent).items():
+        yield f"gateway_spools_silent_leased{{{labels(currency=currency)}}} {amount:f}"
 
 
 def _rollups(now: datetime) -> Iterable[str]:

@@ -7,6 +7,8 @@ is their own (their keys, their usage, the projects of their team). What is not 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -162,6 +164,12 @@ class ImportRunQuerySet(VisibleQuerySet):
 class JobQuerySet(VisibleQuerySet):
     def _visible_q(self, user: Person) -> Q:
         return Q(organization__in=organizations_of(user, Role.OWNER, Role.ADMIN)) | Q(requested_by_id=user.pk)
+
+
+class HeartbeatQuerySet(models.QuerySet[Any]):
+    def of(self, *kinds: str) -> Self:
+        """Of processes of these kinds."""
+        return self.filter(reduce(or_, (Q(name=kind) | Q(name__startswith=f"{kind}:") for kind in kinds)))
 
 
 class LedgerLineQuerySet(VisibleQuerySet):

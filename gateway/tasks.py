@@ -29,31 +29,31 @@ def purge_idempotent_calls() -> int:
     return idempotency.purge_calls()
 
 
-@shared_task(name="gateway.usage_imports", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
+@shared_task(name="gateway.usage_imports", time_limit=6 * 3600 + 60)
 def usage_imports() -> int:
     """Import what was uploaded, one file at a time; returns how many."""
     return imports.run_waiting()
 
 
-@shared_task(name="gateway.erasures", soft_time_limit=3_300, time_limit=3_500)
+@shared_task(name="gateway.erasures", time_limit=3_500)
 def erasures() -> int:
     """Erase the end users that people asked for; returns how many."""
     return erasure.run_waiting()
 
 
-@shared_task(name="gateway.erase_in_archives", soft_time_limit=21_000, time_limit=21_600)
+@shared_task(name="gateway.erase_in_archives", time_limit=21_600)
 def erase_in_archives() -> int:
     """Take erased end users out of archived months; returns how many erasures wait for archives still."""
     return erasure.erase_in_archives()
 
 
-@shared_task(name="gateway.look_again", soft_time_limit=3_300, time_limit=3_500)
+@shared_task(name="gateway.look_again", time_limit=3_500)
 def look_again() -> int:
     """Look for late lines of end users that were erased; returns how many names are looked for."""
     return erasure.look_again()
 
 
-@shared_task(name="gateway.erase_unseen", soft_time_limit=3_300, time_limit=3_500)
+@shared_task(name="gateway.erase_unseen", time_limit=3_500)
 def erase_unseen() -> int:
     """Queue the erasure of end users whose time is over; returns how many."""
     return erasure.erase_unseen()

@@ -22,9 +22,8 @@ from gateway.models import Heartbeat, Job
 
 FRESH = timedelta(seconds=30)
 SILENT = timedelta(minutes=5)
-PROCESSES = {"writer": "Ledger writer", "background": "Background work"}
-DATAPLANE = "dataplane:"
-
+STATES = ("ok", "warn", "bad")
+PROCESSES = {"dataplane": "Data plane", "writer": "Ledger writer", "background": "Background work"}
 
 _COMPARISON = {
     "compared": Subquery(
@@ -38,7 +37,7 @@ _COMPARISON = {
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process: `state` is ok, warn or bad."""
+    """All processes of a kind, by the worst of them: `state` is ok, warn or bad."""
 
     name: str
     state: str
@@ -67,19 +66,16 @@ def system_status(now: datetime | None = None) -> SystemStatus:
     """One query. A database that does not answer is itself a status, never an error page."""
     now = now or timezone.now()
     try:
-        beats = {beat.name: beat for beat in Heartbeat.objects.annotate(**_COMPARISON)[:100]}
+        beats = list(Heartbeat.objects.of(*PROCESSES).annotate(**_COMPARISON))
     except Error:
         return SystemStatus("bad", "The database does not answer", ())
-    parts = [_process(label, beats.get(name), now) for name, label in PROCESSES.items()]
-    planes = [beat for name, beat in beats.items() if name.startswith(DATAPLANE) and now - beat.at < SILENT]
-    newest = max(planes, key=lambda beat: beat.at, default=None)
-    parts.insert(0, _process("Data plane", newest, now))
+    parts = [_processes(label, [b for b in beats if b.kind == kind], now) for kind, label in PROCESSES.items()]
     if (copy := replica.state()) is not None:
         parts.append(
             Part("Read replica", "warn" if copy.reason else "ok", copy.reason or f"lag {lag(copy.lag_s or 0)}")
         )
     if beats:
-        parts.append(_comparison(next(iter(beats.values())), now))
+        parts.append(_comparison(beats[0], now))
     return SystemStatus(*_overall(parts), tuple(parts))
 
 
@@ -90,9 +86,14 @@ def seed_progress(job: Mapping[str, Any] | None) -> SeedProgress | None:
     return SeedProgress(int(min(max(job["progress"], 0.0), 1.0) * 100), job["status"] == JobStatus.FAILED, job["error"])
 
 
-def _process(label: str, beat: Heartbeat | None, now: datetime) -> Part:
-    if beat is None:
+def _processes(label: str, beats: list[Heartbeat], now: datetime) -> Part:
+    if not beats:
         return Part(label, "warn", "not running")
+    parts = [_process(label, beat, now) for beat in sorted(beats, key=lambda beat: beat.at)]
+    return max(parts, key=lambda part: STATES.index(part.state))
+
+
+def _process(label: str, beat: Heartbeat, now: datetime) -> Part:
     age = now - beat.at
     ledger_lag = beat.info.get("lag_s") if isinstance(beat.info, dict) else None
     if age > SILENT:

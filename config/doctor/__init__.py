@@ -28,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     work.queue_lag,
     work.failed_jobs,
     work.outbox,
+    data.silent_spools,
     data.quarantine,
     data.backup,
     data.ledger_archive,

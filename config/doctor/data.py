@@ -1,7 +1,7 @@
 """Checks of the database and of the processes that work on it."""
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +20,7 @@ from gateway import replica
 from gateway.choices import JobStatus
 from gateway.dataplane.limits.views import SHARED, SHARES
 from gateway.models import Heartbeat, Job, LedgerArchive, QuarantinedLine
-from gateway.services import archives
+from gateway.services import archives, spools
 from gateway.services.errors import Invalid
 from gateway.services.rate_limits import use_of
 
@@ -30,6 +30,7 @@ SKEW_FAILED_S = 5.0
 FRESH = timedelta(seconds=30)
 LAG_WARNING_S = 30.0
 CONNECT_S = 3
+SPOOLS_SHOWN = 5
 ARCHIVE_PROBE = "doctor"
 """A key that no archive has: its absence is an answer."""
 SILENT_DATABASE = "the database does not answer"
@@ -128,28 +129,48 @@ def clock() -> Finding:
 
 
 def ledger_writer() -> Finding:
-    """Alive, and not far behind."""
-    return _heartbeat("Ledger writer", "writer", START.format("write_ledger"))
+    """Every one is alive, and not far behind."""
+    return _heartbeats("Ledger writer", "writer", START.format("write_ledger"))
 
 
 def background() -> Finding:
-    """Alive."""
-    return _heartbeat("Background work", "background", START.format("run_background"))
+    """Every one is alive."""
+    return _heartbeats("Background work", "background", START.format("run_background"))
 
 
-def _heartbeat(label: str, name: str, remedy: str) -> Finding:
+def _heartbeats(label: str, kind: str, remedy: str) -> Finding:
     if unreachable():
         return skipped(label, SILENT_DATABASE)
-    beat = Heartbeat.objects.filter(name=name).first()
-    if beat is None:
+    now, beats = timezone.now(), list(Heartbeat.objects.of(kind).order_by("name"))
+    if not beats:
         return warning(label, "never ran", remedy)
-    age = timezone.now() - beat.at
-    if age > FRESH:
-        return failed(label, f"silent for {age.total_seconds():.0f} s", remedy)
-    lag = beat.info.get("lag_s")
-    if isinstance(lag, int | float) and lag > LAG_WARNING_S:
-        return warning(label, f"{lag:.0f} s behind", "Read log/writer.log; a busy or locked database slows it.")
-    return ok(label, f"alive {age.total_seconds():.0f} s ago")
+    silent = [f"{beat.name} is silent for {_age_s(beat, now):.0f} s" for beat in beats if now - beat.at > FRESH]
+    if silent:
+        return failed(label, "; ".join(silent), remedy)
+    late = [f"{beat.name} is {lag:.0f} s behind" for beat in beats if (lag := beat.lag_s(now) or 0) > LAG_WARNING_S]
+    if late:
+        return warning(label, "; ".join(late), "Read log/writer.log; a busy or locked database slows it.")
+    count = f"{len(beats)} are alive, the last" if len(beats) > 1 else "alive"
+    return ok(label, f"{count} {max(_age_s(beat, now) for beat in beats):.0f} s ago")
+
+
+def _age_s(beat: Heartbeat, now: datetime) -> float:
+    return (now - beat.at).total_seconds()
+
+
+def silent_spools() -> Finding:
+    """Every spool is closed, or its data plane lives."""
+    name = "Spools"
+    if unreachable():
+        return skipped(name, SILENT_DATABASE)
+    if not (silent := spools.silent_spools(timezone.now())):
+        return ok(name, "none is silent")
+    shown = ", ".join(silent[:SPOOLS_SHOWN]) + (", …" if len(silent) > SPOOLS_SHOWN else "")
+    held = " and ".join(f"{amount:.2f} {currency}" for currency, amount in spools.leased(silent).items())
+    detail = f"{len(silent)} without a sign of life of its data plane: {shown}; its leases hold {held or 'nothing'}"
+    return failed(
+        name, detail, "Start the writer of the host that has it (docs/operations/runbooks.md#a-spool-is-silent)."
+    )
 
 
 def quarantine() -> Finding:

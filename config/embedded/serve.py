@@ -67,9 +67,11 @@ def main() -> None:
 
 def _end(number: int, _frame: FrameType | None) -> None:
     """uvicorn raises the signal again when it has drained, and that is the process's end without its exit handlers."""
-    from gateway.otlp import local  # reads the settings, and the application has done so by now
+    from gateway import heartbeats  # both read the settings, and the application has done so by now
+    from gateway.otlp import local
 
     local.close()
+    heartbeats.stop_all()
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
 

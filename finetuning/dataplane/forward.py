@@ -14,6 +14,7 @@ from gateway.dataplane.call import Call
 from gateway.dataplane.console import ConsoleRelay, asked_as, plain
 from gateway.dataplane.endpoints import unknown
 from gateway.dataplane.errors import ApiError
+from gateway.dataplane.metrics import count_error
 from gateway.dataplane.protocols import Receive, Send
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class OpenAIRelay(ConsoleRelay):
 
     async def away(self, scope: dict[str, Any], send: Any) -> None:
         error = ApiError(503, "storage_unavailable", "The gateway's console does not answer.", kind="api_error")
+        count_error(error)
         headers = [(b"x-request-id", asked_as(scope).encode())]
         await plain(send, 503, error.body(), b"application/json", headers)
 

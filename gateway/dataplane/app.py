@@ -15,6 +15,7 @@ from gateway.dataplane.console import ConsoleRelay
 from gateway.dataplane.eager import within
 from gateway.dataplane.endpoints import ANTHROPIC_MESSAGES, ENDPOINTS, MIB, OPENAI_CHAT, Endpoint, unknown
 from gateway.dataplane.errors import ApiError, Denied
+from gateway.dataplane.metrics import count_error
 from gateway.dataplane.models_list import models
 from gateway.dataplane.protocols import Receive, Send
 from gateway.dataplane.relay import Relay
@@ -142,9 +143,11 @@ class DataPlane:
             await self._refuse(call, error, send)
         except Exception:
             logger.exception("call %s failed", call.request_id)
+            failed = ApiError(500, "internal_error", "The gateway failed to handle the call.", kind="api_error")
             if relay is None or not relay.has_started:
-                failed = ApiError(500, "internal_error", "The gateway failed to handle the call.", kind="api_error")
                 await answer_error(send, failed, call)
+            else:
+                count_error(failed)
         finally:
             runtime.metrics.active -= 1
             if entered:
@@ -294,6 +297,7 @@ async def answer(send: Send, status: int, body: bytes, request_id: str, kind: by
 
 async def answer_error(send: Send, error: ApiError, call: Call) -> None:
     """An error in the client's wire format."""
+    count_error(error)
     body = error.body(call.endpoint.dialect)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     headers.append((b"x-request-id", call.request_id.encode()))

@@ -80,6 +80,11 @@ class Denied(ApiError):
         return ApiError(self.status, self.code, self.message, kind=self.kind, param=self.param, headers=self.headers)
 
 
+def is_our_fault(error: ApiError) -> bool:
+    """Whether the gateway could not do its work: no refusal of a caller, no failure of a provider."""
+    return error.status in (500, 503) and error.kind == "api_error" and not isinstance(error, Denied)
+
+
 class UpstreamError(Exception):
     """The upstream could not answer. `reason` is the ledger's `error_type`; `sent`: it may have seen the request;
     `received`: what had arrived of a whole answer's body.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from gateway.dataplane.metrics import Histogram, Key, Series
+from gateway.dataplane.metrics import Histogram, Key, Series, errors
 from gateway.dataplane.protocols import Receive, Send
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ def _state(runtime: "Runtime") -> list[str]:
     ]
     lines += head("gateway_denied_total", "counter", "Calls refused before any try, by error code.")
     lines += [f"gateway_denied_total{{{labels(code=code)}}} {n}" for code, n in sorted(metrics.denied.items())]
+    lines += head("gateway_errors_total", "counter", "Calls that the gateway could not serve by a fault of its own.")
+    lines += [f"gateway_errors_total{{{labels(code=code)}}} {n}" for code, n in sorted(errors.items())]
     lines += head("gateway_unauthenticated_total", "counter", "Calls without a valid key.")
     lines.append(f"gateway_unauthenticated_total {metrics.refused_total}")
     lines += gauge("gateway_active_requests", metrics.active, "Calls under way.")

@@ -12,6 +12,7 @@ from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.dataplane.errors import ApiError
+from gateway.dataplane.metrics import count_error
 from gateway.middleware import request_id_from
 
 logger = logging.getLogger(__name__)
@@ -159,6 +160,7 @@ class FrontProtocol(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()
             return
+        count_error(error)
         body = error.body()
         head = [b"content-type: application/json", b"content-length: %d" % len(body), b"connection: close",
                 b"x-request-id: " + request_id.encode()]  # fmt: skip

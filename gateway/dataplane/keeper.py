@@ -2,17 +2,15 @@
 
 import asyncio
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 import psycopg
 
-from gateway import keyring
+from gateway import heartbeats
 from gateway.dataplane import clock, loading
 from gateway.dataplane.protocols import Loader, Pricer, RefreshedLoader
 from gateway.dataplane.views import Catalog, KeyView, Snapshot
@@ -20,6 +18,8 @@ from gateway.ledger.ids import uuid7
 
 logger = logging.getLogger(__name__)
 POLL_S = 1.0
+STOP_S = 0.25
+JOIN_S = 2.0
 SLICE = 500
 FULL_RELOAD_ABOVE = 5_000
 KEY_ENTITIES = {"key": "k.id", "project": "k.project_id", "organization": "k.organization_id", "user": "k.user_id"}
@@ -63,6 +63,7 @@ class Keeper:
         self._version = -1
         self._refresh_at: dict[str, float] = {}
         self._stop = threading.Event()
+        self._is_placed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -72,6 +73,12 @@ class Keeper:
 
     def stop(self) -> None:
         self._stop.set()
+
+    def join(self) -> None:
+        """Wait until the thread has ended and its heartbeat is gone, but not for a database that is away. Blocking:
+        the event loop must go on meanwhile."""
+        if self._thread.is_alive():
+            self._thread.join(JOIN_S)
 
     # ---- the thread ----------------------------------------------------------------------------------------------
     def _run(self) -> None:
@@ -96,8 +103,20 @@ class Keeper:
                 self._store_refused(connection)
                 for visit in self.on_poll:
                     visit(connection)
-                for _ in connection.notifies(timeout=POLL_S, stop_after=1):
-                    pass
+                self._wait(connection)
+            heartbeats.forget(connection, self._row)
+
+    def _wait(self, connection: psycopg.Connection[Any]) -> None:
+        """Until the configuration changes, a poll is due, or the process ends."""
+        due = time.monotonic() + POLL_S
+        while not self._stop.is_set() and (left := due - time.monotonic()) > 0:
+            if any(True for _ in connection.notifies(timeout=min(left, STOP_S), stop_after=1)):
+                return
+
+    @property
+    def _row(self) -> str:
+        """Name of the heartbeat's row."""
+        return f"dataplane:{self._name}"
 
     def _poll(self, connection: psycopg.Connection[Any]) -> Delta:
         """Version and changed rows in one REPEATABLE READ snapshot."""
@@ -151,14 +170,11 @@ class Keeper:
 
     def _beat(self, connection: psycopg.Connection[Any]) -> None:
         self._agree_on_time(connection)
-        info = {
-            "pid": os.getpid(), "version": self._version, "field_keys": keyring.known_ids(), **self._report(),
-        }  # fmt: skip
-        connection.execute(
-            "INSERT INTO gateway_heartbeat (name, at, info) VALUES (%s, now(), %s::jsonb) "
-            "ON CONFLICT (name) DO UPDATE SET at = excluded.at, info = excluded.info",
-            [f"dataplane:{self._name}", orjson.dumps(info).decode()],
-        )
+        info = {"version": self._version, **self._report()}
+        heartbeats.write(connection, self._row, info)
+        if not self._is_placed:
+            heartbeats.take_over(connection, self._row, info["place"])
+            self._is_placed = True
         connection.execute("UPDATE gateway_spoolcursor SET owner_seen_at = now() WHERE spool_id = %s", [self._name])
 
     def _agree_on_time(self, connection: psycopg.Connection[Any]) -> None:

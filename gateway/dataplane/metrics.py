@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
+from gateway.dataplane.errors import ApiError, is_our_fault
+
 DURATION_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 FIRST_TOKEN_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
@@ -29,6 +31,14 @@ TOKEN_CLASSES = {
     "audio_output": "audio_output_tokens",
 }
 ZERO = Decimal(0)
+errors: Counter[str] = Counter()
+"""Refusals by a fault of the gateway's own, by code. Of the process: some are answered before there is any call."""
+
+
+def count_error(error: ApiError) -> None:
+    """An answer that is not the model's is given."""
+    if is_our_fault(error):
+        errors[error.code] += 1
 
 
 class Key(NamedTuple):

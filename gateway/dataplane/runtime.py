@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from gateway import credentials
+from gateway import credentials, heartbeats, places
 from gateway.dataplane import adapters
 from gateway.dataplane import call as call_module
 from gateway.dataplane.addresses import Resolver
@@ -41,6 +41,7 @@ class Runtime:
         pricer: Pricer = import_string(settings.GATEWAY_PRICER)()
         settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
         self.id = new_id(time.time_ns() // 1_000_000)
+        self.place = places.take("dataplane", settings.DATA_DIR)
         self.pricer = pricer
         self.snapshot = Snapshot()
         self.spool = Spool(settings.SPOOL_DIR, self.id)
@@ -85,6 +86,7 @@ class Runtime:
             except Exception:  # the others, and the spool, must be closed all the same
                 logger.exception("%s did not close", service.name)
         self.keeper.stop()
+        await asyncio.to_thread(self.keeper.join)
         await self.client.close()
         self.spool.close()
 
@@ -112,7 +114,8 @@ class Runtime:
 
     def _report(self) -> dict[str, Any]:
         """Read by the keeper's thread."""
-        figures: dict[str, Any] = {"active": self.metrics.active, "open_attempts": self.spool.open_attempts}
+        figures: dict[str, Any] = heartbeats.about(self.place)
+        figures |= {"active": self.metrics.active, "open_attempts": self.spool.open_attempts}
         figures |= self.running.report() | self.resources.report() | {"spool_bytes": self.spool.retained_bytes}
         figures |= self.deployments.report()
         for service in self.services.values():

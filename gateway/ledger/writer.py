@@ -4,8 +4,8 @@ Runs as its own process (`manage.py write_ledger`) on each host that has spools.
 is locked and compared in the transaction that books (rule 9).
 """
 
+import contextlib
 import gc
-import json
 import logging
 import os
 import shutil
@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import psycopg
 from structlog.contextvars import bound_contextvars
 
+from gateway import heartbeats
 from gateway.ledger import spool
 from gateway.ledger.booking import Booked, book, book_frames, quarantine
 from gateway.ledger.effects import MINUTE_MS
@@ -31,12 +32,14 @@ from gateway.ledger.lines import decode_body, prepared
 from gateway.ledger.partitions import ensure_partitions
 from gateway.ledger.reader import SpoolReader, Step, interrupted_line
 from gateway.otlp import local
+from gateway.places import Place
 
 logger = logging.getLogger(__name__)
 BATCH_LINES = 5_000
 IDLE_S = 0.1
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
 HEARTBEAT_S = 2.0
+PRUNE_S = 60.0
 
 PriceInterrupted = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 """`(line, begun) → price columns` for an interrupted attempt's estimated usage."""
@@ -60,16 +63,19 @@ class StaleCursorError(Exception):
 
 @dataclass(slots=True)
 class Writer:
-    """One writer over all spools under `root`. `price` prices the estimates of interrupted attempts."""
+    """One writer over all spools under `root`. `price` prices the estimates of interrupted attempts. Without a `place`
+    it gives no sign of life."""
 
     root: Path
     conninfo: str
     price: PriceInterrupted
     batch_lines: int = BATCH_LINES
+    place: Place | None = None
     _connection: psycopg.Connection[Any] | None = None
     _readers: dict[str, SpoolReader] = field(default_factory=dict)
     _months: set[str] = field(default_factory=set)
     _beat: float = 0.0
+    _pruned_at: float = 0.0
     _caught_up_at: float = field(default_factory=time.monotonic)
     _is_behind: bool = False
     _reading: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "read-ahead"))
@@ -82,6 +88,7 @@ class Writer:
         """
         failures = 0
         while not stopping():
+            self._touch()
             try:
                 self.run_once()
                 failures = 0
@@ -94,7 +101,7 @@ class Writer:
                 continue
             if not self._is_behind:
                 time.sleep(IDLE_S)
-        self._disconnect()
+        self._end()
 
     def run_once(self) -> int:
         """One pass over all spools, each to the end that it has when its turn comes; returns how many steps were
@@ -254,17 +261,31 @@ class Writer:
                 batch.unreadable.append((f"interrupted:{identity}", body, f"not a begun attempt: {error!r}"))
         return batch
 
+    # ---- signs of life -----------------------------------------------------------------------------------------
+    def _touch(self) -> None:
+        if self.place is not None:
+            self.place.touch()
+
     def _heartbeat(self, connection: psycopg.Connection[Any]) -> None:
-        """A sign of life; `lag_s` is the time since every spool was last read to its end."""
-        if time.monotonic() - self._beat < HEARTBEAT_S:
+        """`lag_s` is the time since every spool was last read to its end."""
+        if self.place is None or time.monotonic() - self._beat < HEARTBEAT_S:
             return
+        self._touch()
         self._beat = time.monotonic()
-        lag_s = self._beat - self._caught_up_at
-        connection.execute(
-            "INSERT INTO gateway_heartbeat (name, at, info) VALUES ('writer', now(), %s::jsonb) "
-            "ON CONFLICT (name) DO UPDATE SET at = excluded.at, info = excluded.info",
-            [json.dumps({"pid": os.getpid(), "spools": len(self._readers), "lag_s": round(lag_s, 1)})],
-        )
+        lag_s = round(self._beat - self._caught_up_at, 1)
+        info = heartbeats.about(self.place) | {"spools": len(self._readers), "lag_s": lag_s}
+        heartbeats.write(connection, self.place.name, info)
+        if self._beat - self._pruned_at >= PRUNE_S or not self._pruned_at:
+            self._pruned_at = self._beat
+            heartbeats.take_over(connection, self.place.name, self.place.id)
+            heartbeats.prune(connection)
+
+    def _end(self) -> None:
+        """Stopped as it should be: nobody is to miss it."""
+        if self.place is not None and self._connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                heartbeats.forget(self._connection, self.place.name)
+        self._disconnect()
 
 
 class _Batch(Protocol):

@@ -1,11 +1,13 @@
 """Background work as rows: claimed jobs, the outbox, heartbeats (rule 22)."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
 
 from gateway import querysets
 from gateway.choices import JobStatus
+from gateway.heartbeats import kind_of
 from gateway.models.base import Record
 from gateway.models.identity import Organization, User
 
@@ -69,11 +71,23 @@ class OutboxMessage(Record):
 
 
 class Heartbeat(models.Model):
-    """Last sign of life of a process (`writer`, `background`, `dataplane:<spool>`)."""
+    """Last sign of life of a process (`gateway.heartbeats`): `dataplane:<spool>`, `writer:<place>`, …"""
 
     name = models.CharField(max_length=120, primary_key=True)
     at = models.DateTimeField()
     info = models.JSONField(default=dict)
 
+    objects = querysets.HeartbeatQuerySet.as_manager()
+
     def __str__(self) -> str:
         return f"{self.name} at {self.at:%H:%M:%S}"
+
+    @property
+    def kind(self) -> str:
+        """`writer`, `background`, `dataplane`, …"""
+        return kind_of(self.name)
+
+    def lag_s(self, now: datetime) -> float | None:
+        """How late the ledger is by this writer's account, its silence included."""
+        lag = self.info.get("lag_s") if isinstance(self.info, dict) else None
+        return lag + max(0.0, (now - self.at).total_seconds()) if isinstance(lag, int | float) else None

@@ -19,6 +19,7 @@ from gateway.dataplane import call as call_module
 from gateway.dataplane.app import read_body
 from gateway.dataplane.endpoints import unknown
 from gateway.dataplane.errors import ApiError
+from gateway.dataplane.metrics import count_error
 from gateway.dataplane.protocols import Receive, Send
 from gateway.dataplane.stages import identify
 from gateway.imports.records import BadValueError
@@ -68,6 +69,7 @@ class Traces:
             rejected, reason = await self._take(body, media_type, headers, key)
             await _answer(send, 200, messages.success(rejected, reason, answer_as), answer_as, call.request_id)
         except ApiError as error:
+            count_error(error)
             body = messages.status(error.status, error.message, answer_as)
             await _answer(send, error.status, body, answer_as, call.request_id, error.headers)
 

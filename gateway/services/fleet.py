@@ -9,7 +9,6 @@ from typing import Any
 from gateway.models import Heartbeat
 
 FRESH = timedelta(seconds=15)
-WRITER, DATAPLANE = "writer", "dataplane:"
 MANY = 200
 
 
@@ -36,36 +35,31 @@ class Fleet:
 
 
 def fleet(now: datetime) -> Fleet:
-    """Data planes that gave a sign of life in the last 15 seconds, and the writer. One query."""
-    rows = list(Heartbeat.objects.filter(at__gte=now - FRESH).order_by("-at")[:MANY])
-    beats = [(row.name, row.at, row.info) for row in rows if isinstance(row.info, dict)]
-    planes = [info for name, _, info in beats if name.startswith(DATAPLANE)]
+    """Data planes that gave a sign of life in the last 15 seconds, and every writer. One query."""
+    rows = Heartbeat.objects.of("dataplane", "writer").exclude(name__startswith="dataplane:", at__lt=now - FRESH)
+    beats = [row for row in rows.order_by("-name")[:MANY] if isinstance(row.info, dict)]
+    planes = [beat.info for beat in beats if beat.kind == "dataplane"]
     active: Counter[str] = Counter()
     for info in planes:
         active.update(info.get("active_keys") or {})
-    writer = next(((at, info) for name, at, info in beats if name == WRITER), None)
+    lags = [lag for beat in beats if (lag := beat.lag_s(now)) is not None]
     return Fleet(
         processes=len(planes),
         active_by_key=active,
         active_unnamed=sum(info.get("active_unnamed") or 0 for info in planes),
-        resources=_resources(planes, now, writer),
+        resources=_resources(planes, max(lags, default=None)),
     )
 
 
-def _resources(
-    planes: Sequence[Mapping[str, Any]], now: datetime, writer: tuple[datetime, Mapping[str, Any]] | None
-) -> Resources:
+def _resources(planes: Sequence[Mapping[str, Any]], ledger_lag_s: float | None) -> Resources:
     taken = [info.get("resources") or {} for info in planes]
-    lag = None
-    if writer is not None and isinstance(writer[1].get("lag_s"), int | float):
-        lag = writer[1]["lag_s"] + max(0.0, (now - writer[0]).total_seconds())
     return Resources(
         cpu_percent=_sum(taken, "cpu_percent"),
         rss_bytes=_sum(taken, "rss_bytes"),
         network_in_bps=max(_known(taken, "network_in_bps"), default=None),
         network_out_bps=max(_known(taken, "network_out_bps"), default=None),
         spool_bytes=_sum(planes, "spool_bytes"),
-        ledger_lag_s=lag,
+        ledger_lag_s=ledger_lag_s,
     )
 
 

@@ -60,14 +60,25 @@ def test_all_is_well(healthy: Settings, capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.django_db
 def test_silent_writer_and_lagging_background(healthy: Settings) -> None:
-    Heartbeat.objects.create(name="writer", at=timezone.now() - timedelta(minutes=5), info={})
-    Heartbeat.objects.create(name="background", at=timezone.now(), info={"lag_s": 90.0})
+    Heartbeat.objects.create(name="writer:one", at=timezone.now(), info={"lag_s": 0.1})
+    Heartbeat.objects.create(name="writer:two", at=timezone.now() - timedelta(minutes=5), info={})
+    Heartbeat.objects.create(name="background:one", at=timezone.now(), info={"lag_s": 90.0})
 
     writer, background = data.ledger_writer(), data.background()
 
-    assert (writer.outcome, writer.detail) == (Outcome.FAILED, "silent for 300 s")
+    assert (writer.outcome, writer.detail) == (Outcome.FAILED, "writer:two is silent for 300 s")
     assert "write_ledger" in writer.remedy
-    assert (background.outcome, background.detail) == (Outcome.WARNING, "90 s behind")
+    assert (background.outcome, background.detail) == (Outcome.WARNING, "background:one is 90 s behind")
+
+
+@pytest.mark.django_db
+def test_how_many_writers_are_alive(healthy: Settings) -> None:
+    for name, age in (("writer:one", 3), ("writer:two", 7)):
+        Heartbeat.objects.create(name=name, at=timezone.now() - timedelta(seconds=age), info={"lag_s": 0.1})
+
+    writer = data.ledger_writer()
+
+    assert (writer.outcome, writer.detail) == (Outcome.OK, "2 are alive, the last 7 s ago")
 
 
 def test_database_that_does_not_answer(healthy: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -220,13 +220,16 @@ def test_what_no_key_reads_is_told_and_left(home: Path, capsys: pytest.CaptureFi
     assert bytes(provider.credential) == lost
 
 
-def test_a_process_that_does_not_know_the_key_stops_the_rotation(home: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["dataplane:elsewhere", "writer:elsewhere:1", "background:elsewhere:2", "console:elsewhere:1", "beat:x:1"]
+)
+def test_a_process_that_does_not_know_the_key_stops_the_rotation(home: Path, name: str) -> None:
     provider = factories.ProviderFactory()
     Provider.objects.filter(pk=provider.pk).update(credential=credentials.encrypt("sk-secret"))
     ahead = timezone.now() + timedelta(minutes=1)  # it beats on
-    Heartbeat.objects.create(name="dataplane:elsewhere", at=ahead, info={"pid": 7, "field_keys": [field_key_id(OLD)]})
+    Heartbeat.objects.create(name=name, at=ahead, info={"pid": 7, "field_keys": [field_key_id(OLD)]})
 
-    with pytest.raises(CommandError, match=r"dataplane:elsewhere \(process 7\) does not know field key"):
+    with pytest.raises(CommandError, match=rf"{name} \(process 7\) does not know field key"):
         call_command("rotate_secrets")
     assert under() == {field_key_id(OLD): 1}
 

@@ -126,7 +126,22 @@ def test_password_reset_link_names_the_configured_console(company: Company, sett
         ({"writer": 60, "background": 2, "dataplane:a": 1}, "warn", "Ledger writer last seen 60\u202fs ago"),
         ({"writer": 1, "background": 900, "dataplane:a": 1}, "bad", "Background work silent for 15\u202fmin"),
         ({"background": 2, "dataplane:a": 1}, "warn", "Ledger writer not running"),
-        ({"writer": 1, "background": 2, "dataplane:gone": 90_000}, "warn", "Data plane not running"),
+        ({"writer": 1, "background": 2, "dataplaneless": 1}, "warn", "Data plane not running"),
+        (
+            {"writer:a": 1, "writer:b": 900, "writer:c": 60, "background:a": 2, "dataplane:a": 1},
+            "bad",
+            "Ledger writer silent for 15\u202fmin",
+        ),
+        (
+            {"writer:a": 1, "background:a": 2, "background:b": 60, "dataplane:a": 1},
+            "warn",
+            "Background work last seen 60\u202fs ago",
+        ),
+        (
+            {"writer:a": 1, "background:a": 2, "dataplane:a": 900, "dataplane:b": 1},
+            "bad",
+            "Data plane silent for 15\u202fmin",
+        ),
     ],
 )
 def test_status_of_the_machinery(db: None, ages: dict[str, int], state: str, words: str) -> None:

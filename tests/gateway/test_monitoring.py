@@ -7,7 +7,11 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from gateway.models import DirtyMark, Heartbeat, Job, OutboxMessage
+from config.doctor import Outcome, data
+from costs.models import Budget, BudgetCounter, BudgetLease
+from gateway import monitoring
+from gateway.ledger.ids import uuid7
+from gateway.models import DirtyMark, Heartbeat, Job, OutboxMessage, SpoolCursor
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -19,9 +23,10 @@ def samples() -> dict[str, str]:
     company = factories.OrganizationFactory()
     with time_machine.travel(NOW, tick=False):
         now = timezone.now()
-        Heartbeat.objects.create(name="writer", at=now - timedelta(seconds=2), info={"lag_s": 1.5})
+        Heartbeat.objects.create(name="writer:one", at=now - timedelta(seconds=2), info={"lag_s": 1.5})
+        Heartbeat.objects.create(name="writer:two", at=now - timedelta(seconds=90), info={"lag_s": 0.5})
         Heartbeat.objects.create(name="dataplane:abc", at=now - timedelta(seconds=3), info={})
-        Heartbeat.objects.create(name="dataplane:old", at=now - timedelta(days=2), info={})
+        Heartbeat.objects.create(name="dataplane:killed", at=now - timedelta(hours=20), info={})
         mark = DirtyMark.objects.create(organization=company.pk, grain="minute", bucket=now)
         DirtyMark.objects.filter(pk=mark.pk).update(created_at=now - timedelta(seconds=8))
         OutboxMessage.objects.create(topic="mail", dedupe_key="1", payload={}, due_at=now - timedelta(seconds=40))
@@ -34,9 +39,10 @@ def samples() -> dict[str, str]:
 
 
 def test_lags_and_queues(samples):
-    assert samples["gateway_ledger_lag_seconds"] == "3.500000"
+    assert samples["gateway_ledger_lag_seconds"] == "90.500000"  # the worst of both
+    assert samples['gateway_heartbeat_age_seconds{kind="writer",name="two"}'] == "90.000"
     assert samples['gateway_heartbeat_age_seconds{kind="dataplane",name="abc"}'] == "3.000"
-    assert 'gateway_heartbeat_age_seconds{kind="dataplane",name="old"}' not in samples
+    assert samples['gateway_heartbeat_age_seconds{kind="dataplane",name="killed"}'] == "72000.000"
     assert (samples["gateway_rollup_marks"], samples["gateway_rollup_lag_seconds"]) == ("1", "8.000000")
     assert (samples["gateway_outbox_waiting"], samples["gateway_outbox_dead"]) == ("1", "1")
     assert samples["gateway_outbox_lag_seconds"] == "40.000000"
@@ -57,3 +63,46 @@ def test_other_hosts_need_the_token(settings, client):
 def test_nine_queries(django_assert_num_queries, client):
     with django_assert_num_queries(9):
         client.get("/metrics/ledger")
+
+
+def test_a_silent_spool_shows_what_its_leases_hold():
+    now, company = timezone.now(), factories.OrganizationFactory(currency="EUR")
+    budget = Budget.objects.create(
+        organization=company,
+        name="b",
+        scope="organization",
+        scope_value="",
+        amount=100,
+        currency="USD",
+        tracked_from=now,
+    )
+    for spool, seen_s, closed in (
+        ("alive", 1, None),
+        ("silent", 61, None),
+        ("never-beat", None, None),
+        ("done", 99, now),
+    ):
+        seen = None if seen_s is None else now - timedelta(seconds=seen_s)
+        SpoolCursor.objects.create(spool_id=spool, owner_seen_at=seen, closed_at=closed)
+        for budget_id, granted in ((budget.pk, "5"), (uuid7(), "0.5")):  # the other one is a key's own
+            counter, _ = BudgetCounter.objects.get_or_create(
+                budget_id=budget_id, organization_id=company.pk, subject="", period_start=now, period_end=now
+            )
+            BudgetLease.objects.create(counter=counter, owner=spool, granted=granted, booked="0.25")
+    SpoolCursor.objects.filter(spool_id="never-beat").update(registered_at=now - timedelta(hours=1))
+
+    lines = monitoring.lines()
+    assert "gateway_spools_silent 2" in lines
+    assert [line for line in lines if line.startswith("gateway_spools_silent_leased{")] == [
+        'gateway_spools_silent_leased{currency="EUR"} 0.5000000000',
+        'gateway_spools_silent_leased{currency="USD"} 9.5000000000',
+    ]
+    finding = data.silent_spools()
+    assert finding.outcome is Outcome.FAILED
+    assert finding.detail == (
+        "2 without a sign of life of its data plane: never-beat, silent; its leases hold 0.50 EUR and 9.50 USD"
+    )
+
+    SpoolCursor.objects.update(closed_at=now)
+    assert "gateway_spools_silent 0" in monitoring.lines()
+    assert data.silent_spools().outcome is Outcome.OK

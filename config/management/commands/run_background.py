@@ -5,7 +5,6 @@ must happen once is a claimed `Job` row, so several schedulers have one effect.
 """
 
 import logging
-import os
 import signal
 import socket
 import threading
@@ -17,15 +16,15 @@ from celery.beat import Service
 from celery.exceptions import SecurityWarning
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, close_old_connections
-from django.utils import timezone
+from django.db import close_old_connections
 
 from config.celery import app
-from gateway import keyring
-from gateway.models import Heartbeat
+from config.watch import Consumer, Watch
+from gateway import places
+from gateway.heartbeats import Heart
+from gateway.places import Place
 from gateway.queues import names
 
-HEARTBEAT_S = 10.0
 RESTART_S = 2.0
 logger = logging.getLogger(__name__)
 
@@ -47,22 +46,32 @@ class Command(BaseCommand):
         if options["beat_only"]:
             return self._schedule()
         queues = _queues(options["queues"], options["shards"])
-        ended = threading.Event()
+        place = places.take("background", settings.DATA_DIR)
+        told = {"concurrency": options["concurrency"], "queues": queues}
+        heart = Heart(place, settings.DATABASE_DIRECT_URL, lambda: told)
         beat = None if options["no_beat"] else Beat()
-        threads = [threading.Thread(target=_beat_heart, args=(ended, options), name="heartbeat", daemon=True)]
-        if beat is not None:
-            threads.append(threading.Thread(target=beat.run, name="beat", daemon=True))
+        worker = _worker(options["concurrency"], queues)
+
+        def on_hung() -> None:
+            heart.stop(is_clean=False)
+            if beat is not None:
+                beat.stop()
+
+        watch = Watch(place, on_hung)
 
         def start_threads(**kwargs: Any) -> None:
-            for thread in threads:
-                thread.start()
+            watch.consumer = worker.consumer
+            heart.start()
+            if beat is not None:
+                threading.Thread(target=beat.run, name="beat", daemon=True).start()
 
         # Beat begins when the worker listens: a message sent before would wait in the broker for the first poll.
         signals.worker_ready.connect(start_threads, weak=False)
+        watch.start()
         try:
-            _worker(options["concurrency"], queues).start()
+            worker.start()
         finally:
-            ended.set()
+            heart.stop()
             if beat is not None:
                 beat.stop()
         return None
@@ -75,25 +84,31 @@ class Command(BaseCommand):
         beat, ended = Beat(), threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
+        heart = Heart(beat.place, settings.DATABASE_DIRECT_URL)
         thread = threading.Thread(target=beat.run, name="beat")
+        heart.start()
         thread.start()
         ended.wait()
         beat.stop()
         thread.join()
+        heart.stop()
 
 
 class Beat:
     """Celery's beat with the schedule in the database; begun anew when it fails, for the database may be away."""
 
     def __init__(self) -> None:
+        self.place = places.take("beat", settings.DATA_DIR)
         self._ended = threading.Event()
         self._service: Service | None = None
 
     def run(self) -> None:
         while not self._ended.is_set():
+            self.place.touch()
             try:
-                self._service = Service(app, scheduler_cls=app.conf.beat_scheduler)
-                self._service.start()
+                self._service = _service(self.place)
+                if not self._ended.is_set():
+                    self._service.start()
             except Exception:
                 logger.exception("beat failed and is started again")
                 close_old_connections()
@@ -103,6 +118,19 @@ class Beat:
         self._ended.set()
         if self._service is not None:
             self._service.stop(wait=False)
+
+
+def _service(place: Place) -> Service:
+    """Each look at the schedule touches the place."""
+    service = Service(app, scheduler_cls=app.conf.beat_scheduler)
+    tick = service.scheduler.tick
+
+    def living_tick(*args: Any, **options: Any) -> Any:
+        place.touch()
+        return tick(*args, **options)
+
+    service.scheduler.tick = living_tick
+    return service
 
 
 def _queues(asked: str, shards: str = "") -> list[str]:
@@ -129,6 +157,7 @@ def _worker(concurrency: int, queues: list[str]) -> Any:
     app.conf.worker_enable_remote_control = False
     return app.Worker(
         pool="threads",
+        consumer_cls=Consumer,
         concurrency=concurrency,
         queues=queues,
         hostname=f"background@{socket.gethostname()}",
@@ -138,19 +167,3 @@ def _worker(concurrency: int, queues: list[str]) -> Any:
         loglevel="INFO",
         quiet=True,
     )
-
-
-def _beat_heart(ended: threading.Event, options: dict[str, Any]) -> None:
-    """Leave a sign of life every 10 s; a database that is away for a while is no reason to end."""
-    while True:
-        try:
-            close_old_connections()
-            info = {
-                "pid": os.getpid(), "host": socket.gethostname(), "concurrency": options["concurrency"],
-                "field_keys": keyring.known_ids(),
-            }  # fmt: skip
-            Heartbeat.objects.update_or_create(name="background", defaults={"at": timezone.now(), "info": info})
-        except DatabaseError:
-            pass
-        if ended.wait(HEARTBEAT_S):
-            return

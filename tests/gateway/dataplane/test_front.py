@@ -186,6 +186,9 @@ def test_connections_beyond_the_cap_are_refused_then_dropped_and_then_there_is_r
         assert answered(beyond[0]) == (503, "too_many_connections")
 
     Stack.wait_for(lambda: tight.get("/healthz").status == 200)
+    samples = tight.get("/metrics").body.decode().splitlines()
+    counted = next(line for line in samples if line.startswith("gateway_errors_total{"))
+    assert 'code="too_many_connections"} ' in counted
 
 
 def trickle(peer: socket.socket, *, bytes_at_most: int = 100) -> bytes:

@@ -3,15 +3,23 @@
 import gzip
 import os
 import re
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from gateway.dataplane import metrics
+from gateway.dataplane.app import DataPlane, answer_error
+from gateway.dataplane.call import new_call
 from gateway.dataplane.deployments import Deployments
+from gateway.dataplane.endpoints import ENDPOINTS
+from gateway.dataplane.errors import ApiError, Denied, UpstreamError, upstream_failure
 from gateway.dataplane.exposition import escaped, labelled, may_scrape, merged
 from gateway.dataplane.metrics import Key, Metrics
+from gateway.dataplane.running import Running
 from tests.gateway.dataplane.conftest import World
 
 LINE = {
@@ -48,6 +56,77 @@ def test_denials_have_their_code_and_no_name_the_caller_made_up():
 
     assert list(found.series) == [Key("/v1/chat/completions", "", "", "denied")]
     assert found.denied == {"model_not_found": 1}
+
+
+@pytest.fixture
+def faults(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """What is counted as our own fault from here on."""
+    found: Counter[str] = Counter()
+    monkeypatch.setattr(metrics, "errors", found)
+    return found
+
+
+def ours(code: str, status: int = 503) -> ApiError:
+    return ApiError(status, code, "x", kind="api_error")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_counted"),
+    [
+        *((ours(code), True) for code in ("ledger_unavailable", "configuration_stale", "budget_unavailable")),
+        (ours("internal_error", 500), True),
+        (ours("not_supported", 501), False),
+        (Denied(503, "no_target", "x", kind="api_error"), False),
+        (ApiError(401, "invalid_api_key", "x"), False),
+        (upstream_failure(UpstreamError("connect_error", "x")), False),
+        (upstream_failure(UpstreamError("idle_timeout", "x")), False),
+    ],
+)
+async def test_answers_by_a_fault_of_our_own_are_counted(
+    faults: Counter[str], error: ApiError, is_counted: bool
+) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await answer_error(send, error, new_call(ENDPOINTS["/v1/chat/completions"], {}, ""))
+
+    assert sent[0]["status"] == error.status
+    assert faults == ({error.code: 1} if is_counted else {})
+
+
+@pytest.mark.parametrize("has_started", [False, True])
+async def test_a_call_that_fails_in_us_is_counted_before_and_within_its_answer(
+    faults: Counter[str], monkeypatch: pytest.MonkeyPatch, has_started: bool
+) -> None:
+    class Failing:
+        def __init__(self, *_: Any) -> None:
+            self.has_started = has_started
+
+        async def run(self) -> None:
+            raise ZeroDivisionError
+
+    def known(call: Any, _runtime: Any) -> None:
+        call.key = SimpleNamespace(id="k")
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b'{"model": "m", "messages": []}'}
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    monkeypatch.setattr("gateway.dataplane.app.Relay", Failing)
+    plane = DataPlane()
+    runtime: Any = SimpleNamespace(metrics=Metrics(), running=Running(), stages=[known])
+    plane.runtime = runtime
+
+    await plane._model_call(ENDPOINTS["/v1/chat/completions"], {"headers": []}, receive, send)
+
+    assert faults == {"internal_error": 1}
+    assert [message.get("status") for message in sent] == ([] if has_started else [500, None])
 
 
 def test_combinations_of_labels_are_capped(monkeypatch):

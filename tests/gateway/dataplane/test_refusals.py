@@ -4,11 +4,13 @@ import json
 import socket
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from gateway.ledger.ids import uuid7
 from tests.gateway.dataplane.conftest import World
+from tests.gateway.dataplane.stack import Stack
 
 CHAT = "/v1/chat/completions"
 VALID = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
@@ -135,6 +137,37 @@ def test_revoked_and_expired_keys_stop_working_within_two_seconds(world: World) 
 
     assert time.monotonic() - started < 2
     stack.wait_for(lambda: stack.get("/v1/models", expiring).status == 401, timeout_s=4)
+
+
+@pytest.mark.slow
+def test_a_revocation_reaches_every_data_plane_within_two_seconds(world: World, tmp_path: Path) -> None:
+    """Also one whose connections, on one of which it hears of changes, were cut a moment before."""
+    first = world.stack
+    named = f"{first.url}&application_name=cut"
+    others = [Stack(tmp_path / str(n), url, first.simulator) for n, url in enumerate([first.url, first.url, named])]
+    try:
+        for stack in others:
+            stack.data_dir.mkdir()
+            stack.start()
+        secret, key_id = first.key(world.organization, world.project)
+        planes = [first, *others]
+        for stack in planes:
+            stack.wait_for(lambda stack=stack: stack.get("/v1/models", secret).status == 200)
+
+        with first.connect() as connection:
+            cut = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cut'"
+            ).fetchall()
+            connection.execute("UPDATE gateway_virtualkey SET revoked_at = now() WHERE id = %s", [key_id])
+        revoked_at = time.monotonic()
+
+        assert len(cut) >= 1
+        for stack in planes:
+            left_s = revoked_at + 2 - time.monotonic()
+            stack.wait_for(lambda stack=stack: stack.get("/v1/models", secret).status == 401, timeout_s=left_s)
+    finally:
+        for stack in others:
+            stack.close()
 
 
 def test_a_key_of_another_organization_sees_only_its_own_models(world: World) -> None:

@@ -1,11 +1,13 @@
 """Running calls by key and the process's resources, counted and in the heartbeat."""
 
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 from gateway.dataplane import running
 from gateway.dataplane.running import Resources, Running
 from tests.gateway.dataplane.conftest import World
+from tests.gateway.dataplane.stack import Stack
 
 NAMES = ("bytes_recv", "bytes_sent")
 
@@ -72,3 +74,31 @@ def test_the_heartbeat_names_the_keys_that_call(world: World) -> None:
     info = said()
     assert info["resources"]["rss_bytes"] > 1_000_000
     assert info["spool_bytes"] >= 0
+
+
+def test_a_killed_process_is_missed_until_its_place_is_taken_and_a_stopped_one_is_not(
+    world: World, tmp_path: Path
+) -> None:
+    stack = Stack(tmp_path, world.stack.url, world.stack.simulator)
+    neighbour = rows(world)
+    stack.start()
+    (killed,) = rows(world) - neighbour
+    assert stack.process is not None
+
+    stack.process.kill()
+    stack.process.wait()
+    assert rows(world) == {*neighbour, killed}
+
+    stack.start()
+    stack.wait_for(lambda: killed not in rows(world))
+    (again,) = rows(world) - neighbour
+
+    stack.close()
+    assert again != killed
+    assert rows(world) == neighbour
+
+
+def rows(world: World) -> set[str]:
+    """Names of the heartbeats there are."""
+    with world.stack.connect() as connection:
+        return {row["name"] for row in connection.execute("SELECT name FROM gateway_heartbeat")}

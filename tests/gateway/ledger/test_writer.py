@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from gateway import places
 from gateway.ledger import spool
 from gateway.ledger.ids import uuid7
 from gateway.ledger.reader import FIRST_READ_BYTES, SpoolReader
@@ -404,13 +405,28 @@ def test_a_truth_after_adoption_is_an_adjustment(tmp_path: Path, writer: Writer,
     late.close()
 
 
-def test_the_heartbeat_says_how_far_behind_the_writer_is(writer: Writer, ledger: Ledger) -> None:
+def test_the_heartbeat_says_how_far_behind_the_writer_is(tmp_path: Path, writer: Writer, ledger: Ledger) -> None:
+    writer.place = places.take("writer", tmp_path / "data")
     writer.run_once()
     writer._caught_up_at -= 40
     writer._beat = 0.0
 
     writer._heartbeat(ledger)
 
-    lag = ledger.execute("SELECT (info->>'lag_s')::float FROM gateway_heartbeat WHERE name = 'writer'").fetchone()
-    assert lag is not None
-    assert 40 <= lag[0] < 50
+    rows = ledger.execute("SELECT name, (info->>'lag_s')::float FROM gateway_heartbeat").fetchall()
+    assert [name for name, _ in rows] == [writer.place.name]
+    assert 40 <= rows[0][1] < 50
+
+
+def test_a_stopped_writer_takes_its_heartbeat_along(tmp_path: Path, writer: Writer, ledger: Ledger) -> None:
+    writer.place = places.take("writer", tmp_path / "data")
+    passes: list[int] = []
+
+    def stopping() -> bool:
+        passes.append(ledger.execute("SELECT count(*) FROM gateway_heartbeat").fetchone()[0])  # type: ignore[index]
+        return len(passes) > 1
+
+    writer.run(stopping)
+
+    assert passes == [0, 1]
+    assert ledger.execute("SELECT count(*) FROM gateway_heartbeat").fetchone() == (0,)

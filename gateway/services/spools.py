@@ -1,0 +1,42 @@
+"""Spools whose owner is silent: what it wrote is not booked to its end, and its leases hold budget money (rule 9)."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db.models.functions import Coalesce
+from django.utils.module_loading import import_string
+
+from gateway.ledger.connect import connect
+from gateway.ledger.hooks import close_spool
+from gateway.models import SpoolCursor
+
+SILENT_AFTER = timedelta(minutes=1)
+"""A data plane beats each second, and a writer adopts the spool of one that is dead within seconds."""
+
+
+def silent_spools(now: datetime) -> list[str]:
+    """Ids of those that are not closed, the longest silent first. One query."""
+    seen = SpoolCursor.objects.filter(closed_at=None).annotate(seen_at=Coalesce("owner_seen_at", "registered_at"))
+    return list(seen.filter(seen_at__lt=now - SILENT_AFTER).order_by("seen_at").values_list("spool_id", flat=True))
+
+
+def leased(spools: Collection[str]) -> dict[str, Decimal]:
+    """Budget money that the leases of their owners hold, by currency: `settings.GATEWAY_LEASED`. One query, or none."""
+    found: dict[str, Decimal] = import_string(settings.GATEWAY_LEASED)(spools) if spools else {}
+    return found
+
+
+def give_up(spool: str) -> bool:
+    """Close a silent spool whose disk is lost: its leases end, its lines are never booked. False when it is closed, not
+    silent or not known."""
+    with connect() as connection, connection.transaction():
+        closed = connection.execute(
+            "UPDATE gateway_spoolcursor SET closed_at = now() WHERE spool_id = %s AND closed_at IS NULL "
+            "AND coalesce(owner_seen_at, registered_at) < now() - %s",
+            [spool, SILENT_AFTER],
+        ).rowcount
+        if closed:
+            close_spool(connection, spool)
+    return bool(closed)
