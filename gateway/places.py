@@ -106,6 +106,8 @@ def _made(data_dir: Path) -> Path:
     except OSError:
         pass
     second.mkdir(mode=0o700, exist_ok=True)
+    if second.lstat().st_uid != os.geteuid():  # anybody may make a folder of any name there
+        raise PermissionError(f"{second} is somebody else's.")
     return second
 
 

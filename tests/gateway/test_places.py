@@ -84,6 +84,19 @@ def test_a_folder_nobody_may_write_to_has_its_places_elsewhere(tmp_path: Path, m
     place.leave()
 
 
+def test_a_folder_that_somebody_else_made_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readable = tmp_path / "file"
+    readable.touch()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (_, second) = places._folders(readable)
+    second.mkdir()
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    second.rename(places._folders(readable)[1])
+
+    with pytest.raises(PermissionError, match="somebody else's"):
+        places.take("writer", readable)
+
+
 def test_alive_tells_a_process_that_works_from_one_that_hangs_and_from_none(tmp_path: Path, start: Start) -> None:
     assert alive(tmp_path, "writer").stderr == "No process of the kind writer runs on this host.\n"
     process, _, _ = start(tmp_path)
