@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from gateway import queues, replica
 from gateway.dataplane.exposition import CONTENT_TYPE, REFUSAL, gauge, head, labels, may_scrape
 from gateway.models import AuditEvent, ConfigVersion, DirtyMark, Heartbeat, Job, OutboxMessage, QuarantinedLine
-from gateway.services import spools
+from gateway.services import archives, spools
 
 
 @require_safe
@@ -120,7 +120,8 @@ def _records() -> Iterable[str]:
         )
         size, detached, broken = cursor.fetchone()
     yield from gauge("gateway_database_bytes", size, "Size of the database.")
-    yield from gauge("gateway_ledger_detached_tables", detached, "Months that left the ledger and are not archived.")
+    if archives.is_configured():  # without an archive detached tables stay, for whoever operates to decide
+        yield from gauge("gateway_ledger_detached_tables", detached, "Months that left the ledger, not archived yet.")
     yield from gauge("gateway_ledger_archives_broken", broken, "Archives that are not what was written.")
 
 

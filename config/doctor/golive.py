@@ -19,7 +19,7 @@ from costs.models import Budget
 from costs.services.repricing import unpriced
 from gateway import keyring
 from gateway.choices import Role, Scope
-from gateway.models import AuditEvent, Organization, OutboxMessage, User, VirtualKey
+from gateway.models import AuditEvent, Organization, OutboxMessage, ProvisionedPerson, User, VirtualKey
 from gateway.services.outbox import MAIL
 
 OWNERS = 2
@@ -98,7 +98,9 @@ def management_keys() -> Finding:
 
 @in_production("Leavers")
 def leavers() -> Finding:
-    """A person was ended by the directory once, so that it is known to work."""
+    """A person was ended by the directory once, where one provisions people, so that it is known to work."""
+    if not ProvisionedPerson.objects.exists():
+        return off("Leavers", "no directory provisions people")
     last = AuditEvent.objects.filter(verb="directory.deactivate").order_by("-at").first()
     if last is None:
         remedy = "End somebody in the directory, and see it in the audit trail (docs/user-guide/signing-in.md)."

@@ -17,7 +17,7 @@ from config.celery import app
 
 django.setup()
 WHAT = sys.argv[1]
-LOOPS_S = 7
+LOOPS_S, STANDS_S = 7, 5
 
 
 @app.task(name="tests.hang", time_limit=2)
@@ -30,13 +30,13 @@ def hang() -> None:
 def ready(sender: Any, **_: Any) -> None:
     if WHAT == "task":
         hang.delay()
-    else:  # the loop goes round for longer than the watch waits, and then stands still
-        watch.LOOP_S = LOOPS_S - 2
+    else:  # the loop goes round for longer than the watch then waits, and stands still
         threading.Timer(LOOPS_S, sender.call_soon, [stand_still]).start()
 
 
 def stand_still() -> None:
     print("the loop has gone round", flush=True)
+    watch.LOOP_S = STANDS_S
     time.sleep(3600)
 
 

@@ -14,7 +14,7 @@ from config.doctor import CHECKS, Outcome, data, golive
 from costs.invoices.models import Invoice, InvoiceState
 from costs.models import Budget
 from gateway.choices import LimitScope, Role
-from gateway.models import OutboxMessage, SecondFactor, VirtualKey
+from gateway.models import OutboxMessage, ProvisionedPerson, SecondFactor, VirtualKey
 from gateway.services import audit
 from tests import factories
 
@@ -93,9 +93,11 @@ def test_keys_that_manage_have_an_end() -> None:
 
 
 def test_somebody_was_ended_by_the_directory() -> None:
-    assert golive.leavers().outcome is Outcome.WARNING
+    assert golive.leavers().outcome is Outcome.OFF
     company = factories.OrganizationFactory()
     person = factories.UserFactory()
+    ProvisionedPerson.objects.create(organization=company, user=person)
+    assert golive.leavers().outcome is Outcome.WARNING
     with transaction.atomic():
         audit.record(organization=company, actor=None, verb="directory.deactivate", target=person)
 

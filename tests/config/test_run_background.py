@@ -107,6 +107,7 @@ def test_a_task_that_hangs_ends_the_process(run: Run) -> None:
     assert Heartbeat.objects.count() == 1  # nobody has taken its place: it rings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broker", ["memory", "redis"])
 def test_a_loop_that_stands_still_ends_the_process(run: Run, redis: RedisServer, broker: str) -> None:
     process = run("-m", "tests.config.hanging", "loop", REDIS_URL=redis.url if broker == "redis" else "")

@@ -61,8 +61,10 @@ class Installation:
         """Signs of life of the processes that are not started here."""
         with self.stack.connect() as connection:
             connection.execute(BEATS, [PROCESSES])
-            yield
-            connection.execute("DELETE FROM gateway_heartbeat WHERE name = ANY(%s::text[])", [PROCESSES])
+            try:
+                yield
+            finally:
+                connection.execute("DELETE FROM gateway_heartbeat WHERE name = ANY(%s::text[])", [PROCESSES])
 
     def adapted(self, text: str) -> str:
         """The example's text with this installation's ports."""

@@ -1,6 +1,7 @@
 """Numbered places of processes: one each, the same one again after a restart, and their age without a database."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -106,7 +107,8 @@ def test_alive_tells_a_process_that_works_from_one_that_hangs_and_from_none(tmp_
     process.send_signal(signal.SIGSTOP)
     time.sleep(1.2)
     hangs = alive(tmp_path, "writer", "--within", "1")
-    assert (hangs.returncode, hangs.stderr) == (1, "The process of the kind writer last worked 1 s ago.\n")
+    assert hangs.returncode == 1
+    assert re.fullmatch(r"The process of the kind writer last worked \d+ s ago\.\n", hangs.stderr)
     process.send_signal(signal.SIGCONT)
     time.sleep(0.3)
     assert alive(tmp_path, "writer", "--within", "1").returncode == 0

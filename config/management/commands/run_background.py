@@ -65,8 +65,13 @@ class Command(BaseCommand):
             if beat is not None:
                 threading.Thread(target=beat.run, name="beat", daemon=True).start()
 
+        def leave(**kwargs: Any) -> None:
+            """Told to end, it finishes what it began, which may take longer than it is let: its row goes now."""
+            threading.Thread(target=heart.stop, name="leave", daemon=True).start()  # this is a signal's handler
+
         # Beat begins when the worker listens: a message sent before would wait in the broker for the first poll.
         signals.worker_ready.connect(start_threads, weak=False)
+        signals.worker_shutting_down.connect(leave, weak=False)
         watch.start()
         try:
             worker.start()

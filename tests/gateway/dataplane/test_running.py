@@ -82,6 +82,7 @@ def test_a_killed_process_is_missed_until_its_place_is_taken_and_a_stopped_one_i
     stack = Stack(tmp_path, world.stack.url, world.stack.simulator)
     neighbour = rows(world)
     stack.start()
+    stack.wait_for(lambda: rows(world) - neighbour)
     (killed,) = rows(world) - neighbour
     assert stack.process is not None
 
