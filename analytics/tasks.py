@@ -67,7 +67,7 @@ def prune_quarter_hours() -> int:
     return retention.prune_quarter_hours()
 
 
-@shared_task(name="analytics.scan_anomalies")
+@shared_task(name="analytics.scan_anomalies", time_limit=7_200)
 def scan_anomalies(shard: int | None = None) -> int:
     """Judge the last whole hour of every organization, once; returns of how many."""
     return 0 if queues.hand_out(scan_anomalies, shard) else scan.scan_once_an_hour(shard=queues.shard_of(shard))
@@ -97,7 +97,7 @@ def report_runs() -> int:
     return running.run_waiting()
 
 
-@shared_task(name="analytics.forecast")
+@shared_task(name="analytics.forecast", time_limit=7_200)
 def forecast(shard: int | None = None) -> int:
     """Forecasts of organizations whose data changed, at most once an hour each; returns how many were stored."""
     return 0 if queues.hand_out(forecast, shard) else runs.forecast_all(shard=queues.shard_of(shard))

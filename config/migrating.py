@@ -20,7 +20,10 @@ LOCK_TIMEOUT = "2s"
 PATIENCE_S = 300.0
 LONGEST_PAUSE_S = 5.0
 PLACE = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
-_TURN = "SELECT pg_advisory_lock(hashtextextended('llm-gateway migrations', 0))"
+TURN_S = 1.0
+_TURN = "SELECT pg_try_advisory_lock(hashtextextended('llm-gateway migrations', 0))"
+"""Tried and not waited for: an index that is built beside traffic waits for every statement that began before it."""
+_GIVEN_UP = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
 
 def migrate() -> int:
@@ -28,8 +31,9 @@ def migrate() -> int:
     OperationalError when a table is not free for five minutes."""
     if not _plan():
         return 0
-    with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as turn:
-        turn.execute(_TURN)  # ends with the connection
+    with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True, connect_timeout=5) as turn:
+        while turn.execute(_TURN).fetchone() != (True,):  # it ends with the connection
+            time.sleep(TURN_S)
         with _direct():
             waiting = len(_plan())  # who had the turn before may have done it
             _until_free()
@@ -48,7 +52,7 @@ def _until_free() -> None:
             _apply()
             return
         except OperationalError as error:
-            if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable) or time.monotonic() > deadline:
+            if not isinstance(error.__cause__, _GIVEN_UP) or time.monotonic() > deadline:
                 raise
             log.info("migration_waits", reason=str(error).strip().splitlines()[0], pause_s=pause)
         time.sleep(pause)

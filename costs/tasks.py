@@ -32,7 +32,7 @@ def read_invoices() -> int:
     return invoices.run_waiting() + invoices.refresh_recent()
 
 
-@shared_task(name="costs.budget_forecasts")
+@shared_task(name="costs.budget_forecasts", time_limit=7_200)
 def forecast_budgets() -> int:
     """Forecasts of budgets that have none of the last hour; returns of how many."""
     return outlook.forecast_all()

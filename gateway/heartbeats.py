@@ -48,10 +48,12 @@ def about(place: Place) -> dict[str, Any]:
 
 
 def take_over(connection: psycopg.Connection[Any], name: str, place_id: str) -> None:
-    """Whoever had the place before is dead: its row goes, if it had another name."""
+    """Whoever had the place before is dead: its row goes, if it had another name. One of another host that lives works
+    over a copy of this folder."""
     connection.execute(
-        "DELETE FROM gateway_heartbeat WHERE name <> %s AND split_part(name, ':', 1) = %s AND info ->> 'place' = %s",
-        [name, kind_of(name), place_id],
+        "DELETE FROM gateway_heartbeat WHERE name <> %s AND split_part(name, ':', 1) = %s AND info ->> 'place' = %s "
+        "AND (info ->> 'host' = %s OR at < now() - interval '30 seconds')",
+        [name, kind_of(name), place_id, socket.gethostname()],
     )
 
 
@@ -65,7 +67,7 @@ def prune(connection: psycopg.Connection[Any]) -> None:
     before this one wrote."""
     connection.execute(
         "DELETE FROM gateway_heartbeat old WHERE split_part(name, ':', 1) = ANY(%s) "
-        "AND at < now() - CASE WHEN name LIKE '%%:%%' THEN %s ELSE interval '1 minute' END "
+        "AND at < now() - CASE WHEN info ? 'place' THEN %s ELSE interval '1 minute' END "
         "AND EXISTS (SELECT FROM gateway_heartbeat live WHERE live.at > now() - interval '1 minute' "
         "AND split_part(live.name, ':', 1) = split_part(old.name, ':', 1))",
         [list(KINDS), KEPT],

@@ -30,8 +30,9 @@ class Place:
     lock: int
 
     def touch(self) -> None:
-        """Say that the process works."""
-        os.utime(self.lock)
+        """Say that the process works. What cannot be said shows as age."""
+        with contextlib.suppress(OSError):
+            os.utime(self.lock)
 
     def leave(self) -> None:
         """Free the place, as the end of the process does."""
@@ -59,7 +60,7 @@ def take(kind: str, data_dir: Path) -> Place:
 def ages(kind: str, data_dir: Path) -> list[float]:
     """Seconds since each process of this kind that runs on this host, over this folder, has touched its place."""
     found = []
-    for folder in _folders(data_dir):
+    for folder in filter(_is_ours, _folders(data_dir)):
         for path in folder.glob(f"{kind}.*"):
             lock = os.open(path, os.O_RDONLY)
             try:
@@ -106,9 +107,14 @@ def _made(data_dir: Path) -> Path:
     except OSError:
         pass
     second.mkdir(mode=0o700, exist_ok=True)
-    if second.lstat().st_uid != os.geteuid():  # anybody may make a folder of any name there
+    if not _is_ours(second):  # anybody may make a folder of any name there
         raise PermissionError(f"{second} is somebody else's.")
     return second
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether it is a folder that this user made."""
+    return folder.is_dir() and not folder.is_symlink() and folder.lstat().st_uid == os.geteuid()
 
 
 def _path_id(path: Path) -> str:

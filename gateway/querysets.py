@@ -198,6 +198,11 @@ class LedgerArchiveQuerySet(VisibleQuerySet):
         """With lines that may have started in `[start, end)`."""
         return self.readable().filter(first_at__lt=end, last_at__gte=start)
 
+    def kept(self, start: datetime, end: datetime) -> Self:
+        """The same, with those whose lines are in the ledger again."""
+        states = (ArchiveState.COMPLETE, ArchiveState.RESTORED)
+        return self.filter(state__in=states, first_at__lt=end, last_at__gte=start)
+
 
 class QualityScoreQuerySet(VisibleQuerySet):
     """Who sees a request sees what was said of it."""

@@ -4,13 +4,16 @@ For one question, in temporary tables of one transaction, by the SQL that made t
 and each must have as many lines as the day that is kept, so that an answer is complete or is refused.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 
+from analytics.patience import TookTooLong, is_limited
 from analytics.query.plan import Plan
 from analytics.query.shapes import QueryError
 from analytics.query.window import Range
@@ -32,15 +35,20 @@ TOTAL = cubes.CUBE_BY_NAME["total"]
 
 
 def fetch(plan: Plan, statement: str, parameters: Mapping[str, Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Names of the columns, and the rows. Raises QueryError where the archive cannot answer."""
-    with transaction.atomic(), _made(plan), connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return [column.name for column in cursor.description or ()], cursor.fetchall()
+    """Names of the columns, and the rows. Raises QueryError where the archive cannot answer, TookTooLong."""
+    is_own = not connection.in_atomic_block
+    with transaction.atomic(), connection.cursor() as cursor:
+        if is_own:  # one snapshot, as any other answer
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        with _made(plan):
+            cursor.execute(statement, parameters)
+            return [column.name for column in cursor.description or ()], cursor.fetchall()
 
 
 @contextmanager
 def _made(plan: Plan) -> Iterator[None]:
     """The tables that the plan reads, gone when the block ends."""
+    deadline = time.monotonic() + (settings.ANALYTICS_PATIENCE_S if is_limited() else PATIENCE_S)
     wanted = {plan.finer.name: plan.finer} | ({cubes.SUBJECT.name: cubes.SUBJECT} if plan.subject else {})
     made = [f"archived_{cube.name}" for cube in wanted.values()]
     with connection.cursor() as cursor:
@@ -51,7 +59,7 @@ def _made(plan: Plan) -> Iterator[None]:
             for cube, table in zip(wanted.values(), made, strict=True):
                 _copy_kept(plan, cube, table, (start, end))
             if start < _until(plan):
-                _make(plan, list(wanted.values()), (day_of(start), min(_next_day(end), _until(plan))))
+                _make(plan, list(wanted.values()), (day_of(start), min(_next_day(end), _until(plan))), deadline)
         yield
         cursor.execute(f"DROP TABLE {', '.join(made)}")
 
@@ -87,17 +95,18 @@ def _copy_kept(plan: Plan, cube: Cube, table: str, asked: Range) -> None:
         )
 
 
-def _make(plan: Plan, wanted: Sequence[Cube], days: Range) -> None:
+def _make(plan: Plan, wanted: Sequence[Cube], days: Range, deadline: float) -> None:
     (organization,) = plan.scope.organizations
-    question = Question(organization, *days, limit=0, columns=READ, patience_s=PATIENCE_S)
+    question = Question(organization, *days, limit=0, columns=READ, patience_s=deadline - time.monotonic())
     try:
         with archivedlines.copied(question) as lines:
             _check(plan, lines, days)
             _roll_up(plan, wanted, lines, days)
-    except TooSlow:
-        raise QueryError(
-            "not_covered", "The archive holds too many lines of that time; take a shorter window."
-        ) from None
+    except TooSlow as error:
+        if is_limited():
+            raise TookTooLong("the archive was not read in time") from error
+        message = "The archive holds too many lines of that time; take a shorter window."
+        raise QueryError("archive_too_long", message) from error
     except Unreadable as error:
         message = "The archive of old records cannot be read now; ask for that time by the day."
         raise QueryError("archive_unavailable", message) from error

@@ -195,7 +195,7 @@ def _archived_until(kept: Kept, scope: Scope, asked: Sequence[Range]) -> tuple[d
     since = kept.quarters_from
     assert since is not None
     old = [(start, min(end, since)) for start, end in asked if start < since]
-    if len(scope.organizations) > 1 or not any(archivedlines.touches(*part) for part in old):
+    if len(scope.organizations) > 1 or not any(archivedlines.were_taken_out(*part) for part in old):
         raise QueryError("not_covered", f"Hours are kept since {since:%Y-%m-%d}; ask for what was before by the day.")
     if sum((end - start for start, end in old), timedelta()) > MOST_ARCHIVED:
         message = (

@@ -80,9 +80,15 @@ class Denied(ApiError):
         return ApiError(self.status, self.code, self.message, kind=self.kind, param=self.param, headers=self.headers)
 
 
+NOT_OURS = frozenset({"low_confidence", "guardrail_unavailable"})
+"""Nobody's fault, and that of a customer's own service."""
+
+
 def is_our_fault(error: ApiError) -> bool:
     """Whether the gateway could not do its work: no refusal of a caller, no failure of a provider."""
-    return error.status in (500, 503) and error.kind == "api_error" and not isinstance(error, Denied)
+    if error.code in NOT_OURS or isinstance(error, Denied):
+        return False
+    return error.status in (500, 503) and error.kind == "api_error"
 
 
 class UpstreamError(Exception):

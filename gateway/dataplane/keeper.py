@@ -63,7 +63,6 @@ class Keeper:
         self._version = -1
         self._refresh_at: dict[str, float] = {}
         self._stop = threading.Event()
-        self._is_placed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -172,9 +171,7 @@ class Keeper:
         self._agree_on_time(connection)
         info = {"version": self._version, **self._report()}
         heartbeats.write(connection, self._row, info)
-        if not self._is_placed:
-            heartbeats.take_over(connection, self._row, info["place"])
-            self._is_placed = True
+        heartbeats.take_over(connection, self._row, info["place"])
         connection.execute("UPDATE gateway_spoolcursor SET owner_seen_at = now() WHERE spool_id = %s", [self._name])
 
     def _agree_on_time(self, connection: psycopg.Connection[Any]) -> None:

@@ -170,9 +170,12 @@ class Writer:
                 [folder.name],
             ).fetchone()
             assert row is not None
-            if row[2] is not None:  # booked and closed, but the folder outlived a crash
-                shutil.rmtree(folder, ignore_errors=True)
-                return None
+            if row[2] is not None:
+                if not _is_alive_or_unread(folder, row[0], row[1]):  # booked, but the folder outlived a crash
+                    shutil.rmtree(folder, ignore_errors=True)
+                    return None
+                connection.execute("UPDATE gateway_spoolcursor SET closed_at = NULL WHERE spool_id = %s", [folder.name])
+                logger.error("spool %s was given up and is there again: it is booked", folder.name)
             self._readers[folder.name] = SpoolReader(folder, row[0], row[1])
         return self._readers[folder.name]
 
@@ -286,6 +289,17 @@ class Writer:
             with contextlib.suppress(psycopg.Error):
                 heartbeats.forget(self._connection, self.place.name)
         self._disconnect()
+
+
+def _is_alive_or_unread(folder: Path, segment: int, offset: int) -> bool:
+    """Whether a data plane still has the spool, or something stands in it behind what is booked."""
+    lock = spool.try_adopt(folder)
+    if lock is None:
+        return True
+    try:
+        return SpoolReader(folder, segment, offset).read(1, is_over=True) is not None
+    finally:
+        os.close(lock)
 
 
 class _Batch(Protocol):

@@ -73,6 +73,11 @@ def touches(start: datetime, end: datetime) -> bool:
     return is_configured() and LedgerArchive.objects.touching(start, end).exists()
 
 
+def were_taken_out(start: datetime, end: datetime) -> bool:
+    """Whether lines of the window have an archive, be they brought back or not. One query where there is one."""
+    return is_configured() and LedgerArchive.objects.kept(start, end).exists()
+
+
 def find(question: Question, narrow: Narrow) -> list[LedgerLine]:
     """What matches, in the order asked for. Raises `TooSlow` and `Unreadable`."""
     with _readable():
@@ -159,7 +164,7 @@ def _table() -> Iterator[None]:
 
 def _copy(group: Group, question: Question) -> None:
     rows = group.read(question.columns, question.wanted)
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, connection.wrap_database_errors:
         load(cursor, TABLE, list(question.columns), rows)
 
 

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
+from django.db import connection, transaction
 from django.db.models.functions import Coalesce
 from django.utils.module_loading import import_string
 
-from gateway.ledger.connect import connect
 from gateway.ledger.hooks import close_spool
 from gateway.models import SpoolCursor
+from gateway.services import audit
 
 SILENT_AFTER = timedelta(minutes=1)
 """A data plane beats each second, and a writer adopts the spool of one that is dead within seconds."""
@@ -28,15 +29,22 @@ def leased(spools: Collection[str]) -> dict[str, Decimal]:
     return found
 
 
+@transaction.atomic
 def give_up(spool: str) -> bool:
-    """Close a silent spool whose disk is lost: its leases end, its lines are never booked. False when it is closed, not
-    silent or not known."""
-    with connect() as connection, connection.transaction():
-        closed = connection.execute(
+    """Close a silent spool whose disk is lost: its leases end, its lines are not booked unless the disk turns up. False
+    when it is closed, not silent or not known."""
+    held = {currency: str(amount) for currency, amount in leased([spool]).items()}
+    with connection.cursor() as cursor:
+        cursor.execute(
             "UPDATE gateway_spoolcursor SET closed_at = now() WHERE spool_id = %s AND closed_at IS NULL "
             "AND coalesce(owner_seen_at, registered_at) < now() - %s",
             [spool, SILENT_AFTER],
-        ).rowcount
-        if closed:
-            close_spool(connection, spool)
-    return bool(closed)
+        )
+        if not cursor.rowcount:
+            return False
+        close_spool(cursor.connection, spool)
+    audit.record(
+        organization=None, actor=None, verb="spool.give_up", target=SpoolCursor.objects.get(pk=spool),
+        after={"leased": held},
+    )  # fmt: skip
+    return True

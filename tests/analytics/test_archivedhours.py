@@ -1,7 +1,7 @@
 """Hours whose quarter-hours were pruned, made again of archived lines: what was answered before, or nothing."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,14 @@ import psycopg
 import pytest
 
 from analytics.models import TotalQuarterHour
-from analytics.query import QueryError, Result
+from analytics.patience import TookTooLong, patience
+from analytics.query import QueryError, Result, archived
 from analytics.retention import retire
 from analytics.rollups.marks import drain_marks
 from analytics.services import declare_tag
 from gateway.ledger import partitions
 from gateway.ledger.archive.stores import Place
-from gateway.services.archives import archive_detached
+from gateway.services.archives import archive_detached, restore_month
 from tests.analytics.test_pruning import NOW, ask, at, prune
 from tests.analytics.test_retention import direct_url
 from tests.factories import Acme, acme, book_lines, line
@@ -107,3 +108,23 @@ def test_a_store_that_is_away_is_said(busy: Acme, settings: Any, window: tuple[d
     with pytest.raises(QueryError, match="The archive of old records cannot be read now") as refused:
         ask(busy, *window, granularity="hour")
     assert refused.value.code == "archive_unavailable"
+
+
+def test_what_takes_long_is_refused_or_becomes_a_job(busy: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_away()
+    monkeypatch.setattr(archived, "PATIENCE_S", -1.0)
+    with pytest.raises(QueryError) as refused:
+        ask(busy, MAY, JUNE, granularity="hour")
+    assert refused.value.code == "archive_too_long"
+
+    monkeypatch.setattr("django.conf.settings.ANALYTICS_PATIENCE_S", -1.0)
+    with pytest.raises(TookTooLong), patience(30):
+        ask(busy, MAY, JUNE, granularity="hour")
+
+
+def test_a_month_that_was_brought_back_is_answered_too(busy: Acme) -> None:
+    before = figures(ask(busy, MAY, JUNE, granularity="hour"))
+    put_away()
+    restore_month(month=date(2025, 5, 1), actor=None)
+
+    assert figures(ask(busy, MAY, JUNE, granularity="hour")) == before

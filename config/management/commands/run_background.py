@@ -73,10 +73,12 @@ class Command(BaseCommand):
         signals.worker_ready.connect(start_threads, weak=False)
         signals.worker_shutting_down.connect(leave, weak=False)
         watch.start()
+        is_clean = False
         try:
             worker.start()
+            is_clean = not worker.exitcode
         finally:
-            heart.stop()
+            heart.stop(is_clean=is_clean)
             if beat is not None:
                 beat.stop()
         return None

@@ -99,21 +99,25 @@ def test_who_takes_a_place_removes_the_row_of_the_one_before(tmp_path: Path, led
     for name, place in (("dataplane:killed", mine), ("dataplane:neighbour", other), ("dataplane:new", mine)):
         heartbeats.write(ledger, name, heartbeats.about(place))
     heartbeats.write(ledger, "writer:same-id", {"place": mine.id})
+    heartbeats.write(ledger, "dataplane:copied-folder", heartbeats.about(mine) | {"host": "another"})
 
     heartbeats.take_over(ledger, "dataplane:new", mine.id)
 
     names = ledger.execute("SELECT name FROM gateway_heartbeat ORDER BY name").fetchall()
-    assert names == [("dataplane:neighbour",), ("dataplane:new",), ("writer:same-id",)]
+    assert names == [
+        ("dataplane:copied-folder",), ("dataplane:neighbour",), ("dataplane:new",), ("writer:same-id",)
+    ]  # fmt: skip
 
 
 def test_rows_go_after_a_day_but_the_last_of_a_kind(ledger: psycopg.Connection[Any]) -> None:
     for name, hours in (
         ("dataplane:live", 0), ("dataplane:killed", 23), ("dataplane:long-gone", 25), ("background:long-gone", 25),
-        ("writer:live", 0), ("writer", 1), ("background", 1), ("backup", 90),
+        ("writer:live", 0), ("writer", 1), ("background", 1), ("backup", 90), ("dataplane:former-release", 1),
     ):  # fmt: skip
+        is_former = ":" not in name or name.endswith("former-release")
         ledger.execute(
-            "INSERT INTO gateway_heartbeat (name, at, info) VALUES (%s, now() - make_interval(hours => %s), '{}')",
-            [name, hours],
+            "INSERT INTO gateway_heartbeat (name, at, info) VALUES (%s, now() - make_interval(hours => %s), %s)",
+            [name, hours, "{}" if is_former else '{"place": "p"}'],
         )
 
     heartbeats.prune(ledger)

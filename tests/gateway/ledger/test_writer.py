@@ -405,6 +405,40 @@ def test_a_truth_after_adoption_is_an_adjustment(tmp_path: Path, writer: Writer,
     late.close()
 
 
+def give_up(ledger: Ledger, name: str) -> None:
+    ledger.execute("UPDATE gateway_spoolcursor SET closed_at = now() WHERE spool_id = %s", [name])
+
+
+def test_a_spool_that_was_given_up_and_is_there_again_is_booked(tmp_path: Path, writer: Writer, ledger: Ledger) -> None:
+    journal = Spool(tmp_path, "s")
+    writer.run_once()
+    writer._readers.clear()  # as after a connection that was lost
+    give_up(ledger, "s")
+    settle(journal, begin(journal))
+    writer.run_once()
+
+    assert ledger.execute("SELECT count(*) FROM gateway_ledgerline").fetchone() == (1,)
+    give_up(ledger, "s")
+    writer._readers.clear()
+    writer.run_once()
+    assert (tmp_path / "s").is_dir()  # everything is booked, but its data plane lives
+
+    journal.close()
+    writer.run_once()
+    assert not (tmp_path / "s").exists()
+    assert ledger.execute("SELECT closed_at IS NULL FROM gateway_spoolcursor").fetchone() == (False,)
+
+
+def test_a_folder_that_outlived_its_closing_goes(tmp_path: Path, writer: Writer, ledger: Ledger) -> None:
+    Spool(tmp_path, "s").close()
+    writer.run_once()
+    assert not (tmp_path / "s").exists()
+    Spool(tmp_path, "s").close()
+    writer.run_once()
+
+    assert not (tmp_path / "s").exists()
+
+
 def test_the_heartbeat_says_how_far_behind_the_writer_is(tmp_path: Path, writer: Writer, ledger: Ledger) -> None:
     writer.place = places.take("writer", tmp_path / "data")
     writer.run_once()

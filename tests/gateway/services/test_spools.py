@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from costs.models import BudgetCounter, BudgetLease
 from gateway.ledger.ids import uuid7
-from gateway.models import SpoolCursor
+from gateway.models import AuditEvent, SpoolCursor
 from gateway.services import spools
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,6 +35,8 @@ def test_a_lost_spool_is_given_up(counter: BudgetCounter, capsys: pytest.Capture
     assert counter.leased == Decimal(10)
     assert sorted(BudgetLease.objects.values_list("owner", flat=True)) == ["alive", "closed"]
     assert spools.silent_spools(timezone.now()) == []
+    event = AuditEvent.objects.get(verb="spool.give_up")
+    assert (event.object_id, event.after) == ("silent", {"leased": {}})
     assert capsys.readouterr().out.startswith("Closed silent: ")
 
 
