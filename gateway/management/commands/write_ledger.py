@@ -41,4 +41,6 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{spool} is no silent spool: `manage.py doctor --only silent_spools` names those there are."
             )
-        self.stdout.write(f"Closed {spool}: its leases are back, what it still held is not in the ledger, unless its disk turns up.")
+        self.stdout.write(
+            f"Closed {spool}: its leases are back, what it still held is not in the ledger, unless its disk turns up."
+        )
