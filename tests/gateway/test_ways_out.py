@@ -49,6 +49,8 @@ WAYS_OUT = {
     "sdkgen/mcp/calls.py": "the gateway itself, from the operator's command line or settings",
     "config/doctor/host.py": "this machine's own ports",
     "config/management/commands/run_background.py": "the name of this machine",
+    "gateway/places.py": "the name of this machine",
+    "gateway/heartbeats.py": "the name of this machine",
     "config/embedded/runtime.py": "sockets of this installation",
     "config/embedded/children.py": "sockets of this installation",
     "config/embedded/up.py": "sockets of this installation",
