@@ -11,8 +11,8 @@ A turn that stopped early, had errors of its own or followed no link is a fault,
 
 All checks run. Of operations that take a body or parameters of a query two say nothing (`settings_of`): no schema says
 which rows exist and which fields go together, so what fits one may be refused; and forms, queries and JSON take "1" for
-1, so what does not fit one may be taken. Neither is a fault of a document or a server. Where links are followed they say
-nothing at all: settings by operation do not reach there, and a header that is empty is one that is not sent.
+1, so what does not fit one may be taken. Neither is a fault of a document or a server. Where links are followed the two
+say nothing at all: settings by operation do not reach there, and an empty header is one that is not sent.
 """
 
 import argparse
