@@ -29,7 +29,6 @@ from analytics.rollups.marks import drain_marks
 from analytics.verify import compare_rollups
 from config.doctor import data
 from gateway.choices import ArchiveState
-from gateway.ledger import partitions
 from gateway.ledger.archive import columns, writing
 from gateway.ledger.archive.manifest import SINGLE, Manifest
 from gateway.ledger.archive.stores import Place
@@ -39,7 +38,7 @@ from gateway.ledger.verify import verify
 from gateway.models import AuditEvent, Job, LedgerArchive, LedgerLine, RetiredSpend
 from gateway.services import archivedlines, archives
 from gateway.services.archives import archive_detached, restore_month, verify_archives
-from tests.analytics.test_retention import MARCH, NOW, at, direct_url, requests
+from tests.analytics.test_retention import MARCH, NOW, at, direct_url, drop_what_left, requests
 from tests.factories import Acme, acme, book_lines, line
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -98,9 +97,7 @@ def busy(transactional_db: None, settings: Any, place: Place) -> Iterator[Acme]:
     )  # fmt: skip
     drain_marks()
     yield company
-    with psycopg.connect(direct_url(), autocommit=True) as direct:
-        for table in [*partitions.detached_tables(direct), *partitions.leaving_tables(direct)]:
-            direct.execute(f"DROP TABLE {table}")
+    drop_what_left()
 
 
 def everything() -> list[dict[str, Any]]:

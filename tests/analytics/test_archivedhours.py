@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from analytics.models import TotalQuarterHour
@@ -15,11 +14,10 @@ from analytics.query import QueryError, Result, archived
 from analytics.retention import retire
 from analytics.rollups.marks import drain_marks
 from analytics.services import declare_tag
-from gateway.ledger import partitions
 from gateway.ledger.archive.stores import Place
 from gateway.services.archives import archive_detached, restore_month
 from tests.analytics.test_pruning import NOW, ask, at, prune
-from tests.analytics.test_retention import direct_url
+from tests.analytics.test_retention import direct_url, drop_what_left
 from tests.factories import Acme, acme, book_lines, line
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,9 +47,7 @@ def busy(transactional_db: None, settings: Any, tmp_path: Path) -> Iterator[Acme
         )  # fmt: skip
     drain_marks()
     yield company
-    with psycopg.connect(direct_url(), autocommit=True) as direct:
-        for table in [*partitions.detached_tables(direct), *partitions.leaving_tables(direct)]:
-            direct.execute(f"DROP TABLE {table}")
+    drop_what_left()
 
 
 def put_away() -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 from django.test import Client
 
@@ -12,14 +11,13 @@ from analytics import archivework
 from analytics.retention import retire
 from analytics.rollups.marks import drain_marks
 from gateway.choices import ArchiveState, JobStatus
-from gateway.ledger import partitions
 from gateway.ledger.archive.stores import Place
 from gateway.models import AuditEvent, Job, LedgerArchive, LedgerLine
 from gateway.services import archives
 from gateway.services.archives import archive_detached
 from gateway.signin import confirmation
 from tests.analytics.test_archive import place  # noqa: F401
-from tests.analytics.test_retention import NOW, at, direct_url
+from tests.analytics.test_retention import NOW, at, direct_url, drop_what_left
 from tests.factories import Acme, acme, book_lines, line
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,9 +36,7 @@ def busy(
     book_lines(line(company, at=at(0), request_id="req-a"), line(company, at=at(1), request_id="req-b"))
     drain_marks()
     yield company
-    with psycopg.connect(direct_url(), autocommit=True) as direct:
-        for table in [*partitions.detached_tables(direct), *partitions.leaving_tables(direct)]:
-            direct.execute(f"DROP TABLE {table}")
+    drop_what_left()
 
 
 @pytest.fixture

@@ -46,8 +46,13 @@ def busy(transactional_db: None, settings: Any) -> Iterator[Acme]:
     book_lines(line(company, at=at(0), end_user="u1"), line(company, at=at(1)), line(company, at=at(60)))
     drain_marks()
     yield company
+    drop_what_left()
+
+
+def drop_what_left() -> None:
+    """Tables that left the ledger or are about to: they outlive the rows of a test."""
     with psycopg.connect(direct_url(), autocommit=True) as direct:
-        for table in partitions.detached_tables(direct):
+        for table in [*partitions.detached_tables(direct), *partitions.leaving_tables(direct)]:
             direct.execute(f"DROP TABLE {table}")
 
 

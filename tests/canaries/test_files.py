@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 from email.message import EmailMessage
 from typing import Any
 
-import psycopg
 import pytest
 from django.utils import timezone
 
@@ -27,7 +26,6 @@ from costs.services import allocation, invoices, statementmail, statements
 from finetuning.models import TuningJob
 from finetuning.services.jobs import notifying
 from gateway import auditfile
-from gateway.ledger import partitions
 from gateway.ledger.archive.stores import Place
 from gateway.models import Job, OutboxMessage
 from gateway.services import archives, outbox
@@ -39,7 +37,7 @@ from tests import leaks
 from tests.analytics.alerts.receiver import Receiver
 from tests.analytics.reports.conftest import MONDAY, make_report
 from tests.analytics.reports.mailserver import Server, listening
-from tests.analytics.test_retention import direct_url
+from tests.analytics.test_retention import direct_url, drop_what_left
 from tests.canaries.planting import LIGHT, WINDOW, Planted
 from tests.gateway.api.places import invoice_of
 
@@ -187,9 +185,7 @@ def month(planted: Planted, settings: Any) -> Iterator[None]:
     settings.DATABASE_DIRECT_URL = direct_url()
     retire(now=datetime(2026, 6, 15, tzinfo=UTC), days=45)
     yield
-    with psycopg.connect(direct_url(), autocommit=True) as direct:
-        for table in [*partitions.detached_tables(direct), *partitions.leaving_tables(direct)]:
-            direct.execute(f"DROP TABLE {table}")
+    drop_what_left()
 
 
 @pytest.mark.django_db(transaction=True)

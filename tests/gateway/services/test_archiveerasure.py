@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import psycopg
 import pytest
 from django.test import Client
 from pyarrow import parquet
@@ -16,14 +15,13 @@ from analytics.retention import retire
 from analytics.rollups.marks import drain_marks
 from analytics.verify import compare_rollups
 from gateway.choices import ArchiveState, JobStatus
-from gateway.ledger import partitions
 from gateway.ledger.archive import rewriting, writing
 from gateway.ledger.archive.stores import Place
 from gateway.models import ArchiveErasure, AuditEvent, EndUserErasure, Job, LedgerArchive, LedgerLine
 from gateway.services import archiveerasure, archives, erasure
 from gateway.services.archives import archive_detached, restore_month, verify_archives
 from tests.analytics.test_archive import archived, killed_in, moto, place  # noqa: F401
-from tests.analytics.test_retention import NOW, at, direct_url, requests
+from tests.analytics.test_retention import NOW, at, direct_url, drop_what_left, requests
 from tests.factories import Acme, acme, book_lines, line
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,9 +55,7 @@ def busy(
 
 
 def drop_tables_that_left() -> None:
-    with psycopg.connect(direct_url(), autocommit=True) as direct:
-        for table in [*partitions.detached_tables(direct), *partitions.leaving_tables(direct)]:
-            direct.execute(f"DROP TABLE {table}")
+    drop_what_left()
 
 
 def erase(company: Acme, name: str = NAME) -> EndUserErasure:
