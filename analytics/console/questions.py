@@ -22,11 +22,13 @@ T = TypeVar("T")
 
 @dataclass
 class Questions:
-    """What one page asks about one organization and period; whose view it is, is found out once. One query."""
+    """What one page asks about one organization and period; whose view it is, is found out once, with one query:
+    `known` when the page has asked already."""
 
     user: User
     organization: Organization
     period: Period
+    known: Scope | None = None
 
     def ask(self, measures: Sequence[str], **more: Any) -> Result:
         """Raises QueryError; at most one query besides that of the scope. `start`, `end`: another window."""
@@ -39,7 +41,7 @@ class Questions:
 
     @cached_property
     def _scope(self) -> Scope:
-        return scope_of(self.user, self._query(["requests"]))
+        return self.known or scope_of(self.user, self._query(["requests"]))
 
     def _query(self, measures: Sequence[str], **more: Any) -> Query:
         window = {"start": self.period.start, "end": self.period.end}

@@ -6,6 +6,7 @@ be of different age, and answer differently for a midnight that happens twice.
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 Range = tuple[datetime, datetime]
 NEARLY_TWO_DAYS = timedelta(days=1, hours=12)
@@ -14,6 +15,12 @@ UTC_NAMES = frozenset({"", "UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Universa
 
 def day_start(at: datetime, where: tzinfo) -> datetime:
     """First instant (UTC) of the day in zone `where` that `at` lies in."""
+    return _day_start(at.astimezone(UTC), where)
+
+
+@lru_cache(maxsize=16_384)
+def _day_start(at: datetime, where: tzinfo) -> datetime:
+    """The same of an instant in UTC: in other zones two instants of an autumn night are equal, and one key."""
     local = at.astimezone(where)
     return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -9,6 +10,7 @@ from django import template
 from django.forms import BoundField
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.urls import get_script_prefix
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -32,6 +34,12 @@ CONTROLS = {
 @register.simple_tag
 def icon(name: str, size: int = 16) -> SafeString:
     """An icon of `static/img/icons.svg`, decorative: the text beside it says what it means."""
+    return _icon(name, size, get_script_prefix())
+
+
+@cache
+def _icon(name: str, size: int, prefix: str) -> SafeString:
+    """A page shows a hundred; `prefix`: the script's, which the file's URL begins with."""
     return format_html(
         '<svg class="icon" width="{}" height="{}" aria-hidden="true"><use href="{}#{}"></use></svg>',
         size, size, static("img/icons.svg"), name,

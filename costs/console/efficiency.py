@@ -180,7 +180,7 @@ def _content(questions: Questions, state: State, against: str) -> dict[str, Any]
     cards = [_unit(questions, metric, currency, period) for metric in body["unit_metrics"]]
     if not body["totals"]["requests"]:
         return {"is_empty": True, "unit_cards": cards}
-    page = pages.Questions(questions.user, questions.organization, period)
+    page = pages.Questions(questions.user, questions.organization, period, questions.scope)
     return {
         "tiles": _tiles(body, currency, AGAINST[against]),
         "card": attempt(

@@ -115,7 +115,7 @@ def _content(questions: Questions, state: State, at: datetime, *, is_reader: boo
     month = attempt("month", lambda: month_so_far(questions, running)) if running else None
     if running and month and attempt("emptiness", lambda: _is_empty(questions, state.period, running, month)):
         return {"is_empty": True}
-    page = pages.Questions(user, organization, state.period)
+    page = pages.Questions(user, organization, state.period, questions.scope)
     card, problem = answered("cost by day", lambda: _card(page, state, ahead, at))
     return {
         "tiles": attempt("tiles", lambda: _tiles(questions, running, ahead, month, is_reader=is_reader))
@@ -308,7 +308,8 @@ def cause_words(found: Effects, currency: str) -> str:
 # ---- budgets ---------------------------------------------------------------------------------------------------------
 def at_risk(questions: Questions, at: datetime) -> list[BudgetRow]:
     """Budgets that are nearly used up, or run out before their period does, the fullest first."""
-    rows_of = Budget.objects.visible_to(questions.user).filter(organization=questions.organization, archived_at=None)
-    shown, _ = budget_rows(questions.organization, rows_of, rows_of[:MOST_READ], at)
+    visible = Budget.objects.visible_to(questions.user).filter(organization=questions.organization, archived_at=None)
+    budgets = list(visible)
+    shown, _ = budget_rows(questions.organization, budgets, budgets[:MOST_READ], at)
     near = [row for row in shown if row.share >= WARN_AT or row.usage.exhausts_at is not None]
     return sorted(near, key=lambda row: -row.share)[:MOST_BUDGETS]
