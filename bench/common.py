@@ -128,16 +128,16 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 # ---- processors ----------------------------------------------------------------------------------------------------
-def pin(pid: int, core: int) -> None:
-    """Bind every thread of `pid` to one core; threads and children that it makes later inherit it."""
+def pin(pid: int, *cores: int) -> None:
+    """Bind every thread of `pid` to these cores; threads and children that it makes later inherit it."""
     for thread in os.listdir(f"/proc/{pid}/task"):
-        os.sched_setaffinity(int(thread), {core})
+        os.sched_setaffinity(int(thread), cores)
 
 
-def pin_tree(pid: int, core: int) -> None:
+def pin_tree(pid: int, *cores: int) -> None:
     """`pin` for a process and everything below it."""
     for process in tree(pid):
-        pin(process.pid, core)
+        pin(process.pid, *cores)
 
 
 def tree(pid: int) -> list[psutil.Process]:
