@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ SHARED_ABSENT = "../shared is absent"
 CHROMIUM_ABSENT = "no Chromium on this machine"
 OFFICE_ABSENT = "no LibreOffice or poppler on this machine"
 PRESIDIO_ABSENT = "requirements-presidio.txt is not installed"
+TIME_IS_UP = "SLOW_UNTIL is over"
 OFFICE = ("soffice", "pdftoppm", "pdftotext")
 _PREFIX = f"llmgateway-tests-{os.geteuid()}-"
 
@@ -164,10 +166,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=OFFICE_ABSENT))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Slow tests begin until `SLOW_UNTIL` (Unix seconds): a machine with a limit still ends, and says what it left."""
+    if time.time() > float(os.environ.get("SLOW_UNTIL") or "inf") and item.get_closest_marker("slow"):
+        pytest.skip(TIME_IS_UP)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests this machine could not run, even when it is none."""
     skipped = terminalreporter.stats.get("skipped", [])
-    for reason in (SHARED_ABSENT, CHROMIUM_ABSENT, OFFICE_ABSENT, PRESIDIO_ABSENT):
+    for reason in (SHARED_ABSENT, CHROMIUM_ABSENT, OFFICE_ABSENT, PRESIDIO_ABSENT, TIME_IS_UP):
         count = sum(reason in str(report.longrepr) for report in skipped)
         terminalreporter.write_line(f"skipped because {reason}: {count}")
 

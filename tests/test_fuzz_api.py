@@ -88,6 +88,7 @@ def test_the_document_names_the_company_and_leaves_out_what_would_end_the_run() 
     }
 
 
+@pytest.mark.slow
 def test_two_checks_say_nothing_where_a_body_or_a_query_is_taken_and_all_others_run(tmp_path: Path) -> None:
     number = {"required": True, "schema": {"type": "integer"}}
     one, page = ({"in": "path", "name": "id", **number}, {"in": "query", "name": "page", **number})

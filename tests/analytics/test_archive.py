@@ -111,6 +111,7 @@ def archived(company: Acme, **more: Any) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["file", "s3"], indirect=True)
 def test_a_month_is_archived_whole_and_then_dropped(busy: Acme) -> None:
     before, figures = everything(), requests(busy)
@@ -144,6 +145,7 @@ def test_a_month_is_archived_whole_and_then_dropped(busy: Acme) -> None:
     assert {job.status for job in Job.objects.filter(kind=archives.KIND)} == {"succeeded"}
 
 
+@pytest.mark.slow
 def test_what_is_archived_comes_back_as_it_was(busy: Acme) -> None:
     before, figures = everything(), requests(busy)
     retire(now=NOW, days=45)
@@ -179,6 +181,7 @@ def test_a_restored_month_is_archived_again_in_place_of_its_parts(busy: Acme) ->
     assert requests(busy)["requests"] == 4
 
 
+@pytest.mark.slow
 def test_late_lines_make_a_part_of_their_own(busy: Acme) -> None:
     retire(now=NOW, days=45)
     archive_detached()
@@ -194,6 +197,7 @@ def test_late_lines_make_a_part_of_their_own(busy: Acme) -> None:
     assert requests(busy)["requests"] == 4
 
 
+@pytest.mark.slow
 def test_spend_of_keys_equals_their_lines_wherever_these_are(busy: Acme) -> None:
     def wrong() -> list[str]:
         with connect() as direct:
@@ -210,6 +214,7 @@ def test_spend_of_keys_equals_their_lines_wherever_these_are(busy: Acme) -> None
     assert steps == [[], [], [], []]
 
 
+@pytest.mark.slow
 def test_spend_in_months_that_left_before_it_was_kept_is_filled_in_once(busy: Acme) -> None:
     def wrong() -> list[str]:
         with connect() as direct:
@@ -266,6 +271,7 @@ def killed_in(where: Any, name: str, monkeypatch: pytest.MonkeyPatch, *, after_i
             yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["s3"], indirect=True)
 @pytest.mark.parametrize("stage", ["half written", "written", "read back", "manifest there"])
 def test_whenever_it_is_killed_the_next_run_makes_one_archive(
@@ -324,6 +330,7 @@ def test_a_changed_file_is_found_and_not_restored(busy: Acme) -> None:
     assert LedgerLine.objects.count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["file", "s3"], indirect=True)
 def test_old_lines_are_found_by_the_filters_of_the_ledger(busy: Acme) -> None:
     retire(now=NOW, days=45)
@@ -343,6 +350,7 @@ def test_old_lines_are_found_by_the_filters_of_the_ledger(busy: Acme) -> None:
     assert archived(busy, columns=archivedlines.LISTED, limit=1) == ["req-b"]
 
 
+@pytest.mark.slow
 def test_api_console_and_exports_read_what_is_archived(busy: Acme, client: Client) -> None:
     retire(now=NOW, days=45)
     archive_detached()
@@ -389,6 +397,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writing, name, rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["file", "s3"], indirect=True)
 def test_a_large_month_becomes_several_files(busy: Acme, small: None) -> None:
     book_lines(*(line(busy, at=at(day), request_id=f"req-{day}") for day in (2, 3, 4)))
@@ -483,6 +492,7 @@ def test_an_archive_of_one_file_with_the_former_manifest_is_read_still(busy: Acm
     assert store.keys("ledger/2026-03/001") == []
 
 
+@pytest.mark.slow
 def test_a_store_that_is_away_is_said_and_hides_nothing_else(busy: Acme, client: Client, settings: Any) -> None:
     retire(now=NOW, days=45)
     archive_detached()
@@ -499,6 +509,7 @@ def test_a_store_that_is_away_is_said_and_hides_nothing_else(busy: Acme, client:
     assert data.ledger_archive().outcome == "failed"
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_is_kept_where(busy: Acme, client: Client) -> None:
     root = busy.people["root"]
     client.force_login(root, backend="django.contrib.auth.backends.ModelBackend")

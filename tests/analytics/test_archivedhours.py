@@ -60,6 +60,7 @@ def figures(found: Result) -> tuple[Any, ...]:
     return found.totals, found.previous_totals, found.series, found.groups, found.notes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
 def test_hours_are_what_they_were(busy: Acme, question: dict[str, Any]) -> None:
     before = figures(ask(busy, MAY, JUNE, **question))
@@ -70,6 +71,7 @@ def test_hours_are_what_they_were(busy: Acme, question: dict[str, Any]) -> None:
     assert figures(ask(busy, MAY, JUNE, **question)) == before
 
 
+@pytest.mark.slow
 def test_late_lines_count(busy: Acme) -> None:
     put_away()
     book_lines(line(busy, at=at(9, -3), cost=Decimal("0.5")))
@@ -80,6 +82,7 @@ def test_late_lines_count(busy: Acme) -> None:
     assert (found.totals["cost"], found.series[9].measures["cost"]) == (Decimal("0.520"), Decimal("0.505"))
 
 
+@pytest.mark.slow
 def test_what_is_not_all_there_is_not_answered(busy: Acme) -> None:
     put_away()
     book_lines(line(busy, at=at(9, -3)))  # its day does not have it yet
@@ -89,6 +92,7 @@ def test_what_is_not_all_there_is_not_answered(busy: Acme) -> None:
     assert ask(busy, MAY, JUNE, granularity="day").totals["requests"] == 5
 
 
+@pytest.mark.slow
 def test_only_so_many_days_are_made_again(busy: Acme) -> None:
     put_away()
 
@@ -96,6 +100,7 @@ def test_only_so_many_days_are_made_again(busy: Acme) -> None:
         ask(busy, at(0, -50), JUNE, granularity="hour")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [(MAY, JUNE), (at(0, -3), at(0, -2))])
 def test_a_store_that_is_away_is_said(busy: Acme, settings: Any, window: tuple[datetime, datetime]) -> None:
     put_away()

@@ -49,6 +49,7 @@ def march() -> LedgerArchive:
     return LedgerArchive.objects.get(month=MARCH)
 
 
+@pytest.mark.slow
 def test_archive_now_does_what_the_command_does(root: Client, busy: Acme) -> None:
     asked = root.post(PAGE, {"do": "archive"})
     waiting = root.get(PAGE).content.decode()
@@ -68,6 +69,7 @@ def test_archive_now_does_what_the_command_does(root: Client, busy: Acme) -> Non
     assert (event.actor, event.organization, event.after) == (busy.people["root"], None, {"what": "archive"})
 
 
+@pytest.mark.slow
 def test_two_clicks_are_one_piece_of_work(root: Client) -> None:
     for _ in range(2):
         root.post(PAGE, {"do": "archive"})
@@ -82,6 +84,7 @@ def test_two_clicks_are_one_piece_of_work(root: Client) -> None:
     assert AuditEvent.objects.filter(verb="ledger.archive_now").count() == 2
 
 
+@pytest.mark.slow
 def test_verify_says_which_is_broken(root: Client) -> None:
     retire()
     archive_detached()
@@ -99,6 +102,7 @@ def test_verify_says_which_is_broken(root: Client) -> None:
     assert march().fault == "ledger/2026-03/001/lines-0001.parquet is not there"
 
 
+@pytest.mark.slow
 def test_a_month_is_brought_back_for_some_days(root: Client, busy: Acme) -> None:
     retire()
     archive_detached()
@@ -123,6 +127,7 @@ def test_a_month_is_brought_back_for_some_days(root: Client, busy: Acme) -> None
     assert archivework.run_waiting() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("days", "said"),
     [
@@ -168,6 +173,7 @@ def test_who_was_killed_is_followed_by_the_next(
     assert LedgerLine.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_what_fails_is_shown(root: Client, settings: Any) -> None:
     retire()
     root.post(PAGE, {"do": "archive"})

@@ -221,6 +221,7 @@ def test_pruning_is_scheduled(company: Acme) -> None:
 ZONES = ["UTC", KATHMANDU, HAVANA]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     before=st.lists(drafts(), max_size=8),

@@ -70,6 +70,7 @@ def requests(company: Acme) -> Any:
     return run(company.people["alice"], query).totals
 
 
+@pytest.mark.slow
 def test_a_month_that_is_due_is_detached_and_its_figures_stay(busy: Acme) -> None:
     before = requests(busy)
 
@@ -92,6 +93,7 @@ def test_nothing_is_due_by_default_or_too_soon(busy: Acme) -> None:
     assert LedgerLine.objects.count() == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu"])
 def test_lines_that_come_later_are_added_once(busy: Acme, zone: str) -> None:
     Organization.objects.filter(pk=busy.organization.pk).update(reporting_timezone=zone)
@@ -114,6 +116,7 @@ def test_lines_that_come_later_are_added_once(busy: Acme, zone: str) -> None:
     assert {row["id"] for row in late} <= set(CountedLine.objects.values_list("pk", flat=True))
 
 
+@pytest.mark.slow
 def test_a_late_partition_is_detached_again_under_another_name(busy: Acme) -> None:
     retire(now=NOW, days=45)
     book_lines(line(busy, at=at(2)))
@@ -127,6 +130,7 @@ def test_a_late_partition_is_detached_again_under_another_name(busy: Acme) -> No
     assert requests(busy)["requests"] == 4
 
 
+@pytest.mark.slow
 def test_a_month_waits_for_its_rollups(busy: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "drain_marks", lambda: None)
     book_lines(line(busy, at=at(2)))
@@ -140,6 +144,7 @@ def test_a_month_waits_for_its_rollups(busy: Acme, monkeypatch: pytest.MonkeyPat
     assert requests(busy)["requests"] == 4
 
 
+@pytest.mark.slow
 def test_a_month_waits_for_late_lines_of_months_after_it(busy: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     """Days are kept alone up to May already; what came late for April must be counted before the horizon moves on."""
     monkeypatch.setattr(retention, "drain_marks", lambda: None)
@@ -165,6 +170,7 @@ def test_a_month_into_which_somebody_books_waits(busy: Acme, monkeypatch: pytest
     assert LedgerHorizon.objects.count() == 0
 
 
+@pytest.mark.slow
 def test_a_line_that_comes_between_is_brought_back(busy: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     detach = partitions.detach
 
@@ -188,6 +194,7 @@ def test_a_line_that_comes_between_is_brought_back(busy: Acme, monkeypatch: pyte
     assert (requests(busy)["requests"], LedgerLine.objects.filter(started_at__lt=at(10)).count()) == (5, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["before", "within"])
 def test_a_run_that_was_killed_is_finished_by_the_next(busy: Acme, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     detach = partitions.detach
@@ -213,6 +220,7 @@ def test_a_run_that_was_killed_is_finished_by_the_next(busy: Acme, monkeypatch: 
     assert done.tables[0] == f"{MARCH}_detached"
 
 
+@pytest.mark.slow
 def test_a_refresh_that_runs_meanwhile_loses_nothing(busy: Acme) -> None:
     """Rebuilding and retiring at the same time: either the whole month was there, or nothing was recomputed."""
     stop = threading.Event()
@@ -239,6 +247,7 @@ def test_a_refresh_that_runs_meanwhile_loses_nothing(busy: Acme) -> None:
     assert requests(busy)["requests"] == 3
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_does(busy: Acme) -> None:
     days = str((datetime.now(UTC) - datetime(2026, 4, 2, tzinfo=UTC)).days)
     plan, done = StringIO(), StringIO()

@@ -403,6 +403,7 @@ def _book_each(lines: list[dict[str, Any]]) -> None:
                 book(own, [item])
 
 
+@pytest.mark.slow
 def test_no_line_is_lost_between_booking_and_refreshing(committed: Acme) -> None:
     book_lines(line(committed, at=at(9)))
     batches = [[line(committed, at=at(9, i % 30)) for i in range(60)] for _ in range(2)]
@@ -457,6 +458,7 @@ marks.process_marks(force=True)
 """
 
 
+@pytest.mark.slow
 def test_a_worker_killed_before_its_commit_leaves_rows_and_marks(committed: Acme) -> None:
     book_lines(line(committed, at=at(9)))
     drain_marks()
@@ -471,6 +473,7 @@ def test_a_worker_killed_before_its_commit_leaves_rows_and_marks(committed: Acme
     assert compare_rollups() == []
 
 
+@pytest.mark.slow
 def test_rebuilding_with_several_connections_equals_the_ledger(committed: Acme) -> None:
     book_lines(*(line(committed, at=at(3, 0, day)) for day in range(30)))
     ((organization, (first, last)),) = booked_span().items()
@@ -482,6 +485,7 @@ def test_rebuilding_with_several_connections_equals_the_ledger(committed: Acme) 
     assert compare_rollups() == []
 
 
+@pytest.mark.slow
 def test_comparing_with_several_connections_finds_the_same(committed: Acme) -> None:
     book_lines(*(line(committed, at=at(3, 0, day)) for day in range(30)))
     drain_marks()

@@ -52,6 +52,7 @@ class Process:
         return execute(statement, parameters, many, context)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=False)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(

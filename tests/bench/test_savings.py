@@ -52,6 +52,7 @@ def test_three_tenths_of_the_default_demo_can_be_saved(days: int) -> None:
     assert sum(one.joint_saving for one in found.proposals) == found.joint_saving
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_ledger_says_the_same_as_the_generators_calls() -> None:
     seed(days=2, seed=3, until=UNTIL)

@@ -34,6 +34,7 @@ def _execute(statement: str) -> None:
         cursor.execute(statement)
 
 
+@pytest.mark.slow
 def test_who_comes_later_does_not_queue_behind_a_migration_that_waits(table: str) -> None:
     applied: list[int] = []
     worker = threading.Thread(target=lambda: applied.append(migrating.migrate()))

@@ -59,6 +59,7 @@ def wait_for(process: subprocess.Popen[str], condition: Callable[[], object]) ->
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_heart_beats_and_term_ends_it(run: Run, tmp_path: Path) -> None:
     process = run("manage.py", "run_background", "--concurrency", "2")
     wait_for(process, Heartbeat.objects.exists)
@@ -78,6 +79,7 @@ def test_heart_beats_and_term_ends_it(run: Run, tmp_path: Path) -> None:
     assert not Heartbeat.objects.exists()
 
 
+@pytest.mark.slow
 def test_two_workers_have_a_row_each(run: Run) -> None:
     first, second = (run("manage.py", "run_background", "--no-beat") for _ in range(2))
 
@@ -86,6 +88,7 @@ def test_two_workers_have_a_row_each(run: Run) -> None:
     assert {beat.info["pid"] for beat in Heartbeat.objects.all()} == {first.pid, second.pid}
 
 
+@pytest.mark.slow
 def test_a_schedule_alone_has_a_row(run: Run, redis: RedisServer) -> None:
     process = run("manage.py", "run_background", "--beat-only", REDIS_URL=redis.url)
     wait_for(process, Heartbeat.objects.exists)
@@ -97,6 +100,7 @@ def test_a_schedule_alone_has_a_row(run: Run, redis: RedisServer) -> None:
     assert (process.returncode, Heartbeat.objects.count()) == (0, 0), output
 
 
+@pytest.mark.slow
 def test_a_task_that_hangs_ends_the_process(run: Run) -> None:
     process = run("-m", "tests.config.hanging", "task")
     output, _ = process.communicate(timeout=60)

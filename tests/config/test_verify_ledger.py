@@ -25,6 +25,7 @@ def report(capsys: pytest.CaptureFixture[str], **options: object) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_everything_agrees(capsys):
     found = report(capsys)
 
@@ -36,6 +37,7 @@ def test_everything_agrees(capsys):
     assert report(capsys, organization="demo")["ok"] is True
 
 
+@pytest.mark.slow
 def test_text_for_people(capsys):
     call_command("verify_ledger")
 
@@ -44,6 +46,7 @@ def test_text_for_people(capsys):
     assert any(line.startswith("  ok      spend of keys = their lines: ") for line in lines)
 
 
+@pytest.mark.slow
 def test_a_wrong_sum_fails(capsys):
     KeySpend.objects.filter(pk=KeySpend.objects.first().pk).update(spent=1)
 
@@ -53,6 +56,7 @@ def test_a_wrong_sum_fails(capsys):
     assert json.loads(capsys.readouterr().out)["ok"] is False
 
 
+@pytest.mark.slow
 def test_a_rollup_that_drifted_fails(capsys):
     with connection.cursor() as cursor:
         cursor.execute("SELECT relname FROM pg_class WHERE relname LIKE 'analytics\\_%day' AND relkind = 'r' LIMIT 1")
@@ -65,6 +69,7 @@ def test_a_rollup_that_drifted_fails(capsys):
     assert table in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_changed_audit_event_fails():
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE gateway_auditevent DISABLE TRIGGER audit_guard")
@@ -75,6 +80,7 @@ def test_a_changed_audit_event_fails():
         call_command("verify_ledger")
 
 
+@pytest.mark.slow
 def test_an_unknown_organization():
     with pytest.raises(CommandError, match="no organization 'nobody'"):
         call_command("verify_ledger", organization="nobody")

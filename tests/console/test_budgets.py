@@ -50,6 +50,7 @@ def test_the_page_shows_what_is_spent_held_and_left(company: Company, sign_in: S
     assert "Each end user" in text
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("scope", "value"), [("", ""), ("", "x"), ("nobody", "1"), ("team", ""), ("key", "x")])
 def test_a_budget_about_nothing_breaks_no_page(company: Company, sign_in: SignIn, scope: str, value: str) -> None:

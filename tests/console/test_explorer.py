@@ -191,6 +191,7 @@ SET LOCAL enable_seqscan = off;
 """
 
 
+@pytest.mark.slow
 def test_the_list_goes_by_the_index_within_the_window(busy: Company) -> None:
     with connection.cursor() as cursor:
         cursor.execute(OTHERS)

@@ -26,6 +26,7 @@ def used(company: Company) -> Company:
     return company
 
 
+@pytest.mark.slow
 def test_the_page_says_what_is_expected_and_why(used: Company, sign_in: SignIn) -> None:
     page = text_of(sign_in("alice"), "", PAGE)
 

@@ -58,6 +58,7 @@ def test_policy_header_is_strict_everywhere(company: Company, sign_in: SignIn, p
     assert "script-src 'self' 'unsafe-inline'" not in policy
 
 
+@pytest.mark.slow
 def test_navigation_has_no_dead_link(company: Company, sign_in: SignIn) -> None:
     for name in ("root", "alice", "bob"):
         client = sign_in(name)
@@ -168,6 +169,7 @@ def test_an_application_is_a_card_of_the_settings(company: Company, sign_in: Sig
     assert client.get("/admin/nothing/").status_code == 404
 
 
+@pytest.mark.slow
 def test_every_model_page_opens_in_the_skin(company: Company, sign_in: SignIn) -> None:
     client = sign_in("root")
     for model, options in admin.site._registry.items():

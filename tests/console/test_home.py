@@ -63,6 +63,7 @@ def test_figures_equal_the_ledger(company: Company, sign_in: SignIn) -> None:
     assert "rollup lag" in page
 
 
+@pytest.mark.slow
 def test_range_is_in_the_url(busy: Company, sign_in: SignIn) -> None:
     client = sign_in("alice")
 

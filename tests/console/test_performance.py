@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from django.core.cache import cache
 from django.db import DatabaseError
 from django.utils import timezone
@@ -111,6 +112,7 @@ def test_filters_that_percentiles_do_not_know_leave_the_rest(busy: Company, sign
     assert 'data-chart="latency"' not in page
 
 
+@pytest.mark.slow
 def test_people_see_their_part(busy: Company, sign_in: SignIn) -> None:
     everything = text_of(sign_in("carol"), "range=30d", PAGE)
     own = text_of(sign_in("bob"), "range=30d", PAGE)

@@ -108,6 +108,7 @@ def check(world: World, route: Route, callers: tuple[str, ...]) -> list[str]:
     return wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_strangers_and_mallory_get_what_the_table_says(world: World, part: int) -> None:
     assert [row for name in sorted(ROUTES)[part::PARTS] for row in check(world, ROUTES[name], QUICK)] == []
@@ -127,6 +128,7 @@ def test_every_url_has_a_row_and_every_row_a_url() -> None:
 SAID = {("OPTIONS", "autocomplete"): "Django's view says which methods it has, and nothing else"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
 def test_no_other_method_is_a_way_in(world: World, method: str) -> None:
     """Whoever a page is closed to is refused by every method; nobody meets a fault."""

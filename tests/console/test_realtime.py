@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+import pytest
 import time_machine
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
@@ -46,6 +47,7 @@ def test_the_last_minutes_are_shown(company: Company, sign_in: SignIn) -> None:
     assert "OpenAI" in page
 
 
+@pytest.mark.slow
 def test_requests_are_narrowed_by_role(company: Company, sign_in: SignIn) -> None:
     calls(company, "a", project_slug="search")
 
@@ -56,6 +58,7 @@ def test_requests_are_narrowed_by_role(company: Company, sign_in: SignIn) -> Non
     assert sign_in("mallory").get(LIVE).status_code == 404
 
 
+@pytest.mark.slow
 def test_the_picker_narrows_figures_rows_and_running_calls(company: Company, sign_in: SignIn) -> None:
     calls(company, "a", "b", project_slug="search")
     calls(company, "c", project_slug="review", model_served="claude-haiku-4-5", status="timeout", http_status=504)

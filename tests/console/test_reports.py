@@ -82,6 +82,7 @@ def test_the_builder_makes_a_report_and_says_what_is_wrong(company: Company, sig
     assert [(one.kind, one.role) for one in report.recipients.all()] == [("role", "analyst")]
 
 
+@pytest.mark.slow
 def test_every_ready_made_report_can_be_saved_as_it_opens(company: Company, sign_in: SignIn) -> None:
     from analytics.reports.catalog import TEMPLATES
 
@@ -229,6 +230,7 @@ def test_an_export_is_asked_for_watched_and_downloaded(busy: Company, sign_in: S
     assert sign_in("bob").get(reverse("admin:export_file", args=[job.pk])).status_code == 404
 
 
+@pytest.mark.slow
 def test_charges_are_exported_as_focus(busy: Company, sign_in: SignIn) -> None:
     client = sign_in("alice")
     form = {"dataset": "focus", "start": "2026-01-01", "end": "2026-12-31", "format": "csv"}

@@ -48,6 +48,7 @@ def test_two_releases(company: Company, sign_in: SignIn, django_assert_num_queri
     assert client.get(f"{PAGE}guide/?from=9").status_code == 404
 
 
+@pytest.mark.slow
 def test_the_demo_has_older_releases(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once, and not where something else was released."""
     said = changed()

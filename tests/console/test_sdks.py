@@ -33,6 +33,7 @@ def text_of(client: Client, path: str) -> str:
     return html.unescape(answer.content.decode())
 
 
+@pytest.mark.slow
 def test_from_the_page_to_the_archive(sign_in: SignIn) -> None:
     client = sign_in("bob")
 
@@ -75,6 +76,7 @@ def test_what_is_refused(sign_in: SignIn) -> None:
     assert Client().get("/admin/sdks/").status_code == 302
 
 
+@pytest.mark.slow
 def test_documentation(sign_in: SignIn, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     client = sign_in("bob")
     text_of(client, "sdks/docs/go/")  # made once
@@ -111,6 +113,7 @@ def test_another_language_keeps_the_place(sign_in: SignIn) -> None:
     assert "Let the model call a tool" in step
 
 
+@pytest.mark.slow
 def test_types(sign_in: SignIn, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     client = sign_in("bob")
 
@@ -133,6 +136,7 @@ def test_types(sign_in: SignIn, django_assert_max_num_queries: DjangoAssertNumQu
         text_of(client, "sdks/docs/csharp/types/ChatMessage/")
 
 
+@pytest.mark.slow
 def test_changelog(sign_in: SignIn, api: Api) -> None:  # noqa: F811  (a fixture)
     client = sign_in("bob")
     assert "python manage.py release_sdk" in text_of(client, "sdks/docs/go/changelog/")

@@ -114,6 +114,7 @@ def test_readers_start_nothing(company: Company, sign_in: SignIn, file: TuningFi
     assert sign_in(name).post(step(file, candidate=0), {}).status_code == 404
 
 
+@pytest.mark.slow
 def test_what_comes_after_the_job(company: Company, sign_in: SignIn, file: TuningFile) -> None:
     """An administrator gives it a route; an evaluation wants held-out lines, a judge the other model."""
     held_out = file_of(company, "triage", rows=chats(12, "Ask"), name="held-out.jsonl")

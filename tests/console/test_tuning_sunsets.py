@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -61,6 +62,7 @@ def test_models_of_projects_that_are_not_seen_are_not_shown(company: Company, si
     assert "Nothing ends" in text_of(sign_in("dave"), PAGE)
 
 
+@pytest.mark.slow
 def test_answers_are_recorded_and_a_recording_is_cancelled(
     company: Company, sign_in: SignIn, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:

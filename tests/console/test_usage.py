@@ -156,6 +156,7 @@ def test_unknown_values_are_refused_in_words(march: Company, sign_in: SignIn) ->
     assert "$15.00 in total" in text_of(client, f"{MARCH}&measure=x&by=x&view=x&grain=x&compare=x&top=x")
 
 
+@pytest.mark.slow
 def test_every_view_of_every_kind_of_dimension(march: Company, sign_in: SignIn) -> None:
     client = sign_in("alice")
 

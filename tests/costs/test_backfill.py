@@ -104,6 +104,7 @@ def test_nothing_begins_where_nothing_waits_or_the_price_is_of_others(acme: fact
     assert not RepricingRun.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_price_for_everybody_is_for_each_organization(acme: factories.Acme) -> None:
     factories.book_lines(unpriced(acme))
     set_price_override(
@@ -119,6 +120,7 @@ def test_a_price_for_everybody_is_for_each_organization(acme: factories.Acme) ->
     assert [entry.cost for entry in entries()] == [Decimal("0.0035")]
 
 
+@pytest.mark.slow
 def test_an_organization_may_not_want_it_and_change_its_mind(acme: factories.Acme) -> None:
     factories.book_lines(unpriced(acme))
     adam = acme.people["adam"]
@@ -134,6 +136,7 @@ def test_an_organization_may_not_want_it_and_change_its_mind(acme: factories.Acm
     assert AuditEvent.objects.filter(verb="price_setting.update", actor_id=adam.pk).count() == 2
 
 
+@pytest.mark.slow
 def test_a_commitment_prices_what_it_covers(acme: factories.Acme) -> None:
     factories.book_lines(unpriced(acme))
 

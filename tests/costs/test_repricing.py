@@ -101,6 +101,7 @@ def test_a_period_is_counted_by_team_and_model_and_nothing_is_booked(acme: facto
     assert entries() == []
 
 
+@pytest.mark.slow
 def test_applying_books_the_difference_and_the_original_stays(acme: factories.Acme) -> None:
     create_budget(organization=acme.organization, actor=None, name="All", scope="organization", amount=Decimal(10))
     (line,) = factories.book_lines(call(acme))
@@ -137,6 +138,7 @@ def test_applying_again_and_pricing_again_change_nothing(acme: factories.Acme) -
     assert len(entries()) == 1
 
 
+@pytest.mark.slow
 def test_another_price_later_is_the_difference_to_what_is_charged_by_now(acme: factories.Acme) -> None:
     factories.book_lines(call(acme))
     applied(acme)
@@ -155,6 +157,7 @@ def test_another_price_later_is_the_difference_to_what_is_charged_by_now(acme: f
     verify(acme)
 
 
+@pytest.mark.slow
 def test_what_was_corrected_by_its_truth_is_priced_by_its_truth(acme: factories.Acme) -> None:
     """Cut off at 1,000 + 100 tokens; it really answered 300, in a batch. The list: 1,000 x 1.25 + 300 x 5 = 0.00275."""
     (estimate,) = factories.book_lines(call(acme, status="interrupted"))
@@ -179,6 +182,7 @@ def truth_of(estimate: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return estimate | truth | {"status": "ok", "price_status": "priced"} | changes
 
 
+@pytest.mark.slow
 def test_a_truth_that_arrives_after_its_estimate_was_priced_anew_is_exact_and_priced_anew_too(
     acme: factories.Acme,
 ) -> None:
@@ -210,6 +214,7 @@ def test_a_truth_about_what_nobody_priced_anew_begins_nothing(acme: factories.Ac
     assert (total(acme), RepricingRun.objects.count(), repricing.run_waiting()) == (Decimal("0.011"), 0, 0)
 
 
+@pytest.mark.slow
 def test_a_truth_about_a_back_filled_estimate_is_the_whole_of_it(acme: factories.Acme) -> None:
     (estimate,) = factories.book_lines(unpriced(acme, status="interrupted"))
     applied(acme, only_unpriced=True)
@@ -224,6 +229,7 @@ def test_a_truth_about_a_back_filled_estimate_is_the_whole_of_it(acme: factories
     verify(acme)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_priced_anew", [False, True])
 def test_a_truth_without_a_price_behind_a_priced_estimate_waits_in_the_queue(
     acme: factories.Acme, is_priced_anew: bool
@@ -268,6 +274,7 @@ def discount(acme: factories.Acme, percent: int) -> None:
                        discount_percent=Decimal(percent), valid_from=START)  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_is_applied_is_what_was_counted_or_the_difference_is_told(acme: factories.Acme) -> None:
     factories.book_lines(call(acme))
     run = counted(acme)
@@ -292,6 +299,7 @@ def test_what_is_applied_is_what_was_counted_or_the_difference_is_told(acme: fac
     assert (run.applied, run.error, total(acme)) == (run.counted, "", Decimal("0.00315"))
 
 
+@pytest.mark.slow
 def test_what_is_booked_after_the_count_is_not_in_it(acme: factories.Acme) -> None:
     factories.book_lines(call(acme))
     run = counted(acme)
@@ -304,6 +312,7 @@ def test_what_is_booked_after_the_count_is_not_in_it(acme: factories.Acme) -> No
     assert (run.applied, len(entries()), total(acme)) == (run.counted, 1, Decimal("0.0105"))
 
 
+@pytest.mark.slow
 def test_of_two_that_are_applied_at_once_one_books(acme: factories.Acme) -> None:
     factories.book_lines(call(acme))
     one, other = counted(acme), counted(acme)
@@ -321,6 +330,7 @@ def test_of_two_that_are_applied_at_once_one_books(acme: factories.Acme) -> None
     verify(acme)
 
 
+@pytest.mark.slow
 def test_a_call_that_is_adjusted_while_a_run_is_applied_is_left_alone(
     acme: factories.Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -433,6 +443,7 @@ def test_costs_of_imported_files_and_other_currencies_are_left_alone(acme: facto
     assert entries() == []
 
 
+@pytest.mark.slow
 def test_a_batch_is_priced_as_one(acme: factories.Acme) -> None:
     factories.book_lines(call(acme, service_tier_served="batch"))
 

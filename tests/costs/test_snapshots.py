@@ -140,6 +140,7 @@ def test_rates_are_append_only() -> None:
 
 
 # ---- the lists of a release ------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_what_a_release_brings_is_imported_once_with_its_history_and_prices_the_same() -> None:
     bundled_price = bookshelf.book_of(None).price(
         {"input_tokens": 272_001}, provider="openai", model="gpt-5.4", at=AT, context={"region": "eu"}

@@ -188,6 +188,7 @@ def test_dependencies_are_justified(name: str):
     assert [item.lower() for item in documented] == [item.lower() for item in sources.requirements(name)]
 
 
+@pytest.mark.slow
 def test_runtime_dependencies_are_used_and_what_is_used_is_one():
     """Used: imported by a source, or named by a string that Django or the embedded server resolves."""
     modules = importlib.metadata.packages_distributions()

@@ -45,6 +45,7 @@ def test_command_of_an_operator(block: Block, installation: Installation):
     assert output.strip()
 
 
+@pytest.mark.slow
 def test_first_calls_of_the_readme_are_in_the_ledger(installation: Installation):
     readme = [block for block in EXAMPLES if block.page.name == "README.md"]
     assert [block.language for block in readme] == ["bash", "python"]

@@ -58,6 +58,7 @@ def test_superuser_opens_list_form_and_row(model: Any, company: factories.Acme) 
         assert root.get(page(model, "change", row.pk)).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "open_pages"),
     [

@@ -98,6 +98,7 @@ def test_a_folder_that_somebody_else_made_is_not_used(tmp_path: Path, monkeypatc
         places.take("writer", readable)
 
 
+@pytest.mark.slow
 def test_alive_tells_a_process_that_works_from_one_that_hangs_and_from_none(tmp_path: Path, start: Start) -> None:
     assert alive(tmp_path, "writer").stderr == "No process of the kind writer runs on this host.\n"
     process, _, _ = start(tmp_path)

@@ -58,6 +58,7 @@ def test_nobody_but_operators_reads_the_platforms(alice: Client, company: factor
         assert {row.organization_id for row in rows(alice, organizations=where)} <= {company.organization.pk}
 
 
+@pytest.mark.slow
 def test_filters_by_actor_verb_object_type_and_days(alice: Client, company: factories.Acme) -> None:  # noqa: F811
     bob, key = company.people["bob"], company.keys["bob"]
     mine = event(company, "test.person", bob, bob)

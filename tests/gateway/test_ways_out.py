@@ -102,6 +102,7 @@ def _imports(path: Path) -> set[str]:
     return found & CLIENTS
 
 
+@pytest.mark.slow
 def test_every_way_out_is_known() -> None:
     files = (path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 

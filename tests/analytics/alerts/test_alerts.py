@@ -73,6 +73,7 @@ def kinds(rule: AlertRule) -> list[str]:
     return list(AlertEvent.objects.filter(rule=rule).order_by("window", "created_at").values_list("kind", flat=True))
 
 
+@pytest.mark.slow
 def test_a_rule_fires_mails_and_resolves(company: Acme) -> None:
     rule = make(company, EMAIL)
     spend(company, "4.00")
@@ -329,6 +330,7 @@ def scheduler(minute: datetime) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_three_schedulers_send_one() -> None:
     company = acme()

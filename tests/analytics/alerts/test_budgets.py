@@ -161,6 +161,7 @@ def test_the_longest_subjects_are_still_told_apart(company: Acme, november: None
     assert (rule.problem, len(told(rule))) == ("", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_three_schedulers_tell_a_threshold_once() -> None:
     company = acme()

@@ -27,6 +27,7 @@ def export(caller: Caller, role: str, **body: Any) -> Any:
     return caller(role).post(f"{URL}/analytics/exports", {"format": "csv", "query": QUESTION, **body})
 
 
+@pytest.mark.slow
 def test_from_the_question_to_the_file(caller: Caller, fits: Fits) -> None:
     asked = export(caller, "owner")
     queued = fits(asked)

@@ -129,6 +129,7 @@ def summed(body: Any, level: str) -> Decimal:
     return sum((Decimal(part["total"]["mean"]) for part in body["parts"] if part["level"] == level), Decimal(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [False, True])
 def test_parts_add_up_to_the_headline_to_the_last_digit(expect: Any, used: Acme, changes: bool) -> None:  # noqa: F811
     if changes:

@@ -60,6 +60,7 @@ def test_refusals_name_the_field(caller: Caller, company: Acme, fields: dict[str
     assert [(error["field"], error["code"]) for error in refused.json()["errors"]] == [(field, code)]
 
 
+@pytest.mark.slow
 def test_a_run_is_a_job_and_its_files_are_the_callers_own(caller: Caller, fits: Fits, company: Acme) -> None:
     made = make(caller, team=str(company.search.pk))
     asked = caller("manager").post(f"{URL}/reports/{made['id']}/run", {})
@@ -84,6 +85,7 @@ def test_an_analyst_mails_nobody(caller: Caller, company: Acme) -> None:
     assert (refused.status_code, refused.json()["code"]) == (403, "role_required")
 
 
+@pytest.mark.slow
 def test_ready_made_reports_can_be_sent_as_they_are(caller: Caller, fits: Fits, company: Acme) -> None:
     templates = fits(caller("owner").get(f"{URL}/reports/templates"))
     assert [one["slug"] for one in templates] == [

@@ -16,6 +16,7 @@ def told(*arguments: str) -> str:
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_it_stores_runs_of_now_and_of_earlier_weeks(used: Acme) -> None:
     facts = json.loads(told("--organization", "acme", "--days-back", "14", "--json"))
 
@@ -25,10 +26,12 @@ def test_it_stores_runs_of_now_and_of_earlier_weeks(used: Acme) -> None:
     assert (facts["organization"], facts["method"]) == ("acme", stored[0].method)
 
 
+@pytest.mark.slow
 def test_it_says_what_is_expected_in_words(used: Acme) -> None:
     assert "cost of the next 30 days" in told("--organization", "acme")
 
 
+@pytest.mark.slow
 def test_without_use_it_says_so(company: Acme) -> None:
     assert told("--organization", "acme") == "acme: nothing was used yet, so there is nothing to forecast from.\n"
 

@@ -50,6 +50,7 @@ def test_projects_and_teams_add_up_and_follow_the_week(used: Acme) -> None:
     assert whole.expected_error is not None
 
 
+@pytest.mark.slow
 def test_a_run_is_compared_with_what_came(company: Acme) -> None:
     before = midnight() - timedelta(days=60)
     use(company, before, 40)

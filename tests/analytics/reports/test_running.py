@@ -49,6 +49,7 @@ def texts(run: ReportRun) -> dict[str, str]:
     return {row.address: running.opened(row.content).text if row.content else "" for row in rows}
 
 
+@pytest.mark.slow
 def test_nobody_is_sent_a_number_they_could_not_see(busy: Acme) -> None:
     run = made(make_report(busy, *everyone(busy)))
 
@@ -78,6 +79,7 @@ def test_the_change_is_against_the_week_before(busy: Acme) -> None:
 OF_TEAM = [{**section, "own_team": True} for section in SECTIONS]
 
 
+@pytest.mark.slow
 def test_a_teams_own_figures_are_narrowed_to_the_team_of_each_reader(busy: Acme) -> None:
     for name, team in (("alice", busy.ads), ("carol", busy.search)):
         busy.members[name].team = team

@@ -34,6 +34,7 @@ def job() -> Job:
     return Job.objects.get(kind="seed_demo")
 
 
+@pytest.mark.slow
 def test_calls_are_covered_once_and_the_flat_rate_is_well_used(job: Job) -> None:
     company = Company("demo", 7, Calendar(UNTIL))
     assert not ensure_commitments(job, company, FEWEST_DAYS - 1)
@@ -54,6 +55,7 @@ def test_calls_are_covered_once_and_the_flat_rate_is_well_used(job: Job) -> None
     assert PriceOverride.objects.get(currency="EUR").model == "codestral-2508"
 
 
+@pytest.mark.slow
 def test_its_day_is_a_whole_file_of_focus(job: Job) -> None:
     ensure_commitments(job, Company("demo", 7, Calendar(UNTIL)), FEWEST_DAYS)
     organization = Organization.objects.get()

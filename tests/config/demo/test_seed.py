@@ -66,6 +66,7 @@ def stored() -> set[str]:
     return {identity.hex for identity in lines.values_list("id", flat=True)}
 
 
+@pytest.mark.slow
 def test_two_days_and_everything_around_them():
     done = seed(days=2, until=UNTIL)
 
@@ -88,6 +89,7 @@ def test_two_days_and_everything_around_them():
     assert audit.verify(organization).is_intact
 
 
+@pytest.mark.slow
 def test_commitments_are_booked_as_the_service_would_and_not_again():
     seed(days=2, until=UNTIL)
     rows = list(Commitment.objects.all())
@@ -111,6 +113,7 @@ def _plain(value: object) -> object:
     return getattr(value, "pk", value) if not isinstance(value, Decimal) else value.normalize()
 
 
+@pytest.mark.slow
 def test_a_clean_demo_stays_clean():
     seed(days=1, until=SMALL, slug="clean", clean=True)
 
@@ -126,6 +129,7 @@ def shares() -> dict[str, float]:
     return {row.name: float(spent[row.pk] / row.amount) for row in Budget.objects.exclude(scope="end_user")}
 
 
+@pytest.mark.slow
 def test_budgets_are_made_at_the_end_and_count_what_was_loaded():
     seed(days=2, days_first=1)
     before = Budget.objects.count()
@@ -150,6 +154,7 @@ def test_budgets_are_made_at_the_end_and_count_what_was_loaded():
         policy_of_route(route)
 
 
+@pytest.mark.slow
 def test_a_budget_made_while_days_are_missing_counts_them_when_they_come():
     """Older days of the running period are loaded beside the writer; a budget that is there by then follows."""
     seed(days=2, days_first=1)
@@ -187,6 +192,7 @@ def test_alert_rules_look_back_on_what_was_loaded():
     assert not OutboxMessage.objects.filter(topic="alert").exists()
 
 
+@pytest.mark.slow
 def test_a_second_run_adds_nothing_and_a_longer_one_the_rest():
     first = seed(days=2, until=SMALL, days_first=1)
     again = seed(days=2, days_first=1)
@@ -200,6 +206,7 @@ def test_a_second_run_adds_nothing_and_a_longer_one_the_rest():
     assert stored() == expected(SMALL, 2)
 
 
+@pytest.mark.slow
 def test_a_killed_day_leaves_nothing_and_the_next_run_goes_on(monkeypatch):
     class Killed(BaseException):
         pass
@@ -222,6 +229,7 @@ def test_a_killed_day_leaves_nothing_and_the_next_run_goes_on(monkeypatch):
         assert [check for check in verify(plain) if check.problems] == []
 
 
+@pytest.mark.slow
 def test_rollups_of_a_day_that_was_loaded_by_a_killed_run(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(seeding, "refresh_days", lambda *args: 1 / 0)
@@ -237,6 +245,7 @@ def test_rollups_of_a_day_that_was_loaded_by_a_killed_run(monkeypatch):
     assert Job.objects.get(kind=job.kind).status == JobStatus.SUCCEEDED
 
 
+@pytest.mark.slow
 def test_rollups_follow_while_further_days_are_loaded(monkeypatch):
     monkeypatch.setattr(seeding, "DAYS_PER_REFRESH", 1)
 
@@ -246,6 +255,7 @@ def test_rollups_follow_while_further_days_are_loaded(monkeypatch):
     assert compare_rollups() == []
 
 
+@pytest.mark.slow
 def test_a_failed_refresh_ends_the_run_and_the_next_one_catches_up(monkeypatch):
     monkeypatch.setattr(seeding, "DAYS_PER_REFRESH", 1)
     refresh, calls = seeding.refresh_days, []
@@ -269,6 +279,7 @@ def test_a_failed_refresh_ends_the_run_and_the_next_one_catches_up(monkeypatch):
     assert compare_rollups() == []
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_load_each_day_once():
     start, errors = threading.Barrier(2), []
 
@@ -294,6 +305,7 @@ def test_two_runs_at_once_load_each_day_once():
         assert [check for check in verify(plain) if check.problems] == []
 
 
+@pytest.mark.slow
 def test_another_seed_or_end_is_refused():
     seed(days=1, until=SMALL)
 
@@ -316,6 +328,7 @@ def test_an_organization_of_that_name_is_left_alone():
         seed(days=1, until=SMALL)
 
 
+@pytest.mark.slow
 def test_without_an_end_it_goes_up_to_the_current_quarter_hour(time_machine_now):
     done = seed(days=1)
 
@@ -325,6 +338,7 @@ def test_without_an_end_it_goes_up_to_the_current_quarter_hour(time_machine_now)
     assert DirtyMark.objects.filter(grain="minute").exists()
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_did_not_come_to_is_made_by_the_next(time_machine_now, monkeypatch):
     monkeypatch.setattr(seeding, "FORECAST_DAYS", 0)
     seed(days=1)
@@ -349,6 +363,7 @@ def time_machine_now():
         yield
 
 
+@pytest.mark.slow
 def test_the_command(capsys):
     call_command("seed_demo", "--days", "2", "--days-first", "1", "--until", "2026-11-01T03:00", "--json")
     first = json.loads(capsys.readouterr().out)

@@ -49,6 +49,7 @@ def test_defects_are_found_and_mended():
         assert b"lagerhus.no" not in content.read()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_jobs_of_every_fate_with_their_lines():
     demo = company()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -94,6 +95,7 @@ class World:
                 owner.sync(now=owner.now + 100)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(amounts=AMOUNTS, steps=STEPS)
 def test_never_overspent_and_spent_is_the_ledger(ledger: Connection, amounts: list[int], steps: list[Any]) -> None:

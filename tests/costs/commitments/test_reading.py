@@ -22,6 +22,7 @@ def call(acme: factories.Acme, **changes: Any) -> dict[str, Any]:
     return factories.line(acme, **(fields | changes))
 
 
+@pytest.mark.slow
 def test_value_of_the_calls_against_the_cost(
     acme: factories.Acme, django_assert_num_queries: CaptureQueriesContext
 ) -> None:

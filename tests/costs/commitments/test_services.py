@@ -47,6 +47,7 @@ def test_each_day_that_is_over_is_one_line(acme: factories.Acme) -> None:
     assert row.booked_until == UNTIL
 
 
+@pytest.mark.slow
 def test_a_day_is_booked_once_also_by_two_and_after_a_kill(acme: factories.Acme) -> None:
     row = agreed(acme)
     commitments.book_days(row.pk, UNTIL)

@@ -117,6 +117,7 @@ def calls(draw: st.DrawFn) -> list[Call]:
     return [call.but(minute=n) for n, call in enumerate(draw(st.lists(one, min_size=1, max_size=12)))]
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(calls(), st.data())
 def test_the_joint_savings_add_up_and_no_line_saves_more_than_it_cost(ledger: list[Call], data: st.DataObject) -> None:

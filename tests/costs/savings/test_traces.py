@@ -84,6 +84,7 @@ def _traffic(shared: Path, call: Call, most: int = 3) -> list[Call]:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_real_traffic_without_waste_gets_no_recommendation(shared_dir: Path) -> None:
     answer = search(view(_traffic(shared_dir, HAIKU, most=6), days=15))
 

@@ -95,6 +95,7 @@ def test_scores_of_one_kind_are_seldom_told_apart() -> None:
     assert wrong <= LEVEL * SEEDS
 
 
+@pytest.mark.slow
 def test_what_is_worse_by_the_margin_is_seldom_promoted() -> None:
     wrong = 0
     for seed in range(200):

@@ -80,6 +80,7 @@ def only_body(recorder: Recorder) -> dict[str, Any]:
     return dict(orjson.loads(body))
 
 
+@pytest.mark.slow
 def test_the_nearest_stand_before_the_question(tuned: Tuned, sent: dict[str, Recorder]) -> None:
     body = {"model": "ft:dicl:openai", "messages": [SYSTEM, ASKED], "temperature": 0}
     answer = tuned.stack.request("POST", "/v1/chat/completions", body, tuned.secret)

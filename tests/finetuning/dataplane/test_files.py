@@ -49,6 +49,7 @@ def fresh(with_console: World) -> Any:
         yield client
 
 
+@pytest.mark.slow
 def test_a_file_from_upload_to_deletion(client: openai.OpenAI) -> None:
     data = training()
 
@@ -300,6 +301,7 @@ def test_several_at_once(client: openai.OpenAI) -> None:
 
 
 # ---- the console is away ---------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_what_needs_the_console_says_so(world: World) -> None:
     """A data plane whose console was never started: files of batches go on."""
     stack = Stack(world.stack.data_dir / "alone", world.stack.url, world.stack.simulator)

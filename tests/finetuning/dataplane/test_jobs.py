@@ -26,6 +26,7 @@ def start(client: openai.OpenAI, **fields: Any) -> Any:
     return client.fine_tuning.jobs.create(**asked)
 
 
+@pytest.mark.slow
 def test_the_whole_way(client: openai.OpenAI, with_console: World) -> None:
     held_out = upload(client, training(10, "Other"), "valid.jsonl")
     method: Any = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 4, "batch_size": 3}}}

@@ -239,6 +239,7 @@ def test_a_look_has_a_fixed_number_of_queries(
         assert look(row.pk)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_three_schedulers_make_one_decision(make_tuned: Make, make_job: Make, company: Acme) -> None:
     model = Model.objects.create(

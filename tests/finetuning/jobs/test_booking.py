@@ -67,6 +67,7 @@ def test_a_job_is_one_line_however_often_it_is_booked(acme: factories.Acme) -> N
     assert (job.line_id, job.cost_actual) == (line.id, Decimal(1))
 
 
+@pytest.mark.slow
 def test_the_ledger_its_sums_and_budgets_agree(acme: factories.Acme) -> None:
     jobs.book_training(finished(acme))
     while process_marks().quarter_hours:
@@ -75,6 +76,7 @@ def test_the_ledger_its_sums_and_budgets_agree(acme: factories.Acme) -> None:
     call_command("verify_ledger", "--organization", acme.organization.slug)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "cost", "source"),
     [
@@ -97,6 +99,7 @@ def test_what_is_billed(acme: factories.Acme, fields: dict[str, Any], cost: str 
     assert line.price_status == ("unpriced" if cost is None else "free" if cost == "0" else "priced")
 
 
+@pytest.mark.slow
 def test_reinforcement_is_billed_by_its_seconds(acme: factories.Acme) -> None:
     jobs.book_training(finished(acme, method="reinforcement", base_model="o4-mini-2025-04-16"))
 
@@ -141,6 +144,7 @@ def hosted(acme: factories.Acme, **fields: Any) -> HostedTime:
     return HostedTime.objects.create(tuned=tuned, since=datetime(2026, 11, 1, 18, tzinfo=UTC))
 
 
+@pytest.mark.slow
 def test_hosting_is_a_line_for_each_day_once(acme: factories.Acme) -> None:
     time = hosted(acme)
 
@@ -159,6 +163,7 @@ def test_hosting_is_a_line_for_each_day_once(acme: factories.Acme) -> None:
     assert sum(line.cost or 0 for line in LedgerLine.objects.filter(kind="hosting")) == Decimal("193.8")
 
 
+@pytest.mark.slow
 def test_hosting_without_a_known_price_is_unpriced(acme: factories.Acme) -> None:
     hosted(acme, backend="together", base_model="acme/model-8b")
 
@@ -186,6 +191,7 @@ def test_two_times_of_one_day_are_two_lines_of_their_own_hours(acme: factories.A
     assert sorted(costs) == [Decimal("1.7"), Decimal("3.4")]  # 1 h and 2 h at 1.70
 
 
+@pytest.mark.slow
 def test_three_schedulers_do_each_job_once(acme: factories.Acme, make: Make, upstream: Any) -> None:
     made = [make("openai", held_out=0) for _ in range(6)]
     database = connection.settings_dict["NAME"]

@@ -238,6 +238,7 @@ def test_a_job_that_would_pass_its_limit_is_cancelled_while_it_runs(make: Make) 
     assert set(mails) == {f"tuning.{job.pk}.{what}.bob@acme.example" for what in ("budget", "cancelled")}
 
 
+@pytest.mark.slow
 def test_the_end_is_mailed_and_posted_once(make: Make, mailoutbox: list[Any], settings: Any) -> None:
     with receiving() as receiver:
         settings.GATEWAY_PRIVATE_UPSTREAMS = [*settings.GATEWAY_PRIVATE_UPSTREAMS, f"127.0.0.1:{receiver.port}"]

@@ -56,6 +56,7 @@ def host(tuned: TunedModel) -> HostsModels:
     return found
 
 
+@pytest.mark.slow
 @BOTH
 def test_from_the_first_route_to_the_last(
     make: Make, provider: Any, alias: str, upstream: SimulatorProcess, backend: str
@@ -90,6 +91,7 @@ def test_from_the_first_route_to_the_last(
     assert {(line.provider, line.model_served) for line in lines} == {(backend, tuned.name)}
 
 
+@pytest.mark.slow
 @BOTH
 def test_what_a_killed_round_has_made_is_found_billed_and_deleted(
     make: Make, provider: Any, alias: str, backend: str
@@ -110,6 +112,7 @@ def test_what_a_killed_round_has_made_is_found_billed_and_deleted(
     assert (Hosting.objects.get().state, host(tuned).hosted(claimed).state) == ("ended", "absent")
 
 
+@pytest.mark.slow
 def test_a_second_endpoint_of_the_same_name_is_deleted_at_once(make: Make, provider: Any, alias: str) -> None:
     """Together gives the ids itself, so one that was asked for twice is there twice."""
     tuned = tuned_at(make, provider, "together")
@@ -125,6 +128,7 @@ def test_a_second_endpoint_of_the_same_name_is_deleted_at_once(make: Make, provi
     assert [row["id"] for row in host(tuned)._mine(claimed)] == [row["id"] for row in first]  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_hours_without_a_stated_price_are_unpriced(make: Make, provider: Any, alias: str) -> None:
     tuned = tuned_at(make, provider, "fireworks", gpu_hour_price="")
     deploy(tuned=tuned, alias=alias, share=25, actor=None)
@@ -136,6 +140,7 @@ def test_hours_without_a_stated_price_are_unpriced(make: Make, provider: Any, al
     assert (line.cost, line.price_status) == (None, "unpriced")
 
 
+@pytest.mark.slow
 def test_without_the_option_nothing_is_deployed(make: Make, provider: Any, alias: str) -> None:
     job = follow(make("together"))
     deploy(tuned=TunedModel.objects.get(job=job), alias=alias, share=25, actor=None)

@@ -60,6 +60,7 @@ def test_which_models_grade(grader: object, models: list[str]) -> None:
     assert graders_of(grader) == models
 
 
+@pytest.mark.slow
 def test_microsofts_example_to_the_cent(acme: factories.Acme) -> None:
     """Fine-tuning cost management, 2026-02-11: 4 h × 100 = 400; 5 M × 1.10 + 4.9 M × 4.40 = 27.06; together 427.06."""
     job = reinforced(acme)
@@ -79,6 +80,7 @@ def test_microsofts_example_to_the_cent(acme: factories.Acme) -> None:
     assert (job.cost_actual, job.grader_cost) == (Decimal(400), Decimal("27.06"))
 
 
+@pytest.mark.slow
 def test_a_grader_is_booked_once(acme: factories.Acme) -> None:
     job = reinforced(acme)
     told(job, 1, **{"o3-mini": tokens(1_000_000, 0)})
@@ -91,6 +93,7 @@ def test_a_grader_is_booked_once(acme: factories.Acme) -> None:
     assert [line.cost for line in LedgerLine.objects.filter(kind="grader")] == [Decimal("1.1")]
 
 
+@pytest.mark.slow
 def test_a_step_that_is_told_twice_counts_once_and_cached_tokens_cost_less(acme: factories.Acme) -> None:
     job = reinforced(acme)
     told(job, 1, **{"o3-mini": tokens(7, 7)})
@@ -129,6 +132,7 @@ def test_what_pays_no_grader(acme: factories.Acme, fields: dict[str, Any]) -> No
     assert not LedgerLine.objects.filter(kind="grader").exists()
 
 
+@pytest.mark.slow
 def test_the_breakdown_has_it_and_equals_the_ledger(acme: factories.Acme) -> None:
     job = reinforced(acme, status="cancelled")
     told(job, 1, **{"o3-mini": tokens(1_000_000, 1_000_000)})
@@ -168,6 +172,7 @@ def test_the_estimate_reckons_with_own_jobs(acme: factories.Acme, make: Make) ->
     assert (after.cost, after.jobs, after.models) == (Decimal("6.16"), 1, ("o3-mini",))
 
 
+@pytest.mark.slow
 def test_a_job_at_azure_states_its_graders(make: Make, acme: factories.Acme) -> None:
     job = follow(
         make(

@@ -63,6 +63,7 @@ def at_azure(row: Hosting) -> str:
     return AzureHosting().hosted(row).state
 
 
+@pytest.mark.slow
 def test_deploy_makes_it_answer_and_withdraw_ends_it(tuned: TunedModel, alias: str, upstream: SimulatorProcess) -> None:
     before = timezone.now()
     deploy(tuned=tuned, alias=alias, share=25, actor=None)
@@ -103,6 +104,7 @@ def test_deploy_makes_it_answer_and_withdraw_ends_it(tuned: TunedModel, alias: s
     assert puts(upstream) == 1
 
 
+@pytest.mark.slow
 def test_its_hours_are_billed_once_each(tuned: TunedModel, alias: str) -> None:
     deploy(tuned=tuned, alias=alias, share=25, actor=None)
     rounds(2)
@@ -115,6 +117,7 @@ def test_its_hours_are_billed_once_each(tuned: TunedModel, alias: str) -> None:
     assert {(line.provider, line.model_served) for line in lines} == {("azure", tuned.name)}
 
 
+@pytest.mark.slow
 def test_a_second_deploy_asks_for_nothing_new_and_a_share_moves(
     tuned: TunedModel, alias: str, upstream: SimulatorProcess
 ) -> None:
@@ -132,6 +135,7 @@ def test_a_second_deploy_asks_for_nothing_new_and_a_share_moves(
     assert (puts(upstream), HostedTime.objects.count(), Hosting.objects.count()) == (1, 1, 1)
 
 
+@pytest.mark.slow
 def test_a_round_that_was_killed_after_the_vendor_had_made_it(
     tuned: TunedModel, alias: str, upstream: SimulatorProcess
 ) -> None:
@@ -151,6 +155,7 @@ def test_a_round_that_was_killed_after_the_vendor_had_made_it(
     assert (puts(upstream), Hosting.objects.get().state) == (1, "serving")
 
 
+@pytest.mark.slow
 def test_what_a_killed_round_has_made_is_billed_and_deleted_though_nobody_wants_it_any_more(
     tuned: TunedModel, alias: str
 ) -> None:
@@ -168,6 +173,7 @@ def test_what_a_killed_round_has_made_is_billed_and_deleted_though_nobody_wants_
     assert (Hosting.objects.get().state, at_azure(claimed)) == ("ended", "absent")
 
 
+@pytest.mark.slow
 def test_a_vendor_that_is_away_is_asked_again_and_billed_until_it_has_deleted(
     tuned: TunedModel, alias: str, upstream: SimulatorProcess
 ) -> None:
@@ -189,6 +195,7 @@ def test_a_vendor_that_is_away_is_asked_again_and_billed_until_it_has_deleted(
     assert HostedTime.objects.get().until is not None
 
 
+@pytest.mark.slow
 def test_what_cannot_be_deployed_fails_and_costs_nothing(make: Make, alias: str, upstream: SimulatorProcess) -> None:
     job = follow(make("azure", suffix="sim-nodeploy"))
     catalog.update_provider(
@@ -206,6 +213,7 @@ def test_what_cannot_be_deployed_fails_and_costs_nothing(make: Make, alias: str,
     assert at_azure(row) == "absent"
 
 
+@pytest.mark.slow
 def test_one_that_azure_has_ended_is_told_and_billed_no_more(
     tuned: TunedModel, alias: str, upstream: SimulatorProcess
 ) -> None:
@@ -227,6 +235,7 @@ def test_one_that_azure_has_ended_is_told_and_billed_no_more(
     assert puts(upstream) == 2
 
 
+@pytest.mark.slow
 def test_one_that_is_wanted_again_while_it_is_being_deleted(
     tuned: TunedModel, alias: str, upstream: SimulatorProcess
 ) -> None:
@@ -245,6 +254,7 @@ def test_one_that_is_wanted_again_while_it_is_being_deleted(
     assert (on_route(alias).count(row.name), puts(upstream)) == (1, 2)
 
 
+@pytest.mark.slow
 def test_the_developer_tier_is_free(tuned: TunedModel, alias: str) -> None:
     options = {"resource": RESOURCE, "deployment_type": "DeveloperTier"}
     catalog.update_provider(provider=Provider.objects.get(slug="azure"), actor=None, options=options)
@@ -292,6 +302,7 @@ def test_a_secret_that_entra_refuses_is_told_and_tried_again(
     assert puts(upstream) == 0
 
 
+@pytest.mark.slow
 def test_a_job_that_succeeds_deploys_by_itself(make: Make, acme: factories.Acme) -> None:
     wish = {"route": acme.route.alias, "share": 0.25}
     job = make("azure", auto_deploy=wish, actor=acme.people["alice"])
@@ -309,6 +320,7 @@ def test_a_job_that_succeeds_deploys_by_itself(make: Make, acme: factories.Acme)
     assert JobEvent.objects.filter(job=job, message=told).count() == 1
 
 
+@pytest.mark.slow
 def test_one_that_is_on_a_route_by_hand_stays_deployed(tuned: TunedModel, alias: str, acme: factories.Acme) -> None:
     deploy(tuned=tuned, alias=alias, share=25, actor=None)
     rounds(2)

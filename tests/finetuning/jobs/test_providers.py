@@ -23,6 +23,7 @@ def line_of(job: TuningJob) -> LedgerLine:
     return LedgerLine.objects.get(kind="training", request_id=job.public_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ALL)
 def test_a_job_runs_to_its_tuned_model(make: Make, backend: str) -> None:
     job = follow(make(backend))
@@ -39,6 +40,7 @@ def test_a_job_runs_to_its_tuned_model(make: Make, backend: str) -> None:
     assert not TuningJob.objects.open().exists()
 
 
+@pytest.mark.slow
 def test_openai_tells_events_points_checkpoints_and_a_result_file(make: Make) -> None:
     job = follow(make("openai", suffix="parcels"))
 
@@ -60,6 +62,7 @@ def test_openai_tells_events_points_checkpoints_and_a_result_file(make: Make) ->
     assert "Step 16/16: training loss=0.06" in messages
 
 
+@pytest.mark.slow
 def test_openai_is_billed_by_its_trained_tokens(make: Make) -> None:
     job = follow(make("openai"))
 
@@ -79,6 +82,7 @@ def test_openai_is_billed_by_its_trained_tokens(make: Make) -> None:
     assert (line.model_requested, line.model_served) == (job.base_model, job.tuned_model)
 
 
+@pytest.mark.slow
 def test_azure_is_billed_by_its_event_not_by_trained_tokens(make: Make) -> None:
     job = make("azure", hyperparameters={})
     first = jobs.sync_job(job)
@@ -96,6 +100,7 @@ def test_azure_is_billed_by_its_event_not_by_trained_tokens(make: Make) -> None:
     assert JobPoint.objects.filter(job=done, full_valid_loss__isnull=False).count() == 5
 
 
+@pytest.mark.slow
 def test_azure_by_a_dated_version(make: Make, provider: Callable[[str], Provider]) -> None:
     row = provider("azure")
     Provider.objects.filter(pk=row.pk).update(options={"api_version": "2024-10-21"})
@@ -103,6 +108,7 @@ def test_azure_by_a_dated_version(make: Make, provider: Callable[[str], Provider
     assert follow(make("azure")).status == "succeeded"
 
 
+@pytest.mark.slow
 def test_together_by_events_and_metrics(make: Make) -> None:
     job = follow(make("together", suffix="parcels"))
 
@@ -163,6 +169,7 @@ def set_credential(row: Provider, value: dict[str, str]) -> None:
     catalog.update_provider(provider=row, actor=None, credential=json.dumps(value))
 
 
+@pytest.mark.slow
 def test_a_tuned_model_answers_and_has_its_own_price(make: Make, upstream: SimulatorProcess) -> None:
     from costs.models import PriceOverride
 
@@ -182,6 +189,7 @@ def test_a_tuned_model_answers_and_has_its_own_price(make: Make, upstream: Simul
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_without_a_known_price_the_tuned_model_is_unpriced(make: Make) -> None:
     from costs.models import PriceOverride
 

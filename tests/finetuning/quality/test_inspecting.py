@@ -182,6 +182,7 @@ def test_a_report_is_plain_data(write):
     assert set(told["counts"]) <= set(KINDS)
 
 
+@pytest.mark.slow
 @pytest.mark.needs_shared
 @pytest.mark.parametrize("seed", [1, 2])
 def test_defects_in_other_real_files(data, write, seed):
@@ -199,6 +200,7 @@ def test_defects_in_other_real_files(data, write, seed):
     assert sum(1 for line in clean if told[line]) / len(clean) <= 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.needs_shared
 def test_the_labelled_development_files(data, write):
     source = random.Random(1)
@@ -222,6 +224,7 @@ def test_the_labelled_development_files(data, write):
     assert leaks == {one["line"]: one["kind"] for one in labels["valid_leaks"]}
 
 
+@pytest.mark.slow
 @pytest.mark.needs_shared
 @pytest.mark.parametrize(("seed", "recall"), [(None, 0.90), (14, 0.80), (17, 0.80)])
 def test_wrong_labels_of_banking77(data, write, seed, recall):

@@ -38,6 +38,7 @@ def caller(company: Acme, name: str) -> Client:
     return client
 
 
+@pytest.mark.slow
 def test_no_text_is_run_as_code_or_template() -> None:
     forbidden = {"eval", "exec", "__import__"}
     found = []
@@ -55,6 +56,7 @@ def test_no_text_is_run_as_code_or_template() -> None:
     assert found == []
 
 
+@pytest.mark.slow
 def test_no_request_starts_a_process() -> None:
     """Whatever console, data plane or a task can load: starting processes is for commands and the supervisor."""
     parts = ("apps", "models", "admin", "urls", "tasks", "checks")
@@ -112,6 +114,7 @@ def test_what_starts_a_process_is_seen(text: str, expected: set[str]) -> None:
     assert starting(ast.parse(text)) == expected
 
 
+@pytest.mark.slow
 def test_every_package_is_pinned_by_hash_and_none_brings_a_pth() -> None:
     """Of every file of locked packages; of what is installed, what Python runs or reads when it starts."""
     files = sorted(ROOT.glob("requirements*.txt"))

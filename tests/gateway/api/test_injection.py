@@ -187,6 +187,7 @@ OF_FIGURES = {"gateway/simulator/tuning.py"}
 """Writers whose cells are figures alone."""
 
 
+@pytest.mark.slow
 def test_every_writer_of_csv_is_known() -> None:
     found = set()
     for package in ("gateway", "analytics", "costs", "finetuning", "sdkgen", "config"):

@@ -58,6 +58,7 @@ def _routes_of_rows() -> dict[str, str]:
     return {row.path: resolve(f"/{API}{row.path.format(**sample)}").route for row in ROWS}
 
 
+@pytest.mark.slow
 def test_what_has_no_row_is_not_allowed(company: factories.Acme, caller: Caller) -> None:
     bob, ads = factories.book_lines(factories.line(company), factories.line(company, project=company.banner))
     of_rows = _routes_of_rows()
@@ -71,6 +72,7 @@ def test_what_has_no_row_is_not_allowed(company: factories.Acme, caller: Caller)
                 assert owner.generic(method, url).status_code == 405, f"{method} {path}"
 
 
+@pytest.mark.slow
 def test_nothing_in_openai_s_format_answers_without_a_key_that_calls_models(
     company: factories.Acme, caller: Caller
 ) -> None:

@@ -30,6 +30,7 @@ def test_what_is_listed_opens() -> None:
     assert client.get("/api/v1/budgets").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("form", "kind"), [("json", "application/vnd.oai.openapi+json"), ("yaml", "application/vnd.oai.openapi")]

@@ -111,6 +111,7 @@ def test_paths_are_shown_without_a_slash_at_the_end(document: dict[str, Any]) ->
     assert [path for path in document["paths"] if path.endswith("/")] == []
 
 
+@pytest.mark.slow
 def test_what_is_made_is_linked_to_where_it_is_read_changed_and_deleted(document: dict[str, Any]) -> None:
     links = {
         path: set(answer["links"])

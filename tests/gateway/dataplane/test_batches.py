@@ -361,6 +361,7 @@ def test_rows_hold_what_is_left_to_be_booked(client: openai.OpenAI, batch_world:
     assert isinstance(after["settled_at"], datetime)
 
 
+@pytest.mark.slow
 def test_a_batch_that_nobody_asks_for_is_booked_all_the_same(
     client: openai.OpenAI, batch_world: World, at_once: Any, tmp_path: Path
 ) -> None:

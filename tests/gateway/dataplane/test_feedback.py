@@ -59,6 +59,7 @@ def test_feedback_may_come_before_the_line_is_booked(world: World) -> None:
     assert scored.status == 200
 
 
+@pytest.mark.slow
 def test_refusals(world: World, request_id: str) -> None:
     other = world.stack.project(world.organization, f"other-{time.time_ns()}")
     foreign, _ = world.stack.key(world.organization, other)

@@ -110,6 +110,7 @@ def test_a_large_body_before_the_next_head_does_not_count_as_head(world: World) 
     assert re.findall(rb"HTTP/1.1 (\d+) ", received) == [b"200", b"200"]
 
 
+@pytest.mark.slow
 def test_a_head_that_trickles_in_is_cut_at_the_time_limit(tight: Stack) -> None:
     started = time.monotonic()
     with connect(tight) as peer:
@@ -144,6 +145,7 @@ def test_a_connection_that_says_nothing_is_closed_without_an_answer(tight: Stack
         assert rest_of(peer) == b""
 
 
+@pytest.mark.slow
 def test_an_idle_connection_is_closed(tight: Stack) -> None:
     with connect(tight) as peer:
         peer.sendall(GET + b"\r\n")

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from gateway.simulator.process import SimulatorProcess
 from tests.gateway.dataplane.stack import free_port
 from tests.gateway.dataplane.test_routing import Routes, routes
@@ -9,6 +11,7 @@ from tests.gateway.dataplane.test_routing import Routes, routes
 __all__ = ["routes"]
 
 
+@pytest.mark.slow
 def test_a_dead_provider_is_found_before_a_call_meets_it_and_its_return_too(routes: Routes) -> None:
     stack, port = routes.stack, free_port()
     stack.insert("gateway_allowedupstream", host="127.0.0.1", port=port, note="")

@@ -319,6 +319,7 @@ def test_twenty_at_once_make_one_call(world: World, key: str) -> None:
     assert sum(REPLAY in answer.headers for answer in answers) == 19
 
 
+@pytest.mark.slow
 def test_a_second_process_waits_for_the_first(world: World, second: Stack, key: str) -> None:
     before = calls(world)
 
@@ -391,6 +392,7 @@ def test_what_failed_is_made_again(world: World, key: str, fault: str, fields: d
     assert row(world, f"{key}-f") is None
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_too_long_is_not_made_again(world: World, tmp_path: Path, key: str) -> None:
     small = Stack(
         tmp_path, world.stack.url, world.stack.simulator,
@@ -424,6 +426,7 @@ def test_after_its_day_a_key_makes_a_new_call(world: World, key: str) -> None:
     assert ask(world, key, max_tokens=8).headers["x-gateway-original-request-id"] == f"{key}-new"
 
 
+@pytest.mark.slow
 def test_the_row_of_a_killed_process_is_taken_over(world: World, second: Stack, key: str) -> None:
     stack, name = world.stack, f"paced-{key[-8:]}"
     stack.model(stack.provider(name, total_timeout_ms=2000), name, PACED)
@@ -459,6 +462,7 @@ def test_the_row_of_a_killed_process_is_taken_over(world: World, second: Stack, 
     assert interrupted["status"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_without_the_database_only_calls_with_the_header_are_refused(world: World, apart: Apart, key: str) -> None:
     first = ask(world, key, stack=apart.stack, max_tokens=9)
     apart.cable.pull()
@@ -473,6 +477,7 @@ def test_without_the_database_only_calls_with_the_header_are_refused(world: Worl
     assert (again.headers.get(REPLAY), again.body) == ("true", first.body)
 
 
+@pytest.mark.slow
 def test_an_answer_outlives_a_database_that_goes_away_meanwhile(world: World, apart: Apart, key: str) -> None:
     before = calls(world)
     with ThreadPoolExecutor(1) as pool:

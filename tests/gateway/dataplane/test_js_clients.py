@@ -57,6 +57,7 @@ def seen(world: World, scripts: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [OPENAI, CLAUDE])
 def test_openais_client_chats_streams_and_calls_tools(seen: dict[str, Any], model: str) -> None:
     assert seen[model]["chat"] == {

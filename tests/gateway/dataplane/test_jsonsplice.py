@@ -49,6 +49,7 @@ def test_the_same_word_elsewhere_is_no_repetition(body: bytes) -> None:
     jsonsplice.refuse_duplicates(body, orjson.loads(body))
 
 
+@pytest.mark.slow
 def test_millions_of_brackets_hold_nobody_up() -> None:
     body = b'{"model":"a","stream":true,"messages":[],"x":' + MANY + b"}"
     fields = orjson.loads(body)
@@ -61,6 +62,7 @@ def test_millions_of_brackets_hold_nobody_up() -> None:
     assert spliced == b'{"stream_options":{"include_usage":true},"model":"b"' + body[12:]
 
 
+@pytest.mark.slow
 def test_a_body_that_would_have_to_be_walked_over_is_refused_when_too_long() -> None:
     body = b'{"model":"a","stream":true,"stream_options":{"a":1},"messages":[],"x":' + MANY + b"}"
 

@@ -33,6 +33,7 @@ def event(members: dict[str, Any], separators: tuple[str, str], *, escapes: bool
     return b"data: " + json.dumps(members, separators=separators, ensure_ascii=escapes).encode() + b"\n\n"
 
 
+@pytest.mark.slow
 @given(MEMBERS, st.data())
 def test_only_the_chunks_own_null_usage_goes(members: dict[str, Any], data: st.DataObject) -> None:
     members = json.loads(json.dumps(members).encode("utf-8", "ignore"))

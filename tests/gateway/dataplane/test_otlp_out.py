@@ -40,6 +40,7 @@ def started(world: World, folder: Path, endpoint: str) -> Stack:
     return stack
 
 
+@pytest.mark.slow
 def test_a_call_becomes_two_spans_in_the_callers_trace(world: World, exporting: Stack, collector: Collector) -> None:
     body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 20}
 
@@ -143,6 +144,7 @@ def test_metrics_are_cumulative_histograms(world: World, exporting: Stack, colle
     assert cost.as_double > 0
 
 
+@pytest.mark.slow
 def test_a_busy_collector_is_asked_again(world: World, exporting: Stack, collector: Collector) -> None:
     collector.statuses = [503, 429]
     body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}
@@ -163,6 +165,7 @@ def test_calls_go_on_while_the_collector_hangs(world: World, exporting: Stack, c
     exporting.wait_for(lambda: b"gateway_otlp_queue{" in exporting.get("/metrics").body)
 
 
+@pytest.mark.slow
 def test_a_private_endpoint_that_is_not_allowed_gets_nothing(world: World, tmp_path: Path) -> None:
     seen: list[Any] = []
 
@@ -183,6 +186,7 @@ def test_a_private_endpoint_that_is_not_allowed_gets_nothing(world: World, tmp_p
     assert seen == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("exporting")  # which allows the collector's address
 def test_what_waits_is_sent_when_the_process_ends(world: World, collector: Collector, tmp_path: Path) -> None:
     stack = started(world, tmp_path, f"http://127.0.0.1:{collector.port}")

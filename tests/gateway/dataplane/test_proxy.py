@@ -73,6 +73,7 @@ def _nothing_seen(proxied: Proxied) -> None:
     proxied.proxy.required = BASIC
 
 
+@pytest.mark.slow
 def test_a_plain_upstream_is_asked_for_in_absolute_form(proxied: Proxied, world: World) -> None:
     answer = proxied.stack.chat(world.secret, "by-http", max_tokens=5)
 
@@ -89,6 +90,7 @@ def test_a_tls_upstream_gets_a_tunnel_which_is_used_again(proxied: Proxied, worl
     assert proxied.proxy.seen == [(f"CONNECT {PUBLIC}:443 HTTP/1.1", BASIC)]
 
 
+@pytest.mark.slow
 def test_the_certificate_is_the_upstreams_and_is_checked(proxied: Proxied, world: World, tmp_path: Path) -> None:
     settings = {name: value for name, value in proxied.stack.settings.items() if name != "SSL_CERT_FILE"}
     stranger = Stack(tmp_path, world.stack.url, world.stack.simulator, settings)
@@ -128,6 +130,7 @@ def test_a_proxy_that_refuses_is_named_and_the_call_costs_nothing(model: str, pr
     assert (line["error_type"], line["cost"], line["input_tokens"]) == ("proxy_error", 0, 0)
 
 
+@pytest.mark.slow
 def test_the_console_side_goes_the_same_way(
     proxied: Proxied, settings: Any, monkeypatch: pytest.MonkeyPatch, db: None
 ) -> None:

@@ -89,6 +89,7 @@ def test_a_query_that_takes_too_long_leaves_what_was_known(caplog: pytest.LogCap
     assert "took too long" in caplog.text
 
 
+@pytest.mark.slow
 def test_recorded_scores_move_the_calls_of_a_quality_route(world: World) -> None:
     stack = world.stack
     organization = stack.organization("quality")

@@ -125,6 +125,7 @@ def test_bad_credentials(world: World, header: str) -> None:
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
+@pytest.mark.slow
 def test_revoked_and_expired_keys_stop_working_within_two_seconds(world: World) -> None:
     stack = world.stack
     revoked, revoked_id = stack.key(world.organization, world.project)
@@ -296,6 +297,7 @@ def test_contradicting_lengths_never_reach_the_parser(world: World) -> None:
     assert raw(world, head.encode()).startswith(b"HTTP/1.1 400")
 
 
+@pytest.mark.slow
 def test_a_body_that_never_comes_is_a_time_out(world: World) -> None:
     head = (
         f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {world.secret}\r\n"

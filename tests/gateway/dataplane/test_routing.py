@@ -370,6 +370,7 @@ def simulated(world: World, calls: list[dict[str, Any]]) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_what_is_simulated_is_what_happens(routes: Routes, world: World) -> None:
     rng = random.Random(20261128)
     names = [routes.model(upstream) for upstream in ("gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini")]

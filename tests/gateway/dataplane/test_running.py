@@ -4,6 +4,8 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
 from gateway.dataplane import running
 from gateway.dataplane.running import Resources, Running
 from tests.gateway.dataplane.conftest import World
@@ -54,6 +56,7 @@ def test_resources_are_sampled_at_most_twice_a_second(monkeypatch) -> None:
     assert (later["network_in_bps"], later["network_out_bps"]) == (2000.0, 400.0)  # of 0.6 s
 
 
+@pytest.mark.slow
 def test_the_heartbeat_names_the_keys_that_call(world: World) -> None:
     stack = world.stack
 
@@ -76,6 +79,7 @@ def test_the_heartbeat_names_the_keys_that_call(world: World) -> None:
     assert info["spool_bytes"] >= 0
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_missed_until_its_place_is_taken_and_a_stopped_one_is_not(
     world: World, tmp_path: Path
 ) -> None:

@@ -104,6 +104,7 @@ def unreachable_configuration(world: World) -> Any:
     world.stack.wait_for(lambda: world.stack.get("/readyz").status == 200)
 
 
+@pytest.mark.slow
 def test_stale_configuration_fails_readiness_and_follows_each_organizations_policy(
     world: World, request: pytest.FixtureRequest
 ) -> None:

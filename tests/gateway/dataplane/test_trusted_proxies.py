@@ -47,6 +47,7 @@ def stack_with(world: World, folder: Path, proxies: str) -> Stack:
     return made
 
 
+@pytest.mark.slow
 def test_a_trusted_proxy_is_believed(world: World, console: Console, tmp_path: Path) -> None:
     stack = stack_with(world, tmp_path, "127.0.0.0/8,10.9.0.0/16")
     try:
@@ -61,6 +62,7 @@ def test_a_trusted_proxy_is_believed(world: World, console: Console, tmp_path: P
     assert console.heads == [["x-forwarded-for: 203.0.113.7", "x-forwarded-proto: https"]]
 
 
+@pytest.mark.slow
 def test_nobody_else_is(world: World, console: Console, tmp_path: Path) -> None:
     stack = stack_with(world, tmp_path, "10.9.0.0/16")
     try:

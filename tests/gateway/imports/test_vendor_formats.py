@@ -313,6 +313,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(st.text(max_size=8), JSON, max_size=4), max_size=6), st.integers(1, 40), st.booleans())
 def test_a_document_is_cut_into_its_records_wherever_chunks_end(objects, chunk, is_indented):
     option = orjson.OPT_INDENT_2 if is_indented else 0

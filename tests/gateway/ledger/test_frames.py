@@ -79,6 +79,7 @@ CHANGES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(CHANGES, st.integers(0, 2**42), st.sampled_from([None, 2]))
 @settings(max_examples=400, deadline=None)
 def test_a_body_becomes_the_row_that_its_dictionary_becomes(

@@ -115,6 +115,7 @@ def test_a_name_that_nobody_has_is_kept_as_a_hash_and_locks_all_the_same(bob: Us
     assert answer.status_code == 429
 
 
+@pytest.mark.slow
 def test_a_lock_is_recorded_once_while_it_lasts(company: factories.Acme, bob: User) -> None:
     fail(bob.username, 9)
     assert told("user.lock_out") == []

@@ -193,6 +193,7 @@ def test_does_not_import_django():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 
+@pytest.mark.slow
 def test_management_command_serves_the_same():
     command = [sys.executable, "manage.py", "simulate_provider", "--port", "0", "--instant"]
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"}

@@ -37,6 +37,7 @@ def ask(caller: Caller, role: str = "developer", **changes: Any) -> Any:
     return caller(role).post(f"{URL}/generate", {**WANTED, **changes})
 
 
+@pytest.mark.slow
 def test_from_the_wish_to_the_archive(caller: Caller) -> None:
     asked = ask(caller)
     queued = asked.json()
@@ -149,6 +150,7 @@ def test_languages(caller: Caller, company: Acme, api: Api) -> None:
     assert (python["minimum_runtime"], python["aliases"]) == ("Python 3.11", ["py", "python3"])
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_a_release_is_stored_once(api: Api) -> None:
     first = store_release(version="1.0.0", document={"openapi": "3.1.0"}, api=api)

@@ -182,6 +182,7 @@ def test_a_developer_does_not_learn_own_prices(caller: Caller, company: Acme) ->
     assert offer.price.endswith("from USD by 1 USD = 0.5 EUR from 2026-01-01, treasury")
 
 
+@pytest.mark.slow
 def test_what_moved_since_is_told_at_the_build(caller: Caller, company: Acme, api: Api,
                                                monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     priced(company)
@@ -207,6 +208,7 @@ def test_what_moved_since_is_told_at_the_build(caller: Caller, company: Acme, ap
     assert caller("owner").get(where).json()["status"] == "succeeded"  # of what was asked for then
 
 
+@pytest.mark.slow
 def test_the_tenant_and_management_scopes(caller: Caller, company: Acme) -> None:
     tenant = ask(caller, "analyst", shape={"tenant": True}).json()
     assert tenant["size"]["operations"] == 2

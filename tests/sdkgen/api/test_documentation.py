@@ -24,6 +24,7 @@ def _representation(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     reading.forget()
 
 
+@pytest.mark.slow
 def test_documentation_of_every_language(caller: Caller, api: Api) -> None:
     operations = {".".join((*one.path, method.name)) for one in api.resources for method in one.methods}
     expected = {
@@ -93,6 +94,7 @@ def test_of_a_release(
         assert person.get(f"{URL}/documentation/python").status_code == 200
 
 
+@pytest.mark.slow
 def test_the_changelog_is_that_of_the_stored_releases(caller: Caller, api: Api) -> None:
     read = caller("developer").get
     assert read(f"{URL}/documentation/go").json()["changelog"] == "# Changelog\n\nNo release is stored yet.\n"
@@ -115,6 +117,7 @@ def test_the_changelog_is_that_of_the_stored_releases(caller: Caller, api: Api) 
     assert read(f"{URL}/documentation/go?version=1.0.0").json()["changelog"] == f"# Changelog\n\n{oldest}"
 
 
+@pytest.mark.slow
 def test_types_of_every_language(caller: Caller, api: Api, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     expected = {
         "python": ("ChatCompletionParam", "max_tokens", "int | None", "Sequence[ChatMessageParam]"),

@@ -295,6 +295,7 @@ def test_the_guide_says_what_is_yours(
         client.post(f"{URL}/migration-guide", {"language": "python", "personal": True}, format="json")
 
 
+@pytest.mark.slow
 def test_objects_of_the_audit_trail_are_places_of_a_client(api: Api) -> None:
     places = {one.path[1] for one in api.resources if one.path[0] == "manage" and len(one.path) > 1}
 

@@ -13,6 +13,7 @@ def test_the_corpus_is_large_enough() -> None:
     assert len(vectors()) >= 60
 
 
+@pytest.mark.slow
 def test_python(python_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     driver = Path(__file__).with_name("python_driver.py")
 

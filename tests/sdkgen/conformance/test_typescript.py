@@ -22,6 +22,7 @@ def tags(api: Api) -> str:
     return json.dumps(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["fetch", "node"])
 @pytest.mark.parametrize("runtime", [node, oldest_node])
 def test_typescript(

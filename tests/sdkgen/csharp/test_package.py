@@ -15,6 +15,7 @@ from tests.sdkgen.csharp.conftest import Compiler, own_tests
 HOSTILE = 'a */ "b" \\u002a/ </summary> ]]> {0} $"{x}" // \n#error \u2028 public class Evil {} \\'
 
 
+@pytest.mark.slow
 def test_the_same_is_written_twice(api: Api) -> None:
     assert generate(CSharp(), api, Config()).files == generate(CSharp(), api, Config()).files
 

@@ -16,6 +16,7 @@ from sdkgen.documents.naming import Place, places
 ROOT = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.slow
 def test_the_document_is_valid(document: dict[str, Any]) -> None:
     validate_schema(document)
     assert document["openapi"] == "3.1.0"

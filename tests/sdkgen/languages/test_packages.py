@@ -20,6 +20,7 @@ from sdkgen.languages.registry import LANGUAGES, named
 from tests.sdkgen.languages.hostile import HOSTILE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", list(LANGUAGES))
 def test_the_same_bytes(api: Api, language: str) -> None:
     first = generate(named(language), api, Config()).files
@@ -37,6 +38,7 @@ def test_published_names_stay(api: Api, language: str) -> None:
     assert (names.changed, names.gone) == ((), ())
 
 
+@pytest.mark.slow
 def test_hostile_texts_stay_texts(api: Api) -> None:
     """Every text of the representation is a hostile one, each of them in hundreds of places."""
     clean = generate(named("python"), api, Config()).files
@@ -172,6 +174,7 @@ def test_aliases() -> None:
         named("cobol")
 
 
+@pytest.mark.slow
 def test_the_command(api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, folder, config = tmp_path / "ir.json", tmp_path / "sdk", tmp_path / "config.json"
     file.write_text(ir.dumps(api))

@@ -127,6 +127,7 @@ def test_every_plain_read_is_an_answer_or_a_typed_refusal(api: Api, client: Any,
     assert objects >= 15
 
 
+@pytest.mark.slow
 def test_what_does_not_exist_is_a_typed_404(api: Api, client: Any, sdk: Any) -> None:
     missing = "01930f2e-7c1a-7b3e-9d41-2f6a8c0b5e17"
     found: dict[str, str] = {}
@@ -150,6 +151,7 @@ def test_what_does_not_exist_is_a_typed_404(api: Api, client: Any, sdk: Any) -> 
     assert len(set(ids) - {None}) == len(ids) > 50
 
 
+@pytest.mark.slow
 def test_every_body_of_an_example_is_taken_or_refused_with_reasons(api: Api, client: Any, sdk: Any) -> None:
     """Examples name rows that are not here: what matters is that the body arrives as it was given."""
     answered: list[str] = []

@@ -19,6 +19,7 @@ def environment(typescript_folder: Path, world: World) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_calls(environment: dict[str, str], world: World):
     voices = world.stack.provider("voices")
     for name in ("tts-1", "whisper-1"):

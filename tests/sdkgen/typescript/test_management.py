@@ -101,6 +101,7 @@ def plain_reads(api: Api) -> Iterator[tuple[Resource, Method]]:
             yield resource, method
 
 
+@pytest.mark.slow
 def test_every_plain_read_is_an_answer_of_its_type_or_a_typed_refusal(
     api: Api, client: Client, typescript_folder: Path
 ):
@@ -138,6 +139,7 @@ def _compile(client: Client, project: Path) -> None:
     passed(run(tsc(), *options, "--types", "node", "--typeRoots", str(MODULES / "@types"), "answers.ts", cwd=project))
 
 
+@pytest.mark.slow
 def test_what_does_not_exist_is_a_typed_404(api: Api, client: Client):
     found: dict[str, int] = {}
     others: dict[str, Any] = {}
@@ -155,6 +157,7 @@ def test_what_does_not_exist_is_a_typed_404(api: Api, client: Client):
     assert all("answer" in said for said in others.values()), others
 
 
+@pytest.mark.slow
 def test_every_body_of_an_example_is_taken_or_refused_with_reasons(api: Api, client: Client):
     """Examples name rows that are not here: what matters is that the body arrives as it was given."""
     answered, refused = [], {}

@@ -46,6 +46,7 @@ def test_every_declaration_compiles_for_a_browser_too(typescript_folder):
     compiled(typescript_folder, "--types", "", "--lib", "es2022,dom", *files)
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass(typescript_folder, api: Api):
     package = typescript_folder / "node_modules/llm-gateway"
 
@@ -88,6 +89,7 @@ def test_the_reserved_names_are_those_of_the_runtime(tmp_path):
     assert text
 
 
+@pytest.mark.slow
 def test_it_is_made_the_same_twice_and_verifies(api: Api, tmp_path: Path):
     first = generate(named("javascript"), api, Config())
     second = generate(named("ts"), ir.loads(ir.dumps(api)), Config())
@@ -97,6 +99,7 @@ def test_it_is_made_the_same_twice_and_verifies(api: Api, tmp_path: Path):
     assert differing(tmp_path / "sdk") == []
 
 
+@pytest.mark.slow
 def test_the_published_names_are_locked(api: Api):
     names = generate(named("typescript"), api, Config()).names
 
@@ -176,6 +179,7 @@ def _hostile(value: Any, at: tuple[str, ...] = ()) -> Any:
     return HOSTILE if is_text and isinstance(value, str) else value
 
 
+@pytest.mark.slow
 def test_hostile_texts_change_nothing_but_texts(document: dict[str, Any], tmp_path: Path):
     hostile = _hostile({**document, "info": {**document["info"]}})
     schemas = hostile["components"]["schemas"]
@@ -196,6 +200,7 @@ def test_hostile_texts_change_nothing_but_texts(document: dict[str, Any], tmp_pa
     }
 
 
+@pytest.mark.slow
 def test_each_hostile_text_in_hundreds_of_places(api: Api, tmp_path: Path):
     package = tmp_path / "node_modules" / "llm-gateway"
     files = generate(named("typescript"), _poisoned(api), Config()).files

@@ -10,6 +10,7 @@ from tests.sdkgen.typescript.toolchain import ROOT, RUNTIME, node, passed, run, 
 TESTS = Path(__file__).parent / "runtime"
 
 
+@pytest.mark.slow
 def test_the_committed_code_is_what_the_sources_compile_to(tmp_path):
     tsc()
 

@@ -26,12 +26,14 @@ def rewritten(format_: Format, prompt: Prompt) -> Prompt:
     return format_.read_request(sent(format_.write_request(prompt, Losses(format_.NAME))))
 
 
+@pytest.mark.slow
 @FEW
 @given(made.chat_prompts())
 def test_chat_prompts(prompt: Prompt) -> None:
     assert rewritten(openai_chat, prompt) == prompt
 
 
+@pytest.mark.slow
 @FEW
 @given(made.responses_prompts())
 def test_responses_prompts(prompt: Prompt) -> None:
