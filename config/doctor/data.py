@@ -34,6 +34,7 @@ SPOOLS_SHOWN = 5
 ARCHIVE_PROBE = "doctor"
 """A key that no archive has: its absence is an answer."""
 SILENT_DATABASE = "the database does not answer"
+GONE = "Is its host gone for good: manage.py forget_host."
 START = "Start it with `make run` (or `manage.py {}`)."
 
 
@@ -146,7 +147,7 @@ def _heartbeats(label: str, kind: str, remedy: str) -> Finding:
         return warning(label, "never ran", remedy)
     silent = [f"{beat.name} is silent for {_age_s(beat, now):.0f} s" for beat in beats if now - beat.at > FRESH]
     if silent:
-        return failed(label, "; ".join(silent), remedy)
+        return failed(label, "; ".join(silent), f"{remedy} {GONE}")
     late = [f"{beat.name} is {lag:.0f} s behind" for beat in beats if (lag := beat.lag_s(now) or 0) > LAG_WARNING_S]
     if late:
         return warning(label, "; ".join(late), "Read log/writer.log; a busy or locked database slows it.")
