@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -197,3 +199,18 @@ def test_operations_are_drawn() -> None:
         "llm_gateway:failed_requests:ratio_rate1h", "llm_gateway:ledger_late:ratio1h",
     } <= drawn  # fmt: skip
     assert len({dashboard["uid"] for dashboard in DASHBOARDS.values()}) == len(DASHBOARDS) == 2
+
+
+def test_what_is_tried_of_the_rules_is_there() -> None:
+    tried = yaml.safe_load((MONITORING / "rules.test.yaml").read_text())["tests"]
+    named = {one["alertname"] for test in tried for one in test.get("alert_rule_test", ())}
+    assert named <= {rule["alert"] for rule in ALARMS}
+    assert named >= {*OBJECTIVES, "LLMGatewayNoWriter", "LLMGatewayNoBackground", "LLMGatewayProcessSilent"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool on this machine")
+@pytest.mark.parametrize("command", [["check", "rules", "rules.yaml"], ["test", "rules", "rules.test.yaml"]])
+def test_prometheus_says_so_too(command: list[str]) -> None:
+    done = subprocess.run(["promtool", *command], cwd=MONITORING, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
