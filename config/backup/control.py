@@ -15,14 +15,22 @@ UNSAVED = ("django_session", "gateway_session", "token_blacklist_blacklistedtoke
 """Tables that a backup leaves empty: what they hold would sign its reader in. People sign in again after a restore."""
 
 
+def relations(connection: Connection, kinds: str) -> list[tuple[str, str]]:
+    """`(schema, name)` of what is of these `relkind`s, but for the server's own and what came with an extension, as
+    Citus's tables and views do: that is no part of a restore."""
+    return connection.execute(
+        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relkind = ANY(%s::\"char\"[]) AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' "
+        "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid "
+        "AND d.deptype = 'e') ORDER BY 1, 2",
+        [list(kinds)],
+    ).fetchall()
+
+
 def tables(connection: Connection) -> dict[str, int]:
     """Rows of every ordinary table and partition, `schema.name` → rows. One query each."""
-    rows = connection.execute(
-        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-        "WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' ORDER BY 1, 2"
-    ).fetchall()
     found = {}
-    for schema, name in rows:
+    for schema, name in relations(connection, "r"):
         count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, name))
         found[f"{schema}.{name}"] = 0 if name in UNSAVED else _one(connection, count)
     return found

@@ -147,10 +147,7 @@ def _make_room(database: Database, replace: str) -> None:
     with database.connect() as connection:
         if connection.execute("SHOW server_encoding").fetchone() != ("UTF8",):
             raise ServerError(f"The database {database.name!r} is not in UTF-8: make it with ENCODING 'UTF8'.")
-        count = _one(connection,
-            "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN "
-            "('r', 'p', 'v', 'm', 'S') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'",
-        )  # fmt: skip
+        count = len(control.relations(connection, "rpvmS"))
         if not count:
             return
         if replace != database.name:

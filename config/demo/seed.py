@@ -18,6 +18,7 @@ from config.demo import (
     agreements,
     alerts,
     costcenters,
+    governance,
     invoices,
     policies,
     reports,
@@ -115,6 +116,7 @@ def seed(
     if done >= wanted:
         policies.ensure_budgets(job, company)
         _look_back(company, wanted, is_grown=bool(todo))
+        governance.ensure_governance(job, company)
         alerts.ensure_alerts(job, company)
         reports.ensure_reports(job, company)
         agreements.ensure_commitments(job, company, wanted)

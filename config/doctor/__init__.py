@@ -32,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     data.quarantine,
     data.backup,
     data.ledger_archive,
+    data.end_user_days,
     data.read_replica,
     golive.first_password,
     golive.rotation,

@@ -19,8 +19,8 @@ from config.embedded.binaries import MAJOR, PACKAGE
 from gateway import replica
 from gateway.choices import JobStatus
 from gateway.dataplane.limits.views import SHARED, SHARES
-from gateway.models import Heartbeat, Job, LedgerArchive, QuarantinedLine
-from gateway.services import archives, spools
+from gateway.models import Heartbeat, Job, LedgerArchive, QuarantinedLine, RetentionPolicy
+from gateway.services import archives, retention, spools
 from gateway.services.errors import Invalid
 from gateway.services.rate_limits import use_of
 
@@ -216,6 +216,20 @@ def ledger_archive() -> Finding:
     if failing := Job.objects.filter(kind=archives.KIND, status=JobStatus.FAILED).first():
         return warning(name, f"{waiting} tables wait; {failing.error}", "Run `manage.py archive_ledger`.")
     return ok(name, f"{LedgerArchive.objects.readable().count()} archives; {waiting} tables wait")
+
+
+def end_user_days() -> Finding:
+    """No organization keeps names of end users until the ledger has lost them, where nobody looks."""
+    name, most = "Names of end users", retention.most_end_user_days()
+    if most is None:
+        return off(name, "LEDGER_RETENTION_DAYS is not set")
+    if unreachable():
+        return skipped(name, SILENT_DATABASE)
+    beyond = RetentionPolicy.objects.filter(end_user_days__gt=most, organization__archived_at=None)
+    if slugs := list(beyond.order_by("organization__slug").values_list("organization__slug", flat=True)):
+        remedy = f"There, under Privacy, choose {most} days at most, or raise LEDGER_RETENTION_DAYS."
+        return warning(name, f"kept for longer than the ledger's lines by {', '.join(slugs)}", remedy)
+    return ok(name, f"erased before their last line leaves the ledger, after {most} days at most")
 
 
 def backup() -> Finding:

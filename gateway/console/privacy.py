@@ -41,6 +41,12 @@ class RetentionForm(forms.Form):
         min_value=1, required=False, label="Files of exports, days", help_text="At most what the installation allows."
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if (most := retention.most_end_user_days()) is not None:
+            field = self.fields["end_user_days"]
+            field.help_text = f"{field.help_text} Here at most {most} days: the ledger keeps no lines for longer."
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def privacy_page(request: HttpRequest, site: ConsoleSite) -> HttpResponse:

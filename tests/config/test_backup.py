@@ -221,6 +221,19 @@ def test_into_an_empty_database_only(backup: Path, empty: Database, capsys: pyte
     assert count(empty, "SELECT count(*) FROM gateway_ledgerline") == lines
 
 
+def test_what_an_extension_brought_does_not_fill_a_database(backup: Path, empty: Database) -> None:
+    """As Citus does, whose coordinator has tables and views of its own before anything is restored."""
+    with empty.connect() as connection:
+        for kind, made in (("TABLE", "stripe AS SELECT 1 AS id"), ("VIEW", "cluster_tables AS SELECT 1 AS id")):
+            connection.execute(f"CREATE {kind} {made}")
+            connection.execute(f"ALTER EXTENSION plpgsql ADD {kind} {made.split()[0]}")
+
+    call_command("restore", str(backup), into=empty.url())
+
+    assert count(empty, "SELECT count(*) FROM stripe, cluster_tables") == 1
+    assert count(empty, "SELECT count(*) FROM gateway_ledgerline") > 0
+
+
 def test_lines_that_are_not_booked_yet_come_along(folder: Path, settings: Any, empty: Database) -> None:
     spool = Spool(settings.SPOOL_DIR, "0198c000-0000-7000-8000-000000000001", segment_bytes=1 << 20)
     for _ in range(3):

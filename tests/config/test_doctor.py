@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from config import doctor, env
 from config.doctor import Outcome, data, host, work
-from gateway.models import Heartbeat, Job, OutboxMessage, QuarantinedLine
+from gateway.models import Heartbeat, Job, Organization, OutboxMessage, QuarantinedLine, RetentionPolicy
 from gateway.queues import Waiting
 
 
@@ -108,7 +108,9 @@ def test_strict_takes_a_warning_for_a_failure(healthy: Settings, capsys: pytest.
 def test_strict_passes_over_what_is_switched_off_and_not_over_what_cannot_be_told(
     healthy: Settings, tmp_path: Path
 ) -> None:
-    unused = ("embedded_programs", "redis_server", "queue_lag", "backup", "ledger_archive", "read_replica")
+    unused = (
+        "embedded_programs", "redis_server", "queue_lag", "backup", "ledger_archive", "end_user_days", "read_replica",
+    )  # fmt: skip
     healthy.REDIS_URL = ""
     healthy.DATABASE_DIRECT_URL = healthy.DATABASE_DIRECT_URL or "postgresql://elsewhere/gateway"
 
@@ -118,6 +120,23 @@ def test_strict_passes_over_what_is_switched_off_and_not_over_what_cannot_be_tol
     data.unreachable.cache_clear()
     with pytest.raises(SystemExit):
         call_command("doctor", "--strict", "--only", "clock")
+
+
+@pytest.mark.django_db
+def test_names_that_would_outlive_their_lines_are_told(settings: Settings) -> None:
+    acme, globex = (Organization.objects.create(slug=slug, name=slug) for slug in ("acme", "globex"))
+    RetentionPolicy.objects.create(organization=acme, end_user_days=84)
+    RetentionPolicy.objects.create(organization=globex, end_user_days=83)
+    settings.LEDGER_RETENTION_DAYS = 0
+    assert data.end_user_days().outcome is Outcome.OFF
+
+    settings.LEDGER_RETENTION_DAYS = 90
+    found = data.end_user_days()
+
+    assert (found.outcome, found.detail) == (Outcome.WARNING, "kept for longer than the ledger's lines by acme")
+    assert "choose 83 days at most" in found.remedy
+    RetentionPolicy.objects.filter(organization=acme).delete()
+    assert data.end_user_days().outcome is Outcome.OK
 
 
 @pytest.mark.django_db

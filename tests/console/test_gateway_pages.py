@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from gateway import auditchain, credentials
 from gateway.models import (
@@ -176,6 +176,17 @@ def test_days_are_kept_and_wrong_ones_are_told(company: Company, sign_in: SignIn
     policy = RetentionPolicy.objects.get(organization=company.organization)
     assert (policy.end_user_days, policy.export_days) == (90, None)
     assert "Ensure this value is greater than or equal to 1." in refused
+
+
+def test_the_page_says_how_long_names_may_be_kept(company: Company, sign_in: SignIn, settings: Settings) -> None:
+    settings.LEDGER_RETENTION_DAYS = 30
+    alice, page = sign_in("alice"), reverse("admin:privacy")
+
+    assert "at most 23 days" in alice.get(page).content.decode()
+    refused = alice.post(page, {"end_user_days": "24", "export_days": ""}).content.decode()
+
+    assert "Choose 23 days at most" in refused
+    assert not RetentionPolicy.objects.exists()
 
 
 def test_the_audit_trail_is_taken_along(company: Company, sign_in: SignIn) -> None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from gateway.simulator.process import SimulatorProcess
@@ -35,6 +37,8 @@ class Installation:
     stack: Stack
     key: str
     alertmanager: str
+    empty: dict[str, str]
+    """Variable → address of a database without tables."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -42,7 +46,8 @@ class Installation:
         stack = self.stack
         path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
         return {
-            **stack.environment(), "PATH": path, "GATEWAY_KEY": self.key,
+            **stack.environment(), **self.empty, "PATH": path, "GATEWAY_KEY": self.key,
+            "CONSOLE_URL": f"http://127.0.0.1:{stack.port}", "ARCHIVE_URL": f"file://{stack.data_dir}/archive",
         }  # fmt: skip
 
     @property
@@ -53,7 +58,6 @@ class Installation:
         }
         return self.environment | own | {
             "BACKUP_MAX_AGE_HOURS": "26", "METRICS_TOKEN": "token", "ALERTMANAGER_URL": self.alertmanager,
-            "CONSOLE_URL": f"http://127.0.0.1:{self.stack.port}",
         }  # fmt: skip
 
     @contextmanager
@@ -110,7 +114,7 @@ def installation(
         secret, _ = stack.key(organization, stack.project(organization))
         stack.wait_until_current()
         console = _console(stack)
-        made = Installation(stack, secret, alertmanager)
+        made = Installation(stack, secret, alertmanager, _empty_databases(url))
         command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", READY.read_text()]
         subprocess.run(command, cwd=ROOT, env=made.environment, check=True, timeout=60)
         stack.wait_for(lambda: stack.get("/metrics/ledger").status == 200)
@@ -120,6 +124,16 @@ def installation(
             console.terminate()
             console.wait(20)
         stack.close()
+
+
+def _empty_databases(url: str) -> dict[str, str]:
+    addresses = {}
+    with psycopg.connect(url, autocommit=True) as connection:
+        for variable in ("NEW_DATABASE_URL", "COORDINATOR_URL"):
+            name = f"{variable.lower()}_{os.getpid()}"
+            connection.execute(f"CREATE DATABASE {name}")
+            addresses[variable] = urlsplit(url)._replace(path=f"/{name}").geturl()
+    return addresses
 
 
 def _console(stack: Stack) -> subprocess.Popen[bytes]:

@@ -1,6 +1,7 @@
 """What the documentation says exists: commands, options, targets, links, paths, settings, codes, columns, measures."""
 
 import importlib.metadata
+import itertools
 import re
 import shlex
 import time
@@ -48,13 +49,21 @@ def test_commands_and_options_exist(page: Path):
             assert not unknown, text
 
 
+def words_of(line: str) -> list[str]:
+    """As a shell reads them, with what ends a command as words of its own."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|")
+    lexer.whitespace_split, lexer.commenters = True, ""
+    return list(lexer)
+
+
 @every_page
 def test_whole_command_lines_parse(page: Path):
     lines = (line for block in blocks(page) if block.language == "bash" for line in shell_lines(block))
     for line in lines:
-        words = shlex.split(line)
+        words = words_of(line)
         if "manage.py" in words and "…" not in line:
-            command, *arguments = words[words.index("manage.py") + 1 :]
+            rest = itertools.takewhile(lambda word: not set(word) <= set(";&|"), words[words.index("manage.py") + 1 :])
+            command, *arguments = rest
             parser_of(command).parse_args(arguments)
 
 

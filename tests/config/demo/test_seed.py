@@ -75,7 +75,7 @@ def test_two_days_and_everything_around_them():
     assert {model: model.objects.count() for model in (Team, Project, VirtualKey, Provider, Model, Route)} == {
         Team: 5, Project: 17, VirtualKey: 45, Provider: 6, Model: 14, Route: 4,
     }  # fmt: skip
-    assert (Membership.objects.count(), PriceOverride.objects.count()) == (24, 3)
+    assert (Membership.objects.count(), PriceOverride.objects.count()) == (25, 3)
     assert not any(user.has_usable_password() for user in User.objects.all())
     assert {(row.host, row.port) for row in AllowedUpstream.objects.all()} == {("127.0.0.1", 9100)}
     organization = Organization.objects.get()

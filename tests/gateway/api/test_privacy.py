@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from gateway import auditchain
@@ -70,6 +71,25 @@ def test_days_are_set_one_by_one(company: factories.Acme, caller: Caller) -> Non
     refused = adam.patch(f"{API}/retention", {"end_user_days": 36_501}, format="json")
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "end_user_days")
     assert RetentionPolicy.objects.get().end_user_days == 90
+
+
+def test_names_are_not_kept_until_their_lines_have_left_the_ledger(
+    company: factories.Acme, caller: Caller, settings: Settings
+) -> None:
+    """Who was not seen for long is looked for in the ledger alone."""
+    adam = caller("admin")
+    settings.LEDGER_RETENTION_DAYS = 90
+
+    refused = adam.patch(f"{API}/retention", {"end_user_days": 84}, format="json")
+    taken = adam.patch(f"{API}/retention", {"end_user_days": 83}, format="json")
+
+    (error,) = refused.json()["errors"]
+    assert (refused.status_code, error["field"], error["code"]) == (400, "end_user_days", "end_user_days_too_many")
+    assert "Choose 83 days at most" in error["detail"]
+    assert taken.json()["end_user_days"] == 83
+    settings.LEDGER_RETENTION_DAYS = 30  # what was chosen before stays, and does not stand in the way of the rest
+    assert adam.patch(f"{API}/retention", {"export_days": 3}, format="json").status_code == 200
+    assert adam.patch(f"{API}/retention", {"end_user_days": None}, format="json").json()["end_user_days"] is None
 
 
 def test_the_list_of_erasures_takes_as_many_queries_for_many(
