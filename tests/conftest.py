@@ -33,6 +33,7 @@ SHARED_ABSENT = "../shared is absent"
 CHROMIUM_ABSENT = "no Chromium on this machine"
 OFFICE_ABSENT = "no LibreOffice or poppler on this machine"
 PRESIDIO_ABSENT = "requirements-presidio.txt is not installed"
+PGBOUNCER_ABSENT = "no PgBouncer on this machine"
 TIME_IS_UP = "SLOW_UNTIL is over"
 OFFICE = ("soffice", "pdftoppm", "pdftotext")
 _PREFIX = f"llmgateway-tests-{os.geteuid()}-"
@@ -176,7 +177,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests this machine could not run, even when it is none."""
     skipped = terminalreporter.stats.get("skipped", [])
-    for reason in (SHARED_ABSENT, CHROMIUM_ABSENT, OFFICE_ABSENT, PRESIDIO_ABSENT, TIME_IS_UP):
+    for reason in (SHARED_ABSENT, CHROMIUM_ABSENT, OFFICE_ABSENT, PRESIDIO_ABSENT, PGBOUNCER_ABSENT, TIME_IS_UP):
         count = sum(reason in str(report.longrepr) for report in skipped)
         terminalreporter.write_line(f"skipped because {reason}: {count}")
 

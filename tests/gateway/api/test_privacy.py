@@ -85,7 +85,7 @@ def test_names_are_not_kept_until_their_lines_have_left_the_ledger(
 
     (error,) = refused.json()["errors"]
     assert (refused.status_code, error["field"], error["code"]) == (400, "end_user_days", "end_user_days_too_many")
-    assert "Choose 83 days at most" in error["detail"]
+    assert "Choose 83 days at most" in error["message"]
     assert taken.json()["end_user_days"] == 83
     settings.LEDGER_RETENTION_DAYS = 30  # what was chosen before stays, and does not stand in the way of the rest
     assert adam.patch(f"{API}/retention", {"export_days": 3}, format="json").status_code == 200
