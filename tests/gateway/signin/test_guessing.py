@@ -40,6 +40,7 @@ def spent(name: str) -> None:
     AccessFailureLog.objects.bulk_create(AccessFailureLog(username=name) for _ in range(guesses.LIMIT))
 
 
+@pytest.mark.slow
 @DOORS
 @pytest.mark.parametrize("is_known", [True, False], ids=["somebody", "nobody"])
 def test_sixty_addresses_guess_fifty_times_within_an_hour(
@@ -56,6 +57,7 @@ def test_sixty_addresses_guess_fifty_times_within_an_hour(
         assert door(name, factories.PASSWORD, "203.0.113.3").status_code == (good if is_known else wrong)
 
 
+@pytest.mark.slow
 @DOORS
 def test_each_door_counts_for_the_other(door: Callable[..., Any], wrong: int, good: int, bob: User) -> None:
     other = for_a_token if door is on_the_form else on_the_form
@@ -65,6 +67,7 @@ def test_each_door_counts_for_the_other(door: Callable[..., Any], wrong: int, go
     assert other(bob.username, factories.PASSWORD, "203.0.113.1").status_code == 429
 
 
+@pytest.mark.slow
 def test_the_answer_says_what_to_do_and_not_whether_there_is_an_account(bob: User) -> None:
     with time_machine.travel(timezone.now(), tick=False):
         pages, answers = set(), set()
