@@ -99,7 +99,7 @@ class ConsoleSite(AdminSite):
         """Django's page; wrong answers to the current password lock as those of signing in do."""
         request.current_app = self.name
         view = PasswordChangeView.as_view(
-            form_class=partial(ChangePasswordForm, request=request),  # type: ignore[arg-type]  # it is only called
+            form_class=partial(ChangePasswordForm, request=request),
             success_url=reverse("admin:password_change_done", current_app=self.name),
             extra_context={**self.each_context(request), **(extra_context or {})},
             template_name=self.password_change_template,
