@@ -105,6 +105,7 @@ AUTH_USER_MODEL = "gateway.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "gateway.signin.backends.PasswordPolicy",
+    "gateway.signin.backends.BoundedPasswords",
     "django.contrib.auth.backends.ModelBackend",
 ]
 OIDC = ENV.oidc
@@ -131,7 +132,7 @@ SESSION_IDLE_MINUTES: int = ENV.session_idle_minutes
 SESSION_COOKIE_AGE = ENV.session_max_hours * 3600
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # a name from all addresses: `gateway.services.guesses`
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_USERNAME_CALLABLE = "gateway.signin.throttle.counted_name"
@@ -146,6 +147,8 @@ SECURE_REDIRECT_EXEMPT = [
 ]  # programs beside it may call over HTTP; pages may not be read over it
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_PRODUCTION else 0
+if IS_PRODUCTION:  # browsers take these from this host alone, over HTTPS
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"

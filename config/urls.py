@@ -5,7 +5,7 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from analytics.console.forms import ResetForm
+from analytics.console.forms import NewPasswordForm, ResetForm
 from analytics.reports.unsubscribe import unsubscribe
 from gateway.monitoring import ledger_metrics
 from gateway.signin import sso
@@ -16,7 +16,11 @@ from sdkgen.mcp.endpoint import mcp
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/password_reset/", auth.PasswordResetView.as_view(form_class=ResetForm), name="admin_password_reset"),
     path("admin/password_reset/done/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),
-    path("admin/reset/<uidb64>/<token>/", auth.PasswordResetConfirmView.as_view(), name="password_reset_confirm"),
+    path(
+        "admin/reset/<uidb64>/<token>/",
+        auth.PasswordResetConfirmView.as_view(form_class=NewPasswordForm),
+        name="password_reset_confirm",
+    ),
     path("admin/reset/done/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
     path("admin/", admin.site.urls),
     path("sudo/", sudo, name="sudo"),

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from gateway.api import problems, scim
+from gateway.signin.throttle import LOCKED_S
 
 TEXTS = {
     400: ("This request could not be understood", "The address or the form is not valid. Go back and try again."),
@@ -22,6 +23,11 @@ TEXTS = {
         "The error is in the log. Try again; if it stays, pass on the request id.",
     ),
 }
+NAME_LOCKED = (
+    "50 wrong passwords were given for this name within an hour, from one or more addresses: no password is looked at "
+    "until the first of them is an hour old. Single sign-on is not locked, and a password that you set anew by mail "
+    "works at once."
+)
 
 
 def error_page(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
@@ -63,5 +69,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def locked_out(request: HttpRequest, response: HttpResponse | None = None, credentials: object = None) -> HttpResponse:
-    """Answer of the login throttle."""
-    return error_page(request, 429)
+    """Answer of the login throttle: the same for names that somebody has and that nobody has."""
+    wait_s: int | None = getattr(request, LOCKED_S, None)
+    answer = error_page(request, 429, NAME_LOCKED if wait_s else "")
+    if wait_s:
+        answer["Retry-After"] = str(wait_s)
+    return answer

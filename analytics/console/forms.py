@@ -1,13 +1,16 @@
-"""Forms of signing in and of the forgotten password."""
+"""Forms of signing in, of another password and of the forgotten one."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
-from django.contrib.admin.forms import AdminAuthenticationForm
-from django.contrib.auth.forms import AuthenticationForm, PasswordResetForm
+from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordResetForm, SetPasswordForm
 from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest
 
-from gateway.services import people
+from gateway.services import guesses, people
+from gateway.signin.throttle import is_own_password
 
 
 class SignInForm(AdminAuthenticationForm):
@@ -33,3 +36,26 @@ class ResetForm(PasswordResetForm):
 
     def save(self, **options: Any) -> None:  # type: ignore[override]
         people.request_password_reset(email=self.cleaned_data["email"])
+
+
+class NewPasswordForm(SetPasswordForm):
+    """Of the mailed link: what others guessed was another password."""
+
+    def save(self, commit: bool = True) -> Any:
+        guesses.forget(name=self.user.get_username())
+        return super().save(commit)
+
+
+class ChangePasswordForm(AdminPasswordChangeForm):
+    """The current password is bounded and counted as on the sign-in page."""
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._request = request
+
+    def clean_old_password(self) -> str:
+        given: str = self.cleaned_data["old_password"]
+        user: Any = self.user
+        if not is_own_password(self._request, user, partial(user.check_password, given)):
+            raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return given

@@ -64,7 +64,12 @@ class CostsConsole(ConsoleProvider):
         Page("allocation/", allocation.allocation_page, "allocation"),
         Page("allocation/statements/", allocation.statement_make, "statement_make"),
         Page("allocation/statements/<uuid:statement_id>/", allocation.statement_page, "statement"),
-        Page("allocation/statements/<uuid:statement_id>/mail/", allocation.statement_mail, "statement_mail"),
+        Page(
+            "allocation/statements/<uuid:statement_id>/mail/",
+            allocation.statement_mail,
+            "statement_mail",
+            confirm=WRITES,
+        ),
         Page(
             "allocation/statements/<uuid:statement_id>/<str:form>/",
             allocation.statement_file,

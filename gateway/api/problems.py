@@ -130,7 +130,7 @@ _OUTSIDE = {
     400: ("bad_request", "The request is malformed."),
     403: ("permission_denied", "You may not do this."),
     404: ("not_found", "There is nothing here, or not for you."),
-    429: ("locked_out", "Too many failed attempts to sign in; try again in 15 minutes."),
+    429: ("locked_out", "Too many failed attempts to sign in; try again when Retry-After says."),
     500: ("server_error", "Something went wrong on our side; the request id finds it in the logs."),
 }
 

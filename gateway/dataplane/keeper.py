@@ -82,15 +82,16 @@ class Keeper:
     # ---- the thread ----------------------------------------------------------------------------------------------
     def _run(self) -> None:
         while not self._stop.is_set():
+            began = time.monotonic()
             try:
                 self._serve()
             except psycopg.Error as error:
                 logger.warning("configuration database away: %s", str(error).strip().split("\n")[0])
-                self._stop.wait(POLL_S)
             except Exception:  # without this thread no change would ever arrive; a process that stood still gets here
                 logger.exception("the configuration is read anew")
                 self._version = -1
-                self._stop.wait(POLL_S)
+            # A connection that was cut is replaced at once, since a revocation may be waiting; one try a second.
+            self._stop.wait(max(0.0, began + POLL_S - time.monotonic()))
 
     def _serve(self) -> None:
         options = "-c statement_timeout=10s -c idle_in_transaction_session_timeout=30s"

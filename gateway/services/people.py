@@ -31,7 +31,7 @@ from gateway.models import (
     User,
     VirtualKey,
 )
-from gateway.services import audit, keys, mailing, notices, outbox, sessions, tokens
+from gateway.services import audit, guesses, keys, mailing, notices, outbox, sessions, tokens
 from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Forbidden, Invalid, NotFound
 from gateway.services.identity import check_team, lock
@@ -276,8 +276,13 @@ def change_password(*, user: User, current: str, new: str) -> User:
     """Change one's own password; every session and token made before ends. Raises `Invalid`."""
     locked = lock(user)
     if not locked.check_password(current):
-        raise Invalid("password_wrong", "This is not your current password.", field="current_password")
+        raise password_wrong()
     return _replace_password(locked, new, locked, "user.change_password")
+
+
+def password_wrong() -> Invalid:
+    """What `change_password` raises, and who asks before it."""
+    return Invalid("password_wrong", "This is not your current password.", field="current_password")
 
 
 @transaction.atomic
@@ -321,7 +326,9 @@ def reset_password(*, uid: str, token: str, new: str) -> User:
     locked = lock(person_of_reset(uid=uid, token=token))
     if not default_token_generator.check_token(locked, token):  # used by someone else while we waited for the lock
         raise NotFound("reset_not_found", "The link is unknown, used or too old; ask for a new one.")
-    return _replace_password(locked, new, locked, "user.reset_password")
+    changed = _replace_password(locked, new, locked, "user.reset_password")
+    guesses.forget(name=changed.get_username())
+    return changed
 
 
 def _replace_password(user: User, password: str, actor: Actor, verb: str) -> User:

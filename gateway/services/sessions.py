@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from axes.models import AccessAttempt, AccessLog
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -150,4 +150,5 @@ def unknown_name(name: str) -> str:
 def forget_sign_ins(*, user: User) -> int:
     """Delete what is kept of a person's sign-ins, with their addresses; whoever calls records why."""
     names = {user.get_username(), user.email, unknown_name(user.email)} - {""}
-    return sum(model.objects.filter(username__in=names).delete()[0] for model in (AccessLog, AccessAttempt))
+    kept = (AccessLog, AccessAttempt, AccessFailureLog)
+    return sum(model.objects.filter(username__in=names).delete()[0] for model in kept)

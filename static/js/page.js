@@ -34,6 +34,11 @@ if (spoken) {
   spoken.scrollIntoView({ block: "center" });
 }
 
+// A password can be looked at while it is typed; it leaves as a password, so that browsers do not remember it as a text.
+for (const field of document.querySelectorAll('input[type="password"]')) {
+  if (field instanceof HTMLInputElement) offerToShow(field);
+}
+
 // An empty field is no filter: it stays out of the URL.
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -45,6 +50,23 @@ document.addEventListener("submit", (event) => {
 addEventListener("pageshow", () => {
   for (const field of document.querySelectorAll("form:is([data-auto], [data-tidy]) :disabled")) field.removeAttribute("disabled");
 });
+
+/** @param {HTMLInputElement} field */
+function offerToShow(field) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "btn btn-quiet btn-small show-typed";
+  button.setAttribute("aria-controls", field.id);
+  /** @param {boolean} isShown */
+  const show = (isShown) => {
+    field.type = isShown ? "text" : "password";
+    button.textContent = isShown ? "Hide what I type" : "Show what I type";
+  };
+  button.addEventListener("click", () => show(field.type === "password"));
+  field.form?.addEventListener("submit", () => show(false));
+  show(false);
+  field.after(button);
+}
 
 /**
  * What a copy button copies: its own words, the element it names, or the code block it stands in.

@@ -76,6 +76,27 @@ def test_deployment_checks_have_nothing_to_say(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, "System check identified no issues (2 silenced)."), done.stderr
 
 
+def test_cookies_of_production_belong_to_its_host_alone(tmp_path: Path) -> None:
+    """RFC 6265bis, 4.1.3.2: Secure, no Domain, Path=/."""
+    program = """
+from config import settings
+from django.conf import global_settings
+for kind in ("SESSION", "CSRF"):
+    for name in ("NAME", "SECURE", "DOMAIN", "PATH"):
+        default = getattr(global_settings, f"{kind}_COOKIE_{name}")
+        print(getattr(settings, f"{kind}_COOKIE_{name}", default))
+"""
+    environment = {**os.environ, **PRODUCTION, "DATA_DIR": str(tmp_path), "GATEWAY_PROCESSES": "1"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.split() == [
+        "__Host-sessionid", "True", "None", "/", "__Host-csrftoken", "True", "None", "/",
+    ], done.stderr  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "command",
     [

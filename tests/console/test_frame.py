@@ -47,6 +47,20 @@ def test_login_is_locked_after_ten_failures(company: Company) -> None:
     assert "Signing in is locked for 15 minutes" in answer.content.decode()
 
 
+def test_the_password_is_changed_on_its_page(company: Company, sign_in: SignIn) -> None:
+    new = "an entirely new one 7"
+    form = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    client = sign_in("bob")
+
+    answer = client.post("/admin/password_change/", form)
+
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/password_change/done/")
+    assert client.get("/admin/account/").status_code == 200
+    login = {"username": "bob@example.com", "next": "/admin/"}
+    assert Client().post("/admin/login/", {**login, "password": PASSWORD}).status_code == 200
+    assert Client().post("/admin/login/", {**login, "password": new}).status_code == 302
+
+
 @pytest.mark.parametrize(
     "path", ["/admin/login/", "/admin/", "/admin/requests/", "/admin/settings/", "/admin/nothing/"]
 )

@@ -52,6 +52,7 @@ class ReportViewSet(ReadableResource):
 
     queryset = Report.objects.all()
     serializer_class = shapes.ReportSerializer
+    confirmed_actions = frozenset({"create", "partial_update", "run"})
     roles = {
         "list": READERS, "retrieve": READERS, "create": WRITERS, "partial_update": WRITERS, "destroy": WRITERS,
         "run": READERS, "runs": READERS, "templates": READERS,
@@ -124,7 +125,7 @@ class ReportRunViewSet(ReadableResource):
 
     queryset = ReportRun.objects.all()
     serializer_class = shapes.RunSerializer
-    confirmed_actions = frozenset({"download"})
+    confirmed_actions = frozenset({"download", "send_again"})
     roles = {"list": READERS, "retrieve": READERS, "download": READERS, "send_again": WRITERS}
     filterset_fields = {"report": ["exact"], "trigger": ["exact"]}
     search_fields = ()

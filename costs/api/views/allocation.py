@@ -142,7 +142,7 @@ class StatementViewSet(ReadableResource):
         "items__cost_center", "corrections__cost_center", "corrections__corrects"
     )
     serializer_class = shapes.StatementSerializer
-    confirmed_actions = frozenset({"download"})
+    confirmed_actions = frozenset({"download", "mail"})
     roles = {
         "list": ANALYSTS, "retrieve": ANALYSTS, "create": ADMINS, "lock": ADMINS, "mail": ADMINS,
         "download": ANALYSTS,

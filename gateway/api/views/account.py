@@ -1,5 +1,6 @@
 """Signing in and one's own account."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib.auth import authenticate, update_session_auth_hash
@@ -14,6 +15,7 @@ from gateway.api.serializers import identity as shapes
 from gateway.models import User
 from gateway.services import people, secondfactor, sessions, tokens
 from gateway.services.errors import Forbidden, Unauthorized
+from gateway.signin.throttle import is_own_password
 from gateway.signin.views import checked
 
 
@@ -163,6 +165,9 @@ class MyPasswordView(AccountView):
         """Change the password; every other session and every token ends."""
         fields = self.validated(shapes.ChangePasswordSerializer)
         user: Any = request.user
+        knows = partial(user.check_password, fields["current_password"])
+        if not is_own_password(request._request, user, knows):
+            raise people.password_wrong()
         changed = people.change_password(user=user, current=fields["current_password"], new=fields["new_password"])
         update_session_auth_hash(request._request, changed)
         return Response(status=204)

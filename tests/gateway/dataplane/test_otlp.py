@@ -4,6 +4,8 @@ import gzip
 import json
 import re
 import time
+import tracemalloc
+import zlib
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 
 from gateway import credentials
+from gateway.otlp.spans import UNPACKED_LIMIT_BYTES, TooLongError, unpacked
 from tests.gateway.dataplane.conftest import World
 from tests.gateway.dataplane.stack import Answer, Stack
 
@@ -158,6 +161,28 @@ def test_refusals_are_rpc_statuses(world: World, secret: str) -> None:
     assert all(answer.json()["message"] for answer, _, _ in cases)
     assert cases[2][0].json()["message"] == "This key may not send traces (scope 'ingest')."
     assert send(world, secret, empty).json() == {}
+
+
+@pytest.mark.slow
+def test_a_bomb_is_given_up_at_the_limit(world: World, secret: str) -> None:
+    """100 MiB of zeros in half a megabyte: refused, and by a decompressor that never yields more than the limit."""
+    bomb = gzip.compress(bytes(100 * 1024 * 1024), 1)
+    assert len(bomb) < 1_000_000
+
+    answer = send(world, secret, bomb, Content_Encoding="gzip")
+    assert (answer.status, "64 MiB" in answer.body.decode("latin-1")) == (413, True)
+
+    for factor in (1, 4):  # as one stream of 100 and of 400 MiB: what it takes does not grow with it
+        packer = zlib.compressobj(1, wbits=31)
+        stream = b"".join(packer.compress(bytes(1024 * 1024)) for _ in range(100 * factor)) + packer.flush()
+        tracemalloc.start()
+        try:
+            with pytest.raises(TooLongError):
+                unpacked(stream, "gzip")
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 2 * UNPACKED_LIMIT_BYTES + 4 * 1024 * 1024
 
 
 def test_a_collectors_key_may_not_call_models(world: World, secret: str) -> None:

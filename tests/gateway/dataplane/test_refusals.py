@@ -142,7 +142,8 @@ def test_revoked_and_expired_keys_stop_working_within_two_seconds(world: World) 
 
 @pytest.mark.slow
 def test_a_revocation_reaches_every_data_plane_within_two_seconds(world: World, tmp_path: Path) -> None:
-    """Also one whose connections, on one of which it hears of changes, were cut a moment before."""
+    """Also one whose connections, on one of which it hears of changes, were cut a moment before: it connects again at
+    once."""
     first = world.stack
     named = f"{first.url}&application_name=cut"
     others = [Stack(tmp_path / str(n), url, first.simulator) for n, url in enumerate([first.url, first.url, named])]
@@ -160,12 +161,18 @@ def test_a_revocation_reaches_every_data_plane_within_two_seconds(world: World, 
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cut'"
             ).fetchall()
             connection.execute("UPDATE gateway_virtualkey SET revoked_at = now() WHERE id = %s", [key_id])
-        revoked_at = time.monotonic()
+        revoked_at = time.monotonic()  # committed: the connection is in autocommit
 
         assert len(cut) >= 1
-        for stack in planes:  # the one that was cut first connects again
-            left_s = revoked_at + (4 if stack is others[-1] else 2) - time.monotonic()
-            stack.wait_for(lambda stack=stack: stack.get("/v1/models", secret).status == 401, timeout_s=left_s)
+        refused_after: dict[int, float] = {}
+        while len(refused_after) < len(planes) and time.monotonic() < revoked_at + 10:
+            for number, stack in enumerate(planes):
+                asked_at = time.monotonic()
+                if number not in refused_after and stack.get("/v1/models", secret).status == 401:
+                    refused_after[number] = asked_at - revoked_at
+            time.sleep(0.02)
+        assert len(refused_after) == len(planes)
+        assert max(refused_after.values()) < 2, refused_after
     finally:
         for stack in others:
             stack.close()

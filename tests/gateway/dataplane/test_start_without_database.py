@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 
 from gateway.dataplane.errors import ApiError
@@ -40,3 +41,29 @@ def test_a_failure_that_is_not_the_databases_does_not_end_the_keeper(monkeypatch
     keeper._run()
 
     assert seen == [7, -1]
+
+
+def test_a_connection_that_was_cut_is_replaced_at_once_and_one_that_fails_at_once_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nothing: Any = None
+    keeper = Keeper(Snapshot(), "", nothing, "test", dict, [])
+    clock, lived = [100.0], iter([90.0, 0.25, 0.0])
+    waits: list[float] = []
+
+    def serve() -> None:
+        clock[0] += next(lived)
+        raise psycopg.OperationalError("cut")
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            keeper.stop()
+
+    monkeypatch.setattr(keeper, "_serve", serve)
+    monkeypatch.setattr(keeper._stop, "wait", wait)
+    monkeypatch.setattr("gateway.dataplane.keeper.time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    keeper._run()
+
+    assert waits == [0.0, 0.75, 1.0]

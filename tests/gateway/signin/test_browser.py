@@ -63,6 +63,12 @@ def test_from_the_password_to_the_account(tab: Tab, settings: Any) -> None:
     tab.check("sign in")
     page.fill("#id_username", bob.username)
     page.fill("#id_password", factories.PASSWORD)
+    shown = [page.get_attribute("#id_password", "type")]
+    for words in ("Show what I type", "Hide what I type", "Show what I type"):
+        page.click(f"button:has-text('{words}')")
+        shown.append(page.get_attribute("#id_password", "type"))
+    assert shown == ["password", "text", "password", "text"]
+    tab.check("a password that is shown")
     page.click("#login-form button[type=submit]")
     page.wait_for_url("**/sign-in/set-up/")
     assert page.locator(".qr svg").is_visible()

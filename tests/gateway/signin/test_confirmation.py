@@ -12,6 +12,8 @@ from django.urls import Resolver404, resolve
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from analytics.reports.models import Report, ReportRun
+from gateway.console import providers
 from gateway.models import AuditEvent, Membership, Project, User, VirtualKey
 from gateway.services import tokens
 from gateway.signin import confirmation
@@ -127,18 +129,82 @@ def test_ten_wrong_passwords_lock(client: Client) -> None:
     assert client.post("/sudo/", {"password": factories.PASSWORD}).status_code == 429
 
 
-ASKING = [
-    "keys/add/", "usage/data.csv", "performance/data.csv", "forecasts/data.csv", "costs/explorer/csv/", "alerts/add/",
+MODEL_PAGES = [
     "gateway/provider/add/", "gateway/virtualkey/add/", "gateway/guardrail/add/", "gateway/invitation/add/",
     "costs/priceoverride/add/",
 ]  # fmt: skip
+SHOWN = "shows what its reader may see anyway: no file, no secret, nothing leaves"
+OWN = "what a person keeps for themselves"
+WORK = "changes how things are worked with, and stays here: no secret, price, person or figure leaves"
+STEERS = "changes how the gateway works; its secrets, prices and people are on pages that ask"
+PROVIDER = "works with a provider that an administrator has set up, with its credential unseen"
+UPLOAD = "takes data in, gives none out"
+ENDS = "takes access away, which must not wait"
+PACKAGE = "documentation or code of the API: no figure and no secret"
+BODIES = "each reading is in the trail"
+UNASKED_PAGES = {
+    SHOWN: """requests recent_requests requests_live requests_values providers request usage performance alerts alert
+        security compliance compare forecasts forecasts_ahead anomalies anomaly realtime realtime_live reports
+        report_preview report_section report report_run settings status openings comparisons demo_progress palette
+        routes route_target route_simulate guardrails guardrail rate_limits import account body_access costs cost_month
+        cost_explorer budgets keys key prices price_history price_preview showbacks showback recommendations
+        recommendation what_if invoice models tuning_jobs tuning_job tuning_file tuning_file_diff tuning_evaluation
+        tuning_sunsets sdk_usage components""",
+    OWN: "view_save view_delete theme tour shortcuts picker",
+    WORK: """alert_do anomaly_state report_archive export_cancel allocation statement_make statement
+        allocation_rule_end recommendation_search recommendation_do invoice_reconcile invoice_delete cost_efficiency
+        tuning_file_do""",
+    STEERS: "route_add route tuning_job_deploy",
+    PROVIDER: """provider_test model_discover tuning_job_do tuning_new tuning_evaluations tuning_evaluation_cancel
+        tuning_record tuning_record_cancel""",
+    UPLOAD: "imports invoices unit_values tuning_files",
+    ENDS: "key_revoke sessions_end session_end",
+    PACKAGE: """sdks sdk_build sdk_archive sdk_custom sdk_custom_operations sdk_custom_check sdk_custom_archive
+        sdk_docs_first sdk_docs sdk_reference sdk_method sdk_types sdk_type sdk_changelog sdk_examples sdk_tutorial
+        sdk_step sdk_versions sdk_guide playground playground_code playground_worker playground_sdk""",
+    BODIES: "request_bodies playground_request",
+}
+PAGES = [page for provider in providers() for page in provider.pages]
 
 
-@pytest.mark.parametrize("path", ASKING)
+def test_every_page_of_the_console_asks_or_is_said_here() -> None:
+    named = [name for names in UNASKED_PAGES.values() for name in names.split()]
+
+    assert len(named) == len(set(named))
+    assert sorted(named) == sorted(page.name for page in PAGES if not page.confirm)
+
+
+def test_pages_that_ask_do_so_before_they_look_at_anything(company: factories.Acme) -> None:
+    root = Client()
+    root.force_login(company.people["root"], backend="django.contrib.auth.backends.ModelBackend")
+    make_stale(root)
+    asking = [page for page in PAGES if page.confirm]
+
+    assert len(asking) > 30
+    for page in asking:
+        address = "/admin/" + re.sub(r"<uuid:\w+>", str(company.organization.pk), page.path)
+        send = root.get if page.confirm == confirmation.ALWAYS else root.post
+        answer = send(re.sub(r"<\w+:\w+>", "csv", address))
+        assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/sudo/"), page.name
+
+
+@pytest.mark.parametrize("path", MODEL_PAGES)
 def test_pages_that_ask(path: str, client: Client) -> None:
-    assert client.get(f"/admin/{path}").status_code in (200, 404)  # no figures, no file
+    assert client.get(f"/admin/{path}").status_code == 200
     answer = make_stale(client).get(f"/admin/{path}")
     assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/sudo/")
+
+
+def test_a_report_is_not_shared_by_a_session_left_open(company: factories.Acme, client: Client) -> None:
+    report = Report.objects.create(
+        organization=company.organization, owner=company.people["alice"], name="Costs", timezone="UTC"
+    )
+    make_stale(client)
+
+    for path in ("add/", f"{report.pk}/edit/", f"{report.pk}/run/"):
+        sent = client.post(f"/admin/reports/{path}", {"name": "Out", "shares_outside": "on", "sends": "1"})
+        assert (sent.status_code, sent["Location"].partition("?")[0]) == (302, "/sudo/"), path
+    assert (Report.objects.get().name, ReportRun.objects.count()) == ("Costs", 0)
 
 
 def test_model_pages_ask_who_changes_rows_and_no_reader(client: Client, company: factories.Acme, bob: User) -> None:
@@ -176,6 +242,11 @@ def calls(company: factories.Acme) -> list[tuple[str, str, dict[str, Any]]]:
         ("patch", "prices/settings", {"backfills_unpriced": False}),
         ("post", "prices/overrides", {"provider": "openai", "model": "gpt-4o", "discount_percent": "5",
                                       "valid_from": "2026-11-01T00:00:00Z"}),
+        ("post", "reports", {"name": "Out", "shares_outside": True}),
+        ("patch", f"reports/{member.pk}", {"shares_outside": True}),
+        ("post", f"reports/{member.pk}/run", {"sends": True}),
+        ("post", f"reports/runs/{member.pk}/deliveries/{member.pk}/send-again", {}),
+        ("post", f"cost/statements/{member.pk}/mail", {}),
         ("post", "analytics/exports", {"format": "csv", "query": {"start": "2026-11-01T00:00:00Z",
                                        "end": "2026-11-02T00:00:00Z", "measures": ["requests"]}}),
     ]  # fmt: skip
