@@ -74,7 +74,7 @@ def documents(*examples: Any) -> st.SearchStrategy[bytes]:
 
 
 def call_of(*pairs: tuple[bytes, bytes], path: str = CHAT.path) -> Call:
-    call = new_call(ENDPOINTS[path], headers_of(pairs), "192.0.2.1")
+    call = new_call(ENDPOINTS[path], headers_of(list(pairs)), "192.0.2.1")
     call.key = SimpleNamespace(organization="o", project="p", id="k")  # type: ignore[assignment]
     return call
 
@@ -245,7 +245,7 @@ LINE = {
 
 def resolve(call: Call, runtime: Any) -> None:
     """In the stage's place."""
-    call.candidates = (Target("m", "upstream", PROVIDER),)  # type: ignore[assignment]
+    call.candidates = (Target("m", "upstream", PROVIDER),)
 
 
 RUNTIME: Any = SimpleNamespace(stages=[None, resolve], adapters={"openai": OpenAIAdapter()})
