@@ -257,9 +257,8 @@ def test_an_address_in_json_is_judged_before_it_is_stored(where: str, url: str) 
 
     refused = owner.post(f"/api/v1/{path}", body, format="json")
 
-    assert (refused.status_code, refused.json()["error"]["code"]) in {
-        (400, "address_not_allowed"), (400, "address_never_allowed")
-    }  # fmt: skip
+    assert refused.status_code == 400
+    assert "address_not_allowed" in refused.content.decode() or "address_never_allowed" in refused.content.decode()
     assert owner.post(f"/api/v1/{path}", public, format="json").status_code == 201
 
 

@@ -31,12 +31,23 @@ def questions() -> dict[str, list[str]]:
     return found
 
 
+def path_in_document(method: str, url: str) -> str:
+    """The document's path for an address, the most literal one."""
+    known = [path for path, item in openapi.document()["paths"].items() if method.lower() in item]
+    fits = [path for path in known if _pattern(path).fullmatch(url)]
+    return min(fits, key=lambda path: path.count("{"))
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile("[^/]+".join(map(re.escape, re.split(r"\{[^}]+\}", path))))
+
+
 def asked() -> Iterator[tuple[str, str, list[str]]]:
     """Each question at a path where the matrix says that an owner is answered: path of the document, of the row, names
     of its parameters."""
     open_to_owners = [row.path.rstrip("/") for row in rows() if row.method == "GET" and row.expected["owner"] == 200]
     for path, names in questions().items():
-        pattern = re.compile("[^/]+".join(map(re.escape, re.split(r"\{[^}]+\}", path))))
+        pattern = _pattern(path)
         place = next((one for one in open_to_owners if one == path or pattern.fullmatch(one)), None)
         if place is not None:
             yield path, place, names
