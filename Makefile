@@ -4,7 +4,7 @@ PY := .venv/bin/python
 CHECK := scripts/check.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all toolchains bench chaos doctor lint format types imports migrations openapi suite lock sbom audit venv venv-dev clean
+.PHONY: help run test test-all toolchains bench chaos fuzz doctor lint format types imports migrations openapi suite lock sbom audit venv venv-dev clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ bench: venv-dev  ## every benchmark, a table of ratios
 
 chaos: venv-dev  ## ten minutes of faults under load, then the books are checked (ARGS="--minutes 2 --seed 7")
 	@$(PY) -m bench.chaos $(ARGS)
+
+fuzz: venv-dev  ## half an hour of made-up calls of both APIs, by their OpenAPI document (ARGS="--minutes 5 --seed 7")
+	@$(PY) -m tests.fuzz_api $(ARGS)
 
 doctor: venv  ## check every dependency of this installation
 	@$(PY) manage.py doctor $(ARGS)

@@ -169,8 +169,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Slow tests begin until `SLOW_UNTIL` (Unix seconds): a machine with a limit still ends, and says what it left."""
-    if time.time() > float(os.environ.get("SLOW_UNTIL") or "inf") and item.get_closest_marker("slow"):
+    """Slow tests begin until `SLOW_UNTIL` (Unix seconds): a machine with a limit still ends, and says what it left.
+    Those marked `slow(always=True)` begin whenever it is."""
+    slow = item.get_closest_marker("slow")
+    is_over = time.time() > float(os.environ.get("SLOW_UNTIL") or "inf")
+    if is_over and slow is not None and not slow.kwargs.get("always"):
         pytest.skip(TIME_IS_UP)
 
 

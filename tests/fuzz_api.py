@@ -13,6 +13,10 @@ All checks run. Of operations that take a body or parameters of a query two say 
 which rows exist and which fields go together, so what fits one may be refused; and forms, queries and JSON take "1" for
 1, so what does not fit one may be taken. Neither is a fault of a document or a server. Where links are followed the two
 say nothing at all: settings by operation do not reach there, and an empty header is one that is not sent.
+
+In the second one's place a check of our own (`tests.fuzz_checks`) judges every JSON body that the management API takes,
+by a schema that allows for what is read generously and for nothing else; `tests.fuzz_bodies` says what, and names
+exceptions.
 """
 
 import argparse
@@ -36,6 +40,7 @@ TURN_S = 600  # a token of a person lasts 15 minutes
 FULL_MINUTES = 30  # from here on a run claims to have tried the whole of both APIs
 TRIED = 0.95
 UNSAID = ("positive_data_acceptance", "negative_data_rejection")
+HOOKS = {"SCHEMATHESIS_HOOKS": "tests.fuzz_checks", "PYTHONPATH": str(ROOT)}
 PLAIN, LINKS = "examples,coverage,fuzzing", "stateful"
 _FOREIGN = {"DATABASE_URL", "DATABASE_DIRECT_URL", "DATA_DIR", "SECRET_KEY", "KEY_PEPPERS", "FIELD_ENCRYPTION_KEYS"}
 # Would end the run for everybody: the company itself, and passwords and tokens of who is signed in.
@@ -195,7 +200,9 @@ def run(
         *(("--exclude-checks", ",".join(UNSAID)) if LINKS in turn.phases else ()),
     ]  # fmt: skip
     with (directory / "log").open("wb") as log:
-        ended = subprocess.run(command, cwd=directory, stdout=log, stderr=log, timeout=seconds + 600, check=False)
+        ended = subprocess.run(
+            command, cwd=directory, env=os.environ | HOOKS, stdout=log, stderr=log, timeout=seconds + 600, check=False
+        )
     return json.loads(report.read_text()) | {"exit_code": ended.returncode}
 
 

@@ -27,6 +27,9 @@ pytestmark = pytest.mark.slow
 # Files whose purpose is to hold a secret; the first two are shown once to who starts a gateway for the first time.
 _KEEPERS = {"admin-password", "demo-key", "secrets.env"}
 
+# Tasks of which messages with arguments are sent.
+_SHARDS = {"CELERY_ORGANIZATION_SHARDS": "2"}
+
 PERSON = "canary@example.com"
 # What has to be seen where it was searched, so that it is known to have been there.
 _SEEN = {
@@ -65,13 +68,14 @@ print(json.dumps({{"virtual key": key("inference"), "management key": key("manag
 
 @dataclass
 class Run:
-    """A gateway, what is secret there by name, who listens to it, and all that it answered. `redis`: None where the
-    machine has none."""
+    """A gateway, what is secret there by name, who listens to it, and all that it answered. `redis`, and what was
+    `overheard` of it since before the gateway began: None where the machine has none."""
 
     gateway: Gateway
     secrets: dict[str, str]
     collector: Collector
     redis: RedisServer | None
+    overheard: leaks.Overheard | None
     answers: list[bytes] = field(default_factory=list)
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
@@ -103,9 +107,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     with ExitStack() as stack:
         collector = stack.enter_context(collecting())
         redis = RedisServer() if shutil.which("redis-server") else None
+        overheard = None
         if redis is not None:
             stack.callback(redis.close)
-        settings = configured(made, collector) | ({"REDIS_URL": redis.url} if redis else {})
+            overheard = stack.enter_context(leaks.Overheard(redis.port))
+        settings = configured(made, collector) | ({"REDIS_URL": redis.url, **_SHARDS} if redis else {})
         gateway = Gateway(tmp_path_factory.mktemp("canaries"), free_port(), **settings)
         stack.callback(gateway.close)
         told = json.loads(
@@ -115,7 +121,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         )
         made |= {"virtual key": told["virtual key"], "management key": told["management key"]}
         made |= {name: value.partition(":")[2] or value for name, value in gateway.secrets().items()}
-        yield Run(gateway, made, collector, redis)
+        yield Run(gateway, made, collector, redis, overheard)
 
 
 def configured(made: dict[str, str], collector: Collector) -> dict[str, str]:
@@ -207,10 +213,16 @@ def told(run: Run) -> Iterator[tuple[str, bytes, str]]:
     yield "metrics", metrics, 'provider="canary'
     yield "spans", "\n".join(map(str, run.collector.spans)).encode(), "canary"
     yield "exported metrics", str(run.collector.metrics).encode(), "name:"
-    if run.redis is not None:
+    if run.redis is not None and run.overheard is not None:
         places = list(leaks.of_redis(run.redis.client))
         assert len(places) > 3
         yield "Redis", b"\n".join(content for _, content in places), "_kombu"
+        yield "said to Redis", run.overheard.text, '"task": "analytics.rollup_marks"'
+        payloads = sorted(run.overheard.tasks())
+        arguments = [json.loads(payload)[:2] for payload in payloads]
+        assert [[], {}] in arguments
+        assert [[1], {}] in arguments  # the second shard: what was sent with arguments was heard, too
+        yield "payloads of tasks", b"\n".join(payloads), '"callbacks"'
 
 
 def test_no_secret_reaches_a_sink(run: Run, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Five minutes of Schemathesis over both APIs of a running gateway, always the same ones."""
 
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,13 +10,62 @@ import schemathesis
 from schemathesis.checks import CHECKS
 from schemathesis.config import SchemathesisConfig
 
+from tests import conftest
 from tests.fuzz_api import LINKS, Turn, faults_of, fuzz, prepared, settings_of, turns, untried
+from tests.fuzz_bodies import Bodies
 from tests.gateway.dataplane.stack import free_port
 
 
-@pytest.mark.slow
+@pytest.mark.slow(always=True)
 def test_nothing_is_found_in_five_minutes(tmp_path: Path) -> None:
     assert fuzz(5, 1, tmp_path, free_port()) == []
+
+
+@pytest.mark.parametrize(("mark", "is_skipped"), [(pytest.mark.slow, True), (pytest.mark.slow(always=True), False)])
+def test_it_runs_whatever_the_time_is(
+    mark: pytest.MarkDecorator, is_skipped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLOW_UNTIL", "1")
+    item: Any = SimpleNamespace(get_closest_marker=lambda name: mark.mark)
+
+    with pytest.raises(pytest.skip.Exception) if is_skipped else nullcontext():
+        conftest.pytest_runtest_setup(item)
+    assert test_nothing_is_found_in_five_minutes.pytestmark == [pytest.mark.slow(always=True).mark]  # type: ignore[attr-defined]
+
+
+SCHEMA = {
+    "type": "object", "required": ["count", "id"],
+    "properties": {
+        "id": {"type": "string", "readOnly": True}, "count": {"type": "integer"}, "is_on": {"type": "boolean"},
+        "name": {"type": ["string", "null"], "maxLength": 3}, "kind": {"type": "string", "enum": ["a"]},
+        "price": {"oneOf": [{"type": "string", "format": "decimal", "pattern": "^[0-9]+$"}, {"type": "null"}]},
+        "type": {"type": "array", "items": {"$ref": "#/components/schemas/One"}},
+    },
+}  # fmt: skip
+BODY = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/One"}}}}
+OPERATION = {"post": {"requestBody": BODY}}
+DOCUMENT = {
+    "openapi": "3.1.0", "components": {"schemas": {"One": SCHEMA}},
+    "paths": {"/api/v1/ones/{id}/do": OPERATION, "/v1/chat/completions": OPERATION},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "is_refused"),
+    [({"count": 1}, False), ({"count": "1"}, False), ({"count": 1, "is_on": "Yes"}, False),
+     ({"count": 1, "id": []}, False), ({"count": 1, "name": 7}, False), ({"count": 1, "other": {}}, False),
+     ({"count": 1, "type": [{"count": "2"}]}, False), ({"count": 1, "name": " abc "}, False),
+     ({"count": 1, "price": "1e2"}, False), ({"count": 1, "price": True}, True),
+     ({}, True), ([], True), ({"count": "x"}, True), ({"count": 1, "is_on": "si"}, True),
+     ({"count": 1, "name": []}, True), ({"count": 1, "name": "abcd"}, True), ({"count": 1, "kind": "b"}, True),
+     ({"count": 1, "type": [{}]}, True)],
+)  # fmt: skip
+def test_what_a_schema_refuses_though_it_is_read_generously(body: Any, is_refused: bool) -> None:
+    bodies = Bodies(DOCUMENT)
+
+    assert (bodies.fault("POST", "/api/v1/ones/{id}/do", body) is not None) == is_refused
+    assert bodies.fault("POST", "/v1/chat/completions", body) is None
+    assert bodies.fault("GET", "/api/v1/ones/{id}/do", body) is None
 
 
 def test_every_caller_has_its_share_in_turns_that_a_token_outlives() -> None:

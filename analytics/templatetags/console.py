@@ -8,7 +8,7 @@ from typing import Any
 
 from django import template
 from django.forms import BoundField
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.templatetags.static import static
 from django.urls import get_script_prefix
 from django.utils import timezone
@@ -58,6 +58,18 @@ def component(context: template.Context, content: str, name: str, **values: Any)
     for shared in ("request", "csrf_token"):
         own[shared] = context.get(shared)
     return context.template.engine.get_template(f"console/components/{name}.html").render(own)
+
+
+@register.filter
+def query_lists(query: QueryDict) -> list[tuple[str, list[str]]]:
+    """Names and their values. A template would take `query.lists` for a parameter of that name, if there is one."""
+    return list(query.lists())
+
+
+@register.filter
+def query_text(query: QueryDict) -> str:
+    """As it stands in an address; for `query.urlencode` the same holds."""
+    return query.urlencode()
 
 
 @register.filter

@@ -1,6 +1,6 @@
 """Filters of the large read-only lists."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -8,13 +8,13 @@ import django_filters
 from django import forms
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
+from gateway.api.windows import window_of
 from gateway.choices import LineKind, LineStatus, Origin, PriceStatus, UsageSource
 from gateway.ledger.ids import started_at
 from gateway.models import AuditEvent, LedgerLine
@@ -135,8 +135,7 @@ class UsageFilter(django_filters.FilterSet):
     def window(self) -> tuple[datetime, datetime]:
         """Start and end, once the form is cleaned. Raises ValidationError."""
         given = self.form.cleaned_data
-        end = given.get("end") or timezone.now()
-        start = given.get("start") or end - timedelta(days=DEFAULT_DAYS)
+        start, end = window_of(given.get("start"), given.get("end"), days=DEFAULT_DAYS)
         if start >= end:
             raise ValidationError({"start": "start must lie before end."}, code="window_empty")
         return start, end

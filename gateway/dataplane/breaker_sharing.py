@@ -8,6 +8,7 @@ read memory alone.
 import asyncio
 import contextlib
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -121,7 +122,10 @@ class BreakerSharing:
                     if deployment.breaker.state == OPEN:
                         self.tell(deployment)
                 return
-            self._adopt(said["state"], said["provider"], said["slug"], said["model"], float(said["retry_in_s"]))
+            retry_in_s, provider, slug, model = float(said["retry_in_s"]), said["provider"], said["slug"], said["model"]
+            if math.isnan(retry_in_s) or not all(isinstance(name, str) for name in (provider, slug, model)):
+                raise ValueError  # not a number is below no bound
+            self._adopt(said["state"], provider, slug, model, retry_in_s)
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             logger.warning("breakers: a message was not understood")
 

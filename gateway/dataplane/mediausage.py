@@ -123,7 +123,7 @@ def image_count(call: "Call") -> int:
     """`n`, as a number or, in a form, as text; 1 when it says nothing usable."""
     value = call.fields.get("n")
     if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value)
+        value = int(value.lstrip("0")[:9] or 0)  # Python refuses to read numbers of thousands of digits
     return min(value, MAX_IMAGES) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 1
 
 

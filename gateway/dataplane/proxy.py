@@ -62,7 +62,9 @@ class Proxy:
 def tunnel_status(head: bytes) -> int:
     """Status of the answer to `CONNECT`; 0 when it is no HTTP answer."""
     parts = head.split(b"\r\n", 1)[0].split(b" ")
-    return int(parts[1]) if len(parts) > 1 and parts[0].startswith(b"HTTP/1.") and parts[1].isdigit() else 0
+    if len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or len(parts[1]) != 3 or not parts[1].isdigit():
+        return 0
+    return int(parts[1])
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

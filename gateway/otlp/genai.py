@@ -6,6 +6,7 @@ tokens`, `llm.is_streaming`), and OpenInference's (`llm.model_name`, `llm.token_
 `gen_ai.usage.input_tokens` holds cached tokens too, `time_to_first_chunk` is in seconds.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ OPERATIONS = {
     "embedding": "/v1/embeddings",
     "llm": "/v1/chat/completions",
 }
+_HTTP_STATUS = re.compile("[1-5][0-9]{2}")
 _OPERATION = ("gen_ai.operation.name", "llm.request.type", "openinference.span.kind")
 _PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system")
 _REQUESTED = ("gen_ai.request.model", "llm.model_name", "embedding.model_name", "gen_ai.response.model")
@@ -176,7 +178,7 @@ def _outcome(span: Span) -> dict[str, Any]:
     """`error.type` is the HTTP status, or the class of an exception."""
     kind = span.attributes.get("error.type")
     code = span.attributes.get("http.response.status_code", kind)
-    http = int(code) if str(code).isdigit() and 100 <= int(code) <= 599 else None
+    http = int(code) if _HTTP_STATUS.fullmatch(str(code)) else None
     if not span.is_error and kind is None and (http is None or http < 400):
         return {"status": LineStatus.OK.value, "http_status": http}
     name = str(kind or http or "error")

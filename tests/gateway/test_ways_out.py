@@ -1,25 +1,43 @@
 """Server-side request forgery: every address that somebody can configure, and every way of writing a forbidden one."""
 
 import ast
+import dataclasses
+import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.apps import apps
+from django.conf import settings as settings_of_django
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+from django.urls import get_resolver
 from rest_framework import serializers
 
-from gateway import outbound
+from analytics.alerts.delivery import deliver
+from analytics.alerts.models import AlertChannel
+from analytics.alerts.services import create_rule
+from config.env import Env
+from finetuning.backends import googleauth
+from gateway import credentials, outbound
 from gateway.dataplane.addresses import Resolver, is_never_allowed, is_public
 from gateway.dataplane.errors import UpstreamError
+from tests import factories
+from tests.gateway.api.conftest import client_of
+from tests.gateway.api.places import job_wish
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("gateway", "analytics", "costs", "finetuning", "sdkgen", "config")
 
 # ---- what can be configured --------------------------------------------------------------------------------------
+OF_AN_ANSWER = "of an answer, never taken"
 # Every column that holds an address: who judges it before it is stored, or why nothing is ever called there.
 URL_COLUMNS = {
     "gateway.Provider.base_url": "gateway.services.catalog.checked_base_url; judged again for each connection",
@@ -27,16 +45,79 @@ URL_COLUMNS = {
     "finetuning.TunedModel.sunset_source": "a link for people, never called",
     "finetuning.RunnerLink.base_url": "becomes a provider's base_url, by checked_base_url",
 }
-# Every field of the API that takes one.
+# Every field of the API that takes one, by its type or its name.
 URL_FIELDS = {
-    "finetuning.api.serializers.jobs.TuningRateSerializer.source",  # of an answer
-    "finetuning.api.serializers.runner.RunnerTokenSerializer.url",  # of an answer
-    "finetuning.api.serializers.jobs.NotificationSerializer.webhook",  # notifying._webhook
-    "finetuning.api.serializers.runner.RunnerReportSerializer.base_url",  # checked_base_url
+    "analytics.api.annotations.AnnotationSerializer.url": "a link for people, never called",
+    "analytics.api.serializers.alerts.AlertDeliverySerializer.target": OF_AN_ANSWER,
+    "analytics.api.serializers.alerts.ChannelInputSerializer.target": "analytics.alerts.services._checked_url",
+    "analytics.api.serializers.reports.DeliverySerializer.address": OF_AN_ANSWER,
+    "costs.api.serializers.recommendations.RecommendationEvidenceSerializer.url": OF_AN_ANSWER,
+    "finetuning.api.serializers.jobs.NotificationSerializer.webhook": "notifying._webhook",
+    "finetuning.api.serializers.jobs.TuningRateSerializer.source": OF_AN_ANSWER,
+    "finetuning.api.serializers.runner.RunnerReportSerializer.base_url": "checked_base_url",
+    "finetuning.api.serializers.runner.RunnerTokenSerializer.url": OF_AN_ANSWER,
+    "gateway.api.serializers.catalog.ProviderSerializer.base_url": "checked_base_url",
+    "gateway.api.serializers.policies.GuardrailConfigSerializer.url": "checked_base_url",
+    "sdkgen.api.serializers.ConfigSerializer.base_url": "stands in a generated package, never called",
+    "sdkgen.api.serializers.ConfigSerializer.docs_url": "stands in a generated package, never called",
+    "sdkgen.api.telemetry.LinkSerializer.url": OF_AN_ANSWER,
 }
+_ADDRESS_NAMES = re.compile(r"(?:.*_)?(?:url|uri|webhook|host|hostname|address|callback|target)")
+# What else holds an address that somebody of an organization configured: in JSON or encrypted.
+HIDDEN_ADDRESSES = {
+    "analytics.AlertChannel.target": "analytics.alerts.services._checked_url; judged again by gateway.outbound",
+    "gateway.Guardrail.config": "checked_base_url; judged again for each connection of the data plane",
+    "gateway.Provider.credential": "a Google account's `token_uri`: gateway.outbound, which judges each connection",
+    "finetuning.TuningJob.notification": "notifying._webhook; judged again by gateway.outbound",
+}
+# Every address in the environment: the operator's, so it is trusted as the machine is, and may be inside.
+OPERATORS = {
+    "database_url": "PostgreSQL", "database_direct_url": "PostgreSQL", "database_replica_url": "PostgreSQL",
+    "redis_url": "broker, shared cache, limits", "email_url": "SMTP", "upstream_proxy": "where calls of models go out",
+    "archive": "S3 endpoint", "oidc": "issuer, by gateway.outbound", "prices_url": "by gateway.outbound",
+    "otlp_endpoint": "by gateway.outbound", "narrator_url": "by gateway.outbound",
+    "internal_url": "the gateway itself", "console_url": "a link for people, never called",
+    "console_socket": "the gateway itself",
+}  # fmt: skip
+# Every module that dials by a client that knows no guard: the name of the setting that says where, always an
+# operator's. (Importing psycopg, redis and Django's mail is no sign: many need their types and errors.)
+UNGUARDED = {
+    "analytics/retention.py": "DATABASE_DIRECT_URL",
+    "config/backup/server.py": "DATABASE_DIRECT_URL",
+    "config/celery.py": "CELERY_BROKER_URL",
+    "config/doctor/data.py": "DATABASE_DIRECT_URL",
+    "config/doctor/host.py": "REDIS_URL",
+    "config/embedded/postgres.py": "DATA_DIR",
+    "config/migrating.py": "DATABASE_DIRECT_URL",
+    "costs/budgets/clerk.py": "DATABASE_DIRECT_URL",
+    "costs/services/statementmail.py": "EMAIL_HOST",
+    "finetuning/dataplane/serving.py": "DATABASE_DIRECT_URL",
+    "gateway/dataplane/batches/store.py": "DATABASE_DIRECT_URL",
+    "gateway/dataplane/bodies/service.py": "DATABASE_DIRECT_URL",
+    "gateway/dataplane/cache/shared.py": "REDIS_URL",
+    "gateway/dataplane/feedback.py": "DATABASE_DIRECT_URL",
+    "gateway/dataplane/idempotency/rows.py": "DATABASE_DIRECT_URL",
+    "gateway/dataplane/keeper.py": "DATABASE_DIRECT_URL",
+    "gateway/dataplane/sharing.py": "REDIS_URL",
+    "gateway/heartbeats.py": "DATABASE_DIRECT_URL",
+    "gateway/ledger/connect.py": "DATABASES",
+    "gateway/ledger/interrupted.py": "DATABASE_DIRECT_URL",
+    "gateway/ledger/writer.py": "DATABASE_DIRECT_URL",
+    "gateway/queues.py": "REDIS_URL",
+    "gateway/services/archives.py": "DATABASE_DIRECT_URL",
+    "gateway/services/mailing.py": "EMAIL_HOST",
+    "gateway/services/outbox.py": "EMAIL_HOST",
+}
+DIALS = {
+    "psycopg.connect", "psycopg.AsyncConnection.connect", "psycopg_pool.ConnectionPool", "Redis.from_url",
+    "redis.Redis", "redis.from_url", "redis.Redis.from_url", "Redis", "get_connection", "EmailMessage",
+    "EmailMultiAlternatives",
+    "send_mail", "mail_admins", "Celery", "kombu.Connection", "boto3.client", "boto3.resource",
+}  # fmt: skip
 # Every module that can open a connection, and to where.
 WAYS_OUT = {
     "gateway/outbound.py": "the guarded client",
+    "gateway/ledger/archive/s3.py": "the operator's ARCHIVE_URL and ARCHIVE_S3_ENDPOINT",
     "gateway/dataplane/upstream.py": "the data plane's guarded client",
     "gateway/dataplane/addresses.py": "resolves and judges",
     "gateway/simulator/process.py": "the demo's own provider on this machine",
@@ -57,7 +138,8 @@ WAYS_OUT = {
     "config/embedded/serve.py": "listens",
 }
 CLIENTS = {"http.client", "urllib.request", "socket", "ssl", "smtplib", "ftplib", "httpx", "requests", "aiohttp",
-            "urllib3", "telnetlib", "xmlrpc.client"}  # fmt: skip
+            "urllib3", "telnetlib", "xmlrpc.client", "boto3", "botocore.session", "botocore.httpsession", "paramiko",
+            "websockets", "grpc", "kombu.Connection", "asyncio.open_connection", "socketserver"}  # fmt: skip
 
 
 def _columns() -> Iterator[str]:
@@ -75,20 +157,38 @@ def _below(kind: type) -> Iterator[type]:
 
 def test_every_stored_address_is_known() -> None:
     assert set(_columns()) == set(URL_COLUMNS)
+    for name in HIDDEN_ADDRESSES:
+        app, model, field = name.split(".")
+        apps.get_model(app, model)._meta.get_field(field)
 
 
+def _fields(kind: Any) -> dict[str, Any]:
+    """All of a serializer's, those that it takes from its model too."""
+    try:
+        return dict(kind().fields)
+    except (AssertionError, ImproperlyConfigured):  # one that is for others to inherit
+        return dict(getattr(kind, "_declared_fields", {}))
+
+
+@pytest.mark.slow
 def test_every_address_that_the_api_takes_is_known() -> None:
-    from django.urls import get_resolver
-
     assert get_resolver().url_patterns  # imports all serializers
     taken = {
         f"{kind.__module__}.{kind.__name__}.{name}"
         for kind in _below(serializers.Serializer)
-        for name, field in getattr(kind, "_declared_fields", {}).items()
-        if isinstance(field, serializers.URLField) and not field.read_only
+        if kind.__module__.partition(".")[0] in PACKAGES
+        for name, field in _fields(kind).items()
+        if not field.read_only and (isinstance(field, serializers.URLField) or _ADDRESS_NAMES.fullmatch(name))
     }
 
     assert taken == set(URL_FIELDS)
+
+
+def test_every_address_of_the_environment_is_known() -> None:
+    """Nobody but the operator sets these, so they may lead inside."""
+    named = re.compile(r"(?:.*_)?(?:url|endpoint|proxy|socket)|oidc|archive")
+
+    assert {one.name for one in dataclasses.fields(Env) if named.fullmatch(one.name)} == set(OPERATORS)
 
 
 def _imports(path: Path) -> set[str]:
@@ -107,6 +207,86 @@ def test_every_way_out_is_known() -> None:
     files = (path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
     assert {str(path.relative_to(ROOT)) for path in files if _imports(path)} == set(WAYS_OUT)
+
+
+def _dials(path: Path) -> set[str]:
+    """Which of the clients that know no guard a file calls."""
+    calls = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+    return {ast.unparse(call.func) for call in calls} & DIALS
+
+
+@pytest.mark.slow
+def test_who_dials_without_the_guard_dials_what_the_operator_set() -> None:
+    files = (path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+    assert {str(path.relative_to(ROOT)) for path in files if _dials(path)} == set(UNGUARDED)
+    assert [name for name in UNGUARDED.values() if not hasattr(settings_of_django, name)] == []
+
+
+def test_a_client_is_seen_whatever_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text("import botocore.session\nfrom http import client\nimport http.client\npsycopg.connect(url)\n")
+
+    assert _imports(file) == {"botocore.session", "http.client"}
+    assert _dials(file) == {"psycopg.connect"}
+
+
+# ---- what is configured inside of JSON ---------------------------------------------------------------------------
+METADATA_URL = "http://169.254.169.254/latest/meta-data/"
+
+
+def _hidden(company: factories.Acme, url: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """How somebody of the organization would configure it, where it is stored: path and body."""
+    channel = {"name": "x", "scope": "organization", "measure": "cost", "threshold": "1"}
+    return {
+        "webhook": ("alerts", {**channel, "channels": [{"kind": "webhook", "target": url}]}),
+        "slack": ("alerts", {**channel, "channels": [{"kind": "slack", "target": url}]}),
+        "guardrail": ("guardrails", {"name": "x", "kind": "webhook", "action": "block", "config": {"url": url}}),
+        "job": ("fine-tuning/jobs", {**job_wish(company), "notification": {"webhook": url}}),
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("url", [METADATA_URL, "http://127.0.0.1:8000/x", "http://[::1]/", "http://10.0.0.1/hook"])
+@pytest.mark.parametrize("where", ["webhook", "slack", "guardrail", "job"])
+def test_an_address_in_json_is_judged_before_it_is_stored(where: str, url: str) -> None:
+    company = factories.acme()
+    owner = client_of(company, "owner")
+    path, body = _hidden(company, url)[where]
+    _, public = _hidden(company, "https://93.184.216.34/hook")[where]
+
+    refused = owner.post(f"/api/v1/{path}", body, format="json")
+
+    assert refused.status_code == 400
+    assert "address_not_allowed" in refused.content.decode() or "address_never_allowed" in refused.content.decode()
+    assert owner.post(f"/api/v1/{path}", public, format="json").status_code == 201
+
+
+@pytest.mark.django_db
+def test_an_address_that_was_stored_is_judged_again_when_it_is_called(trap: socket.socket) -> None:
+    """What was public when it was stored may lead inside by now."""
+    url = f"http://127.0.0.1:{trap.getsockname()[1]}/hook"
+    rule = create_rule(
+        organization=factories.acme().organization, actor=None, name="x", scope="organization", measure="cost",
+        threshold=Decimal(1), channels=[{"kind": "webhook", "target": "https://93.184.216.34/"}],
+    ).rule  # fmt: skip
+    channel = rule.channels.get()
+    AlertChannel.objects.filter(pk=channel.pk).update(target=credentials.encrypt(url))
+
+    with pytest.raises(outbound.OutboundError) as told:
+        deliver("one", {"channel": str(channel.pk), "body": {}})
+    account = {"client_email": "a@example.com", "private_key": _private_key(), "token_uri": url}
+    with pytest.raises(outbound.OutboundError) as exchanged:
+        googleauth._exchanged(json.dumps(account))
+
+    assert (told.value.code, exchanged.value.code) == ("address_not_allowed", "address_not_allowed")
+    assert not came(trap)
+
+
+def _private_key() -> str:
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = serialization.PrivateFormat.PKCS8
+    return made.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
 # ---- how a forbidden address can be written ----------------------------------------------------------------------

@@ -1,11 +1,9 @@
 """Commitments: administrators agree and end, analysts read."""
 
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -18,6 +16,7 @@ from costs.models import Commitment
 from costs.services import commitments
 from gateway.api.permissions import ADMINS, ANALYSTS
 from gateway.api.views.base import ReadableResource
+from gateway.api.windows import window_of
 
 
 class CommitmentViewSet(ReadableResource):
@@ -57,8 +56,7 @@ class CommitmentViewSet(ReadableResource):
         """How it was used in `[start, end)`: the list value of the covered calls against its cost."""
         asked = WindowSerializer(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
-        end = asked.validated_data.get("end") or timezone.now()
-        start = asked.validated_data.get("start") or end - timedelta(days=30)
+        start, end = window_of(asked.validated_data.get("start"), asked.validated_data.get("end"), days=30)
         body = as_json(utilisation(self.get_object(), start, end))
         return Response(shapes.UtilisationSerializer(body).data)
 

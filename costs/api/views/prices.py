@@ -1,6 +1,5 @@
 """Prices: the public lists, own prices, where the lists differ, estimates."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from gateway.api.organization import required_organization
 from gateway.api.pagination import PagePagination
 from gateway.api.permissions import ADMINS, ANALYSTS, MEMBERS, SUPERUSER
 from gateway.api.views.base import ReadableResource, Resource
+from gateway.api.windows import window_of
 
 _ACCEPTED = {
     202: OpenApiResponse(
@@ -204,8 +204,7 @@ class UnpricedViewSet(Resource):
             said.pop(of_pages, None)
         asked = shapes.WindowSerializer(data=said)
         asked.is_valid(raise_exception=True)
-        end = asked.validated_data.get("end") or timezone.now()
-        start = asked.validated_data.get("start") or end - timedelta(days=30)
+        start, end = window_of(asked.validated_data.get("start"), asked.validated_data.get("end"), days=30)
         found = repricing.unpriced(organization=self.organization, start=start, end=end)
         page = self.paginate_queryset(found)
         return self.get_paginated_response(shapes.UnpricedSerializer(page, many=True).data)

@@ -59,7 +59,8 @@ KEY_REASONS = frozenset(
 def judge(status: int, retry_after: bytes | None, body: bytes) -> tuple[int, bytes | None]:
     """A bad key is a 400 or 403 here; when to come back stands in the body."""
     for detail in _details(body):
-        if detail.get("reason") in KEY_REASONS:
+        reason = detail.get("reason")
+        if isinstance(reason, str) and reason in KEY_REASONS:
             status = 401
         delay = detail.get("retryDelay")
         if retry_after is None and isinstance(delay, str) and delay.endswith("s"):

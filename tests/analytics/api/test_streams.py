@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.http import StreamingHttpResponse
+from django.test import AsyncClient
 
 from analytics.api import streams
 from analytics.api.streams import Event, Slots, events
 from gateway.models import Membership, User
+from tests import openapi
 from tests.analytics.api.conftest import URL
 from tests.console.server import ConsoleServer
 from tests.factories import Acme
@@ -65,6 +68,46 @@ async def test_a_stop_is_heard_at_once() -> None:
     closing.set()
 
     assert [first[1][:8], await anext(stream)] == [b"event: x", b": closing\n\n"]
+
+
+# Every operation of the management API that answers with events: by the name of an event, whose answer its data is.
+FEEDS = {STREAM: {"realtime": f"{URL}/admin/dashboard/realtime"}}
+
+
+def test_every_feed_is_known() -> None:
+    paths = openapi.document()["paths"]
+    feeds = {path for path, item in paths.items() for operation in item.values() if _is_feed(operation)}
+
+    assert feeds == set(FEEDS)
+
+
+def _is_feed(operation: dict[str, Any]) -> bool:
+    return any(streams.MEDIA_TYPE in answer.get("content", {}) for answer in operation["responses"].values())
+
+
+@pytest.mark.parametrize("path", FEEDS)
+def test_events_fit_the_schema_of_the_plain_answer(busy: Acme, path: str) -> None:
+    client = AsyncClient()
+    client.force_login(busy.people["alice"])
+
+    @async_to_sync
+    async def first() -> tuple[bytes, bytes]:
+        response: Any = await client.get(path)
+        pieces = aiter(response)
+        found = await anext(pieces), await anext(pieces)
+        give_back(response)
+        return found
+
+    retry, event = first()
+
+    assert retry == b"retry: 2000\n\n"
+    lines = event.decode().removesuffix("\n\n").split("\n")
+    told = dict(line.split(": ", 1) for line in lines)
+    assert list(told) == ["event", "id", "data"]
+    of = ("paths", FEEDS[path][told["event"]], "get", "responses", "200", "content", "application/json", "schema")
+    said = json.loads(told["data"])
+    assert openapi.faults(said, *of) == []
+    assert openapi.faults({**said, "active_requests": "many"}, *of) != []
 
 
 def test_slots_are_given_back_once() -> None:

@@ -5,6 +5,7 @@ Source: Amazon Bedrock API reference, "ConverseStream": `messageStart`, then `co
 exceptions may come instead. The binary framing is read by botocore.
 """
 
+import struct
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -56,10 +57,11 @@ class Reader:
         return [PartEnd(index) for index, _ in self._parts.values()]
 
     @staticmethod
-    def _buffer_errors() -> type[Exception]:
+    def _buffer_errors() -> tuple[type[Exception], ...]:
+        """A message may have right checksums and headers that are none: botocore lets those errors through."""
         from botocore.eventstream import ParserError
 
-        return ParserError
+        return (ParserError, struct.error, KeyError, UnicodeDecodeError)
 
     def _message(self, headers: Json, payload: bytes) -> list[Event]:
         if self.is_broken:
@@ -83,6 +85,8 @@ class Reader:
 
     def _event(self, name: str, said: Json) -> list[Event]:
         key = said.get("contentBlockIndex")
+        if not isinstance(key, int):
+            key = None
         match name:
             case "messageStart":
                 return [Start()]
