@@ -47,6 +47,7 @@ class Made:
     recovery_s: float
     after_s: dict[str, float]
     problem: str = ""
+    note: str = ""
 
 
 class Conductor:
@@ -70,7 +71,7 @@ class Conductor:
         traffic = Traffic(
             self.installation.thread, [ports[name] for name in DATAPLANES], company.keys, self.options.seed
         )
-        self.arena = Arena(self.installation, traffic, company, former=former.revision(self.options.former))
+        self.arena = Arena(self.installation, traffic, company, former=former.find(self.options.former))
         traffic.start()
         helpers = [threading.Thread(target=work, daemon=True) for work in (self._cause_effects, self._watch_memory)]
         for helper in helpers:
@@ -124,6 +125,7 @@ class Conductor:
     def _make(self, fault: Fault) -> None:
         at, problem = time.monotonic(), ""
         wall = time.time()
+        self.arena.note = ""
         try:
             fault.run(self.arena)
         except Exception as error:
@@ -133,11 +135,12 @@ class Conductor:
         if fault.disturbs:
             self.arena.disturbed.append((wall - 1, time.time() + AFTERMATH_S))
         made = Made(fault.name, fault.target, round(at - self.began, 1), round(ended - at, 1), recovery.calls_s,
-                    recovery.whole_s, recovery.after_s, problem or recovery.problem)  # fmt: skip
+                    recovery.whole_s, recovery.after_s, problem or recovery.problem, self.arena.note)  # fmt: skip
         self.made.append(made)
         if made.problem:
             self._find("Everything works again", f"{fault.name}, {fault.target}: {made.problem}")
-        words = f"{made.at_s:7.1f} s  {fault.name}, {fault.target}: {made.lasted_s:.1f} s, "
+        about = f" ({made.note})" if made.note else ""
+        words = f"{made.at_s:7.1f} s  {fault.name}, {fault.target}{about}: {made.lasted_s:.1f} s, "
         words += f"calls after {made.calls_s:.1f} s, everything after {made.recovery_s:.1f} s"
         print(f"{words}  {made.problem}".rstrip(), flush=True)
 

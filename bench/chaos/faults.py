@@ -18,7 +18,6 @@ from bench.chaos.poison import poison_spool, poison_tasks
 
 LONG_S = (11.0, 14.0)
 """Longer than a data plane's sign of life counts (10 s)."""
-APPS = ("gateway", "analytics", "costs", "finetuning", "sdkgen")
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 CONNECTIONS = 80
 CHEAP_KILLS = ("data plane", "writer", "worker", "PostgreSQL")
@@ -221,7 +220,9 @@ def migrate_back(app: str, arena: Arena) -> None:
 
 def former_code(names: tuple[str, ...], arena: Arena) -> None:
     """Processes run the former release's code on this release's schema for a while, then this one's again."""
-    keeper, code = arena.installation.keeper, former.unpack(arena.former, arena.installation.directory / "former")
+    code = former.unpack(arena.former.commit, arena.installation.directory / "former")
+    keeper, lacks = arena.installation.keeper, arena.former.lacks
+    arena.note = f"{arena.former.commit[:8]}, without {', '.join(lacks)}"
     for name in names:
         keeper.restart(name, code=code)
     arena.cause_effects()
@@ -231,7 +232,7 @@ def former_code(names: tuple[str, ...], arena: Arena) -> None:
 
 
 def _no_former(arena: Arena) -> str:
-    return "" if arena.former else "no git history with the former release"
+    return arena.former.reason
 
 
 def _no_disk(arena: Arena) -> str:
@@ -308,7 +309,7 @@ def _of_the_host() -> Iterator[Fault]:
         for seconds in (90, -90):
             run = partial(step_clock, names, seconds)
             yield Fault(f"clock {seconds:+d} s", target, run, disturbs=target == "worker", is_missing=_no_faketime)
-    for app in APPS:
+    for app in former.APPS:
         yield Fault("migration back and forth", app, partial(migrate_back, app), disturbs=True)
     groups = {"data plane": DATAPLANES[:1], "writer": WRITERS, "worker": (*WORKERS, "beat"), "console": ("console",),
               "everything": ("console", *DATAPLANES, *WRITERS, *WORKERS, "beat")}  # fmt: skip
