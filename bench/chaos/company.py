@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 from django.utils import timezone
 
 from analytics.alerts import services as alerts
@@ -180,6 +180,19 @@ def gather(
 def _due_reports(company: Company) -> dict[str, int]:
     runs = ReportRun.objects.filter(report=company.report, trigger=Trigger.SCHEDULE)
     return {moment.isoformat(): runs.filter(due_at=moment).count() for moment in company.due}
+
+
+def limits_of(company: Company) -> list[Limit]:
+    """Hard budgets and keys' own, with what their lines cost, on a new connection."""
+    connections.close_all()
+    return _limits(company)
+
+
+def lines_since(database_url: str, at: float) -> list[Line]:
+    """Lines whose attempts began at `at` (Unix seconds) or later: no more than which they are."""
+    statement = "SELECT id::text, request_id, kind FROM gateway_ledgerline WHERE started_at >= to_timestamp(%s)"
+    with psycopg.connect(database_url, connect_timeout=5) as connection:
+        return [Line(*row) for row in connection.execute(statement, [at])]
 
 
 def _limits(company: Company) -> list[Limit]:

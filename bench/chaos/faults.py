@@ -260,7 +260,7 @@ def _of_processes() -> Iterator[Fault]:
         seconds = LONG_S if target in ("data plane", "writer") else (3.0, 6.0)
         disturbs = target in ("worker", "PostgreSQL")
         yield Fault("pause", target, partial(pause, names, seconds), disturbs)
-    for target in ("data plane", "writer", "worker", "beat"):
+    for target in ("data plane", "writer", "worker", "beat", "console"):
         yield Fault("slow", target, partial(slow_down, groups[target]), disturbs=target == "worker")
     for target, name in (("PostgreSQL", "postgres"), ("Redis", "redis"), ("provider", PROVIDERS[0])):
         yield Fault("away", target, partial(hold_down, name), target == "PostgreSQL")
