@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -15,7 +15,7 @@ from statistics import median
 from bench.chaos import company as companies
 from bench.chaos import former
 from bench.chaos.arena import AFTERMATH_S, Arena
-from bench.chaos.evidence import Evidence
+from bench.chaos.evidence import Evidence, Watch
 from bench.chaos.faults import Fault
 from bench.chaos.glance import Glance, Journal
 from bench.chaos.installation import DATAPLANES, PROVIDERS, Installation
@@ -206,7 +206,9 @@ class Conductor:
         with self.arena.database() as connection:
             known = {row[0] for row in connection.execute("SELECT id::text FROM gateway_ledgerline")}
             marks = connection.execute("SELECT count(*) FROM gateway_dirtymark").fetchone()
+        untold = companies.untold(self.arena.company)  # before messages are counted: telling makes some
         return {
+            "thresholds that nobody was told of": untold,
             "attempts without a line": sum(each.attempt_id not in known for each in seen),
             "spools without an owner": max(0, len(folders) - len(DATAPLANES)),
             "marks of rollups": int(marks[0]) if marks else 0,
@@ -226,6 +228,8 @@ class Conductor:
         add("of them interrupted, with an estimated cost", sum(x.status == "interrupted" for x in evidence.lines), "")
         add("mails and events delivered", len({each.id for each in evidence.deliveries if each.is_acknowledged}), "")
         add("of them more than once", _repeated(evidence), "")
+        add("thresholds of a budget that were told", _fired(evidence.watches[:1]), "", at_least=1)
+        add("alerts on errors that fired", _fired(evidence.watches[1:]), "")
         for rows in self._by_kind():
             calls, whole = sorted(each.calls_s for each in rows), sorted(each.recovery_s for each in rows)
             name = f"{rows[0].name}, {rows[0].target}: {len(rows)} ×, calls after {median(calls):.1f} s, "
@@ -270,6 +274,10 @@ class Conductor:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
         print(f"wrote {path}")
+
+
+def _fired(watches: Sequence[Watch]) -> int:
+    return sum(notice.kind == "fired" for watch in watches for notice in watch.notices)
 
 
 def _repeated(evidence: Evidence) -> int:
