@@ -1,9 +1,9 @@
 """Faults under load: kills, pauses, broken wires, full disks, stepping clocks, poison; then the books are checked.
 
 A whole installation is started, mixed load put on it, and faults are drawn from a seeded random, each kind once before
-any comes twice. After every fault the time until everything works again is taken, and what is settled is looked at:
-one line for each attempt, none twice, no hard budget overspent. In the middle and at the end the
-oracle (`bench.chaos.oracle`) compares the providers' journals, the ledger, what callers saw, budgets, mails and events.
+any comes twice. After every fault the time until everything works again is taken, and what is settled is looked at: one
+line for each attempt, none twice, no hard budget overspent. In the middle and at the end the oracle
+(`bench.chaos.oracle`) compares the providers' journals, the ledger, what callers saw, budgets, mails and alerts.
 Exit status 1 when it finds anything, when something did not recover, and with --strict when a kind was skipped.
 """
 
