@@ -221,7 +221,8 @@ def test_a_frame_that_was_seen_half_written_is_no_damage(tmp_path: Path, monkeyp
     journal = Spool(tmp_path, "s")
     lines, places = journalled(journal, 5)
     start, end = places[2]
-    whole, looks = SpoolReader._data, []
+    whole = SpoolReader._data
+    looks: list[int] = []
 
     def torn(reader: SpoolReader, segment: int, at: int, size: int) -> bytes:
         """Its tail is not there yet in the first two looks, while the frames behind it are."""
