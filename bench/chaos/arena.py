@@ -15,6 +15,7 @@ import psycopg
 import redis
 
 from bench.chaos.company import Company
+from bench.chaos.former import Former
 from bench.chaos.installation import DATAPLANES, Installation
 from bench.chaos.traffic import CHAT, Traffic, body, exchange
 from bench.stack import answers
@@ -52,13 +53,14 @@ class Arena:
     installation: Installation
     traffic: Traffic
     company: Company
-    former: str = ""
-    """The former release's commit; empty where git does not have it."""
+    former: Former = field(default_factory=Former)
     choose: random.Random = field(default_factory=random.Random)
     disturbed: list[tuple[float, float]] = field(default_factory=list)
     poison: set[str] = field(default_factory=set)
     rescued: set[str] = field(default_factory=set)
     tests: int = 0
+    note: str = ""
+    """What the fault that runs says of itself."""
 
     # ---- handles -----------------------------------------------------------------------------------------------
     def send(self, name: str, number: int) -> int:

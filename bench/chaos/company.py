@@ -6,22 +6,25 @@ Imported once Django is set up on the installation's database.
 import json
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
+from django.db.models import Max
 from django.utils import timezone
 
 from analytics.alerts import services as alerts
-from analytics.alerts.models import AlertDelivery, AlertRule
+from analytics.alerts.models import AlertDelivery, AlertEvent, AlertRule, EventKind
 from analytics.reports import service as reports
 from analytics.reports.models import Report, ReportRun, Trigger
-from bench.chaos.evidence import Evidence, Limit, Line, Message, Seen
+from bench.chaos.evidence import Evidence, Limit, Line, Message, Notice, Seen, Watch
 from bench.chaos.sinks import Sink
 from bench.chaos.traffic import CHAT, ROUTE, Keys
 from costs.models import Budget, BudgetCounter
@@ -33,6 +36,8 @@ from sdkgen.models import Release
 
 RACES, RACE_BUDGET = 40, Decimal("0.006")
 RULES = 24
+WATCHED, PERCENTS = Decimal("0.05"), (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+"""A soft budget of dollars whose thresholds callers cross from the first seconds to the last minutes of a long run."""
 FAULT_MODELS = ("sim-fault-error-500", "sim-fault-cut-stream", "sim-fault-bad-json")
 PRICES = {CHAT: (Decimal("0.15"), Decimal("0.60")), "gpt-4o": (Decimal("2.50"), Decimal("10.00")),
           f"{CHAT}-second": (Decimal("0.15"), Decimal("0.60"))}  # fmt: skip
@@ -48,6 +53,9 @@ class Company:
     rules: list[AlertRule]
     report: Report
     budgets: list[Budget]
+    watched: Budget
+    watch: AlertRule
+    """Tells the thresholds of `watched`."""
     promised: list[str] = field(default_factory=list)
     due: list[datetime] = field(default_factory=list)
 
@@ -85,7 +93,8 @@ def make(providers: Sequence[str], hook: str) -> Company:
     budgets = [_budget(organization, "Company", "organization", "", Decimal(1_000))]
     budgets.append(_budget(organization, "Racing", "project", str(racing.pk), RACE_BUDGET * RACES / 2))
     rules = [_rule(organization, number, hook) for number in range(RULES)]
-    return Company(organization, given, rules, _report(organization), budgets)
+    watched, watch = _watched(organization, hook)
+    return Company(organization, given, rules, _report(organization), budgets, watched, watch)
 
 
 def _catalog(organization: Organization, providers: Sequence[str]) -> None:
@@ -115,6 +124,20 @@ def _budget(organization: Organization, name: str, scope: str, value: str, amoun
         organization=organization, actor=ACTOR, name=name, scope=scope, scope_value=value, amount=amount,
         enforcement="hard",
     )  # fmt: skip
+
+
+def _watched(organization: Organization, hook: str) -> tuple[Budget, AlertRule]:
+    """A budget that refuses nothing, and the rule that tells its thresholds."""
+    budget = create_budget(
+        organization=organization, actor=ACTOR, name="Watched", scope="organization", amount=WATCHED,
+        enforcement="soft", alert_thresholds=[{"percent": percent, "basis": "actual"} for percent in PERCENTS],
+    )  # fmt: skip
+    channels = [{"kind": "email", "target": "budget@example.com"}, {"kind": "webhook", "target": hook}]
+    rule = alerts.create_rule(
+        organization=organization, actor=ACTOR, channels=channels, name="Watched budget", source="budget",
+        parameters={"budget": str(budget.pk)},
+    ).rule  # fmt: skip
+    return budget, rule
 
 
 def _rule(organization: Organization, number: int, hook: str) -> AlertRule:
@@ -152,6 +175,32 @@ def open_runs() -> int:
     return running + Report.objects.filter(next_at__lte=timezone.now(), archived_at=None).count()
 
 
+def watches_of(company: Company) -> list[Watch]:
+    """What the rules on real traffic told; the budget's own rule first."""
+    close_old_connections()
+    counters = BudgetCounter.objects.filter(budget_id=company.watched.pk)
+    spent = counters.aggregate(most=Max("spent"))["most"] or Decimal(0)
+    reached = [Decimal(percent) for percent in PERCENTS if spent * 100 >= WATCHED * percent]
+    notices: dict[UUID, list[Notice]] = defaultdict(list)
+    kinds = [EventKind.FIRED, EventKind.REPEATED, EventKind.RESOLVED]
+    events = AlertEvent.objects.filter(rule__in=[company.watch, *company.rules], kind__in=kinds)
+    for event in events.prefetch_related("deliveries__message"):
+        messages = [delivery.message.dedupe_key for delivery in event.deliveries.all()]
+        value, threshold = event.value or Decimal(0), event.threshold or Decimal(0)
+        found = Notice(event.subject, event.kind, event.window.timestamp(), value, threshold, messages)
+        notices[event.rule_id].append(found)
+    return [
+        Watch(rule.name, 2, notices[rule.pk], reached if rule == company.watch else (), rule.repeat_minutes * 60.0)
+        for rule in (company.watch, *company.rules)
+    ]
+
+
+def untold(company: Company) -> int:
+    """Thresholds that were reached and that nobody was told of yet; a rule is looked at once a minute."""
+    watch = watches_of(company)[0]
+    return len(set(watch.reached) - {notice.threshold for notice in watch.notices if notice.kind == "fired"})
+
+
 def gather(
     company: Company, *, journals: Iterable[Path], sinks: Iterable[Sink], verify: str, database_url: str, **more: Any
 ) -> Evidence:
@@ -168,6 +217,7 @@ def gather(
         ],
         promised=list(company.promised),
         due_reports=_due_reports(company),
+        watches=watches_of(company),
         prices=PRICES,
         quarantined=frozenset(
             f"{source} {place}" for source, place in QuarantinedLine.objects.values_list("source", "position")
@@ -180,6 +230,19 @@ def gather(
 def _due_reports(company: Company) -> dict[str, int]:
     runs = ReportRun.objects.filter(report=company.report, trigger=Trigger.SCHEDULE)
     return {moment.isoformat(): runs.filter(due_at=moment).count() for moment in company.due}
+
+
+def limits_of(company: Company) -> list[Limit]:
+    """Hard budgets and keys' own, with what their lines cost, on a new connection."""
+    connections.close_all()
+    return _limits(company)
+
+
+def lines_since(database_url: str, at: float) -> list[Line]:
+    """Lines whose attempts began at `at` (Unix seconds) or later: no more than which they are."""
+    statement = "SELECT id::text, request_id, kind FROM gateway_ledgerline WHERE started_at >= to_timestamp(%s)"
+    with psycopg.connect(database_url, connect_timeout=5) as connection:
+        return [Line(*row) for row in connection.execute(statement, [at])]
 
 
 def _limits(company: Company) -> list[Limit]:

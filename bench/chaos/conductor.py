@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -15,10 +15,12 @@ from statistics import median
 from bench.chaos import company as companies
 from bench.chaos import former
 from bench.chaos.arena import AFTERMATH_S, Arena
-from bench.chaos.evidence import Evidence
-from bench.chaos.faults import Fault, catalogue
+from bench.chaos.evidence import Evidence, Watch
+from bench.chaos.faults import Fault
+from bench.chaos.glance import Glance, Journal
 from bench.chaos.installation import DATAPLANES, PROVIDERS, Installation
 from bench.chaos.oracle import CHECKS, Finding, judge
+from bench.chaos.plan import Plan, make_plan, name_of
 from bench.chaos.traffic import Traffic
 from bench.common import RESULTS, Report, rss_mb
 from bench.stack import wait_for
@@ -47,6 +49,7 @@ class Made:
     recovery_s: float
     after_s: dict[str, float]
     problem: str = ""
+    note: str = ""
 
 
 class Conductor:
@@ -57,7 +60,7 @@ class Conductor:
         self.began = time.monotonic()
         self.made: list[Made] = []
         self.findings: list[Finding] = []
-        self.skipped: dict[str, str] = {}
+        self.plan = Plan()
         self.memory: dict[str, list[float]] = defaultdict(list)
         self._quiet = threading.Event()
         self._over = threading.Event()
@@ -70,7 +73,12 @@ class Conductor:
         traffic = Traffic(
             self.installation.thread, [ports[name] for name in DATAPLANES], company.keys, self.options.seed
         )
-        self.arena = Arena(self.installation, traffic, company, former=former.revision(self.options.former))
+        self.arena = Arena(self.installation, traffic, company, former=former.find(self.options.former))
+        self.glance = Glance(
+            [Journal(self.installation.journal(name)) for name in PROVIDERS],
+            lambda since: companies.lines_since(self.installation.postgres.url, since),
+            lambda: companies.limits_of(company),
+        )
         traffic.start()
         helpers = [threading.Thread(target=work, daemon=True) for work in (self._cause_effects, self._watch_memory)]
         for helper in helpers:
@@ -89,41 +97,24 @@ class Conductor:
     # ---- faults ------------------------------------------------------------------------------------------------
     def _made_all(self) -> None:
         draw = random.Random(self.options.seed)
-        plan = self._plan(draw)
-        pace = self.options.minutes * 60 / max(1, len(plan))
+        self.plan = make_plan(self.options, self.arena, draw)
+        for name, reason in self.plan.skipped.items():
+            print(f"skipped: {name}: {reason}", flush=True)
+        faults = self.plan.faults
+        pace = self.options.minutes * 60 / max(1, len(faults))
         start = time.monotonic()
-        for number, fault in enumerate(plan):
-            if number == len(plan) // 2 and len(plan) >= LONG_RUN:
+        for number, fault in enumerate(faults):
+            if number == len(faults) // 2 and len(faults) >= LONG_RUN:
                 self._halftime()
                 start = time.monotonic() - number * pace
             self.arena.choose = random.Random(draw.random())
             self._make(fault)
             time.sleep(max(0.0, start + (number + 1) * pace - time.monotonic()))
 
-    def _plan(self, draw: random.Random) -> list[Fault]:
-        """Every kind once, in drawn order, before any comes again; what cannot be made here is left out and said."""
-        known = [fault for fault in catalogue() if self._is_wanted(fault)]
-        for fault in list(known):
-            if reason := fault.is_missing(self.arena):
-                self.skipped[f"{fault.name}, {fault.target}"] = reason
-                known.remove(fault)
-        plan: list[Fault] = []
-        most = len(known) if self.options.cheap else self.options.faults
-        while known and len(plan) < most:
-            bag = list(known)
-            draw.shuffle(bag)
-            plan += bag[: most - len(plan)]
-        return plan
-
-    def _is_wanted(self, fault: Fault) -> bool:
-        if self.options.cheap:
-            return fault.is_cheap
-        wanted = [text for text in self.options.only.split(",") if text]
-        return not wanted or any(text in f"{fault.name}, {fault.target}" for text in wanted)
-
     def _make(self, fault: Fault) -> None:
         at, problem = time.monotonic(), ""
         wall = time.time()
+        self.arena.note = ""
         try:
             fault.run(self.arena)
         except Exception as error:
@@ -133,13 +124,16 @@ class Conductor:
         if fault.disturbs:
             self.arena.disturbed.append((wall - 1, time.time() + AFTERMATH_S))
         made = Made(fault.name, fault.target, round(at - self.began, 1), round(ended - at, 1), recovery.calls_s,
-                    recovery.whole_s, recovery.after_s, problem or recovery.problem)  # fmt: skip
+                    recovery.whole_s, recovery.after_s, problem or recovery.problem, self.arena.note)  # fmt: skip
         self.made.append(made)
         if made.problem:
-            self._find("Everything works again", f"{fault.name}, {fault.target}: {made.problem}")
-        words = f"{made.at_s:7.1f} s  {fault.name}, {fault.target}: {made.lasted_s:.1f} s, "
+            self._find("Everything works again", f"{name_of(fault)}: {made.problem}")
+        about = f" ({made.note})" if made.note else ""
+        words = f"{made.at_s:7.1f} s  {name_of(fault)}{about}: {made.lasted_s:.1f} s, "
         words += f"calls after {made.calls_s:.1f} s, everything after {made.recovery_s:.1f} s"
         print(f"{words}  {made.problem}".rstrip(), flush=True)
+        for each in self.glance.look(name_of(fault)):
+            self._find(each.check, each.text)
 
     # ---- beside them -------------------------------------------------------------------------------------------
     def _cause_effects(self) -> None:
@@ -212,7 +206,9 @@ class Conductor:
         with self.arena.database() as connection:
             known = {row[0] for row in connection.execute("SELECT id::text FROM gateway_ledgerline")}
             marks = connection.execute("SELECT count(*) FROM gateway_dirtymark").fetchone()
+        untold = companies.untold(self.arena.company)  # before messages are counted: telling makes some
         return {
+            "thresholds that nobody was told of": untold,
             "attempts without a line": sum(each.attempt_id not in known for each in seen),
             "spools without an owner": max(0, len(folders) - len(DATAPLANES)),
             "marks of rollups": int(marks[0]) if marks else 0,
@@ -232,14 +228,19 @@ class Conductor:
         add("of them interrupted, with an estimated cost", sum(x.status == "interrupted" for x in evidence.lines), "")
         add("mails and events delivered", len({each.id for each in evidence.deliveries if each.is_acknowledged}), "")
         add("of them more than once", _repeated(evidence), "")
+        add("thresholds of a budget that were told", _fired(evidence.watches[:1]), "", at_least=1)
+        add("alerts on errors that fired", _fired(evidence.watches[1:]), "")
         for rows in self._by_kind():
             calls, whole = sorted(each.calls_s for each in rows), sorted(each.recovery_s for each in rows)
             name = f"{rows[0].name}, {rows[0].target}: {len(rows)} ×, calls after {median(calls):.1f} s, "
             name += f"at most {calls[-1]:.1f} s, everything after {median(whole):.1f} s, at most"
             add(name, whole[-1], "s", at_most=options.patience)
         self._add_memory(report)
-        for text, reason in self.skipped.items():
-            add(f"{text}: not run, {reason}", 0, "")
+        self.plan.report(report, is_strict=options.strict)
+        add("looks of the oracle after faults", self.glance.count, "")
+        add("of them the longest", self.glance.longest_s, "s")
+        add("looks without the database, made up for by the next", self.glance.missed, "")
+        add("exceptions found by them", self.glance.found, "", at_most=0)
         for check in CHECKS:
             name = (check.__doc__ or "").strip().rstrip(".")
             add(f"{name}: exceptions", sum(each.check == name for each in self.findings), "", at_most=0)
@@ -263,7 +264,7 @@ class Conductor:
         """Everything, beside what the report shows."""
         kept = {
             "seed": self.options.seed, "minutes": self.options.minutes, "only": self.options.only,
-            "faults": [asdict(each) for each in self.made], "skipped": self.skipped,
+            "faults": [asdict(each) for each in self.made], "skipped": self.plan.skipped,
             "findings": [asdict(each) for each in self.findings], "figures": [asdict(each) for each in report.figures],
             "callers": dict(Counter(f"{each.kind} {each.status} {each.code}".strip() for each in evidence.calls)),
             "unanswered": dict(self.arena.traffic.failures),
@@ -273,6 +274,10 @@ class Conductor:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
         print(f"wrote {path}")
+
+
+def _fired(watches: Sequence[Watch]) -> int:
+    return sum(notice.kind == "fired" for watch in watches for notice in watch.notices)
 
 
 def _repeated(evidence: Evidence) -> int:

@@ -77,6 +77,31 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """An event of an alert, found in the minute `at` (Unix seconds). `kind`: fired, repeated or resolved. `value` is
+    what was measured against the `threshold`; `messages` are what it became in the outbox."""
+
+    subject: str
+    kind: str
+    at: float
+    value: Decimal = Decimal(0)
+    threshold: Decimal = Decimal(0)
+    messages: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """An alert rule on the traffic of the run. `reached`: of a budget's rule, the thresholds that its spend has
+    reached, in percent; each is told once. `repeat_s` 0: it is told once that it fires."""
+
+    name: str
+    channels: int
+    notices: Sequence[Notice] = ()
+    reached: Sequence[Decimal] = ()
+    repeat_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything the oracle looks at. `disturbed`: times at which an acknowledgement may have been lost on its way into
     the database, so that one more delivery is what was promised. `prices`: model → price of a million (input, output)
@@ -92,6 +117,7 @@ class Evidence:
     """Outbox messages of events that somebody was told are made."""
     due_reports: Mapping[str, int] = field(default_factory=dict)
     """Moment a report was due → runs that were made of it."""
+    watches: Sequence[Watch] = ()
     disturbed: Sequence[tuple[float, float]] = ()
     prices: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     poison: frozenset[str] = frozenset()

@@ -18,7 +18,6 @@ from bench.chaos.poison import poison_spool, poison_tasks
 
 LONG_S = (11.0, 14.0)
 """Longer than a data plane's sign of life counts (10 s)."""
-APPS = ("gateway", "analytics", "costs", "finetuning", "sdkgen")
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 CONNECTIONS = 80
 CHEAP_KILLS = ("data plane", "writer", "worker", "PostgreSQL")
@@ -221,7 +220,9 @@ def migrate_back(app: str, arena: Arena) -> None:
 
 def former_code(names: tuple[str, ...], arena: Arena) -> None:
     """Processes run the former release's code on this release's schema for a while, then this one's again."""
-    keeper, code = arena.installation.keeper, former.unpack(arena.former, arena.installation.directory / "former")
+    code = former.unpack(arena.former.commit, arena.installation.directory / "former")
+    keeper, lacks = arena.installation.keeper, arena.former.lacks
+    arena.note = f"{arena.former.commit[:8]}, without {', '.join(lacks)}"
     for name in names:
         keeper.restart(name, code=code)
     arena.cause_effects()
@@ -231,7 +232,7 @@ def former_code(names: tuple[str, ...], arena: Arena) -> None:
 
 
 def _no_former(arena: Arena) -> str:
-    return "" if arena.former else "no git history with the former release"
+    return arena.former.reason
 
 
 def _no_disk(arena: Arena) -> str:
@@ -259,7 +260,7 @@ def _of_processes() -> Iterator[Fault]:
         seconds = LONG_S if target in ("data plane", "writer") else (3.0, 6.0)
         disturbs = target in ("worker", "PostgreSQL")
         yield Fault("pause", target, partial(pause, names, seconds), disturbs)
-    for target in ("data plane", "writer", "worker", "beat"):
+    for target in ("data plane", "writer", "worker", "beat", "console"):
         yield Fault("slow", target, partial(slow_down, groups[target]), disturbs=target == "worker")
     for target, name in (("PostgreSQL", "postgres"), ("Redis", "redis"), ("provider", PROVIDERS[0])):
         yield Fault("away", target, partial(hold_down, name), target == "PostgreSQL")
@@ -308,7 +309,7 @@ def _of_the_host() -> Iterator[Fault]:
         for seconds in (90, -90):
             run = partial(step_clock, names, seconds)
             yield Fault(f"clock {seconds:+d} s", target, run, disturbs=target == "worker", is_missing=_no_faketime)
-    for app in APPS:
+    for app in former.APPS:
         yield Fault("migration back and forth", app, partial(migrate_back, app), disturbs=True)
     groups = {"data plane": DATAPLANES[:1], "writer": WRITERS, "worker": (*WORKERS, "beat"), "console": ("console",),
               "everything": ("console", *DATAPLANES, *WRITERS, *WORKERS, "beat")}  # fmt: skip

@@ -1,12 +1,12 @@
 """Says what is wrong in the evidence of a run. Pure: every check is a function of `Evidence`."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 
-from bench.chaos.evidence import Call, Delivery, Evidence, Line, Message
+from bench.chaos.evidence import Call, Delivery, Evidence, Line, Message, Notice
 
 MILLION = Decimal(1_000_000)
 LAST_PLACE = Decimal("1e-10")
@@ -30,10 +30,13 @@ class Finding:
     text: str
 
 
-def judge(evidence: Evidence) -> list[Finding]:
-    """Every finding of every check, at most `EXAMPLES` of each and how many more there are."""
+Check = Callable[[Evidence], Iterator[str]]
+
+
+def judge(evidence: Evidence, checks: Sequence[Check] = ()) -> list[Finding]:
+    """Every finding of the checks (none named: of all), at most `EXAMPLES` of each and how many more there are."""
     found: list[Finding] = []
-    for check in CHECKS:
+    for check in checks or CHECKS:
         texts = list(check(evidence))
         name = (check.__doc__ or "").strip().rstrip(".")
         found += [Finding(name, text) for text in texts[:EXAMPLES]]
@@ -173,6 +176,53 @@ def _repeats(message: Message, deliveries: list[Delivery], disturbed: Iterable[t
             yield f"{message.id}: sent again {later.at - earlier.at:.1f} s after it was acknowledged, for no reason"
 
 
+def thresholds_are_told_once(evidence: Evidence) -> Iterator[str]:
+    """Each threshold of a budget that was reached was told once."""
+    for watch in evidence.watches:
+        fired = [notice for notice in watch.notices if notice.kind == "fired"]
+        told = {notice.threshold for notice in fired}
+        yield from (f"{watch.name}: {each:f} % reached, nobody told" for each in watch.reached if each not in told)
+        if watch.reached:
+            times = Counter((notice.subject, notice.threshold) for notice in fired)
+            yield from (
+                f"{watch.name}: {each:f} % told {count} times" for (_, each), count in times.items() if count > 1
+            )
+
+
+def alerts_take_turns(evidence: Evidence) -> Iterator[str]:
+    """Each alert fires once until it is resolved, for a reason, and repeats itself no sooner than it should."""
+    for watch in evidence.watches:
+        by_subject: dict[str, list[Notice]] = defaultdict(list)
+        for notice in sorted(watch.notices, key=lambda notice: notice.at):
+            by_subject[notice.subject].append(notice)
+        for notices in by_subject.values():
+            yield from (f"{watch.name}: {problem}" for problem in _out_of_turn(notices, watch.repeat_s))
+
+
+def _out_of_turn(notices: Sequence[Notice], repeat_s: float) -> Iterator[str]:
+    is_firing, told_at = False, 0.0
+    for notice in notices:
+        if notice.kind == "fired" and is_firing:
+            yield "fired while it was firing"
+        if notice.kind == "fired" and notice.value < notice.threshold:
+            yield f"fired at {notice.value:f}, below its threshold of {notice.threshold:f}"
+        if notice.kind != "fired" and not is_firing:
+            yield f"{notice.kind} without having fired"
+        if notice.kind == "repeated" and (not repeat_s or notice.at - told_at < repeat_s):
+            yield f"repeated after {notice.at - told_at:.0f} s"
+        is_firing, told_at = notice.kind != "resolved", notice.at
+
+
+def notices_go_by_every_channel(evidence: Evidence) -> Iterator[str]:
+    """Each notice of an alert became one message for each channel."""
+    known = {message.id for message in evidence.messages}
+    for watch in evidence.watches:
+        for notice in watch.notices:
+            count = len(known.intersection(notice.messages))
+            if count != watch.channels or len(notice.messages) != watch.channels:
+                yield f"{watch.name}: {notice.kind}, {len(notice.messages)} messages, {count} of them in the outbox"
+
+
 def reports_run_once(evidence: Evidence) -> Iterator[str]:
     """Each report that was due was made once."""
     yield from (f"due {moment}: {runs} runs" for moment, runs in evidence.due_reports.items() if runs != 1)
@@ -201,7 +251,7 @@ def books_verify(evidence: Evidence) -> Iterator[str]:
         yield evidence.verify
 
 
-CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
+CHECKS: tuple[Check, ...] = (
     each_attempt_has_one_line,
     each_id_is_unique,
     each_answer_came_from_a_provider,
@@ -212,6 +262,9 @@ CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     budgets_hold,
     messages_arrive,
     nothing_is_sent_again,
+    thresholds_are_told_once,
+    alerts_take_turns,
+    notices_go_by_every_channel,
     reports_run_once,
     one_answer_for_one_key,
     poison_is_set_aside,

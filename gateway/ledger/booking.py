@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,9 @@ from gateway.ledger.schema import TABLE
 
 Line = Mapping[str, Any]
 MINUTE_MARKS_FOR = timedelta(hours=49)
+NAMED = 20
+"""Requests that a log line about several names at most."""
+_REQUEST = re.compile(rb'"request_id":\s*"([\w.\-]{1,100})"')
 COPY_LINES = 200  # encoded while the server works on what was sent before
 TOKEN_COLUMNS = (
     "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
@@ -46,6 +50,15 @@ class Booked:
     duplicates: int = 0
     quarantined: int = 0
     adjusted: int = 0
+    quarantined_requests: list[str] = field(default_factory=list)
+    """Requests of the first `NAMED` lines that were set aside, as far as these can be read."""
+
+    def set_aside(self, payload: bytes) -> None:
+        """Count a line that went to the quarantine."""
+        self.quarantined += 1
+        named, found = self.quarantined_requests, _REQUEST.search(payload)
+        if found and len(named) < NAMED and (request := found[1].decode()) not in named:
+            named.append(request)
 
     def add(self, lines: Sequence[dict[str, Any]]) -> None:
         self.inserted.extend(lines)
@@ -145,7 +158,7 @@ def _readable(
             Effects.of([line])
         except UNREADABLE as error:
             quarantine(connection, source, position, body, f"not a ledger line: {type(error).__name__}: {error}")
-            result.quarantined += 1
+            result.set_aside(body)
         else:
             lines.append(line)
             where.append(position)
@@ -168,7 +181,7 @@ def _insert(connection: psycopg.Connection[Any], batch: Batch, result: Booked) -
 def _isolate(connection: psycopg.Connection[Any], batch: Batch, result: Booked, error: Exception) -> None:
     if len(batch.lines) == 1:
         quarantine(connection, batch.source, batch.positions[0], batch.payload(), str(error))
-        result.quarantined += 1
+        result.set_aside(batch.payload())
         return
     for half in batch.split():
         _insert(connection, half, result)

@@ -23,7 +23,7 @@ from structlog.contextvars import bound_contextvars
 
 from gateway import heartbeats
 from gateway.ledger import spool
-from gateway.ledger.booking import Booked, book, book_frames, quarantine
+from gateway.ledger.booking import NAMED, Booked, book, book_frames, quarantine
 from gateway.ledger.effects import MINUTE_MS
 from gateway.ledger.frames import UNREADABLE, Encoded, encode
 from gateway.ledger.hooks import close_spool
@@ -193,7 +193,8 @@ class Writer:
                 span.attributes |= {"gateway.lines": booked.new, "gateway.duplicates": booked.duplicates,
                                     "gateway.quarantined": booked.quarantined}  # fmt: skip
             if booked.quarantined:
-                logger.error("quarantined %d lines of spool %s", booked.quarantined, name)
+                with _naming(booked.quarantined_requests):
+                    logger.error("quarantined %d lines of spool %s", booked.quarantined, name)
             return booked
 
     def _booked(self, connection: psycopg.Connection[Any], reader: SpoolReader, batch: "_Batch") -> Booked:
@@ -249,7 +250,8 @@ class Writer:
             close_spool(connection, name)
         self._readers.pop(name, None)
         shutil.rmtree(reader.folder, ignore_errors=True)
-        logger.info("adopted spool %s: %d interrupted attempts", name, len(batch.lines))
+        with _naming(list(dict.fromkeys(line["request_id"] for line in batch.lines))[:NAMED]):
+            logger.info("adopted spool %s: %d interrupted attempts", name, len(batch.lines))
 
     def _interrupted(self, reader: SpoolReader) -> "_Interrupted":
         """The priced lines of all open attempts."""
@@ -289,6 +291,11 @@ class Writer:
             with contextlib.suppress(psycopg.Error):
                 heartbeats.forget(self._connection, self.place.name)
         self._disconnect()
+
+
+def _naming(requests: list[str]) -> contextlib.AbstractContextManager[None]:
+    """Log lines within have the field `request_ids`: of several requests `request_id` cannot name one."""
+    return bound_contextvars(request_ids=requests) if requests else contextlib.nullcontext()
 
 
 def _is_alive_or_unread(folder: Path, segment: int, offset: int) -> bool:
@@ -331,7 +338,7 @@ class _Frames:
         booked = book_frames(connection, step.bodies, self.encoded, source=source, positions=step.positions)
         for offset, data in step.damaged:
             quarantine(connection, source, f"{step.segment}:{offset}", data, "damaged on the disk: not a frame")
-        booked.quarantined += len(step.damaged)
+            booked.set_aside(data)
         return booked
 
 
@@ -351,5 +358,5 @@ class _Interrupted:
         booked = book(connection, self.lines, source=source, positions=positions)
         for position, body, reason in self.unreadable:
             quarantine(connection, source, position, body, reason)
-        booked.quarantined += len(self.unreadable)
+            booked.set_aside(body)
         return booked

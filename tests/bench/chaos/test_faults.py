@@ -29,7 +29,7 @@ def test_every_fault_has_a_name_of_its_own() -> None:
 def test_processes_are_killed_paused_and_slowed_and_the_mail_server_is_slow() -> None:
     slowed = {target for name, target in FAULTS if name == "slow"}
 
-    assert slowed == {"data plane", "writer", "worker", "beat", "provider", "SMTP"}
+    assert slowed == {"data plane", "writer", "worker", "beat", "console", "provider", "SMTP"}
     assert {target for name, target in FAULTS if name == "pause"} >= slowed - {"SMTP"}
     assert [target for target in sorted(slowed) if FAULTS["slow", target].disturbs] == ["worker"]
 
@@ -48,7 +48,7 @@ class Keeper:
         return self.sent[-1][0]
 
 
-@pytest.mark.parametrize("target", ["data plane", "writer", "worker", "beat"])
+@pytest.mark.parametrize("target", ["data plane", "writer", "worker", "beat", "console"])
 def test_a_slow_process_stands_still_nine_tenths_of_the_time_and_goes_on_in_the_end(
     target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

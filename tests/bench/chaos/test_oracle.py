@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.chaos.evidence import Call, Delivery, Evidence, Limit, Line, Message, Seen
+from bench.chaos.evidence import Call, Delivery, Evidence, Limit, Line, Message, Notice, Seen, Watch
 from bench.chaos.oracle import judge
 
 PRICES = {"m": (Decimal("0.15"), Decimal("0.60"))}
@@ -15,6 +15,13 @@ SEEN = Seen("a1", "completed", 200, (20, 8))
 LINE = Line("a1", "r1", model="m", tokens=(20, 8), cost=COST)
 CALL = Call("chat", "r1", 200, is_whole=True, cost=COST)
 CUT = Line("a2", "r2", status="interrupted", http_status=None, usage_source="estimated", model="m", cost=COST)
+TOLD = Notice("month actual 10", "fired", 60.0, Decimal(12), Decimal(10), ["mail", "event"])
+BUDGET = Watch("budget", 2, [TOLD], reached=[Decimal(10)])
+FIRED = Notice("", "fired", 60.0, Decimal(7), Decimal(6), ["event"])
+ERRORS = Watch(
+    "errors", 1, [FIRED, replace(FIRED, kind="repeated", at=960.0), replace(FIRED, kind="resolved", at=1_000.0),
+                  replace(FIRED, at=1_060.0)], repeat_s=900.0,
+)  # fmt: skip
 GOOD = Evidence(
     seen=[SEEN, Seen("a2", "client_gone", 200, (20, 3))],
     lines=[
@@ -26,6 +33,7 @@ GOOD = Evidence(
     messages=[Message("mail", 105.1), Message("event", 100.1)],
     promised=["mail"],
     due_reports={"noon": 1},
+    watches=[BUDGET, ERRORS],
     prices=PRICES,
     poison=frozenset({"spool:x 1:0"}),
     quarantined=frozenset({"spool:x 1:0"}),
@@ -64,6 +72,21 @@ def test_a_good_run_has_no_findings() -> None:
         ({"lines": [LINE, replace(CUT, usage_source="reported"), *GOOD.lines[2:]]},
          ["line a2: interrupted, but reported"]),
         ({"limits": [Limit("key", Decimal(1), Decimal("1.0000000001"))]}, ["key: 1.0000000001 of 1 spent"]),
+        ({"watches": [replace(BUDGET, notices=[])]}, ["budget: 10 % reached, nobody told"]),
+        ({"watches": [replace(BUDGET, notices=[TOLD, replace(TOLD, at=120.0)])]},
+         ["budget: 10 % told 2 times", "budget: fired while it was firing"]),
+        ({"watches": [replace(BUDGET, notices=[TOLD, replace(TOLD, kind="repeated", at=120.0)])]},
+         ["budget: repeated after 60 s"]),
+        ({"watches": [replace(BUDGET, notices=[replace(TOLD, value=Decimal(9))])]},
+         ["budget: fired at 9, below its threshold of 10"]),
+        ({"watches": [replace(BUDGET, notices=[replace(TOLD, messages=["mail"])])]},
+         ["budget: fired, 1 messages, 1 of them in the outbox"]),
+        ({"watches": [replace(BUDGET, notices=[replace(TOLD, messages=["mail", "gone"])])]},
+         ["budget: fired, 2 messages, 1 of them in the outbox"]),
+        ({"watches": [replace(ERRORS, notices=[replace(FIRED, kind="resolved")])]},
+         ["errors: resolved without having fired"]),
+        ({"watches": [replace(ERRORS, notices=[FIRED, replace(FIRED, kind="repeated", at=900.0)])]},
+         ["errors: repeated after 840 s"]),
         ({"messages": [Message("mail", None), Message("event", 100.1)]}, ["mail: not delivered"]),
         ({"messages": [Message("mail", 105.1), Message("event", None, is_dead=True)]}, ["event: given up"]),
         ({"deliveries": GOOD.deliveries[:2]}, ["event: said to be delivered, but nobody got it"]),

@@ -13,6 +13,7 @@ from gateway.ledger.reader import FIRST_READ_BYTES, SpoolReader
 from gateway.ledger.spool import Spool
 from gateway.ledger.writer import Writer
 from tests.gateway.ledger.lines import line
+from tests.loglines import logged
 
 Ledger = psycopg.Connection[Any]
 
@@ -220,7 +221,8 @@ def test_a_frame_that_was_seen_half_written_is_no_damage(tmp_path: Path, monkeyp
     journal = Spool(tmp_path, "s")
     lines, places = journalled(journal, 5)
     start, end = places[2]
-    whole, looks = SpoolReader._data, []
+    whole = SpoolReader._data
+    looks: list[int] = []
 
     def torn(reader: SpoolReader, segment: int, at: int, size: int) -> bytes:
         """Its tail is not there yet in the first two looks, while the frames behind it are."""
@@ -361,6 +363,56 @@ def test_frames_that_are_no_lines_stop_nothing(tmp_path: Path, writer: Writer, l
         ("1:0", b"{broken"), (f"interrupted:{unbegun}", b"{broken")
     ]  # fmt: skip
     assert not (tmp_path / "s").exists()
+
+
+def test_log_lines_name_the_requests_whose_lines_are_set_aside_or_interrupted(
+    tmp_path: Path, writer: Writer, ledger: Ledger
+) -> None:
+    journal = Spool(tmp_path, "s")
+    for number in range(22):  # `\0` is refused by the database, `{` by the decoder
+        bad = line(kind="denied", request_id=f"req_{number}", end_user="a\0b" if number % 2 else "a")
+        journal.line(bad["id"], json.dumps(bad).encode()[: None if number % 2 else -1])
+    journal.line(str(uuid7()), b"names nobody")
+    with logged("gateway.ledger.writer") as lines:
+        writer.run_once()
+
+    (found,) = [each for each in lines if "quarantined" in each["event"]]
+    assert found["event"] == "quarantined 23 lines of spool s"
+    assert (len(found["request_ids"]), found["spool"]) == (20, "s")
+    assert set(found["request_ids"]) < {f"req_{number}" for number in range(22)}
+
+    for _ in range(2):  # two attempts of one request
+        begin(journal, request_id="req_open")
+    begin(journal, request_id="req_other")
+    journal.close()
+    with logged("gateway.ledger.writer") as lines:
+        writer.run_once()
+
+    assert [(each["event"], each["request_ids"]) for each in lines] == [
+        ("adopted spool s: 3 interrupted attempts", ["req_open", "req_other"])
+    ]
+
+
+def test_a_log_line_about_no_request_names_none(tmp_path: Path, writer: Writer, ledger: Ledger) -> None:
+    Spool(tmp_path, "s").close()
+
+    with logged("gateway.ledger.writer") as lines:
+        writer.run_once()
+
+    assert lines == [{"event": "adopted spool s: 0 interrupted attempts"}]
+
+
+def test_a_damaged_frame_is_logged_with_its_request(tmp_path: Path, writer: Writer, ledger: Ledger) -> None:
+    journal = Spool(tmp_path, "s")
+    _, places = journalled(journal, 3)
+    overwrite(journal, places[1][1] - 1, b"\xff")
+
+    with logged("gateway.ledger.writer") as lines:
+        writer.run_once()
+
+    (found,) = lines
+    assert (found["event"], found["request_ids"]) == ("quarantined 1 lines of spool s", ["req_1"])
+    journal.close()
 
 
 def test_a_frame_larger_than_the_first_read_is_read(tmp_path: Path, writer: Writer, ledger: Ledger) -> None:

@@ -31,6 +31,7 @@ from tests.collector import Collector, collecting, values
 from tests.gateway.dataplane.stack import free_port, no_price
 from tests.gateway.ledger.lines import line
 from tests.gateway.otlp import urls_that_publish
+from tests.loglines import logged
 from tests.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -370,12 +371,12 @@ def test_the_console_exports_and_sends_the_rest_when_it_ends(collector: Collecto
 
 
 @pytest.mark.django_db
-def test_log_lines_lead_from_a_request_to_the_work_of_its_job(caplog: Any) -> None:
+def test_log_lines_lead_from_a_request_to_the_work_of_its_job() -> None:
     seen: list[dict[str, Any]] = []
-    with caplog.at_level("INFO", "gateway.services.jobs"), structlog.contextvars.bound_contextvars(request_id="req_7"):
+    with logged("gateway.services.jobs") as lines, structlog.contextvars.bound_contextvars(request_id="req_7"):
         job = jobs.enqueue("test.kind", "1")
 
     assert jobs.run_each("test.kind", 60, lambda _: seen.append(structlog.contextvars.get_contextvars())) == 1
-    assert [record.getMessage() for record in caplog.records] == [f"job {job.pk} offered: test.kind"]
+    assert lines == [{"event": f"job {job.pk} offered: test.kind", "request_id": "req_7"}]
     assert seen == [{"job_id": str(job.pk)}]
     assert structlog.contextvars.get_contextvars() == {}
