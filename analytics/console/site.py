@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from functools import cached_property, partial
-=======
-from functools import cached_property, wraps
->>>>>>> fuzzing
+from functools import cached_property, partial, wraps
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import AnonymousUser
-<<<<<<< HEAD
 from django.contrib.auth.views import PasswordChangeView
-from django.core.exceptions import PermissionDenied
-=======
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
->>>>>>> fuzzing
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
