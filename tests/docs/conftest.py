@@ -117,6 +117,7 @@ def installation(
         made = Installation(stack, secret, alertmanager, _empty_databases(url))
         command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", READY.read_text()]
         subprocess.run(command, cwd=ROOT, env=made.environment, check=True, timeout=60)
+        stack.wait_until_current()
         stack.wait_for(lambda: stack.get("/metrics/ledger").status == 200)
         yield made
     finally:
