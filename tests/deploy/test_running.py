@@ -163,7 +163,7 @@ def scraped(composed: Composed) -> set[str]:
 
 
 def shown(composed: Composed) -> str:
-    """Pages for an owner; returns the one of requests. Each names the organization: none is the sign-in."""
+    """Pages for an owner; returns the one of requests. Each names the person: none is the sign-in."""
     done = composed.manage("shell", "--no-imports", "-c", OWNER)
     assert done.returncode == 0, done.stderr
     texts = {}
@@ -171,7 +171,7 @@ def shown(composed: Composed) -> str:
         answer = composed.request("GET", f"/admin/{page}", Cookie=done.stdout.strip(), **HOST)
         assert (page, answer.status) == (page, 200), answer.body[:500]
         texts[page] = answer.body.decode()
-        assert "composed" in texts[page], page
+        assert "olga" in texts[page], page
     return texts["requests/"]
 
 

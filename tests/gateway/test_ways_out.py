@@ -117,6 +117,7 @@ DIALS = {
 # Every module that can open a connection, and to where.
 WAYS_OUT = {
     "gateway/outbound.py": "the guarded client",
+    "config/tryload.py": "the gateway itself, from the operator's command line",
     "gateway/ledger/archive/s3.py": "the operator's ARCHIVE_URL and ARCHIVE_S3_ENDPOINT",
     "gateway/dataplane/upstream.py": "the data plane's guarded client",
     "gateway/dataplane/addresses.py": "resolves and judges",

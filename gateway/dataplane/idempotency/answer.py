@@ -46,7 +46,7 @@ class Answer:
         try:
             headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in facts["headers"]]
             return cls(facts["request_id"], facts["stored_at"], facts["status"], headers, body)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("not a stored answer") from error
 
 

@@ -73,7 +73,7 @@ def altered(draw: st.DrawFn, examples: list[Any]) -> Any:
             case "rename" if isinstance(parent, dict):
                 parent[draw(st.text(max_size=8))] = parent.pop(last)
             case _:
-                parent[last] = draw(JUNK)
+                parent[last] = copy.deepcopy(draw(JUNK))
     return found
 
 
