@@ -179,8 +179,8 @@ def worked(composed: Composed) -> bool:
     """The background has rolled the line up and written the file."""
     with composed.connect() as connection:
         row = connection.execute(
-            "SELECT (SELECT coalesce(sum(requests), 0) FROM analytics_total_quarter_hour)::int AS requests, (SELECT count(*) "
-            "FROM gateway_job WHERE kind = 'analytics.export' AND status = 'succeeded') AS files"
+            "SELECT (SELECT coalesce(sum(requests), 0) FROM analytics_total_quarter_hour)::int AS requests, "
+            "(SELECT count(*) FROM gateway_job WHERE kind = 'analytics.export' AND status = 'succeeded') AS files"
         ).fetchone()
     return row == {"requests": 1, "files": 1}
 
