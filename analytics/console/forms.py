@@ -9,7 +9,7 @@ from django.contrib.auth.forms import AuthenticationForm, PasswordResetForm, Set
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 
-from gateway.services import guesses, people
+from gateway.services import people
 from gateway.signin.throttle import is_own_password
 
 
@@ -39,11 +39,10 @@ class ResetForm(PasswordResetForm):
 
 
 class NewPasswordForm(SetPasswordForm):
-    """Of the mailed link: what others guessed was another password."""
+    """Of the mailed link."""
 
     def save(self, commit: bool = True) -> Any:
-        guesses.forget(name=self.user.get_username())
-        return super().save(commit)
+        return people.replace_password(user=self.user, new=self.cleaned_data["new_password1"], verb=people.RESET)
 
 
 class ChangePasswordForm(AdminPasswordChangeForm):
@@ -59,3 +58,8 @@ class ChangePasswordForm(AdminPasswordChangeForm):
         if not is_own_password(self._request, user, partial(user.check_password, given)):
             raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
         return given
+
+    def save(self, commit: bool = True) -> Any:
+        new = self.cleaned_data["new_password1"]
+        self.user: Any = people.replace_password(user=self.user, new=new, verb=people.CHANGE)
+        return self.user

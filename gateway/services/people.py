@@ -36,6 +36,8 @@ from gateway.services.audit import Actor
 from gateway.services.errors import Conflict, Forbidden, Invalid, NotFound
 from gateway.services.identity import check_team, lock
 
+CHANGE, RESET = "user.change_password", "user.reset_password"
+"""Verbs of the audit trail for another password."""
 INVITATION_DAYS = 7
 PROFILE_FIELDS = ("first_name", "last_name", "theme", "shortcuts_enabled")
 PERSONAL = ("email", "username", "first_name", "last_name")
@@ -277,7 +279,7 @@ def change_password(*, user: User, current: str, new: str) -> User:
     locked = lock(user)
     if not locked.check_password(current):
         raise password_wrong()
-    return _replace_password(locked, new, locked, "user.change_password")
+    return _replace_password(locked, new, locked, CHANGE)
 
 
 def password_wrong() -> Invalid:
@@ -326,9 +328,15 @@ def reset_password(*, uid: str, token: str, new: str) -> User:
     locked = lock(person_of_reset(uid=uid, token=token))
     if not default_token_generator.check_token(locked, token):  # used by someone else while we waited for the lock
         raise NotFound("reset_not_found", "The link is unknown, used or too old; ask for a new one.")
-    changed = _replace_password(locked, new, locked, "user.reset_password")
-    guesses.forget(name=changed.get_username())
-    return changed
+    return _replace_password(locked, new, locked, RESET)
+
+
+@transaction.atomic
+def replace_password(*, user: User, new: str, verb: str) -> User:
+    """For pages whose form has asked for the current password (`CHANGE`) or the mailed link (`RESET`). Raises
+    `Invalid`."""
+    locked = lock(user)
+    return _replace_password(locked, new, locked, verb)
 
 
 def _replace_password(user: User, password: str, actor: Actor, verb: str) -> User:
@@ -337,6 +345,8 @@ def _replace_password(user: User, password: str, actor: Actor, verb: str) -> Use
     tokens.revoke_all(user=user)
     audit.record_person(person=user, actor=actor, verb=verb)
     notices.tell(user=user, verb=verb)
+    if verb == RESET:  # what others guessed was another password
+        guesses.forget(name=user.get_username())
     return user
 
 

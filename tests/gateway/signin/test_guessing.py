@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from gateway.models import AuditEvent, User
+from gateway.models import AuditEvent, OutboxMessage, User
 from gateway.services import guesses, people, secondfactor
 from tests import factories
 from tests.gateway.signin.test_second_factor import LOGIN
@@ -169,6 +169,43 @@ def test_changing_the_password_is_no_way_around(bob: User) -> None:
     assert page.post("/admin/password_change/", form, REMOTE_ADDR="203.0.113.1").status_code == 429
     guesses.forget(name=bob.username)
     assert client.post("/api/v1/me/password", body, REMOTE_ADDR="203.0.113.1").status_code == 204
+
+
+NEW = "an entirely new one 7"
+
+
+def by_mailed_link(bob: User) -> Any:
+    uid = people.urlsafe_base64_encode(people.force_bytes(bob.pk))
+    client = Client()
+    form = client.get(f"/admin/reset/{uid}/{people.default_token_generator.make_token(bob)}/", follow=True)
+    return client.post(form.request["PATH_INFO"], {"new_password1": NEW, "new_password2": NEW})
+
+
+def by_the_page_of_the_account(bob: User) -> Any:
+    client = Client()
+    client.force_login(bob, backend="django.contrib.auth.backends.ModelBackend")
+    form = {"old_password": factories.PASSWORD, "new_password1": NEW, "new_password2": NEW}
+    answer = client.post("/admin/password_change/", form)
+    assert client.get("/admin/password_change/").status_code == 200  # this browser stays signed in
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("change", "verb"),
+    [(by_mailed_link, "user.reset_password"), (by_the_page_of_the_account, "user.change_password")],
+    ids=["link", "account"],
+)
+def test_a_page_changes_a_password_as_the_api_does(bob: User, change: Callable[[User], Any], verb: str) -> None:
+    """Recorded, told by mail, and refresh tokens end."""
+    refresh = for_a_token(bob.username, factories.PASSWORD, "203.0.113.1").data["refresh"]
+    mails = OutboxMessage.objects.filter(topic="mail").count()
+
+    assert change(bob).status_code == 302
+
+    assert AuditEvent.objects.filter(verb=verb, object_id=str(bob.pk)).exists()
+    assert OutboxMessage.objects.filter(topic="mail").count() == mails + 1
+    assert APIClient().post("/api/v1/auth/token/refresh", {"refresh": refresh}).status_code == 401
+    assert for_a_token(bob.username, NEW, "203.0.113.1").status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)
