@@ -7,7 +7,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.contrib.admin import AdminSite
+from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -51,9 +51,10 @@ class ConsoleSite(AdminSite):
         return [path(page.path, self.page(page), name=page.name) for page in declared] + super().get_urls()
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """A NUL in the query is refused: no page has a use for one, and filters of model admin would ask PostgreSQL,
-        whose texts hold none."""
+        """Pages of model admin refuse a NUL in the query: their filters would ask PostgreSQL, whose texts hold none."""
         inner = super().admin_view(view, cacheable)
+        if not isinstance(getattr(view, "__self__", None), ModelAdmin) and view != self.autocomplete_view:
+            return inner
 
         @wraps(inner)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:

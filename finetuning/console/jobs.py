@@ -81,7 +81,7 @@ def job_list(request: HttpRequest, site: ConsoleSite) -> HttpResponse:
     """Jobs of the projects that the person sees, newest first, by state and words."""
     context, organization = frame(request, site, "Fine-tuning jobs")
     rows = jobs_of(request, organization)
-    state, query = request.GET.get("state", ""), request.GET.get("q", "").strip()[:120]
+    state, query = request.GET.get("state", ""), request.GET.get("q", "").replace("\0", "").strip()[:120]
     state = state if state in TABS else ""
     counts = rows.order_by().aggregate(
         **{name or "all": Count("pk", filter=where) for name, (_, where) in TABS.items()}
