@@ -221,6 +221,7 @@ def _priced(
     return {"charges": charges, "cost": cost, "list_cost": cost}
 
 
+UNPRICED: dict[str, Any] = {"charges": [], "cost": None, "list_cost": None, "price_status": "unpriced"}
 UNCHARGED: dict[str, Any] = {
     "charges": [],
     "cost": Decimal(0),
@@ -269,8 +270,7 @@ def _ending(company: Company, at: datetime, rng: random.Random) -> list[dict[str
             line(company, at, rng, status="cancelled", http_status=None, usage_source="counted", finish_reason=None)
         ]
     if dice < 0.034:
-        unknown = {"charges": [], "cost": None, "list_cost": None, "price_status": "unpriced"}
-        return [line(company, at, rng, **unknown)]
+        return [line(company, at, rng, **UNPRICED)]
     return [line(company, at, rng)]
 
 
@@ -307,11 +307,16 @@ def load(company: Company, lines: list[dict[str, Any]]) -> None:
 def load_days(company: Company, days: int, per_day: int) -> None:
     """Traffic of so many days up to now: the same rows for all tests of a minute."""
     now = timezone.now()
-    ensure_partitions(_raw(), [now - timedelta(days=days), now])
+    ensure_partitions(_raw(), [now - timedelta(days=back) for back in range(days + 1)])
     remembered(
         ("traffic", company.organization.pk, days, per_day, int(now.timestamp()) // 60),
         lambda: load(company, traffic(company, days=days, per_day=per_day, until=now)),
     )
+
+
+def load_now(company: Company, **changes: Any) -> None:
+    """One line of this second: the first of a month has little else of it."""
+    load(company, [line(company, timezone.now(), random.Random(4), **changes)])
 
 
 def _raw() -> Any:

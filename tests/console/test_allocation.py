@@ -10,7 +10,7 @@ from django.test import Client
 
 from costs.models import AllocationRule, CostCenter, Statement
 from costs.services import allocation, statements
-from tests.console.company import Company
+from tests.console.company import Company, load_now
 from tests.console.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +47,8 @@ def test_an_empty_month(company: Company, sign_in: SignIn) -> None:
 
 
 def test_who_carries_what(busy: Company, center: CostCenter, sign_in: SignIn) -> None:
+    load_now(busy, project_slug="assistant")
+
     text = show(sign_in("carol"))
 
     assert "4711 Product" in text
@@ -91,6 +93,7 @@ def test_a_statement_is_made_locked_and_downloaded(company: Company, center: Cos
 def test_owners_see_their_centers_and_nothing_else(busy: Company, center: CostCenter, sign_in: SignIn) -> None:
     assert "No month is locked yet" in show(sign_in("bob"))
     assert "No cost centre is yours" in show(sign_in("dave"))
+    load_now(busy, project_slug="assistant")
     now = datetime.now(UTC)
     row = statements.compute_statement(organization=busy.organization, month=now.date().replace(day=1), actor=None)
     Statement.objects.update(status="locked")

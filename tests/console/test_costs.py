@@ -24,7 +24,7 @@ from costs.outlook import forecast_budgets
 from costs.services import units
 from costs.services.budgets import create_budget
 from costs.usage import usage_of
-from tests.console.company import Company, line, load
+from tests.console.company import UNPRICED, Company, line, load, load_now
 from tests.console.conftest import SignIn
 from tests.factories import recommendation
 
@@ -60,6 +60,8 @@ def test_without_any_request_the_pages_say_so(company: Company, sign_in: SignIn,
 
 
 def test_the_home_says_where_the_month_leads(busy: Company, sign_in: SignIn) -> None:
+    load_now(busy, **UNPRICED)
+
     words = text(page(sign_in("alice"), HOME))
 
     for expected in (
