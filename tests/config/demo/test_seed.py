@@ -129,6 +129,15 @@ def shares() -> dict[str, float]:
     return {row.name: float(spent[row.pk] / row.amount) for row in Budget.objects.exclude(scope="end_user")}
 
 
+def booked_later() -> float:
+    """What fine-tuning jobs and the calls of their models, which are booked once the budgets are there, take of the
+    whole company's: little of a month, much of its first hours."""
+    whole = Budget.objects.get(name="Whole company")
+    month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    later = LedgerLine.objects.filter(booked_at__gte=whole.created_at, started_at__gte=month)
+    return float((later.aggregate(total=Sum("cost"))["total"] or Decimal(0)) / whole.amount)
+
+
 @pytest.mark.slow
 def test_budgets_are_made_at_the_end_and_count_what_was_loaded():
     seed(days=2, days_first=1)
@@ -141,9 +150,9 @@ def test_budgets_are_made_at_the_end_and_count_what_was_loaded():
     found = shares()
     assert found.keys() == wanted.keys()
     assert found["Contracts"] > 0
+    later = booked_later()
     for name, share in found.items():  # in the first hours of a month some have cost nothing yet
-        # the bills of fine-tuning jobs come on top
-        assert share == pytest.approx(wanted[name], rel=0.02) or share == 0
+        assert 0.98 * wanted[name] <= share <= 1.02 * (wanted[name] + later) or share == 0
     assert Budget.objects.get(is_shadow=True).name == "Developer copilot, trial"
     assert Budget.objects.filter(scope="end_user", scope_value="*").count() == 1
     with connect() as plain:
