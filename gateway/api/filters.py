@@ -1,6 +1,6 @@
 """Filters of the large read-only lists."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -8,6 +8,7 @@ import django_filters
 from django import forms
 from django.db import models
 from django.db.models import Q
+from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import SearchFilter
@@ -42,6 +43,23 @@ class TruthFilter(django_filters.BooleanFilter):
     field_class = TruthField
 
 
+class TimeField(IsoDateTimeField):
+    """A time in UTC: PostgreSQL takes no offset of sixteen hours and more, which Python does."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        at = super().to_python(value)
+        try:
+            return at and at.astimezone(UTC)
+        except OverflowError as error:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class TimeFilter(django_filters.IsoDateTimeFilter):
+    """Filters of times."""
+
+    field_class = TimeField
+
+
 class ListFilters(FilterSet):
     """Filters of `filterset_fields`. Relations are taken by id without a look at whose they are: a list of choices
     would tell ids of other organizations from ids that do not exist."""
@@ -49,6 +67,7 @@ class ListFilters(FilterSet):
     FILTER_DEFAULTS: ClassVar = {
         **FilterSet.FILTER_DEFAULTS,
         models.BooleanField: {"filter_class": TruthFilter},
+        models.DateTimeField: {"filter_class": TimeFilter},
         models.ForeignKey: {"filter_class": django_filters.UUIDFilter},
         models.OneToOneField: {"filter_class": django_filters.UUIDFilter},
     }
@@ -90,10 +109,8 @@ class StrictSearch(SearchFilter):
 class UsageFilter(django_filters.FilterSet):
     """Always a window: `[start, end)`, by default the last seven days, so that no list walks the whole ledger."""
 
-    start = django_filters.IsoDateTimeFilter(
-        method="ignore", label="From", help_text="From, inclusive. Default: 7 days before `end`."
-    )
-    end = django_filters.IsoDateTimeFilter(method="ignore", label="To", help_text="To, exclusive. Default: now.")
+    start = TimeFilter(method="ignore", label="From", help_text="From, inclusive. Default: 7 days before `end`.")
+    end = TimeFilter(method="ignore", label="To", help_text="To, exclusive. Default: now.")
     before = django_filters.UUIDFilter(
         method="ignore",
         label="Older than",
@@ -162,8 +179,8 @@ def _time_of(name: str, line_id: UUID) -> datetime:
 class AuditFilter(django_filters.FilterSet):
     """By object, verb, actor and time."""
 
-    start = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", help_text="From, inclusive.")
-    end = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt", help_text="To, exclusive.")
+    start = TimeFilter(field_name="at", lookup_expr="gte", help_text="From, inclusive.")
+    end = TimeFilter(field_name="at", lookup_expr="lt", help_text="To, exclusive.")
     actor = django_filters.UUIDFilter(field_name="actor_id")
     actor_key = django_filters.UUIDFilter(field_name="actor_key_id")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from django.utils.dateparse import parse_datetime
@@ -55,11 +55,11 @@ def _instant(question: Mapping[str, Any], name: str) -> datetime:
     value = question.get(name)
     try:
         at = parse_datetime(value) if isinstance(value, str) else None
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise Invalid("field_invalid", "An RFC 3339 time with its offset is wanted.", field=f"query.{name}")
-    return at
+        if at is not None and at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise Invalid("field_invalid", "An RFC 3339 time with its offset is wanted.", field=f"query.{name}")
 
 
 def register(item: Dataset) -> None:

@@ -20,7 +20,7 @@ from costs.pricing.listing import canonical_provider
 from costs.services import backfill, repricing, reviews, snapshots
 from costs.services.prices import close_price_override, set_price_override
 from gateway.api.authentication import actor_of
-from gateway.api.filters import StrictFilters
+from gateway.api.filters import StrictFilters, TimeFilter
 from gateway.api.organization import required_organization
 from gateway.api.pagination import PagePagination
 from gateway.api.permissions import ADMINS, ANALYSTS, MEMBERS, SUPERUSER
@@ -37,7 +37,7 @@ _ACCEPTED = {
 class RateFilter(django_filters.FilterSet):
     """Rates in force at an instant, now by default."""
 
-    at = django_filters.IsoDateTimeFilter(method="ignore", label="At", help_text="In force at. Default: now.")
+    at = TimeFilter(method="ignore", label="At", help_text="In force at. Default: now.")
     provider = django_filters.CharFilter(method="by_provider", label="Provider", help_text="Vendor; aliases are known.")
     model = django_filters.CharFilter(field_name="model", lookup_expr="iexact")
     source = django_filters.CharFilter()

@@ -24,7 +24,18 @@ class Strict:
                 raise serializers.ValidationError(
                     {name: serializers.ErrorDetail("There is no such field.", code="unknown_field") for name in unknown}
                 )
+            if wrong := [name for name, value in data.items() if _is_truth_for_id(fields.get(name), value)]:
+                raise serializers.ValidationError(
+                    {name: serializers.ErrorDetail("Must be a valid UUID.", code="invalid") for name in wrong}
+                )
         return super().to_internal_value(data)  # type: ignore[misc]
+
+
+def _is_truth_for_id(field: serializers.Field | None, value: Any) -> bool:
+    """Whether yes or no stand where an id is wanted: Python counts them as numbers, and the framework takes those."""
+    if isinstance(field, serializers.ListField) and isinstance(value, list):
+        return any(_is_truth_for_id(field.child, one) for one in value)
+    return isinstance(value, bool) and isinstance(field, serializers.UUIDField) and not field.read_only
 
 
 class Input(Strict, serializers.Serializer):

@@ -34,3 +34,27 @@ def test_such_a_question_is_the_callers_fault(path: str, end: str) -> None:
     client = client_of(factories.acme(), "owner")
 
     assert client.get(f"/api/v1/{path}", {"end": end}).status_code == 400
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("annotations", "at__lt"), ("audit-events", "start"), ("usage-records", "end"), ("prices", "at")],
+)
+def test_offsets_that_the_database_does_not_know(path: str, name: str) -> None:
+    """It takes none of sixteen hours and more."""
+    client = client_of(factories.acme(), "owner")
+
+    assert client.get(f"/api/v1/{path}", {name: "2026-11-20T00:53:06-20:40"}).status_code == 200
+    beyond = client.get(f"/api/v1/{path}", {name: "0001-01-01T00:00:00+20:40"})
+    assert (beyond.status_code, beyond.json()["errors"][0]["field"]) == (400, name)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("project", [False, True])
+def test_yes_and_no_are_no_ids(project: bool) -> None:
+    asked = {"start": "2026-11-01T00:00:00Z", "end": "2026-11-08T00:00:00Z", "project": project}
+
+    answer = client_of(factories.acme(), "owner").post("/api/v1/analytics/providers/compare", asked, format="json")
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "project")
