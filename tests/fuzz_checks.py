@@ -1,10 +1,24 @@
 """Loaded by Schemathesis itself (`SCHEMATHESIS_HOOKS`), beside its own checks."""
 
+import ast
+import threading
 from typing import Any
 
 import schemathesis
 
 from tests.fuzz_bodies import Bodies
+
+_parse, _one_at_a_time = ast.parse, threading.RLock()
+
+
+def _parse_alone(*args: Any, **options: Any) -> Any:
+    """Python 3.11 counts the depth of all threads' trees together and fails where two parse at once; Hypothesis
+    parses the lambdas of its strategies, in each of Schemathesis' workers."""
+    with _one_at_a_time:
+        return _parse(*args, **options)
+
+
+ast.parse = _parse_alone
 
 _bodies: dict[int, Bodies] = {}
 """By the schema's identity: a run has one, which lives as long as the run."""
