@@ -21,7 +21,8 @@ from config.demo.rows import day_lines
 from config.demo.seed import DemoError, seed
 from config.demo.story import Calendar
 from costs.budgets.verify import verify_budgets
-from costs.models import Budget, BudgetCounter, Commitment, PriceOverride
+from costs.models import Budget, BudgetCounter, Commitment, CostCenter, PriceOverride, Statement
+from costs.services import statements
 from costs.services.budgets import create_budget
 from costs.services.commitments import book_days, line_of
 from gateway.choices import JobStatus
@@ -199,6 +200,23 @@ def test_alert_rules_look_back_on_what_was_loaded():
     name, night = "A key spends much at once", datetime(2026, 10, 27, 23, 50, tzinfo=UTC)
     assert told() == [(name, "fired", night), (name, "resolved", night + timedelta(hours=7))]
     assert not OutboxMessage.objects.filter(topic="alert").exists()
+
+
+@pytest.mark.slow
+def test_somebody_locks_the_statement_while_the_demo_is_made(monkeypatch):
+    compute = statements.compute_statement
+
+    def overtaken(**given):
+        row = compute(**given)
+        if not Statement.objects.filter(status="locked").exists():
+            statements.lock_statement(statement=row, actor=None)
+        return row
+
+    monkeypatch.setattr(statements, "compute_statement", overtaken)
+
+    assert seed(days=1, until=SMALL).is_complete
+    assert list(Statement.objects.order_by("month").values_list("status", flat=True)) == ["locked", "draft"]
+    assert CostCenter.objects.count() == 3
 
 
 @pytest.mark.slow
