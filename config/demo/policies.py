@@ -66,6 +66,8 @@ BUDGETS: tuple[tuple[str, str, str, str, bool, str, str, str], ...] = (
 )
 THRESHOLDS = [{"percent": 80, "basis": "actual"}, {"percent": 100, "basis": "forecast"}]
 NOTE = "budgets"
+LEAST = Decimal("0.5")
+"""Of a usual period's cost: the least that a budget of it allows."""
 
 
 def create(organization: Organization) -> None:
@@ -95,7 +97,8 @@ def create(organization: Organization) -> None:
 @transaction.atomic
 def ensure_budgets(job: Job, company: Company) -> bool:
     """Make the budgets once, when every day is in: a budget counts the lines of its period as it is made. Amounts
-    follow what the running period has cost, so that the same states are shown on every day of a month."""
+    follow what the running period has cost, so that the same states are shown on most days of a month; on its first
+    ones they would be out of all proportion to it, and follow what such a period costs."""
     hold_bookings()  # before the job's row, as a day that is loaded does
     locked = Job.objects.select_for_update().get(pk=job.pk)
     result = locked.result or {"days": {}}
@@ -120,12 +123,15 @@ def _value(company: Company, scope: str, about: str) -> str:
 
 
 def _amount(organization: Organization, scope: str, value: str, period: str, used: str) -> Decimal | None:
-    """What makes the period's cost so far `used` of it, on three digits; None when it has cost nothing."""
+    """What makes the period's cost so far `used` of it, at least `LEAST` of what as many days up to now have cost; on
+    three digits, None when they have cost nothing."""
     if not used:
         return None
-    start, end = PeriodRule(period, organization.reporting_timezone).window(timezone.now())
-    spent = _spent(organization, scope, value, start, end)
-    amount = spent / Decimal(used)
+    now = timezone.now()
+    start, end = PeriodRule(period, organization.reporting_timezone).window(now)
+    so_far = _spent(organization, scope, value, start, end)
+    usual = _spent(organization, scope, value, now - (end - start), now)
+    amount = max(so_far / Decimal(used), usual * LEAST)
     return amount.quantize(Decimal(1).scaleb(amount.adjusted() - 2), ROUND_CEILING) if amount else None
 
 
