@@ -1,5 +1,6 @@
 """What `doctor` asks of an installation that goes live: each check passes, warns, and is silent outside production."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,11 +24,12 @@ OWN = [check for check in CHECKS if check.__module__ == golive.__name__]
 
 
 @pytest.fixture(autouse=True)
-def production(settings: Settings, tmp_path: Path) -> Settings:
+def production(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
     data.unreachable.cache_clear()
     settings.IS_PRODUCTION = True
     settings.DATA_DIR = tmp_path
-    return settings
+    yield settings
+    data.unreachable.cache_clear()
 
 
 @pytest.mark.parametrize("check", OWN, ids=lambda check: check.__name__)
